@@ -1,0 +1,84 @@
+"""The project's checks. ``nox`` runs them all, ``nox -s lint`` one of them.
+
+With ``--no-venv`` they run in the environment that nox itself is in, which must then have
+the extra ``dev``.
+"""
+
+import shutil
+import sys
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "typecheck", "docs", "coverage"]
+nox.options.error_on_missing_interpreters = False
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+DOCUMENT = "https://api.are.na/v3/openapi.json"
+
+
+def install(session: nox.Session, extra: str) -> None:
+    """Install the project with an extra, unless the environment is somebody else's."""
+    if session.venv_backend != "none":
+        session.install("--editable", f".[{extra}]")
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run the session's Python with the given arguments."""
+    session.run("python" if session.venv_backend != "none" else sys.executable, *arguments)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on every Python that is there."""
+    install(session, "test")
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting, and which room imports which."""
+    install(session, "dev")
+    python(session, "-m", "ruff", "check", ".")
+    python(session, "-m", "ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types, with two checkers."""
+    install(session, "dev")
+    python(session, "-m", "mypy")
+    python(session, "-m", "pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    shutil.rmtree("docs/_build", ignore_errors=True)
+    python(session, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and measure how much of the package they reach, by branches."""
+    install(session, "dev")
+    python(session, "-m", "coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    python(session, "-m", "coverage", "report")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Compare the code with the provider's document, given as a path or a URL."""
+    install(session, "test")
+    python(session, "-m", "tests.contract", *(session.posargs or [DOCUMENT]))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the distributions and check what they say of themselves."""
+    install(session, "dev")
+    shutil.rmtree("dist", ignore_errors=True)
+    python(session, "-m", "build")
+    session.run("twine", "check", "--strict", "dist/*.whl", "dist/*.tar.gz")
