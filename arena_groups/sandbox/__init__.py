@@ -1,0 +1,25 @@
+"""An embedded Are.na for tests and first steps: the groups API on loopback, state in memory.
+
+async with Sandbox() as sandbox:
+    async with ArenaClient(token=sandbox.tokens.owner, base_url=sandbox.url) as arena:
+        ...
+"""
+
+from arena_groups.sandbox.entities import InvitationState, SentEmail, Tier
+from arena_groups.sandbox.journal import RecordedRequest
+from arena_groups.sandbox.seed import SEEDED_AT
+from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox, Tokens, Users
+from arena_groups.sandbox.state import UnknownError
+
+__all__ = [
+    "DEFAULT_SEED",
+    "SEEDED_AT",
+    "InvitationState",
+    "RecordedRequest",
+    "Sandbox",
+    "SentEmail",
+    "Tier",
+    "Tokens",
+    "UnknownError",
+    "Users",
+]

@@ -1,0 +1,17 @@
+"""What goes back to a caller, before it becomes HTTP."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+from arena_groups.sandbox.entities import JSONObject
+
+
+@attrs.frozen
+class Answer:
+    """A status, a JSON body unless the status has none, and headers of this answer's own."""
+
+    status: int
+    body: JSONObject | None = attrs.field(default=None, repr=False)
+    headers: Mapping[str, str] = MappingProxyType({})

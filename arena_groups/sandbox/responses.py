@@ -1,0 +1,77 @@
+"""Answers as HTTP: bodies in bytes, and every header that goes with them."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+import attrs
+from aiohttp import web
+
+from arena_groups.sandbox.answers import Answer
+from arena_groups.sandbox.quota import Standing
+from arena_groups.sandbox.refusals import phrase
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+_TAG = re.compile(r'"([^"]*)"')
+
+
+@attrs.frozen
+class Envelope:
+    """What the headers of an answer depend on, besides the answer."""
+
+    method: str
+    if_none_match: str
+    request_id: str
+    signed_in: bool
+    standing: Standing
+
+
+def to_response(answer: Answer, envelope: Envelope) -> web.Response:
+    """The HTTP response; a 304 when the reader has this very body already."""
+    headers = {
+        "Cache-Control": _cache_control(answer, envelope),
+        "X-Request-Id": envelope.request_id,
+    }
+    if answer.body is None:
+        return _response(answer.status, None, headers)
+    content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
+    if answer.status < 400:
+        headers["ETag"] = _weak_etag(content)
+        if envelope.method in {"GET", "HEAD"} and _matches(envelope.if_none_match, content):
+            return _response(304, None, headers)
+    headers |= {"Content-Type": JSON_TYPE, **_quota_headers(envelope.standing), **answer.headers}
+    return _response(answer.status, content, headers)
+
+
+def _response(status: int, content: bytes | None, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(status=status, reason=phrase(status), body=content, headers=headers)
+
+
+def _cache_control(answer: Answer, envelope: Envelope) -> str:
+    if answer.status >= 400:
+        return "no-cache"
+    return "private, no-cache" if envelope.signed_in else "max-age=300, public"
+
+
+def _quota_headers(standing: Standing) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Tier": standing.tier,
+        "X-RateLimit-Window": str(standing.window),
+        "X-RateLimit-Reset": str(standing.reset),
+    }
+
+
+def _fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _weak_etag(content: bytes) -> str:
+    return f'W/"{_fingerprint(content)}"'
+
+
+def _matches(if_none_match: str, content: bytes) -> bool:
+    """Weak comparison: only what stands between the quotation marks counts."""
+    return if_none_match.strip() == "*" or _fingerprint(content) in _TAG.findall(if_none_match)

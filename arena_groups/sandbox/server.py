@@ -1,0 +1,179 @@
+"""The sandbox as a server on loopback."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, get_args
+
+import attrs
+from aiohttp import web
+
+from arena_groups.sandbox import seed as seeding
+from arena_groups.sandbox.app import Service, build_app
+from arena_groups.sandbox.backstage import Backstage
+from arena_groups.sandbox.clock import Clock
+from arena_groups.sandbox.entities import Credential, Tier
+from arena_groups.sandbox.journal import RecordedRequest, new_journal
+from arena_groups.sandbox.quota import Quota
+from arena_groups.sandbox.state import World
+
+DEFAULT_SEED = 1
+
+# What aiohttp logs of a malformed request quotes its headers, and with them the token.
+_SILENCE = logging.getLogger("arena_groups.sandbox.silence")
+_SILENCE.disabled = True
+
+_LARGEST_PORT = 65_535
+_SHUTDOWN_SECONDS = 1.0
+
+
+@attrs.frozen
+class Tokens:
+    """One token for each part that a client can play. They do not show in `repr`.
+
+    `read_only` is the owner with the read scope, `limited` the owner over the quota.
+    """
+
+    owner: str = attrs.field(repr=False)
+    member: str = attrs.field(repr=False)
+    follower: str = attrs.field(repr=False)
+    read_only: str = attrs.field(repr=False)
+    stranger: str = attrs.field(repr=False)
+    limited: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Users:
+    """The ids of the people behind the tokens."""
+
+    owner: int
+    member: int
+    follower: int
+    stranger: int
+
+
+class Sandbox(Backstage):
+    """An Are.na of your own on loopback, with seeded people, groups and invitations.
+
+    Use it with `async with`, or with `start()` and `aclose()`. Sandboxes share nothing, and two
+    with the same `seed` begin with the same ids, slugs, texts, times and tokens.
+
+    `port` 0 takes a free one. `tier` puts every account on that tier and enforces its true
+    quota per minute (30 for guests); without it nobody comes near the quota. `limit` overrides
+    the quota for everybody, and `window` is its length in seconds. `clock` returns Unix time in
+    seconds. Raises `ValueError` when an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        seed: int = DEFAULT_SEED,
+        tier: Tier | None = None,
+        host: str = "127.0.0.1",
+        window: int = 60,
+        limit: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not 0 <= port <= _LARGEST_PORT:
+            raise ValueError(f"port must be between 0 and {_LARGEST_PORT}")
+        if tier is not None and tier not in get_args(Tier):
+            raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}")
+        own_clock = Clock(clock)
+        world, cast, crowd = seeding.new_world(seed, own_clock, tier)
+        super().__init__(world, crowd, cast.owner, tier or "supporter")
+        self.tokens = _new_tokens(world, cast)
+        self.users = Users(cast.owner.id, cast.member.id, cast.follower.id, cast.stranger.id)
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._journal = new_journal()
+        quota = Quota(own_clock, window=window, limit=limit, enforced=tier is not None)
+        self._service = Service(world, quota, self._journal, lambda: self.url)
+
+    def __repr__(self) -> str:
+        return f"<Sandbox at {self.url if self._port else 'no port yet'}>"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end. Raises `RuntimeError` before the start."""
+        if not self._port:
+            raise RuntimeError("the sandbox has no port before it is started")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def requests(self) -> Sequence[RecordedRequest]:
+        """The requests answered so far, oldest first (at most the last 100,000)."""
+        return tuple(self._journal)
+
+    def clear_requests(self) -> None:
+        """Forget the requests answered so far."""
+        self._journal.clear()
+
+    def describe(self) -> dict[str, object]:
+        """What a client in any language needs, ready as JSON: with the tokens in clear."""
+        return {
+            "url": self.url,
+            "groups": dict(self.groups),
+            "tokens": attrs.asdict(self.tokens),
+            "users": attrs.asdict(self.users),
+        }
+
+    async def start(self) -> None:
+        """Begin to listen. Once it had a port it keeps it, so a restart is at the same URL.
+
+        Raises `RuntimeError` when it listens already, `OSError` when the port is not to be had.
+        """
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is running already")
+        runner = web.AppRunner(
+            build_app(self._service),
+            access_log=None,
+            logger=_SILENCE,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            place = f"port {self._port} of {self._host}"
+            raise OSError(error.errno, f"the sandbox cannot listen on {place}: {error}") from error
+        self._port = runner.addresses[0][1]
+        self._runner = runner
+
+    async def aclose(self) -> None:
+        """Stop listening and close every connection. Its groups and people stay as they are."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _new_tokens(world: World, cast: seeding.Cast) -> Tokens:
+    owner = cast.owner.id
+
+    def token(label: str, credential: Credential) -> str:
+        return seeding.new_token(world, label, credential)
+
+    return Tokens(
+        owner=token("owner", Credential(owner)),
+        member=token("member", Credential(cast.member.id)),
+        follower=token("follower", Credential(cast.follower.id)),
+        read_only=token("read_only", Credential(owner, write=False)),
+        stranger=token("stranger", Credential(cast.stranger.id)),
+        limited=token("limited", Credential(owner, spent=True, tier="free")),
+    )

@@ -1,0 +1,134 @@
+"""A plain HTTP caller for these tests, which know nothing of the package's own client."""
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import attrs
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from arena_groups.sandbox import Sandbox
+
+NO_BODY = object()
+
+
+@attrs.frozen
+class Reply:
+    """An answer, read whole."""
+
+    status: int
+    reason: str | None
+    headers: CIMultiDictProxy[str]
+    content: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def message(self) -> str:
+        message: str = self.body["details"]["message"]
+        return message
+
+    @property
+    def ids(self) -> list[int]:
+        return [item["id"] for item in self.body["data"]]
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        meta: dict[str, Any] = self.body["meta"]
+        return meta
+
+
+class Api:
+    """Sends requests to one sandbox; paths are sent as they are."""
+
+    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self._sandbox = sandbox
+        self._session = session
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        *,
+        body: object = NO_BODY,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> Reply:
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not NO_BODY:
+            sent["Content-Type"] = "application/json"
+            data = json.dumps(body).encode()
+        url = URL(self._sandbox.url + path, encoded=True)
+        async with self._session.request(
+            method,
+            url,
+            headers=sent,
+            data=None if data is None else io.BytesIO(data),
+            skip_auto_headers=("Content-Type",),
+        ) as response:
+            return Reply(response.status, response.reason, response.headers, await response.read())
+
+    async def get(
+        self, path: str, token: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        return await self.send("GET", path, token, headers=headers)
+
+    async def post(self, path: str, token: str | None = None, body: object = NO_BODY) -> Reply:
+        return await self.send("POST", path, token, body=body)
+
+    async def put(self, path: str, token: str | None = None, body: object = NO_BODY) -> Reply:
+        return await self.send("PUT", path, token, body=body)
+
+    async def delete(self, path: str, token: str | None = None) -> Reply:
+        return await self.send("DELETE", path, token)
+
+    async def every_page(self, path: str, token: str | None = None, *, per: int = 100) -> list[Any]:
+        """The items of all pages."""
+        items: list[Any] = []
+        page: int | None = 1
+        joiner = "&" if "?" in path else "?"
+        while page is not None:
+            reply = await self.get(f"{path}{joiner}page={page}&per={per}", token)
+            assert reply.status == 200
+            items += reply.body["data"]
+            page = reply.meta["next_page"]
+        return items
+
+    async def raw(self, request: bytes) -> bytes:
+        """What comes back for these very bytes, until the server closes."""
+        parts = urlsplit(self._sandbox.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    async def hang_up(self, request: bytes) -> None:
+        """Send these very bytes and close without waiting for an answer."""
+        parts = urlsplit(self._sandbox.url)
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(request)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+class FakeClock:
+    """Unix time that stands still."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        return self.at

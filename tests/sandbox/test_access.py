@@ -1,0 +1,118 @@
+"""Who gets in: tokens, scopes, and which refusal comes first."""
+
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from tests.sandbox.api import Api
+
+GROUP = "/v3/groups/research-studio"
+READS_FOR_ALL = (
+    "/v3/users/1/groups",
+    GROUP,
+    f"{GROUP}/members",
+    f"{GROUP}/contents",
+    f"{GROUP}/followers",
+)
+READS_FOR_SOME = ("/v3/me", f"{GROUP}/invitations", f"{GROUP}/invite")
+WRITES = (
+    ("POST", "/v3/groups"),
+    ("PUT", GROUP),
+    ("DELETE", GROUP),
+    ("POST", f"{GROUP}/members"),
+    ("DELETE", f"{GROUP}/members/me"),
+    ("DELETE", f"{GROUP}/members/2"),
+    ("POST", f"{GROUP}/invitations"),
+    ("DELETE", f"{GROUP}/invitations/50010"),
+    ("POST", f"{GROUP}/invite"),
+    ("DELETE", f"{GROUP}/invite"),
+)
+EVERYTHING = (*(("GET", path) for path in (*READS_FOR_ALL, *READS_FOR_SOME)), *WRITES)
+
+
+@pytest.mark.parametrize("path", READS_FOR_ALL)
+async def test_guests_may_read(http: Api, path: str) -> None:
+    assert (await http.get(path)).status == 200
+
+
+@pytest.mark.parametrize("path", READS_FOR_SOME)
+async def test_guests_may_not_read_everything(http: Api, path: str) -> None:
+    reply = await http.get(path)
+    assert (reply.status, reply.body["error"], reply.body["code"]) == (401, "Unauthorized", 401)
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_guests_may_not_write(http: Api, method: str, path: str) -> None:
+    assert (await http.send(method, path)).status == 401
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYTHING)
+@pytest.mark.parametrize("authorization", ["Bearer nonsense", "Bearer", "Basic YTpi", "Bearer  "])
+async def test_a_bad_token_is_worse_than_none(
+    http: Api, method: str, path: str, authorization: str
+) -> None:
+    reply = await http.send(method, path, headers={"Authorization": authorization})
+    assert reply.status == 401
+    assert "nonsense" not in reply.content.decode()
+
+
+async def test_the_scheme_has_no_case(http: Api, tokens: Tokens) -> None:
+    headers = {"Authorization": f"bEARER   {tokens.owner} "}
+    assert (await http.get("/v3/me", headers=headers)).status == 200
+
+
+@pytest.mark.parametrize("path", [*READS_FOR_ALL, *READS_FOR_SOME])
+async def test_the_read_scope_reads(http: Api, tokens: Tokens, path: str) -> None:
+    assert (await http.get(path, tokens.read_only)).status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_the_read_scope_does_not_write(
+    http: Api, sandbox: Sandbox, tokens: Tokens, method: str, path: str
+) -> None:
+    before = (sandbox.groups, sandbox.members(1001), sandbox.pending_invitations(1001))
+    reply = await http.send(method, path, tokens.read_only, body={"name": "x"})
+    assert reply.status == 403
+    assert "scope" in reply.message
+    assert before == (sandbox.groups, sandbox.members(1001), sandbox.pending_invitations(1001))
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYTHING)
+async def test_the_limited_token_is_over_its_quota(
+    http: Api, tokens: Tokens, method: str, path: str
+) -> None:
+    assert (await http.send(method, path, tokens.limited)).status == 429
+
+
+async def test_a_token_made_for_somebody(http: Api, sandbox: Sandbox) -> None:
+    user = sandbox.add_user("Tess Tester")
+    writes, reads = sandbox.token_for(user), sandbox.token_for(user, write=False)
+    assert (await http.get("/v3/me", reads)).body["id"] == user
+    assert (await http.post("/v3/groups", writes, {"name": "Mine"})).status == 201
+    assert (await http.post("/v3/groups", reads, {"name": "Mine"})).status == 403
+
+
+class TestPrecedence:
+    """404 and 405 for the route, 429, 401, scope, 400, 404, permission, 422."""
+
+    async def test_the_route_comes_before_the_quota(self, http: Api, tokens: Tokens) -> None:
+        assert (await http.get("/v3/nothing", tokens.limited)).status == 404
+        assert (await http.post("/v3/ping", tokens.limited)).status == 405
+
+    async def test_the_scope_comes_before_the_body(self, http: Api, tokens: Tokens) -> None:
+        assert (await http.post("/v3/groups", tokens.read_only, [])).status == 403
+
+    async def test_the_request_comes_before_the_group(self, http: Api, tokens: Tokens) -> None:
+        assert (await http.put("/v3/groups/nope", tokens.owner, {"name": 3})).status == 400
+        assert (await http.get("/v3/groups/nope/members?per=0")).status == 400
+
+    async def test_the_group_comes_before_the_permission(self, http: Api, tokens: Tokens) -> None:
+        assert (await http.get("/v3/groups/nope/invite", tokens.stranger)).status == 404
+
+    async def test_the_permission_comes_before_the_state(
+        self, http: Api, sandbox: Sandbox, tokens: Tokens
+    ) -> None:
+        invitation = sandbox.add_invitations("research-studio", 1)[0]
+        sandbox.decline(invitation)
+        path = f"{GROUP}/invitations/{invitation}"
+        assert (await http.delete(path, tokens.stranger)).status == 403
+        assert (await http.delete(path, tokens.owner)).status == 422

@@ -1,0 +1,117 @@
+"""Contents and followers of a group."""
+
+from typing import Any
+
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from tests.sandbox.api import Api
+
+CONTENTS = "/v3/groups/research-studio/contents"
+FOLLOWERS = "/v3/groups/research-studio/followers"
+KINDS = ("Text", "Image", "Link", "Attachment", "Embed", "Channel")
+OWN_PART = {"Text": "content", "Image": "image", "Attachment": "attachment", "Embed": "embed"}
+
+
+@pytest.fixture
+async def contents(http: Api) -> list[Any]:
+    """What a guest sees."""
+    return await http.every_page(CONTENTS)
+
+
+def test_there_are_several_of_each_kind(contents: list[Any]) -> None:
+    kinds = [content["type"] for content in contents]
+    assert set(kinds) == set(KINDS)
+    assert all(kinds.count(kind) >= 5 for kind in KINDS)
+
+
+def test_each_block_has_what_its_kind_requires(contents: list[Any]) -> None:
+    for content in contents:
+        if content["type"] != "Channel":
+            assert content["base_type"] == "Block"
+            assert content.get(OWN_PART.get(content["type"], "type"))
+
+
+@pytest.mark.parametrize("part", ["title", "description", "metadata", "source"])
+def test_optional_parts_have_a_value_or_null_or_are_absent(contents: list[Any], part: str) -> None:
+    blocks = [content for content in contents if content["type"] != "Channel"]
+    assert any(block.get(part) is not None for block in blocks)
+    assert any(part in block and block[part] is None for block in blocks)
+    assert any(part not in block for block in blocks)
+
+
+@pytest.mark.parametrize("kind", ["Link", "Attachment", "Embed"])
+def test_previews_are_optional(contents: list[Any], kind: str) -> None:
+    blocks = [content for content in contents if content["type"] == kind]
+    assert any(block.get("image") for block in blocks)
+    assert any(not block.get("image") for block in blocks)
+
+
+def test_channels_belong_to_people_and_groups(contents: list[Any]) -> None:
+    channels = [content for content in contents if content["type"] == "Channel"]
+    assert {channel["owner"]["type"] for channel in channels} == {"User", "Group"}
+    collaborators = [each for channel in channels for each in channel.get("collaborators", ())]
+    assert {each["type"] for each in collaborators} == {"User", "Group"}
+
+
+def test_an_id_alone_names_nothing(contents: list[Any]) -> None:
+    ids = [content["id"] for content in contents]
+    pairs = [(content["type"] == "Channel", content["id"]) for content in contents]
+    assert len(set(pairs)) == len(pairs)
+    assert len(set(ids)) < len(ids)
+
+
+async def test_private_contents_are_for_those_inside(
+    http: Api, tokens: Tokens, contents: list[Any]
+) -> None:
+    assert all(content["visibility"] != "private" for content in contents)
+    inside = await http.every_page(CONTENTS, tokens.member)
+    assert len(inside) > len(contents)
+    assert (await http.get(CONTENTS, tokens.stranger)).meta["total_count"] == len(contents)
+
+
+async def test_what_each_may_do_with_contents(http: Api, tokens: Tokens) -> None:
+    async def abilities(token: str | None) -> list[bool]:
+        found = await http.every_page(CONTENTS, token)
+        return [each for content in found for each in content.get("can", {}).values()]
+
+    assert all(await abilities(tokens.owner))
+    assert not any(await abilities(None))
+    stranger = await abilities(tokens.stranger)
+    assert any(stranger) and not all(stranger)  # noqa: PT018 - some but not all
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_filter_by_kind(http: Api, contents: list[Any], kind: str) -> None:
+    found = await http.every_page(f"{CONTENTS}?type={kind}")
+    assert found == [content for content in contents if content["type"] == kind]
+
+
+async def test_blocks_are_all_but_channels(http: Api, contents: list[Any]) -> None:
+    found = await http.every_page(f"{CONTENTS}?type=Block")
+    assert found == [content for content in contents if content["type"] != "Channel"]
+
+
+async def test_contents_come_newest_first(contents: list[Any]) -> None:
+    times = [content["created_at"] for content in contents]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("field", ["created_at", "updated_at"])
+async def test_contents_are_sorted_by_time(http: Api, field: str) -> None:
+    rising = await http.every_page(f"{CONTENTS}?sort={field}_asc")
+    falling = await http.every_page(f"{CONTENTS}?sort={field}_desc")
+    times = [content[field] for content in rising]
+    assert times == sorted(times)
+    assert falling == rising[::-1]
+
+
+async def test_followers_come_newest_first(http: Api, sandbox: Sandbox) -> None:
+    newcomers = sandbox.add_followers("research-studio", 3)
+    followers = await http.every_page(FOLLOWERS, per=11)
+    assert [each["id"] for each in followers[:3]] == newcomers[::-1]
+    assert all(each["type"] == "User" and "counts" in each for each in followers)
+    assert all("email" not in each for each in followers)
+    rising = await http.every_page(f"{FOLLOWERS}?sort=created_at_asc")
+    assert rising == followers[::-1]
+    assert await http.every_page(f"{FOLLOWERS}?sort=created_at_desc") == followers

@@ -1,0 +1,153 @@
+"""Getting, creating, changing and deleting groups, and who may."""
+
+import re
+
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from tests.sandbox.api import Api
+
+STUDIO = "/v3/groups/research-studio"
+PRIVATE = "/v3/groups/night-shift"
+NOTHING = {
+    "update": False,
+    "destroy": False,
+    "manage_members": False,
+    "manage_invitations": False,
+}
+
+
+async def test_get_by_slug_and_by_id(http: Api) -> None:
+    by_slug, by_id = await http.get(STUDIO), await http.get("/v3/groups/1001")
+    assert by_slug.status == by_id.status == 200
+    assert by_slug.body == by_id.body
+    assert by_slug.body["id"] == 1001
+
+
+async def test_a_group_tells_what_it_is(http: Api, sandbox: Sandbox) -> None:
+    group = (await http.get(STUDIO)).body
+    assert group["name"] == "Research Studio"
+    assert group["initials"] == "RS"
+    assert group["user"]["id"] == sandbox.users.owner
+    assert group["counts"]["users"] == len(sandbox.members("research-studio"))
+    assert group["counts"]["channels"] > 0
+    assert "<strong>" in group["description"]["html"]
+
+
+async def test_links_are_absolute_and_on_the_host_that_was_asked(
+    http: Api, sandbox: Sandbox
+) -> None:
+    links = (await http.get(STUDIO)).body["_links"]
+    assert links["self"]["href"] == f"{sandbox.url}{STUDIO}"
+    assert all(link["href"].startswith(f"{sandbox.url}/v3/") for link in links.values())
+    elsewhere = await http.get(STUDIO, headers={"Host": "arena.test:81"})
+    assert elsewhere.body["_links"]["self"]["href"] == f"http://arena.test:81{STUDIO}"
+    nonsense = await http.get(STUDIO, headers={"Host": 'x"/<y>'})
+    assert nonsense.body["_links"] == links
+
+
+async def test_what_each_may_do(http: Api, tokens: Tokens) -> None:
+    async def can(token: str | None) -> object:
+        return (await http.get(STUDIO, token)).body["can"]
+
+    assert await can(tokens.owner) == dict.fromkeys(NOTHING, True)
+    assert await can(tokens.member) == {**NOTHING, "manage_invitations": True}
+    assert await can(tokens.follower) == await can(tokens.stranger) == await can(None) == NOTHING
+
+
+async def test_private_groups_show_themselves_to_their_people_only(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    for path in (PRIVATE, f"{PRIVATE}/members", f"{PRIVATE}/contents", f"{PRIVATE}/followers"):
+        assert (await http.get(path)).status == 401
+        assert (await http.get(path, tokens.stranger)).status == 403
+        assert (await http.get(path, tokens.owner)).status == 200
+    sandbox.add_member("night-shift", sandbox.users.stranger)
+    assert (await http.get(PRIVATE, tokens.stranger)).status == 200
+
+
+async def test_create(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    wanted = {
+        "name": "Night Birds",
+        "description": "*Owls*",
+        "avatar_url": "https://example.com/owl.png",
+    }
+    reply = await http.post("/v3/groups", tokens.stranger, wanted)
+    assert reply.status == 201
+    group = reply.body
+    assert re.fullmatch(r"night-birds-[a-z0-9_-]+", group["slug"])
+    assert group["description"]["html"] == "<p><em>Owls</em></p>"
+    assert group["avatar"] == wanted["avatar_url"]
+    assert group["user"]["id"] == sandbox.users.stranger
+    assert group["counts"] == {"channels": 0, "users": 1}
+    assert (await http.get(f"/v3/groups/{group['slug']}", tokens.stranger)).body == group
+    assert sandbox.groups[group["slug"]] == group["id"]
+
+
+async def test_two_groups_of_one_name_have_two_slugs(http: Api, tokens: Tokens) -> None:
+    replies = [await http.post("/v3/groups", tokens.owner, {"name": "Twin"}) for _ in range(2)]
+    first, second = (reply.body for reply in replies)
+    assert first["slug"] != second["slug"]
+    assert first["description"] is first["avatar"] is None
+
+
+@pytest.mark.parametrize("name", ["日本", "…", "<b>", "1001"])
+async def test_names_without_a_letter_for_the_slug(http: Api, tokens: Tokens, name: str) -> None:
+    group = (await http.post("/v3/groups", tokens.owner, {"name": name})).body
+    assert group["name"] == name
+    found = await http.get(f"/v3/groups/{group['slug']}")
+    assert found.body["id"] == group["id"] != 1001
+
+
+async def test_update_leaves_alone_what_is_absent(http: Api, tokens: Tokens) -> None:
+    before = (await http.get(STUDIO, tokens.owner)).body
+    assert (await http.put(STUDIO, tokens.owner, {})).body == before
+    after = await http.put(STUDIO, tokens.owner, {"avatar_url": "https://example.com/new.png"})
+    assert after.status == 200
+    changed = {key for key, value in after.body.items() if before[key] != value}
+    assert changed == {"avatar", "updated_at"}
+
+
+async def test_update_clears_a_description_that_is_null(http: Api, tokens: Tokens) -> None:
+    cleared = await http.put(STUDIO, tokens.owner, {"description": None})
+    assert cleared.body["description"] is None
+    written = await http.put(STUDIO, tokens.owner, {"description": "New"})
+    assert written.body["description"] == {"markdown": "New", "html": "<p>New</p>", "plain": "New"}
+
+
+async def test_a_new_name_brings_a_new_slug(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    renamed = (await http.put(STUDIO, tokens.owner, {"name": "Field Office"})).body
+    assert renamed["id"] == 1001
+    assert renamed["slug"].startswith("field-office-")
+    assert (await http.get(STUDIO)).status == 404
+    assert (await http.get(f"/v3/groups/{renamed['slug']}")).status == 200
+    assert (await http.get("/v3/groups/1001")).body["slug"] == renamed["slug"]
+    assert "research-studio" not in sandbox.groups
+
+
+async def test_the_same_name_keeps_the_slug(http: Api, tokens: Tokens) -> None:
+    renamed = await http.put(STUDIO, tokens.owner, {"name": "Research Studio"})
+    assert renamed.body["slug"] == "research-studio"
+
+
+async def test_only_the_owner_updates_and_deletes(http: Api, tokens: Tokens) -> None:
+    for token in (tokens.member, tokens.follower, tokens.stranger):
+        assert (await http.put(STUDIO, token, {"name": "Mine"})).status == 403
+        assert (await http.delete(STUDIO, token)).status == 403
+
+
+async def test_delete(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    invitation = sandbox.pending_invitations(1001)[0]
+    reply = await http.delete(STUDIO, tokens.owner)
+    assert (reply.status, reply.content) == (204, b"")
+    assert (await http.get(STUDIO)).status == 404
+    assert (await http.delete("/v3/groups/1001", tokens.owner)).status == 404
+    with pytest.raises(LookupError):
+        sandbox.invitation_state(invitation)
+
+
+@pytest.mark.parametrize("group", ["nope", "4242", "9" * 19, "9" * 30, "-1", "0", "1001.0", "."])
+async def test_unknown_groups_are_not_found(http: Api, tokens: Tokens, group: str) -> None:
+    reply = await http.get(f"/v3/groups/{group}", tokens.owner)
+    assert reply.status == 404
+    assert reply.body["error"] == "Not Found"

@@ -1,0 +1,252 @@
+"""Invitations: listing, the four outcomes of inviting, revoking, and what invitees do."""
+
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.rules import invite_outcome
+from tests.sandbox.api import Api
+
+INVITATIONS = "/v3/groups/research-studio/invitations"
+
+
+async def test_several_hundred_are_pending(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    invitations = await http.every_page(INVITATIONS, tokens.owner)
+    ids = [invitation["id"] for invitation in invitations]
+    assert len(ids) == len(set(ids)) == 480
+    assert ids == sandbox.pending_invitations("research-studio")
+    assert {invitation["state"] for invitation in invitations} == {"pending"}
+    times = [invitation["created_at"] for invitation in invitations]
+    assert times == sorted(times, reverse=True)
+
+
+async def test_some_are_to_people_some_to_addresses_some_to_both(http: Api, tokens: Tokens) -> None:
+    invitations = await http.every_page(INVITATIONS, tokens.owner)
+    kinds = {
+        (invitation["invitee"] is not None, invitation["invitee_email"] is not None)
+        for invitation in invitations
+    }
+    assert kinds == {(True, False), (True, True), (False, True)}
+
+
+async def test_an_invitation_tells_where_to_and_by_whom(http: Api, tokens: Tokens) -> None:
+    invitation = (await http.get(INVITATIONS, tokens.member)).body["data"][0]
+    assert invitation["type"] == "MembershipInvitation"
+    assert invitation["target"]["id"] == 1001
+    assert invitation["invited_by"]["type"] == "User"
+    assert invitation["accepted_at"] is None
+    assert invitation["_links"] == {}
+
+
+async def test_the_newest_comes_first(http: Api, tokens: Tokens) -> None:
+    body = {"email": "newest@example.org"}
+    created = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]
+    assert (await http.get(f"{INVITATIONS}?per=1", tokens.owner)).body["data"] == [created]
+
+
+async def test_only_those_inside_list_and_invite(http: Api, tokens: Tokens) -> None:
+    body = {"email": "somebody@example.org"}
+    for token in (tokens.follower, tokens.stranger):
+        assert (await http.get(INVITATIONS, token)).status == 403
+        assert (await http.post(INVITATIONS, token, body)).status == 403
+    assert (await http.get(INVITATIONS)).status == 401
+    assert (await http.get(INVITATIONS, tokens.read_only)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("member", "pending", "trusted", "outcome"),
+    [
+        (False, False, False, "invited"),
+        (False, False, True, "added"),
+        (False, True, False, "invitation_pending"),
+        (False, True, True, "invitation_pending"),
+        (True, False, True, "already_member"),
+        (True, True, False, "already_member"),
+    ],
+)
+def test_which_outcome(*, member: bool, pending: bool, trusted: bool, outcome: str) -> None:
+    assert invite_outcome(member=member, pending=pending, trusted=trusted) == outcome
+
+
+async def test_invite_adds_a_follower_of_the_caller(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    follower = sandbox.users.follower
+    reply = await http.post(INVITATIONS, tokens.owner, {"user_id": follower})
+    assert (reply.status, reply.body["outcome"]) == (201, "added")
+    assert reply.body["user"]["id"] == follower
+    assert reply.body["invitation"] is None
+    assert follower in sandbox.members("research-studio")
+    assert not sandbox.emails
+
+
+async def test_invite_by_id_asks_those_who_do_not_follow_the_caller(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    # The follower follows the owner, but not the member who invites here.
+    reply = await http.post(INVITATIONS, tokens.member, {"user_id": sandbox.users.follower})
+    assert (reply.status, reply.body["outcome"]) == (201, "invited")
+    invitation = reply.body["invitation"]
+    assert invitation["invitee"] == reply.body["user"]
+    assert invitation["invitee_email"] is None
+    assert invitation["invited_by"]["id"] == sandbox.users.member
+    (email,) = sandbox.emails
+    assert email.invitation_id == invitation["id"]
+    assert email.address == "noor.halvorsen@example.org"
+
+
+async def test_invite_by_the_address_of_a_person_never_adds(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    body = {"email": "Noor.Halvorsen@EXAMPLE.org"}
+    reply = await http.post(INVITATIONS, tokens.owner, body)
+    assert (reply.status, reply.body["outcome"]) == (201, "invited")
+    assert reply.body["user"]["id"] == sandbox.users.follower
+    assert reply.body["invitation"]["invitee_email"] == body["email"]
+    again = await http.post(INVITATIONS, tokens.owner, {"user_id": sandbox.users.follower})
+    assert (again.status, again.body["outcome"]) == (200, "invitation_pending")
+
+
+async def test_invite_by_an_unknown_address(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    first = await http.post(INVITATIONS, tokens.owner, {"email": "who@example.net"})
+    assert (first.status, first.body["outcome"]) == (201, "invited")
+    assert first.body["user"] is first.body["invitation"]["invitee"] is None
+    again = await http.post(INVITATIONS, tokens.member, {"email": "WHO@example.net"})
+    assert (again.status, again.body["outcome"]) == (200, "invitation_pending")
+    assert again.body["invitation"] == first.body["invitation"]
+    assert [email.address for email in sandbox.emails] == ["who@example.net"]
+
+
+async def test_whoever_signs_up_with_an_invited_address_is_invited(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    first = await http.post(INVITATIONS, tokens.owner, {"email": "late@example.org"})
+    newcomer = sandbox.add_user("Late Riser", email="Late@example.org")
+    by_id = await http.post(INVITATIONS, tokens.owner, {"user_id": newcomer})
+    assert by_id.body["outcome"] == "invitation_pending"
+    assert by_id.body["user"]["id"] == newcomer
+    assert by_id.body["invitation"]["id"] == first.body["invitation"]["id"]
+
+
+async def test_invite_those_inside(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    for body in (
+        {"user_id": sandbox.users.owner},
+        {"user_id": sandbox.users.member},
+        {"email": "minh.castellanos@example.org"},
+    ):
+        reply = await http.post(INVITATIONS, tokens.member, body)
+        assert (reply.status, reply.body["outcome"]) == (200, "already_member")
+        assert reply.body["user"]["name"] in {"Ada Osei", "Minh Castellanos"}
+        assert reply.body["invitation"] is None
+    assert not sandbox.emails
+
+
+@pytest.mark.parametrize("user_id", [0, -3, 987_654, 10**40])
+async def test_invite_an_unknown_user(http: Api, tokens: Tokens, user_id: int) -> None:
+    assert (await http.post(INVITATIONS, tokens.owner, {"user_id": user_id})).status == 404
+
+
+async def test_other_fields_are_ignored(http: Api, tokens: Tokens) -> None:
+    body = {"email": "plain@example.org", "role": "owner", "message": ["hello"]}
+    assert (await http.post(INVITATIONS, tokens.owner, body)).status == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"user_id": 3, "email": "a@example.org"},
+        {"user_id": None, "email": "a@example.org"},
+        {"user_id": None},
+        {"user_id": "3"},
+        {"user_id": True},
+        {"user_id": 3.5},
+        {"email": None},
+        {"email": 3},
+        {"email": ""},
+        {"email": "nobody"},
+        {"email": "a@b"},
+        {"email": "a b@example.org"},
+        {"email": "a@example.org\nBcc: b@example.org"},
+        {"email": "a@@example.org"},
+        {"email": "a" * 250 + "@example.org"},
+    ],
+)
+async def test_invite_takes_one_id_or_one_address(
+    http: Api, sandbox: Sandbox, tokens: Tokens, body: object
+) -> None:
+    reply = await http.post(INVITATIONS, tokens.owner, body)
+    assert reply.status == 400
+    assert reply.body["details"]["errors"]
+    assert not sandbox.emails
+
+
+async def test_revoke(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    invitation = sandbox.pending_invitations("research-studio")[0]
+    path = f"{INVITATIONS}/{invitation}"
+    assert (await http.delete(path, tokens.member)).status == 204
+    assert sandbox.invitation_state(invitation) == "revoked"
+    assert invitation not in sandbox.pending_invitations("research-studio")
+    assert (await http.get(INVITATIONS, tokens.owner)).meta["total_count"] == 479
+    again = await http.delete(path, tokens.owner)
+    assert (again.status, again.body["error"]) == (422, "Unprocessable Entity")
+
+
+async def test_the_inviter_revokes_even_after_leaving(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    reply = await http.post(INVITATIONS, tokens.member, {"email": "mine@example.org"})
+    path = f"{INVITATIONS}/{reply.body['invitation']['id']}"
+    await http.delete("/v3/groups/research-studio/members/me", tokens.member)
+    others = f"{INVITATIONS}/{sandbox.pending_invitations('research-studio')[-1]}"
+    assert (await http.delete(path, tokens.stranger)).status == 403
+    assert (await http.delete(others, tokens.member)).status == 403
+    assert (await http.delete(path, tokens.member)).status == 204
+
+
+async def test_revoke_what_is_not_there(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    elsewhere = sandbox.pending_invitations("night-shift")[0]
+    for invitation in (elsewhere, 1, 987_654, -1):
+        assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 404
+    assert (await http.delete(f"{INVITATIONS}/first", tokens.owner)).status == 400
+    assert sandbox.invitation_state(elsewhere) == "pending"
+
+
+async def test_accepting_makes_a_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    body = {"user_id": sandbox.users.stranger}
+    invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
+    assert sandbox.accept(invitation) == sandbox.users.stranger
+    assert sandbox.invitation_state(invitation) == "accepted"
+    assert sandbox.members("research-studio")[1] == sandbox.users.stranger
+    assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
+
+
+async def test_accepting_by_address_signs_up(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    body = {"email": "ines.reyes@example.net"}
+    invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
+    newcomer = sandbox.accept(invitation)
+    again = (await http.post(INVITATIONS, tokens.owner, body)).body
+    assert again["outcome"] == "already_member"
+    assert (again["user"]["id"], again["user"]["name"]) == (newcomer, "Ines Reyes")
+
+
+async def test_whoever_joined_meanwhile_accepts_once(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    body = {"user_id": sandbox.users.stranger}
+    invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
+    sandbox.add_member("research-studio", sandbox.users.stranger)
+    sandbox.accept(invitation)
+    assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
+
+
+async def test_declined_invitations_are_over(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    body = {"user_id": sandbox.users.stranger}
+    invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
+    sandbox.decline(invitation)
+    assert sandbox.invitation_state(invitation) == "declined"
+    assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
+    with pytest.raises(ValueError, match="declined"):
+        sandbox.accept(invitation)
+    again = await http.post(INVITATIONS, tokens.owner, body)
+    assert again.body["outcome"] == "invited"
+    assert again.body["invitation"]["id"] != invitation
