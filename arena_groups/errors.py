@@ -1,0 +1,189 @@
+"""What can go wrong, as one tree under :class:`ArenaError`.
+
+Every error holds plain values only, so it can be pickled, copied and logged: no token, invite
+code, email address, request or response is in it.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+from attrs import frozen
+
+from arena_groups.models import RateLimit
+
+__all__ = [
+    "ArenaAPIError",
+    "ArenaConnectionError",
+    "ArenaError",
+    "ArenaTimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ClientStateError",
+    "DecodeError",
+    "Fault",
+    "ForbiddenError",
+    "NotFoundError",
+    "PaginationError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "ServerError",
+    "UnprocessableError",
+]
+
+
+class ArenaError(Exception):
+    """The root of all errors of this package that are not plain misuse (``ValueError``)."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__.copy())
+
+    @classmethod
+    def _bare(cls, args: tuple[object, ...]) -> Self:
+        error = cls.__new__(cls, *args)
+        error.args = args
+        return error
+
+
+def _restore(
+    cls: type[ArenaError], args: tuple[object, ...], state: dict[str, object]
+) -> ArenaError:
+    # Errors take keyword arguments; the default way of unpickling knows positional ones only.
+    error = cls._bare(args)  # pyright: ignore[reportPrivateUsage]
+    error.__dict__.update(state)
+    return error
+
+
+class ClientStateError(ArenaError, RuntimeError):
+    """The client was used after it was closed, or from another event loop than its own."""
+
+
+class ArenaConnectionError(ArenaError):
+    """No complete answer arrived: no connection, a broken one, or a body that ended early.
+
+    ``method`` and ``route`` are those of the operation.
+    """
+
+    def __init__(self, cause: str, *, method: str = "", route: str = "") -> None:
+        self.method = method
+        self.route = route
+        super().__init__(f"{cause} [{method} {route}]" if route else cause)
+
+
+class ArenaTimeoutError(ArenaConnectionError, TimeoutError):
+    """No complete answer arrived within one of the time limits of :class:`Timeout`."""
+
+
+class PaginationError(ArenaError):
+    """The page numbers that the server gave lead nowhere: they go back, or never end."""
+
+
+@frozen
+class Fault:
+    """One thing wrong in a body: where (``data[3].invited_by.slug``) and what."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the body'}: {self.problem}"
+
+
+class DecodeError(ArenaError):
+    """A body that is not what the API's document promises. No partial object is made.
+
+    ``operation`` names the call (``"groups.invitations"``), ``faults`` all that is wrong.
+    """
+
+    shown = 5
+
+    def __init__(self, operation: str, faults: Sequence[Fault]) -> None:
+        self.operation = operation
+        self.faults = tuple(faults)
+        listed = "; ".join(str(fault) for fault in self.faults[: self.shown])
+        more = len(self.faults) - self.shown
+        super().__init__(
+            f"cannot decode {operation}: {listed}" + (f"; and {more} more" if more > 0 else "")
+        )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The JSON paths at fault."""
+        return tuple(fault.path for fault in self.faults)
+
+
+class ArenaAPIError(ArenaError):
+    """An answer that says no.
+
+    ``status`` is the HTTP status, ``error`` the short name of what went wrong, ``message`` the
+    server's explanation, ``details`` whatever else it said (plain JSON values), ``method``
+    and ``route`` the operation, ``request_id`` what support will ask for, ``rate_limit`` the
+    quota told with the answer, and ``retry_after`` the seconds to wait, where told.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        error: str = "",
+        message: str = "",
+        details: object = None,
+        method: str = "",
+        route: str = "",
+        request_id: str | None = None,
+        rate_limit: RateLimit | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        self.status = status
+        self.error = error
+        self.message = message
+        self.details = details
+        self.method = method
+        self.route = route
+        self.request_id = request_id
+        self.rate_limit = rate_limit
+        self.retry_after = retry_after
+        self.hint = hint
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        text = f"{self.status} {self.error}".rstrip()
+        if self.message and self.message != self.error:
+            text += f": {self.message}"
+        if self.route:
+            text += f" [{self.method} {self.route}]"
+        if self.hint:
+            text += f" ({self.hint})"
+        return text
+
+
+class BadRequestError(ArenaAPIError):
+    """400: a parameter or a body is not valid."""
+
+
+class AuthenticationError(ArenaAPIError):
+    """401: a token is needed, or the one given is not valid."""
+
+
+class ForbiddenError(ArenaAPIError):
+    """403: the token's user, or its scope, may not do this."""
+
+
+class NotFoundError(ArenaAPIError):
+    """404: there is no such thing, or the token's user may not know of it."""
+
+
+class RequestTimeoutError(ArenaAPIError):
+    """408: the server gave up on a slow request."""
+
+
+class UnprocessableError(ArenaAPIError):
+    """422: a valid request that makes no sense now, as revoking an accepted invitation."""
+
+
+class RateLimitError(ArenaAPIError):
+    """429: the quota is used up; ``retry_after`` tells how many seconds to wait."""
+
+
+class ServerError(ArenaAPIError):
+    """5xx: the server, or something before it, failed."""
