@@ -1,0 +1,38 @@
+"""What goes over the wire, without I/O: operations, requests, and what answers mean."""
+
+from arena_groups.protocol.answers import Answer, read
+from arena_groups.protocol.arguments import (
+    check_invite_token,
+    check_range,
+    choice,
+    group_fields,
+    invitee,
+    path_id,
+    path_name,
+)
+from arena_groups.protocol.headers import parse_rate_limit, parse_retry_after
+from arena_groups.protocol.operations import OPERATIONS, Operation
+from arena_groups.protocol.requests import Request, build_request
+from arena_groups.protocol.secrets import Credentials, Secret, TokenOrigin, checked_token
+
+__all__ = [
+    "OPERATIONS",
+    "Answer",
+    "Credentials",
+    "Operation",
+    "Request",
+    "Secret",
+    "TokenOrigin",
+    "build_request",
+    "check_invite_token",
+    "check_range",
+    "checked_token",
+    "choice",
+    "group_fields",
+    "invitee",
+    "parse_rate_limit",
+    "parse_retry_after",
+    "path_id",
+    "path_name",
+    "read",
+]

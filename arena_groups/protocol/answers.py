@@ -1,0 +1,41 @@
+"""What an answer means: a decoded object, or the error it stands for."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import TypeVar, cast
+
+from attrs import field, frozen
+
+from arena_groups.codec import decode
+from arena_groups.protocol.failures import failure
+from arena_groups.protocol.requests import Request
+from arena_groups.protocol.secrets import Credentials
+
+__all__ = ["Answer", "read"]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Answer:
+    """One answer as it came. ``headers`` have lower-case names; the body does not show."""
+
+    status: int
+    reason: str = ""
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+def read(request: Request[T], answer: Answer, credentials: Credentials, now: float) -> T:
+    """What ``answer`` brings for ``request``.
+
+    Raises the :class:`ArenaAPIError` that its status stands for, and :class:`DecodeError`
+    where a good answer holds something else than its operation promises. ``credentials`` are
+    those it was asked with, ``now`` (Unix time) what a ``Retry-After`` date is relative to.
+    """
+    if not 200 <= answer.status < 300:
+        raise failure(request, answer, credentials, now)
+    operation = request.operation
+    if operation.returns is NoneType:
+        return cast("T", None)
+    return decode(operation.returns, answer.body, operation.name)

@@ -1,0 +1,196 @@
+"""Every operation that the client knows, each described once."""
+
+from types import NoneType
+from typing import Final, Generic, TypeVar
+
+from attrs import frozen
+
+from arena_groups.models import (
+    Content,
+    Group,
+    GroupInvite,
+    GroupMember,
+    InviteResult,
+    Me,
+    MembershipInvitation,
+    Page,
+    Ping,
+    User,
+)
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+PAGING: Final = ("page", "per")
+
+
+@frozen(kw_only=True)
+class Operation(Generic[ResultT_co]):
+    """One operation of the API.
+
+    ``name`` is how callers spell it, ``route`` its path with ``{placeholders}``, ``returns``
+    what its answer holds (``NoneType`` where there is no body), ``query`` and ``body`` the
+    names it takes. ``repeat_safe`` tells whether doing it twice is the same as doing it once;
+    ``needs_token`` whether it is refused to guests.
+    """
+
+    name: str
+    method: str
+    route: str
+    returns: type[ResultT_co]
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    repeat_safe: bool = True
+    needs_token: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operation needs a token with the scope ``write``."""
+        return self.method != "GET"
+
+
+PING: Final = Operation(name="ping", method="GET", route="/v3/ping", returns=Ping)
+ME: Final = Operation(name="me", method="GET", route="/v3/me", returns=Me, needs_token=True)
+USER_GROUPS: Final = Operation(
+    name="users.groups",
+    method="GET",
+    route="/v3/users/{id}/groups",
+    returns=Page[Group],
+    query=(*PAGING, "sort"),
+)
+GET_GROUP: Final = Operation(
+    name="groups.get", method="GET", route="/v3/groups/{id}", returns=Group
+)
+CREATE_GROUP: Final = Operation(
+    name="groups.create",
+    method="POST",
+    route="/v3/groups",
+    returns=Group,
+    body=("name", "description", "avatar_url"),
+    repeat_safe=False,
+    needs_token=True,
+)
+UPDATE_GROUP: Final = Operation(
+    name="groups.update",
+    method="PUT",
+    route="/v3/groups/{id}",
+    returns=Group,
+    body=("name", "description", "avatar_url"),
+    needs_token=True,
+)
+DELETE_GROUP: Final = Operation(
+    name="groups.delete",
+    method="DELETE",
+    route="/v3/groups/{id}",
+    returns=NoneType,
+    needs_token=True,
+)
+MEMBERS: Final = Operation(
+    name="groups.members",
+    method="GET",
+    route="/v3/groups/{id}/members",
+    returns=Page[GroupMember],
+    query=PAGING,
+)
+JOIN: Final = Operation(
+    name="groups.join",
+    method="POST",
+    route="/v3/groups/{id}/members",
+    returns=GroupMember,
+    body=("invite_token",),
+    needs_token=True,
+)
+LEAVE: Final = Operation(
+    name="groups.leave",
+    method="DELETE",
+    route="/v3/groups/{id}/members/me",
+    returns=NoneType,
+    needs_token=True,
+)
+REMOVE_MEMBER: Final = Operation(
+    name="groups.remove_member",
+    method="DELETE",
+    route="/v3/groups/{id}/members/{user_id}",
+    returns=NoneType,
+    needs_token=True,
+)
+INVITATIONS: Final = Operation(
+    name="groups.invitations",
+    method="GET",
+    route="/v3/groups/{id}/invitations",
+    returns=Page[MembershipInvitation],
+    query=PAGING,
+    needs_token=True,
+)
+INVITE: Final = Operation(
+    name="groups.invite",
+    method="POST",
+    route="/v3/groups/{id}/invitations",
+    returns=InviteResult,
+    body=("user_id", "email"),
+    repeat_safe=False,
+    needs_token=True,
+)
+REVOKE_INVITATION: Final = Operation(
+    name="groups.revoke_invitation",
+    method="DELETE",
+    route="/v3/groups/{id}/invitations/{invitation_id}",
+    returns=NoneType,
+    needs_token=True,
+)
+INVITE_CODE: Final = Operation(
+    name="groups.invite_code",
+    method="GET",
+    route="/v3/groups/{id}/invite",
+    returns=GroupInvite,
+    needs_token=True,
+)
+CREATE_INVITE_CODE: Final = Operation(
+    name="groups.create_invite_code",
+    method="POST",
+    route="/v3/groups/{id}/invite",
+    returns=GroupInvite,
+    needs_token=True,
+)
+DELETE_INVITE_CODE: Final = Operation(
+    name="groups.delete_invite_code",
+    method="DELETE",
+    route="/v3/groups/{id}/invite",
+    returns=NoneType,
+    needs_token=True,
+)
+CONTENTS: Final[Operation[Page[Content]]] = Operation(
+    name="groups.contents",
+    method="GET",
+    route="/v3/groups/{id}/contents",
+    returns=Page[Content],
+    query=(*PAGING, "sort", "type"),
+)
+FOLLOWERS: Final = Operation(
+    name="groups.followers",
+    method="GET",
+    route="/v3/groups/{id}/followers",
+    returns=Page[User],
+    query=(*PAGING, "sort"),
+)
+
+OPERATIONS: Final[tuple[Operation[object], ...]] = (
+    PING,
+    ME,
+    USER_GROUPS,
+    GET_GROUP,
+    CREATE_GROUP,
+    UPDATE_GROUP,
+    DELETE_GROUP,
+    MEMBERS,
+    JOIN,
+    LEAVE,
+    REMOVE_MEMBER,
+    INVITATIONS,
+    INVITE,
+    REVOKE_INVITATION,
+    INVITE_CODE,
+    CREATE_INVITE_CODE,
+    DELETE_INVITE_CODE,
+    CONTENTS,
+    FOLLOWERS,
+)

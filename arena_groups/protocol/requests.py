@@ -1,0 +1,52 @@
+"""One request, described before it is sent."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+from urllib.parse import urlencode
+
+from attrs import field, frozen
+
+from arena_groups.protocol.operations import Operation
+from arena_groups.protocol.secrets import Secret
+
+__all__ = ["Request", "build_request"]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Request(Generic[T]):
+    """One request, ready to be sent. Nothing secret shows in its ``repr``."""
+
+    operation: Operation[T]
+    path: str
+    query: Mapping[str, str | int] = field(factory=dict[str, str | int])
+    body: Mapping[str, object] | None = field(default=None, repr=False)
+
+    @property
+    def target(self) -> str:
+        """Path and query, escaped."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of the body that must never show."""
+        return tuple(v.reveal() for v in (self.body or {}).values() if isinstance(v, Secret))
+
+    def payload(self) -> dict[str, object] | None:
+        """The body as it is sent, secrets included; ``None`` for no body."""
+        if self.body is None:
+            return None
+        return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.body.items()}
+
+
+def build_request(
+    operation: Operation[T],
+    places: Mapping[str, str] | None = None,
+    *,
+    query: Mapping[str, str | int] | None = None,
+    body: Mapping[str, object] | None = None,
+) -> Request[T]:
+    """A request for ``operation``, with ``places`` (already escaped) filled into its route."""
+    path = operation.route.format_map(places or {})
+    return Request(operation=operation, path=path, query=query or {}, body=body)
