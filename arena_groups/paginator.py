@@ -1,0 +1,134 @@
+"""Lists: awaitable for the first page, iterable over every item."""
+
+from asyncio import Lock
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Generic, TypeVar
+
+from arena_groups.models import Page
+from arena_groups.walk import Identified, Walk, check_page, following_page
+
+__all__ = ["ItemIterator", "PageIterator", "Paginator"]
+
+ItemT = TypeVar("ItemT", bound=Identified)
+FetchPage = Callable[[int], Awaitable[Page[ItemT]]]
+
+
+class Paginator(Generic[ItemT]):
+    """A list of the API, lazily: nothing is sent before it is awaited or iterated over.
+
+    ``await paginator`` gives its first :class:`Page`; ``async for item in paginator`` every
+    item once, even while the list changes (see :mod:`arena_groups.walk`). It can be used any
+    number of times, and begins anew each time. Each use raises what the list's operation
+    raises, and :class:`PaginationError` where the server's page numbers lead nowhere; after
+    an error or a cancellation, an iterator goes on where it was.
+    """
+
+    def __init__(
+        self, fetch: FetchPage[ItemT], *, start_page: int = 1, limit: int | None = None
+    ) -> None:
+        self._fetch = fetch
+        self._start_page = start_page
+        self._limit = limit
+
+    def __await__(self) -> Generator[None, None, Page[ItemT]]:
+        return self._fetch(self._start_page).__await__()
+
+    def __aiter__(self) -> "ItemIterator[ItemT]":
+        return ItemIterator(self._fetch, self._start_page, self._limit)
+
+    def pages(self) -> "PageIterator[ItemT]":
+        """The raw pages, by a plain walk along ``next_page`` and ``has_more_pages``.
+
+        Pages come as the server gives them: what changes meanwhile can make items come twice
+        or not at all. With a limit, the page that reaches it is the last.
+        """
+        return PageIterator(self._fetch, self._start_page, self._limit)
+
+    async def first(self) -> ItemT | None:
+        """The first item, or ``None`` if there is none. One request as a rule."""
+        items = await self.collect(limit=1)
+        return items[0] if items else None
+
+    async def count(self) -> int:
+        """How many items the list has in all, as the server counts them. One request."""
+        page = await self._fetch(self._start_page)
+        return page.meta.total_count
+
+    async def collect(self, limit: int | None = None) -> list[ItemT]:
+        """Every item as a list, but no more than ``limit`` and the paginator's own limit.
+
+        Raises ``ValueError`` for a negative limit.
+        """
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit must be 0 or more, not {limit}")
+        limits = [each for each in (limit, self._limit) if each is not None]
+        items = ItemIterator(self._fetch, self._start_page, min(limits, default=None))
+        return [item async for item in items]
+
+    def __repr__(self) -> str:
+        return f"Paginator(start_page={self._start_page}, limit={self._limit})"
+
+
+class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
+    """Every item of a list, once. Nothing runs between two calls of ``anext()``.
+
+    Several tasks may share one iterator: each item goes to one of them.
+    """
+
+    def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
+        self._fetch = fetch
+        self._walk: Walk[ItemT] = Walk(start_page)
+        self._left = limit
+        self._ready: deque[ItemT] = deque()
+        self._reading = Lock()
+
+    def __aiter__(self) -> "ItemIterator[ItemT]":
+        return self
+
+    async def __anext__(self) -> ItemT:
+        if not self._ready:
+            async with self._reading:
+                await self._read_on()
+        if not self._ready or self._left == 0:
+            raise StopAsyncIteration
+        if self._left is not None:
+            self._left -= 1
+        return self._ready.popleft()
+
+    async def _read_on(self) -> None:
+        while not (self._ready or self._walk.done or self._left == 0):
+            page = await self._fetch(self._walk.next_page)
+            self._ready.extend(self._walk.accept(page))
+
+    async def aclose(self) -> None:
+        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
+        self._ready.clear()
+        self._left = 0
+
+
+class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
+    """The pages of a list, as they come."""
+
+    def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
+        self._fetch = fetch
+        self._next: int | None = start_page
+        self._left = limit
+
+    def __aiter__(self) -> "PageIterator[ItemT]":
+        return self
+
+    async def __anext__(self) -> Page[ItemT]:
+        asked = self._next
+        if asked is None or self._left == 0:
+            raise StopAsyncIteration
+        page = await self._fetch(asked)
+        check_page(page.meta, asked)
+        self._next = following_page(page.meta)
+        if self._left is not None:
+            self._left = max(0, self._left - len(page.data))
+        return page
+
+    async def aclose(self) -> None:
+        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
+        self._next = None

@@ -1,0 +1,116 @@
+"""A list of the API that changes between requests, and the readers that walk it."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from attrs import define, field, frozen
+
+from arena_groups.models import Page, PageMeta
+from arena_groups.walk import Walk, following_page
+
+
+@frozen
+class Item:
+    """As much of an invitation as a walk looks at."""
+
+    id: int
+    type: str = "MembershipInvitation"
+
+
+@frozen
+class Change:
+    """What happens to the list before a request: removals (by place), then additions."""
+
+    removed: Sequence[int] = ()
+    added: int = 0
+
+
+@define
+class ChurningList:
+    """Items newest first; before each answer the next change of ``script`` takes place."""
+
+    size: int
+    script: Sequence[Change] = ()
+    hidden: frozenset[int] = frozenset()
+    pinned: int = 0
+    ids: list[int] = field(init=False)
+    stable: set[int] = field(init=False)
+    requests: list[int] = field(factory=list[int])
+
+    def __attrs_post_init__(self) -> None:
+        self.ids = list(range(self.size, 0, -1))
+        self.stable = set(self.ids) - self.hidden
+
+    def page(self, number: int, per: int) -> Page[Item]:
+        """Answer one request."""
+        if len(self.requests) < len(self.script):
+            self._change(self.script[len(self.requests)])
+        self.requests.append(number)
+        first = (number - 1) * per
+        shown = [id for id in self.ids[first : first + per] if id not in self.hidden]
+        more = first + per < len(self.ids)
+        return Page(
+            data=[Item(id) for id in shown],
+            meta=PageMeta(
+                current_page=number,
+                per_page=per,
+                total_pages=-(-len(self.ids) // per),
+                total_count=len(self.ids),
+                has_more_pages=more,
+                next_page=number + 1 if more else None,
+            ),
+        )
+
+    def remove(self, id: int) -> None:
+        """Take one item out, as a caller does while reading."""
+        self.ids.remove(id)
+        self.stable.discard(id)
+
+    def _change(self, change: Change) -> None:
+        for place in change.removed:
+            removable = len(self.ids) - self.pinned
+            if removable > 0:
+                self.remove(self.ids[self.pinned + place % removable])
+        newest = max([self.size, *self.ids]) if self.ids else self.size
+        self.size = newest + change.added
+        fresh = range(self.size, newest, -1)
+        self.ids[self.pinned : self.pinned] = fresh
+
+
+Reader = Callable[[ChurningList, int], list[int]]
+
+
+def read_by_walk(source: ChurningList, per: int) -> list[int]:
+    """Every id that the walk hands over."""
+    walk: Walk[Item] = Walk()
+    found: list[int] = []
+    while not walk.done:
+        found += [item.id for item in walk.accept(source.page(walk.next_page, per))]
+    return found
+
+
+def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
+    """Every id that a loop over ``next_page`` hands over."""
+    found: list[int] = []
+    number: int | None = 1
+    while number is not None:
+        page = source.page(number, per)
+        found += [item.id for item in page.data]
+        number = following_page(page.meta)
+    return found
+
+
+def random_list(random: Random) -> tuple[ChurningList, int]:
+    """A list of up to 400 items under random churn, and a page size."""
+    size = random.choice([0, 1, random.randrange(2, 60), random.randrange(60, 400)])
+    per = random.randint(1, 100)
+    steps = random.choice([0, 5, 30, 100])
+    script = [
+        Change(
+            removed=[random.randrange(1000) for _ in range(random.choice([0, 0, 1, 2, 10]))],
+            added=random.choice([0, 0, 1, 2, 10]),
+        )
+        for _ in range(steps)
+    ]
+    hidden = frozenset(id for id in range(1, size + 1) if random.random() < 0.05)
+    return ChurningList(size, script, hidden, pinned=random.choice([0, 0, 1])), per
