@@ -1,0 +1,89 @@
+"""The client: what an application holds."""
+
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from arena_groups.groups import GroupsResource
+from arena_groups.models import Me, RateLimit
+from arena_groups.protocol import Secret, build_request, operations
+from arena_groups.session import Session, Timeout, TokenProvider
+from arena_groups.users import UsersResource
+
+__all__ = ["ArenaClient"]
+
+BASE_URL = "https://api.are.na"
+
+
+class ArenaClient:
+    """A client of the Are.na API, for one token and one event loop.
+
+    ``token`` is a personal access token or an OAuth access token, or an async callable that
+    returns one before each request; ``None`` takes it from the environment variable
+    ``ARENA_TOKEN`` and, where that is not set either, works as a guest. ``session`` lends an
+    ``aiohttp.ClientSession`` that stays open afterwards. ``timeout`` holds per attempt.
+
+    Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.
+    Raises ``ValueError`` for a token that cannot be one and for a bad ``base_url``.
+    """
+
+    def __init__(
+        self,
+        token: str | TokenProvider | None = None,
+        *,
+        base_url: str = BASE_URL,
+        session: aiohttp.ClientSession | None = None,
+        timeout: Timeout = Timeout(),  # noqa: B008 - frozen
+        user_agent: str | None = None,
+    ) -> None:
+        given = token if token is None or callable(token) else Secret(token)
+        del token  # an error's traceback must not hold it
+        made = Session(
+            given, base_url=base_url, session=session, timeout=timeout, user_agent=user_agent
+        )
+        self._session = made
+        self.groups = GroupsResource(made)
+        self.users = UsersResource(made)
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The quota as the server last told it; ``None`` before the first answer."""
+        return self._session.rate_limit
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._session.closed
+
+    async def me(self) -> Me:
+        """The token's own user (``GET /v3/me``).
+
+        Raises :class:`AuthenticationError` without a valid token.
+        """
+        return await self._session.send(build_request(operations.ME))
+
+    async def ping(self) -> None:
+        """Check that the API answers (``GET /v3/ping``); needs no token.
+
+        Raises :class:`ArenaConnectionError`, :class:`ServerError` and the like if it does not.
+        """
+        await self._session.send(build_request(operations.PING))
+
+    async def aclose(self) -> None:
+        """Close the client, and its aiohttp session unless it was lent. Twice is no error."""
+        await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<ArenaClient {'closed' if self.closed else 'open'}>"

@@ -1,0 +1,54 @@
+"""What all resources share: sending an operation, and listing one."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from arena_groups.models import Page
+from arena_groups.paginator import Paginator
+from arena_groups.protocol import Operation, build_request, check_range
+from arena_groups.session import Session
+from arena_groups.walk import Identified
+
+__all__ = ["MAX_PER", "Resource"]
+
+T = TypeVar("T")
+ItemT = TypeVar("ItemT", bound=Identified)
+
+MAX_PER = 100
+
+
+class Resource:
+    """A part of the API, bound to the client's session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def _send(
+        self,
+        operation: Operation[T],
+        places: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> T:
+        return await self._session.send(build_request(operation, places, body=body))
+
+    def _list(
+        self,
+        operation: Operation[Page[ItemT]],
+        places: Mapping[str, str],
+        filters: Mapping[str, str | None] | None = None,
+        *,
+        per: int,
+        start_page: int,
+        limit: int | None,
+    ) -> Paginator[ItemT]:
+        check_range(per, "per", 1, MAX_PER)
+        check_range(start_page, "start_page", 1)
+        if limit is not None:
+            check_range(limit, "limit", 0)
+        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+
+        async def fetch(page: int) -> Page[ItemT]:
+            query: dict[str, str | int] = {"page": page, "per": per, **given}
+            return await self._session.send(build_request(operation, places, query=query))
+
+        return Paginator(fetch, start_page=start_page, limit=limit)
