@@ -86,4 +86,5 @@ class ArenaClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<ArenaClient {'closed' if self.closed else 'open'}>"
+        session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__
+        return f"<ArenaClient {'closed' if session is None or session.closed else 'open'}>"

@@ -141,8 +141,6 @@ def _parse(returns: type[T], body: bytes) -> T | _Faults:
 def _structure(returns: type[T], document: object) -> T | _Faults:
     try:
         return _converter.structure(document, returns)
-    except RecursionError:
-        return _whole("is nested too deeply")
     except Exception as error:  # noqa: BLE001 - groups, and whatever a body may provoke
         return _Faults(_faults(error, ""))
 
@@ -235,13 +233,15 @@ def _structure_anything(value: object, _: object) -> object:
 
 def _refuse_infinity(value: object) -> None:
     """Refuse what ``1e999`` becomes anywhere in ``value``: no JSON could be made of it again."""
-    if isinstance(value, float):
-        _finite(value)
-    elif isinstance(value, dict):
-        _refuse_infinity(list(cast("dict[str, object]", value).values()))
-    elif isinstance(value, list):
-        for inner in cast("list[object]", value):
-            _refuse_infinity(inner)
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, float):
+            _finite(each)
+        elif isinstance(each, dict):
+            left.extend(cast("dict[str, object]", each).values())
+        elif isinstance(each, list):
+            left.extend(cast("list[object]", each))
 
 
 def _structure_datetime(value: object, _: object) -> datetime:

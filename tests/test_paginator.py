@@ -72,9 +72,7 @@ async def test_first_of_an_empty_list_is_none() -> None:
     assert await Paginator(fetching(ChurningList(0))).first() is None
 
 
-async def test_count_is_the_servers_total(
-    source: ChurningList, paginator: Paginator[Item]
-) -> None:
+async def test_count_is_the_servers_total(source: ChurningList, paginator: Paginator[Item]) -> None:
     assert await paginator.count() == 35
     assert source.requests == [1]
 
@@ -83,9 +81,7 @@ async def test_count_is_the_servers_total(
     ("limit", "requests"),
     [(0, []), (1, [1]), (9, [1]), (10, [1]), (11, [1, 2]), (35, [1, 2, 3, 4]), (99, [1, 2, 3, 4])],
 )
-async def test_a_limit_stops_without_one_request_too_many(
-    limit: int, requests: list[int]
-) -> None:
+async def test_a_limit_stops_without_one_request_too_many(limit: int, requests: list[int]) -> None:
     iterated, collected = ChurningList(35), ChurningList(35)
     items = [item async for item in Paginator(fetching(iterated), limit=limit)]
     assert await Paginator(fetching(collected)).collect(limit=limit) == items
@@ -171,7 +167,7 @@ async def test_several_tasks_may_share_an_iterator(paginator: Paginator[Item]) -
             await asyncio.sleep(0)
 
     await asyncio.gather(*map(work, shares))
-    assert sorted(sum(shares, [])) == list(range(1, 36))
+    assert sorted(number for share in shares for number in share) == list(range(1, 36))
     assert all(shares)
 
 

@@ -36,9 +36,7 @@ page_sizes = st.integers(1, 100)
 
 @settings(max_examples=1500, deadline=None)
 @given(source=churning_lists, per=page_sizes)
-def test_every_item_that_stays_is_handed_over_exactly_once(
-    source: ChurningList, per: int
-) -> None:
+def test_every_item_that_stays_is_handed_over_exactly_once(source: ChurningList, per: int) -> None:
     found = read_by_walk(source, per)
 
     assert len(found) == len(set(found)), "no item comes twice"

@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Answer:
-    """One answer as it came. ``headers`` have lower-case names; the body does not show."""
+    """One answer as it came. ``headers`` have lower-case names. Only the status shows."""
 
     status: int
-    reason: str = ""
+    reason: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
 

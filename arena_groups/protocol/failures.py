@@ -188,7 +188,7 @@ def _hint(
     if status == 403:
         return "the token's user may not see this"
     if status == 404 and "{" in operation.route:
-        return "check the slug or id; a rename changes the slug, and private groups are hidden"
+        return operation.missing
     if status == 429 and retry_after is not None:
         return f"try again in {retry_after:g} s"
     return ""

@@ -20,6 +20,9 @@ from arena_groups.models import (
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
+GROUP_MISSING: Final = (
+    "check the slug or id; a rename changes the slug, and private groups are hidden"
+)
 PAGING: Final = ("page", "per")
 
 
@@ -30,7 +33,8 @@ class Operation(Generic[ResultT_co]):
     ``name`` is how callers spell it, ``route`` its path with ``{placeholders}``, ``returns``
     what its answer holds (``NoneType`` where there is no body), ``query`` and ``body`` the
     names it takes. ``repeat_safe`` tells whether doing it twice is the same as doing it once;
-    ``needs_token`` whether it is refused to guests.
+    ``needs_token`` whether it is refused to guests. ``missing`` says what to look at after a
+    404.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Operation(Generic[ResultT_co]):
     body: tuple[str, ...] = ()
     repeat_safe: bool = True
     needs_token: bool = False
+    missing: str = GROUP_MISSING
 
     @property
     def writes(self) -> bool:
@@ -54,6 +59,7 @@ USER_GROUPS: Final = Operation(
     name="users.groups",
     method="GET",
     route="/v3/users/{id}/groups",
+    missing="check the user's slug or id",
     returns=Page[Group],
     query=(*PAGING, "sort"),
 )
@@ -110,6 +116,7 @@ REMOVE_MEMBER: Final = Operation(
     name="groups.remove_member",
     method="DELETE",
     route="/v3/groups/{id}/members/{user_id}",
+    missing="check the group, and that user_id is the id of a member",
     returns=NoneType,
     needs_token=True,
 )
@@ -123,6 +130,7 @@ INVITATIONS: Final = Operation(
 )
 INVITE: Final = Operation(
     name="groups.invite",
+    missing="check the group, and the user_id if one was given",
     method="POST",
     route="/v3/groups/{id}/invitations",
     returns=InviteResult,
@@ -134,11 +142,14 @@ REVOKE_INVITATION: Final = Operation(
     name="groups.revoke_invitation",
     method="DELETE",
     route="/v3/groups/{id}/invitations/{invitation_id}",
+    missing="check the group, and that invitation_id is one of its invitations",
     returns=NoneType,
     needs_token=True,
 )
 INVITE_CODE: Final = Operation(
     name="groups.invite_code",
+    missing="the group may have no invite code (groups.create_invite_code makes one), "
+    "or check its slug or id",
     method="GET",
     route="/v3/groups/{id}/invite",
     returns=GroupInvite,

@@ -1,0 +1,67 @@
+"""What all tests share: no token from outside, and answers without a network."""
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Self
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+from hypothesis import settings
+
+from arena_groups import ArenaClient
+from tests.support.documents import TOKEN
+
+# The same examples each time; `--hypothesis-profile explore` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=2000, deadline=None)
+settings.load_profile("steady")
+
+
+class StandInWriter:
+    """As much of a request's writer as a response asks for."""
+
+    output_size = 0
+
+
+class MappedResponse(aiohttp.ClientResponse):
+    """A response as aioresponses makes it, with the writer that newer aiohttp asks for."""
+
+    _ASKED = inspect.signature(aiohttp.ClientResponse.__init__).parameters
+
+    def __init__(self, *args: object, **options: object) -> None:
+        if "stream_writer" in self._ASKED:
+            options.setdefault("stream_writer", StandInWriter())
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+
+
+class Answers(aioresponses):
+    """aioresponses, whose responses every supported version of aiohttp can make."""
+
+    def add(self, *args: Any, **options: Any) -> None:
+        options.setdefault("response_class", MappedResponse)
+        super().add(*args, **options)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the token of whoever runs the tests out of them."""
+    monkeypatch.delenv("ARENA_TOKEN", raising=False)
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    """Answers by method and URL, in place of a network."""
+    with Answers() as mapped:
+        yield mapped
+
+
+@pytest.fixture
+async def arena() -> AsyncIterator[ArenaClient]:
+    """A client of the API's own address; only of use together with ``answers``."""
+    async with ArenaClient(TOKEN) as client:
+        yield client

@@ -1,0 +1,128 @@
+"""Servers on the loopback interface that answer with given bytes, or not at all."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+from attrs import define, field, frozen
+
+
+@frozen
+class Received:
+    """One request as it came over the wire. ``headers`` have lower-case names."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@define
+class Server:
+    """A server that gives every request the same answer, on connections that stay open.
+
+    With ``closing`` it closes the connection after each answer. An answer of no bytes is none.
+    """
+
+    url: str
+    answer: bytes
+    closing: bool
+    requests: list[Received] = field(factory=list[Received])
+    connections: int = 0
+    asked: asyncio.Event = field(factory=asyncio.Event)
+    _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(
+        factory=dict[asyncio.Task[None], asyncio.StreamWriter]
+    )
+
+    @property
+    def tasks(self) -> frozenset[asyncio.Task[None]]:
+        """What serves the connections that are open."""
+        return frozenset(self._open)
+
+    async def left_alone(self) -> None:
+        """Wait until every connection was closed."""
+        while self._open:
+            await asyncio.wait(self._open)
+
+    async def asked_by(self, count: int) -> None:
+        """Wait until this many requests have come."""
+        while len(self.requests) < count:
+            self.asked.clear()
+            await self.asked.wait()
+
+    def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection in a task of its own."""
+        self.connections += 1
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._open[task] = writer
+        task.add_done_callback(self._open.pop)
+
+    async def stop(self) -> None:
+        """Close every connection, and wait until they are."""
+        for writer in self._open.values():
+            writer.transport.abort()
+        await self.left_alone()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                self.requests.append(await _read(reader))
+                self.asked.set()
+                writer.write(self.answer)
+                await writer.drain()
+                if self.closing:
+                    break
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def _read(reader: asyncio.StreamReader) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.split("\r\n")[:-2]
+    method, target, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in map(_colon, lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Received(method, target, headers, body)
+
+
+def _colon(line: str) -> tuple[str, str, str]:
+    return line.partition(":")
+
+
+@asynccontextmanager
+async def serving(
+    answer: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    """A server for the time of a block."""
+    server = Server("", answer, closing)
+    listening = await asyncio.start_server(server.connect, "127.0.0.1", 0, ssl=tls)
+    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        listening.close()
+        await server.stop()
+        await listening.wait_closed()
+
+
+def http(
+    body: object = b"", status: str = "200 OK", *, length: int | None = None, **headers: str
+) -> bytes:
+    """An answer in bytes; a body that is no bytes is sent as JSON.
+
+    ``length`` is what it claims for its body; the names of headers are written with ``_``.
+    """
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    fields = {"Content-Length": str(len(raw) if length is None else length)}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + raw
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", status: str = "200 OK") -> bytes:
+    """An answer whose body comes in chunks; without its end it is cut off."""
+    head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end

@@ -1,0 +1,224 @@
+"""What type checkers must make of the public API. Checked, never run."""
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from datetime import datetime
+from typing import assert_type
+
+import aiohttp
+
+from arena_groups import (
+    UNSET,
+    ArenaAPIError,
+    ArenaClient,
+    ArenaTimeoutError,
+    AttachmentBlock,
+    BlockImage,
+    Channel,
+    ConnectionSort,
+    Content,
+    ContentSort,
+    ContentType,
+    DecodeError,
+    EmbedBlock,
+    EmbeddedGroup,
+    EmbeddedUser,
+    Fault,
+    Group,
+    GroupInvite,
+    GroupMember,
+    GroupRole,
+    GroupSort,
+    GroupsResource,
+    ImageBlock,
+    InvitationState,
+    InviteOutcome,
+    InviteResult,
+    LinkBlock,
+    Links,
+    MarkdownContent,
+    Me,
+    MembershipInvitation,
+    Page,
+    PageMeta,
+    Paginator,
+    PendingBlock,
+    RateLimit,
+    TextBlock,
+    Timeout,
+    TokenProvider,
+    UnknownContent,
+    Unset,
+    User,
+    UsersResource,
+    UserTier,
+    from_dict,
+    to_dict,
+)
+
+
+async def provide() -> str:
+    return "a token"
+
+
+async def clients(lent: aiohttp.ClientSession) -> None:
+    assert_type(ArenaClient(), ArenaClient)
+    assert_type(ArenaClient("a token"), ArenaClient)
+    assert_type(ArenaClient(provide), ArenaClient)
+    assert_type(
+        ArenaClient(
+            token=None,
+            base_url="https://api.are.na",
+            session=lent,
+            timeout=Timeout(connect=5, read=1.5, total=30),
+            user_agent="bot/1",
+        ),
+        ArenaClient,
+    )
+    provider: TokenProvider = provide
+    assert_type(ArenaClient(provider), ArenaClient)
+    async with ArenaClient() as arena:
+        assert_type(arena, ArenaClient)
+        assert_type(arena.groups, GroupsResource)
+        assert_type(arena.users, UsersResource)
+        assert_type(arena.rate_limit, RateLimit | None)
+        assert_type(arena.closed, bool)
+        assert_type(await arena.me(), Me)
+        await arena.ping()
+        await arena.aclose()
+
+
+async def groups(arena: ArenaClient) -> None:
+    assert_type(await arena.groups.get("studio"), Group)
+    assert_type(await arena.groups.get(1001), Group)
+    assert_type(await arena.groups.create("Studio", description=None, avatar_url=None), Group)
+    assert_type(await arena.groups.update("studio", name="Studio"), Group)
+    assert_type(await arena.groups.update("studio", description=None), Group)
+    assert_type(await arena.groups.update("studio", name=UNSET, description=UNSET), Group)
+    assert_type(await arena.groups.join("studio", invite_token="code"), GroupMember)
+    assert_type(await arena.groups.invite("studio", email="ada@example.org"), InviteResult)
+    assert_type(await arena.groups.invite("studio", user_id=7), InviteResult)
+    assert_type(await arena.groups.invite_code("studio"), GroupInvite)
+    assert_type(await arena.groups.create_invite_code("studio"), GroupInvite)
+    await arena.groups.delete("studio")
+    await arena.groups.leave("studio")
+    await arena.groups.remove_member("studio", 7)
+    await arena.groups.revoke_invitation("studio", 41)
+    await arena.groups.delete_invite_code("studio")
+
+
+def lists(arena: ArenaClient) -> None:
+    assert_type(arena.groups.members("studio"), Paginator[GroupMember])
+    assert_type(arena.groups.invitations("studio", per=24), Paginator[MembershipInvitation])
+    assert_type(arena.groups.contents("studio", sort="created_at_asc"), Paginator[Content])
+    assert_type(
+        arena.groups.contents("studio", sort=ContentSort.CREATED_AT_ASC, type=ContentType.TEXT),
+        Paginator[Content],
+    )
+    assert_type(
+        arena.groups.followers("studio", sort=ConnectionSort.CREATED_AT_ASC), Paginator[User]
+    )
+    assert_type(
+        arena.users.groups("ada", sort=GroupSort.NAME_ASC, start_page=2, limit=5), Paginator[Group]
+    )
+
+
+async def paginators(arena: ArenaClient) -> None:
+    paginator = arena.groups.invitations("studio")
+    page = await paginator
+    assert_type(page, Page[MembershipInvitation])
+    assert_type(page.data, list[MembershipInvitation])
+    assert_type(page.meta, PageMeta)
+    assert_type(page.meta.next_page, int | None)
+    assert_type(await paginator.first(), MembershipInvitation | None)
+    assert_type(await paginator.count(), int)
+    assert_type(await paginator.collect(limit=10), list[MembershipInvitation])
+    assert_type(await anext(aiter(paginator)), MembershipInvitation)
+    async for invitation in paginator:
+        assert_type(invitation, MembershipInvitation)
+        assert_type(invitation.invitee, EmbeddedUser | None)
+        assert_type(invitation.invitee_email, str | None)
+        assert_type(invitation.target, EmbeddedGroup)
+        assert_type(invitation.state, InvitationState)
+        assert_type(invitation.created_at, datetime)
+        assert_type(invitation.accepted_at, datetime | None)
+        assert_type(invitation.links, dict[str, object])
+    async for each in paginator.pages():
+        assert_type(each, Page[MembershipInvitation])
+    assert_type([invitation.id async for invitation in paginator], list[int])
+
+
+def models(result: InviteResult, group: Group, member: GroupMember, quota: RateLimit) -> None:
+    assert_type(result.outcome, InviteOutcome)
+    assert_type(result.user, EmbeddedUser | None)
+    assert_type(result.invitation, MembershipInvitation | None)
+    assert_type(group.user, EmbeddedUser)
+    assert_type(group.description, MarkdownContent | None)
+    assert_type(group.links, Links)
+    assert_type(group.links["self"].href, str)
+    assert_type(member.role, GroupRole)
+    assert_type(quota.tier, UserTier | None)
+    assert_type(quota.reset_at, datetime | None)
+    assert_type(UserTier("tomorrow"), UserTier)
+    needs(name=UserTier.FREE, unset=UNSET, group=group, person=member)
+
+
+def needs(*, name: str, unset: Unset, group: EmbeddedGroup, person: EmbeddedUser) -> None: ...
+
+
+def kinds(content: Content) -> str:  # noqa: C901 - every kind there is
+    match content:
+        case TextBlock():
+            return content.content.plain
+        case ImageBlock():
+            return content.image.large.src
+        case LinkBlock():
+            assert_type(content.image, BlockImage | None)
+            return content.title or ""
+        case AttachmentBlock():
+            return content.attachment.url
+        case EmbedBlock():
+            return content.embed.html or ""
+        case PendingBlock():
+            return content.state
+        case Channel():
+            assert_type(content.owner, EmbeddedUser | EmbeddedGroup)
+            return content.slug
+        case UnknownContent():
+            assert_type(content.data, dict[str, object])
+            return content.type
+
+
+def codec(document: dict[str, object]) -> None:
+    group = from_dict(Group, document)
+    assert_type(group, Group)
+    assert_type(from_dict(Page[Group], document), Page[Group])
+    assert_type(to_dict(group), dict[str, object])
+
+
+def errors(refusal: ArenaAPIError, broken: DecodeError, late: ArenaTimeoutError) -> None:
+    assert_type(refusal.status, int)
+    assert_type(refusal.message, str)
+    assert_type(refusal.details, object)
+    assert_type(refusal.request_id, str | None)
+    assert_type(refusal.retry_after, float | None)
+    assert_type(refusal.rate_limit, RateLimit | None)
+    assert_type(broken.faults, tuple[Fault, ...])
+    assert_type(broken.paths, tuple[str, ...])
+    needs_timeout(late)
+
+
+def needs_timeout(error: TimeoutError) -> None: ...
+
+
+async def refused(arena: ArenaClient) -> None:
+    """Each line must be an error: an ignore that nothing needs would be one itself."""
+    await arena.groups.get()  # type: ignore[call-arg]
+    await arena.groups.get(None)  # type: ignore[arg-type]
+    await arena.groups.update("x", name=None)  # type: ignore[arg-type]
+    await arena.groups.invite("x", "a@b.c")  # type: ignore[call-arg]
+    await arena.groups.join("x")  # type: ignore[call-arg]
+    arena.groups.members("x", per="24")  # type: ignore[arg-type]
+    arena.groups.members("x", sort="a")  # type: ignore[call-arg]
+    ArenaClient("a", "b")  # type: ignore[call-arg]
+    ArenaClient(lambda: "a")  # type: ignore[arg-type, return-value]
+    arena.rate_limit = None  # type: ignore[misc]

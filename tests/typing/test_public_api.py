@@ -1,0 +1,21 @@
+"""The types of the public API, as mypy sees them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+
+
+def test_mypy_agrees(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is in the extra dev")
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", REPOSITORY / ".mypy_cache",
+         HERE / "public_api.py"],
+        cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "no issues found" in checked.stdout
