@@ -1,0 +1,6 @@
+"""``python -m arena_groups``: the same as the command ``arena-groups``."""
+
+from arena_groups.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The command line: ``arena-groups`` and ``python -m arena_groups`` (extra ``cli``)."""
+
+import sys
+
+__all__ = ["main"]
+
+EXTRA = frozenset({"click", "rich"})
+
+
+def main() -> None:
+    """Run the command line with the arguments of this process, and exit with its code."""
+    try:
+        from arena_groups.cli.app import run  # noqa: PLC0415 - its libraries may be missing
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        print(  # noqa: T201
+            f"arena-groups: the command line needs {error.name}, which is not installed"
+            " (hint: pip install 'arena-groups[cli]')",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""A served sandbox, processes of the command line, and results made by hand."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from arena_groups import GroupInvite, MembershipInvitation, from_dict
+
+COMMAND = (sys.executable, "-m", "arena_groups")
+PATIENCE = 30  # seconds; only ever reached when something hangs
+
+Process = subprocess.Popen[str]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A sandbox in a process of its own, as its line of JSON tells it."""
+
+    url: str
+    tokens: dict[str, str]
+    groups: dict[str, int]
+    users: dict[str, int]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a process that is at no terminal and has no token."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"ARENA_TOKEN", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
+    }
+    return {**kept, **variables}
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a process of its own, to its end."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            env=environment(**variables),
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    """Start the command line in a process of its own, and end it with the test."""
+    started: list[Process] = []
+
+    def begin(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> Process:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment(**variables),
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """One sandbox for all tests that change nothing in it."""
+    with subprocess.Popen(
+        [*COMMAND, "sandbox", "--json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        yield Served(**json.loads(process.stdout.readline()))
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.fixture
+def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Take on a person's token, and give the options that lead to the served sandbox."""
+
+    def take_on(name: str) -> list[str]:
+        monkeypatch.setenv("ARENA_TOKEN", served.tokens[name])
+        return ["--base-url", served.url]
+
+    return take_on
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the token of whoever runs the tests out of them."""
+    monkeypatch.delenv("ARENA_TOKEN", raising=False)
+
+
+def _invitation(
+    number: int = 41,
+    *,
+    name: str | None = "Mara Lindqvist",
+    email: str | None = None,
+    invited_by: str = "Ono Takeda",
+) -> MembershipInvitation:
+    now = datetime(2026, 3, 9, 22, 2, 26, tzinfo=UTC)
+    facts = {
+        "id": number,
+        "type": "MembershipInvitation",
+        "target": {
+            "id": 3,
+            "type": "Group",
+            "name": "Research Studio",
+            "slug": "research-studio",
+            "avatar": None,
+            "initials": "RS",
+        },
+        "invitee": None,
+        "invitee_email": email,
+        "invited_by": {
+            "id": 8,
+            "type": "User",
+            "name": invited_by,
+            "slug": "ono",
+            "avatar": None,
+            "initials": "OT",
+        },
+        "state": "pending",
+        "accepted_at": None,
+        "created_at": now.isoformat(),
+        "updated_at": now.isoformat(),
+        "_links": {},
+    }
+    if name is not None:
+        facts["invitee"] = {
+            "id": 7,
+            "type": "User",
+            "name": name,
+            "slug": "mara",
+            "avatar": None,
+            "initials": "ML",
+        }
+    return from_dict(MembershipInvitation, facts)
+
+
+@pytest.fixture
+def invitation() -> Callable[..., MembershipInvitation]:
+    """Make an invitation."""
+    return _invitation
+
+
+@pytest.fixture
+def invite() -> GroupInvite:
+    """An invite code."""
+    return from_dict(
+        GroupInvite,
+        {
+            "id": 5,
+            "type": "GroupInvite",
+            "code": "h4t-c0de",
+            "url": "https://www.are.na/group-invite/" + "x" * 90,
+            "created_at": "2026-03-09T22:02:26Z",
+            "updated_at": "2026-03-09T22:02:26Z",
+            "_links": {"self": {"href": "https://api.are.na/v3/groups/3/invite"}},
+        },
+    )

@@ -1,0 +1,319 @@
+"""Whole commands, inside this process, against sandboxes."""
+
+import asyncio
+import csv
+import errno
+import io
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from arena_groups import MembershipInvitation, from_dict
+from arena_groups.cli import app as application
+from arena_groups.cli import listing, main, serve
+from arena_groups.cli.app import run
+
+AsPerson = Callable[[str], list[str]]
+Captured = pytest.CaptureFixture[str]
+GROUP = "research-studio"
+
+
+def listed(text: str, chosen: str) -> list[int]:
+    if chosen == "json":
+        return [item["id"] for item in json.loads(text)]
+    if chosen == "ndjson":
+        return [json.loads(line)["id"] for line in text.splitlines()]
+    if chosen == "csv":
+        return [int(row["id"]) for row in csv.DictReader(io.StringIO(text))]
+    return [int(line.split()[0]) for line in text.splitlines()[1:]]
+
+
+def test_every_format_lists_the_same(capsys: Captured, as_person: AsPerson) -> None:
+    where = as_person("owner")
+    ids = {}
+    for chosen in ("table", "json", "ndjson", "csv"):
+        assert run(["invitations", "list", GROUP, "--format", chosen, *where]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        ids[chosen] = listed(out, chosen)
+    assert ids["table"] == ids["json"] == ids["ndjson"] == ids["csv"]
+    assert len(set(ids["json"])) == len(ids["json"]) > 100
+
+
+def test_a_private_sandbox_needs_no_token(capsys: Captured) -> None:
+    assert run(["invitations", "list", GROUP, "--sandbox"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    items = [from_dict(MembershipInvitation, json.loads(line)) for line in lines]
+    assert {item.target.slug for item in items} == {GROUP}
+    assert len(items) > 100
+
+
+def test_a_private_sandbox_ignores_the_token(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_TOKEN", "not-for-sandboxes")
+    assert run(["invite-code", "show", GROUP, "--sandbox"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("chosen", ["json", "ndjson"])
+def test_invite_code(capsys: Captured, as_person: AsPerson, chosen: str) -> None:
+    assert run(["invite-code", "show", GROUP, "--format", chosen, *as_person("owner")]) == 0
+    invite = json.loads(capsys.readouterr().out)
+    assert invite["code"]
+    assert invite["code"] in invite["url"]
+
+
+def test_invite_code_for_people(capsys: Captured, as_person: AsPerson) -> None:
+    assert run(["invite-code", "show", GROUP, "--format", "table", *as_person("owner")]) == 0
+    url, code, created = capsys.readouterr().out.splitlines()
+    assert url.split()[1].endswith(code.split()[1])
+    assert created.startswith("Created")
+
+
+@pytest.mark.parametrize(
+    ("person", "group", "code", "kind"),
+    [
+        ("owner", "no-such-group", 3, "not_found"),
+        ("stranger", GROUP, 6, "forbidden"),
+        ("limited", GROUP, 5, "rate_limited"),
+    ],
+)
+def test_refusals(
+    capsys: Captured, as_person: AsPerson, person: str, group: str, code: int, kind: str
+) -> None:
+    where = as_person(person)
+    assert run(["invitations", "list", group, *where]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("arena-groups: ")
+    assert err.count("\n") == 1
+    assert run(["invitations", "list", group, "--format", "json", *where]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err)["error"]["type"] == kind
+    assert json.loads(err)["error"]["exit_code"] == code
+
+
+@pytest.mark.parametrize("token", ["wrong-token-4711", None])
+def test_a_wrong_token_and_none(
+    capsys: Captured, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    where = as_person("owner")
+    if token is None:
+        monkeypatch.delenv("ARENA_TOKEN")
+    else:
+        monkeypatch.setenv("ARENA_TOKEN", token)
+    assert run(["invitations", "list", GROUP, *where]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "ARENA_TOKEN" in err
+    assert "4711" not in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "invitations list",
+        "invitations list a b",
+        "invitations frobnicate",
+        "frobnicate",
+        "--frobnicate",
+        "invitations list g --format xml",
+        "invitations list g --sandbox --base-url http://127.0.0.1",
+        "invitations list g --base-url nonsense",
+        "invitations list .. --sandbox",
+        "invitations list a/b --sandbox",
+        "invite-code show",
+        "sandbox --port 70000",
+        "sandbox --tier gold",
+        "sandbox --seed x",
+    ],
+)
+def test_usage_errors(capsys: Captured, line: str) -> None:
+    assert run(line.split()) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("arena-groups: ")
+    assert err.count("\n") == 1
+
+
+def test_usage_errors_in_json(capsys: Captured) -> None:
+    assert run(["invitations", "list", "--format", "ndjson"]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["type"] == "usage"
+    assert error["hint"] == "arena-groups invitations list --help"
+
+
+def test_nobody_there(capsys: Captured, unused_tcp_port: int) -> None:
+    where = f"http://127.0.0.1:{unused_tcp_port}"
+    assert run(["invitations", "list", GROUP, "--base-url", where]) == 1
+    assert "--base-url" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["", "--help", "-h", "invitations", "invite-code", "sandbox -h"])
+def test_help(capsys: Captured, line: str) -> None:
+    assert run(line.split()) == 0
+    assert capsys.readouterr().out.startswith("Usage: arena-groups")
+
+
+def test_bugs_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(listing, "list_invitations", broken)
+    with pytest.raises(KeyError):
+        run(["invitations", "list", GROUP])
+
+
+def test_interrupts_before_and_during_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing, "list_invitations", interrupted)
+    assert run(["invitations", "list", GROUP]) == 130
+    monkeypatch.undo()
+
+    async def interrupted_later(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing, "list_invitations", interrupted_later)
+    assert run(["invitations", "list", GROUP]) == 130
+
+
+class Full(io.StringIO):
+    """Standard output that takes nothing."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self._error = OSError(code, "told by the system")
+
+    def write(self, text: str) -> int:
+        raise self._error
+
+
+def test_a_full_disk(
+    capsys: Captured, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Full(errno.ENOSPC))
+    assert run(["invitations", "list", GROUP, *as_person("owner")]) == 1
+    assert capsys.readouterr().err == "arena-groups: told by the system\n"
+
+
+def test_a_reader_who_has_seen_enough(
+    capsys: Captured, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Full(errno.EPIPE))
+    assert run(["invitations", "list", GROUP, *as_person("owner")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+class Person(io.StringIO):
+    """A standard stream with somebody in front of it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_people_see_a_table_and_how_many(
+    as_person: AsPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, err = Person(), Person()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert run(["invitations", "list", GROUP, *as_person("owner")]) == 0
+    assert "INVITEE" in out.getvalue().splitlines()[0]
+    count = len(out.getvalue().splitlines()) - 1
+    assert err.getvalue() == f"{count} pending invitations\n"
+
+
+def test_people_see_progress_where_results_go_elsewhere(
+    as_person: AsPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    err = Person()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(["invitations", "list", GROUP, *as_person("owner")]) == 0
+    assert " so far" in err.getvalue()
+    assert err.getvalue().endswith(" pending invitations\n")
+
+
+def test_the_default_is_are_na_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def client(**options: object) -> None:
+        asked.append(options)
+        raise ValueError("not in tests")
+
+    monkeypatch.setattr("arena_groups.cli.connect.ArenaClient", client)
+    assert run(["invitations", "list", GROUP]) == 1
+    assert asked == [{}]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_sandbox_tells_how_to_reach_it(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    def at_once() -> asyncio.Event:
+        stopped = asyncio.Event()
+        stopped.set()
+        return stopped
+
+    monkeypatch.setattr(serve, "stop_on_sigterm", at_once)
+    assert run(["sandbox", "--seed", "7", *(["--json"] if as_json else [])]) == 0
+    out = capsys.readouterr().out
+    if as_json:
+        described = json.loads(out)
+        assert set(described) == {"url", "groups", "users", "tokens"}
+        assert GROUP in described["groups"]
+    else:
+        assert "http://127.0.0.1:" in out.splitlines()[0]
+        assert {GROUP, "owner", "read_only", "limited"} <= set(out.split())
+
+
+async def test_sigterm_stops() -> None:
+    stopped = serve.stop_on_sigterm()
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(30):
+        await stopped.wait()
+
+
+def test_a_port_that_is_taken(capsys: Captured, unused_tcp_port: int) -> None:
+    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+        assert run(["sandbox", "--port", str(unused_tcp_port)]) == 1
+    err = capsys.readouterr().err
+    assert str(unused_tcp_port) in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("library", ["click", "rich"])
+def test_without_the_extra(capsys: Captured, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [name for name in sys.modules if name.startswith("arena_groups.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("arena_groups.cli.app")
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    assert "pip install 'arena-groups[cli]'" in capsys.readouterr().err
+
+
+def test_another_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "arena_groups.cli.app", None)
+    with pytest.raises(ModuleNotFoundError):
+        main()
+
+
+def test_main_exits_with_the_code(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "run", len)
+    monkeypatch.setattr(sys, "argv", ["arena-groups", "a", "b", "c"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 3

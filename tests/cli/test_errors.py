@@ -1,0 +1,97 @@
+"""How problems are told, and with which exit code."""
+
+import json
+
+import click
+import pytest
+
+from arena_groups import (
+    ArenaAPIError,
+    ArenaError,
+    ArenaTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    Fault,
+    ForbiddenError,
+    NotFoundError,
+    PaginationError,
+    RateLimitError,
+    ServerError,
+    UnprocessableError,
+)
+from arena_groups.cli.errors import ExitCode, Problem, describe
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (AuthenticationError(401, error="Unauthorized"), "unauthorized", 2),
+        (NotFoundError(404, error="Not Found"), "not_found", 3),
+        (BadRequestError(400, error="Bad Request"), "validation", 4),
+        (UnprocessableError(422, error="Unprocessable"), "validation", 4),
+        (RateLimitError(429, error="Too Many Requests"), "rate_limited", 5),
+        (ForbiddenError(403, error="Forbidden"), "forbidden", 6),
+        (ServerError(503, error="Unavailable"), "api", 1),
+        (ArenaAPIError(418, error="Teapot"), "api", 1),
+        (ArenaTimeoutError("too slow"), "connection", 1),
+        (DecodeError("groups.get", [Fault("id", "missing")]), "decode", 1),
+        (PaginationError("goes back"), "pagination", 1),
+        (ArenaError("closed"), "api", 1),
+        (ValueError("group must not be empty"), "usage", 1),
+        (click.UsageError("Missing argument"), "usage", 1),
+        (click.ClickException("something else"), "usage", 1),
+        (OSError(28, "No space left on device"), "system", 1),
+    ],
+)
+def test_kinds_and_codes(error: Exception, kind: str, code: int) -> None:
+    problem = describe(error)
+    assert problem is not None
+    assert (problem.kind, problem.code) == (kind, code)
+    assert problem.message
+
+
+def test_bugs_are_not_dressed_up() -> None:
+    assert describe(KeyError("x")) is None
+    assert describe(AssertionError()) is None
+
+
+def test_a_line_has_the_message_once_and_a_hint() -> None:
+    error = NotFoundError(404, error="Not Found", route="/v3/groups/{id}", hint="check the slug")
+    problem = describe(error)
+    assert problem is not None
+    line = problem.as_line()
+    assert line.startswith("arena-groups: 404 Not Found")
+    assert line.endswith("(hint: check the slug)")
+    assert line.count("check the slug") == 1
+
+
+def test_a_missing_token_is_hinted_for_the_command_line() -> None:
+    problem = describe(AuthenticationError(401, error="Unauthorized", hint="pass token="))
+    assert problem is not None
+    assert "ARENA_TOKEN" in problem.as_line()
+    assert "token=" not in problem.as_line()
+
+
+def test_json_has_what_is_known() -> None:
+    problem = describe(RateLimitError(429, error="rate_limited", retry_after=12.5, hint="wait"))
+    assert problem is not None
+    assert json.loads(problem.as_json()) == {
+        "error": {
+            "type": "rate_limited",
+            "message": "429 rate_limited",
+            "hint": "wait",
+            "status": 429,
+            "retry_after": 12.5,
+            "exit_code": 5,
+        }
+    }
+    assert json.loads(Problem("usage", "no").as_json()) == {
+        "error": {"type": "usage", "message": "no", "exit_code": 1}
+    }
+
+
+def test_a_problem_is_one_line_whatever_the_server_says() -> None:
+    problem = Problem("api", "one\ntwo\x1b[2J", ExitCode.FAILURE, "three\r\nfour")
+    assert problem.as_line() == "arena-groups: one two [2J (hint: three  four)"
+    assert "\n" not in problem.as_json()

@@ -1,0 +1,150 @@
+"""The command line as it is really used: processes, pipes, terminals, signals."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from arena_groups import __version__
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
+GROUP = "research-studio"
+PATIENCE = 30  # seconds; only ever reached when something hangs
+FULL = Path("/dev/full")
+
+
+class Served(Protocol):
+    """A sandbox in a process of its own."""
+
+    url: str
+    tokens: dict[str, str]
+
+
+def test_streams_a_private_sandbox(command: Run) -> None:
+    done = command("invitations", "list", GROUP, "--sandbox")
+    assert (done.returncode, done.stderr) == (0, "")
+    ids = [json.loads(line)["id"] for line in done.stdout.splitlines()]
+    assert len(set(ids)) == len(ids) > 100
+
+
+def test_version(command: Run) -> None:
+    done = command("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"arena-groups {__version__}\n"
+
+
+def test_the_client_alone_loads_neither_command_line_nor_sandbox() -> None:
+    program = "import sys, arena_groups; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "arena_groups.client" in loaded
+    unwanted = ("click", "rich", "aiohttp.web", "arena_groups.cli", "arena_groups.sandbox")
+    assert not [name for name in loaded if name in unwanted]
+
+
+def test_wrong_token(command: Run, served: Served) -> None:
+    done = command("invitations", "list", GROUP, "--base-url", served.url, ARENA_TOKEN="wrong")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("arena-groups: 401")
+    assert done.stderr.count("\n") == 1
+
+
+def test_usage(command: Run) -> None:
+    done = command("invitations", "list", "--bogus")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_head(start: Start, served: Served) -> None:
+    process = start(
+        "invitations", "list", GROUP, "--base-url", served.url, ARENA_TOKEN=served.tokens["owner"]
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert json.loads(process.stdout.readline())["type"] == "MembershipInvitation"
+    process.stdout.close()
+    assert process.wait(PATIENCE) == 0
+    assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_full_disk(start: Start) -> None:
+    with FULL.open("w") as full:
+        process = start("invitations", "list", GROUP, "--sandbox", stdout=full.fileno())
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.count("\n") == 1
+    assert err.startswith("arena-groups: ")
+
+
+def test_interrupted_while_waiting(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        port = silent.getsockname()[1]
+        process = start("invitations", "list", GROUP, "--base-url", f"http://127.0.0.1:{port}")
+        with silent.accept()[0] as asked:
+            assert asked.recv(4) == b"GET "
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_sandbox_until_told_to_stop(start: Start, number: signal.Signals, code: int) -> None:
+    process = start("sandbox", "--json", "--tier", "free")
+    assert process.stdout is not None
+    described = json.loads(process.stdout.readline())
+    assert set(described["tokens"]) >= {"owner", "read_only", "stranger", "limited"}
+    process.send_signal(number)
+    assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.returncode == code
+
+
+def test_a_terminal_of_80_columns(start: Start, served: Served) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = start(
+        "invitations",
+        "list",
+        GROUP,
+        "--base-url",
+        served.url,
+        stdout=theirs,
+        ARENA_TOKEN=served.tokens["owner"],
+        TERM="xterm",
+        NO_COLOR="1",
+    )
+    os.close(theirs)
+    screen = _everything(ours)
+    os.close(ours)
+    assert process.wait(PATIENCE) == 0
+    heading, *rows = screen.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
+    assert heading.split()[:2] == ["ID", "INVITEE"]
+    assert len(rows) > 100
+    assert all(len(line) <= 80 for line in [heading, *rows])
+
+
+def _everything(terminal: int) -> str:
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    return b"".join(chunks).decode()
