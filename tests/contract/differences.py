@@ -1,0 +1,16 @@
+"""What the check finds."""
+
+from attrs import frozen
+
+__all__ = ["Difference"]
+
+
+@frozen(order=True)
+class Difference:
+    """One point in which code and document disagree: where, and how."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"

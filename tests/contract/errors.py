@@ -1,0 +1,104 @@
+"""What the code reads of an error, against the errors that the document describes.
+
+A body is made that says a different thing in each place, and given to the code: what it
+understood must come from where the document puts it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from arena_groups.errors import ArenaAPIError, ServerError
+from arena_groups.protocol import Answer, Credentials, Operation, build_request, operations, read
+from tests.contract.differences import Difference
+from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
+from tests.contract.schemas import plain
+
+__all__ = ["compare_errors", "compare_statuses", "error_for"]
+
+
+@frozen
+class Reading:
+    """An attribute of an error, the path in the body that it is read from, its JSON type."""
+
+    attribute: str
+    path: tuple[str, ...]
+    kind: str = "string"
+
+    @property
+    def sample(self) -> str | int:
+        """A value that occurs nowhere else."""
+        return 4321 if self.kind == "integer" else f"the words at {'/'.join(self.path)}"
+
+
+READINGS: Final[Mapping[tuple[str, int], tuple[Reading, ...]]] = {
+    ("Error", 404): (
+        Reading("error", ("error",)),
+        Reading("message", ("details", "message")),
+    ),
+    ("RateLimitError", 429): (
+        Reading("error", ("error", "type")),
+        Reading("message", ("error", "message")),
+        Reading("retry_after", ("error", "retry_after"), "integer"),
+    ),
+}
+
+
+def compare_errors(document: Document) -> Iterator[Difference]:
+    """The differences between the errors' schemas and what the code reads of them."""
+    for (name, status), readings in READINGS.items():
+        error = error_for(status, _body(readings))
+        for reading in readings:
+            where = ".".join((name, *reading.path))
+            kind = _documented_type(document, name, reading.path)
+            if kind != frozenset({reading.kind}):
+                told = " or ".join(sorted(kind)) or "missing"
+                yield Difference(where, f"is {told} in the document, {reading.kind} in the code")
+            if getattr(error, reading.attribute) != reading.sample:
+                yield Difference(where, f"does not arrive as {reading.attribute} of the error")
+
+
+def compare_statuses(
+    known: Operation[object], documented: DocumentedOperation
+) -> Iterator[Difference]:
+    """The documented refusals of an operation for which the code has no error of their own."""
+    for status in documented.responses:
+        kind = type(error_for(status, {})) if status >= 400 else None
+        if kind in (ArenaAPIError, ServerError):
+            yield Difference(known.name, f"{status} is in the document, no error is made for it")
+
+
+def error_for(status: int, body: JSON) -> ArenaAPIError | None:
+    """The error that the code makes of an answer."""
+    answer = Answer(
+        status=status,
+        headers={"content-type": "application/json"},
+        body=json.dumps(body).encode(),
+    )
+    try:
+        read(build_request(operations.PING), answer, Credentials(), now=0.0)
+    except ArenaAPIError as error:
+        return error
+    return None
+
+
+def _body(readings: tuple[Reading, ...]) -> JSONObject:
+    body: JSONObject = {}
+    for reading in readings:
+        place = body
+        for step in reading.path[:-1]:
+            inner = place.setdefault(step, {})
+            place = inner if isinstance(inner, dict) else {}
+        place[reading.path[-1]] = reading.sample
+    return body
+
+
+def _documented_type(document: Document, name: str, path: tuple[str, ...]) -> frozenset[str]:
+    schema = plain(document, {"$ref": f"#/components/schemas/{name}"}, name)
+    for step in path:
+        if step not in schema.properties:
+            return frozenset()
+        schema = plain(document, schema.properties[step], f"{name}.{step}")
+    return schema.value_types

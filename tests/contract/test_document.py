@@ -1,0 +1,151 @@
+"""Reading the document, and making its schemas plain."""
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tests.contract.document import Document, DocumentError, JSONObject, fetch, read_source
+from tests.contract.planting import (
+    GONE,
+    INTEGER,
+    STRING,
+    compared,
+    parsed,
+    planted,
+    ref,
+    response,
+    small,
+    thing,
+)
+from tests.contract.schemas import plain
+from tests.contract.validation import FORMATS, check_schemas, faults, unchecked_formats
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "document.json"
+    path.write_bytes(b"{}")
+    assert read_source(str(path)) == b"{}"
+
+
+def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="No such file"):
+        read_source(str(tmp_path / "nothing.json"))
+
+
+async def test_a_url_is_fetched() -> None:
+    async def give(request: web.Request) -> web.Response:
+        return web.Response(body=b"{}", status=int(request.query["status"]))
+
+    app = web.Application()
+    app.router.add_get("/openapi.json", give)
+    async with TestServer(app) as server:
+        url = server.make_url("/openapi.json")
+        assert await fetch(f"{url}?status=200") == b"{}"
+        with pytest.raises(DocumentError, match="500"):
+            await fetch(f"{url}?status=500")
+    with pytest.raises(DocumentError, match="cannot fetch"):
+        await fetch(f"{url}?status=200")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"<html>", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"[]", "no object"),
+        (b'{"openapi": "3.0.3", "paths": {}}', "not OpenAPI 3.1"),
+        (b'{"openapi": "3.1.0"}', "paths is no object"),
+    ],
+)
+def test_what_is_no_document_is_refused(content: bytes, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        Document.parse(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("components schemas Mood", {"$ref": "#/nowhere"}, "leads nowhere"),
+        ("components schemas Mood", {"$ref": "other.json"}, "outside"),
+        ("components schemas Mood", ref("Mood"), "refers to itself"),
+        ("components schemas Mood", {"if": True}, "uses if"),
+        ("components schemas Shelf", [], "no object"),
+        ("components schemas Shelves properties data items", GONE, "array without items"),
+        ("components schemas Club properties type", STRING, "does not tell its type"),
+        ("paths /shelves get responses 2XX", response(STRING), "2XX"),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(path: str, value: object, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        compared(planted(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("components schemas Error", GONE, "no schema Error"),
+        ("components schemas Mood type", "word", "schema Mood is not valid"),
+    ],
+)
+def test_shared_schemas_are_checked(path: str, value: object, problem: str) -> None:
+    root = small()
+    root["paths"] = {}
+    check_schemas(parsed(root))
+    document = planted(path, value) if value is not GONE else without_paths(path)
+    with pytest.raises(DocumentError, match=problem):
+        check_schemas(document)
+
+
+def without_paths(path: str) -> Document:
+    """The small document without its paths, and without what is at a path."""
+    root = planted("paths", {}).root
+    *steps, last = path.split(" ")
+    place = root
+    for step in steps:
+        inner = place[step]
+        assert isinstance(inner, dict)
+        place = inner
+    del place[last]
+    return parsed(root)
+
+
+def test_all_of_means_both() -> None:
+    schema: JSONObject = {
+        "allOf": [
+            thing(["a"], a={"type": ["integer", "null"]}),
+            thing(["b"], a=INTEGER, b=STRING),
+        ]
+    }
+    document = parsed(small())
+    merged = plain(document, schema, "it")
+    assert merged.required == {"a", "b"}
+    assert not plain(document, merged.properties["a"], "a").nullable
+
+
+def test_a_format_that_nothing_checks_is_found() -> None:
+    assert unchecked_formats(parsed(small())) == frozenset()
+    path = "components schemas Error properties error"
+    document = planted(path, {"type": "string", "format": "hostname"})
+    assert unchecked_formats(document) == {"hostname"}
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date-time", "2026-03-09T22:02:26Z", "2026-03-09T22:02:26"),
+        ("date-time", "2026-03-09T22:02:26+01:00", "2026-02-31T22:02:26Z"),
+        ("uri", "https://example.net/a?b=c#d", "/a"),
+        ("uri", "https://example.net/%20", "https://example.net/ "),
+        ("email", "ada@example.org", "ada@example"),
+        ("email", "a.b+c@example.org", "ada example.org"),
+        ("uuid", "9f0c7a3e-3b0a-4b39-8c36-1d5c0a6f9e11", "9f0c7a3e"),
+    ],
+)
+def test_formats_are_really_checked(name: str, good: str, bad: str) -> None:
+    document = parsed(small())
+    schema: JSONObject = {"type": "string", "format": name}
+    assert list(faults(document, schema, good)) == []
+    assert list(faults(document, schema, bad)) == [f'$ breaks format "{name}"']
+    assert FORMATS.conforms(None, name)
