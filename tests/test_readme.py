@@ -1,0 +1,91 @@
+"""What the README and the guides show really runs, and is what continuous integration runs."""
+
+import asyncio
+import functools
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+CI = (ROOT / ".ci/run").read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    """The code blocks of a page that are in one of the languages."""
+    found = re.findall(r"^```(\S*)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [code for language, code in found if language in languages]
+
+
+SNIPPETS = [
+    pytest.param(code, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, code in enumerate(blocks(page, "python"), start=1)
+]
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+async def test_snippets_run_as_they_stand(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Sandbox() as sandbox:
+        redirected = functools.partial(ArenaClient, base_url=sandbox.url)
+        monkeypatch.setattr("arena_groups.ArenaClient", redirected)
+        monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+        program = compile(code, "snippet", "exec")
+        # A snippet runs a loop of its own, so it needs a thread of its own.
+        await asyncio.to_thread(exec, program, {"__name__": "__main__"})
+    assert capsys.readouterr().out
+
+
+def test_the_first_snippet_prints_every_invitation_and_the_url() -> None:
+    (first, *_) = blocks(ROOT / "README.md", "python")
+    assert 'arena.groups.invitations("research-studio")' in first
+    assert 'arena.groups.invite_code("research-studio")' in first
+
+
+def readme_command(words: str) -> list[str]:
+    """The lines of the README's shell blocks that hold some words, as .ci/run finds them."""
+    lines = [line for code in blocks(ROOT / "README.md", "sh") for line in code.splitlines()]
+    return [line for line in lines if words in line]
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [("python -m pytest", "test"), ("arena-groups invitations list research-studio", "cli")],
+)
+def test_the_two_commands_set_everything_up(words: str, extra: str) -> None:
+    (line,) = readme_command(words)
+    environment, install, work = line.split(" && ")
+    assert environment == "python3 -m venv .venv"
+    assert shlex.split(install)[-1] == f".[{extra}]"
+    assert work.startswith(".venv/bin/")
+
+
+@pytest.mark.parametrize("words", re.findall(r"readme_command '(.+)'", CI))
+def test_continuous_integration_takes_the_same_commands(words: str) -> None:
+    (line,) = readme_command(words)
+    script = f"""
+        {_function("readme_command")}
+        readme_command {shlex.quote(words)}
+    """
+    told = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == line + "\n"
+
+
+def _function(name: str) -> str:
+    found = re.search(rf"^{name}\(\) \{{.*?^\}}$", CI, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[0]
