@@ -177,12 +177,13 @@ class Session:
                 )
         except (aiohttp.ClientError, OSError) as error:
             return _lost(request.operation, error)
-        except asyncio.CancelledError:
-            # Closing cancels those that wait for a connection, who were not cancelled themselves.
+        except (Exception, asyncio.CancelledError):
+            # Closing an aiohttp session cancels those that wait for a connection, though nobody
+            # cancelled them, and older versions trip over what is no longer there.
             task = asyncio.current_task()
-            if not self._closed or task is None or task.cancelling():
+            if not http.closed or task is None or task.cancelling():
                 raise
-            return ArenaConnectionError("the client was closed")
+            return _lost(request.operation, aiohttp.ClientConnectionError())
 
     def _signed_headers(self, credentials: Credentials) -> Mapping[str, str]:
         if credentials.token is None:

@@ -1,8 +1,6 @@
 """Every operation against the sandbox, over a real connection."""
 
 import asyncio
-import gc
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import get_args
@@ -37,6 +35,7 @@ from arena_groups import (
 from arena_groups.protocol import OPERATIONS
 from arena_groups.sandbox import Sandbox
 from tests.support.documents import CODE
+from tests.support.leaks import no_warning
 
 STUDIO = "research-studio"
 PENDING = 480
@@ -482,8 +481,9 @@ class TestEndings:
         await asyncio.gather(*(work() for _ in range(4)))
         assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
 
-    def test_no_warning_is_left_by_a_whole_run(self) -> None:
-        async def run() -> None:
+    async def test_no_warning_is_left_by_a_whole_run(self) -> None:
+        asyncio.get_running_loop().set_debug(True)
+        with no_warning():
             async with (
                 Sandbox() as sandbox,
                 ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena,
@@ -497,9 +497,4 @@ class TestEndings:
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
                 assert [item async for item in items]
-
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            asyncio.run(run(), debug=True)
-            gc.collect()
-        assert [str(warning.message) for warning in caught] == []
+        assert asyncio.all_tasks() == {asyncio.current_task()}
