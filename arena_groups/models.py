@@ -105,6 +105,10 @@ class OpenEnum(StrEnum):
         member._value_ = value
         return member
 
+    def __reduce_ex__(self, protocol: int) -> tuple[type[Self], tuple[str]]:  # type: ignore[override]
+        # By value: early releases of Python 3.11 pickle by name, which unknown values lack.
+        return type(self), (str(self.value),)
+
 
 class ResourceType(OpenEnum):
     """What an object is, as told by its ``type``."""

@@ -1,5 +1,6 @@
 """What headers tell, or fail to tell."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -68,8 +69,17 @@ class TestRetryAfter:
         assert parse_retry_after(format_datetime(moment, usegmt=True), NOW) == ahead
         east = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
         assert parse_retry_after(format_datetime(east), NOW) == ahead
-        nowhere = moment.replace(tzinfo=None)
-        assert parse_retry_after(format_datetime(nowhere), NOW) == ahead
+
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+    def test_a_date_without_an_offset_is_in_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        naive = datetime.fromtimestamp(NOW + 90, UTC).replace(tzinfo=None)
+        try:
+            monkeypatch.setenv("TZ", "Asia/Kathmandu")
+            time.tzset()
+            assert parse_retry_after(format_datetime(naive), NOW) == 90
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
     def test_a_date_gone_by_is_no_wait(self) -> None:
         assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", NOW) == 0.0
