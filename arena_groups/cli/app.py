@@ -73,7 +73,35 @@ def invite_code_show(settings: Settings, group: str) -> None:
     _wait_for(show_invite_code(settings, group))
 
 
-@app.command()
+class _SandboxCommand(click.Command):
+    """A command whose help ends with the faults that the sandbox has."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line for each fault."""
+        from arena_groups.cli.serve import fault_help
+
+        del ctx
+        introduction, faults = fault_help()
+        with formatter.section("Faults"):
+            formatter.write_text(introduction)
+            formatter.write_paragraph()
+            formatter.write_dl(faults, col_max=24)
+
+
+def _checked_faults(
+    _context: click.Context, _option: click.Parameter, specs: tuple[str, ...]
+) -> tuple[str, ...]:
+    from arena_groups.cli.serve import check_fault
+
+    for spec in specs:
+        try:
+            check_fault(spec)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return specs
+
+
+@app.command(cls=_SandboxCommand)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -87,10 +115,24 @@ def invite_code_show(settings: Settings, group: str) -> None:
     help="Hold clients to the quota of this tier. [default: a quota nobody meets]",
 )
 @click.option("--seed", type=int, metavar="N", help="Make up other people and groups.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=_checked_faults,
+    metavar="SPEC",
+    help="Let something go wrong (see below). May be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="First print one line of JSON for programs.")
 @click.pass_obj
 def sandbox(
-    settings: Settings, port: int, tier: "Tier | None", seed: int | None, as_json: bool
+    settings: Settings,
+    *,
+    port: int,
+    tier: "Tier | None",
+    seed: int | None,
+    faults: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Serve a made-up Are.na on this machine until Ctrl-C.
 
@@ -99,7 +141,7 @@ def sandbox(
     from arena_groups.cli.serve import serve
 
     as_json = as_json or settings.json_errors
-    _wait_for(serve(port, tier, seed, as_json=as_json))
+    _wait_for(serve(port, tier, seed, faults, as_json=as_json))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,24 +3,51 @@
 import asyncio
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import cast
 
 from arena_groups.cli import streams
 from arena_groups.sandbox import DEFAULT_SEED, Sandbox, Tier
+from arena_groups.sandbox.faults import FaultHelp, describe_faults, parse_spec, target_options
 
 
-async def serve(port: int, tier: Tier | None, seed: int | None, *, as_json: bool) -> None:
-    """Run a sandbox until SIGTERM or Ctrl-C; first tell how to reach it."""
+async def serve(
+    port: int, tier: Tier | None, seed: int | None, faults: Iterable[str], *, as_json: bool
+) -> None:
+    """Run a sandbox with these faults until SIGTERM or Ctrl-C; first tell how to reach it."""
     stream = streams.results()
-    async with Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed) as sandbox:
+    sandbox = Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed)
+    for spec in faults:
+        sandbox.faults.add_spec(spec)
+    async with sandbox:
         # Before anybody is told that it runs: they may stop it right then.
         stopped = stop_on_sigterm()
         described = sandbox.describe()
         stream.write(json.dumps(described) + "\n" if as_json else _for_people(described))
         stream.flush()
         await stopped.wait()
+
+
+def check_fault(spec: str) -> None:
+    """Raise `ValueError` when this is no fault of the sandbox's."""
+    parse_spec(spec)
+
+
+def fault_help() -> tuple[str, list[tuple[str, str]]]:
+    """Return how a fault is written, and each fault with what it does and its options."""
+    introduction = (
+        "SPEC is NAME or NAME:OPTION=VALUE,OPTION=VALUE. Every fault has the options "
+        f"{', '.join(target_options())}; without them it strikes every request. "
+        "With the option after, the operation takes effect all the same."
+    )
+    return introduction, [(each.name, _what_it_does(each)) for each in describe_faults()]
+
+
+def _what_it_does(fault: FaultHelp) -> str:
+    return (
+        f"{fault.summary} Options: {', '.join(fault.options)}." if fault.options else fault.summary
+    )
 
 
 def _for_people(described: Mapping[str, object]) -> str:

@@ -1,50 +1,46 @@
-"""The web application: every request passes through `Service.respond`."""
+"""What becomes of a request: every one passes through `Service.respond`."""
 
 import logging
 import re
-import uuid
-from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from functools import partial
 
 import attrs
-from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp import http_exceptions, web
 
+from arena_groups.sandbox.access import authorise, count, guest, identify
 from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.entities import Credential, Person
-from arena_groups.sandbox.journal import Journal, RecordedRequest
-from arena_groups.sandbox.operations import Call, Operation
-from arena_groups.sandbox.quota import Quota, Standing
+from arena_groups.sandbox.delivery import Message, to_response
+from arena_groups.sandbox.faults.base import Detour, Exchange
+from arena_groups.sandbox.faults.registry import Faults, InjectedFault
+from arena_groups.sandbox.faults.strikes import Strikes
+from arena_groups.sandbox.journal import Entry, Journal, RecordedRequest
+from arena_groups.sandbox.operations import OPERATIONS, Call
+from arena_groups.sandbox.quota import Quota
 from arena_groups.sandbox.refusals import (
     RefusedError,
-    bad_body,
-    forbidden,
+    method_not_allowed,
     our_fault,
     over_quota,
-    too_large,
-    unauthorized,
+    unreadable,
 )
 from arena_groups.sandbox.render import Renderer
-from arena_groups.sandbox.responses import Envelope, to_response
-from arena_groups.sandbox.routing import find_route
+from arena_groups.sandbox.responses import Envelope, to_message
+from arena_groups.sandbox.routing import Route
 from arena_groups.sandbox.state import World
+from arena_groups.sandbox.visit import Upload, Visit, query_of, route_of
+from arena_groups.sandbox.wire import GoneError, Line
 
 logger = logging.getLogger(__name__)
 
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-
-
-@attrs.frozen
-class Identity:
-    """Who sent a request: the person behind a token, or a guest.
-
-    `quota_key` is what requests are counted by; `known` is false for a token nobody has.
-    """
-
-    quota_key: str = attrs.field(repr=False)
-    person: Person | None = None
-    credential: Credential | None = None
-    known: bool = True
+# aiohttp 3.10 has only the more general one.
+_BadMethod: type[Exception] = getattr(
+    http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
+)
+_METHODS = frozenset({"HEAD", *(each.method for each in OPERATIONS)})
 
 
 @attrs.frozen
@@ -54,105 +50,131 @@ class Service:
     world: World
     quota: Quota
     journal: Journal
+    faults: Faults
     base_url: Callable[[], str]
 
-    async def respond(self, request: web.Request) -> web.StreamResponse:
-        """The one way through: who, how many, the answer, its headers, the record."""
-        identity = self._identify(request)
-        standing = self._count(identity)
-        answer = await self._answer(request, identity, standing)
-        envelope = Envelope(
-            method=request.method,
-            if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
-            request_id=str(uuid.uuid4()),
-            signed_in=identity.person is not None,
-            standing=standing,
-        )
-        response = to_response(answer, envelope)
-        path, query = request.rel_url.raw_path, _query(request)
-        self.journal.append(RecordedRequest(request.method, path, query, response.status))
-        return response
-
-    def _identify(self, request: web.Request) -> Identity:
-        guest_key = f"guest {request.remote}"
-        authorization = request.headers.get("Authorization", "").strip()
-        if not authorization:
-            return Identity(guest_key)
-        scheme, _, token = authorization.partition(" ")
-        credential = self.world.credentials.get(token.strip())
-        if scheme.lower() != "bearer" or credential is None:
-            return Identity(guest_key, known=False)
-        person = self.world.people[credential.user_id]
-        return Identity(f"token {token.strip()}", person, credential)
-
-    def _count(self, identity: Identity) -> Standing:
-        credential = identity.credential
-        if credential is None:
-            return self.quota.count(identity.quota_key, "guest")
-        tier = self.world.people[credential.user_id].tier
-        return self.quota.count(identity.quota_key, credential.tier or tier, spent=credential.spent)
-
-    async def _answer(self, request: web.Request, identity: Identity, standing: Standing) -> Answer:
+    async def respond(self, request: web.BaseRequest, line: Line) -> web.StreamResponse:
+        """The one way through: who, how many, the record, the faults, the answer, its headers."""
+        visit = self._visit(request, line)
         try:
-            route = find_route(request.method, request.rel_url.raw_path)
-            if standing.exceeded:
-                raise over_quota(standing)
-            _authorise(route.operation, identity)
-            call = Call(
-                world=self.world,
-                renderer=Renderer(self.world, self._origin(request), identity.person),
-                caller=identity.person,
-                path=route.path,
-                query=_query(request),
-                content_type=request.content_type,
-                body=await _read(request) if route.operation.takes_body else b"",
+            message = await self._through(tuple(self.faults), visit)
+            message = self._dated(visit.strikes.spoil(message))
+            visit.entry.answered(message.status)
+            return await message.deliver(message, line)
+        except (GoneError, ConnectionError):
+            line.reset()
+            return web.Response()
+
+    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.Response:
+        """The answer to what is no request, or to one that the sandbox failed to answer."""
+        standing = count(self.quota, guest(request))
+        message = to_message(_why_refused(error).answer, Envelope(standing=standing))
+        return to_response(self._dated(message))
+
+    def _visit(self, request: web.BaseRequest, line: Line) -> Visit:
+        route, identity = route_of(request), identify(self.world, request)
+        entry = Entry(
+            RecordedRequest(
+                request.method,
+                request.rel_url.raw_path,
+                query_of(request),
+                operation=route.operation.name if isinstance(route, Route) else None,
             )
-            return route.operation.handler(call)
+        )
+        self.journal.append(entry)
+        return Visit(
+            request=request,
+            route=route,
+            identity=identity,
+            standing=count(self.quota, identity),
+            entry=entry,
+            strikes=Strikes(self.faults, entry),
+            upload=Upload(request),
+            line=line,
+        )
+
+    async def _through(self, faults: Sequence[InjectedFault], visit: Visit) -> Message:
+        """The answer, by way of the first of these faults that is a detour, and so on."""
+        compose = partial(to_message, envelope=_envelope(visit))
+        for position, injected in enumerate(faults, start=1):
+            detour = injected.fault
+            if isinstance(detour, Detour) and visit.strikes.detour(injected):
+                # Whatever happens now, happens to a request that was read.
+                await visit.upload.settle()
+                proceed = partial(self._through, faults[position:], visit)
+                return await detour.handle(
+                    Exchange(visit.standing, self._now(), proceed, compose, visit.line)
+                )
+        return compose(await self._answer(visit))
+
+    async def _answer(self, visit: Visit) -> Answer:
+        try:
+            return await self._operate(visit, _open_route(visit))
         except RefusedError as refusal:
             return refusal.answer
         except Exception:
             logger.exception("The sandbox failed to answer a request")
             return our_fault().answer
 
-    def _origin(self, request: web.Request) -> str:
+    async def _operate(self, visit: Visit, route: Route) -> Answer:
+        body = await visit.upload.content() if route.operation.takes_body else b""
+        call = Call(
+            world=self.world,
+            renderer=Renderer(self.world, self._origin(visit.request), visit.identity.person),
+            caller=visit.identity.person,
+            path=route.path,
+            query=query_of(visit.request),
+            content_type=visit.request.content_type,
+            body=body,
+        )
+        visit.strikes.disturb(self.world, self.world.find_group(route.group or ""))
+        answer = route.operation.handler(call)
+        visit.entry.took_effect()
+
+        def other_page(number: int) -> Answer:
+            query = {**call.query, "page": str(number)}
+            return route.operation.handler(attrs.evolve(call, query=query))
+
+        return visit.strikes.rewrite(answer, other_page)
+
+    def _origin(self, request: web.BaseRequest) -> str:
         """Where links lead: the host that the caller asked for, if that is a host at all."""
         host = request.headers.get("Host", "")
         return f"http://{host}" if _HOST.fullmatch(host) else self.base_url()
 
+    def _dated(self, message: Message) -> Message:
+        """The message with the sandbox's own time, which its quota goes by."""
+        date = format_datetime(self._now(), usegmt=True)
+        return attrs.evolve(message, headers={"Date": date, **message.headers})
 
-def build_app(service: Service) -> web.Application:
-    """An application that hands every request to the service.
-
-    A middleware sees what no route could match: odd paths and unknown methods too.
-    """
-
-    @web.middleware
-    async def every_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-        del handler  # It would be aiohttp's own 404: there are no routes.
-        return await service.respond(request)
-
-    return web.Application(middlewares=[every_request])
+    def _now(self) -> datetime:
+        return self.world.clock.now()
 
 
-def _authorise(operation: Operation, identity: Identity) -> None:
-    if operation.any_token:
-        return
-    if not identity.known:
-        raise unauthorized("The token is not valid.")
-    if identity.credential is None and not operation.guests:
-        raise unauthorized("You need to be signed in to do this.")
-    if operation.writes and identity.credential is not None and not identity.credential.write:
-        raise forbidden("The token may only read. This needs one with the write scope.")
+def _open_route(visit: Visit) -> Route:
+    """Where the request leads. Raises the refusal of one that leads nowhere, or may not pass."""
+    if isinstance(visit.route, RefusedError):
+        raise visit.route
+    if visit.standing.exceeded:
+        raise over_quota(visit.standing)
+    authorise(visit.route.operation, visit.identity)
+    return visit.route
 
 
-def _query(request: web.Request) -> Mapping[str, str]:
-    return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
+def _envelope(visit: Visit) -> Envelope:
+    request = visit.request
+    return Envelope(
+        method=request.method,
+        if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
+        signed_in=visit.identity.person is not None,
+        standing=visit.standing,
+    )
 
 
-async def _read(request: web.Request) -> bytes:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise too_large() from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise bad_body("body", "must be sent whole, in the encoding it claims") from None
+def _why_refused(error: BaseException | None) -> RefusedError:
+    if isinstance(error, _BadMethod):
+        return method_not_allowed(_METHODS)
+    if isinstance(error, http_exceptions.HttpProcessingError):
+        return unreadable()
+    logger.error("The sandbox failed to answer a request", exc_info=error)
+    return our_fault()

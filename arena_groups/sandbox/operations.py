@@ -71,8 +71,12 @@ class Call:
 
 @attrs.frozen
 class Operation:
-    """A method on a path, who may call it, and the function that answers."""
+    """A method on a path, who may call it, and the function that answers.
 
+    `name` is what the API document calls it.
+    """
+
+    name: str
     method: str
     template: str
     handler: Callable[[Call], Answer]
@@ -266,23 +270,38 @@ _GROUP = "/v3/groups/{id}"
 
 # A template with a fixed segment comes before one with a parameter in its place.
 OPERATIONS = (
-    Operation("GET", "/v3/ping", ping, guests=True, any_token=True),
-    Operation("GET", "/v3/me", get_me),
-    Operation("GET", "/v3/users/{id}/groups", list_user_groups, guests=True),
-    Operation("POST", "/v3/groups", create_group, writes=True, takes_body=True),
-    Operation("GET", _GROUP, get_group, guests=True),
-    Operation("PUT", _GROUP, update_group, writes=True, takes_body=True),
-    Operation("DELETE", _GROUP, delete_group, writes=True),
-    Operation("GET", f"{_GROUP}/members", list_members, guests=True),
-    Operation("POST", f"{_GROUP}/members", join, writes=True, takes_body=True),
-    Operation("DELETE", f"{_GROUP}/members/me", leave, writes=True),
-    Operation("DELETE", f"{_GROUP}/members/{{user_id}}", remove_member, writes=True),
-    Operation("GET", f"{_GROUP}/invitations", list_invitations),
-    Operation("POST", f"{_GROUP}/invitations", invite, writes=True, takes_body=True),
-    Operation("DELETE", f"{_GROUP}/invitations/{{invitation_id}}", revoke_invitation, writes=True),
-    Operation("GET", f"{_GROUP}/invite", get_invite_code),
-    Operation("POST", f"{_GROUP}/invite", create_invite_code, writes=True),
-    Operation("DELETE", f"{_GROUP}/invite", delete_invite_code, writes=True),
-    Operation("GET", f"{_GROUP}/contents", list_contents, guests=True),
-    Operation("GET", f"{_GROUP}/followers", list_followers, guests=True),
+    Operation("getPing", "GET", "/v3/ping", ping, guests=True, any_token=True),
+    Operation("getCurrentUser", "GET", "/v3/me", get_me),
+    Operation("getUserGroups", "GET", "/v3/users/{id}/groups", list_user_groups, guests=True),
+    Operation("createGroup", "POST", "/v3/groups", create_group, writes=True, takes_body=True),
+    Operation("getGroup", "GET", _GROUP, get_group, guests=True),
+    Operation("updateGroup", "PUT", _GROUP, update_group, writes=True, takes_body=True),
+    Operation("deleteGroup", "DELETE", _GROUP, delete_group, writes=True),
+    Operation("getGroupMembers", "GET", f"{_GROUP}/members", list_members, guests=True),
+    Operation("joinGroup", "POST", f"{_GROUP}/members", join, writes=True, takes_body=True),
+    Operation("leaveGroup", "DELETE", f"{_GROUP}/members/me", leave, writes=True),
+    Operation(
+        "removeGroupMember", "DELETE", f"{_GROUP}/members/{{user_id}}", remove_member, writes=True
+    ),
+    Operation("getGroupInvitations", "GET", f"{_GROUP}/invitations", list_invitations),
+    Operation(
+        "createGroupInvitation",
+        "POST",
+        f"{_GROUP}/invitations",
+        invite,
+        writes=True,
+        takes_body=True,
+    ),
+    Operation(
+        "revokeGroupInvitation",
+        "DELETE",
+        f"{_GROUP}/invitations/{{invitation_id}}",
+        revoke_invitation,
+        writes=True,
+    ),
+    Operation("getGroupInvite", "GET", f"{_GROUP}/invite", get_invite_code),
+    Operation("createGroupInvite", "POST", f"{_GROUP}/invite", create_invite_code, writes=True),
+    Operation("deleteGroupInvite", "DELETE", f"{_GROUP}/invite", delete_invite_code, writes=True),
+    Operation("getGroupContents", "GET", f"{_GROUP}/contents", list_contents, guests=True),
+    Operation("getGroupFollowers", "GET", f"{_GROUP}/followers", list_followers, guests=True),
 )

@@ -9,6 +9,7 @@ from arena_groups.sandbox.quota import TIER_LIMITS, Standing
 
 # Python's own phrases for these changed between versions.
 _PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
+_STANDARD = frozenset(HTTPStatus)
 
 
 class RefusedError(Exception):
@@ -21,7 +22,10 @@ class RefusedError(Exception):
 
 def phrase(status: int) -> str:
     """The reason phrase of a status, the same under every version of Python."""
-    return _PHRASES.get(status) or HTTPStatus(status).phrase
+    known = _PHRASES.get(status)
+    if known is None and status in _STANDARD:
+        known = HTTPStatus(status).phrase
+    return known or "Unknown Status"
 
 
 def bad_parameter(name: str, problem: str) -> RefusedError:
@@ -32,6 +36,11 @@ def bad_parameter(name: str, problem: str) -> RefusedError:
 def bad_body(field: str, problem: str) -> RefusedError:
     """400: the body, or a field of it, is not what it should be."""
     return _refusal(400, "The request body is not valid.", errors={field: [problem]})
+
+
+def unreadable() -> RefusedError:
+    """400: the bytes that came are no HTTP request."""
+    return _refusal(400, "This is not a request that can be read.")
 
 
 def unauthorized(message: str) -> RefusedError:
@@ -66,6 +75,11 @@ def too_large() -> RefusedError:
 def unprocessable(message: str) -> RefusedError:
     """422: well-formed, but it cannot be done."""
     return _refusal(422, message)
+
+
+def failure(status: int, headers: Mapping[str, str]) -> RefusedError:
+    """The server cannot answer, for no reason of the caller's."""
+    return _refusal(status, "The server could not answer this request.", headers=headers)
 
 
 def our_fault() -> RefusedError:
@@ -112,7 +126,8 @@ def _refusal(
 
 
 def _in_words(seconds: int) -> str:
-    return "1 minute" if seconds == 60 else f"{seconds} seconds"
+    exact = {1: "1 second", 60: "1 minute"}
+    return exact.get(seconds) or f"{seconds} seconds"
 
 
 def _upgrade_path(standing: Standing) -> JSONObject:

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import uuid
 
 import attrs
-from aiohttp import web
 
 from arena_groups.sandbox.answers import Answer
+from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.quota import Standing
-from arena_groups.sandbox.refusals import phrase
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -21,32 +20,28 @@ _TAG = re.compile(r'"([^"]*)"')
 class Envelope:
     """What the headers of an answer depend on, besides the answer."""
 
-    method: str
-    if_none_match: str
-    request_id: str
-    signed_in: bool
     standing: Standing
+    method: str = "GET"
+    if_none_match: str = ""
+    signed_in: bool = False
+    request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()))
 
 
-def to_response(answer: Answer, envelope: Envelope) -> web.Response:
-    """The HTTP response; a 304 when the reader has this very body already."""
+def to_message(answer: Answer, envelope: Envelope) -> Message:
+    """The HTTP answer; a 304 when the reader has this very body already."""
     headers = {
         "Cache-Control": _cache_control(answer, envelope),
         "X-Request-Id": envelope.request_id,
     }
     if answer.body is None:
-        return _response(answer.status, None, headers)
+        return Message(answer.status, headers)
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
     if answer.status < 400:
         headers["ETag"] = _weak_etag(content)
         if envelope.method in {"GET", "HEAD"} and _matches(envelope.if_none_match, content):
-            return _response(304, None, headers)
+            return Message(304, headers)
     headers |= {"Content-Type": JSON_TYPE, **_quota_headers(envelope.standing), **answer.headers}
-    return _response(answer.status, content, headers)
-
-
-def _response(status: int, content: bytes | None, headers: Mapping[str, str]) -> web.Response:
-    return web.Response(status=status, reason=phrase(status), body=content, headers=headers)
+    return Message(answer.status, headers, content)
 
 
 def _cache_control(answer: Answer, envelope: Envelope) -> str:

@@ -17,6 +17,12 @@ class Route:
     operation: Operation
     path: Mapping[str, str] = attrs.field(repr=False)
 
+    @property
+    def group(self) -> str | None:
+        """The group that the path names, by slug or id."""
+        is_group = self.operation.template.startswith("/v3/groups/")
+        return self.path["id"] if is_group else None
+
 
 def _by_template(operations: Iterable[Operation]) -> Mapping[str, Mapping[str, Operation]]:
     table: defaultdict[str, dict[str, Operation]] = defaultdict(dict)

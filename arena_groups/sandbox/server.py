@@ -1,8 +1,9 @@
 """The sandbox as a server on loopback."""
 
-import logging
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from random import Random
 from types import TracebackType
 from typing import Self, get_args
 
@@ -10,19 +11,17 @@ import attrs
 from aiohttp import web
 
 from arena_groups.sandbox import seed as seeding
-from arena_groups.sandbox.app import Service, build_app
+from arena_groups.sandbox.app import Service
 from arena_groups.sandbox.backstage import Backstage
 from arena_groups.sandbox.clock import Clock
 from arena_groups.sandbox.entities import Credential, Tier
+from arena_groups.sandbox.faults.registry import Faults
 from arena_groups.sandbox.journal import RecordedRequest, new_journal
 from arena_groups.sandbox.quota import Quota
 from arena_groups.sandbox.state import World
+from arena_groups.sandbox.wire import Server, Sleep
 
 DEFAULT_SEED = 1
-
-# What aiohttp logs of a malformed request quotes its headers, and with them the token.
-_SILENCE = logging.getLogger("arena_groups.sandbox.silence")
-_SILENCE.disabled = True
 
 _LARGEST_PORT = 65_535
 _SHUTDOWN_SECONDS = 1.0
@@ -61,8 +60,10 @@ class Sandbox(Backstage):
 
     `port` 0 takes a free one. `tier` puts every account on that tier and enforces its true
     quota per minute (30 for guests); without it nobody comes near the quota. `limit` overrides
-    the quota for everybody, and `window` is its length in seconds. `clock` returns Unix time in
-    seconds. Raises `ValueError` when an argument is out of range.
+    the quota for everybody, and `window` is its length in whole seconds. `clock` returns Unix
+    time in seconds: quota windows, the `Date` of answers and all timestamps go by it. `sleep`
+    waits so many seconds for the faults that need it. Raises `ValueError` when an argument is
+    out of range.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Sandbox(Backstage):
         window: int = 60,
         limit: int | None = None,
         clock: Callable[[], float] = time.time,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         if not 0 <= port <= _LARGEST_PORT:
             raise ValueError(f"port must be between 0 and {_LARGEST_PORT}")
@@ -87,10 +89,12 @@ class Sandbox(Backstage):
         self.users = Users(cast.owner.id, cast.member.id, cast.follower.id, cast.stranger.id)
         self._host = host
         self._port = port
-        self._runner: web.AppRunner | None = None
+        self._sleep = sleep
+        self._running: tuple[Server, web.ServerRunner] | None = None
         self._journal = new_journal()
+        self._faults = Faults(Random(f"faults {seed}"))
         quota = Quota(own_clock, window=window, limit=limit, enforced=tier is not None)
-        self._service = Service(world, quota, self._journal, lambda: self.url)
+        self._service = Service(world, quota, self._journal, self._faults, lambda: self.url)
 
     def __repr__(self) -> str:
         return f"<Sandbox at {self.url if self._port else 'no port yet'}>"
@@ -105,12 +109,17 @@ class Sandbox(Backstage):
 
     @property
     def requests(self) -> Sequence[RecordedRequest]:
-        """The requests answered so far, oldest first (at most the last 100,000)."""
-        return tuple(self._journal)
+        """The requests that have arrived so far, oldest first (at most the last 100,000)."""
+        return tuple(entry.record for entry in self._journal)
 
     def clear_requests(self) -> None:
-        """Forget the requests answered so far."""
+        """Forget the requests that have arrived so far."""
         self._journal.clear()
+
+    @property
+    def faults(self) -> Faults:
+        """What is to go wrong: nothing, until a fault is added."""
+        return self._faults
 
     def describe(self) -> dict[str, object]:
         """What a client in any language needs, ready as JSON: with the tokens in clear."""
@@ -126,14 +135,10 @@ class Sandbox(Backstage):
 
         Raises `RuntimeError` when it listens already, `OSError` when the port is not to be had.
         """
-        if self._runner is not None:
+        if self._running is not None:
             raise RuntimeError("the sandbox is running already")
-        runner = web.AppRunner(
-            build_app(self._service),
-            access_log=None,
-            logger=_SILENCE,
-            shutdown_timeout=_SHUTDOWN_SECONDS,
-        )
+        server = Server(self._service, self._sleep)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         try:
             await runner.setup()
             await web.TCPSite(runner, self._host, self._port).start()
@@ -142,12 +147,14 @@ class Sandbox(Backstage):
             place = f"port {self._port} of {self._host}"
             raise OSError(error.errno, f"the sandbox cannot listen on {place}: {error}") from error
         self._port = runner.addresses[0][1]
-        self._runner = runner
+        self._running = server, runner
 
     async def aclose(self) -> None:
         """Stop listening and close every connection. Its groups and people stay as they are."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
+        running, self._running = self._running, None
+        if running is not None:
+            server, runner = running
+            server.end_waits()
             await runner.cleanup()
 
     async def __aenter__(self) -> Self:

@@ -31,6 +31,7 @@ FIRST_IDS = {
     "group": 1001,
     "invitation": 50001,
     "invite": 301,
+    "churn": 1,
     "block": 70001,
     "channel": 70001,
 }
@@ -256,6 +257,12 @@ class World:
         invitation.state = state
         invitation.updated_at = at or self.clock.now()
         del self.groups[invitation.group_id].pending[invitation.id]
+
+    def forget_invitation(self, invitation: Invitation) -> None:
+        """A pending invitation is gone without a trace, as if it had never been."""
+        del self.groups[invitation.group_id].pending[invitation.id]
+        del self.invitations[invitation.id]
+        self._invited_addresses.discard((invitation.email or "").casefold())
 
     def _invitee(self, invitation: Invitation) -> Person:
         if invitation.invitee_id is not None:

@@ -17,6 +17,8 @@ from arena_groups import MembershipInvitation, from_dict
 from arena_groups.cli import app as application
 from arena_groups.cli import listing, main, serve
 from arena_groups.cli.app import run
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerError
 
 AsPerson = Callable[[str], list[str]]
 Captured = pytest.CaptureFixture[str]
@@ -275,6 +277,45 @@ def test_sandbox_tells_how_to_reach_it(
     else:
         assert "http://127.0.0.1:" in out.splitlines()[0]
         assert {GROUP, "owner", "read_only", "limited"} <= set(out.split())
+
+
+def test_sandbox_with_faults(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[list[Fault]] = []
+
+    class Watched(Sandbox):
+        async def start(self) -> None:
+            added.append([injected.fault for injected in self.faults])
+            raise OSError("seen enough")
+
+    monkeypatch.setattr(serve, "Sandbox", Watched)
+    specs = ["--fault", "server-error:status=503,times=3", "--fault", "latency:seconds=0.2"]
+    assert run(["sandbox", *specs]) == 1
+    assert "seen enough" in capsys.readouterr().err
+    assert added == [[ServerError(503), Latency(0.2)]]
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("nonsense", "there is no fault 'nonsense'"),
+        ("latency:seconds=soon", "seconds cannot be 'soon'"),
+        ("redirect", "the option location is required"),
+    ],
+)
+def test_sandbox_with_a_fault_that_is_none(capsys: Captured, spec: str, problem: str) -> None:
+    assert run(["sandbox", "--fault", spec]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert problem in err
+    assert err.count("\n") == 1
+
+
+def test_the_help_lists_every_fault(capsys: Captured) -> None:
+    assert run(["sandbox", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "NAME:OPTION=VALUE" in out
+    listed = [line.split()[0] for line in out.partition("Faults:")[2].splitlines() if line.strip()]
+    assert {kind.name() for kind in FAULTS} <= set(listed)
 
 
 async def test_sigterm_stops() -> None:

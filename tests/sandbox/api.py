@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +49,7 @@ class Api:
     """Sends requests to one sandbox; paths are sent as they are."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._session = session
 
     async def send(
@@ -68,13 +68,14 @@ class Api:
         if body is not NO_BODY:
             sent["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
-        url = URL(self._sandbox.url + path, encoded=True)
+        url = URL(self.sandbox.url + path, encoded=True)
         async with self._session.request(
             method,
             url,
             headers=sent,
             data=None if data is None else io.BytesIO(data),
             skip_auto_headers=("Content-Type",),
+            allow_redirects=False,
         ) as response:
             return Reply(response.status, response.reason, response.headers, await response.read())
 
@@ -106,7 +107,7 @@ class Api:
 
     async def raw(self, request: bytes) -> bytes:
         """What comes back for these very bytes, until the server closes."""
-        parts = urlsplit(self._sandbox.url)
+        parts = urlsplit(self.sandbox.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(request)
         answer = await reader.read()
@@ -114,14 +115,42 @@ class Api:
         await writer.wait_closed()
         return answer
 
+    async def talk(self, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send these very bytes, and leave the connection open."""
+        parts = urlsplit(self.sandbox.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(request)
+        await writer.drain()
+        return reader, writer
+
     async def hang_up(self, request: bytes) -> None:
         """Send these very bytes and close without waiting for an answer."""
-        parts = urlsplit(self._sandbox.url)
+        parts = urlsplit(self.sandbox.url)
         _, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(request)
         await writer.drain()
         writer.close()
         await writer.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the server have its turns until something has happened."""
+    while not condition():  # noqa: ASYNC110 - it happens in the server, which has no event for it
+        await asyncio.sleep(0)
+
+
+class Sleeper:
+    """Stands in for sleeping: those who sleep are woken by hand."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.asleep = asyncio.Event()
+        self.wake = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        self.asleep.set()
+        await self.wake.wait()
 
 
 class FakeClock:

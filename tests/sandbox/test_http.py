@@ -1,5 +1,6 @@
 """Headers, revalidation, and paths and methods that lead nowhere."""
 
+import json
 import logging
 import re
 
@@ -159,6 +160,51 @@ async def test_other_methods_are_not_allowed(
     reply = await http.send(method, path)
     assert (reply.status, reply.headers["Allow"]) == (405, allowed)
     assert reply.body["error"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize("method", ["BREW", "X-Y"])
+async def test_unknown_methods(http: Api, method: str) -> None:
+    request = f"{method} {GROUP} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = await http.raw(request.encode())
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    assert head.partition("\r\n")[0].endswith(" 405 Method Not Allowed")
+    assert "Allow: DELETE, GET, HEAD, " in head
+    assert "Content-Type: application/json; charset=utf-8\r\n" in head
+    assert all(f"{name}: " in head for name in QUOTA)
+    assert json.loads(body)["error"] == "Method Not Allowed"
+    assert (await http.get("/v3/ping")).status == 200
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /v3/ping HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n",
+        b"GET /v3/ping HTTP/1.1\r\nHost: x\r\nContent-Length: y\r\n\r\n",
+        b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request(http: Api, sandbox: Sandbox, request_: bytes) -> None:
+    head, _, body = (await http.raw(request_)).decode().partition("\r\n\r\n")
+    assert head.partition("\r\n")[0].endswith(" 400 Bad Request")
+    assert "Content-Type: application/json; charset=utf-8\r\n" in head
+    assert all(f"{name}: " in head for name in QUOTA)
+    error = json.loads(body)
+    assert (error["error"], error["code"]) == ("Bad Request", 400)
+    assert not sandbox.requests
+
+
+async def test_a_client_may_ask_before_it_sends_a_body(http: Api, tokens: Tokens) -> None:
+    body = b'{"name": "Asked"}'
+    reader, writer = await http.talk(
+        b"POST /v3/groups HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+        b"Authorization: Bearer %b\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % (tokens.owner.encode(), len(body))
+    )
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 Created\r\n")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_an_encoded_name_is_the_name(http: Api) -> None:

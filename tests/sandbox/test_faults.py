@@ -1,0 +1,256 @@
+"""Which requests faults strike, how often, and what is recorded of it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
+from arena_groups.sandbox.delivery import Message
+from arena_groups.sandbox.faults import (
+    FAULTS,
+    Detour,
+    Exchange,
+    HTMLPage,
+    Latency,
+    MissingTotal,
+    RequestTimeout,
+    Reset,
+    ServerError,
+    Trickle,
+    TruncatedJSON,
+    WrongTotal,
+)
+from tests.sandbox.api import Api, Sleeper
+
+GROUP = "/v3/groups/research-studio"
+
+
+async def statuses(http: Api, path: str, count: int) -> list[int]:
+    return [(await http.get(path)).status for _ in range(count)]
+
+
+async def test_a_fault_strikes_until_it_is_removed(http: Api, sandbox: Sandbox) -> None:
+    fault = sandbox.faults.add(ServerError(503))
+    assert await statuses(http, "/v3/ping", 3) == [503] * 3
+    assert (fault.hits, fault.fault) == (3, ServerError(503))
+    fault.remove()
+    fault.remove()
+    assert await statuses(http, "/v3/ping", 2) == [200] * 2
+    assert fault.hits == 3
+    assert "3 hits" in repr(fault)
+
+
+async def test_a_fault_strikes_so_many_times(http: Api, sandbox: Sandbox) -> None:
+    fault = sandbox.faults.add(ServerError(), times=2, skip=1)
+    assert await statuses(http, "/v3/ping", 5) == [200, 500, 500, 200, 200]
+    assert fault.hits == 2
+
+
+async def test_a_fault_for_the_length_of_a_block(http: Api, sandbox: Sandbox) -> None:
+    with sandbox.faults.add(RequestTimeout()) as fault:
+        assert len(sandbox.faults) == 1
+        assert await statuses(http, "/v3/ping", 1) == [408]
+    assert await statuses(http, "/v3/ping", 1) == [200]
+    assert (fault.hits, len(sandbox.faults)) == (1, 0)
+
+
+async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Reset())
+    sandbox.faults.add(ServerError())
+    sandbox.faults.clear()
+    assert list(sandbox.faults) == []
+    assert await statuses(http, "/v3/ping", 1) == [200]
+
+
+@pytest.mark.parametrize(
+    ("aim", "struck"),
+    [
+        ({"operation": "getGroup"}, ["GET"]),
+        ({"operation": "updateGroup"}, ["PUT"]),
+        ({"method": "GET"}, ["GET", "GET /v3/ping", "GET /v3/nothing"]),
+        ({"route": "/v3/groups/{id}"}, ["GET", "PUT"]),
+        ({"route": "/v3/groups/{id}", "method": "PUT"}, ["PUT"]),
+        ({"where": lambda request: request.query.get("page") == "2"}, ["GET /v3/ping"]),
+        ({"where": lambda request: request.operation is None}, ["GET /v3/nothing"]),
+        ({"times": 0}, []),
+        ({"probability": 0}, []),
+    ],
+)
+async def test_a_fault_is_for_some_requests(
+    http: Api, sandbox: Sandbox, tokens: Tokens, aim: dict[str, Any], struck: list[str]
+) -> None:
+    sandbox.faults.add(ServerError(), **aim)
+    replies = {
+        "GET": await http.get(GROUP),
+        "PUT": await http.put(GROUP, tokens.owner, {}),
+        "GET /v3/ping": await http.get("/v3/ping?page=2"),
+        "GET /v3/nothing": await http.get("/v3/nothing"),
+    }
+    assert [name for name, reply in replies.items() if reply.status == 500] == struck
+
+
+@pytest.mark.parametrize(
+    ("aim", "problem"),
+    [
+        ({"operation": "invite"}, "operation must be one of createGroup, createGroupInvitation"),
+        ({"method": "get"}, "method must be one of DELETE"),
+        ({"route": "/v3/groups/1001"}, "route must be one of /v3/groups"),
+        ({"times": -1}, "times must not be negative"),
+        ({"skip": -1}, "skip must not be negative"),
+        ({"probability": 1.5}, "probability must be between 0 and 1"),
+        ({"probability": float("nan")}, "probability must be between 0 and 1"),
+    ],
+)
+async def test_aims_that_cannot_be(sandbox: Sandbox, aim: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        sandbox.faults.add(ServerError(), **aim)
+    assert not len(sandbox.faults)
+
+
+async def test_chance_goes_by_the_seed(session: Any) -> None:
+    async def struck(seed: int) -> list[int]:
+        async with Sandbox(seed=seed) as sandbox:
+            sandbox.faults.add(ServerError(), probability=0.5)
+            return await statuses(Api(sandbox, session), "/v3/ping", 30)
+
+    once, again, other = [await struck(seed) for seed in (1, 1, 2)]
+    assert once == again != other
+    assert set(once) == {200, 500}
+
+
+async def test_faults_do_not_change_what_the_seed_makes_up() -> None:
+    one, other = Sandbox(), Sandbox()
+    one.faults.add(ServerError())
+    one.faults.rng.random()
+    assert one.add_invitations(1001, 3) == other.add_invitations(1001, 3)
+    assert one.token_for(1) == other.token_for(1)
+
+
+async def test_two_sandboxes_share_no_faults(http: Api, sandbox: Sandbox) -> None:
+    async with Sandbox() as other:
+        other.faults.add(ServerError())
+        assert await statuses(http, "/v3/ping", 1) == [200]
+
+
+async def test_what_is_recorded(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    sandbox.faults.add(ServerError(503), operation="getGroup", times=1)
+    sandbox.faults.add(ServerError(502, after=True), operation="createGroup")
+    sandbox.faults.add(TruncatedJSON(), operation="createGroup")
+    await http.get(GROUP)
+    await http.get(GROUP)
+    await http.post("/v3/groups", tokens.owner, {"name": "New"})
+    await http.post("/v3/groups", tokens.owner, {})
+    await http.get("/v3/nothing")
+
+    def told(request: RecordedRequest) -> tuple[object, ...]:
+        return request.operation, request.status, request.took_effect, request.faults
+
+    assert [told(each) for each in sandbox.requests] == [
+        ("getGroup", 503, False, ("server-error",)),
+        ("getGroup", 200, True, ()),
+        ("createGroup", 502, True, ("server-error", "truncated-json")),
+        ("createGroup", 502, False, ("server-error", "truncated-json")),
+        (None, 404, False, ()),
+    ]
+    assert sum(group.startswith("new-") for group in sandbox.groups) == 1
+
+
+async def test_a_request_is_recorded_before_it_is_answered(session: Any) -> None:
+    sleeper = Sleeper()
+    async with Sandbox(sleep=sleeper) as sandbox:
+        sandbox.faults.add(Latency(3))
+        asking = asyncio.create_task(Api(sandbox, session).get("/v3/ping"))
+        await sleeper.asleep.wait()
+        (arrived,) = sandbox.requests
+        assert (arrived.operation, arrived.status, arrived.took_effect) == ("getPing", None, False)
+        sandbox.clear_requests()
+        sleeper.wake.set()
+        assert (await asking).status == 200
+        assert not sandbox.requests
+
+
+async def test_faults_add_up(session: Any) -> None:
+    sleeper = Sleeper()
+    sleeper.wake.set()
+    async with Sandbox(sleep=sleeper) as sandbox:
+        http = Api(sandbox, session)
+        sandbox.faults.add(Trickle(5, size=1_000))
+        sandbox.faults.add(MissingTotal())
+        sandbox.faults.add(WrongTotal())
+        sandbox.faults.add(Latency(1))
+        sandbox.faults.add(Latency(2, after=True))
+        reply = await http.get(f"{GROUP}/invitations?per=3", sandbox.tokens.owner)
+        assert "total_count" not in reply.meta
+        assert sleeper.asked == [1, 2, *[5] * ((len(reply.content) - 1) // 1_000)]
+        assert sandbox.requests[0].faults == ("latency", "latency", "missing-total", "trickle")
+
+
+async def test_only_the_first_answer_in_place_of_the_operation_is_sent(
+    http: Api, sandbox: Sandbox
+) -> None:
+    first = sandbox.faults.add(ServerError(503))
+    second = sandbox.faults.add(HTMLPage())
+    assert await statuses(http, "/v3/ping", 1) == [503]
+    assert (first.hits, second.hits) == (1, 0)
+
+
+async def test_requests_count_even_when_a_fault_answers(session: Any) -> None:
+    async with Sandbox(limit=2) as sandbox:
+        sandbox.faults.add(ServerError(), times=2)
+        http = Api(sandbox, session)
+        assert await statuses(http, "/v3/ping", 3) == [500, 500, 429]
+
+
+@attrs.frozen
+class Teapot(Detour):
+    """A fault that users write themselves."""
+
+    explode: bool = False
+
+    async def handle(self, exchange: Exchange) -> Message:
+        if self.explode:
+            raise ZeroDivisionError
+        message = await exchange.proceed()
+        return attrs.evolve(message, status=418, body=f"at {exchange.now:%Y}".encode())
+
+
+async def test_a_fault_of_ones_own(
+    http: Api, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sandbox.faults.add(Teapot()):
+        reply = await http.get("/v3/ping")
+        assert (reply.status, reply.content) == (418, f"at {sandbox.now:%Y}".encode())
+        assert sandbox.requests[0].faults == ("teapot",)
+    sandbox.faults.add(Teapot(explode=True))
+    reply = await http.get("/v3/ping")
+    assert (reply.status, reply.body["error"]) == (500, "Internal Server Error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_is_documented_in_one_line(kind: type) -> None:
+    first, *_ = (kind.__doc__ or "").splitlines()
+    assert first.endswith((".", ")"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ServerError(404),
+        lambda: ServerError(600),
+        lambda: ServerError(retry_after=-1),
+        lambda: Latency(-0.1),
+        lambda: Latency(float("inf")),
+        lambda: Latency(float("nan")),
+        lambda: Trickle(size=0),
+        lambda: TruncatedJSON(1),
+        lambda: TruncatedJSON(-0.1),
+        lambda: WrongTotal(0),
+    ],
+)
+def test_options_out_of_range(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        make()

@@ -1,0 +1,204 @@
+"""Connections that break, and bodies that do not arrive as announced."""
+
+import json
+from collections.abc import Mapping
+
+import aiohttp
+import attrs
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.faults import (
+    CutBody,
+    CutChunks,
+    Disconnect,
+    Fault,
+    Reset,
+    TruncatedJSON,
+    WrongLength,
+)
+from tests.sandbox.api import Api, until
+
+INVITATIONS = "/v3/groups/research-studio/invitations"
+PING = b"GET /v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+ANSWER = b'{"status":"ok"}'
+
+
+@attrs.frozen
+class Heard:
+    """What a client heard until the connection ended."""
+
+    head: bytes
+    body: bytes
+    reset: bool
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        lines = (line.partition(": ") for line in self.head.decode().splitlines()[1:])
+        return {name: value for name, _, value in lines}
+
+
+async def listen(http: Api, request: bytes) -> Heard:
+    """Send a request, and hear the answer to its end."""
+    reader, writer = await http.talk(request)
+    heard, reset = bytearray(), False
+    try:
+        while piece := await reader.read(65_536):
+            heard += piece
+        writer.close()
+        await writer.wait_closed()
+    except ConnectionResetError:
+        reset = True
+        writer.close()
+    head, _, body = bytes(heard).partition(b"\r\n\r\n")
+    return Heard(head, body, reset)
+
+
+def post(path: str, token: str, body: object) -> bytes:
+    content = json.dumps(body).encode()
+    return (
+        b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (path.encode(), token.encode(), len(content), content)
+    )
+
+
+@pytest.mark.parametrize("kind", [Reset, Disconnect])
+@pytest.mark.parametrize("after", [False, True])
+async def test_no_answer(
+    http: Api, sandbox: Sandbox, tokens: Tokens, kind: type[Reset | Disconnect], after: bool
+) -> None:
+    sandbox.faults.add(kind(after=after), operation="createGroupInvitation", times=1)
+    request = post(INVITATIONS, tokens.owner, {"email": "ada@example.org"})
+    heard = await listen(http, request)
+    assert (heard.head, heard.body) == (b"", b"")
+    assert heard.reset == (kind is Reset)
+    assert len(sandbox.emails) == after
+    (recorded,) = sandbox.requests
+    assert (recorded.method, recorded.path) == ("POST", INVITATIONS)
+    assert (recorded.status, recorded.took_effect) == (None, after)
+    assert recorded.faults == (kind.name(),)
+
+
+@pytest.mark.parametrize("kind", [Reset, Disconnect])
+async def test_a_client_sees_a_broken_connection(
+    http: Api, sandbox: Sandbox, kind: type[Reset | Disconnect]
+) -> None:
+    sandbox.faults.add(kind(), times=1)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await http.post("/v3/groups", None, {})
+    assert (await http.get("/v3/ping")).status == 200
+
+
+async def test_the_request_is_read_before_the_connection_breaks(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    sandbox.faults.add(Disconnect())
+    request = post("/v3/groups", tokens.owner, {"name": "x" * 500_000})
+    reader, writer = await http.talk(request[:1_000])
+    await until(lambda: len(sandbox.requests) == 1)
+    assert sandbox.requests[0].faults == ("disconnect",)
+    writer.write(request[1_000:])
+    await writer.drain()
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_request_that_is_too_large_meets_the_fault_all_the_same(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    sandbox.faults.add(Disconnect(after=True))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await http.post("/v3/groups", tokens.owner, {"name": "x" * 2_000_000})
+    assert not sandbox.requests[0].took_effect
+
+
+@pytest.mark.parametrize(("sent", "arrives"), [(0, 0), (0.5, 7), (0.999, 14)])
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_body_cut_short(
+    http: Api, sandbox: Sandbox, sent: float, arrives: int, reset: bool
+) -> None:
+    sandbox.faults.add(CutBody(sent, reset=reset))
+    heard = await listen(http, PING)
+    assert heard.headers["Content-Length"] == str(len(ANSWER))
+    assert heard.body == ANSWER[:arrives]
+    assert heard.reset == reset
+    assert sandbox.requests[0].status == 200
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_chunks_cut_short(http: Api, sandbox: Sandbox, reset: bool) -> None:
+    sandbox.faults.add(CutChunks(reset=reset))
+    heard = await listen(http, PING)
+    assert heard.headers["Transfer-Encoding"] == "chunked"
+    assert "Content-Length" not in heard.headers
+    assert heard.body == b"7\r\n%b\r\n" % ANSWER[:7]
+    assert heard.reset == reset
+
+
+async def test_no_chunks_for_old_clients(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(CutChunks())
+    heard = await listen(http, b"GET /v3/ping HTTP/1.0\r\n\r\n")
+    assert (heard.headers["Content-Length"], heard.body) == ("15", ANSWER[:7])
+
+
+@pytest.mark.parametrize("fault", [CutBody(), CutChunks(), CutBody(reset=True)])
+async def test_a_client_sees_that_something_is_missing(
+    http: Api, sandbox: Sandbox, tokens: Tokens, fault: Fault
+) -> None:
+    sandbox.faults.add(fault, times=1)
+    with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
+        await http.post(INVITATIONS, tokens.owner, {"email": "ada@example.org"})
+    assert len(sandbox.emails) == 1
+    assert sandbox.requests[0].took_effect
+
+
+async def test_too_short_a_length(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(WrongLength(-5))
+    reader, writer = await http.talk(PING)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"Content-Length: 10\r\n" in head
+    assert await reader.readexactly(15) == ANSWER
+    # The connection stays open, so the rest is where the next answer should begin.
+    writer.write(PING)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("by", "announced"), [(-15, "0"), (-99, "0"), (-1, "14")])
+async def test_how_short_a_length(http: Api, sandbox: Sandbox, by: int, announced: str) -> None:
+    sandbox.faults.add(WrongLength(by))
+    heard = await listen(http, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert (heard.headers["Content-Length"], heard.body) == (announced, ANSWER)
+
+
+async def test_too_long_a_length(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(WrongLength(3), times=1)
+    reader, writer = await http.talk(PING)
+    assert b"Content-Length: 18\r\n" in await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(15) == ANSWER
+    assert (await http.get("/v3/ping")).content == ANSWER
+    assert not reader.at_eof()
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("sent", [0, 0.5, 0.999])
+async def test_truncated_json(http: Api, sandbox: Sandbox, tokens: Tokens, sent: float) -> None:
+    sandbox.faults.add(TruncatedJSON(sent))
+    reply = await http.get(INVITATIONS, tokens.owner)
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert int(reply.headers["Content-Length"]) == len(reply.content)
+    with pytest.raises(json.JSONDecodeError):
+        _ = reply.body
+
+
+async def test_errors_are_cut_too(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(TruncatedJSON())
+    reply = await http.get("/v3/me")
+    assert reply.status == 401
+    with pytest.raises(json.JSONDecodeError):
+        _ = reply.body
