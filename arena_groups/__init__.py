@@ -1,6 +1,11 @@
 """arena-groups: an asyncio client for the groups of Are.na."""
 
 from arena_groups._version import __version__
+from arena_groups.cache import (
+    CachedAnswer,
+    MemoryCache,
+    ResponseCache,
+)
 from arena_groups.client import (
     ArenaClient,
 )
@@ -86,10 +91,25 @@ from arena_groups.models import (
     UserCounts,
     UserTier,
 )
+from arena_groups.pacing import (
+    Clock,
+    NoPacer,
+    Pacer,
+    PacerSnapshot,
+    QuotaPacer,
+)
 from arena_groups.paginator import (
     Paginator,
 )
+from arena_groups.quota import (
+    Told,
+)
+from arena_groups.retry import (
+    RetryPolicy,
+)
 from arena_groups.session import (
+    Exchange,
+    ExchangeHook,
     Timeout,
     TokenProvider,
 )
@@ -115,12 +135,14 @@ __all__ = [
     "BlockSource",
     "BlockState",
     "BlockVisibility",
+    "CachedAnswer",
     "Channel",
     "ChannelAbilities",
     "ChannelCounts",
     "ChannelState",
     "ChannelVisibility",
     "ClientStateError",
+    "Clock",
     "ConnectionSort",
     "Content",
     "ContentSort",
@@ -130,6 +152,8 @@ __all__ = [
     "EmbeddedConnection",
     "EmbeddedGroup",
     "EmbeddedUser",
+    "Exchange",
+    "ExchangeHook",
     "Fault",
     "ForbiddenError",
     "Group",
@@ -152,21 +176,29 @@ __all__ = [
     "Me",
     "MeCounts",
     "MembershipInvitation",
+    "MemoryCache",
     "MetadataValue",
+    "NoPacer",
     "NotFoundError",
+    "Pacer",
+    "PacerSnapshot",
     "Page",
     "PageMeta",
     "PaginationError",
     "Paginator",
     "PendingBlock",
+    "QuotaPacer",
     "RateLimit",
     "RateLimitError",
     "RequestTimeoutError",
     "ResourceType",
+    "ResponseCache",
+    "RetryPolicy",
     "ServerError",
     "TextBlock",
     "Timeout",
     "TokenProvider",
+    "Told",
     "UnknownContent",
     "UnprocessableError",
     "Unset",

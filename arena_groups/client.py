@@ -1,19 +1,26 @@
 """The client: what an application holds."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
+from arena_groups.cache import MemoryCache, ResponseCache
 from arena_groups.groups import GroupsResource
-from arena_groups.models import Me, RateLimit
-from arena_groups.protocol import Secret, build_request, operations
-from arena_groups.session import Session, Timeout, TokenProvider
+from arena_groups.models import UNSET, Me, RateLimit, Unset
+from arena_groups.pacing import Clock, Pacer, QuotaPacer, SystemClock
+from arena_groups.protocol import Secret, build_request, check_range, operations
+from arena_groups.retry import RetryPolicy
+from arena_groups.session import ExchangeHook, Session, Timeout, TokenProvider
+from arena_groups.session.settings import TokenSource, checked_base_url, checked_user_agent
+from arena_groups.session.transport import Transport
 from arena_groups.users import UsersResource
 
 __all__ = ["ArenaClient"]
 
 BASE_URL = "https://api.are.na"
+MAX_BODY = 32 * 1024 * 1024
 
 
 class ArenaClient:
@@ -35,12 +42,35 @@ class ArenaClient:
         base_url: str = BASE_URL,
         session: aiohttp.ClientSession | None = None,
         timeout: Timeout = Timeout(),  # noqa: B008 - frozen
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        pacer: Pacer | None = None,
+        cache: ResponseCache | Unset | None = UNSET,
         user_agent: str | None = None,
+        max_body: int = MAX_BODY,
+        insecure_http: bool = False,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        on_exchange: ExchangeHook | None = None,
+        clock: Clock | None = None,
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
         del token  # an error's traceback must not hold it
+        time = clock or SystemClock()
+        transport = Transport(
+            checked_base_url(base_url, insecure_http=insecure_http),
+            session=session,
+            trace_configs=trace_configs,
+            timeout=timeout,
+            user_agent=checked_user_agent(user_agent),
+            max_body=check_range(max_body, "max_body", 1),
+        )
         made = Session(
-            given, base_url=base_url, session=session, timeout=timeout, user_agent=user_agent
+            tokens=TokenSource(given),
+            transport=transport,
+            retry=retry,
+            pacer=pacer or QuotaPacer(clock=time),
+            cache=MemoryCache() if isinstance(cache, Unset) else cache,
+            hook=on_exchange,
+            clock=time,
         )
         self._session = made
         self.groups = GroupsResource(made)

@@ -41,7 +41,7 @@ from arena_groups.models import (
     UnknownContent,
 )
 
-__all__ = ["decode", "from_dict", "to_dict"]
+__all__ = ["check_json", "decode", "from_dict", "to_dict"]
 
 T = TypeVar("T")
 Target = Any  # a class, or what typing makes of one
@@ -91,8 +91,16 @@ def decode(returns: type[T], body: bytes, operation: str) -> T:
     result = _parse(returns, body)
     del body  # an error's traceback must not hold what was in it
     if isinstance(result, _Faults):
-        raise DecodeError(operation, result.faults)
+        raise DecodeError(operation, result.faults, incomplete=result.incomplete)
     return result
+
+
+def check_json(body: bytes, operation: str) -> None:
+    """Raise :class:`DecodeError` unless ``body`` is JSON, of whatever shape."""
+    document = _document(body)
+    del body
+    if isinstance(document, _Faults):
+        raise DecodeError(operation, document.faults, incomplete=document.incomplete)
 
 
 def from_dict(model: type[T], data: Mapping[str, object]) -> T:
@@ -122,20 +130,25 @@ def to_dict(model: object) -> dict[str, object]:
 @attrs.frozen
 class _Faults:
     faults: list[Fault]
+    incomplete: bool = False
 
 
 def _parse(returns: type[T], body: bytes) -> T | _Faults:
+    document = _document(body)
+    return document if isinstance(document, _Faults) else _structure(returns, document)
+
+
+def _document(body: bytes) -> object:
     try:
-        document = json.loads(body.decode(), parse_constant=_refuse_constant)
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        return _whole("is not UTF-8")
+        return _no_json("is not UTF-8")
     except json.JSONDecodeError as error:
-        return _whole(_describe_non_json(body, error))
+        return _no_json(_describe_non_json(body, error))
     except ValueError:
         return _whole("holds a number that JSON does not allow")
     except RecursionError:
         return _whole("is nested too deeply")
-    return _structure(returns, document)
 
 
 def _structure(returns: type[T], document: object) -> T | _Faults:
@@ -151,6 +164,10 @@ def _plain(data: object) -> object:
 
 def _whole(problem: str) -> _Faults:
     return _Faults([Fault("", problem)])
+
+
+def _no_json(problem: str) -> _Faults:
+    return _Faults([Fault("", problem)], incomplete=True)
 
 
 def _refuse_constant(name: str) -> None:

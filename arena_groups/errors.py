@@ -34,6 +34,18 @@ __all__ = [
 class ArenaError(Exception):
     """The root of all errors of this package that are not plain misuse (``ValueError``)."""
 
+    attempts = 1
+    outcome_unknown = False
+    advice = ""
+
+    def __str__(self) -> str:
+        text = str(self.args[0]) if self.args else ""
+        if self.attempts > 1:
+            text += f" (after {self.attempts} attempts)"
+        if self.outcome_unknown:
+            text += f" The outcome is unknown: {self.advice}"
+        return text
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (type(self), self.args, self.__dict__.copy())
 
@@ -60,10 +72,21 @@ class ClientStateError(ArenaError, RuntimeError):
 class ArenaConnectionError(ArenaError):
     """No complete answer arrived: no connection, a broken one, or a body that ended early.
 
-    ``method`` and ``route`` are those of the operation.
+    ``method`` and ``route`` are those of the operation. ``sent`` is ``False`` where the request
+    certainly never reached the server, ``permanent`` ``True`` where trying again cannot help.
     """
 
-    def __init__(self, cause: str, *, method: str = "", route: str = "") -> None:
+    def __init__(
+        self,
+        cause: str,
+        *,
+        method: str = "",
+        route: str = "",
+        sent: bool = True,
+        permanent: bool = False,
+    ) -> None:
+        self.sent = sent
+        self.permanent = permanent
         self.method = method
         self.route = route
         super().__init__(f"{cause} [{method} {route}]" if route else cause)
@@ -91,12 +114,16 @@ class Fault:
 class DecodeError(ArenaError):
     """A body that is not what the API's document promises. No partial object is made.
 
-    ``operation`` names the call (``"groups.invitations"``), ``faults`` all that is wrong.
+    ``operation`` names the call (``"groups.invitations"``), ``faults`` all that is wrong;
+    ``incomplete`` is ``True`` where the body is no JSON at all, as when it was cut short.
     """
 
     shown = 5
 
-    def __init__(self, operation: str, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self, operation: str, faults: Sequence[Fault], *, incomplete: bool = False
+    ) -> None:
+        self.incomplete = incomplete
         self.operation = operation
         self.faults = tuple(faults)
         listed = "; ".join(str(fault) for fault in self.faults[: self.shown])

@@ -10,6 +10,7 @@ from aioresponses import aioresponses
 from hypothesis import settings
 
 from arena_groups import ArenaClient
+from tests.support.clients import single
 from tests.support.documents import TOKEN
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
@@ -63,5 +64,5 @@ def answers() -> Iterator[Answers]:
 @pytest.fixture
 async def arena() -> AsyncIterator[ArenaClient]:
     """A client of the API's own address; only of use together with ``answers``."""
-    async with ArenaClient(TOKEN) as client:
+    async with single(TOKEN) as client:
         yield client

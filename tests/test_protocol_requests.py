@@ -144,10 +144,17 @@ class TestAnswers:
         assert isinstance(made, Group)
         assert made.slug == "research-studio"
 
-    @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"\xff"])
-    def test_where_nothing_is_promised_nothing_is_read(self, body: bytes) -> None:
+    @pytest.mark.parametrize("body", [b"", b"{}", b'"ok"', b"null"])
+    def test_where_nothing_is_promised_any_json_will_do(self, body: bytes) -> None:
         request = build_request(operations.LEAVE, {"id": "1"})
-        read(request, Answer(status=204, body=body), Credentials(), 0)
+        read(request, Answer(status=200, body=body), Credentials(), 0)
+
+    @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"It works!"])
+    def test_a_proxys_page_is_no_success(self, body: bytes) -> None:
+        request = build_request(operations.LEAVE, {"id": "1"})
+        with pytest.raises(DecodeError, match=r"groups\.leave") as caught:
+            read(request, Answer(status=200, body=body), Credentials(), 0)
+        assert caught.value.incomplete
 
     @pytest.mark.parametrize(
         ("status", "body", "problem"),

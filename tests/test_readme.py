@@ -11,6 +11,7 @@ import pytest
 
 from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
+from tests.support.clock import FakeClock
 
 ROOT = Path(__file__).parent.parent
 CI = (ROOT / ".ci/run").read_text("utf-8")
@@ -37,6 +38,7 @@ async def test_snippets_run_as_they_stand(
     async with Sandbox() as sandbox:
         redirected = functools.partial(ArenaClient, base_url=sandbox.url)
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
+        monkeypatch.setattr("arena_groups.client.SystemClock", FakeClock)  # nobody waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         program = compile(code, "snippet", "exec")
         # A snippet runs a loop of its own, so it needs a thread of its own.

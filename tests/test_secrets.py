@@ -13,6 +13,7 @@ import pytest
 from arena_groups import ArenaClient, ArenaError, Timeout
 from arena_groups.sandbox import Sandbox
 from tests.support import documents
+from tests.support.clients import single
 from tests.support.documents import CODE, CODE_URL, EMAIL, TOKEN
 from tests.support.servers import chunked, http, serving
 from tests.support.traces import files_behind, shown_by
@@ -96,7 +97,7 @@ async def test_no_failure_shows_them(answer: str, call: str) -> None:
     asyncio.get_running_loop().set_debug(True)
     async with (
         serving(ANSWERS[answer], closing=True) as server,
-        ArenaClient(TOKEN, base_url=server.url) as arena,
+        single(TOKEN, base_url=server.url) as arena,
     ):
         with pytest.raises(ArenaError) as caught:
             await CALLS[call](arena)
@@ -105,6 +106,7 @@ async def test_no_failure_shows_them(answer: str, call: str) -> None:
     assert {Path(file).parent.name for file in files_behind(caught.value)} <= {
         "arena_groups",
         "protocol",
+        "session",
     }
     assert_clean(f"{arena!r} {arena.groups!r} {arena.users!r} {arena.rate_limit!r}")
 
@@ -113,7 +115,7 @@ async def test_no_failure_shows_them(answer: str, call: str) -> None:
 async def test_a_code_that_was_sent_is_not_shown_when_it_is_repeated(status: int) -> None:
     body = {"error": CODE, "details": {"message": CODE.upper(), "errors": [{CODE: [CODE]}]}}
     answer = http(body, f"{status} No {CODE}", X_Request_Id=CODE)
-    async with serving(answer) as server, ArenaClient(TOKEN, base_url=server.url) as arena:
+    async with serving(answer) as server, single(TOKEN, base_url=server.url) as arena:
         with refused():
             await CALLS["join"](arena)
 
@@ -122,11 +124,11 @@ async def test_a_code_that_was_sent_is_not_shown_when_it_is_repeated(status: int
 async def test_neither_time_limits_nor_refused_connections_show_them(call: str) -> None:
     async with (
         serving(b"") as server,
-        ArenaClient(TOKEN, base_url=server.url, timeout=Timeout(total=0.02)) as arena,
+        single(TOKEN, base_url=server.url, timeout=Timeout(total=0.02)) as arena,
     ):
         with refused():
             await CALLS[call](arena)
-    async with ArenaClient(TOKEN, base_url=server.url) as arena:
+    async with single(TOKEN, base_url=server.url) as arena:
         with refused():
             await CALLS[call](arena)
     with refused():
@@ -135,7 +137,7 @@ async def test_neither_time_limits_nor_refused_connections_show_them(call: str) 
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_the_package_itself_shows_none_when_it_is_cancelled(call: str) -> None:
-    async with serving(b"") as server, ArenaClient(TOKEN, base_url=server.url) as arena:
+    async with serving(b"") as server, single(TOKEN, base_url=server.url) as arena:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.02):
                 await CALLS[call](arena)
@@ -153,10 +155,10 @@ async def test_a_provider_shows_none(call: str) -> None:
         return f"{TOKEN}\n"
 
     async with serving(http(ECHO, "401 No")) as server:
-        async with ArenaClient(provide, base_url=server.url) as arena:
+        async with single(provide, base_url=server.url) as arena:
             with refused():
                 await CALLS[call](arena)
-        async with ArenaClient(provide_badly, base_url=server.url) as arena:
+        async with single(provide_badly, base_url=server.url) as arena:
             with refused(ValueError):
                 await CALLS[call](arena)
         assert len(server.requests) == 1
@@ -167,11 +169,11 @@ async def test_a_provider_shows_none(call: str) -> None:
 )
 def test_a_bad_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with refused((ValueError, TypeError)):  # type: ignore[arg-type]
-        ArenaClient(token)
+        single(token)
     if isinstance(token, str):
         monkeypatch.setenv("ARENA_TOKEN", token)
         with refused(ValueError):
-            ArenaClient()
+            single()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_bad_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_a_good_token_beside_a_bad_option_is_not_shown(options: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, AttributeError)) as caught:
-        ArenaClient(TOKEN, **options)
+        single(TOKEN, **options)
     if TOKEN not in f"{options}":
         assert_clean(shown_by(caught.value))
     assert TOKEN not in str(caught.value)
@@ -206,13 +208,13 @@ def test_a_good_token_beside_a_bad_option_is_not_shown(options: dict[str, Any]) 
 async def test_a_refused_argument_is_not_shown(
     call: Callable[[ArenaClient], Awaitable[object]],
 ) -> None:
-    async with ArenaClient(TOKEN) as arena:
+    async with single(TOKEN) as arena:
         with refused(ValueError):
             await call(arena)
 
 
 async def test_use_in_a_wrong_state_does_not_show_them() -> None:
-    arena = ArenaClient(TOKEN)
+    arena = single(TOKEN)
     await arena.aclose()
     for call in CALLS.values():
         with refused():
@@ -231,12 +233,12 @@ async def test_a_working_day_leaves_none_in_the_logs(
     asyncio.get_running_loop().set_debug(True)
     token = sandbox.tokens.owner
     kept: list[object] = []
-    async with ArenaClient(token, base_url=sandbox.url) as arena:
+    async with single(token, base_url=sandbox.url) as arena:
         kept += [await arena.me(), await arena.groups.invite("research-studio", email=EMAIL)]
         invite = await arena.groups.invite_code("research-studio")
         kept += await arena.groups.invitations("research-studio").collect()
         kept += [invite, arena, arena.groups, arena.groups.invitations("research-studio")]
-        async with ArenaClient(sandbox.tokens.stranger, base_url=sandbox.url) as other:
+        async with single(sandbox.tokens.stranger, base_url=sandbox.url) as other:
             kept.append(await other.groups.join("research-studio", invite_token=invite.code))
             with refused() as found:
                 await other.groups.join("night-shift", invite_token=invite.code)

@@ -32,6 +32,7 @@ from arena_groups import (
 )
 from tests.conftest import Answers
 from tests.support import documents
+from tests.support.clients import single
 from tests.support.documents import CODE, TOKEN
 from tests.support.leaks import no_warning
 from tests.support.servers import Server, chunked, http, serving
@@ -49,7 +50,7 @@ async def talking(
     """A client, and the server that it talks to."""
     async with (
         serving(answer, closing=closing) as server,
-        ArenaClient(token, base_url=server.url, **options) as arena,
+        single(token, base_url=server.url, **options) as arena,
     ):
         yield arena, server
 
@@ -100,7 +101,7 @@ class TestWire:
     @pytest.mark.parametrize("agent", ["", " ", "a\r\nX-Evil: 1", "café", "a\0b", "\x7f"])
     def test_a_bad_user_agent_is_refused(self, agent: str) -> None:
         with pytest.raises(ValueError, match="user_agent must be printable ASCII"):
-            ArenaClient(user_agent=agent)
+            single(user_agent=agent)
 
     async def test_connections_are_used_again(self) -> None:
         async with talking() as (arena, server):
@@ -143,7 +144,7 @@ class TestBaseUrl:
          ("/a%20b//", "/a%20b/v3/ping")],
     )  # fmt: skip
     async def test_routes_go_below_it(self, end: str, target: str) -> None:
-        async with serving(PONG) as server, ArenaClient(base_url=server.url + end) as arena:
+        async with serving(PONG) as server, single(base_url=server.url + end) as arena:
             await arena.ping()
             assert server.requests[0].target == target
 
@@ -166,13 +167,13 @@ class TestBaseUrl:
     )
     def test_what_cannot_be_one_is_refused(self, url: str, problem: str) -> None:
         with pytest.raises(ValueError, match=problem) as caught:
-            ArenaClient(base_url=url)
+            single(base_url=url)
         assert TOKEN not in str(caught.value)
 
 
 class TestTokens:
     async def authorization(self, token: Any = None) -> str | None:
-        async with serving(PONG) as server, ArenaClient(token, base_url=server.url) as arena:
+        async with serving(PONG) as server, single(token, base_url=server.url) as arena:
             await arena.ping()
             return server.requests[0].headers.get("authorization")
 
@@ -203,7 +204,7 @@ class TestTokens:
             await asyncio.sleep(0)
             return next(tokens)
 
-        async with serving(PONG) as server, ArenaClient(provide, base_url=server.url) as arena:
+        async with serving(PONG) as server, single(provide, base_url=server.url) as arena:
             assert server.requests == []
             await arena.ping()
             await arena.ping()
@@ -247,18 +248,18 @@ class TestTokens:
         self, token: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with pytest.raises(ValueError, match=r"^the token from the argument token= ") as caught:
-            ArenaClient(token)
+            single(token)
         assert TOKEN not in str(caught.value)
         if token:
             monkeypatch.setenv("ARENA_TOKEN", token)
             with pytest.raises(ValueError, match="variable ARENA_TOKEN holds ") as caught:
-                ArenaClient()
+                single()
             assert TOKEN not in str(caught.value)
 
     @pytest.mark.parametrize("token", [7, TOKEN.encode(), [TOKEN], {TOKEN}, True])
     def test_what_is_neither_string_nor_callable_is_refused_unseen(self, token: Any) -> None:
         with pytest.raises(TypeError, match=r"^the token from the argument token= ") as caught:
-            ArenaClient(token)
+            single(token)
         assert TOKEN not in str(caught.value)
 
     async def test_one_answers_refusal_says_where_the_token_came_from(self) -> None:
@@ -294,7 +295,7 @@ class TestTimeouts:
     async def test_a_connection_that_is_never_made(self) -> None:
         async with serving() as server:  # it takes the connection, but never answers in TLS
             url = server.url.replace("http:", "https:")
-            async with ArenaClient(base_url=url, timeout=Timeout(connect=SHORT)) as arena:
+            async with single(base_url=url, timeout=Timeout(connect=SHORT)) as arena:
                 with pytest.raises(ArenaTimeoutError, match="no connection within the time"):
                     await arena.ping()
 
@@ -348,14 +349,14 @@ class TestBrokenAnswers:
     async def test_nobody_there(self) -> None:
         async with serving() as server:
             pass
-        async with ArenaClient(TOKEN, base_url=server.url) as arena:
+        async with single(TOKEN, base_url=server.url) as arena:
             with pytest.raises(ArenaConnectionError, match=r"cannot connect to 127\.0\.0\.1:\d+ "):
                 await arena.me()
 
     async def test_plain_http_where_tls_was_wanted(self) -> None:
         async with serving(b"HTTP/1.1 400 Bad Request\r\n\r\n", closing=True) as server:
             url = server.url.replace("http:", "https:")
-            async with ArenaClient(base_url=url, timeout=Timeout(connect=SHORT)) as arena:
+            async with single(base_url=url, timeout=Timeout(connect=SHORT)) as arena:
                 with pytest.raises(ArenaConnectionError):
                     await arena.ping()
 
@@ -496,14 +497,14 @@ class TestQuota:
 class TestOwnership:
     async def test_its_own_session_is_closed(self) -> None:
         async with serving(PONG) as server:
-            async with ArenaClient(base_url=server.url) as arena:
+            async with single(base_url=server.url) as arena:
                 await arena.ping()
             await server.left_alone()
 
     async def test_a_lent_session_stays_open(self) -> None:
         async with serving(PONG) as server, aiohttp.ClientSession() as lent:
             for _ in range(2):
-                async with ArenaClient(TOKEN, base_url=server.url, session=lent) as arena:
+                async with single(TOKEN, base_url=server.url, session=lent) as arena:
                     await arena.ping()
                 assert not lent.closed
             assert server.connections == 1
@@ -513,7 +514,7 @@ class TestOwnership:
         async with (
             serving(http(b"{}", "404 Not Found")) as server,
             aiohttp.ClientSession(headers=headers, raise_for_status=True) as lent,
-            ArenaClient(TOKEN, base_url=server.url, session=lent) as arena,
+            single(TOKEN, base_url=server.url, session=lent) as arena,
         ):
             with pytest.raises(arena_groups.NotFoundError):
                 await arena.groups.get("x")
@@ -524,7 +525,7 @@ class TestOwnership:
 
     async def test_a_lent_session_that_is_closed_is_a_clear_error(self) -> None:
         async with aiohttp.ClientSession() as lent:
-            arena = ArenaClient(session=lent)
+            arena = single(session=lent)
         with pytest.raises(ClientStateError, match="lent to this client is closed"):
             await arena.ping()
 
@@ -532,7 +533,7 @@ class TestOwnership:
         async with aiohttp.ClientSession() as lent:
 
             async def use() -> None:
-                async with ArenaClient(base_url="http://127.0.0.1:1", session=lent) as arena:
+                async with single(base_url="http://127.0.0.1:1", session=lent) as arena:
                     with pytest.raises(ClientStateError, match=r"lent .* another event loop"):
                         await arena.ping()
 
@@ -541,7 +542,7 @@ class TestOwnership:
     async def test_a_lent_session_that_is_closed_in_flight(self) -> None:
         async with serving(b"") as server:
             lent = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
-            arena = ArenaClient(base_url=server.url, session=lent)
+            arena = single(base_url=server.url, session=lent)
             waiting = [asyncio.create_task(arena.ping()) for _ in range(3)]
             await server.asked_by(1)
             await lent.close()
@@ -550,7 +551,7 @@ class TestOwnership:
 
     def test_a_client_can_be_made_without_a_loop_and_thrown_away_unused(self) -> None:
         with no_warning():
-            ArenaClient(TOKEN)
+            single(TOKEN)
 
 
 class TestState:
@@ -567,7 +568,7 @@ class TestState:
             assert len(server.requests) == 2
 
     async def test_closing_after_its_loop_has_ended_is_no_error(self) -> None:
-        arena = ArenaClient(base_url="http://127.0.0.1:1")
+        arena = single(base_url="http://127.0.0.1:1")
 
         async def use() -> None:
             with pytest.raises(ArenaConnectionError):
@@ -602,7 +603,7 @@ class TestState:
     @pytest.mark.parametrize("lend", [False, True])
     async def test_closing_twice_does_no_harm(self, lend: bool) -> None:
         async with serving(PONG) as server, aiohttp.ClientSession() as lent:
-            arena = ArenaClient(base_url=server.url, session=lent if lend else None)
+            arena = single(base_url=server.url, session=lent if lend else None)
             await arena.ping()
             states = [arena.closed]
             await arena.aclose()
@@ -613,7 +614,7 @@ class TestState:
             assert not lent.closed
 
     async def test_closing_unused_is_no_error(self) -> None:
-        arena = ArenaClient()
+        arena = single()
         await arena.aclose()
         assert arena.closed
 
@@ -646,7 +647,7 @@ class TestState:
 
         async with serving(PONG) as server, aiohttp.ClientSession() as lent:
             session = lent if lend else None
-            arena = ArenaClient(provide, base_url=server.url, session=session)
+            arena = single(provide, base_url=server.url, session=session)
             waiting = asyncio.create_task(arena.ping())
             await asked.wait()
             await arena.aclose()
@@ -655,19 +656,19 @@ class TestState:
                 await waiting
             assert server.requests == []
 
-    async def test_closing_the_client_lets_a_lent_session_finish(self) -> None:
+    async def test_closing_the_client_ends_its_work_on_a_lent_session_only(self) -> None:
         async with serving(b"") as server, aiohttp.ClientSession() as lent:
-            arena = ArenaClient(base_url=server.url, session=lent)
+            arena = single(base_url=server.url, session=lent)
             waiting = asyncio.create_task(arena.ping())
             await server.asked_by(1)
             await arena.aclose()
-            assert not waiting.done()
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            assert waiting.done()
+            with pytest.raises(ClientStateError, match="this client is closed"):
                 await waiting
+            assert not lent.closed
 
     async def test_its_repr_tells_its_state_and_nothing_else(self) -> None:
-        arena = ArenaClient(TOKEN)
+        arena = single(TOKEN)
         assert repr(arena) == "<ArenaClient open>"
         await arena.aclose()
         assert repr(arena) == "<ArenaClient closed>"

@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 
 import click
 
-from arena_groups import ArenaClient
+from arena_groups import ArenaClient, RetryPolicy
 from arena_groups.cli.settings import Settings
+
+# Somebody is waiting: better an error that says when to come back than a long silence.
+RETRY = RetryPolicy(attempts=3, total=30, max_retry_after=10)
 
 
 @asynccontextmanager
@@ -19,7 +22,7 @@ async def connected(settings: Settings) -> AsyncGenerator[ArenaClient, None]:
 
         async with (
             Sandbox() as sandbox,
-            ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena,
+            ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, retry=RETRY) as arena,
         ):
             yield arena
     else:
@@ -28,4 +31,6 @@ async def connected(settings: Settings) -> AsyncGenerator[ArenaClient, None]:
 
 
 def _client(base_url: str | None) -> ArenaClient:
-    return ArenaClient() if base_url is None else ArenaClient(base_url=base_url)
+    if base_url is None:
+        return ArenaClient(retry=RETRY)
+    return ArenaClient(base_url=base_url, retry=RETRY)

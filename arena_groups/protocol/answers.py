@@ -6,7 +6,8 @@ from typing import TypeVar, cast
 
 from attrs import field, frozen
 
-from arena_groups.codec import decode
+from arena_groups.codec import check_json, decode
+from arena_groups.errors import DecodeError, Fault
 from arena_groups.protocol.failures import failure
 from arena_groups.protocol.requests import Request
 from arena_groups.protocol.secrets import Credentials
@@ -18,12 +19,16 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Answer:
-    """One answer as it came. ``headers`` have lower-case names. Only the status shows."""
+    """One answer as it came. ``headers`` have lower-case names. Only the status shows.
+
+    ``oversized`` tells that the body was larger than allowed, and so was left unread.
+    """
 
     status: int
     reason: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
+    oversized: bool = field(default=False, repr=False)
 
 
 def read(request: Request[T], answer: Answer, credentials: Credentials, now: float) -> T:
@@ -36,6 +41,10 @@ def read(request: Request[T], answer: Answer, credentials: Credentials, now: flo
     if not 200 <= answer.status < 300:
         raise failure(request, answer, credentials, now)
     operation = request.operation
+    if answer.oversized:
+        raise DecodeError(operation.name, [Fault("", "is larger than max_body allows")])
     if operation.returns is NoneType:
+        if answer.body:
+            check_json(answer.body, operation.name)  # a proxy's page is no sign of success
         return cast("T", None)
     return decode(operation.returns, answer.body, operation.name)

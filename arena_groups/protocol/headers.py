@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from arena_groups.models import RateLimit, UserTier
 
-__all__ = ["parse_rate_limit", "parse_retry_after"]
+__all__ = ["parse_date", "parse_rate_limit", "parse_retry_after"]
 
 
 def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
@@ -35,6 +35,14 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+
+
+def parse_date(value: str | None, default: float) -> float:
+    """The Unix time of a ``Date`` header, or ``default`` if it tells none."""
+    try:
+        return parsedate_to_datetime(value).timestamp() if value else default
+    except (ValueError, OverflowError):
+        return default
 
 
 def _natural(value: str | None) -> int | None:

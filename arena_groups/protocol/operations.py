@@ -33,8 +33,10 @@ class Operation(Generic[ResultT_co]):
     ``name`` is how callers spell it, ``route`` its path with ``{placeholders}``, ``returns``
     what its answer holds (``NoneType`` where there is no body), ``query`` and ``body`` the
     names it takes. ``repeat_safe`` tells whether doing it twice is the same as doing it once;
-    ``needs_token`` whether it is refused to guests. ``missing`` says what to look at after a
-    404.
+    ``needs_token`` whether it is refused to guests, ``cacheable`` whether its answer may be
+    kept. ``missing`` says what to look at after a 404, ``advice`` what to do when nobody knows
+    whether a write was done. ``settled_by`` are the statuses that tell, after an attempt whose
+    answer was lost, that it was done.
     """
 
     name: str
@@ -46,6 +48,9 @@ class Operation(Generic[ResultT_co]):
     repeat_safe: bool = True
     needs_token: bool = False
     missing: str = GROUP_MISSING
+    cacheable: bool = False
+    advice: str = "it does no harm to try again."
+    settled_by: tuple[int, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -54,7 +59,9 @@ class Operation(Generic[ResultT_co]):
 
 
 PING: Final = Operation(name="ping", method="GET", route="/v3/ping", returns=Ping)
-ME: Final = Operation(name="me", method="GET", route="/v3/me", returns=Me, needs_token=True)
+ME: Final = Operation(
+    name="me", method="GET", route="/v3/me", returns=Me, needs_token=True, cacheable=True
+)
 USER_GROUPS: Final = Operation(
     name="users.groups",
     method="GET",
@@ -62,9 +69,14 @@ USER_GROUPS: Final = Operation(
     missing="check the user's slug or id",
     returns=Page[Group],
     query=(*PAGING, "sort"),
+    cacheable=True,
 )
 GET_GROUP: Final = Operation(
-    name="groups.get", method="GET", route="/v3/groups/{id}", returns=Group
+    name="groups.get",
+    method="GET",
+    route="/v3/groups/{id}",
+    returns=Group,
+    cacheable=True,
 )
 CREATE_GROUP: Final = Operation(
     name="groups.create",
@@ -74,6 +86,7 @@ CREATE_GROUP: Final = Operation(
     body=("name", "description", "avatar_url"),
     repeat_safe=False,
     needs_token=True,
+    advice="the group may exist or not; look for it with users.groups before you try again.",
 )
 UPDATE_GROUP: Final = Operation(
     name="groups.update",
@@ -82,6 +95,7 @@ UPDATE_GROUP: Final = Operation(
     returns=Group,
     body=("name", "description", "avatar_url"),
     needs_token=True,
+    advice="the group may be changed or not; a new name changes the slug, so look for it by id.",
 )
 DELETE_GROUP: Final = Operation(
     name="groups.delete",
@@ -89,6 +103,7 @@ DELETE_GROUP: Final = Operation(
     route="/v3/groups/{id}",
     returns=NoneType,
     needs_token=True,
+    settled_by=(404,),
 )
 MEMBERS: Final = Operation(
     name="groups.members",
@@ -96,6 +111,7 @@ MEMBERS: Final = Operation(
     route="/v3/groups/{id}/members",
     returns=Page[GroupMember],
     query=PAGING,
+    cacheable=True,
 )
 JOIN: Final = Operation(
     name="groups.join",
@@ -119,6 +135,7 @@ REMOVE_MEMBER: Final = Operation(
     missing="check the group, and that user_id is the id of a member",
     returns=NoneType,
     needs_token=True,
+    settled_by=(404,),
 )
 INVITATIONS: Final = Operation(
     name="groups.invitations",
@@ -127,6 +144,7 @@ INVITATIONS: Final = Operation(
     returns=Page[MembershipInvitation],
     query=PAGING,
     needs_token=True,
+    cacheable=True,
 )
 INVITE: Final = Operation(
     name="groups.invite",
@@ -137,6 +155,8 @@ INVITE: Final = Operation(
     body=("user_id", "email"),
     repeat_safe=False,
     needs_token=True,
+    advice="the email may have been sent or not; look for the person in groups.invitations and "
+    "groups.members before you try again.",
 )
 REVOKE_INVITATION: Final = Operation(
     name="groups.revoke_invitation",
@@ -145,6 +165,7 @@ REVOKE_INVITATION: Final = Operation(
     missing="check the group, and that invitation_id is one of its invitations",
     returns=NoneType,
     needs_token=True,
+    settled_by=(422,),
 )
 INVITE_CODE: Final = Operation(
     name="groups.invite_code",
@@ -175,6 +196,7 @@ CONTENTS: Final[Operation[Page[Content]]] = Operation(
     route="/v3/groups/{id}/contents",
     returns=Page[Content],
     query=(*PAGING, "sort", "type"),
+    cacheable=True,
 )
 FOLLOWERS: Final = Operation(
     name="groups.followers",
@@ -182,6 +204,7 @@ FOLLOWERS: Final = Operation(
     route="/v3/groups/{id}/followers",
     returns=Page[User],
     query=(*PAGING, "sort"),
+    cacheable=True,
 )
 
 OPERATIONS: Final[tuple[Operation[object], ...]] = (

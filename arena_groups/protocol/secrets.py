@@ -1,6 +1,7 @@
 """Tokens, invite codes and addresses: held where they do not show, checked before use."""
 
 from enum import StrEnum
+from hashlib import sha256
 
 from attrs import frozen
 
@@ -26,6 +27,10 @@ class Secret:
     def reveal(self) -> str:
         """The string itself."""
         return str(self._value)
+
+    def fingerprint(self) -> str:
+        """What tells this string from others without telling it."""
+        return sha256(self.reveal().encode()).hexdigest()[:32]
 
     def problem(self) -> str:
         """Why this can be no token or code, in words that follow its name; or nothing."""
@@ -66,6 +71,11 @@ class Credentials:
     def secrets(self) -> tuple[str, ...]:
         """The strings that must never show."""
         return (self.token.reveal(),) if self.token else ()
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells one token from another without telling it; ``"guest"`` for none."""
+        return self.token.fingerprint() if self.token else "guest"
 
 
 def checked_token(token: Secret, origin: TokenOrigin) -> Secret:

@@ -17,6 +17,7 @@ from arena_groups import MembershipInvitation, from_dict
 from arena_groups.cli import app as application
 from arena_groups.cli import listing, main, serve
 from arena_groups.cli.app import run
+from arena_groups.cli.connect import RETRY
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerError
 
@@ -255,7 +256,7 @@ def test_the_default_is_are_na_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("arena_groups.cli.connect.ArenaClient", client)
     assert run(["invitations", "list", GROUP]) == 1
-    assert asked == [{}]
+    assert asked == [{"retry": RETRY}]
 
 
 @pytest.mark.parametrize("as_json", [False, True])

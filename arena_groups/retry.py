@@ -1,0 +1,74 @@
+"""Whether to send a request again, and after how long: pure decisions."""
+
+from attrs import field, frozen, validators
+
+from arena_groups.errors import (
+    ArenaAPIError,
+    ArenaConnectionError,
+    ArenaError,
+    DecodeError,
+    RateLimitError,
+)
+
+__all__ = ["RetryPolicy", "may_have_happened", "may_repeat"]
+
+PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed request is sent again.
+
+    By what is safe: operations that can be repeated are, after lost connections, timeouts,
+    the statuses 408, 429, 500, 502, 503 and 504, and bodies that end early or are not JSON.
+    ``groups.create`` and ``groups.invite`` only where the server certainly did nothing: no
+    connection, or 429.
+
+    ``attempts`` in all (1: never again) within ``total`` seconds, waits included. The wait is
+    random between 0 and ``backoff`` seconds, doubled with each attempt up to ``max_backoff``.
+    A ``Retry-After`` of up to ``max_retry_after`` seconds is kept to; a longer one is raised
+    at once.
+    """
+
+    attempts: int = field(default=5, validator=validators.ge(1))
+    total: float = field(default=300, validator=validators.gt(0))
+    backoff: float = field(default=0.5, validator=validators.ge(0))
+    max_backoff: float = field(default=20, validator=validators.ge(0))
+    max_retry_after: float = field(default=120, validator=validators.ge(0))
+
+    def wait(
+        self, error: ArenaError, *, attempt: int, elapsed: float, repeat_safe: bool, chance: float
+    ) -> float | None:
+        """The seconds to wait before the next attempt, or ``None`` to raise ``error``.
+
+        ``attempt`` counts from 1, ``elapsed`` are the seconds since the first began,
+        ``chance`` is a random number from 0 to 1.
+        """
+        if attempt >= self.attempts or not may_repeat(error, repeat_safe=repeat_safe):
+            return None
+        asked = error.retry_after if isinstance(error, ArenaAPIError) else None
+        if asked is not None and asked > self.max_retry_after:
+            return None
+        ceiling = min(self.max_backoff, self.backoff * 2 ** min(attempt - 1, 32))
+        wait = chance * ceiling if asked is None else asked
+        return wait if elapsed + wait < self.total else None
+
+
+def may_repeat(error: ArenaError, *, repeat_safe: bool) -> bool:
+    """Whether sending again can help and do no harm."""
+    if isinstance(error, RateLimitError):
+        return True
+    if isinstance(error, ArenaConnectionError):
+        return not error.permanent and (repeat_safe or not error.sent)
+    if isinstance(error, DecodeError):
+        return repeat_safe and error.incomplete
+    return repeat_safe and isinstance(error, ArenaAPIError) and error.status in PASSING_STATUSES
+
+
+def may_have_happened(error: ArenaError) -> bool:
+    """Whether the server may have done what was asked for, although it failed."""
+    if isinstance(error, ArenaConnectionError):
+        return error.sent
+    if isinstance(error, ArenaAPIError):
+        return error.status == 408 or error.status >= 500
+    return isinstance(error, DecodeError)

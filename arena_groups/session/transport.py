@@ -1,0 +1,156 @@
+"""One attempt over aiohttp: the only place where bytes leave and arrive."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import aiohttp
+from yarl import URL
+
+from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError, ClientStateError
+from arena_groups.protocol import Answer, Credentials, Operation, Request
+from arena_groups.session.settings import Timeout
+
+__all__ = ["Transport"]
+
+T = TypeVar("T")
+
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+PERMANENT = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
+CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "no connection within the time limit"),
+    (aiohttp.SocketTimeoutError, "the server fell silent for longer than the time limit"),
+    (TimeoutError, "no complete answer within the time limit"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, "the body of the answer ended early or is damaged"),
+    (aiohttp.ClientResponseError, "the answer is not valid HTTP"),
+)
+
+
+class Transport:
+    """An aiohttp session, lent or made at the first attempt inside the running loop."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        session: aiohttp.ClientSession | None,
+        trace_configs: Sequence[aiohttp.TraceConfig] | None,
+        timeout: Timeout,
+        user_agent: str,
+        max_body: int,
+    ) -> None:
+        if session is not None and trace_configs:
+            raise ValueError("trace_configs go to the aiohttp session that is lent, not here")
+        self.base_url = base_url
+        self._http = session
+        self._owned = session is None
+        self._trace_configs = list(trace_configs or ())
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.read
+        )
+        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self._max_body = max_body
+
+    async def attempt(
+        self, request: Request[T], credentials: Credentials, etag: str | None
+    ) -> Answer | ArenaConnectionError:
+        """Send ``request`` once; the answer, or why none came whole.
+
+        A failure is returned: raised from here, this frame and those of aiohttp, where the
+        token is, would be in its traceback. Raises :class:`ClientStateError` if the aiohttp
+        session that was lent has been closed.
+        """
+        http = self._open()
+        try:
+            async with http.request(
+                request.operation.method,
+                URL(self.base_url + request.target, encoded=True),
+                headers=self._signed_headers(credentials, etag),
+                json=request.payload(),
+                timeout=self._timeout,
+                allow_redirects=False,
+                raise_for_status=False,
+            ) as response:
+                body, oversized = await self._read(response)
+                return Answer(
+                    status=response.status,
+                    reason=response.reason or "",
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=body,
+                    oversized=oversized,
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            return _lost(request.operation, error)
+        except (Exception, asyncio.CancelledError):
+            # Closing an aiohttp session cancels those that wait for a connection, though nobody
+            # cancelled them, and older versions trip over what is no longer there.
+            task = asyncio.current_task()
+            if not http.closed or task is None or task.cancelling():
+                raise
+            return _lost(request.operation, aiohttp.ClientConnectionError())
+
+    async def aclose(self) -> None:
+        """Close the aiohttp session if it was made here."""
+        if self._owned and self._http is not None:
+            await self._http.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = _make_session(self._trace_configs)
+        if self._http.closed:
+            raise ClientStateError("the aiohttp session lent to this client is closed")
+        loop = asyncio.get_running_loop()
+        if getattr(self._http, "_loop", loop) is not loop:
+            raise ClientStateError(
+                "the aiohttp session lent to this client belongs to another event loop"
+            )
+        return self._http
+
+    def _signed_headers(self, credentials: Credentials, etag: str | None) -> Mapping[str, str]:
+        headers = self._headers
+        if credentials.token is not None:
+            headers = {**headers, "Authorization": f"Bearer {credentials.token.reveal()}"}
+        return headers if etag is None else {**headers, "If-None-Match": etag}
+
+    async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._max_body:
+                response.close()
+                return b"", True
+            chunks.append(chunk)
+        return b"".join(chunks), False
+
+
+def _make_session(trace_configs: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=trace_configs
+    )
+    # By itself aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
+    # unseen by the pacer and by the rules for retries. There is no public switch for it.
+    session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+    return session
+
+
+def _lost(operation: Operation[T], error: Exception) -> ArenaConnectionError:
+    kind = ArenaTimeoutError if isinstance(error, TimeoutError) else ArenaConnectionError
+    return kind(
+        _cause(error),
+        method=operation.method,
+        route=operation.route,
+        sent=not isinstance(error, NOT_SENT),
+        permanent=isinstance(error, PERMANENT),
+    )
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the certificate of {error.host} is not trusted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.strerror or type(error.os_error).__name__
+        return f"cannot connect to {error.host}:{error.port} ({reason})"
+    known = (text for kind, text in CAUSES if isinstance(error, kind))
+    return next(known, f"the connection failed ({type(error).__name__})")

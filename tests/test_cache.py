@@ -1,0 +1,55 @@
+"""The store of answers that are kept."""
+
+import pytest
+
+from arena_groups import CachedAnswer, MemoryCache
+
+
+def answer(size: int = 1, etag: str = '"a"') -> CachedAnswer:
+    return CachedAnswer(etag, object(), size)
+
+
+def test_what_was_put_is_got_until_it_is_replaced() -> None:
+    cache, first, second = MemoryCache(), answer(), answer()
+    assert cache.get("key") is None
+    cache.put("key", first)
+    assert cache.get("key") is first
+    cache.put("key", second)
+    assert cache.get("key") is second
+    cache.clear()
+    assert cache.get("key") is None
+
+
+def test_the_entry_unused_for_longest_goes_first() -> None:
+    cache = MemoryCache(max_entries=2)
+    for key in ("a", "b"):
+        cache.put(key, answer())
+    cache.get("a")
+    cache.put("c", answer())
+    assert [key for key in "abc" if cache.get(key)] == ["a", "c"]
+
+
+def test_the_bytes_are_bounded_too() -> None:
+    cache = MemoryCache(max_bytes=10)
+    for key in ("a", "b", "c"):
+        cache.put(key, answer(4))
+    assert [key for key in "abc" if cache.get(key)] == ["b", "c"]
+    cache.put("b", answer(10))
+    assert [key for key in "abc" if cache.get(key)] == ["b"]
+    cache.put("b", answer(11))
+    assert cache.get("b") is None
+    cache.put("d", answer(10))
+    assert cache.get("d") is not None
+
+
+def test_what_is_kept_does_not_show() -> None:
+    assert repr(CachedAnswer('"a"', "ada@example.org", 3)) == "CachedAnswer(etag='\"a\"', size=3)"
+    cache = MemoryCache()
+    cache.put("https://api.are.na/v3/me", answer())
+    assert "are.na" not in repr(cache)
+
+
+@pytest.mark.parametrize("options", [{"max_entries": 0}, {"max_bytes": 0}])
+def test_a_cache_without_room_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="cache=None"):
+        MemoryCache(**options)
