@@ -76,6 +76,13 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Run many tasks under random faults for 60 seconds, or as many as are given."""
+    install(session, "test")
+    python(session, "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the distributions and check what they say of themselves."""
     install(session, "dev")

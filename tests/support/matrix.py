@@ -1,0 +1,163 @@
+"""Every operation against every fault: what must come of it.
+
+The table is data, so that the documentation shows the very one that the tests check.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import field, frozen
+
+from arena_groups import (
+    ArenaAPIError,
+    ArenaClient,
+    ArenaConnectionError,
+    ArenaError,
+    ArenaTimeoutError,
+    DecodeError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+)
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import (
+    CutBody,
+    CutChunks,
+    DeepJSON,
+    Disconnect,
+    Fault,
+    GzipBomb,
+    Hang,
+    HTMLPage,
+    Latency,
+    PlainText,
+    RateLimited,
+    Redirect,
+    RequestTimeout,
+    Reset,
+    Trickle,
+    TruncatedJSON,
+    WrongLength,
+)
+from arena_groups.sandbox.faults import ServerError as Failing
+
+MAX_BODY = 1_000_000
+
+READ, WRITE, SILENT, ONCE = "read", "write", "write without an answer's body", "create, invite"
+KINDS = (READ, WRITE, SILENT, ONCE)
+
+
+@frozen
+class Call:
+    """One operation, made on a group of its own."""
+
+    kind: str
+    run: Callable[[ArenaClient, Sandbox, int], Awaitable[object]]
+
+
+def _first(sandbox: Sandbox, group: int) -> int:
+    return sandbox.pending_invitations(group)[0]
+
+
+def _joined(sandbox: Sandbox) -> int:
+    group = sandbox.add_group("Elsewhere", owner=sandbox.users.member)
+    sandbox.add_member(group, sandbox.users.owner)
+    return group
+
+
+CALLS = {
+    "ping": Call(READ, lambda a, s, g: a.ping()),
+    "me": Call(READ, lambda a, s, g: a.me()),
+    "users.groups": Call(READ, lambda a, s, g: _page(a.users.groups(s.users.owner))),
+    "groups.get": Call(READ, lambda a, s, g: a.groups.get(g)),
+    "groups.members": Call(READ, lambda a, s, g: _page(a.groups.members(g))),
+    "groups.invitations": Call(READ, lambda a, s, g: _page(a.groups.invitations(g))),
+    "groups.invite_code": Call(READ, lambda a, s, g: a.groups.invite_code(1001)),
+    "groups.contents": Call(READ, lambda a, s, g: _page(a.groups.contents(1001))),
+    "groups.followers": Call(READ, lambda a, s, g: _page(a.groups.followers(1001))),
+    "groups.update": Call(WRITE, lambda a, s, g: a.groups.update(g, description="New")),
+    "groups.join": Call(WRITE, lambda a, s, g: a.groups.join(g, invite_token="any-code")),
+    "groups.create_invite_code": Call(WRITE, lambda a, s, g: a.groups.create_invite_code(g)),
+    "groups.delete": Call(SILENT, lambda a, s, g: a.groups.delete(g)),
+    "groups.leave": Call(SILENT, lambda a, s, g: a.groups.leave(_joined(s))),
+    "groups.remove_member": Call(SILENT, lambda a, s, g: a.groups.remove_member(g, s.users.member)),
+    "groups.revoke_invitation": Call(
+        SILENT, lambda a, s, g: a.groups.revoke_invitation(g, _first(s, g))
+    ),
+    "groups.delete_invite_code": Call(SILENT, lambda a, s, g: a.groups.delete_invite_code(g)),
+    "groups.create": Call(ONCE, lambda a, s, g: a.groups.create("Night Walks")),
+    "groups.invite": Call(ONCE, lambda a, s, g: a.groups.invite(g, email="new@example.org")),
+}
+
+
+async def _page(page: Awaitable[object]) -> object:
+    return await page
+
+
+@frozen
+class Row:
+    """A fault, and what comes of it in each kind of operation.
+
+    ``error`` is raised where the request is not sent again, or where the fault never ends. The
+    kinds in ``again`` are sent again; those in ``untouched`` do not notice the fault at all.
+    """
+
+    fault: Callable[[], Fault]
+    error: type[ArenaError] | None
+    again: tuple[str, ...] = ()
+    untouched: tuple[str, ...] = ()
+    times: dict[str, float] = field(factory=dict[str, float])
+
+
+SAFE = (READ, WRITE, SILENT)
+SOON = {"total": 0.15}  # seconds, for answers that never come
+
+FAULTS: dict[str, Row] = {
+    "the answer is late": Row(lambda: Latency(0.001), None, untouched=KINDS),
+    "the body trickles": Row(lambda: Trickle(0.0001, 1024), None, untouched=KINDS),
+    "no answer": Row(Hang, ArenaTimeoutError, SAFE, times=SOON),
+    "no answer, but done": Row(lambda: Hang(after=True), ArenaTimeoutError, SAFE, times=SOON),
+    "reset": Row(Reset, ArenaConnectionError, SAFE),
+    "reset, but done": Row(lambda: Reset(after=True), ArenaConnectionError, SAFE),
+    "closed": Row(Disconnect, ArenaConnectionError, SAFE),
+    "closed, but done": Row(lambda: Disconnect(after=True), ArenaConnectionError, SAFE),
+    "408": Row(RequestTimeout, RequestTimeoutError, SAFE),
+    "408, but done": Row(lambda: RequestTimeout(after=True), RequestTimeoutError, SAFE),
+    "429, Retry-After in seconds": Row(lambda: RateLimited(3), RateLimitError, KINDS),
+    "429, Retry-After as a date": Row(lambda: RateLimited(3, as_date=True), RateLimitError, KINDS),
+    "429 without Retry-After": Row(lambda: RateLimited(None), RateLimitError, KINDS),
+    "500": Row(lambda: Failing(500), ServerError, SAFE),
+    "500, but done": Row(lambda: Failing(500, after=True), ServerError, SAFE),
+    "502 as HTML": Row(lambda: Failing(502, html=True), ServerError, SAFE),
+    "503 with Retry-After": Row(lambda: Failing(503, retry_after=2), ServerError, SAFE),
+    "504, but done": Row(lambda: Failing(504, after=True), ServerError, SAFE),
+    "501": Row(lambda: Failing(501), ServerError),
+    "body cut short": Row(CutBody, ArenaConnectionError, (READ, WRITE), (SILENT,)),
+    "chunks cut short": Row(CutChunks, ArenaConnectionError, (READ, WRITE), (SILENT,)),
+    "Content-Length too low": Row(WrongLength, ArenaConnectionError, (READ, WRITE), (SILENT,)),
+    "Content-Length too high": Row(
+        lambda: WrongLength(5), ArenaTimeoutError, (READ, WRITE), (SILENT,), SOON
+    ),
+    "JSON cut short": Row(TruncatedJSON, DecodeError, (READ, WRITE), (SILENT,)),
+    "200 with text": Row(PlainText, DecodeError, SAFE),
+    "200 with HTML": Row(HTMLPage, DecodeError, SAFE),
+    "a gzip bomb": Row(lambda: GzipBomb(2 * MAX_BODY), DecodeError),
+    "JSON too deep": Row(DeepJSON, DecodeError),
+    "a redirect": Row(lambda: Redirect("https://elsewhere.example/v3/me"), ArenaAPIError),
+}
+
+
+def outcome(row: Row, kind: str) -> str:
+    """What the documentation says of a fault that strikes once."""
+    if kind in row.untouched or row.error is None:
+        return "as usual"
+    if kind in row.again:
+        return "sent again"
+    return f"`{row.error.__name__}`"
+
+
+def as_markdown() -> str:
+    """The table of the documentation."""
+    lines = ["| what goes wrong | " + " | ".join(KINDS) + " |", "| --- " * 5 + "|"]
+    for name, row in FAULTS.items():
+        lines.append(f"| {name} | " + " | ".join(outcome(row, kind) for kind in KINDS) + " |")
+    return "\n".join(lines) + "\n"
