@@ -461,3 +461,26 @@ async def test_one_cache_may_serve_two_hosts(clock: FakeClock) -> None:
             client(server.url, clock, cache=cache) as arena,
         ):
             assert (await arena.me()).name == name
+
+
+async def test_cancelling_at_any_moment_leaks_nothing(sandbox: Sandbox, clock: FakeClock) -> None:
+    pacer = QuotaPacer(clock=clock, write_spacing=0)
+    # With room for one connection, the first that is lost would stop all that come after it.
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as lent,
+        client(sandbox.url, clock, sandbox.tokens.owner, session=lent, pacer=pacer) as arena,
+    ):
+        cancelled = 0
+        for moment in range(60):
+            group = arena.groups
+            calls = [group.get(STUDIO), group.create_invite_code(STUDIO), arena.me()]
+            tasks = [asyncio.ensure_future(call) for call in calls]
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            cancelled += sum(isinstance(each, asyncio.CancelledError) for each in ended)
+            assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
+        assert cancelled
+        assert (await arena.me()).id == sandbox.users.owner

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import pickle
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 
 import pytest
 
-from arena_groups import ArenaClient, ArenaError, Timeout
+from arena_groups import ArenaClient, ArenaError, RetryPolicy, Timeout
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import Disconnect, RateLimited, TruncatedJSON
+from arena_groups.sandbox.faults import ServerError as ServerFault
 from tests.support import documents
 from tests.support.clients import single
+from tests.support.clock import FakeClock
 from tests.support.documents import CODE, CODE_URL, EMAIL, TOKEN
+from tests.support.matrix import CALLS as MATRIX
 from tests.support.servers import chunked, http, serving
 from tests.support.traces import files_behind, shown_by
 
@@ -247,3 +252,37 @@ async def test_a_working_day_leaves_none_in_the_logs(
     for secret in (token, sandbox.tokens.stranger, invite.code, invite.url, "ada.osei@"):
         assert secret not in text
     assert "@" not in f"{kept}".replace("@2x", "")
+
+
+async def test_a_whole_day_of_faults_shows_none_of_them(
+    logs: pytest.LogCaptureFixture,
+) -> None:
+    shown: list[str] = []
+    async with Sandbox() as sandbox:
+        for fault in (ServerFault(503), Disconnect(after=True), TruncatedJSON(), RateLimited(1)):
+            sandbox.faults.add(fault, probability=0.15)
+        clock = FakeClock()
+        async with ArenaClient(
+            sandbox.tokens.owner,
+            base_url=sandbox.url,
+            clock=clock,
+            retry=RetryPolicy(attempts=2),
+            on_exchange=lambda exchange: shown.append(repr(exchange)),
+        ) as arena:
+            for name, call in MATRIX.items():
+                for turn in range(5):
+                    group = sandbox.add_group(f"{name} {turn}")
+                    sandbox.add_member(group, sandbox.users.member)
+                    sandbox.add_invitations(group, 2)
+                    try:
+                        shown.append(repr(await call.run(arena, sandbox, group)))
+                    except ArenaError as error:
+                        shown += [shown_by(error), pickle.dumps(error, 0).decode("latin-1")]
+            sandbox.faults.clear()
+            code = (await arena.groups.create_invite_code("research-studio")).code
+        tokens = [getattr(sandbox.tokens, each) for each in ("owner", "member", "read_only")]
+        addresses = {email.address for email in sandbox.emails}
+    everything = "\n".join([logs.text, *shown, *(f"{vars(record)}" for record in logs.records)])
+    assert "attempt 1 failed" in everything
+    assert not [secret for secret in (*tokens, *addresses, code) if secret in everything]
+    assert not re.findall(r"[\w.+-]+@example\.\w+", everything)
