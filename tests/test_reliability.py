@@ -484,3 +484,11 @@ async def test_cancelling_at_any_moment_leaks_nothing(sandbox: Sandbox, clock: F
             assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
         assert cancelled
         assert (await arena.me()).id == sandbox.users.owner
+
+
+async def test_a_304_that_nobody_asked_for_is_an_error(clock: FakeClock) -> None:
+    answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
+    async with serving(answer) as server, client(server.url, clock) as arena:
+        with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* nothing was kept"):
+            await arena.me()
+    assert len(server.requests) == 1

@@ -157,6 +157,8 @@ def _phrase(status: int) -> str:
 
 
 def _explain(answer: AnswerLike, told: _Told) -> str:
+    if answer.status == 304:
+        return "nothing has changed, says the server, but nothing was kept to compare with"
     if 300 <= answer.status < 400:
         host = _host(answer.headers.get("location", ""))
         return f"a redirect{f' to {host}' if host else ''}, which is never followed"
