@@ -71,7 +71,7 @@ class Pacer(Protocol):
     async def acquire(self, *, write: bool, patience: float) -> int | None:
         """Wait until one request may be sent. Cancelling takes no slot.
 
-        ``None``, and no slot, where that cannot be within ``patience`` seconds.
+        ``None``, and no slot, where all are held for more than ``patience`` seconds.
         """
         ...
 
@@ -138,8 +138,7 @@ class QuotaPacer:
     async def acquire(self, *, write: bool, patience: float = NEVER) -> int | None:
         """Wait until one request may be sent. Cancelling takes no slot.
 
-        ``None``, and no slot, where the window or a hold lasts for more than ``patience``
-        seconds.
+        ``None``, and no slot, where all are held for more than ``patience`` seconds.
         """
         self._waiting += 1
         try:
@@ -177,7 +176,7 @@ class QuotaPacer:
         async with self._gate:
             told = False
             while (wait := self._wait()) > 0:
-                if patience < wait < NEVER:
+                if self._quota.held_until - self._clock.now() > patience:
                     return None
                 if wait > LOGGED_WAIT and wait != NEVER and not told:
                     told = True

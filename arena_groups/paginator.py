@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Generic, TypeVar
 
 from arena_groups.models import Page
-from arena_groups.walk import Identified, Walk, check_page, following_page
+from arena_groups.walk import EndGuard, Identified, Walk, check_page, following_page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
 
@@ -58,8 +58,10 @@ class Paginator(Generic[ItemT]):
     async def collect(self, limit: int | None = None) -> list[ItemT]:
         """Every item as a list, but no more than ``limit`` and the paginator's own limit.
 
-        Raises ``ValueError`` for a negative limit.
+        Raises ``ValueError`` for a negative limit, ``TypeError`` for one that is no int.
         """
+        if limit is not None and not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"limit must be an int, not {type(limit).__name__}")
         if limit is not None and limit < 0:
             raise ValueError(f"limit must be 0 or more, not {limit}")
         limits = [each for each in (limit, self._limit) if each is not None]
@@ -114,16 +116,19 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
         self._fetch = fetch
         self._next: int | None = start_page
         self._left = limit
+        self._guard = EndGuard()
+        self._closed = False
 
     def __aiter__(self) -> "PageIterator[ItemT]":
         return self
 
     async def __anext__(self) -> Page[ItemT]:
         asked = self._next
-        if asked is None or self._left == 0:
+        if asked is None or self._left == 0 or self._closed:
             raise StopAsyncIteration
         page = await self._fetch(asked)
         check_page(page.meta, asked)
+        self._guard.check(page.meta, len(page.data))
         self._next = following_page(page.meta)
         if self._left is not None:
             self._left = max(0, self._left - len(page.data))
@@ -131,4 +136,4 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
-        self._next = None
+        self._closed = True

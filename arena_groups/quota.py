@@ -12,6 +12,7 @@ from arena_groups.models import RateLimit
 __all__ = ["NEVER", "Quota", "Told"]
 
 NEVER = float("inf")
+LONGEST = 3600.0  # seconds; after that one request goes to see, whatever was said
 CLOCK_ERROR = 1.0  # seconds, as HTTP headers tell whole ones
 
 
@@ -94,7 +95,7 @@ class Quota:
         self._last_untold = 0
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> None:
-        self.limit, self.window = rate_limit.limit, float(rate_limit.window)
+        self.limit, self.window = rate_limit.limit, min(float(rate_limit.window), LONGEST)
         self._learn_time(server_time, now)
         reset = rate_limit.reset_at
         unix_reset = server_time + self.window if reset is None else reset.timestamp()
@@ -138,6 +139,6 @@ class Quota:
         wait = retry_after
         if wait is None:
             wait = self.window if self.resets_at == NEVER else self.resets_at - now
-        self.held_until = max(self.held_until, now + wait)
+        self.held_until = max(self.held_until, now + min(wait, LONGEST))
         self.probing = True
         self._holds += 1

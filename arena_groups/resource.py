@@ -41,10 +41,10 @@ class Resource:
         start_page: int,
         limit: int | None,
     ) -> Paginator[ItemT]:
-        check_range(per, "per", 1, MAX_PER)
-        check_range(start_page, "start_page", 1)
+        per = check_range(per, "per", 1, MAX_PER)
+        start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
-            check_range(limit, "limit", 0)
+            limit = check_range(limit, "limit", 0)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
 
         async def fetch(page: int) -> Page[ItemT]:

@@ -50,7 +50,7 @@ class RetryPolicy:
         if asked is not None and asked > self.max_retry_after:
             return None
         ceiling = min(self.max_backoff, self.backoff * 2 ** min(attempt - 1, 32))
-        wait = chance * ceiling if asked is None else asked
+        wait = max(chance * ceiling, asked or 0.0) if asked is None or asked < 1 else asked
         return wait if elapsed + wait < self.total else None
 
 

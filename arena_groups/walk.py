@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from arena_groups.errors import PaginationError
 from arena_groups.models import Page, PageMeta
 
-__all__ = ["Identified", "Walk", "check_page", "following_page"]
+__all__ = ["EndGuard", "Identified", "Walk", "check_page", "following_page"]
 
 EXTRA_IDLE_PAGES = 100
 MAX_IDLE_PAGES = 10_000
@@ -53,8 +53,7 @@ class Walk(Generic[ItemT]):
         self._sure: int | None = None
         self._total = 0
         self._seen: set[tuple[str, int]] = set()
-        self._idle_pages = 0
-        self._overrun_pages = 0
+        self._guard = EndGuard()
 
     def accept(self, page: Page[ItemT]) -> list[ItemT]:
         """Take the answer for ``next_page``; return its items that are new, in their order.
@@ -65,7 +64,7 @@ class Walk(Generic[ItemT]):
         meta = page.meta
         check_page(meta, self.next_page)
         fresh = self._unseen(page.data)
-        self._guard_against_endless(meta, len(fresh))
+        self._guard.check(meta, len(fresh))
         self._move(meta)
         self._seen.update((item.type, item.id) for item in fresh)
         return fresh
@@ -90,7 +89,16 @@ class Walk(Generic[ItemT]):
         self._sure = sure
         self.next_page = sure // meta.per_page + 1
 
-    def _guard_against_endless(self, meta: PageMeta, fresh: int) -> None:
+
+class EndGuard:
+    """Notices a list that promises pages without end."""
+
+    def __init__(self) -> None:
+        self._idle_pages = 0
+        self._overrun_pages = 0
+
+    def check(self, meta: PageMeta, fresh: int) -> None:
+        """Count a page that brought ``fresh`` items; :class:`PaginationError` if it is enough."""
         self._idle_pages = 0 if fresh else self._idle_pages + 1
         promised = -(-meta.total_count // meta.per_page)
         overrun = meta.has_more_pages and meta.current_page > promised

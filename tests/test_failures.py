@@ -390,3 +390,14 @@ class TestRedaction:
     def test_a_code_of_few_letters_does_not_riddle_the_text(self) -> None:
         request = build_request(operations.JOIN, GROUP, body={"invite_token": Secret("a")})
         assert refusal(404, plain("a bad day"), request=request).message == "a bad day"
+
+
+def test_a_long_text_is_searched_for_secrets_in_no_time() -> None:
+    body = {"error": "x", "details": {"message": "a" * 2_000_000, "errors": ["b@c.example " * 100_000]}}
+    error = refusal(400, body)
+    assert len(str(error)) < 1000
+    assert "example" not in str(error.details)
+
+
+def test_a_text_that_cannot_be_printed_is_made_printable() -> None:
+    str(refusal(400, {"error": "\ud800", "details": {"message": "\udfff"}})).encode()

@@ -94,3 +94,9 @@ async def test_a_list_that_churns_gives_all_that_stays_once(
     found = await ids(arena, per)
     assert len(found) == len(set(found))
     assert keep <= set(found)
+
+
+async def test_raw_pages_without_end_are_an_error_too(sandbox: Sandbox, arena: ArenaClient) -> None:
+    sandbox.faults.add(EmptyPages(4, None))
+    with pytest.raises(PaginationError, match="does not end"):
+        [page async for page in arena.groups.invitations(STUDIO, per=100).pages()]

@@ -200,3 +200,28 @@ async def test_pages_that_do_not_advance_are_an_error(source: ChurningList) -> N
 
 def test_its_repr_tells_how_it_is_set(paginator: Paginator[Item]) -> None:
     assert repr(paginator) == "Paginator(start_page=1, limit=None)"
+
+
+async def test_closing_while_a_page_is_on_its_way_ends_the_pages(source: ChurningList) -> None:
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def fetch(page: int) -> Page[Item]:
+        asked.set()
+        await gate.wait()
+        return source.page(page, PER)
+
+    pages = Paginator(fetch).pages()
+    waiting = asyncio.ensure_future(anext(pages))
+    await asked.wait()
+    await pages.aclose()
+    gate.set()
+    assert (await waiting).data
+    assert [page async for page in pages] == []
+
+
+@pytest.mark.parametrize("limit", [1.5, float("nan"), "3"])
+async def test_a_limit_that_is_no_number_of_items_is_refused(
+    paginator: Paginator[Item], limit: object
+) -> None:
+    with pytest.raises(TypeError, match="limit must be an int"):
+        await paginator.collect(limit=limit)  # type: ignore[arg-type]

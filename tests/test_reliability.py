@@ -30,6 +30,7 @@ from arena_groups.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.documents import CODE, EMAIL, TOKEN, invite, invite_result, me
 from tests.support.servers import chunked, http, serving
+from tests.support.traces import shown_by
 
 STUDIO = "research-studio"
 PONG = http({"status": "ok"})
@@ -492,3 +493,71 @@ async def test_a_304_that_nobody_asked_for_is_an_error(clock: FakeClock) -> None
         with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* nothing was kept"):
             await arena.me()
     assert len(server.requests) == 1
+
+
+async def test_closing_twice_at_once_is_no_error() -> None:
+    async with serving() as server:
+        arena = ArenaClient(TOKEN, base_url=server.url)
+        task = asyncio.create_task(arena.ping())
+        await server.asked_by(1)
+        first = asyncio.create_task(arena.aclose())
+        await asyncio.sleep(0)
+        await arena.aclose()
+        await first
+        with pytest.raises(ClientStateError):
+            await task
+
+
+async def test_an_absurd_retry_after_does_not_stop_the_client_for_good(clock: FakeClock) -> None:
+    async with (
+        serving(slow_down(Retry_After="1790000000")) as server,
+        client(server.url, clock) as arena,
+    ):
+        with pytest.raises(RateLimitError):
+            await arena.ping()
+        server.answer = PONG
+        clock.time += 3601
+        await arena.ping()
+
+
+async def test_a_short_patience_with_429s_does_not_change_the_pacing(clock: FakeClock) -> None:
+    answer = http(
+        {"status": "ok"},
+        X_RateLimit_Limit="2",
+        X_RateLimit_Window="60",
+    )
+    policy = RetryPolicy(max_retry_after=1)
+    async with serving(answer) as server, client(server.url, clock, retry=policy) as arena:
+        for _ in range(3):
+            await arena.ping()
+    assert len(server.requests) == 3
+    assert len(clock.waits) == 1
+
+
+async def test_a_token_provider_that_fails_uses_up_no_quota(clock: FakeClock) -> None:
+    fails = iter([False, True, True, True])
+
+    async def provide() -> str:
+        if next(fails):
+            raise LookupError("no token today")
+        return TOKEN
+
+    pacer = QuotaPacer(clock=clock)
+    async with (
+        serving(PONG) as server,
+        ArenaClient(provide, base_url=server.url, pacer=pacer, clock=clock) as arena,
+    ):
+        await arena.ping()
+        for _ in range(3):
+            with pytest.raises(LookupError):
+                await arena.ping()
+    assert pacer.snapshot().used == 1
+
+
+async def test_what_is_cancelled_leaves_without_aiohttps_frames(clock: FakeClock) -> None:
+    async with serving() as server, client(server.url, clock) as arena:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.01):
+                await arena.groups.invite(STUDIO, email=EMAIL)
+    assert TOKEN not in shown_by(caught.value)
+    assert EMAIL not in shown_by(caught.value, within="arena_groups")

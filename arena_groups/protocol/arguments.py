@@ -16,6 +16,8 @@ __all__ = [
     "path_name",
 ]
 
+MAX_ID = 2**63 - 1
+
 E = TypeVar("E", bound=OpenEnum)
 
 
@@ -41,7 +43,14 @@ def path_name(value: object, what: str) -> str:
 
 def path_id(value: object, what: str) -> str:
     """An id as a segment of a path. Raises ``ValueError`` below 1, ``TypeError`` if no int."""
-    return str(int(check_range(value, what, 1)))
+    return str(check_id(value, what))
+
+
+def check_id(value: object, what: str) -> int:
+    """``value`` if it can be an id. Raises ``ValueError`` if not, ``TypeError`` if no int."""
+    if check_range(value, what, 1) > MAX_ID:
+        raise ValueError(f"{what} is larger than any id")
+    return check_range(value, what, 1)
 
 
 def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
@@ -54,7 +63,7 @@ def check_range(value: object, what: str, low: int, high: int | None = None) -> 
         raise TypeError(f"{what} must be an int {span}, not {type(value).__name__}")
     if value < low or (high is not None and value > high):
         raise ValueError(f"{what} must be {span}, not {value}")
-    return value
+    return int(value)
 
 
 def choice(value: str | None, what: str, choices: type[E]) -> E | None:
@@ -96,7 +105,7 @@ def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
     if (email is None) == (user_id is None):
         raise ValueError("invite takes exactly one of email= and user_id=")
     if email is None:
-        return {"user_id": check_range(user_id, "user_id", 1)}
+        return {"user_id": check_id(user_id, "user_id")}
     if not email.looks_like_address():
         raise ValueError("email is not an email address")
     return {"email": email}

@@ -38,9 +38,10 @@ ERRORS: Mapping[int, type[ArenaAPIError]] = {
     422: UnprocessableError,
     429: RateLimitError,
 }
-EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
+EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]+")
 SHORTEST_SECRET = 4
 MAX_TEXT = 500
+MAX_STRING = 4000
 MAX_SECONDS = 1e9
 
 
@@ -72,7 +73,7 @@ def failure(
     return kind(
         status,
         error=told.error or reason or _phrase(status),
-        message=told.message or _explain(answer, told),
+        message=told.message or _text(_redacted(_explain(answer, told), secrets)),
         details=told.details,
         method=operation.method,
         route=operation.route,
@@ -134,6 +135,7 @@ def _object(value: object) -> dict[str, object]:
 
 def _redacted(value: object, secrets: tuple[str, ...]) -> object:
     if isinstance(value, str):
+        value = value[:MAX_STRING]
         for secret in secrets:
             value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
         return EMAIL.sub("[email]", value)
@@ -146,7 +148,9 @@ def _redacted(value: object, secrets: tuple[str, ...]) -> object:
 
 
 def _text(value: object) -> str:
-    return " ".join(value.split())[:MAX_TEXT] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return " ".join(value.split())[:MAX_TEXT].encode(errors="replace").decode()
 
 
 def _phrase(status: int) -> str:

@@ -26,7 +26,8 @@ class Secret:
 
     def reveal(self) -> str:
         """The string itself."""
-        return str(self._value)
+        # Not str(): that of a mixed-in enum is its name.
+        return str.__str__(self._value) if isinstance(self._value, str) else str(self._value)
 
     def fingerprint(self) -> str:
         """What tells this string from others without telling it."""

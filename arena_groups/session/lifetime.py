@@ -52,7 +52,8 @@ class Lifetime:
         if self._loop is not asyncio.get_running_loop():
             return
         for scope in self._scopes:
-            scope.reschedule(0)
+            if scope.when() is None:
+                scope.reschedule(0)
         while self._scopes:
             self._idle.clear()
             await self._idle.wait()

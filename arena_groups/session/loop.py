@@ -86,8 +86,10 @@ class Session:
 
     async def aclose(self) -> None:
         """End the work in flight and close what was opened here. Twice does no harm."""
-        await self._lifetime.end()
-        await self._transport.aclose()
+        try:
+            await self._lifetime.end()
+        finally:
+            await self._transport.aclose()
 
     async def _send(self, request: Request[T]) -> T:
         operation, began, unsettled = request.operation, None, False
@@ -116,11 +118,12 @@ class Session:
     async def _paced_attempt(
         self, request: Request[T], attempt: int, began: float | None
     ) -> tuple[float, "_Result[T] | ArenaError"]:
+        credentials = await self._tokens.credentials()
         mark = await self._pass_gate(request.operation)
         began = self._clock.now() if began is None else began
         if isinstance(mark, RateLimitError):
             return began, mark
-        return began, await self._attempt(request, attempt, mark)
+        return began, await self._attempt(request, credentials, attempt, mark)
 
     async def _pass_gate(self, operation: Operation[T]) -> int | RateLimitError:
         patience = self._retry.max_retry_after
@@ -134,15 +137,14 @@ class Session:
             message="earlier answers asked to wait; nothing was sent",
             method=operation.method,
             route=operation.route,
-            retry_after=max(snapshot.held_for, snapshot.resets_in or 0.0),
+            retry_after=snapshot.held_for,
         )
 
     async def _attempt(
-        self, request: Request[T], attempt: int, mark: int
+        self, request: Request[T], credentials: Credentials, attempt: int, mark: int
     ) -> "_Result[T] | ArenaError":
         told = None
         try:
-            credentials = await self._tokens.credentials()
             key, kept = self._kept(request, credentials)
             began = self._clock.now()
             answer = await self._transport.attempt(

@@ -15,6 +15,7 @@ __all__ = ["Transport"]
 
 T = TypeVar("T")
 
+BODY_HEADERS = ("Content-Type",)
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 PERMANENT = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 CAUSES: tuple[tuple[type[Exception], str], ...] = (
@@ -68,6 +69,7 @@ class Transport:
                 URL(self.base_url + request.target, encoded=True),
                 headers=self._signed_headers(credentials, etag),
                 json=request.payload(),
+                skip_auto_headers=BODY_HEADERS if request.body is None else None,
                 timeout=self._timeout,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -82,12 +84,13 @@ class Transport:
                 )
         except (aiohttp.ClientError, OSError) as error:
             return _lost(request.operation, error)
-        except (Exception, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told apart below
             # Closing an aiohttp session cancels those that wait for a connection, though nobody
             # cancelled them, and older versions trip over what is no longer there.
             task = asyncio.current_task()
             if not http.closed or task is None or task.cancelling():
-                raise
+                # Without the frames of aiohttp, which hold the headers.
+                raise error.with_traceback(None) from None
             return _lost(request.operation, aiohttp.ClientConnectionError())
 
     async def aclose(self) -> None:
@@ -116,13 +119,16 @@ class Transport:
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
         chunks: list[bytes] = []
         size = 0
-        async for chunk in response.content.iter_any():
-            size += len(chunk)
-            if size > self._max_body:
-                response.close()
-                return b"", True
-            chunks.append(chunk)
-        return b"".join(chunks), False
+        try:
+            async for chunk in response.content.iter_any():
+                size += len(chunk)
+                if size > self._max_body:
+                    response.close()
+                    return b"", True
+                chunks.append(chunk)
+            return b"".join(chunks), False
+        finally:
+            chunks.clear()
 
 
 def _make_session(trace_configs: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
