@@ -393,7 +393,10 @@ class TestRedaction:
 
 
 def test_a_long_text_is_searched_for_secrets_in_no_time() -> None:
-    body = {"error": "x", "details": {"message": "a" * 2_000_000, "errors": ["b@c.example " * 100_000]}}
+    body = {
+        "error": "x",
+        "details": {"message": "a" * 2_000_000, "errors": ["b@c.example " * 100_000]},
+    }
     error = refusal(400, body)
     assert len(str(error)) < 1000
     assert "example" not in str(error.details)
