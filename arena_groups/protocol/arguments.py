@@ -48,9 +48,10 @@ def path_id(value: object, what: str) -> str:
 
 def check_id(value: object, what: str) -> int:
     """``value`` if it can be an id. Raises ``ValueError`` if not, ``TypeError`` if no int."""
-    if check_range(value, what, 1) > MAX_ID:
+    number = check_range(value, what, 1)
+    if number > MAX_ID:
         raise ValueError(f"{what} is larger than any id")
-    return check_range(value, what, 1)
+    return number
 
 
 def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
