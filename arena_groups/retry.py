@@ -10,9 +10,10 @@ from arena_groups.errors import (
     RateLimitError,
 )
 
-__all__ = ["RetryPolicy", "may_have_happened", "may_repeat"]
+__all__ = ["RetryPolicy", "answer_was_lost", "may_have_happened", "may_repeat"]
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+GATEWAY_STATUSES = frozenset({502, 504})  # from a proxy that lost the answer itself
 
 
 @frozen(kw_only=True)
@@ -24,7 +25,8 @@ class RetryPolicy:
     ``groups.create`` and ``groups.invite`` only where the server certainly did nothing: no
     connection, or 429.
 
-    ``attempts`` in all (1: never again) within ``total`` seconds, waits included. The wait is
+    ``attempts`` in all (1: never again); none begins later than ``total`` seconds after the
+    first, waits for the quota included. The wait is
     random between 0 and ``backoff`` seconds, doubled with each attempt up to ``max_backoff``.
     A ``Retry-After`` of up to ``max_retry_after`` seconds is kept to; a longer one is raised
     at once.
@@ -71,4 +73,13 @@ def may_have_happened(error: ArenaError) -> bool:
         return error.sent
     if isinstance(error, ArenaAPIError):
         return error.status == 408 or error.status >= 500
+    return isinstance(error, DecodeError)
+
+
+def answer_was_lost(error: ArenaError) -> bool:
+    """Whether the server may well have answered that it did it, and nobody heard."""
+    if isinstance(error, ArenaConnectionError):
+        return error.sent
+    if isinstance(error, ArenaAPIError):
+        return error.status in GATEWAY_STATUSES
     return isinstance(error, DecodeError)

@@ -59,9 +59,15 @@ def refusal(
     """The error that an answer gives, which must survive being pickled."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = JSON if headers is None and raw else {}
-    answer = Answer(status=status, reason=reason, headers={**known, **(headers or {})}, body=raw)
+    answer = Answer(
+        status=status,
+        reason=reason,
+        headers={**known, **(headers or {})},
+        body=raw,
+        arrived=NOW,
+    )
     with pytest.raises(ArenaAPIError) as caught:
-        read(request, answer, credentials, NOW)
+        read(request, answer, credentials)
     error = caught.value
     assert error.status == status
     assert (error.method, error.route) == (request.operation.method, request.operation.route)
@@ -224,6 +230,11 @@ class TestRetryAfter:
         error = refusal(429, headers={"retry-after": value})
         assert error.retry_after == seconds
         assert f"try again in {seconds:g} s" in str(error)
+
+    def test_a_date_is_compared_with_the_servers_own_clock(self) -> None:
+        moments = [datetime.fromtimestamp(NOW + ahead, UTC) for ahead in (5000, 5090)]
+        date, until = (format_datetime(moment, usegmt=True) for moment in moments)
+        assert refusal(429, headers={"date": date, "retry-after": until}).retry_after == 90
 
     @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "inf", "nan", "9" * 30])
     def test_what_makes_no_sense_is_no_time(self, value: str) -> None:

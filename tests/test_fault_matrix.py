@@ -6,9 +6,10 @@ import pytest
 
 from arena_groups import ArenaClient, ArenaError, QuotaPacer, RetryPolicy, Timeout
 from arena_groups.sandbox import RecordedRequest, Sandbox
+from tests.support import matrix
 from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
-from tests.support.matrix import CALLS, FAULTS, MAX_BODY, ONCE, SILENT, Call, Row, as_markdown
+from tests.support.matrix import CALLS, FAULTS, GONE, MAX_BODY, ONCE, Call, Row, as_markdown
 
 PAGE = Path(__file__).parent.parent / "docs/fault-matrix.md"
 ATTEMPTS = 3
@@ -58,6 +59,10 @@ def written(requests: list[RecordedRequest]) -> int:
 def check_once(call: Call, row: Row, error: ArenaError | None, reached: int) -> None:
     if row.error is None or call.kind in row.untouched:
         assert (error, reached) == (None, 1)
+    elif call.kind in row.then:
+        assert type(error) is row.then[call.kind]
+        assert (error.attempts, reached) == (2, 2)
+        assert error.outcome_unknown
     elif call.kind in row.again:
         assert (error, reached) == (None, 2)
     else:
@@ -103,13 +108,26 @@ async def test_a_fault_that_does_not_end(fault: str) -> None:
                 assert len(sandbox.emails) - emails <= 1
 
 
-@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.kind == SILENT])
-@pytest.mark.parametrize("fault", [name for name in FAULTS if "but done" in name])
+LOST = [name for name, row in FAULTS.items() if row.then is matrix.LOST]
+
+
+@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.kind == GONE])
+@pytest.mark.parametrize("fault", LOST)
 async def test_a_deletion_whose_answer_was_lost_counts_as_done(fault: str, name: str) -> None:
     async with Sandbox() as sandbox:
         error, requests = await strike(sandbox, FAULTS[fault], name, 1)
     assert error is None
+    assert [request.status for request in requests][-1] == 404
     assert len(requests) == 2
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_nobody_is_told_that_an_invitation_was_revoked_which_may_be_accepted(
+    fault: str,
+) -> None:
+    async with Sandbox() as sandbox:
+        error, _ = await strike(sandbox, FAULTS[fault], "groups.revoke_invitation", 1)
+    assert "accepted meanwhile; look in groups.invitations" in str(error)
 
 
 def test_the_table_is_in_the_documentation() -> None:

@@ -109,7 +109,7 @@ def test_nothing_but_our_errors_comes_out(
     answer = Answer(status=status, reason=reason, headers=fields, body=body)
     outcome: object
     try:
-        outcome = read(request_for(operation), answer, credentials, 0.0)
+        outcome = read(request_for(operation), answer, credentials)
     except ArenaError as error:
         outcome = error
     good = 200 <= status < 300
@@ -129,5 +129,5 @@ def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
     request = request_for(next(o for o in OPERATIONS if o.name == "me"))
     cut = body[: int(len(body) * share)]
     with pytest.raises(DecodeError) as caught:
-        read(request, Answer(status=200, body=cut), Credentials(), 0.0)
+        read(request, Answer(status=200, body=cut), Credentials())
     assert caught.value.incomplete

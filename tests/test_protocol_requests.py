@@ -140,20 +140,20 @@ class TestAnswers:
     @pytest.mark.parametrize("status", [200, 201, 203, 206, 299])
     def test_any_good_status_brings_the_model(self, status: int) -> None:
         answer = Answer(status=status, body=json.dumps(documents.group()).encode())
-        made = read(self.GET, answer, Credentials(), 0)
+        made = read(self.GET, answer, Credentials())
         assert isinstance(made, Group)
         assert made.slug == "research-studio"
 
     @pytest.mark.parametrize("body", [b"", b"{}", b'"ok"', b"null"])
     def test_where_nothing_is_promised_any_json_will_do(self, body: bytes) -> None:
         request = build_request(operations.LEAVE, {"id": "1"})
-        read(request, Answer(status=200, body=body), Credentials(), 0)
+        read(request, Answer(status=200, body=body), Credentials())
 
     @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"It works!"])
     def test_a_proxys_page_is_no_success(self, body: bytes) -> None:
         request = build_request(operations.LEAVE, {"id": "1"})
         with pytest.raises(DecodeError, match=r"groups\.leave") as caught:
-            read(request, Answer(status=200, body=body), Credentials(), 0)
+            read(request, Answer(status=200, body=body), Credentials())
         assert caught.value.incomplete
 
     @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ class TestAnswers:
         self, status: int, body: bytes, problem: str
     ) -> None:
         with pytest.raises(DecodeError, match=f"^cannot decode groups.get: {problem}"):
-            read(self.GET, Answer(status=status, body=body), Credentials(), 0)
+            read(self.GET, Answer(status=status, body=body), Credentials())
 
     def test_an_answer_shows_its_status_only(self) -> None:
         answer = Answer(status=200, reason=CODE, headers={"x": CODE}, body=CODE.encode())

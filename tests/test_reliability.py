@@ -20,6 +20,7 @@ from arena_groups import (
     DecodeError,
     Exchange,
     MemoryCache,
+    NoPacer,
     QuotaPacer,
     RateLimitError,
     RetryPolicy,
@@ -126,6 +127,41 @@ async def test_a_retry_after_beyond_the_cap_is_raised_at_once_and_holds_the_othe
         assert caught.value.retry_after == 3600
     assert len(server.requests) == 1
     assert clock.waits == []
+
+
+async def test_a_time_to_wait_that_only_the_body_tells_holds_the_others_too(
+    clock: FakeClock,
+) -> None:
+    body = {"error": {"type": "rate_limit", "message": "Slow", "retry_after": 3600}}
+    async with (
+        serving(http(body, "429 Slow")) as server,
+        client(server.url, clock) as arena,
+    ):
+        with pytest.raises(RateLimitError, match="429"):
+            await arena.ping()
+        with pytest.raises(RateLimitError, match="nothing was sent") as caught:
+            await arena.ping()
+    assert (caught.value.retry_after, caught.value.attempts) == (3600, 0)
+    assert len(server.requests) == 1
+
+
+async def test_the_total_time_bounds_the_wait_for_the_quota_too(clock: FakeClock) -> None:
+    class OnceOnly(NoPacer):
+        async def acquire(self, *, write: bool, patience: float) -> int | None:
+            if self.snapshot().used:
+                await asyncio.Event().wait()
+            return await super().acquire(write=write, patience=patience)
+
+    policy = RetryPolicy(total=40)
+    async with (
+        serving(DOWN) as server,
+        client(server.url, clock, retry=policy, pacer=OnceOnly()) as arena,
+    ):
+        start = clock.time
+        with pytest.raises(ServerError) as caught:
+            await arena.ping()
+    assert caught.value.attempts == 1
+    assert clock.time - start == pytest.approx(40)
 
 
 UNKNOWN = "The outcome is unknown: .*look for"

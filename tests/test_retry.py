@@ -21,7 +21,7 @@ from arena_groups import (
     ServerError,
     UnprocessableError,
 )
-from arena_groups.retry import may_have_happened, may_repeat
+from arena_groups.retry import answer_was_lost, may_have_happened, may_repeat
 
 FAULTS = [Fault("data", "is missing")]
 
@@ -61,6 +61,26 @@ def test_what_is_safe_to_repeat(
     assert may_repeat(error, repeat_safe=True) is safe
     assert may_repeat(error, repeat_safe=False) is unsafe
     assert may_have_happened(error) is happened
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (ArenaConnectionError("reset"), True),
+        (ArenaConnectionError("refused", sent=False), False),
+        (ArenaTimeoutError("silence"), True),
+        (DecodeError("me", FAULTS, incomplete=True), True),
+        (ServerError(502), True),
+        (ServerError(504), True),
+        (ServerError(500), False),
+        (ServerError(503), False),
+        (RequestTimeoutError(408), False),
+        (NotFoundError(404), False),
+        (PaginationError("stuck"), False),
+    ],
+)
+def test_whose_answer_was_lost(error: ArenaError, lost: bool) -> None:
+    assert answer_was_lost(error) is lost
 
 
 def wait(

@@ -10,7 +10,7 @@ from arena_groups.protocol.arguments import (
     path_id,
     path_name,
 )
-from arena_groups.protocol.headers import parse_date, parse_rate_limit, parse_retry_after
+from arena_groups.protocol.headers import parse_rate_limit
 from arena_groups.protocol.operations import OPERATIONS, Operation
 from arena_groups.protocol.requests import Request, build_request
 from arena_groups.protocol.secrets import Credentials, Secret, TokenOrigin, checked_token
@@ -30,9 +30,7 @@ __all__ = [
     "choice",
     "group_fields",
     "invitee",
-    "parse_date",
     "parse_rate_limit",
-    "parse_retry_after",
     "path_id",
     "path_name",
     "read",

@@ -1,5 +1,6 @@
 """What an answer means: a decoded object, or the error it stands for."""
 
+import time
 from collections.abc import Mapping
 from types import NoneType
 from typing import TypeVar, cast
@@ -9,6 +10,7 @@ from attrs import field, frozen
 from arena_groups.codec import check_json, decode
 from arena_groups.errors import DecodeError, Fault
 from arena_groups.protocol.failures import failure
+from arena_groups.protocol.headers import parse_date
 from arena_groups.protocol.requests import Request
 from arena_groups.protocol.secrets import Credentials
 
@@ -21,7 +23,8 @@ T = TypeVar("T")
 class Answer:
     """One answer as it came. ``headers`` have lower-case names. Only the status shows.
 
-    ``oversized`` tells that the body was larger than allowed, and so was left unread.
+    ``arrived`` (Unix time) is when it came by our clock. ``oversized`` tells that the body was
+    larger than allowed, and so was left unread.
     """
 
     status: int
@@ -29,17 +32,23 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
     oversized: bool = field(default=False, repr=False)
+    arrived: float = field(factory=time.time, repr=False)
+
+    @property
+    def server_time(self) -> float:
+        """When it was sent by the server's clock (Unix time, whole seconds), else by ours."""
+        return parse_date(self.headers.get("date"), self.arrived)
 
 
-def read(request: Request[T], answer: Answer, credentials: Credentials, now: float) -> T:
+def read(request: Request[T], answer: Answer, credentials: Credentials) -> T:
     """What ``answer`` brings for ``request``.
 
     Raises the :class:`ArenaAPIError` that its status stands for, and :class:`DecodeError`
     where a good answer holds something else than its operation promises. ``credentials`` are
-    those it was asked with, ``now`` (Unix time) what a ``Retry-After`` date is relative to.
+    those it was asked with.
     """
     if not 200 <= answer.status < 300:
-        raise failure(request, answer, credentials, now)
+        raise failure(request, answer, credentials)
     operation = request.operation
     if answer.oversized:
         raise DecodeError(operation.name, [Fault("", "is larger than max_body allows")])

@@ -56,18 +56,18 @@ class AnswerLike(Protocol):
     def headers(self) -> Mapping[str, str]: ...
     @property
     def body(self) -> bytes: ...
+    @property
+    def server_time(self) -> float: ...
 
 
-def failure(
-    request: Request[T], answer: AnswerLike, credentials: Credentials, now: float
-) -> ArenaAPIError:
+def failure(request: Request[T], answer: AnswerLike, credentials: Credentials) -> ArenaAPIError:
     """The error that an answer stands for, with nothing secret in it."""
     operation, status, origin = request.operation, answer.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
     told = _Told.parse(answer.body, secrets)
     reason = _text(_redacted(answer.reason, secrets))
     request_id = _redacted(answer.headers.get("x-request-id"), secrets)
-    header = parse_retry_after(answer.headers.get("retry-after"), now)
+    header = parse_retry_after(answer.headers.get("retry-after"), answer.server_time)
     retry_after = told.retry_after if header is None else header
     kind = ERRORS.get(status, ServerError if status >= 500 else ArenaAPIError)
     return kind(

@@ -165,7 +165,8 @@ REVOKE_INVITATION: Final = Operation(
     missing="check the group, and that invitation_id is one of its invitations",
     returns=NoneType,
     needs_token=True,
-    settled_by=(422,),
+    advice="the invitation may be revoked or not, or accepted meanwhile; look in "
+    "groups.invitations, and for the person in groups.members.",
 )
 INVITE_CODE: Final = Operation(
     name="groups.invite_code",

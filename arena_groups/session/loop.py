@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-import time
-from itertools import count
 from random import random
 from typing import Generic, TypeVar, cast
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from arena_groups.cache import CachedAnswer, ResponseCache
-from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError, RateLimitError
+from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import Page, RateLimit
 from arena_groups.pacing import Clock, Pacer
 from arena_groups.protocol import (
@@ -18,14 +16,13 @@ from arena_groups.protocol import (
     Credentials,
     Operation,
     Request,
-    parse_date,
     parse_rate_limit,
-    parse_retry_after,
     read,
 )
 from arena_groups.quota import Told
-from arena_groups.retry import RetryPolicy, may_have_happened
+from arena_groups.retry import RetryPolicy, answer_was_lost, may_have_happened
 from arena_groups.session.events import Exchange, ExchangeHook, report
+from arena_groups.session.gate import Gate
 from arena_groups.session.lifetime import Lifetime
 from arena_groups.session.settings import TokenSource
 from arena_groups.session.transport import Transport
@@ -42,6 +39,41 @@ class _Result(Generic[T]):
     """What an attempt brought, told apart from an error."""
 
     value: T
+
+
+@define
+class _SoFar:
+    """What became of the attempts at one request until now."""
+
+    attempts: int = 0
+    began: float = 0.0
+    error: ArenaError | None = None
+    unsettled: bool = False
+    lost: bool = False
+
+    def begin(self, now: float) -> None:
+        """Count an attempt; the first starts the time."""
+        self.began = self.began if self.attempts else now
+        self.attempts += 1
+
+    def settled_by(self, error: ArenaError, operation: Operation[T]) -> bool:
+        """Whether ``error`` only says that an attempt whose answer was lost had been done."""
+        return (
+            self.lost and isinstance(error, ArenaAPIError) and error.status in operation.settled_by
+        )
+
+    def failed(self, error: ArenaError, operation: Operation[T]) -> None:
+        """Remember how the attempt ended."""
+        self.error = error
+        self.unsettled = self.unsettled or (operation.writes and may_have_happened(error))
+        self.lost = self.lost or answer_was_lost(error)
+
+    def told_by(self, error: ArenaError, operation: Operation[T]) -> ArenaError:
+        """``error``, with what it cannot know itself."""
+        error.attempts = self.attempts
+        error.outcome_unknown = self.unsettled
+        error.advice = operation.advice
+        return error
 
 
 class Session:
@@ -65,6 +97,7 @@ class Session:
         self._cache = cache
         self._hook = hook
         self._clock = clock
+        self._gate = Gate(pacer, clock, retry.max_retry_after)
         self._lifetime = Lifetime()
         self.rate_limit: RateLimit | None = None
 
@@ -92,53 +125,36 @@ class Session:
             await self._transport.aclose()
 
     async def _send(self, request: Request[T]) -> T:
-        operation, began, unsettled = request.operation, None, False
-        for attempt in count(1):
-            began, outcome = await self._paced_attempt(request, attempt, began)
+        operation, so_far = request.operation, _SoFar()
+        while True:
+            credentials = await self._tokens.credentials()
+            mark = await self._enter(operation, so_far)
+            if isinstance(mark, ArenaError):
+                raise so_far.told_by(mark, operation)
+            so_far.begin(self._clock.now())
+            outcome = await self._attempt(request, credentials, so_far.attempts, mark)
             if isinstance(outcome, _Result):
                 return outcome.value
-            if unsettled and _tells_that_it_was_done(outcome, operation):
+            if so_far.settled_by(outcome, operation):
                 return cast("T", None)
-            unsettled = unsettled or (operation.writes and may_have_happened(outcome))
+            so_far.failed(outcome, operation)
             wait = self._retry.wait(
                 outcome,
-                attempt=attempt,
-                elapsed=self._clock.now() - began,
+                attempt=so_far.attempts,
+                elapsed=self._clock.now() - so_far.began,
                 repeat_safe=operation.repeat_safe,
                 chance=random(),  # noqa: S311 - jitter
             )
             if wait is None:
-                outcome.attempts = attempt
-                outcome.outcome_unknown = unsettled
-                outcome.advice = operation.advice
-                raise outcome
-            await self._pause(wait, operation, attempt)
-        raise AssertionError("unreachable")
+                raise so_far.told_by(outcome, operation)
+            await self._pause(wait, operation, so_far.attempts)
 
-    async def _paced_attempt(
-        self, request: Request[T], attempt: int, began: float | None
-    ) -> tuple[float, "_Result[T] | ArenaError"]:
-        credentials = await self._tokens.credentials()
-        mark = await self._pass_gate(request.operation)
-        began = self._clock.now() if began is None else began
-        if isinstance(mark, RateLimitError):
-            return began, mark
-        return began, await self._attempt(request, credentials, attempt, mark)
-
-    async def _pass_gate(self, operation: Operation[T]) -> int | RateLimitError:
-        patience = self._retry.max_retry_after
-        mark = await self._pacer.acquire(write=operation.writes, patience=patience)
-        if mark is not None:
-            return mark
-        snapshot = self._pacer.snapshot()
-        return RateLimitError(
-            429,
-            error="Too Many Requests",
-            message="earlier answers asked to wait; nothing was sent",
-            method=operation.method,
-            route=operation.route,
-            retry_after=snapshot.held_for,
-        )
+    async def _enter(self, operation: Operation[T], so_far: "_SoFar") -> int | ArenaError:
+        if so_far.error is None:
+            return await self._gate.enter(operation)
+        left = self._retry.total - (self._clock.now() - so_far.began)
+        mark = await self._gate.enter_within(operation, left)
+        return so_far.error if mark is None else mark
 
     async def _attempt(
         self, request: Request[T], credentials: Credentials, attempt: int, mark: int
@@ -150,18 +166,30 @@ class Session:
             answer = await self._transport.attempt(
                 request, credentials, kept.etag if kept else None
             )
+            duration = self._clock.now() - began
             if isinstance(answer, Answer):
-                told = _told(answer)
+                outcome = self._outcome(request, answer, credentials, key, kept)
+                told = _told(answer, outcome)
                 self.rate_limit = told.rate_limit or self.rate_limit
+            else:
+                outcome = answer
         finally:
             self._pacer.release(mark, told)
-        report(_exchange(request.operation, answer, attempt, self._clock.now() - began), self._hook)
-        if isinstance(answer, ArenaConnectionError):
-            return answer
+        report(_exchange(request.operation, answer, attempt, duration), self._hook)
+        return outcome
+
+    def _outcome(
+        self,
+        request: Request[T],
+        answer: Answer,
+        credentials: Credentials,
+        key: str | None,
+        kept: CachedAnswer | None,
+    ) -> "_Result[T] | ArenaError":
         if answer.status == 304 and kept is not None:
             return _Result(_handed_out(cast("T", kept.value)))
         try:
-            result = read(request, answer, credentials, time.time())
+            result = read(request, answer, credentials)
         except ArenaError as error:
             return error
         self._keep(key, answer, result)
@@ -192,13 +220,13 @@ class Session:
         await self._clock.wait(asyncio.Event(), wait)
 
 
-def _told(answer: Answer) -> Told:
-    now = time.time()
+def _told(answer: Answer, outcome: object) -> Told:
+    refusal = outcome if isinstance(outcome, ArenaAPIError) else None
     return Told(
         status=answer.status,
-        server_time=parse_date(answer.headers.get("date"), now),
+        server_time=answer.server_time,
         rate_limit=parse_rate_limit(answer.headers),
-        retry_after=parse_retry_after(answer.headers.get("retry-after"), now),
+        retry_after=refusal.retry_after if refusal else None,
     )
 
 
@@ -224,7 +252,3 @@ def _handed_out(value: T) -> T:
         page = cast("Page[object]", value)
         return cast("T", evolve(page, data=list(page.data)))
     return value
-
-
-def _tells_that_it_was_done(error: ArenaError, operation: Operation[T]) -> bool:
-    return isinstance(error, ArenaAPIError) and error.status in operation.settled_by

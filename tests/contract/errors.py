@@ -78,7 +78,7 @@ def error_for(status: int, body: JSON) -> ArenaAPIError | None:
         body=json.dumps(body).encode(),
     )
     try:
-        read(build_request(operations.PING), answer, Credentials(), now=0.0)
+        read(build_request(operations.PING), answer, Credentials())
     except ArenaAPIError as error:
         return error
     return None

@@ -14,9 +14,11 @@ from arena_groups import (
     ArenaError,
     ArenaTimeoutError,
     DecodeError,
+    NotFoundError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
+    UnprocessableError,
 )
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import (
@@ -42,8 +44,9 @@ from arena_groups.sandbox.faults import ServerError as Failing
 
 MAX_BODY = 1_000_000
 
-READ, WRITE, SILENT, ONCE = "read", "write", "write without an answer's body", "create, invite"
-KINDS = (READ, WRITE, SILENT, ONCE)
+READ, WRITE, SILENT = "read", "write", "`leave`, `delete_invite_code`"
+GONE, REVOKE, ONCE = "`delete`, `remove_member`", "`revoke_invitation`", "`create`, `invite`"
+KINDS = (READ, WRITE, SILENT, GONE, REVOKE, ONCE)
 
 
 @frozen
@@ -77,11 +80,11 @@ CALLS = {
     "groups.update": Call(WRITE, lambda a, s, g: a.groups.update(g, description="New")),
     "groups.join": Call(WRITE, lambda a, s, g: a.groups.join(g, invite_token="any-code")),
     "groups.create_invite_code": Call(WRITE, lambda a, s, g: a.groups.create_invite_code(g)),
-    "groups.delete": Call(SILENT, lambda a, s, g: a.groups.delete(g)),
+    "groups.delete": Call(GONE, lambda a, s, g: a.groups.delete(g)),
     "groups.leave": Call(SILENT, lambda a, s, g: a.groups.leave(_joined(s))),
-    "groups.remove_member": Call(SILENT, lambda a, s, g: a.groups.remove_member(g, s.users.member)),
+    "groups.remove_member": Call(GONE, lambda a, s, g: a.groups.remove_member(g, s.users.member)),
     "groups.revoke_invitation": Call(
-        SILENT, lambda a, s, g: a.groups.revoke_invitation(g, _first(s, g))
+        REVOKE, lambda a, s, g: a.groups.revoke_invitation(g, _first(s, g))
     ),
     "groups.delete_invite_code": Call(SILENT, lambda a, s, g: a.groups.delete_invite_code(g)),
     "groups.create": Call(ONCE, lambda a, s, g: a.groups.create("Night Walks")),
@@ -99,6 +102,7 @@ class Row:
 
     ``error`` is raised where the request is not sent again, or where the fault never ends. The
     kinds in ``again`` are sent again; those in ``untouched`` do not notice the fault at all.
+    ``then`` is what the second attempt raises, where it finds nothing left to do.
     """
 
     fault: Callable[[], Fault]
@@ -106,38 +110,47 @@ class Row:
     again: tuple[str, ...] = ()
     untouched: tuple[str, ...] = ()
     times: dict[str, float] = field(factory=dict[str, float])
+    then: dict[str, type[ArenaError]] = field(factory=dict[str, type[ArenaError]])
 
 
-SAFE = (READ, WRITE, SILENT)
+SAFE = (READ, WRITE, SILENT, GONE, REVOKE)
+ANSWERED = (READ, WRITE)
+BODILESS = (SILENT, GONE, REVOKE)
+LOST: dict[str, type[ArenaError]] = {REVOKE: UnprocessableError}
+REFUSED: dict[str, type[ArenaError]] = {GONE: NotFoundError, REVOKE: UnprocessableError}
 SOON = {"total": 0.15}  # seconds, for answers that never come
 
 FAULTS: dict[str, Row] = {
     "the answer is late": Row(lambda: Latency(0.001), None, untouched=KINDS),
     "the body trickles": Row(lambda: Trickle(0.0001, 1024), None, untouched=KINDS),
     "no answer": Row(Hang, ArenaTimeoutError, SAFE, times=SOON),
-    "no answer, but done": Row(lambda: Hang(after=True), ArenaTimeoutError, SAFE, times=SOON),
+    "no answer, but done": Row(
+        lambda: Hang(after=True), ArenaTimeoutError, SAFE, times=SOON, then=LOST
+    ),
     "reset": Row(Reset, ArenaConnectionError, SAFE),
-    "reset, but done": Row(lambda: Reset(after=True), ArenaConnectionError, SAFE),
+    "reset, but done": Row(lambda: Reset(after=True), ArenaConnectionError, SAFE, then=LOST),
     "closed": Row(Disconnect, ArenaConnectionError, SAFE),
-    "closed, but done": Row(lambda: Disconnect(after=True), ArenaConnectionError, SAFE),
+    "closed, but done": Row(lambda: Disconnect(after=True), ArenaConnectionError, SAFE, then=LOST),
     "408": Row(RequestTimeout, RequestTimeoutError, SAFE),
-    "408, but done": Row(lambda: RequestTimeout(after=True), RequestTimeoutError, SAFE),
+    "408, but done": Row(
+        lambda: RequestTimeout(after=True), RequestTimeoutError, SAFE, then=REFUSED
+    ),
     "429, Retry-After in seconds": Row(lambda: RateLimited(3), RateLimitError, KINDS),
     "429, Retry-After as a date": Row(lambda: RateLimited(3, as_date=True), RateLimitError, KINDS),
     "429 without Retry-After": Row(lambda: RateLimited(None), RateLimitError, KINDS),
     "500": Row(lambda: Failing(500), ServerError, SAFE),
-    "500, but done": Row(lambda: Failing(500, after=True), ServerError, SAFE),
+    "500, but done": Row(lambda: Failing(500, after=True), ServerError, SAFE, then=REFUSED),
     "502 as HTML": Row(lambda: Failing(502, html=True), ServerError, SAFE),
     "503 with Retry-After": Row(lambda: Failing(503, retry_after=2), ServerError, SAFE),
-    "504, but done": Row(lambda: Failing(504, after=True), ServerError, SAFE),
+    "504, but done": Row(lambda: Failing(504, after=True), ServerError, SAFE, then=LOST),
     "501": Row(lambda: Failing(501), ServerError),
-    "body cut short": Row(CutBody, ArenaConnectionError, (READ, WRITE), (SILENT,)),
-    "chunks cut short": Row(CutChunks, ArenaConnectionError, (READ, WRITE), (SILENT,)),
-    "Content-Length too low": Row(WrongLength, ArenaConnectionError, (READ, WRITE), (SILENT,)),
+    "body cut short": Row(CutBody, ArenaConnectionError, ANSWERED, BODILESS),
+    "chunks cut short": Row(CutChunks, ArenaConnectionError, ANSWERED, BODILESS),
+    "Content-Length too low": Row(WrongLength, ArenaConnectionError, ANSWERED, BODILESS),
     "Content-Length too high": Row(
-        lambda: WrongLength(5), ArenaTimeoutError, (READ, WRITE), (SILENT,), SOON
+        lambda: WrongLength(5), ArenaTimeoutError, ANSWERED, BODILESS, SOON
     ),
-    "JSON cut short": Row(TruncatedJSON, DecodeError, (READ, WRITE), (SILENT,)),
+    "JSON cut short": Row(TruncatedJSON, DecodeError, ANSWERED, BODILESS),
     "200 with text": Row(PlainText, DecodeError, SAFE),
     "200 with HTML": Row(HTMLPage, DecodeError, SAFE),
     "a gzip bomb": Row(lambda: GzipBomb(2 * MAX_BODY), DecodeError),
@@ -150,6 +163,8 @@ def outcome(row: Row, kind: str) -> str:
     """What the documentation says of a fault that strikes once."""
     if kind in row.untouched or row.error is None:
         return "as usual"
+    if kind in row.then:
+        return f"sent again, then `{row.then[kind].__name__}`"
     if kind in row.again:
         return "sent again"
     return f"`{row.error.__name__}`"
@@ -157,7 +172,7 @@ def outcome(row: Row, kind: str) -> str:
 
 def as_markdown() -> str:
     """The table of the documentation."""
-    lines = ["| what goes wrong | " + " | ".join(KINDS) + " |", "| --- " * 5 + "|"]
+    lines = ["| what goes wrong | " + " | ".join(KINDS) + " |", "| --- " * (len(KINDS) + 1) + "|"]
     for name, row in FAULTS.items():
         lines.append(f"| {name} | " + " | ".join(outcome(row, kind) for kind in KINDS) + " |")
     return "\n".join(lines) + "\n"

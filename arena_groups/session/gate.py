@@ -1,0 +1,59 @@
+"""The way past the pacer: as long as it takes at first, within bounds for a repetition."""
+
+import asyncio
+from typing import TypeVar
+
+from arena_groups.errors import RateLimitError
+from arena_groups.pacing import Clock, Pacer
+from arena_groups.protocol import Operation
+
+__all__ = ["Gate"]
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Asks the pacer, and gives up where it holds all for more than ``patience`` seconds."""
+
+    def __init__(self, pacer: Pacer, clock: Clock, patience: float) -> None:
+        self._pacer = pacer
+        self._clock = clock
+        self._patience = patience
+
+    async def enter(self, operation: Operation[T]) -> int | RateLimitError:
+        """Wait until ``operation`` may be sent: the pacer's mark, or why that takes too long."""
+        mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
+        return self._refusal(operation) if mark is None else mark
+
+    async def enter_within(self, operation: Operation[T], seconds: float) -> int | None:
+        """Wait for no more than ``seconds``: the pacer's mark, or ``None``."""
+        asking = asyncio.ensure_future(
+            self._pacer.acquire(write=operation.writes, patience=self._patience)
+        )
+        answered = asyncio.Event()
+        asking.add_done_callback(lambda _: answered.set())
+        try:
+            await self._clock.wait(answered, seconds)
+        except asyncio.CancelledError:
+            self._give_back(asking)
+            raise
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await asyncio.wait([asking])
+        return None if asking.cancelled() else asking.result()
+
+    def _give_back(self, asking: "asyncio.Future[int | None]") -> None:
+        mark = asking.result() if asking.done() and not asking.exception() else None
+        if mark is not None:
+            self._pacer.release(mark, None)
+
+    def _refusal(self, operation: Operation[T]) -> RateLimitError:
+        return RateLimitError(
+            429,
+            error="Too Many Requests",
+            message="earlier answers asked to wait; nothing was sent",
+            method=operation.method,
+            route=operation.route,
+            retry_after=self._pacer.snapshot().held_for,
+        )
