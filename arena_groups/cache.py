@@ -1,20 +1,21 @@
-"""Answers kept for revalidation: an unchanged one need not be sent or decoded again."""
+"""Answers kept for revalidation: an unchanged one need not be sent again."""
 
 from collections import OrderedDict
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from attrs import Attribute, define, field, frozen
 
-__all__ = ["CachedAnswer", "MemoryCache", "ResponseCache"]
+__all__ = ["Bounded", "CachedAnswer", "MemoryCache", "ResponseCache"]
+
+V = TypeVar("V")
 
 
 @frozen
 class CachedAnswer:
-    """What an ``ETag`` stands for: the decoded ``value``, and the bytes its body had."""
+    """The ``body`` of an answer as it came, decompressed, and the ``ETag`` that stands for it."""
 
     etag: str
-    value: object = field(repr=False)
-    size: int
+    body: bytes = field(repr=False)
 
 
 class ResponseCache(Protocol):
@@ -39,39 +40,73 @@ def _check_room(_: object, bound: "Attribute[int]", value: int) -> None:
 
 
 @define
-class MemoryCache:
-    """Keeps the answers used last, up to ``max_entries`` and ``max_bytes`` of their bodies."""
+class Bounded(Generic[V]):
+    """The values used last, up to ``max_entries`` and ``max_bytes`` in all."""
 
-    max_entries: int = field(default=1024, validator=_check_room)
-    max_bytes: int = field(default=32 * 1024 * 1024, validator=_check_room)
-    _answers: OrderedDict[str, CachedAnswer] = field(
-        factory=OrderedDict[str, CachedAnswer], init=False, repr=False
+    max_entries: int = field(validator=_check_room)
+    max_bytes: int = field(validator=_check_room)
+    _values: OrderedDict[str, tuple[V, int]] = field(
+        factory=OrderedDict[str, tuple[V, int]], init=False, repr=False
     )
     _bytes: int = field(default=0, init=False)
 
+    def get(self, key: str) -> V | None:
+        """The value under ``key``, if it is still there."""
+        held = self._values.get(key)
+        if held is None:
+            return None
+        self._values.move_to_end(key)
+        return held[0]
+
+    def put(self, key: str, value: V, size: int) -> None:
+        """Hold a value of ``size`` bytes, and drop those unused for longest for its sake."""
+        self._drop(key)
+        if size > self.max_bytes:
+            return
+        self._values[key] = value, size
+        self._bytes += size
+        while len(self._values) > self.max_entries or self._bytes > self.max_bytes:
+            self._drop(next(iter(self._values)))
+
+    def has_room(self, key: str, size: int) -> bool:
+        """Whether a value of ``size`` bytes fits in, in place of that under ``key`` at most."""
+        held = self._values.get(key)
+        if held is not None:
+            return self._bytes - held[1] + size <= self.max_bytes
+        return len(self._values) < self.max_entries and self._bytes + size <= self.max_bytes
+
+    def clear(self) -> None:
+        """Drop all values."""
+        self._values.clear()
+        self._bytes = 0
+
+    def _drop(self, key: str) -> None:
+        dropped = self._values.pop(key, None)
+        if dropped is not None:
+            self._bytes -= dropped[1]
+
+
+class MemoryCache:
+    """Keeps the answers used last, up to ``max_entries`` and ``max_bytes`` of their bodies.
+
+    Raises ``ValueError`` where either is less than 1.
+    """
+
+    def __init__(self, *, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._answers: Bounded[CachedAnswer] = Bounded(max_entries, max_bytes)
+
     def get(self, key: str) -> CachedAnswer | None:
         """The answer kept under ``key``, if it is still there."""
-        answer = self._answers.get(key)
-        if answer is not None:
-            self._answers.move_to_end(key)
-        return answer
+        return self._answers.get(key)
 
     def put(self, key: str, answer: CachedAnswer) -> None:
         """Keep an answer, and drop those unused for longest if there are too many."""
-        self._drop(key)
-        if answer.size > self.max_bytes:
-            return
-        self._answers[key] = answer
-        self._bytes += answer.size
-        while len(self._answers) > self.max_entries or self._bytes > self.max_bytes:
-            self._drop(next(iter(self._answers)))
+        self._answers.put(key, answer, len(answer.body))
 
     def clear(self) -> None:
         """Forget all answers."""
         self._answers.clear()
-        self._bytes = 0
 
-    def _drop(self, key: str) -> None:
-        dropped = self._answers.pop(key, None)
-        if dropped is not None:
-            self._bytes -= dropped.size
+    def __repr__(self) -> str:
+        bounds = self._answers
+        return f"MemoryCache(max_entries={bounds.max_entries}, max_bytes={bounds.max_bytes})"

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Generic, TypeVar
 
+from attrs import evolve
+
 from arena_groups.models import Page
 from arena_groups.walk import EndGuard, Identified, Walk, check_page, following_page
 
@@ -32,7 +34,10 @@ class Paginator(Generic[ItemT]):
         self._limit = limit
 
     def __await__(self) -> Generator[None, None, Page[ItemT]]:
-        return self._fetch(self._start_page).__await__()
+        return self._first_page().__await__()
+
+    async def _first_page(self) -> Page[ItemT]:
+        return _own(await self._fetch(self._start_page))
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return ItemIterator(self._fetch, self._start_page, self._limit)
@@ -132,8 +137,13 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
         self._next = following_page(page.meta)
         if self._left is not None:
             self._left = max(0, self._left - len(page.data))
-        return page
+        return _own(page)
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
         self._closed = True
+
+
+def _own(page: Page[ItemT]) -> Page[ItemT]:
+    # A page may be kept for revalidation; the list that a caller gets is theirs to change.
+    return evolve(page, data=list(page.data))

@@ -46,6 +46,8 @@ class Quota:
     _unix_reset: float = -NEVER
     _over: bool = False
     _unix_offset: float = -NEVER
+    _latest: RateLimit | None = None
+    _server_time: float = -NEVER
 
     def ready_at(self, now: float) -> float:
         """When the next request may be sent; ``now`` or earlier means at once.
@@ -95,6 +97,11 @@ class Quota:
         self._last_untold = 0
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> None:
+        known = rate_limit is self._latest and server_time == self._server_time
+        if known and not self._over and server_time - now <= self._unix_offset:
+            self.counted += 1  # the same as last time, as nearly always
+            self._untold = 0
+            return
         self.limit, self.window = rate_limit.limit, min(float(rate_limit.window), LONGEST)
         self._learn_time(server_time, now)
         reset = rate_limit.reset_at
@@ -111,6 +118,7 @@ class Quota:
             self.resets_at = now + CLOCK_ERROR
         self.counted += 1
         self._untold = 0
+        self._latest, self._server_time = rate_limit, server_time
 
     @property
     def _stride(self) -> float:

@@ -16,6 +16,7 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     ArenaTimeoutError,
+    CachedAnswer,
     ClientStateError,
     DecodeError,
     Exchange,
@@ -258,14 +259,27 @@ async def test_what_one_token_sees_is_not_kept_for_another(
     assert [request.status for request in sandbox.requests] == [200, 200, 304]
 
 
+class RecordingCache(MemoryCache):
+    """A cache that tells what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[str] = []
+
+    def put(self, key: str, answer: CachedAnswer) -> None:
+        self.keys.append(key)
+        super().put(key, answer)
+
+
 async def test_invite_codes_are_not_kept(sandbox: Sandbox, clock: FakeClock) -> None:
-    cache = MemoryCache()
+    cache = RecordingCache()
     async with client(sandbox.url, clock, sandbox.tokens.owner, cache=cache) as arena:
+        await arena.me()
         await arena.groups.create_invite_code(STUDIO)
         for _ in range(2):
             await arena.groups.invite_code(STUDIO)
-    assert [request.status for request in sandbox.requests[1:]] == [200, 200]
-    assert cache == MemoryCache()
+    assert [request.status for request in sandbox.requests[2:]] == [200, 200]
+    assert [key.rpartition("/")[2] for key in cache.keys] == ["me"]
 
 
 async def test_the_cache_can_be_switched_off(sandbox: Sandbox, clock: FakeClock) -> None:

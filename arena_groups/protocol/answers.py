@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Answer:
-    """One answer as it came. ``headers`` have lower-case names. Only the status shows.
+    """One answer as it came. ``headers`` are asked for by lower-case names. Only the status shows.
 
     ``arrived`` (Unix time) is when it came by our clock. ``oversized`` tells that the body was
     larger than allowed, and so was left unread.
@@ -37,7 +37,8 @@ class Answer:
     @property
     def server_time(self) -> float:
         """When it was sent by the server's clock (Unix time, whole seconds), else by ours."""
-        return parse_date(self.headers.get("date"), self.arrived)
+        told = parse_date(self.headers.get("date"))
+        return self.arrived if told is None else told
 
 
 def read(request: Request[T], answer: Answer, credentials: Credentials) -> T:

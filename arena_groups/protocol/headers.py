@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from arena_groups.models import RateLimit, UserTier
 
@@ -11,15 +12,27 @@ __all__ = ["parse_date", "parse_rate_limit", "parse_retry_after"]
 
 def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     """The quota that an answer tells, or ``None`` if it tells none that makes sense."""
-    limit = _natural(headers.get("x-ratelimit-limit"))
-    if limit is None:
+    get = headers.get
+    return _rate_limit(
+        get("x-ratelimit-limit"),
+        get("x-ratelimit-tier"),
+        get("x-ratelimit-window"),
+        get("x-ratelimit-reset"),
+    )
+
+
+@lru_cache(maxsize=16)  # all answers of a window tell the same
+def _rate_limit(
+    limit: str | None, tier: str | None, window: str | None, reset: str | None
+) -> RateLimit | None:
+    requests = _natural(limit)
+    if requests is None:
         return None
-    tier = headers.get("x-ratelimit-tier")
     return RateLimit(
-        limit=limit,
+        limit=requests,
         tier=UserTier(tier) if tier else None,
-        window=_natural(headers.get("x-ratelimit-window")) or 60,
-        reset_at=_moment(_natural(headers.get("x-ratelimit-reset"))),
+        window=_natural(window) or 60,
+        reset_at=_moment(_natural(reset)),
     )
 
 
@@ -37,12 +50,17 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
 
 
-def parse_date(value: str | None, default: float) -> float:
-    """The Unix time of a ``Date`` header, or ``default`` if it tells none."""
+def parse_date(value: str | None) -> float | None:
+    """The Unix time of a ``Date`` header, or ``None`` if it tells none."""
+    return None if value is None else _date(value)
+
+
+@lru_cache(maxsize=16)  # all answers of a second tell the same
+def _date(value: str) -> float | None:
     try:
-        return parsedate_to_datetime(value).timestamp() if value else default
+        return parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
-        return default
+        return None
 
 
 def _natural(value: str | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from attrs import field, frozen
 
@@ -26,7 +26,13 @@ class Request(Generic[T]):
     @property
     def target(self) -> str:
         """Path and query, escaped."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        pairs = [f"{name}={_escaped(value)}" for name, value in self.query.items()]
+        return f"{self.path}?{'&'.join(pairs)}" if pairs else self.path
+
+    @property
+    def has_no_body(self) -> bool:
+        """Whether the request could have a body, and has none."""
+        return self.operation.writes and self.body is None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -50,3 +56,7 @@ def build_request(
     """A request for ``operation``, with ``places`` (already escaped) filled into its route."""
     path = operation.route.format_map(places or {})
     return Request(operation=operation, path=path, query=query or {}, body=body)
+
+
+def _escaped(value: str | int) -> str:
+    return quote_plus(value) if isinstance(value, str) else str(value)

@@ -1,6 +1,7 @@
 """Tokens, invite codes and addresses: held where they do not show, checked before use."""
 
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 
 from attrs import frozen
@@ -73,7 +74,7 @@ class Credentials:
         """The strings that must never show."""
         return (self.token.reveal(),) if self.token else ()
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What tells one token from another without telling it; ``"guest"`` for none."""
         return self.token.fingerprint() if self.token else "guest"

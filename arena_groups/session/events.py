@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-__all__ = ["Exchange", "ExchangeHook", "report"]
+__all__ = ["Exchange", "ExchangeHook", "report", "wanted"]
 
 logger = logging.getLogger("arena_groups")
 
@@ -36,6 +36,11 @@ class Exchange:
 
 
 ExchangeHook = Callable[[Exchange], None]
+
+
+def wanted(hook: ExchangeHook | None) -> bool:
+    """Whether anybody wants to know of exchanges."""
+    return hook is not None or logger.isEnabledFor(logging.DEBUG)
 
 
 def report(exchange: Exchange, hook: ExchangeHook | None) -> None:

@@ -1,45 +1,95 @@
-"""When a client may be used, and how its end reaches the work in flight."""
+"""When a client may be used, and what ends a call before its time."""
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from enum import IntEnum, auto
 from typing import TypeVar
 
 from arena_groups.errors import ClientStateError
 
-__all__ = ["Lifetime"]
+__all__ = ["Call", "Lifetime"]
 
 R = TypeVar("R")
 
 
+class _End(IntEnum):
+    LATE = auto()
+    CLOSED = auto()
+
+
+class Call:
+    """One call under way. It is ended from outside by cancelling its task."""
+
+    __slots__ = ("_cancelled_before", "_ended_by", "_lifetime", "_task", "deadline")
+
+    def __init__(self, lifetime: "Lifetime", task: "asyncio.Task[object]") -> None:
+        self.deadline: float | None = None
+        self._lifetime = lifetime
+        self._task = task
+        self._cancelled_before = task.cancelling()
+        self._ended_by: _End | None = None
+
+    def begin_attempt(self, seconds: float) -> None:
+        """Let what follows take no more than ``seconds``: then it is cancelled."""
+        self.deadline = asyncio.get_running_loop().time() + seconds
+        self._lifetime.wake_at(self.deadline)
+
+    def end_attempt(self) -> None:
+        """Let what follows take as long as it takes."""
+        self.deadline = None
+        self.take_back(_End.LATE)
+
+    def end(self, reason: _End) -> None:
+        """Cancel what is under way. Being closed outweighs being late."""
+        if self._ended_by is None:
+            self._task.cancel()
+        self._ended_by = max(reason, self._ended_by or reason)
+
+    def was_late(self) -> bool:
+        """Whether the cancellation that arrived only says that the time is over."""
+        return self.take_back(_End.LATE)
+
+    def was_closed(self) -> bool:
+        """Whether the cancellation that arrived only says that the client was closed."""
+        return self.take_back(_End.CLOSED)
+
+    def take_back(self, reason: _End) -> bool:
+        """Undo the cancellation for ``reason``; whether nobody else has cancelled the task."""
+        if self._ended_by is not reason:
+            return False
+        self._ended_by = None
+        return self._task.uncancel() <= self._cancelled_before
+
+
 class Lifetime:
-    """Ties a client to one event loop and one process, and ends its work when it closes."""
+    """Ties a client to one event loop and one process, and ends its calls when it closes."""
 
     def __init__(self) -> None:
         self.closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
-        self._scopes: set[asyncio.Timeout] = set()
+        self._calls: set[Call] = set()
         self._idle = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
 
-    async def run(self, work: Callable[[], Awaitable[R]], *, writes: bool) -> R:
+    async def run(self, work: Callable[[Call], Awaitable[R]], *, writes: bool) -> R:
         """Do ``work``, unless and until the client is closed.
 
         Raises :class:`ClientStateError` once it is, and in another event loop or process.
         What ``writes`` may have been done when it is ended so; the error tells.
         """
-        self._check()
-        scope = asyncio.timeout(None)
-        self._scopes.add(scope)
+        call = Call(self, self._checked_task())
+        self._calls.add(call)
         try:
-            async with scope:
-                return await work()
-        except TimeoutError:
-            if not scope.expired():
+            return await work(call)
+        except asyncio.CancelledError:
+            if not call.was_closed():
                 raise
         finally:
-            self._scopes.discard(scope)
-            if not self._scopes:
+            call.take_back(_End.CLOSED)
+            self._calls.discard(call)
+            if self.closed and not self._calls:
                 self._idle.set()
         error = self._closed_error()
         error.outcome_unknown = writes
@@ -47,18 +97,43 @@ class Lifetime:
         raise error
 
     async def end(self) -> None:
-        """Close, end all work in flight and wait until it is gone."""
+        """Close, end all calls under way and wait until they are gone."""
         self.closed = True
         if self._loop is not asyncio.get_running_loop():
             return
-        for scope in self._scopes:
-            if scope.when() is None:
-                scope.reschedule(0)
-        while self._scopes:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        for call in self._calls:
+            call.end(_End.CLOSED)
+        while self._calls:
             self._idle.clear()
             await self._idle.wait()
 
-    def _check(self) -> None:
+    def wake_at(self, deadline: float) -> None:
+        """See at ``deadline`` which calls are late. One timer serves them all."""
+        if self._alarm is not None:
+            if self._alarm.when() <= deadline:
+                return
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_at(deadline, self._end_late_calls, deadline)
+
+    def _end_late_calls(self, now: float) -> None:
+        self._alarm = None
+        left: list[float] = []
+        for call in self._calls:
+            if call.deadline is None:
+                continue
+            if call.deadline <= now:
+                call.deadline = None
+                call.end(_End.LATE)
+            else:
+                left.append(call.deadline)
+        if left:
+            self.wake_at(min(left))
+
+    def _checked_task(self) -> "asyncio.Task[object]":
         if self.closed:
             raise self._closed_error()
         if os.getpid() != self._process:
@@ -70,6 +145,10 @@ class Lifetime:
             raise ClientStateError(
                 "this client belongs to another event loop: make one client in each loop"
             )
+        task = asyncio.current_task()
+        if task is None:
+            raise ClientStateError("a client is used from within a task")
+        return task
 
     def _closed_error(self) -> ClientStateError:
         return ClientStateError("this client is closed: make a new one")

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+from functools import partial
 from random import random
 from typing import Generic, TypeVar, cast
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
-from arena_groups.cache import CachedAnswer, ResponseCache
+from arena_groups.cache import ResponseCache
 from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
-from arena_groups.models import Page, RateLimit
+from arena_groups.models import RateLimit
 from arena_groups.pacing import Clock, Pacer
 from arena_groups.protocol import (
     Answer,
@@ -21,9 +22,10 @@ from arena_groups.protocol import (
 )
 from arena_groups.quota import Told
 from arena_groups.retry import RetryPolicy, answer_was_lost, may_have_happened
-from arena_groups.session.events import Exchange, ExchangeHook, report
+from arena_groups.session.events import Exchange, ExchangeHook, report, wanted
 from arena_groups.session.gate import Gate
-from arena_groups.session.lifetime import Lifetime
+from arena_groups.session.lifetime import Call, Lifetime
+from arena_groups.session.revalidation import Kept, Revalidation
 from arena_groups.session.settings import TokenSource
 from arena_groups.session.transport import Transport
 
@@ -94,7 +96,7 @@ class Session:
         self._transport = transport
         self._retry = retry
         self._pacer = pacer
-        self._cache = cache
+        self._revalidation = Revalidation(cache, transport.base_url)
         self._hook = hook
         self._clock = clock
         self._gate = Gate(pacer, clock, retry.max_retry_after)
@@ -115,7 +117,7 @@ class Session:
         :class:`ArenaAPIError` of a refusal, and :class:`DecodeError`.
         """
         writes = request.operation.writes
-        return await self._lifetime.run(lambda: self._send(request), writes=writes)
+        return await self._lifetime.run(partial(self._send, request), writes=writes)
 
     async def aclose(self) -> None:
         """End the work in flight and close what was opened here. Twice does no harm."""
@@ -124,7 +126,7 @@ class Session:
         finally:
             await self._transport.aclose()
 
-    async def _send(self, request: Request[T]) -> T:
+    async def _send(self, request: Request[T], call: Call) -> T:
         operation, so_far = request.operation, _SoFar()
         while True:
             credentials = await self._tokens.credentials()
@@ -132,22 +134,27 @@ class Session:
             if isinstance(mark, ArenaError):
                 raise so_far.told_by(mark, operation)
             so_far.begin(self._clock.now())
-            outcome = await self._attempt(request, credentials, so_far.attempts, mark)
+            outcome = await self._attempt(request, credentials, mark, call, so_far.attempts)
             if isinstance(outcome, _Result):
                 return outcome.value
             if so_far.settled_by(outcome, operation):
                 return cast("T", None)
             so_far.failed(outcome, operation)
-            wait = self._retry.wait(
-                outcome,
-                attempt=so_far.attempts,
-                elapsed=self._clock.now() - so_far.began,
-                repeat_safe=operation.repeat_safe,
-                chance=random(),  # noqa: S311 - jitter
-            )
-            if wait is None:
-                raise so_far.told_by(outcome, operation)
-            await self._pause(wait, operation, so_far.attempts)
+            await self._pause_or_give_up(operation, outcome, so_far)
+
+    async def _pause_or_give_up(
+        self, operation: Operation[T], error: ArenaError, so_far: "_SoFar"
+    ) -> None:
+        wait = self._retry.wait(
+            error,
+            attempt=so_far.attempts,
+            elapsed=self._clock.now() - so_far.began,
+            repeat_safe=operation.repeat_safe,
+            chance=random(),  # noqa: S311 - jitter
+        )
+        if wait is None:
+            raise so_far.told_by(error, operation)
+        await self._pause(wait, operation, so_far.attempts)
 
     async def _enter(self, operation: Operation[T], so_far: "_SoFar") -> int | ArenaError:
         if so_far.error is None:
@@ -157,57 +164,42 @@ class Session:
         return so_far.error if mark is None else mark
 
     async def _attempt(
-        self, request: Request[T], credentials: Credentials, attempt: int, mark: int
+        self, request: Request[T], credentials: Credentials, mark: int, call: Call, attempt: int
     ) -> "_Result[T] | ArenaError":
         told = None
         try:
-            key, kept = self._kept(request, credentials)
+            kept = self._revalidation.find(request, credentials)
+            etag = kept.answer.etag if kept and kept.answer else None
             began = self._clock.now()
-            answer = await self._transport.attempt(
-                request, credentials, kept.etag if kept else None
-            )
+            answer = await self._transport.attempt(request, credentials, etag, call)
             duration = self._clock.now() - began
+            outcome = self._outcome(request, answer, credentials, kept)
             if isinstance(answer, Answer):
-                outcome = self._outcome(request, answer, credentials, key, kept)
                 told = _told(answer, outcome)
                 self.rate_limit = told.rate_limit or self.rate_limit
-            else:
-                outcome = answer
         finally:
             self._pacer.release(mark, told)
-        report(_exchange(request.operation, answer, attempt, duration), self._hook)
+        if wanted(self._hook):
+            report(_exchange(request.operation, answer, attempt, duration), self._hook)
         return outcome
 
     def _outcome(
         self,
         request: Request[T],
-        answer: Answer,
+        answer: Answer | ArenaConnectionError,
         credentials: Credentials,
-        key: str | None,
-        kept: CachedAnswer | None,
+        kept: Kept | None,
     ) -> "_Result[T] | ArenaError":
-        if answer.status == 304 and kept is not None:
-            return _Result(_handed_out(cast("T", kept.value)))
+        if isinstance(answer, ArenaConnectionError):
+            return answer
         try:
+            if answer.status == 304 and kept and kept.answer:
+                return _Result(self._revalidation.value(request, kept.key, kept.answer))
             result = read(request, answer, credentials)
         except ArenaError as error:
             return error
-        self._keep(key, answer, result)
+        self._revalidation.keep(kept, answer, result)
         return _Result(result)
-
-    def _kept(
-        self, request: Request[T], credentials: Credentials
-    ) -> tuple[str | None, CachedAnswer | None]:
-        if self._cache is None or not request.operation.cacheable:
-            return None, None
-        key = f"{credentials.fingerprint} {self._transport.base_url}{request.target}"
-        return key, self._cache.get(key)
-
-    def _keep(self, key: str | None, answer: Answer, result: object) -> None:
-        etag = answer.headers.get("etag")
-        if self._cache is not None and key and etag:
-            kept = CachedAnswer(etag, _handed_out(result), len(answer.body))
-            self._cache.put(key, kept)
 
     async def _pause(self, wait: float, operation: Operation[T], attempt: int) -> None:
         logger.info(
@@ -244,11 +236,3 @@ def _exchange(
         error=None if whole else type(answer).__name__,
         size=len(whole.body) if whole else 0,
     )
-
-
-def _handed_out(value: T) -> T:
-    # A page's list is the caller's to change; what is kept must not change with it.
-    if isinstance(value, Page):
-        page = cast("Page[object]", value)
-        return cast("T", evolve(page, data=list(page.data)))
-    return value

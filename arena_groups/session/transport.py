@@ -1,14 +1,16 @@
 """One attempt over aiohttp: the only place where bytes leave and arrive."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError, ClientStateError
 from arena_groups.protocol import Answer, Credentials, Operation, Request
+from arena_groups.session.lifetime import Call
 from arena_groups.session.settings import Timeout
 
 __all__ = ["Transport"]
@@ -48,28 +50,32 @@ class Transport:
         self._owned = session is None
         self._trace_configs = list(trace_configs or ())
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.read
+            total=None, sock_connect=timeout.connect, sock_read=timeout.read
         )
+        self._total = timeout.total
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._max_body = max_body
+        self._signed_for: Credentials | None = None
+        self._signed: CIMultiDict[str] = CIMultiDict()
 
     async def attempt(
-        self, request: Request[T], credentials: Credentials, etag: str | None
+        self, request: Request[T], credentials: Credentials, etag: str | None, call: Call
     ) -> Answer | ArenaConnectionError:
-        """Send ``request`` once; the answer, or why none came whole.
+        """Send ``request`` once, as part of ``call``; the answer, or why none came whole.
 
         A failure is returned: raised from here, this frame and those of aiohttp, where the
         token is, would be in its traceback. Raises :class:`ClientStateError` if the aiohttp
         session that was lent has been closed.
         """
         http = self._open()
+        call.begin_attempt(self._total)
         try:
             async with http.request(
                 request.operation.method,
                 URL(self.base_url + request.target, encoded=True),
                 headers=self._signed_headers(credentials, etag),
                 json=request.payload(),
-                skip_auto_headers=BODY_HEADERS if request.body is None else None,
+                skip_auto_headers=BODY_HEADERS if request.has_no_body else None,
                 timeout=self._timeout,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -78,13 +84,15 @@ class Transport:
                 return Answer(
                     status=response.status,
                     reason=response.reason or "",
-                    headers={name.lower(): value for name, value in response.headers.items()},
+                    headers=response.headers,
                     body=body,
                     oversized=oversized,
                 )
         except (aiohttp.ClientError, OSError) as error:
             return _lost(request.operation, error)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told apart below
+            if isinstance(error, asyncio.CancelledError) and call.was_late():
+                return _lost(request.operation, TimeoutError())
             # Closing an aiohttp session cancels those that wait for a connection, though nobody
             # cancelled them, and older versions trip over what is no longer there.
             task = asyncio.current_task()
@@ -92,6 +100,8 @@ class Transport:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
             return _lost(request.operation, aiohttp.ClientConnectionError())
+        finally:
+            call.end_attempt()
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it was made here."""
@@ -110,13 +120,28 @@ class Transport:
             )
         return self._http
 
-    def _signed_headers(self, credentials: Credentials, etag: str | None) -> Mapping[str, str]:
-        headers = self._headers
-        if credentials.token is not None:
-            headers = {**headers, "Authorization": f"Bearer {credentials.token.reveal()}"}
-        return headers if etag is None else {**headers, "If-None-Match": etag}
+    def _signed_headers(self, credentials: Credentials, etag: str | None) -> CIMultiDict[str]:
+        if credentials is not self._signed_for:
+            self._signed = CIMultiDict(self._headers)
+            if credentials.token is not None:
+                self._signed["Authorization"] = f"Bearer {credentials.token.reveal()}"
+            self._signed_for = credentials
+        if etag is None:
+            return self._signed
+        headers = self._signed.copy()
+        headers["If-None-Match"] = etag
+        return headers
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        length = response.content_length
+        if length is not None and "Content-Encoding" not in response.headers:
+            if length > self._max_body:
+                response.close()
+                return b"", True
+            return await response.read(), False
+        return await self._read_in_parts(response)
+
+    async def _read_in_parts(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
         chunks: list[bytes] = []
         size = 0
         try:

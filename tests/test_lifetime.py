@@ -1,0 +1,113 @@
+"""What ends a call before its time: its own limit, the client's end, or whoever cancels it."""
+
+import asyncio
+
+import pytest
+
+from arena_groups import ClientStateError
+from arena_groups.session.lifetime import Call, Lifetime
+
+LONG = 3600.0
+
+
+async def silence() -> None:
+    await asyncio.Event().wait()
+
+
+async def attempt(call: Call, seconds: float) -> str:
+    call.begin_attempt(seconds)
+    try:
+        await silence()
+    except asyncio.CancelledError:
+        if not call.was_late():
+            raise
+        return "late"
+    finally:
+        call.end_attempt()
+    return "answered"
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_each_attempt_has_its_own_limit() -> None:
+    lifetime = Lifetime()
+    patient = asyncio.create_task(lifetime.run(lambda call: attempt(call, LONG), writes=False))
+    await settle()
+    for _ in range(3):
+        hasty = lifetime.run(lambda call: attempt(call, 0), writes=False)
+        # The timer is set for the patient one; a shorter limit must not wait for it.
+        assert await asyncio.wait_for(hasty, 30) == "late"
+    assert not patient.done()
+    await lifetime.end()
+    with pytest.raises(ClientStateError):
+        await patient
+
+
+async def test_a_late_attempt_can_be_followed_by_another() -> None:
+    async def work(call: Call) -> list[str]:
+        return [await attempt(call, 0), await attempt(call, 0)]
+
+    task = asyncio.create_task(Lifetime().run(work, writes=False))
+    assert await task == ["late", "late"]
+    assert task.cancelling() == 0
+
+
+async def test_who_cancels_a_late_call_is_heard() -> None:
+    async def work(call: Call) -> str:
+        asyncio.get_running_loop().call_soon(task.cancel)
+        return await attempt(call, 0)
+
+    task = asyncio.create_task(Lifetime().run(work, writes=False))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_closing_outweighs_being_late() -> None:
+    lifetime = Lifetime()
+
+    async def work(call: Call) -> str:
+        return await attempt(call, LONG)
+
+    task = asyncio.create_task(lifetime.run(work, writes=True))
+    await settle()
+    (call,) = lifetime._calls
+    call.deadline = 0
+    lifetime._end_late_calls(1)
+    await lifetime.end()
+    with pytest.raises(ClientStateError, match="this client is closed") as caught:
+        await task
+    assert caught.value.outcome_unknown
+    assert task.cancelling() == 0
+
+
+async def test_a_call_that_ends_by_itself_is_no_longer_cancelled() -> None:
+    lifetime = Lifetime()
+
+    async def deaf(call: Call) -> str:
+        try:
+            await silence()
+        except asyncio.CancelledError:
+            return "done all the same"
+        return "never"
+
+    task = asyncio.create_task(lifetime.run(deaf, writes=False))
+    await settle()
+    await lifetime.end()
+    assert await task == "done all the same"
+    assert task.cancelling() == 0
+
+
+async def test_it_needs_a_task() -> None:
+    def step() -> None:
+        try:
+            lifetime.run(lambda call: attempt(call, LONG), writes=False).send(None)
+        except ClientStateError as error:
+            problems.append(str(error))
+
+    lifetime, problems = Lifetime(), list[str]()
+    asyncio.get_running_loop().call_soon(step)
+    await settle()
+    assert problems == ["a client is used from within a task"]
