@@ -1,120 +1,145 @@
-"""arena-groups: an asyncio client for the groups of Are.na."""
+"""arena-groups: an asyncio client for the groups of Are.na.
+
+Names are loaded from their modules when they are first used, so that importing the package
+costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from arena_groups._version import __version__
-from arena_groups.cache import (
-    CachedAnswer,
-    MemoryCache,
-    ResponseCache,
-)
-from arena_groups.client import (
-    ArenaClient,
-)
-from arena_groups.codec import (
-    from_dict,
-    to_dict,
-)
-from arena_groups.errors import (
-    ArenaAPIError,
-    ArenaConnectionError,
-    ArenaError,
-    ArenaTimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ClientStateError,
-    DecodeError,
-    Fault,
-    ForbiddenError,
-    NotFoundError,
-    PaginationError,
-    RateLimitError,
-    RequestTimeoutError,
-    ServerError,
-    UnprocessableError,
-)
-from arena_groups.groups import (
-    GroupsResource,
-)
-from arena_groups.models import (
-    UNSET,
-    AttachmentBlock,
-    BlockAbilities,
-    BlockAttachment,
-    BlockEmbed,
-    BlockImage,
-    BlockProvider,
-    BlockSource,
-    BlockState,
-    BlockVisibility,
-    Channel,
-    ChannelAbilities,
-    ChannelCounts,
-    ChannelState,
-    ChannelVisibility,
-    ConnectionSort,
-    Content,
-    ContentSort,
-    ContentType,
-    EmbedBlock,
-    EmbeddedConnection,
-    EmbeddedGroup,
-    EmbeddedUser,
-    Group,
-    GroupAbilities,
-    GroupCounts,
-    GroupInvite,
-    GroupMember,
-    GroupRole,
-    GroupSort,
-    ImageBlock,
-    ImageVersion,
-    InvitationState,
-    InviteOutcome,
-    InviteResult,
-    Link,
-    LinkBlock,
-    Links,
-    MarkdownContent,
-    Me,
-    MeCounts,
-    MembershipInvitation,
-    MetadataValue,
-    Page,
-    PageMeta,
-    PendingBlock,
-    RateLimit,
-    ResourceType,
-    TextBlock,
-    UnknownContent,
-    Unset,
-    User,
-    UserBadge,
-    UserCounts,
-    UserTier,
-)
-from arena_groups.pacing import (
-    Clock,
-    NoPacer,
-    Pacer,
-    PacerSnapshot,
-    QuotaPacer,
-)
-from arena_groups.paginator import (
-    Paginator,
-)
-from arena_groups.quota import (
-    Told,
-)
-from arena_groups.retry import (
-    RetryPolicy,
-)
-from arena_groups.session import (
-    Exchange,
-    ExchangeHook,
-    Timeout,
-    TokenProvider,
-)
-from arena_groups.users import (
-    UsersResource,
+
+if TYPE_CHECKING:
+    from arena_groups.cache import (
+        CachedAnswer,
+        MemoryCache,
+        ResponseCache,
+    )
+    from arena_groups.client import (
+        ArenaClient,
+    )
+    from arena_groups.codec import (
+        from_dict,
+        to_dict,
+    )
+    from arena_groups.errors import (
+        ArenaAPIError,
+        ArenaConnectionError,
+        ArenaError,
+        ArenaTimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ClientStateError,
+        DecodeError,
+        Fault,
+        ForbiddenError,
+        NotFoundError,
+        PaginationError,
+        RateLimitError,
+        RequestTimeoutError,
+        ServerError,
+        UnprocessableError,
+    )
+    from arena_groups.groups import (
+        GroupsResource,
+    )
+    from arena_groups.models import (
+        UNSET,
+        AttachmentBlock,
+        BlockAbilities,
+        BlockAttachment,
+        BlockEmbed,
+        BlockImage,
+        BlockProvider,
+        BlockSource,
+        BlockState,
+        BlockVisibility,
+        Channel,
+        ChannelAbilities,
+        ChannelCounts,
+        ChannelState,
+        ChannelVisibility,
+        ConnectionSort,
+        Content,
+        ContentSort,
+        ContentType,
+        EmbedBlock,
+        EmbeddedConnection,
+        EmbeddedGroup,
+        EmbeddedUser,
+        Group,
+        GroupAbilities,
+        GroupCounts,
+        GroupInvite,
+        GroupMember,
+        GroupRole,
+        GroupSort,
+        ImageBlock,
+        ImageVersion,
+        InvitationState,
+        InviteOutcome,
+        InviteResult,
+        Link,
+        LinkBlock,
+        Links,
+        MarkdownContent,
+        Me,
+        MeCounts,
+        MembershipInvitation,
+        MetadataValue,
+        Page,
+        PageMeta,
+        PendingBlock,
+        RateLimit,
+        ResourceType,
+        TextBlock,
+        UnknownContent,
+        Unset,
+        User,
+        UserBadge,
+        UserCounts,
+        UserTier,
+    )
+    from arena_groups.pacing import (
+        Clock,
+        NoPacer,
+        Pacer,
+        PacerSnapshot,
+        QuotaPacer,
+    )
+    from arena_groups.paginator import (
+        Paginator,
+    )
+    from arena_groups.quota import (
+        Told,
+    )
+    from arena_groups.retry import (
+        RetryPolicy,
+    )
+    from arena_groups.session import (
+        Exchange,
+        ExchangeHook,
+        Timeout,
+        TokenProvider,
+    )
+    from arena_groups.users import (
+        UsersResource,
+    )
+
+# Where the names are, what loads least first.
+_HOMES = (
+    "models",
+    "errors",
+    "retry",
+    "cache",
+    "quota",
+    "pacing",
+    "codec",
+    "paginator",
+    "session",
+    "groups",
+    "users",
+    "client",
 )
 
 __all__ = [
@@ -211,3 +236,17 @@ __all__ = [
     "from_dict",
     "to_dict",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

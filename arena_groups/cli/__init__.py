@@ -11,6 +11,8 @@ def main() -> None:
     """Run the command line with the arguments of this process, and exit with its code."""
     try:
         from arena_groups.cli.app import run  # noqa: PLC0415 - its libraries may be missing
+
+        sys.exit(run(sys.argv[1:]))
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
@@ -20,4 +22,3 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-    sys.exit(run(sys.argv[1:]))

@@ -1,6 +1,5 @@
 """The commands and their options. What they load, they load when they run."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import click
 
 from arena_groups._version import __version__
 from arena_groups.cli import streams
-from arena_groups.cli.errors import ExitCode, describe
+from arena_groups.cli.exits import ExitCode
 from arena_groups.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         return ExitCode.INTERRUPTED
     except Exception as error:
+        from arena_groups.cli.errors import describe
+
         problem = describe(error)
         if problem is None:
             raise
@@ -163,6 +164,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _wait_for(work: Coroutine[object, object, None]) -> None:
+    import asyncio
+
     try:
         asyncio.run(work)
     except KeyboardInterrupt:

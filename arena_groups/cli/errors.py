@@ -1,11 +1,11 @@
 """What went wrong, in one line for people or one object for programs, and an exit code."""
 
 import json
-from enum import IntEnum
 
 import click
 from attrs import frozen
 
+from arena_groups.cli.exits import ExitCode
 from arena_groups.cli.text import one_line
 from arena_groups.errors import (
     ArenaAPIError,
@@ -20,19 +20,6 @@ from arena_groups.errors import (
     RateLimitError,
     UnprocessableError,
 )
-
-
-class ExitCode(IntEnum):
-    """What the process exits with."""
-
-    OK = 0
-    FAILURE = 1
-    UNAUTHORIZED = 2
-    NOT_FOUND = 3
-    VALIDATION = 4
-    RATE_LIMITED = 5
-    FORBIDDEN = 6
-    INTERRUPTED = 130
 
 
 @frozen

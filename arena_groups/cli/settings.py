@@ -1,11 +1,11 @@
 """The options every command takes, before or after its name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 import click
-from attrs import define
 from click.core import ParameterSource
 
 Command = TypeVar("Command", bound=Callable[..., object] | click.Command)
@@ -25,7 +25,7 @@ class Format(StrEnum):
         return self in {Format.JSON, Format.NDJSON}
 
 
-@define
+@dataclass
 class Settings:
     """What the common options were set to; ``None`` means left to us."""
 

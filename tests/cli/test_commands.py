@@ -341,6 +341,7 @@ def test_without_the_extra(capsys: Captured, monkeypatch: pytest.MonkeyPatch, li
     for name in [name for name in sys.modules if name.startswith("arena_groups.cli.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("arena_groups.cli.app")
+    monkeypatch.setattr(sys, "argv", ["arena-groups", "invitations", "list", "g", "--sandbox"])
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 1

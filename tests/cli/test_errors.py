@@ -20,7 +20,8 @@ from arena_groups import (
     ServerError,
     UnprocessableError,
 )
-from arena_groups.cli.errors import ExitCode, Problem, describe
+from arena_groups.cli.errors import Problem, describe
+from arena_groups.cli.exits import ExitCode
 
 
 @pytest.mark.parametrize(

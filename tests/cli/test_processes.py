@@ -46,7 +46,7 @@ def test_version(command: Run) -> None:
 
 
 def test_the_client_alone_loads_neither_command_line_nor_sandbox() -> None:
-    program = "import sys, arena_groups; print(*sys.modules, sep='\\n')"
+    program = "import sys; from arena_groups import *; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.splitlines()
