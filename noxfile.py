@@ -83,6 +83,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the client beside other ways to read a list; all in one run takes a while."""
+    install(session, "bench")
+    python(session, "-m", "benchmarks", *(session.posargs or ["run"]))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the distributions and check what they say of themselves."""
     install(session, "dev")

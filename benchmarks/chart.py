@@ -1,0 +1,135 @@
+"""A picture of the contenders, as an SVG that reads well on light pages and on dark ones."""
+
+from collections.abc import Iterator
+from html import escape
+
+from attrs import frozen
+
+from benchmarks.contenders import YARDSTICK
+from benchmarks.figures import Race, Results, Way
+
+__all__ = ["draw"]
+
+WIDTH = 760
+MARGIN = 20
+LABELS = 270
+FIGURES = 70
+ROW = 28
+BAR = 16
+TITLE = 44
+GAP = 16
+
+STYLE = """
+.page { fill: #ffffff; stroke: #d0d7de; }
+text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
+.title { font-weight: 600; font-size: 14px; }
+.bar { fill: #8c959f; }
+.ours { fill: #1a7f5a; }
+.label-ours { font-weight: 600; }
+.one { stroke: #57606a; stroke-dasharray: 3 3; }
+@media (prefers-color-scheme: dark) {
+  .page { fill: #161b22; stroke: #30363d; }
+  text { fill: #e6edf3; }
+  .bar { fill: #6e7681; }
+  .ours { fill: #3fb98a; }
+  .one { stroke: #9198a1; }
+}
+"""
+
+
+@frozen
+class Bar:
+    """One bar: its length is a ratio to the yardstick."""
+
+    label: str
+    ratio: float
+    ours: bool
+
+
+@frozen
+class Panel:
+    """Bars under a title."""
+
+    title: str
+    bars: list[Bar]
+
+    @property
+    def height(self) -> int:
+        """In pixels, as all here."""
+        return TITLE + ROW * len(self.bars)
+
+
+def draw(results: Results) -> str:
+    """The whole picture; it is empty but for its frame if no contender was measured."""
+    panels = [
+        panel
+        for panel in (
+            _panel(results.cpu, "CPU per item (aiohttp + orjson = 1)", by_wall=False),
+            _panel(results.latency, _wall_title(results.latency), by_wall=True),
+        )
+        if panel.bars
+    ]
+    height = 2 * MARGIN + sum(each.height for each in panels) + GAP * max(0, len(panels) - 1)
+    parts = [
+        _opening(height),
+        '<title id="title">What reading a long list costs, by way of reading it</title>',
+        f"<style>{STYLE}</style>",
+        f'<rect class="page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
+    ]
+    top = MARGIN
+    for panel in panels:
+        parts.extend(_lines(panel, top))
+        top += panel.height + GAP
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _opening(height: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" height="{height}" role="img" aria-labelledby="title">'
+    )
+
+
+def _wall_title(race: Race | None) -> str:
+    return f"Time at {1000 * race.latency:g} ms per request (aiohttp + orjson = 1)" if race else ""
+
+
+def _panel(race: Race | None, title: str, *, by_wall: bool) -> Panel:
+    yard = race.find(YARDSTICK) if race else None
+    if race is None or yard is None:
+        return Panel(title, [])
+
+    def ratio(way: Way) -> float:
+        if by_wall:
+            return way.wall.median / yard.wall.median
+        return way.cpu.median / yard.cpu.median
+
+    ways = sorted(race.ways, key=ratio)
+    return Panel(title, [Bar(w.label, ratio(w), w.name.startswith("arena-")) for w in ways])
+
+
+def _lines(panel: Panel, top: int) -> Iterator[str]:
+    longest = max(1.0, *(each.ratio for each in panel.bars))
+    left = MARGIN + LABELS
+    scale = (WIDTH - MARGIN - FIGURES - left) / longest
+    yield _text(MARGIN, top + 16, panel.title, "title")
+    for place, bar in enumerate(panel.bars):
+        middle = top + TITLE + ROW * place
+        length = max(1.0, bar.ratio * scale)
+        label, fill = ("label-ours", "ours") if bar.ours else ("", "bar")
+        yield _text(left - 10, middle + 5, bar.label, label, anchor="end")
+        yield (
+            f'<rect class="{fill}" x="{left}" y="{middle - BAR // 2}" '
+            f'width="{length:.1f}" height="{BAR}" rx="2"/>'
+        )
+        yield _text(left + length + 8, middle + 5, f"{bar.ratio:.2f}", label)
+    one, first = left + scale, top + TITLE - ROW / 2
+    yield (
+        f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{first:g}" '
+        f'y2="{first + ROW * len(panel.bars):g}"/>'
+    )
+
+
+def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+    style = f' class="{kind}"' if kind else ""
+    return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -1,0 +1,141 @@
+"""The benchmarks' command line."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve
+
+from benchmarks.children import ROOT
+from benchmarks.contenders import CONTENDERS
+from benchmarks.figures import Results, Settings, load, save
+from benchmarks.plan import FULL, PARTS, QUICK, Plan, measure, scratch
+from benchmarks.report import markdown, write_docs
+from benchmarks.targets import check
+
+__all__ = ["main"]
+
+RESULTS = ROOT / "benchmarks" / "results.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+IMAGE = ROOT / "docs" / "images" / "benchmarks.svg"
+EPILOG = """
+parts:  cpu      contenders read a list from a server without latency
+        latency  the same at 50 ms per request
+        growth   cost per item, and memory, from 100 to 1,000,000 items
+        flight   the time for a list with 1 to 16 pages in flight
+        codec, request, startup   micro-benchmarks
+A whole run takes about a quarter of an hour; the machine should have nothing else to do.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    try:
+        return _run(options, given) if options.command == "run" else _look(options)
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="What reading a long list costs, beside other ways to read it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="measure, and print tables"))
+    for name, what in (
+        ("check", "hold results against the targets; exit code 1 if one is missed"),
+        ("report", "print results as Markdown"),
+        ("docs", "put results into the documentation"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("results", type=Path, nargs="?", default=RESULTS)
+    commands.add_parser("list", help="name the contenders")
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    names = [each.name for each in CONTENDERS]
+    run.add_argument("--document", metavar="PATH", help="the provider's OpenAPI document, or URL")
+    run.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    run.add_argument("--only", nargs="+", choices=names, help="contenders of cpu and latency")
+    run.add_argument("--items", type=_hundreds, help="how many items in cpu and latency")
+    run.add_argument("--rounds", type=_positive, help="how many rounds of cpu and latency")
+    run.add_argument("--quick", action="store_true", help="little of everything, to try it out")
+    run.add_argument("--output", type=Path, default=RESULTS, metavar="PATH")
+    run.add_argument("--write-docs", action="store_true", help="then do what docs does")
+    run.add_argument("--check", action="store_true", help="then do what check does")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _hundreds(text: str) -> int:
+    number = _positive(text)
+    if number % 100:
+        raise argparse.ArgumentTypeError("must be a multiple of 100, the size of a page")
+    return number
+
+
+def _run(options: argparse.Namespace, arguments: list[str]) -> int:
+    settings = Settings(arguments=_without_paths(arguments), quick=options.quick)
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(
+            _plan(options),
+            scratch(Path(folder), options.document),
+            settings,
+            parts=options.parts,
+            only=options.only,
+        )
+    save(results, options.output)
+    print(markdown(results))
+    if options.write_docs:
+        write_docs(results, PAGE, IMAGE)
+    return _check(results) if options.check else 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = QUICK if options.quick else FULL
+    for name in ("cpu", "latency"):
+        size = getattr(plan, name)
+        size = evolve(size, items=options.items or size.items, rounds=options.rounds or size.rounds)
+        plan = evolve(plan, **{name: size})
+    return plan
+
+
+def _without_paths(arguments: list[str]) -> list[str]:
+    """The arguments with the names of files for paths: where they were is nobody's business."""
+    return [Path(each).name if "/" in each or "\\" in each else each for each in arguments]
+
+
+def _look(options: argparse.Namespace) -> int:
+    if options.command == "list":
+        for each in CONTENDERS:
+            print(f"{each.name:11} {each.label}")
+        return 0
+    results = load(options.results)
+    if options.command == "check":
+        return _check(results)
+    if options.command == "docs":
+        write_docs(results, PAGE, IMAGE)
+    else:
+        print(markdown(results))
+    return 0
+
+
+def _check(results: Results) -> int:
+    targets = check(results)
+    for each in targets:
+        print(each)
+    return 0 if all(each.met for each in targets) else 1

@@ -1,0 +1,71 @@
+"""One request outside a list, in µs of CPU: one group, never the same twice."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from itertools import count
+
+import aiohttp
+
+from arena_groups import ArenaClient
+from benchmarks.contenders.common import TOKEN
+from benchmarks.micro.blocks import interleave_async
+
+__all__ = ["LABELS", "main"]
+
+LABELS = {
+    "bare": "aiohttp, orjson into a dict",
+    "arena": "arena-groups, groups.get",
+}
+TIMES = 500
+
+
+def ways(
+    url: str, arena: ArenaClient, session: aiohttp.ClientSession
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """The two ways, each asking for another group each time."""
+    numbers = count()
+    loads = _loads()
+
+    async def bare() -> object:
+        async with session.get(f"{url}/v3/groups/group-{next(numbers)}") as response:
+            response.raise_for_status()
+            return loads(await response.read())
+
+    async def ours() -> object:
+        return await arena.groups.get(f"group-{next(numbers)}")
+
+    return {"bare": bare, "arena": ours}
+
+
+def _loads() -> Callable[[bytes], object]:
+    try:
+        loads: Callable[[bytes], object] = import_module("orjson").loads
+    except ImportError:
+        return json.loads
+    return loads
+
+
+async def measure(url: str, rounds: int) -> dict[str, list[float]]:
+    """The seconds per request of each round, per way."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        ArenaClient(TOKEN, base_url=url) as arena,
+        aiohttp.ClientSession(headers=headers) as session,
+    ):
+        return await interleave_async(ways(url, arena, session), rounds, TIMES)
+
+
+def main() -> None:
+    """Print what was measured, as one line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    arguments = parser.parse_args()
+    print(json.dumps(asyncio.run(measure(arguments.url, arguments.rounds))))
+
+
+if __name__ == "__main__":
+    main()

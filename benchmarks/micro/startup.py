@@ -1,0 +1,47 @@
+"""How long programs take to start, in seconds by the clock."""
+
+import subprocess
+import sys
+from time import perf_counter
+
+from benchmarks.children import ROOT
+from benchmarks.progress import Progress
+
+__all__ = ["LABELS", "measure"]
+
+CLI = "import sys; sys.argv[1:] = ['--help']; from arena_groups.cli import main; main()"
+PROGRAMS = {
+    "nothing": "pass",
+    "libraries": "import aiohttp, attrs, cattrs, msgspec",
+    "import": "import arena_groups; arena_groups.ArenaClient",
+    "cli-libraries": "import click, rich",
+    "help": CLI,
+}
+LABELS = {
+    "nothing": "Python alone",
+    "libraries": "import aiohttp, attrs, cattrs, msgspec",
+    "import": "import arena_groups",
+    "cli-libraries": "import click, rich",
+    "help": "arena-groups --help",
+}
+
+
+def measure(rounds: int, progress: Progress) -> dict[str, list[float]]:
+    """The seconds that each program took, round by round; one that fails is left out."""
+    programs = {name: program for name, program in PROGRAMS.items() if _start(program) is not None}
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for number in range(rounds):
+        progress.tell(f"start-up: round {number + 1} of {rounds}")
+        for name, program in programs.items():
+            seconds = _start(program)
+            if seconds is not None:
+                taken[name].append(seconds)
+    return taken
+
+
+def _start(program: str) -> float | None:
+    began = perf_counter()
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
+    )
+    return None if run.returncode else perf_counter() - began

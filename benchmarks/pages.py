@@ -1,0 +1,109 @@
+"""Answers as the API gives them, encoded before anybody asks."""
+
+import hashlib
+import json
+import random
+
+from arena_groups.sandbox.clock import Clock
+from arena_groups.sandbox.render import Renderer
+from arena_groups.sandbox.seed import new_world
+
+__all__ = ["PER", "Library"]
+
+PER = 100
+TEMPLATES = 4
+KEPT_PAGES = 1000
+MOST_PAGES = 100_000
+SEED = 20
+BASE_URL = "https://api.are.na"
+
+# Six digits that stand for the number of the page, in every id and every address.
+MARK = 777_777
+IDS_OF_A_PAGE = 10_000
+HIGHEST = 999_999
+
+
+class Library:
+    """Lists of invitations of any length, and groups, as bytes.
+
+    Item ids fall from page to page, as in a list with the newest first, with gaps, as others
+    send invitations too. No id or address comes twice. The first pages asked for are kept, as
+    they will be asked for again.
+    """
+
+    def __init__(self) -> None:
+        self._templates = _templates()
+        self._group = _group()
+        self._kept: dict[tuple[int, int], tuple[bytes, str]] = {}
+
+    def group(self, slug: str) -> tuple[bytes, str]:
+        """A group of the given slug, and its entity tag."""
+        body = self._group.replace(b"%SLUG%", slug.encode())
+        return body, _etag(body)
+
+    def page(self, items: int, number: int) -> tuple[bytes, str]:
+        """A page of a list of ``items`` invitations, and its entity tag."""
+        kept = self._kept.get((items, number))
+        if kept is not None:
+            return kept
+        made = self._make(items, number)
+        if len(self._kept) < KEPT_PAGES:
+            self._kept[items, number] = made
+        return made
+
+    def _make(self, items: int, number: int) -> tuple[bytes, str]:
+        pages = -(-items // PER)
+        there = 0 < number <= pages
+        template = self._templates[number % TEMPLATES] if there else []
+        data = str(HIGHEST - number).encode().join(template)
+        body = b'{"data":[' + data + b'],"meta":' + _meta(items, pages, number) + b"}"
+        return body, _etag(body)
+
+
+def _meta(items: int, pages: int, number: int) -> bytes:
+    more = number < pages
+    meta = {
+        "current_page": number,
+        "next_page": number + 1 if more else None,
+        "prev_page": number - 1 if number > 1 else None,
+        "per_page": PER,
+        "total_pages": pages,
+        "total_count": items,
+        "has_more_pages": more,
+    }
+    return _encode(meta)
+
+
+def _templates() -> list[list[bytes]]:
+    """Pages cut where the number of the page belongs."""
+    world, cast, _ = new_world(SEED, Clock(), None)
+    renderer = Renderer(world, BASE_URL, cast.owner)
+    pending = [each for each in world.invitations.values() if each.state == "pending"]
+    newest_first = sorted(pending, key=lambda each: each.created_at, reverse=True)
+    rendered = [renderer.invitation(each) for each in newest_first[: TEMPLATES * PER]]
+    return [_template(rendered[start : start + PER]) for start in range(0, len(rendered), PER)]
+
+
+def _template(invitations: list[dict[str, object]]) -> list[bytes]:
+    rng = random.Random(SEED)  # noqa: S311 - the same each time
+    endings = sorted(rng.sample(range(IDS_OF_A_PAGE), len(invitations)), reverse=True)
+    for ending, invitation in zip(endings, invitations, strict=True):
+        invitation["id"] = MARK * IDS_OF_A_PAGE + ending
+        if isinstance(email := invitation["invitee_email"], str):
+            invitation["invitee_email"] = email.replace("@", f".{MARK}@", 1)
+    return b",".join(map(_encode, invitations)).split(str(MARK).encode())
+
+
+def _group() -> bytes:
+    world, cast, _ = new_world(SEED, Clock(), None)
+    group = next(iter(world.groups.values()))
+    rendered = Renderer(world, BASE_URL, cast.owner).group(group)
+    return _encode({**rendered, "slug": "%SLUG%"})
+
+
+def _encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _etag(body: bytes) -> str:
+    return f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'

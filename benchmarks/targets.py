@@ -1,0 +1,122 @@
+"""What the figures must be, and whether they are."""
+
+from collections.abc import Iterable, Iterator
+from statistics import median
+
+from attrs import frozen
+
+from benchmarks.contenders import FIRST, YARDSTICK
+from benchmarks.figures import Point, Race, Results, Timing
+
+__all__ = ["Target", "check"]
+
+CONCURRENT = "arena-8"
+MILLION = 1_000_000
+
+
+@frozen
+class Target:
+    """One figure and its bound; ``value`` is ``None`` where it was not measured."""
+
+    what: str
+    bound: float
+    value: float | None
+    at_least: bool = False
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure was measured and is good enough."""
+        if self.value is None:
+            return False
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        told = "not measured" if self.value is None else f"{self.value:.2f}{self.unit}"
+        bound = f"{'≥' if self.at_least else '≤'} {self.bound:g}{self.unit}"
+        verdict = "pass" if self.met else "-" if self.value is None else "MISS"
+        return f"{verdict:4}  {told:>12}  {bound:>9}  {self.what}"
+
+
+def check(results: Results) -> list[Target]:
+    """Every target, with what was measured."""
+    return [
+        *_cpu(results.cpu),
+        _latency(results.latency),
+        _flat(results.growth),
+        _memory(results.growth),
+        *_small(results),
+    ]
+
+
+def _cpu(measured: Race | None) -> Iterator[Target]:
+    yield Target("CPU per item, to aiohttp + orjson (medians)", 1.2, _cost(measured, YARDSTICK))
+    yield Target(
+        "CPU per item, to aiohttp + orjson (minima)", 1.15, _cost(measured, YARDSTICK, best=True)
+    )
+    yield Target("CPU per item, to aiohttp + json", 1.0, _cost(measured, "json"))
+    yield Target(
+        "times cheaper than openapi-python-client", 7, _inverse(_cost(measured, "openapi")), True
+    )
+    yield Target(
+        "times cheaper than the TypeScript SDK", 4, _inverse(_cost(measured, "typescript")), True
+    )
+
+
+def _cost(measured: Race | None, name: str, *, best: bool = False) -> float | None:
+    if measured is None:
+        return None
+    ours, other = measured.find(FIRST), measured.find(name)
+    if ours is None or other is None:
+        return None
+    return ours.cpu.minimum / other.cpu.minimum if best else ours.cpu.median / other.cpu.median
+
+
+def _inverse(value: float | None) -> float | None:
+    return 1 / value if value else None
+
+
+def _latency(measured: Race | None) -> Target:
+    concurrent = measured.find(CONCURRENT) if measured else None
+    others = [each.wall.median for each in measured.ways if each.sequential] if measured else []
+    value = min(others) / concurrent.wall.median if concurrent and others else None
+    return Target(
+        "times faster at 50 ms, 8 pages in flight, than any one by one", 7, value, at_least=True
+    )
+
+
+def _flat(points: Iterable[Point]) -> Target:
+    costs = {each.size: each.cpu.median for each in points if each.name == FIRST}
+    long = {size: cost for size, cost in costs.items() if size >= 1_000}
+    middle = median(long.values()) if MILLION in long else None
+    value = max(abs(cost / middle - 1) for cost in long.values()) * 100 if middle else None
+    return Target("CPU per item off its middle, 10³ to 10⁶ items", 15, value, unit=" %")
+
+
+def _memory(points: Iterable[Point]) -> Target:
+    grown = [each.rss_growth for each in points if (each.name, each.size) == (FIRST, MILLION)]
+    value = grown[0] if grown else None
+    return Target("memory that 1,000,000 items take", 64, value, unit=" MiB")
+
+
+def _small(results: Results) -> Iterator[Target]:
+    ours, bare = _median(results.request, "arena"), _median(results.request, "bare")
+    over = 100 * (ours / bare - 1) if ours and bare else None
+    yield Target("CPU of one request over bare aiohttp", 15, over, unit=" %")
+    alone, libraries, imported, command, both = (
+        _minimum(results.startup, name)
+        for name in ("nothing", "libraries", "import", "cli-libraries", "help")
+    )
+    # Python's own start is in all of them; only what comes on top of it is compared.
+    net = (imported - alone) / (libraries - alone) if alone and libraries and imported else None
+    yield Target("import, to its libraries (net of Python's start)", 1.25, net)
+    whole = both / command if both and command else None
+    yield Target("--help, to importing click and rich", 1.5, whole)
+
+
+def _median(timings: Iterable[Timing], name: str) -> float | None:
+    return next((each.cost.median for each in timings if each.name == name), None)
+
+
+def _minimum(timings: Iterable[Timing], name: str) -> float | None:
+    return next((each.cost.minimum for each in timings if each.name == name), None)
