@@ -2,14 +2,21 @@
 
 Fields carry the names of the wire (``_links`` is read through the property ``links``).
 A field the API may leave out has the default ``None``. Datetimes are aware. Email addresses
-and invite codes do not show in a ``repr``.
+and invite codes do not show in a ``repr``. One object may be handed to several callers, so
+what it holds is not to be changed.
+
+No field has a converter or a validator: the fast half of the codec would skip the one and call
+the other for every item.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import ClassVar, Final, Generic, NewType, Self, TypeVar
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Final, Generic, NewType, Self, TypeVar
 
 from attrs import field, frozen
+from msgspec import Meta
 
 __all__ = [
     "UNSET",
@@ -49,6 +56,7 @@ __all__ = [
     "InviteResult",
     "Link",
     "LinkBlock",
+    "Linked",
     "Links",
     "MarkdownContent",
     "Me",
@@ -73,6 +81,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Timestamp = Annotated[datetime, Meta(tz=True)]  # without it a naive datetime would do
 
 
 class Unset(Enum):
@@ -253,10 +262,23 @@ class Link:
     href: str
 
 
-Links = NewType("Links", dict[str, Link])
-"""Links by relation; ``self`` is always there."""
+Links = NewType("Links", Mapping[str, Link])
+"""Links by relation; ``self`` is always there. Read-only."""
 
 MetadataValue = str | int | float | bool
+
+
+class Linked:
+    """What has links to related resources."""
+
+    __slots__ = ()  # slots can come from one base only, and Linked is often the second
+
+    _links: Links
+
+    @property
+    def links(self) -> Links:
+        """Links by relation, read-only."""
+        return Links(MappingProxyType(self._links))
 
 
 @frozen(kw_only=True)
@@ -299,21 +321,16 @@ class MeCounts(UserCounts):
 
 
 @frozen(kw_only=True)
-class User(EmbeddedUser):
+class User(EmbeddedUser, Linked):
     """A person in full."""
 
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     badge: UserBadge | None
     tier: UserTier
     counts: UserCounts
     _links: Links = field(repr=False)
     bio: MarkdownContent | None = None
-
-    @property
-    def links(self) -> Links:
-        """Links by relation."""
-        return self._links
 
 
 @frozen(kw_only=True)
@@ -357,21 +374,16 @@ class GroupAbilities:
 
 
 @frozen(kw_only=True)
-class Group(EmbeddedGroup):
+class Group(EmbeddedGroup, Linked):
     """A group in full. ``user`` is its owner."""
 
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     user: EmbeddedUser
     counts: GroupCounts
     can: GroupAbilities
     _links: Links = field(repr=False)
     description: MarkdownContent | None = None
-
-    @property
-    def links(self) -> Links:
-        """Links by relation."""
-        return self._links
 
 
 @frozen(kw_only=True)
@@ -398,19 +410,19 @@ class MembershipInvitation:
     invitee_email: str | None = field(repr=False)
     invited_by: EmbeddedUser
     state: InvitationState
-    accepted_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    _links: dict[str, object] = field(repr=False)
+    accepted_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    _links: Mapping[str, object] = field(repr=False)
 
     @property
-    def links(self) -> dict[str, object]:
-        """Links by relation; the API has none for invitations so far."""
-        return self._links
+    def links(self) -> Mapping[str, object]:
+        """Links by relation, read-only; the API has none for invitations so far."""
+        return MappingProxyType(self._links)
 
 
 @frozen(kw_only=True)
-class GroupInvite:
+class GroupInvite(Linked):
     """A group's shareable invite code, and the URL to hand out. Both are secrets."""
 
     KIND: ClassVar = ResourceType.GROUP_INVITE
@@ -419,14 +431,9 @@ class GroupInvite:
     type: ResourceType
     code: str = field(repr=False)
     url: str = field(repr=False)
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     _links: Links = field(repr=False)
-
-    @property
-    def links(self) -> Links:
-        """Links by relation."""
-        return self._links
 
 
 @frozen(kw_only=True)
@@ -456,9 +463,9 @@ class EmbeddedConnection:
     id: int
     position: int
     pinned: bool
-    connected_at: datetime
+    connected_at: Timestamp
     connected_by: EmbeddedUser | None
-    metadata: dict[str, MetadataValue] | None = None
+    metadata: Mapping[str, MetadataValue] | None = None
 
 
 @frozen(kw_only=True)
@@ -514,7 +521,7 @@ class BlockImage:
     content_type: str | None = None
     filename: str | None = None
     file_size: int | None = None
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
 
 
 @frozen(kw_only=True)
@@ -542,32 +549,27 @@ class BlockAttachment:
     content_type: str | None = None
     file_size: int | None = None
     file_extension: str | None = None
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
 
 
 @frozen(kw_only=True)
-class _Block:
+class _Block(Linked):
     id: int
     type: ResourceType
     base_type: ResourceType
     state: BlockState
     visibility: BlockVisibility
     comment_count: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     user: EmbeddedUser
     _links: Links = field(repr=False)
     title: str | None = None
     description: MarkdownContent | None = None
-    metadata: dict[str, MetadataValue] | None = None
+    metadata: Mapping[str, MetadataValue] | None = None
     source: BlockSource | None = None
     connection: EmbeddedConnection | None = None
     can: BlockAbilities | None = None
-
-    @property
-    def links(self) -> Links:
-        """Links by relation."""
-        return self._links
 
 
 @frozen(kw_only=True)
@@ -646,7 +648,7 @@ class ChannelAbilities:
 
 
 @frozen(kw_only=True)
-class Channel:
+class Channel(Linked):
     """A channel, owned by a person or a group."""
 
     KIND: ClassVar = ResourceType.CHANNEL
@@ -657,21 +659,16 @@ class Channel:
     title: str
     state: ChannelState
     visibility: ChannelVisibility
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     owner: EmbeddedUser | EmbeddedGroup
     counts: ChannelCounts
     _links: Links = field(repr=False)
     description: MarkdownContent | None = None
-    metadata: dict[str, MetadataValue] | None = None
-    collaborators: list[EmbeddedUser | EmbeddedGroup] | None = None
+    metadata: Mapping[str, MetadataValue] | None = None
+    collaborators: tuple[EmbeddedUser | EmbeddedGroup, ...] | None = None
     connection: EmbeddedConnection | None = None
     can: ChannelAbilities | None = None
-
-    @property
-    def links(self) -> Links:
-        """Links by relation."""
-        return self._links
 
 
 @frozen(kw_only=True)
@@ -680,7 +677,7 @@ class UnknownContent:
 
     id: int
     type: ResourceType
-    data: dict[str, object] = field(factory=dict[str, object], repr=False)
+    data: Mapping[str, object] = field(factory=dict[str, object], repr=False)
 
 
 Content = (
@@ -727,4 +724,4 @@ class RateLimit:
     limit: int
     tier: UserTier | None = None
     window: int = 60
-    reset_at: datetime | None = None
+    reset_at: Timestamp | None = None

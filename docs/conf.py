@@ -1,5 +1,9 @@
 """Configuration of Sphinx."""
 
+import re
+
+from sphinx.application import Sphinx
+
 from arena_groups._version import __version__
 
 project = "arena-groups"
@@ -22,5 +26,18 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
+MOMENT = re.compile(r"[~.\w]*Annotated\[([~.\w]*datetime), [~.\w]*Meta\(tz=True\)\]")
+
 html_theme = "furo"
 html_title = f"arena-groups {release}"
+
+
+def shorten(*told: object) -> tuple[str, object] | None:
+    """Show a moment as the ``datetime`` it is, without what only the codec reads."""
+    *_, signature, returns = told
+    return (MOMENT.sub(r"\1", signature), returns) if isinstance(signature, str) else None
+
+
+def setup(app: Sphinx) -> None:
+    """Let Sphinx know."""
+    app.connect("autodoc-process-signature", shorten)

@@ -9,6 +9,7 @@ import pytest
 
 from arena_groups import (
     UNSET,
+    Channel,
     Content,
     EmbeddedUser,
     Group,
@@ -87,9 +88,26 @@ class TestModels:
         linked = [content for content in page.data if not isinstance(content, UnknownContent)]
         assert len(linked) == len(page.data) - 1
         for each in [*linked, *instances()[:3]]:
-            assert each.links is each._links
+            assert each.links == each._links
             assert each.links["self"].href.startswith("https://api.are.na/v3/")
         assert instances()[4].links == {}
+
+    def test_links_cannot_be_changed(self) -> None:
+        for each in instances()[:5]:
+            if hasattr(each, "links"):
+                with pytest.raises(TypeError, match="does not support item assignment"):
+                    each.links["self"] = None
+
+    def test_collaborators_cannot_be_changed(self) -> None:
+        made = from_dict(Channel, documents.channel())
+        assert isinstance(made.collaborators, tuple)
+        assert len(made.collaborators) == 2
+
+    def test_no_field_is_checked_or_turned_into_something_when_made(self) -> None:
+        for kind in MODELS:
+            for field in attrs.fields(kind):
+                assert field.validator is None, field.name
+                assert field.converter is None, field.name
 
     def test_every_kind_of_content_can_be_told_apart(self) -> None:
         kinds = {type(content) for content in instances()[-1].data}

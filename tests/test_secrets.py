@@ -110,6 +110,7 @@ async def test_no_failure_shows_them(answer: str, call: str) -> None:
     assert_clean(pickle.dumps(caught.value, 0).decode("latin-1"))
     assert {Path(file).parent.name for file in files_behind(caught.value)} <= {
         "arena_groups",
+        "codec",
         "protocol",
         "session",
     }

@@ -34,6 +34,7 @@ JSON_TYPES: Final[Mapping[Annotation, str]] = {
     list: "array",
     dict: "object",
 }
+READ_ONLY: Final[Mapping[Annotation, type]] = {tuple: list, Mapping: dict}
 
 
 @frozen(kw_only=True)
@@ -46,9 +47,9 @@ class Field:
 
 
 def origin_of(annotation: Annotation) -> Annotation:
-    """The class behind a generic annotation, or the annotation itself."""
+    """The class behind a generic annotation, as JSON has it, or the annotation itself."""
     origin: object = get_origin(annotation)
-    return annotation if origin is None else origin
+    return annotation if origin is None else READ_ONLY.get(origin, origin)
 
 
 def members(annotation: Annotation) -> tuple[Annotation, ...]:

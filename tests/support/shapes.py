@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, Union, get_args
 from typing import get_origin as _get_origin
 
 import attrs
@@ -12,6 +12,7 @@ from arena_groups import models
 from arena_groups.models import Links, MetadataValue, OpenEnum, UnknownContent
 
 Shape = Any  # a class, or what typing makes of one
+READ_ONLY: Mapping[Shape, type] = {tuple: list, Mapping: dict}
 
 MODELS: tuple[type, ...] = tuple(
     found
@@ -83,8 +84,9 @@ class Field(NamedTuple):
 
 
 def get_origin(shape: Shape) -> Shape:
-    """The class that a generic alias was made from, or ``None``."""
-    return _get_origin(shape)
+    """The class that a generic alias was made from, as JSON has it, or ``None``."""
+    origin = _get_origin(shape)
+    return READ_ONLY.get(origin, origin)
 
 
 def fields(model: Shape) -> Iterator[Field]:
@@ -99,13 +101,18 @@ def fields(model: Shape) -> Iterator[Field]:
 
 def without_none(shape: Shape) -> tuple[Shape, bool]:
     """A type without ``None``, and whether ``None`` was in it."""
-    if not isinstance(shape, UnionType) or NoneType not in get_args(shape):
-        return shape, False
-    kept = [part for part in get_args(shape) if part is not NoneType]
+    if _get_origin(shape) not in (UnionType, Union) or NoneType not in get_args(shape):
+        return plain(shape), False
+    kept = [plain(part) for part in get_args(shape) if part is not NoneType]
     united = kept[0]
     for part in kept[1:]:
         united |= part
     return united, True
+
+
+def plain(shape: Shape) -> Shape:
+    """A type without what ``Annotated`` says of it."""
+    return get_args(shape)[0] if _get_origin(shape) is Annotated else shape
 
 
 def model_in(shape: Shape, document: object) -> Shape | None:

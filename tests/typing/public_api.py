@@ -1,6 +1,7 @@
 """What type checkers must make of the public API. Checked, never run."""
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_type
 
@@ -141,7 +142,7 @@ async def paginators(arena: ArenaClient) -> None:
         assert_type(invitation.state, InvitationState)
         assert_type(invitation.created_at, datetime)
         assert_type(invitation.accepted_at, datetime | None)
-        assert_type(invitation.links, dict[str, object])
+        assert_type(invitation.links, Mapping[str, object])
     async for each in paginator.pages():
         assert_type(each, Page[MembershipInvitation])
     assert_type([invitation.id async for invitation in paginator], list[int])
@@ -184,7 +185,7 @@ def kinds(content: Content) -> str:  # noqa: C901 - every kind there is
             assert_type(content.owner, EmbeddedUser | EmbeddedGroup)
             return content.slug
         case UnknownContent():
-            assert_type(content.data, dict[str, object])
+            assert_type(content.data, Mapping[str, object])
             return content.type
 
 
