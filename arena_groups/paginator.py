@@ -1,19 +1,18 @@
 """Lists: awaitable for the first page, iterable over every item."""
 
 from asyncio import Lock
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Generic
 
 from attrs import evolve
 
+from arena_groups.errors import PaginationError
 from arena_groups.models import Page
-from arena_groups.walk import EndGuard, Identified, Walk, check_page, following_page
+from arena_groups.prefetch import FetchPage, Prefetch
+from arena_groups.readahead import ReadAhead
+from arena_groups.walk import EndGuard, ItemT, check_page, following_page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
-
-ItemT = TypeVar("ItemT", bound=Identified)
-FetchPage = Callable[[int], Awaitable[Page[ItemT]]]
 
 
 class Paginator(Generic[ItemT]):
@@ -24,14 +23,23 @@ class Paginator(Generic[ItemT]):
     number of times, and begins anew each time. Each use raises what the list's operation
     raises, and :class:`PaginationError` where the server's page numbers lead nowhere; after
     an error or a cancellation, an iterator goes on where it was.
+
+    With a ``concurrency`` above 1, ``async for`` and :meth:`collect` have up to so many pages
+    under way or in memory (see :mod:`arena_groups.readahead`). Items come in the same order.
     """
 
     def __init__(
-        self, fetch: FetchPage[ItemT], *, start_page: int = 1, limit: int | None = None
+        self,
+        fetch: FetchPage[ItemT],
+        *,
+        start_page: int = 1,
+        limit: int | None = None,
+        concurrency: int = 1,
     ) -> None:
         self._fetch = fetch
         self._start_page = start_page
         self._limit = limit
+        self._concurrency = concurrency
 
     def __await__(self) -> Generator[None, None, Page[ItemT]]:
         return self._first_page().__await__()
@@ -40,13 +48,14 @@ class Paginator(Generic[ItemT]):
         return _own(await self._fetch(self._start_page))
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
-        return ItemIterator(self._fetch, self._start_page, self._limit)
+        return self._items(self._limit)
 
     def pages(self) -> "PageIterator[ItemT]":
         """The raw pages, by a plain walk along ``next_page`` and ``has_more_pages``.
 
         Pages come as the server gives them: what changes meanwhile can make items come twice
-        or not at all. With a limit, the page that reaches it is the last.
+        or not at all. With a limit, the page that reaches it is the last. One page is asked
+        for at a time, whatever the concurrency.
         """
         return PageIterator(self._fetch, self._start_page, self._limit)
 
@@ -70,48 +79,81 @@ class Paginator(Generic[ItemT]):
         if limit is not None and limit < 0:
             raise ValueError(f"limit must be 0 or more, not {limit}")
         limits = [each for each in (limit, self._limit) if each is not None]
-        items = ItemIterator(self._fetch, self._start_page, min(limits, default=None))
-        return [item async for item in items]
+        return [item async for item in self._items(min(limits, default=None))]
+
+    def _items(self, limit: int | None) -> "ItemIterator[ItemT]":
+        return ItemIterator(self._fetch, self._start_page, limit, self._concurrency)
 
     def __repr__(self) -> str:
-        return f"Paginator(start_page={self._start_page}, limit={self._limit})"
+        return (
+            f"Paginator(start_page={self._start_page}, limit={self._limit}, "
+            f"concurrency={self._concurrency})"
+        )
 
 
 class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
-    """Every item of a list, once. Nothing runs between two calls of ``anext()``.
+    """Every item of a list, once.
 
-    Several tasks may share one iterator: each item goes to one of them.
+    Nothing runs between two calls of ``anext()``, except for the pages asked for in advance
+    with a concurrency above 1: they are ended when the iterator is closed or dropped. Several
+    tasks may share one iterator: each item goes to one of them.
     """
 
-    def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
+    def __init__(
+        self, fetch: FetchPage[ItemT], start_page: int, limit: int | None, concurrency: int = 1
+    ) -> None:
         self._fetch = fetch
-        self._walk: Walk[ItemT] = Walk(start_page)
-        self._left = limit
-        self._ready: deque[ItemT] = deque()
+        self._course: ReadAhead[ItemT] = ReadAhead(start_page, width=concurrency, limit=limit)
+        self._prefetch = Prefetch(fetch) if concurrency > 1 else None
+        self._ready: Iterator[ItemT] = iter(())
         self._reading = Lock()
+        self._closed = False
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return self
 
     async def __anext__(self) -> ItemT:
-        if not self._ready:
-            async with self._reading:
+        for item in self._ready:
+            return item
+        async with self._reading:
+            while True:
+                for item in self._ready:
+                    return item
+                if self._closed or self._course.done:
+                    raise StopAsyncIteration
                 await self._read_on()
-        if not self._ready or self._left == 0:
-            raise StopAsyncIteration
-        if self._left is not None:
-            self._left -= 1
-        return self._ready.popleft()
 
     async def _read_on(self) -> None:
-        while not (self._ready or self._walk.done or self._left == 0):
-            page = await self._fetch(self._walk.next_page)
-            self._ready.extend(self._walk.accept(page))
+        if self._prefetch is None:
+            fresh = self._course.accept(await self._fetch(self._course.due))
+        else:
+            fresh = await self._read_ahead(self._prefetch)
+        if not self._closed:
+            self._ready = iter(fresh)
+
+    async def _read_ahead(self, prefetch: Prefetch[ItemT]) -> list[ItemT]:
+        course = self._course
+        prefetch.keep(course.wanted())
+        page = await prefetch.take(course.due)
+        if page is None:
+            return []
+        try:
+            fresh = course.accept(page)
+        except PaginationError:
+            await prefetch.pause()
+            raise
+        prefetch.keep(course.wanted(held=1 if fresh else 0))
+        return fresh
 
     async def aclose(self) -> None:
-        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
-        self._ready.clear()
-        self._left = 0
+        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``.
+
+        Returns when no request is under way any more.
+        """
+        self._closed = True
+        self._ready = iter(())
+        if self._prefetch is not None:
+            await self._prefetch.aclose()
 
 
 class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
@@ -133,7 +175,8 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
             raise StopAsyncIteration
         page = await self._fetch(asked)
         check_page(page.meta, asked)
-        self._guard.check(page.meta, len(page.data))
+        self._guard.check_overrun(page.meta)
+        self._guard.check_idle(page.meta, len(page.data))
         self._next = following_page(page.meta)
         if self._left is not None:
             self._left = max(0, self._left - len(page.data))

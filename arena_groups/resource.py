@@ -1,6 +1,6 @@
 """What all resources share: sending an operation, and listing one."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import TypeVar
 
 from arena_groups.models import Page
@@ -40,15 +40,17 @@ class Resource:
         per: int,
         start_page: int,
         limit: int | None,
+        concurrency: int,
     ) -> Paginator[ItemT]:
         per = check_range(per, "per", 1, MAX_PER)
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
             limit = check_range(limit, "limit", 0)
+        concurrency = check_range(concurrency, "concurrency", 1)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        request = build_request(operation, places, query={"per": per, **given})
 
-        async def fetch(page: int) -> Page[ItemT]:
-            query: dict[str, str | int] = {"page": page, "per": per, **given}
-            return await self._session.send(build_request(operation, places, query=query))
+        def fetch(page: int) -> Coroutine[None, None, Page[ItemT]]:
+            return self._session.send(request.for_page(page))
 
-        return Paginator(fetch, start_page=start_page, limit=limit)
+        return Paginator(fetch, start_page=start_page, limit=limit, concurrency=concurrency)

@@ -19,11 +19,13 @@ class UsersResource(Resource):
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
+        concurrency: int = 1,
     ) -> Paginator[Group]:
         """The groups that a user (slug or id) owns or belongs to (``GET /v3/users/{id}/groups``).
 
         Private groups are there only if the user is the token's own. The API sorts them by
         name; every item exactly once is certain for ``GroupSort.CREATED_AT_DESC`` only.
+        ``concurrency`` is how many pages may be under way or in memory at a time.
 
         Raises ``ValueError`` or ``TypeError`` for bad arguments; when it is awaited or
         iterated over, :class:`NotFoundError` for an unknown user and the other errors of
@@ -32,5 +34,11 @@ class UsersResource(Resource):
         filters = {"sort": choice(sort, "sort", GroupSort)}
         places = {"id": path_name(user, "user")}
         return self._list(
-            operations.USER_GROUPS, places, filters, per=per, start_page=start_page, limit=limit
+            operations.USER_GROUPS,
+            places,
+            filters,
+            per=per,
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
         )

@@ -11,31 +11,25 @@ So every item that is in the list from before the first request until after the 
 over exactly once, provided that the list is sorted newest first.
 """
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from arena_groups.errors import PaginationError
 from arena_groups.models import Page, PageMeta
+from arena_groups.seen import Identified, Seen
 
-__all__ = ["EndGuard", "Identified", "Walk", "check_page", "following_page"]
+__all__ = [
+    "EndGuard",
+    "Identified",
+    "Walk",
+    "check_page",
+    "following_page",
+    "promised_pages",
+    "take_new",
+]
 
 EXTRA_IDLE_PAGES = 100
 MAX_IDLE_PAGES = 10_000
 MAX_OVERRUN_PAGES = 1_000
-
-
-class Identified(Protocol):
-    """An item of a list: told from all others by its type and id."""
-
-    @property
-    def type(self) -> str:
-        """What kind of thing it is."""
-        ...
-
-    @property
-    def id(self) -> int:
-        """Its number among those of its kind."""
-        ...
-
 
 ItemT = TypeVar("ItemT", bound=Identified)
 
@@ -50,32 +44,23 @@ class Walk(Generic[ItemT]):
     def __init__(self, start_page: int = 1) -> None:
         self.next_page = start_page
         self.done = False
+        self.seen = Seen()
+        self.guard = EndGuard()
         self._sure: int | None = None
         self._total = 0
-        self._seen: set[tuple[str, int]] = set()
-        self._guard = EndGuard()
 
     def accept(self, page: Page[ItemT]) -> list[ItemT]:
         """Take the answer for ``next_page``; return its items that are new, in their order.
 
-        Raises :class:`PaginationError` for an answer that leads nowhere: it is of another
-        page, its next page does not advance, or pages are promised without end.
+        Where all are new, that is the page's own list. Raises :class:`PaginationError` for an
+        answer that leads nowhere: it is of another page, its next page does not advance, or
+        pages are promised without end.
         """
         meta = page.meta
         check_page(meta, self.next_page)
-        fresh = self._unseen(page.data)
-        self._guard.check(meta, len(fresh))
+        fresh = take_new(page, self.seen, self.guard)
         self._move(meta)
-        self._seen.update((item.type, item.id) for item in fresh)
         return fresh
-
-    def _unseen(self, items: list[ItemT]) -> list[ItemT]:
-        new: dict[tuple[str, int], ItemT] = {}
-        for item in items:
-            key = (item.type, item.id)
-            if key not in self._seen:
-                new.setdefault(key, item)
-        return items if len(new) == len(items) else list(new.values())
 
     def _move(self, meta: PageMeta) -> None:
         first = (meta.current_page - 1) * meta.per_page
@@ -96,22 +81,41 @@ class EndGuard:
     def __init__(self) -> None:
         self._idle_pages = 0
         self._overrun_pages = 0
+        self._known_pages = 0
 
-    def check(self, meta: PageMeta, fresh: int) -> None:
+    def expect_known(self, pages: int) -> None:
+        """So many pages more may bring nothing new, as they were read before."""
+        self._known_pages += pages
+
+    def check_overrun(self, meta: PageMeta) -> None:
+        """Count a page beyond the total; :class:`PaginationError` if it is enough."""
+        overrun = meta.has_more_pages and meta.current_page > promised_pages(meta)
+        self._overrun_pages = self._overrun_pages + 1 if overrun else 0
+        if self._overrun_pages > MAX_OVERRUN_PAGES:
+            raise _endless(meta, f"the total of {meta.total_count} was passed")
+
+    def check_idle(self, meta: PageMeta, fresh: int) -> None:
         """Count a page that brought ``fresh`` items; :class:`PaginationError` if it is enough."""
         self._idle_pages = 0 if fresh else self._idle_pages + 1
-        promised = -(-meta.total_count // meta.per_page)
-        overrun = meta.has_more_pages and meta.current_page > promised
-        self._overrun_pages = self._overrun_pages + 1 if overrun else 0
-        if (
-            self._idle_pages > min(2 * promised + EXTRA_IDLE_PAGES, MAX_IDLE_PAGES)
-            or self._overrun_pages > MAX_OVERRUN_PAGES
-        ):
-            raise PaginationError(
-                f"the list does not end: after page {meta.current_page} more is promised, "
-                f"though the total of {meta.total_count} was passed or nothing new came for "
-                f"{self._idle_pages} pages"
-            )
+        allowed = min(2 * promised_pages(meta) + EXTRA_IDLE_PAGES, MAX_IDLE_PAGES)
+        if self._idle_pages > allowed + self._known_pages:
+            raise _endless(meta, f"nothing new came for {self._idle_pages} pages")
+
+
+def take_new(page: Page[ItemT], seen: Seen, guard: EndGuard) -> list[ItemT]:
+    """The items of a page that are new, unless it is one too many without end.
+
+    Raises :class:`PaginationError`, and then every new item stays new.
+    """
+    guard.check_overrun(page.meta)
+    fresh = seen.take(page.data)
+    guard.check_idle(page.meta, len(fresh))
+    return fresh
+
+
+def promised_pages(meta: PageMeta) -> int:
+    """How many pages the list has by its total."""
+    return -(-meta.total_count // meta.per_page)
 
 
 def check_page(meta: PageMeta, asked: int) -> None:
@@ -136,3 +140,9 @@ def following_page(meta: PageMeta) -> int | None:
     if not meta.has_more_pages:
         return None
     return meta.next_page or meta.current_page + 1
+
+
+def _endless(meta: PageMeta, reason: str) -> PaginationError:
+    return PaginationError(
+        f"the list does not end: after page {meta.current_page} more is promised, though {reason}"
+    )

@@ -199,7 +199,7 @@ async def test_pages_that_do_not_advance_are_an_error(source: ChurningList) -> N
 
 
 def test_its_repr_tells_how_it_is_set(paginator: Paginator[Item]) -> None:
-    assert repr(paginator) == "Paginator(start_page=1, limit=None)"
+    assert repr(paginator) == "Paginator(start_page=1, limit=None, concurrency=1)"
 
 
 async def test_closing_while_a_page_is_on_its_way_ends_the_pages(source: ChurningList) -> None:

@@ -1,6 +1,7 @@
 """One request, described before it is sent."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Generic, TypeVar
 from urllib.parse import quote_plus
 
@@ -23,11 +24,15 @@ class Request(Generic[T]):
     query: Mapping[str, str | int] = field(factory=dict[str, str | int])
     body: Mapping[str, object] | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def target(self) -> str:
         """Path and query, escaped."""
         pairs = [f"{name}={_escaped(value)}" for name, value in self.query.items()]
         return f"{self.path}?{'&'.join(pairs)}" if pairs else self.path
+
+    def for_page(self, page: int) -> "Request[T]":
+        """The same for one page of a list."""
+        return Request(operation=self.operation, path=self.path, query={"page": page, **self.query})
 
     @property
     def has_no_body(self) -> bool:

@@ -6,6 +6,7 @@ from random import Random
 from attrs import define, field, frozen
 
 from arena_groups.models import Page, PageMeta
+from arena_groups.readahead import ReadAhead
 from arena_groups.walk import Walk, following_page
 
 
@@ -19,10 +20,14 @@ class Item:
 
 @frozen
 class Change:
-    """What happens to the list before a request: removals (by place), then additions."""
+    """What happens to the list before a request: removals (by place), then additions.
+
+    The pinned item goes only with ``unpin``; then nothing is pinned any more.
+    """
 
     removed: Sequence[int] = ()
     added: int = 0
+    unpin: bool = False
 
 
 @define
@@ -67,6 +72,9 @@ class ChurningList:
         self.stable.discard(id)
 
     def _change(self, change: Change) -> None:
+        if change.unpin and self.pinned and self.ids:
+            self.pinned = 0
+            self.remove(self.ids[0])
         for place in change.removed:
             removable = len(self.ids) - self.pinned
             if removable > 0:
@@ -75,6 +83,10 @@ class ChurningList:
         self.size = newest + change.added
         fresh = range(self.size, newest, -1)
         self.ids[self.pinned : self.pinned] = fresh
+
+    def forget_before(self, page: int, per: int) -> None:
+        """Expect nothing of what is ahead of a page now."""
+        self.stable &= set(self.ids[(page - 1) * per :])
 
 
 Reader = Callable[[ChurningList, int], list[int]]
@@ -100,6 +112,46 @@ def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
     return found
 
 
+@define
+class ParallelReader:
+    """Reads a list as a concurrent iterator does, with everything else left to ``random``.
+
+    That is in which order the requests reach the server, which ones are lost on the way back,
+    and when the reader turns to the next page. The list changes before each answer.
+    """
+
+    random: Random
+    width: int
+    start_page: int = 1
+
+    def __call__(self, source: ChurningList, per: int) -> list[int]:
+        """Every id that is handed over."""
+        course: ReadAhead[Item] = ReadAhead(self.start_page, width=self.width)
+        under_way, answers = set[int](), dict[int, Page[Item]]()
+        found, held, started = list[int](), 0, False
+        while not course.done:
+            wanted = course.wanted(held=held)
+            answers = {number: page for number, page in answers.items() if number in wanted}
+            under_way = set(wanted) - set(answers)
+            assert len(wanted) + held <= self.width
+            ready = course.due in answers
+            if held and self.random.random() < 0.5:
+                held = 0
+            elif ready and (not under_way or self.random.random() < 0.4):
+                started = True
+                fresh = course.accept(answers.pop(course.due))
+                found += [item.id for item in fresh]
+                held = 1 if fresh else 0
+            elif under_way:
+                number = self.random.choice(sorted(under_way))
+                page = source.page(number, per)
+                if not started:
+                    source.forget_before(number, per)
+                if self.random.random() < 0.97:
+                    answers[number] = page
+        return found
+
+
 def random_list(random: Random) -> tuple[ChurningList, int]:
     """A list of up to 400 items under random churn, and a page size."""
     size = random.choice([0, 1, random.randrange(2, 60), random.randrange(60, 400)])
@@ -114,3 +166,23 @@ def random_list(random: Random) -> tuple[ChurningList, int]:
     ]
     hidden = frozenset(id for id in range(1, size + 1) if random.random() < 0.05)
     return ChurningList(size, script, hidden, pinned=random.choice([0, 0, 1])), per
+
+
+def balanced_list(random: Random) -> tuple[ChurningList, int]:
+    """A list that mostly changes without a change of its total, now and then, and a page size."""
+    size = random.randrange(400)
+    per = random.choice([1, 2, 3, random.randint(3, 30), random.randint(1, 100)])
+    script = [Change()] * random.choice([0, 0, 2, 10])
+    for _ in range(random.choice([0, 1, 2, 3, 30])):
+        count = random.choice([1, 1, 2, 10])
+        script.append(
+            Change(
+                removed=[random.randrange(1000) for _ in range(count)],
+                added=count if random.random() < 0.8 else random.choice([0, 1, 2]),
+                unpin=random.random() < 0.02,
+            )
+        )
+        script += [Change()] * random.choice([0, 0, 1, 4])
+    density = random.choice([0, 0, 0.05, 0.5, 1])
+    hidden = frozenset(id for id in range(1, size + 1) if random.random() < density)
+    return ChurningList(size, script, hidden, pinned=random.choice([0, 1])), per

@@ -110,6 +110,11 @@ async def groups(arena: ArenaClient) -> None:
 def lists(arena: ArenaClient) -> None:
     assert_type(arena.groups.members("studio"), Paginator[GroupMember])
     assert_type(arena.groups.invitations("studio", per=24), Paginator[MembershipInvitation])
+    assert_type(arena.groups.members("studio", concurrency=4), Paginator[GroupMember])
+    assert_type(arena.groups.invitations("x", concurrency=4), Paginator[MembershipInvitation])
+    assert_type(arena.groups.contents("studio", concurrency=4), Paginator[Content])
+    assert_type(arena.groups.followers("studio", concurrency=4), Paginator[User])
+    assert_type(arena.users.groups("ada", concurrency=4), Paginator[Group])
     assert_type(arena.groups.contents("studio", sort="created_at_asc"), Paginator[Content])
     assert_type(
         arena.groups.contents("studio", sort=ContentSort.CREATED_AT_ASC, type=ContentType.TEXT),
@@ -219,6 +224,7 @@ async def refused(arena: ArenaClient) -> None:
     await arena.groups.invite("x", "a@b.c")  # type: ignore[call-arg]
     await arena.groups.join("x")  # type: ignore[call-arg]
     arena.groups.members("x", per="24")  # type: ignore[arg-type]
+    arena.groups.members("x", concurrency=None)  # type: ignore[arg-type]
     arena.groups.members("x", sort="a")  # type: ignore[call-arg]
     ArenaClient("a", "b")  # type: ignore[call-arg]
     ArenaClient(lambda: "a")  # type: ignore[arg-type, return-value]
