@@ -50,6 +50,9 @@ class Bounded(Generic[V]):
     )
     _bytes: int = field(default=0, init=False)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
     def get(self, key: str) -> V | None:
         """The value under ``key``, if it is still there."""
         held = self._values.get(key)
@@ -60,20 +63,14 @@ class Bounded(Generic[V]):
 
     def put(self, key: str, value: V, size: int) -> None:
         """Hold a value of ``size`` bytes, and drop those unused for longest for its sake."""
-        self._drop(key)
+        if key in self._values:
+            self._drop(key)
         if size > self.max_bytes:
             return
         self._values[key] = value, size
         self._bytes += size
-        while len(self._values) > self.max_entries or self._bytes > self.max_bytes:
+        while self._bytes > self.max_bytes or len(self._values) > self.max_entries:
             self._drop(next(iter(self._values)))
-
-    def has_room(self, key: str, size: int) -> bool:
-        """Whether a value of ``size`` bytes fits in, in place of that under ``key`` at most."""
-        held = self._values.get(key)
-        if held is not None:
-            return self._bytes - held[1] + size <= self.max_bytes
-        return len(self._values) < self.max_entries and self._bytes + size <= self.max_bytes
 
     def clear(self) -> None:
         """Drop all values."""
@@ -81,9 +78,7 @@ class Bounded(Generic[V]):
         self._bytes = 0
 
     def _drop(self, key: str) -> None:
-        dropped = self._values.pop(key, None)
-        if dropped is not None:
-            self._bytes -= dropped[1]
+        self._bytes -= self._values.pop(key)[1]
 
 
 class MemoryCache:

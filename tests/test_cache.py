@@ -3,7 +3,6 @@
 import pytest
 
 from arena_groups import CachedAnswer, MemoryCache
-from arena_groups.cache import Bounded
 
 
 def answer(size: int = 1, etag: str = '"a"') -> CachedAnswer:
@@ -48,18 +47,6 @@ def test_what_is_kept_does_not_show() -> None:
     cache = MemoryCache(max_entries=7)
     cache.put("https://api.are.na/v3/me", answer())
     assert repr(cache) == "MemoryCache(max_entries=7, max_bytes=16777216)"
-
-
-def test_room_is_told_before_it_is_taken() -> None:
-    held: Bounded[int] = Bounded(2, 10)
-    held.put("a", 1, 6)
-    assert held.has_room("a", 10)
-    assert not held.has_room("a", 11)
-    assert held.has_room("b", 4)
-    assert not held.has_room("b", 5)
-    held.put("b", 2, 4)
-    assert not held.has_room("c", 0)
-    assert [held.get(key) for key in "abc"] == [1, 2, None]
 
 
 @pytest.mark.parametrize("options", [{"max_entries": 0}, {"max_bytes": 0}])

@@ -1,13 +1,29 @@
 """What ends a call before its time: its own limit, the client's end, or whoever cancels it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
 from arena_groups import ClientStateError
 from arena_groups.session.lifetime import Call, Lifetime
 
+T = TypeVar("T")
+
 LONG = 3600.0
+
+
+async def run(lifetime: Lifetime, work: Callable[[Call], Awaitable[T]]) -> T:
+    call = lifetime.begin()
+    try:
+        return await work(call)
+    except asyncio.CancelledError:
+        if not call.was_closed():
+            raise
+    finally:
+        lifetime.finish(call)
+    raise lifetime.closed_error(writes=True)
 
 
 async def silence() -> None:
@@ -34,10 +50,10 @@ async def settle() -> None:
 
 async def test_each_attempt_has_its_own_limit() -> None:
     lifetime = Lifetime()
-    patient = asyncio.create_task(lifetime.run(lambda call: attempt(call, LONG), writes=False))
+    patient = asyncio.create_task(run(lifetime, lambda call: attempt(call, LONG)))
     await settle()
     for _ in range(3):
-        hasty = lifetime.run(lambda call: attempt(call, 0), writes=False)
+        hasty = run(lifetime, lambda call: attempt(call, 0))
         # The timer is set for the patient one; a shorter limit must not wait for it.
         assert await asyncio.wait_for(hasty, 30) == "late"
     assert not patient.done()
@@ -50,7 +66,7 @@ async def test_a_late_attempt_can_be_followed_by_another() -> None:
     async def work(call: Call) -> list[str]:
         return [await attempt(call, 0), await attempt(call, 0)]
 
-    task = asyncio.create_task(Lifetime().run(work, writes=False))
+    task = asyncio.create_task(run(Lifetime(), work))
     assert await task == ["late", "late"]
     assert task.cancelling() == 0
 
@@ -60,7 +76,7 @@ async def test_who_cancels_a_late_call_is_heard() -> None:
         asyncio.get_running_loop().call_soon(task.cancel)
         return await attempt(call, 0)
 
-    task = asyncio.create_task(Lifetime().run(work, writes=False))
+    task = asyncio.create_task(run(Lifetime(), work))
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -71,7 +87,7 @@ async def test_closing_outweighs_being_late() -> None:
     async def work(call: Call) -> str:
         return await attempt(call, LONG)
 
-    task = asyncio.create_task(lifetime.run(work, writes=True))
+    task = asyncio.create_task(run(lifetime, work))
     await settle()
     (call,) = lifetime._calls
     call.deadline = 0
@@ -93,7 +109,7 @@ async def test_a_call_that_ends_by_itself_is_no_longer_cancelled() -> None:
             return "done all the same"
         return "never"
 
-    task = asyncio.create_task(lifetime.run(deaf, writes=False))
+    task = asyncio.create_task(run(lifetime, deaf))
     await settle()
     await lifetime.end()
     assert await task == "done all the same"
@@ -103,7 +119,7 @@ async def test_a_call_that_ends_by_itself_is_no_longer_cancelled() -> None:
 async def test_it_needs_a_task() -> None:
     def step() -> None:
         try:
-            lifetime.run(lambda call: attempt(call, LONG), writes=False).send(None)
+            lifetime.begin()
         except ClientStateError as error:
             problems.append(str(error))
 

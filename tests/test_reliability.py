@@ -28,6 +28,7 @@ from arena_groups import (
     ServerError,
     Timeout,
 )
+from arena_groups.codec import decode
 from arena_groups.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.documents import CODE, EMAIL, TOKEN, invite, invite_result, me
@@ -230,6 +231,35 @@ async def test_polling_an_unchanged_list_transfers_no_bodies(
     assert again == first
     assert [exchange.status for exchange in seen] == [200] * 10 + [304] * 10
     assert sum(exchange.size for exchange in seen[10:]) == 0
+
+
+async def test_pages_far_down_are_kept_once_they_are_asked_for_again(
+    sandbox: Sandbox, clock: FakeClock
+) -> None:
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for statuses in ([200] * 24, [304] * 20 + [200] * 4, [304] * 24):
+            sandbox.clear_requests()
+            assert len(await arena.groups.invitations(STUDIO, per=20).collect()) == 480
+            assert [request.status for request in sandbox.requests] == statuses
+
+
+async def test_what_is_asked_for_again_and_again_is_decoded_once(
+    sandbox: Sandbox, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def noted(returns: object, body: bytes, operation: str) -> object:
+        decoded.append(operation)
+        return decode(returns, body, operation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("arena_groups.protocol.answers.decode", noted)
+    monkeypatch.setattr("arena_groups.session.revalidation.decode", noted)
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for _ in range(4):
+            await arena.groups.invitations(STUDIO, per=48).collect()
+            await arena.me()
+    lists, single = "groups.invitations", "me"
+    assert Counter(decoded) == {lists: 10 + 10, single: 1}
 
 
 async def test_a_page_from_the_cache_can_be_changed_without_harm(

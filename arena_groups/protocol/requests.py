@@ -35,6 +35,12 @@ class Request(Generic[T]):
         return Request(operation=self.operation, path=self.path, query={"page": page, **self.query})
 
     @property
+    def page(self) -> int:
+        """Which page of a list it asks for; 1 for anything else."""
+        page = self.query.get("page", 1)
+        return page if isinstance(page, int) else 1
+
+    @property
     def has_no_body(self) -> bool:
         """Whether the request could have a body, and has none."""
         return self.operation.writes and self.body is None

@@ -20,11 +20,6 @@ class Gate:
         self._clock = clock
         self._patience = patience
 
-    async def enter(self, operation: Operation[T]) -> int | RateLimitError:
-        """Wait until ``operation`` may be sent: the pacer's mark, or why that takes too long."""
-        mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
-        return self._refusal(operation) if mark is None else mark
-
     async def enter_within(self, operation: Operation[T], seconds: float) -> int | None:
         """Wait for no more than ``seconds``: the pacer's mark, or ``None``."""
         asking = asyncio.ensure_future(
@@ -48,7 +43,8 @@ class Gate:
         if mark is not None:
             self._pacer.release(mark, None)
 
-    def _refusal(self, operation: Operation[T]) -> RateLimitError:
+    def refusal(self, operation: Operation[T]) -> RateLimitError:
+        """What is raised where the pacer holds all for too long."""
         return RateLimitError(
             429,
             error="Too Many Requests",

@@ -2,15 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from enum import IntEnum, auto
-from typing import TypeVar
 
 from arena_groups.errors import ClientStateError
 
 __all__ = ["Call", "Lifetime"]
-
-R = TypeVar("R")
 
 
 class _End(IntEnum):
@@ -73,28 +69,29 @@ class Lifetime:
         self._idle = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def run(self, work: Callable[[Call], Awaitable[R]], *, writes: bool) -> R:
-        """Do ``work``, unless and until the client is closed.
+    def begin(self) -> Call:
+        """Note a call of the running task; :meth:`finish` must follow.
 
-        Raises :class:`ClientStateError` once it is, and in another event loop or process.
-        What ``writes`` may have been done when it is ended so; the error tells.
+        Raises :class:`ClientStateError` once closed, and in another event loop or process.
         """
         call = Call(self, self._checked_task())
         self._calls.add(call)
-        try:
-            return await work(call)
-        except asyncio.CancelledError:
-            if not call.was_closed():
-                raise
-        finally:
-            call.take_back(_End.CLOSED)
-            self._calls.discard(call)
-            if self.closed and not self._calls:
-                self._idle.set()
-        error = self._closed_error()
-        error.outcome_unknown = writes
-        error.advice = "the client was closed while it was under way."
-        raise error
+        return call
+
+    def finish(self, call: Call) -> None:
+        """Note that the call is over."""
+        call.take_back(_End.CLOSED)
+        self._calls.discard(call)
+        if self.closed and not self._calls:
+            self._idle.set()
+
+    def closed_error(self, *, writes: bool | None = None) -> ClientStateError:
+        """What a call raises that comes too late, or was ended; what ``writes`` may be done."""
+        error = ClientStateError("this client is closed: make a new one")
+        if writes is not None:
+            error.outcome_unknown = writes
+            error.advice = "the client was closed while it was under way."
+        return error
 
     async def end(self) -> None:
         """Close, end all calls under way and wait until they are gone."""
@@ -135,7 +132,7 @@ class Lifetime:
 
     def _checked_task(self) -> "asyncio.Task[object]":
         if self.closed:
-            raise self._closed_error()
+            raise self.closed_error()
         if os.getpid() != self._process:
             raise ClientStateError("this client was made before a fork: make one in each process")
         loop = asyncio.get_running_loop()
@@ -149,6 +146,3 @@ class Lifetime:
         if task is None:
             raise ClientStateError("a client is used from within a task")
         return task
-
-    def _closed_error(self) -> ClientStateError:
-        return ClientStateError("this client is closed: make a new one")

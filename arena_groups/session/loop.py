@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from functools import partial
 from random import random
 from typing import Generic, TypeVar, cast
 
 from attrs import define, frozen
 
-from arena_groups.cache import ResponseCache
+from arena_groups.cache import CachedAnswer, ResponseCache
 from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import RateLimit
 from arena_groups.pacing import Clock, Pacer
@@ -25,7 +24,7 @@ from arena_groups.retry import RetryPolicy, answer_was_lost, may_have_happened
 from arena_groups.session.events import Exchange, ExchangeHook, report, wanted
 from arena_groups.session.gate import Gate
 from arena_groups.session.lifetime import Call, Lifetime
-from arena_groups.session.revalidation import Kept, Revalidation
+from arena_groups.session.revalidation import Revalidation
 from arena_groups.session.settings import TokenSource
 from arena_groups.session.transport import Transport
 
@@ -99,7 +98,8 @@ class Session:
         self._revalidation = Revalidation(cache, transport.base_url)
         self._hook = hook
         self._clock = clock
-        self._gate = Gate(pacer, clock, retry.max_retry_after)
+        self._patience = retry.max_retry_after
+        self._gate = Gate(pacer, clock, self._patience)
         self._lifetime = Lifetime()
         self.rate_limit: RateLimit | None = None
 
@@ -116,8 +116,15 @@ class Session:
         :class:`ArenaConnectionError` where no complete answer came, the
         :class:`ArenaAPIError` of a refusal, and :class:`DecodeError`.
         """
-        writes = request.operation.writes
-        return await self._lifetime.run(partial(self._send, request), writes=writes)
+        call = self._lifetime.begin()
+        try:
+            return await self._send(request, call)
+        except asyncio.CancelledError:
+            if not call.was_closed():
+                raise
+        finally:
+            self._lifetime.finish(call)
+        raise self._lifetime.closed_error(writes=request.operation.writes)
 
     async def aclose(self) -> None:
         """End the work in flight and close what was opened here. Twice does no harm."""
@@ -129,7 +136,7 @@ class Session:
     async def _send(self, request: Request[T], call: Call) -> T:
         operation, so_far = request.operation, _SoFar()
         while True:
-            credentials = await self._tokens.credentials()
+            credentials = self._tokens.fixed or await self._tokens.provided()
             mark = await self._enter(operation, so_far)
             if isinstance(mark, ArenaError):
                 raise so_far.told_by(mark, operation)
@@ -158,7 +165,8 @@ class Session:
 
     async def _enter(self, operation: Operation[T], so_far: "_SoFar") -> int | ArenaError:
         if so_far.error is None:
-            return await self._gate.enter(operation)
+            mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
+            return self._gate.refusal(operation) if mark is None else mark
         left = self._retry.total - (self._clock.now() - so_far.began)
         mark = await self._gate.enter_within(operation, left)
         return so_far.error if mark is None else mark
@@ -168,12 +176,13 @@ class Session:
     ) -> "_Result[T] | ArenaError":
         told = None
         try:
-            kept = self._revalidation.find(request, credentials)
-            etag = kept.answer.etag if kept and kept.answer else None
+            key = self._revalidation.key(request, credentials)
+            kept = self._revalidation.find(key)
+            etag = None if kept is None else kept.etag
             began = self._clock.now()
             answer = await self._transport.attempt(request, credentials, etag, call)
             duration = self._clock.now() - began
-            outcome = self._outcome(request, answer, credentials, kept)
+            outcome = self._outcome(request, answer, credentials, key, kept)
             if isinstance(answer, Answer):
                 told = _told(answer, outcome)
                 self.rate_limit = told.rate_limit or self.rate_limit
@@ -188,17 +197,18 @@ class Session:
         request: Request[T],
         answer: Answer | ArenaConnectionError,
         credentials: Credentials,
-        kept: Kept | None,
+        key: str | None,
+        kept: CachedAnswer | None,
     ) -> "_Result[T] | ArenaError":
         if isinstance(answer, ArenaConnectionError):
             return answer
         try:
-            if answer.status == 304 and kept and kept.answer:
-                return _Result(self._revalidation.value(request, kept.key, kept.answer))
+            if answer.status == 304 and key and kept:
+                return _Result(self._revalidation.value(request, key, kept))
             result = read(request, answer, credentials)
         except ArenaError as error:
             return error
-        self._revalidation.keep(kept, answer, result)
+        self._revalidation.keep(request, key, answer, result, before=kept)
         return _Result(result)
 
     async def _pause(self, wait: float, operation: Operation[T], attempt: int) -> None:

@@ -42,23 +42,26 @@ class Timeout:
 
 
 class TokenSource:
-    """Where the token comes from: an argument, the environment, a provider, or nowhere."""
+    """Where the token comes from: an argument, the environment, a provider, or nowhere.
+
+    ``fixed`` is what to sign all requests with; ``None`` where a provider is asked each time.
+    """
 
     def __init__(self, token: Secret | TokenProvider | None) -> None:
         self._provider = token if callable(token) else None
-        self._credentials = Credentials()
+        self.fixed: Credentials | None = None if callable(token) else Credentials()
         if isinstance(token, Secret):
             self._take(token, TokenOrigin.ARGUMENT)
         elif token is None and os.environ.get(TOKEN_VARIABLE):
             self._take(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
 
     def _take(self, token: Secret, origin: TokenOrigin) -> None:
-        self._credentials = Credentials(checked_token(token, origin), origin)
+        self.fixed = Credentials(checked_token(token, origin), origin)
 
-    async def credentials(self) -> Credentials:
+    async def provided(self) -> Credentials:
         """What to sign the next request with. Raises what the token provider raises."""
         if self._provider is None:
-            return self._credentials
+            return Credentials()
         token = checked_token(Secret(await self._provider()), TokenOrigin.PROVIDER)
         return Credentials(token, TokenOrigin.PROVIDER)
 
