@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Generic, Protocol, TypeVar
 
-from attrs import Attribute, define, field, frozen
+from attrs import field, frozen
 
 __all__ = ["Bounded", "CachedAnswer", "MemoryCache", "ResponseCache"]
 
@@ -34,21 +34,20 @@ class ResponseCache(Protocol):
         ...
 
 
-def _check_room(_: object, bound: "Attribute[int]", value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{bound.name} must be 1 or more; cache=None keeps nothing")
-
-
-@define
 class Bounded(Generic[V]):
-    """The values used last, up to ``max_entries`` and ``max_bytes`` in all."""
+    """The values used last, up to ``max_entries`` and ``max_bytes`` in all.
 
-    max_entries: int = field(validator=_check_room)
-    max_bytes: int = field(validator=_check_room)
-    _values: OrderedDict[str, tuple[V, int]] = field(
-        factory=OrderedDict[str, tuple[V, int]], init=False, repr=False
-    )
-    _bytes: int = field(default=0, init=False)
+    Raises ``ValueError`` where either is less than 1.
+    """
+
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
+            if bound < 1:
+                raise ValueError(f"{name} must be 1 or more; cache=None keeps nothing")
+        self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self._values: OrderedDict[str, tuple[V, int]] = OrderedDict()
+        self._bytes = 0
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -32,9 +32,7 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the system."""
 
-    def now(self) -> float:
-        """Monotonic seconds."""
-        return time.monotonic()
+    now = staticmethod(time.monotonic)
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         """Return when ``event`` is set or ``seconds`` have passed."""

@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Answer:
     """One answer as it came. ``headers`` are asked for by lower-case names. Only the status shows.
 
-    ``arrived`` (Unix time) is when it came by our clock. ``oversized`` tells that the body was
+    ``arrived`` (Unix time) is when it came by our clock; ``None`` means now. ``oversized`` tells that the body was
     larger than allowed, and so was left unread.
     """
 
@@ -32,13 +32,15 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
     oversized: bool = field(default=False, repr=False)
-    arrived: float = field(factory=time.time, repr=False)
+    arrived: float | None = field(default=None, repr=False)
 
     @property
     def server_time(self) -> float:
         """When it was sent by the server's clock (Unix time, whole seconds), else by ours."""
         told = parse_date(self.headers.get("date"))
-        return self.arrived if told is None else told
+        if told is not None:
+            return told
+        return time.time() if self.arrived is None else self.arrived
 
 
 def read(request: Request[T], answer: Answer, credentials: Credentials) -> T:

@@ -34,7 +34,8 @@ class Call:
     def end_attempt(self) -> None:
         """Let what follows take as long as it takes."""
         self.deadline = None
-        self.take_back(_End.LATE)
+        if self._ended_by is not None:
+            self.take_back(_End.LATE)
 
     def end(self, reason: _End) -> None:
         """Cancel what is under way. Being closed outweighs being late."""
@@ -80,10 +81,11 @@ class Lifetime:
 
     def finish(self, call: Call) -> None:
         """Note that the call is over."""
-        call.take_back(_End.CLOSED)
         self._calls.discard(call)
-        if self.closed and not self._calls:
-            self._idle.set()
+        if self.closed:
+            call.take_back(_End.CLOSED)
+            if not self._calls:
+                self._idle.set()
 
     def closed_error(self, *, writes: bool | None = None) -> ClientStateError:
         """What a call raises that comes too late, or was ended; what ``writes`` may be done."""
