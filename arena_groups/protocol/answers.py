@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Answer:
     """One answer as it came. ``headers`` are asked for by lower-case names. Only the status shows.
 
-    ``arrived`` (Unix time) is when it came by our clock; ``None`` means now. ``oversized`` tells that the body was
-    larger than allowed, and so was left unread.
+    ``arrived`` (Unix time) is when it came by our clock; ``None`` means now. ``oversized``
+    tells that the body was larger than allowed, and so was left unread.
     """
 
     status: int
