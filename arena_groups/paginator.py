@@ -1,14 +1,15 @@
 """Lists: awaitable for the first page, iterable over every item."""
 
 from asyncio import Lock
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from functools import partial
 from typing import Generic
 
 from attrs import evolve
 
-from arena_groups.errors import PaginationError
+from arena_groups.errors import ArenaError
 from arena_groups.models import Page
-from arena_groups.prefetch import FetchPage, Prefetch
+from arena_groups.prefetch import FetchPage, FetchUnread, Prefetch
 from arena_groups.readahead import ReadAhead
 from arena_groups.walk import EndGuard, ItemT, check_page, following_page
 
@@ -31,12 +32,14 @@ class Paginator(Generic[ItemT]):
     def __init__(
         self,
         fetch: FetchPage[ItemT],
+        fetch_unread: FetchUnread[ItemT] | None = None,
         *,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
     ) -> None:
         self._fetch = fetch
+        self._fetch_unread = fetch_unread or partial(_fetch_unread, fetch)
         self._start_page = start_page
         self._limit = limit
         self._concurrency = concurrency
@@ -82,7 +85,8 @@ class Paginator(Generic[ItemT]):
         return [item async for item in self._items(min(limits, default=None))]
 
     def _items(self, limit: int | None) -> "ItemIterator[ItemT]":
-        return ItemIterator(self._fetch, self._start_page, limit, self._concurrency)
+        ahead = self._fetch_unread if self._concurrency > 1 else None
+        return ItemIterator(self._fetch, ahead, self._start_page, limit, self._concurrency)
 
     def __repr__(self) -> str:
         return (
@@ -100,11 +104,16 @@ class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
     """
 
     def __init__(
-        self, fetch: FetchPage[ItemT], start_page: int, limit: int | None, concurrency: int = 1
+        self,
+        fetch: FetchPage[ItemT],
+        fetch_unread: FetchUnread[ItemT] | None,
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
     ) -> None:
         self._fetch = fetch
         self._course: ReadAhead[ItemT] = ReadAhead(start_page, width=concurrency, limit=limit)
-        self._prefetch = Prefetch(fetch) if concurrency > 1 else None
+        self._prefetch = None if fetch_unread is None else Prefetch(fetch_unread)
         self._ready: Iterator[ItemT] = iter(())
         self._reading = Lock()
         self._closed = False
@@ -134,12 +143,12 @@ class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
     async def _read_ahead(self, prefetch: Prefetch[ItemT]) -> list[ItemT]:
         course = self._course
         prefetch.keep(course.wanted())
-        page = await prefetch.take(course.due)
-        if page is None:
+        open_page = await prefetch.take(course.due)
+        if open_page is None:
             return []
         try:
-            fresh = course.accept(page)
-        except PaginationError:
+            fresh = course.accept(await open_page())
+        except ArenaError:
             await prefetch.pause()
             raise
         prefetch.keep(course.wanted(held=1 if fresh else 0))
@@ -190,3 +199,14 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 def _own(page: Page[ItemT]) -> Page[ItemT]:
     # A page may be kept for revalidation; the list that a caller gets is theirs to change.
     return evolve(page, data=list(page.data))
+
+
+async def _fetch_unread(
+    fetch: FetchPage[ItemT], number: int
+) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+    page = await fetch(number)
+
+    async def read() -> Page[ItemT]:
+        return page
+
+    return read

@@ -7,22 +7,26 @@ from typing import Generic, TypeVar
 
 from arena_groups.models import Page
 
-__all__ = ["FetchPage", "Prefetch"]
+__all__ = ["FetchPage", "FetchUnread", "Prefetch"]
 
 T = TypeVar("T")
 FetchPage = Callable[[int], Awaitable[Page[T]]]
+OpenPage = Callable[[], Awaitable[Page[T]]]
+FetchUnread = Callable[[int], Awaitable[OpenPage[T]]]
 
 
 class Prefetch(Generic[T]):
-    """Pages asked for in advance, each by a task of its own.
+    """Pages asked for in advance, each by a task of its own, and read when it is their turn.
+
+    Unread they are small. And while one is read, the next requests are under way already.
 
     The tasks know nothing of it: when it is dropped, they are cancelled.
     """
 
-    def __init__(self, fetch: FetchPage[T]) -> None:
+    def __init__(self, fetch: FetchUnread[T]) -> None:
         self._fetch = fetch
-        self._tasks: dict[int, asyncio.Task[Page[T] | Exception]] = {}
-        self._ending: set[asyncio.Task[Page[T] | Exception]] = set()
+        self._tasks: dict[int, asyncio.Task[OpenPage[T] | Exception]] = {}
+        self._ending: set[asyncio.Task[OpenPage[T] | Exception]] = set()
         self._closed = False
 
     def keep(self, pages: range) -> None:
@@ -39,7 +43,7 @@ class Prefetch(Generic[T]):
                 self._drop_unanswered(after=number)
                 return
 
-    async def take(self, number: int) -> Page[T] | None:
+    async def take(self, number: int) -> OpenPage[T] | None:
         """Wait for a page that is kept, and keep it no longer; ``None`` if closed meanwhile.
 
         Raises what its request raised, when no other request is under way any more. If the
@@ -93,17 +97,17 @@ class Prefetch(Generic[T]):
                 pending[0].get_loop().call_soon_threadsafe(_cancel_all, pending)
 
 
-async def _outcome(fetch: FetchPage[T], number: int) -> Page[T] | Exception:
+async def _outcome(fetch: FetchUnread[T], number: int) -> OpenPage[T] | Exception:
     try:
         return await fetch(number)
     except Exception as error:  # noqa: BLE001 - raised where the page would have come
         return error
 
 
-def _has_failed(task: "asyncio.Task[Page[T] | Exception]") -> bool:
+def _has_failed(task: "asyncio.Task[OpenPage[T] | Exception]") -> bool:
     return task.done() and (task.cancelled() or isinstance(task.result(), Exception))
 
 
-def _cancel_all(tasks: "list[asyncio.Task[Page[T] | Exception]]") -> None:
+def _cancel_all(tasks: "list[asyncio.Task[OpenPage[T] | Exception]]") -> None:
     for task in tasks:
         task.cancel()

@@ -1,11 +1,13 @@
 """What all resources share: sending an operation, and listing one."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TypeVar
 
+from arena_groups.errors import DecodeError
 from arena_groups.models import Page
 from arena_groups.paginator import Paginator
-from arena_groups.protocol import Operation, build_request, check_range
+from arena_groups.protocol import Operation, Request, build_request, check_range
 from arena_groups.session import Session
 from arena_groups.walk import Identified
 
@@ -53,4 +55,18 @@ class Resource:
         def fetch(page: int) -> Coroutine[None, None, Page[ItemT]]:
             return self._session.send(request.for_page(page))
 
-        return Paginator(fetch, start_page=start_page, limit=limit, concurrency=concurrency)
+        async def fetch_unread(page: int) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+            asked = request.for_page(page)
+            return partial(self._read, asked, await self._session.send_unread(asked))
+
+        return Paginator(
+            fetch, fetch_unread, start_page=start_page, limit=limit, concurrency=concurrency
+        )
+
+    async def _read(self, request: Request[T], read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except DecodeError as error:
+            if not (error.incomplete and self._session.repeats):
+                raise
+        return await self._session.send(request)

@@ -184,3 +184,41 @@ async def test_a_wrong_total_loses_nothing(
     found = await ids(arena, 4)
     assert len(found) == len(set(found))
     assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
+
+
+async def test_a_page_that_was_cut_short_is_asked_for_again(sandbox: Sandbox) -> None:
+    whole = sandbox.pending_invitations(STUDIO)
+    async with ArenaClient(
+        sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), retry=RetryPolicy(backoff=0)
+    ) as arena:
+        with sandbox.faults.add(broken.TruncatedJSON(), operation=LISTS, times=1, skip=5):
+            assert await ids(arena, 4) == whole
+        assert len(sandbox.requests) == 22
+        sandbox.clear_requests()
+        assert await ids(arena, 4) == whole
+        assert {request.status for request in sandbox.requests} == {304}
+
+
+async def test_a_page_that_is_no_page_is_an_error_in_its_place(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    whole, found = sandbox.pending_invitations(STUDIO), list[int]()
+    items = aiter(arena.groups.invitations(STUDIO, per=24, concurrency=4))
+    with sandbox.faults.add(broken.DeepJSON(), operation=LISTS, times=1, skip=2):
+        with pytest.raises(DecodeError):
+            async for each in items:
+                found.append(each.id)
+        assert len(found) % 24 == 0
+        assert found == whole[: len(found)]
+        found += [each.id async for each in items]
+    assert found == whole
+
+
+async def test_what_is_unchanged_is_not_transferred_whatever_the_concurrency(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    first = await ids(arena, 1, per=48)
+    for concurrency in (4, 1, 4):
+        sandbox.clear_requests()
+        assert await ids(arena, concurrency, per=48) == first
+        assert {request.status for request in sandbox.requests} == {304}

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from random import random
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from attrs import define, frozen
 
@@ -32,14 +34,16 @@ __all__ = ["Session"]
 
 T = TypeVar("T")
 
+READABLE = frozenset({200, 304})
+
 logger = logging.getLogger("arena_groups")
 
 
 @frozen
-class _Result(Generic[T]):
+class _Result:
     """What an attempt brought, told apart from an error."""
 
-    value: T
+    value: object
 
 
 @define
@@ -108,6 +112,11 @@ class Session:
         """Whether the session was closed."""
         return self._lifetime.closed
 
+    @property
+    def repeats(self) -> bool:
+        """Whether anything is ever sent again."""
+        return self._retry.attempts > 1
+
     async def send(self, request: Request[T]) -> T:
         """Send ``request``, again if need be, and return what its operation returns.
 
@@ -116,9 +125,19 @@ class Session:
         :class:`ArenaConnectionError` where no complete answer came, the
         :class:`ArenaAPIError` of a refusal, and :class:`DecodeError`.
         """
+        return cast("T", await self._call(request, unread=False))
+
+    async def send_unread(self, request: Request[T]) -> Callable[[], T]:
+        """The same, but a good answer is read by calling what is returned.
+
+        That raises :class:`DecodeError`, and nothing is sent again for it.
+        """
+        return cast("Callable[[], T]", await self._call(request, unread=True))
+
+    async def _call(self, request: Request[T], *, unread: bool) -> object:
         call = self._lifetime.begin()
         try:
-            return await self._send(request, call)
+            return await self._send(request, call, unread=unread)
         except asyncio.CancelledError:
             if not call.was_closed():
                 raise
@@ -133,7 +152,7 @@ class Session:
         finally:
             await self._transport.aclose()
 
-    async def _send(self, request: Request[T], call: Call) -> T:
+    async def _send(self, request: Request[T], call: Call, *, unread: bool) -> object:
         operation, so_far = request.operation, _SoFar()
         while True:
             credentials = self._tokens.fixed or await self._tokens.provided()
@@ -141,11 +160,13 @@ class Session:
             if isinstance(mark, ArenaError):
                 raise so_far.told_by(mark, operation)
             so_far.begin(self._clock.now())
-            outcome = await self._attempt(request, credentials, mark, call, so_far.attempts)
+            outcome = await self._attempt(
+                request, credentials, mark, call, so_far.attempts, unread=unread
+            )
             if isinstance(outcome, _Result):
                 return outcome.value
             if so_far.settled_by(outcome, operation):
-                return cast("T", None)
+                return None
             so_far.failed(outcome, operation)
             await self._pause_or_give_up(operation, outcome, so_far)
 
@@ -172,8 +193,15 @@ class Session:
         return so_far.error if mark is None else mark
 
     async def _attempt(
-        self, request: Request[T], credentials: Credentials, mark: int, call: Call, attempt: int
-    ) -> "_Result[T] | ArenaError":
+        self,
+        request: Request[T],
+        credentials: Credentials,
+        mark: int,
+        call: Call,
+        attempt: int,
+        *,
+        unread: bool,
+    ) -> _Result | ArenaError:
         told = None
         try:
             key = self._revalidation.key(request, credentials)
@@ -182,8 +210,14 @@ class Session:
             began = self._clock.now()
             answer = await self._transport.attempt(request, credentials, etag, call)
             duration = self._clock.now() - began
-            outcome = self._outcome(request, answer, credentials, key, kept)
-            if isinstance(answer, Answer):
+            outcome: _Result | ArenaError
+            if not isinstance(answer, Answer):
+                outcome = answer
+            else:
+                if unread and answer.status in READABLE:
+                    outcome = _Result(partial(self._read, request, answer, credentials, key, kept))
+                else:
+                    outcome = self._outcome(request, answer, credentials, key, kept)
                 told = _told(answer, outcome)
                 self.rate_limit = told.rate_limit or self.rate_limit
         finally:
@@ -195,21 +229,29 @@ class Session:
     def _outcome(
         self,
         request: Request[T],
-        answer: Answer | ArenaConnectionError,
+        answer: Answer,
         credentials: Credentials,
         key: str | None,
         kept: CachedAnswer | None,
-    ) -> "_Result[T] | ArenaError":
-        if isinstance(answer, ArenaConnectionError):
-            return answer
+    ) -> _Result | ArenaError:
         try:
-            if answer.status == 304 and key and kept:
-                return _Result(self._revalidation.value(request, key, kept))
-            result = read(request, answer, credentials)
+            return _Result(self._read(request, answer, credentials, key, kept))
         except ArenaError as error:
             return error
-        self._revalidation.keep(request, key, answer, result, before=kept)
-        return _Result(result)
+
+    def _read(
+        self,
+        request: Request[T],
+        answer: Answer,
+        credentials: Credentials,
+        key: str | None,
+        kept: CachedAnswer | None,
+    ) -> T:
+        if answer.status == 304 and key and kept:
+            return self._revalidation.value(request, key, kept)
+        value = read(request, answer, credentials)
+        self._revalidation.keep(request, key, answer, value, before=kept)
+        return value
 
     async def _pause(self, wait: float, operation: Operation[T], attempt: int) -> None:
         logger.info(

@@ -80,13 +80,18 @@ class Transport:
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
-                body, oversized = await self._read(response)
+                headers = response.headers
+                length = response.content_length
+                if length is None or length > self._max_body or "Content-Encoding" in headers:
+                    body = await self._read_within_bounds(response)
+                else:
+                    body = await response.read()
                 return Answer(
                     status=response.status,
                     reason=response.reason or "",
-                    headers=response.headers,
-                    body=body,
-                    oversized=oversized,
+                    headers=headers,
+                    body=b"" if body is None else body,
+                    oversized=body is None,
                 )
         except (aiohttp.ClientError, OSError) as error:
             return _lost(request.operation, error)
@@ -132,16 +137,7 @@ class Transport:
         headers["If-None-Match"] = etag
         return headers
 
-    async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-        length = response.content_length
-        if length is not None and "Content-Encoding" not in response.headers:
-            if length > self._max_body:
-                response.close()
-                return b"", True
-            return await response.read(), False
-        return await self._read_in_parts(response)
-
-    async def _read_in_parts(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> bytes | None:
         chunks: list[bytes] = []
         size = 0
         try:
@@ -149,9 +145,9 @@ class Transport:
                 size += len(chunk)
                 if size > self._max_body:
                     response.close()
-                    return b"", True
+                    return None
                 chunks.append(chunk)
-            return b"".join(chunks), False
+            return b"".join(chunks)
         finally:
             chunks.clear()
 
