@@ -60,7 +60,7 @@ class Bounded(Generic[V]):
         self._values.move_to_end(key)
         return held[0]
 
-    def put(self, key: str, value: V, size: int) -> None:
+    def hold(self, key: str, value: V, size: int) -> None:
         """Hold a value of ``size`` bytes, and drop those unused for longest for its sake."""
         if key in self._values:
             self._drop(key)
@@ -80,27 +80,18 @@ class Bounded(Generic[V]):
         self._bytes -= self._values.pop(key)[1]
 
 
-class MemoryCache:
+class MemoryCache(Bounded[CachedAnswer]):
     """Keeps the answers used last, up to ``max_entries`` and ``max_bytes`` of their bodies.
 
     Raises ``ValueError`` where either is less than 1.
     """
 
     def __init__(self, *, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
-        self._answers: Bounded[CachedAnswer] = Bounded(max_entries, max_bytes)
-
-    def get(self, key: str) -> CachedAnswer | None:
-        """The answer kept under ``key``, if it is still there."""
-        return self._answers.get(key)
+        super().__init__(max_entries, max_bytes)
 
     def put(self, key: str, answer: CachedAnswer) -> None:
         """Keep an answer, and drop those unused for longest if there are too many."""
-        self._answers.put(key, answer, len(answer.body))
-
-    def clear(self) -> None:
-        """Forget all answers."""
-        self._answers.clear()
+        self.hold(key, answer, len(answer.body))
 
     def __repr__(self) -> str:
-        bounds = self._answers
-        return f"MemoryCache(max_entries={bounds.max_entries}, max_bytes={bounds.max_bytes})"
+        return f"MemoryCache(max_entries={self.max_entries}, max_bytes={self.max_bytes})"

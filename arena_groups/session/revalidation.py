@@ -11,7 +11,7 @@ __all__ = ["Revalidation"]
 T = TypeVar("T")
 
 FIRST_PAGES = 20
-ASKED_ENTRIES = 4096
+ASKED_KEYS = 4096
 DECODED_ENTRIES = 256
 DECODED_BYTES = 1024 * 1024  # of the bodies that they were decoded from
 SMALL = 8 * 1024  # bytes
@@ -29,7 +29,7 @@ class Revalidation:
     def __init__(self, cache: ResponseCache | None, base_url: str) -> None:
         self._cache = cache
         self._base_url = base_url
-        self._asked: Bounded[None] = Bounded(ASKED_ENTRIES, ASKED_ENTRIES)
+        self._asked: set[str] = set()
         self._decoded: Bounded[tuple[str, object]] = Bounded(DECODED_ENTRIES, DECODED_BYTES)
 
     def key(self, request: Request[T], credentials: Credentials) -> str | None:
@@ -59,12 +59,14 @@ class Revalidation:
             return
         self._cache.put(key, CachedAnswer(etag, answer.body))
         if before is not None or len(answer.body) <= SMALL:
-            self._decoded.put(key, (etag, value), len(answer.body))
+            self._decoded.hold(key, (etag, value), len(answer.body))
 
     def _asked_before(self, key: str) -> bool:
         if key in self._asked:
             return True
-        self._asked.put(key, None, 1)
+        if len(self._asked) >= ASKED_KEYS:
+            self._asked.clear()
+        self._asked.add(key)
         return False
 
     def value(self, request: Request[T], key: str, answer: CachedAnswer) -> T:
@@ -74,5 +76,5 @@ class Revalidation:
             return cast("T", decoded[1])
         operation = request.operation
         value = decode(operation.returns, answer.body, operation.name)
-        self._decoded.put(key, (answer.etag, value), len(answer.body))
+        self._decoded.hold(key, (answer.etag, value), len(answer.body))
         return value
