@@ -1,0 +1,96 @@
+"""A Discord bot: ``/pending`` lists who has not answered yet, ``/invite`` hands out the link.
+
+    ARENA_TOKEN=… ARENA_GROUP=research-studio DISCORD_TOKEN=… python examples/discord_bot.py
+
+To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
+owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+"""
+
+import asyncio
+import os
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from arena_groups import ArenaClient, ArenaError, MembershipInvitation, RateLimitError
+
+SHOWN = 15
+
+
+class Invitations(commands.Cog):
+    """The commands, for people who may manage the server. Only they see the answers."""
+
+    def __init__(self, arena: ArenaClient, group: str) -> None:
+        self.arena = arena
+        self.group = group
+
+    @app_commands.command(description="Who has not answered an invitation yet?")
+    @app_commands.default_permissions(manage_guild=True)
+    async def pending(self, interaction: discord.Interaction) -> None:
+        """Answer ``/pending``."""
+        await interaction.response.defer(ephemeral=True)  # Discord waits 3 seconds, no more
+        page = await self.arena.groups.invitations(self.group, per=SHOWN)
+        lines = [f"**{page.meta.total_count}** pending", *map(line, page.data)]
+        await interaction.followup.send(
+            "\n".join(lines), allowed_mentions=discord.AllowedMentions.none()
+        )
+
+    @app_commands.command(description="The link with which anybody can join the group")
+    @app_commands.default_permissions(manage_guild=True)
+    async def invite(self, interaction: discord.Interaction) -> None:
+        """Answer ``/invite``. Makes the link if there is none."""
+        await interaction.response.defer(ephemeral=True)
+        invite = await self.arena.groups.create_invite_code(self.group)
+        await interaction.followup.send(f"Whoever opens this may join: {invite.url}")
+
+    async def cog_app_command_error(
+        self, interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        """Tell the person who asked what went wrong, where it is Are.na that says no."""
+        problem = error.__cause__
+        if not isinstance(problem, ArenaError):
+            raise error
+        await interaction.followup.send(apology(problem))
+
+
+def line(invitation: MembershipInvitation) -> str:
+    """An invitation in a list. Addresses stay out of the chat."""
+    who = invitation.invitee.name if invitation.invitee else "someone without an account"
+    since = discord.utils.format_dt(invitation.created_at, "R")
+    return f"- {discord.utils.escape_markdown(who)}, {since}"
+
+
+def apology(error: ArenaError) -> str:
+    """What to tell somebody whose command failed."""
+    if isinstance(error, RateLimitError):
+        return "Are.na wants a pause. Try again in a minute."
+    return f"That did not work: {error}"
+
+
+class Bot(commands.Bot):
+    """A bot that answers the commands of a cog, and reads no messages."""
+
+    def __init__(self, cog: commands.Cog) -> None:
+        super().__init__(commands.when_mentioned, intents=discord.Intents(guilds=True))
+        self._cog = cog
+
+    async def setup_hook(self) -> None:
+        """Offer the commands."""
+        await self.add_cog(self._cog)
+        await self.tree.sync()
+
+
+async def main() -> None:
+    """Run the bot with one client for all that it does, until it is stopped."""
+    discord.utils.setup_logging()
+    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
+    async with (
+        ArenaClient(base_url=base_url) as arena,
+        Bot(Invitations(arena, os.environ["ARENA_GROUP"])) as bot,
+    ):
+        await bot.start(os.environ["DISCORD_TOKEN"])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

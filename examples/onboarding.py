@@ -1,0 +1,81 @@
+"""Invite the people in a CSV file with a column ``email``. Run it again as often as you like.
+
+    ARENA_TOKEN=… python examples/onboarding.py research-studio examples/newcomers.csv
+
+Nobody gets a second email: who is a member or has been invited is skipped. To try it, start
+``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the owner's token that
+it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+"""
+
+import asyncio
+import csv
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from arena_groups import (
+    ArenaClient,
+    ArenaError,
+    BadRequestError,
+    InviteOutcome,
+    UnprocessableError,
+)
+
+DONE = {
+    InviteOutcome.ADDED: "added",
+    InviteOutcome.INVITED: "invited",
+    InviteOutcome.INVITATION_PENDING: "skipped, invited before",
+    InviteOutcome.ALREADY_MEMBER: "skipped, a member already",
+}
+
+
+def addresses(file: Path) -> list[str]:
+    """The addresses in the file, each once."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        if "email" not in (rows.fieldnames or ()):
+            raise ValueError(f"{file} has no column named email")
+        found = [(row["email"] or "").strip() for row in rows]
+    return list({address.casefold(): address for address in found if address}.values())
+
+
+async def onboard(arena: ArenaClient, group: str, emails: Iterable[str]) -> bool:
+    """Invite everybody who is not invited yet, with a line for each. Whether all went well."""
+    pending = {
+        each.invitee_email.casefold()
+        async for each in arena.groups.invitations(group)
+        if each.invitee_email
+    }
+    went_well = True
+    for email in emails:
+        if email.casefold() in pending:
+            print(f"{email}: {DONE[InviteOutcome.INVITATION_PENDING]}")
+            continue
+        try:
+            result = await arena.groups.invite(group, email=email)
+        except (BadRequestError, UnprocessableError, ValueError) as error:
+            print(f"{email}: refused, {error}")
+            went_well = False
+        else:
+            print(f"{email}: {DONE.get(result.outcome, result.outcome)}")
+    return went_well
+
+
+async def main(group: str, file: Path) -> bool:
+    """Invite the people in the file to the group. Whether all went well."""
+    emails = addresses(file)
+    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
+    async with ArenaClient(base_url=base_url) as arena:
+        return await onboard(arena, group, emails)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: onboarding.py GROUP FILE")
+    try:
+        sys.exit(not asyncio.run(main(sys.argv[1], Path(sys.argv[2]))))
+    except (OSError, ValueError) as error:
+        sys.exit(f"onboarding: {error}")
+    except ArenaError as error:
+        sys.exit(f"onboarding: {error}\nRun it again: nobody is invited twice.")

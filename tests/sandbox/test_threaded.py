@@ -1,0 +1,142 @@
+"""A sandbox in a thread of its own."""
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+import urllib.request
+from datetime import timedelta
+
+import aiohttp
+import pytest
+
+from arena_groups.sandbox import RecordedRequest, Sandbox
+from arena_groups.sandbox.faults import ServerError
+from arena_groups.sandbox.threaded import ThreadedSandbox
+
+HOME = "arena-sandbox"
+
+
+def names_of_threads() -> list[str]:
+    return [each.name for each in threading.enumerate()]
+
+
+def slug(url: str, path: str = "/v3/groups/1001") -> object:
+    with urllib.request.urlopen(url + path) as answer:  # noqa: S310 - the sandbox's own
+        return json.load(answer)["slug"]
+
+
+def test_it_serves_those_who_have_no_loop() -> None:
+    with ThreadedSandbox() as sandbox:
+        assert slug(sandbox.url) == "research-studio"
+        assert [each.path for each in sandbox.requests] == ["/v3/groups/1001"]
+        assert HOME in names_of_threads()
+    assert HOME not in names_of_threads()
+
+
+async def test_it_serves_those_who_have_one() -> None:
+    with ThreadedSandbox() as sandbox:
+        async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/v3/ping") as got:
+            assert got.status == 200
+
+
+def test_what_it_does_is_done_in_its_thread() -> None:
+    threads: list[str] = []
+
+    def clock() -> float:
+        threads.append(threading.current_thread().name)
+        return time.time()
+
+    with ThreadedSandbox(clock=clock) as sandbox:
+        threads.clear()
+        sandbox.add_group("Night Walks")
+        assert sandbox.now
+    assert set(threads) == {HOME}
+
+
+def test_everything_it_offers_is() -> None:
+    for name, member in inspect.getmembers_static(Sandbox):
+        if not name.startswith("_"):
+            assert vars(ThreadedSandbox)[name] is not member
+            assert getattr(ThreadedSandbox, name).__doc__
+
+
+def test_what_it_calls_can_ask_it_back() -> None:
+    def is_for_all(request: RecordedRequest) -> bool:
+        return len(sandbox.requests) > 1
+
+    with ThreadedSandbox() as sandbox:
+        sandbox.faults.add(ServerError(503), where=is_for_all)
+        assert slug(sandbox.url)
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            slug(sandbox.url)
+
+
+def test_many_may_ask_at_once() -> None:
+    def work() -> None:
+        for _ in range(20):
+            sandbox.add_invitations("blank-page", 2)
+            slug(sandbox.url)
+
+    with ThreadedSandbox() as sandbox:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert len(sandbox.pending_invitations("blank-page")) == 160
+        assert {each.status for each in sandbox.requests} == {200}
+
+
+def test_what_it_raises_is_raised_here() -> None:
+    with ThreadedSandbox() as sandbox:
+        with pytest.raises(LookupError, match="no-such-group"):
+            sandbox.members("no-such-group")
+        with pytest.raises(ValueError, match="only moves forward"):
+            sandbox.advance(timedelta(days=-1))
+
+
+def test_it_can_be_asked_before_and_after() -> None:
+    sandbox = ThreadedSandbox()
+    group = sandbox.add_group("Night Walks", slug="night-walks")
+    with sandbox:
+        assert slug(sandbox.url, "/v3/groups/night-walks") == "night-walks"
+    assert sandbox.groups["night-walks"] == group
+    assert len(sandbox.requests) == 1
+
+
+async def test_it_can_stop_and_come_back() -> None:
+    with ThreadedSandbox() as sandbox:
+        url = sandbox.url
+        await sandbox.aclose()
+        with pytest.raises(urllib.error.URLError):
+            await asyncio.to_thread(slug, url)
+        await sandbox.start()
+        assert await asyncio.to_thread(slug, url)
+
+
+async def test_it_lives_in_a_with_block_only() -> None:
+    sandbox = ThreadedSandbox()
+    with pytest.raises(RuntimeError, match="used with `with`"):
+        await sandbox.start()
+    with pytest.raises(RuntimeError, match="used with `with`"):
+        await sandbox.aclose()
+
+
+def test_a_port_that_is_taken_leaves_no_thread() -> None:
+    with ThreadedSandbox() as sandbox:
+        port = int(sandbox.url.rpartition(":")[2])
+        with pytest.raises(OSError, match=f"cannot listen on port {port}"), ThreadedSandbox(port):
+            pass
+        assert names_of_threads().count(HOME) == 1
+
+
+async def test_it_ends_although_somebody_waits() -> None:
+    with ThreadedSandbox() as sandbox:
+        sandbox.faults.add_spec("hang")
+        asking = asyncio.create_task(asyncio.to_thread(slug, sandbox.url))
+        while not sandbox.requests:  # noqa: ASYNC110 - it happens in another thread
+            await asyncio.sleep(0)
+    with pytest.raises(OSError, match=r"."):
+        await asking
