@@ -18,11 +18,13 @@ __all__ = [
     "ArenaTimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "CallbackError",
     "ClientStateError",
     "DecodeError",
     "Fault",
     "ForbiddenError",
     "NotFoundError",
+    "OAuthError",
     "PaginationError",
     "RateLimitError",
     "RequestTimeoutError",
@@ -214,3 +216,48 @@ class RateLimitError(ArenaAPIError):
 
 class ServerError(ArenaAPIError):
     """5xx: the server, or something before it, failed."""
+
+
+class OAuthError(ArenaError):
+    """An app was refused a token, or the way to one.
+
+    ``error`` is the short name of the reason (``"invalid_grant"``, ``"invalid_client"``),
+    ``description`` the server's explanation, ``status`` the HTTP status of the refusal (``None``
+    where there was none), and ``request_id`` what support will ask for.
+    """
+
+    def __init__(
+        self,
+        error: str,
+        *,
+        description: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str = "",
+    ) -> None:
+        self.error = error
+        self.description = description
+        self.status = status
+        self.request_id = request_id
+        self.hint = hint
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        text = self.error if self.status is None else f"{self.status} {self.error}".rstrip()
+        if self.description and self.description != self.error:
+            text += f": {self.description}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class CallbackError(OAuthError):
+    """A visit to the redirect URI that brings no code. It is returned, and yours to raise.
+
+    ``error`` is the provider's (``"access_denied"`` where the person said no), or one of ours:
+    ``"state_mismatch"`` where the visit does not belong to the request, ``"missing_code"`` and
+    ``"malformed_callback"``.
+    """
+
+    @property
+    def denied(self) -> bool:
+        """Whether the person said no, which is no fault."""
+        return self.error == "access_denied"

@@ -86,7 +86,7 @@ def failure(request: Request[T], answer: AnswerLike, credentials: Credentials) -
 
 @frozen(kw_only=True)
 class _Told:
-    """What an error's body says, in either of the API's two shapes, with secrets taken out."""
+    """What an error's body says, in any of the API's three shapes, with secrets taken out."""
 
     error: str = ""
     message: str = ""
@@ -99,7 +99,7 @@ class _Told:
         error, details = document.get("error"), document.get("details")
         if _object(error):
             return cls._from_object(_object(error))
-        message = _text(_object(details).get("message"))
+        message = _text(_object(details).get("message") or document.get("error_description"))
         return cls(error=_text(error), message=message, details=details)
 
     @classmethod

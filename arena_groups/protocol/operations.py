@@ -36,7 +36,7 @@ class Operation(Generic[ResultT_co]):
     ``needs_token`` whether it is refused to guests, ``cacheable`` whether its answer may be
     kept. ``missing`` says what to look at after a 404, ``advice`` what to do when nobody knows
     whether a write was done. ``settled_by`` are the statuses that tell, after an attempt whose
-    answer was lost, that it was done.
+    answer was lost, that it was done. ``sends_form`` tells whether its body is a form, not JSON.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Operation(Generic[ResultT_co]):
     cacheable: bool = False
     advice: str = "it does no harm to try again."
     settled_by: tuple[int, ...] = ()
+    sends_form: bool = False
 
     @property
     def writes(self) -> bool:

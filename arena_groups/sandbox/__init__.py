@@ -7,13 +7,16 @@ async with Sandbox() as sandbox:
 
 from arena_groups.sandbox.entities import InvitationState, SentEmail, Tier
 from arena_groups.sandbox.journal import RecordedRequest
+from arena_groups.sandbox.oauth_apps import Application
 from arena_groups.sandbox.seed import SEEDED_AT
-from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox, Tokens, Users
+from arena_groups.sandbox.server import DEFAULT_SEED, Applications, Sandbox, Tokens, Users
 from arena_groups.sandbox.state import UnknownError
 
 __all__ = [
     "DEFAULT_SEED",
     "SEEDED_AT",
+    "Application",
+    "Applications",
     "InvitationState",
     "RecordedRequest",
     "Sandbox",

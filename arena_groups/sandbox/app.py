@@ -17,7 +17,7 @@ from arena_groups.sandbox.faults.base import Detour, Exchange
 from arena_groups.sandbox.faults.registry import Faults, InjectedFault
 from arena_groups.sandbox.faults.strikes import Strikes
 from arena_groups.sandbox.journal import Entry, Journal, RecordedRequest
-from arena_groups.sandbox.operations import OPERATIONS, Call
+from arena_groups.sandbox.operations import Call
 from arena_groups.sandbox.quota import Quota
 from arena_groups.sandbox.refusals import (
     RefusedError,
@@ -28,7 +28,7 @@ from arena_groups.sandbox.refusals import (
 )
 from arena_groups.sandbox.render import Renderer
 from arena_groups.sandbox.responses import Envelope, to_message
-from arena_groups.sandbox.routing import Route
+from arena_groups.sandbox.routing import EVERY_OPERATION, Route
 from arena_groups.sandbox.state import World
 from arena_groups.sandbox.visit import Upload, Visit, query_of, route_of
 from arena_groups.sandbox.wire import GoneError, Line
@@ -40,7 +40,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.
 _BadMethod: type[Exception] = getattr(
     http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
 )
-_METHODS = frozenset({"HEAD", *(each.method for each in OPERATIONS)})
+_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)})
 
 
 @attrs.frozen

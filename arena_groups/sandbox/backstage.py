@@ -1,7 +1,8 @@
 """What the REST API cannot do: people accept and decline, follow, sign up, and time passes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 from arena_groups.sandbox.entities import (
     Credential,
@@ -12,6 +13,8 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
+from arena_groups.sandbox.oauth_apps import Application
+from arena_groups.sandbox.oauth_consent import Consent, SentBackError, consent
 from arena_groups.sandbox.rules import belongs
 from arena_groups.sandbox.seed import Crowd, add_invitations, new_people, new_token
 from arena_groups.sandbox.state import UnknownError, World
@@ -84,6 +87,26 @@ class Backstage:
         """One user follows another from now on: inviting that user's id then adds at once."""
         self._world.follow(self._person(user), self._person(other))
 
+    def approve(self, authorize_url: str, *, user: int | str | None = None) -> str:
+        """A user, by default the owner, lets an app have a token. Returns where that leads them.
+
+        It is the app's redirect URI with a code, or with an error where the page would send the
+        user back at once. Raises `ValueError` where it would not send them anywhere.
+        """
+        person = self._owner if user is None else self._person(user)
+        return self._decide(authorize_url, lambda asked: asked.allowed(self._world, person))
+
+    def deny(self, authorize_url: str) -> str:
+        """A user says no to an app. Returns and raises what `approve` does."""
+        return self._decide(authorize_url, Consent.denied)
+
+    def _decide(self, authorize_url: str, decide: Callable[[Consent], str]) -> str:
+        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
+        try:
+            return decide(consent(self._world, query))
+        except SentBackError as error:
+            return error.location
+
     def unfollow(self, user: int | str, other: int | str) -> None:
         """One user no longer follows another."""
         self._world.unfollow(self._person(user), self._person(other))
@@ -117,6 +140,24 @@ class Backstage:
         """A new token of this user, with the write or only the read scope."""
         credential = Credential(self._person(user).id, write=write)
         return new_token(self._world, "user", credential)
+
+    def add_application(
+        self,
+        name: str,
+        *redirect_uris: str,
+        owner: int | str | None = None,
+        confidential: bool = False,
+    ) -> Application:
+        """A new app that may ask for tokens, with a secret if it is `confidential`.
+
+        Raises `ValueError` without a redirect URI.
+        """
+        if not redirect_uris:
+            raise ValueError("an app needs a redirect URI")
+        person = self._owner if owner is None else self._person(owner)
+        return self._world.oauth.register(
+            name, redirect_uris, owner=person.id, confidential=confidential
+        )
 
     def add_group(
         self,

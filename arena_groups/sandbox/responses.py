@@ -12,6 +12,7 @@ from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.quota import Standing
 
 JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
 
 _TAG = re.compile(r'"([^"]*)"')
 
@@ -33,8 +34,11 @@ def to_message(answer: Answer, envelope: Envelope) -> Message:
         "Cache-Control": _cache_control(answer, envelope),
         "X-Request-Id": envelope.request_id,
     }
+    if answer.page is not None:
+        headers |= {"Content-Type": HTML_TYPE, **answer.headers}
+        return Message(answer.status, headers, answer.page.encode())
     if answer.body is None:
-        return Message(answer.status, headers)
+        return Message(answer.status, {**headers, **answer.headers})
     content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
     if answer.status < 400:
         headers["ETag"] = _weak_etag(content)

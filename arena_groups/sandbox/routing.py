@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from arena_groups.sandbox.oauth import OAUTH_OPERATIONS
 from arena_groups.sandbox.operations import OPERATIONS, Operation
 from arena_groups.sandbox.refusals import method_not_allowed, not_found
 
@@ -31,7 +32,9 @@ def _by_template(operations: Iterable[Operation]) -> Mapping[str, Mapping[str, O
     return table
 
 
-_TABLE = _by_template(OPERATIONS)
+EVERY_OPERATION = (*OPERATIONS, *OAUTH_OPERATIONS)
+
+_TABLE = _by_template(EVERY_OPERATION)
 
 
 def find_route(method: str, raw_path: str) -> Route:

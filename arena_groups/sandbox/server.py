@@ -17,11 +17,17 @@ from arena_groups.sandbox.clock import Clock
 from arena_groups.sandbox.entities import Credential, Tier
 from arena_groups.sandbox.faults.registry import Faults
 from arena_groups.sandbox.journal import RecordedRequest, new_journal
+from arena_groups.sandbox.oauth_apps import Application
 from arena_groups.sandbox.quota import Quota
 from arena_groups.sandbox.state import World
 from arena_groups.sandbox.wire import Server, Sleep
 
 DEFAULT_SEED = 1
+REDIRECT_URIS = (
+    "http://127.0.0.1/callback",
+    "http://[::1]/callback",
+    "https://app.example.org/callback",
+)
 
 _LARGEST_PORT = 65_535
 _SHUTDOWN_SECONDS = 1.0
@@ -50,6 +56,14 @@ class Users:
     member: int
     follower: int
     stranger: int
+
+
+@attrs.frozen
+class Applications:
+    """Apps that are registered from the start: one without a secret, and one with."""
+
+    public: Application
+    confidential: Application
 
 
 class Sandbox(Backstage):
@@ -85,7 +99,9 @@ class Sandbox(Backstage):
         own_clock = Clock(clock)
         world, cast, crowd = seeding.new_world(seed, own_clock, tier)
         super().__init__(world, crowd, cast.owner, tier or "supporter")
+        world.oauth.rng = Random(f"oauth {seed}")
         self.tokens = _new_tokens(world, cast)
+        self.applications = self._new_applications()
         self.users = Users(cast.owner.id, cast.member.id, cast.follower.id, cast.stranger.id)
         self._host = host
         self._port = port
@@ -128,6 +144,10 @@ class Sandbox(Backstage):
             "groups": dict(self.groups),
             "tokens": attrs.asdict(self.tokens),
             "users": attrs.asdict(self.users),
+            "applications": {
+                "public": _described(self.applications.public),
+                "confidential": _described(self.applications.confidential),
+            },
         }
 
     async def start(self) -> None:
@@ -157,6 +177,12 @@ class Sandbox(Backstage):
             server.end_waits()
             await runner.cleanup()
 
+    def _new_applications(self) -> Applications:
+        return Applications(
+            public=self.add_application("Pocket Atlas", *REDIRECT_URIS),
+            confidential=self.add_application("Night Desk", *REDIRECT_URIS, confidential=True),
+        )
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -168,6 +194,14 @@ class Sandbox(Backstage):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _described(app: Application) -> dict[str, str | None]:
+    return {
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "redirect_uri": app.redirect_uri,
+    }
 
 
 def _new_tokens(world: World, cast: seeding.Cast) -> Tokens:

@@ -20,6 +20,7 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
+from arena_groups.sandbox.oauth_apps import Provider
 from arena_groups.sandbox.rules import InviteOutcome, belongs, invite_outcome
 from arena_groups.sandbox.text import slugify
 
@@ -74,6 +75,7 @@ class World:
     invitations: dict[int, Invitation] = attrs.field(factory=dict[int, Invitation], repr=False)
     emails: list[SentEmail] = attrs.field(factory=list[SentEmail], repr=False)
     credentials: dict[str, Credential] = attrs.field(factory=dict[str, Credential], repr=False)
+    oauth: Provider = attrs.field(factory=Provider, repr=False)
     _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
     _people_by_slug: dict[str, Person] = attrs.field(factory=dict[str, Person], repr=False)

@@ -14,7 +14,14 @@ from yarl import URL
 from arena_groups._version import __version__
 from arena_groups.protocol import Credentials, Secret, TokenOrigin, checked_token
 
-__all__ = ["Timeout", "TokenProvider", "TokenSource", "checked_base_url", "checked_user_agent"]
+__all__ = [
+    "Timeout",
+    "TokenProvider",
+    "TokenSource",
+    "checked_base_url",
+    "checked_user_agent",
+    "is_loopback",
+]
 
 TokenProvider = Callable[[], Awaitable[str]]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
@@ -45,14 +52,15 @@ class TokenSource:
     """Where the token comes from: an argument, the environment, a provider, or nowhere.
 
     ``fixed`` is what to sign all requests with; ``None`` where a provider is asked each time.
+    Without ``environment`` the environment is not asked.
     """
 
-    def __init__(self, token: Secret | TokenProvider | None) -> None:
+    def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
         self._provider = token if callable(token) else None
         self.fixed: Credentials | None = None if callable(token) else Credentials()
         if isinstance(token, Secret):
             self._take(token, TokenOrigin.ARGUMENT)
-        elif token is None and os.environ.get(TOKEN_VARIABLE):
+        elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
             self._take(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
 
     def _take(self, token: Secret, origin: TokenOrigin) -> None:
@@ -66,8 +74,8 @@ class TokenSource:
         return Credentials(token, TokenOrigin.PROVIDER)
 
 
-def checked_base_url(base_url: str, *, insecure_http: bool) -> str:
-    """``base_url`` without a slash at its end.
+def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
+    """``base_url`` without a slash at its end; ``name`` is what errors call it.
 
     Raises ``ValueError`` for what is no absolute URL or holds more than a host and a path, and
     for plain HTTP to another machine unless ``insecure_http`` allows it.
@@ -75,22 +83,23 @@ def checked_base_url(base_url: str, *, insecure_http: bool) -> str:
     try:
         url = URL(base_url)
     except ValueError:
-        raise ValueError("base_url must be an absolute http or https URL") from None
+        raise ValueError(f"{name} must be an absolute http or https URL") from None
     if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("base_url must be an absolute http or https URL")
+        raise ValueError(f"{name} must be an absolute http or https URL")
     if url.user is not None or url.password is not None:
-        raise ValueError("base_url must not hold a user name or a password")
+        raise ValueError(f"{name} must not hold a user name or a password")
     if url.query_string or url.fragment:
-        raise ValueError("base_url must not hold a query or a fragment")
-    if url.scheme == "http" and not insecure_http and not _is_loopback(url.host):
+        raise ValueError(f"{name} must not hold a query or a fragment")
+    if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
         raise ValueError(
-            "base_url must be https: over http anybody on the way can read the token "
+            f"{name} must be https: over http anybody on the way can read the token "
             "(insecure_http=True allows it)"
         )
     return str(url).rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine itself."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -68,13 +68,15 @@ class Transport:
         session that was lent has been closed.
         """
         http = self._open()
+        as_form = request.operation.sends_form
         call.begin_attempt(self._total)
         try:
             async with http.request(
                 request.operation.method,
                 URL(self.base_url + request.target, encoded=True),
                 headers=self._signed_headers(credentials, etag),
-                json=request.payload(),
+                json=None if as_form else request.payload(),
+                data=request.payload() if as_form else None,
                 skip_auto_headers=BODY_HEADERS if request.has_no_body else None,
                 timeout=self._timeout,
                 allow_redirects=False,

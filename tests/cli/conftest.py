@@ -26,6 +26,7 @@ class Served:
     tokens: dict[str, str]
     groups: dict[str, int]
     users: dict[str, int]
+    applications: dict[str, dict[str, str | None]]
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -273,7 +273,7 @@ def test_sandbox_tells_how_to_reach_it(
     out = capsys.readouterr().out
     if as_json:
         described = json.loads(out)
-        assert set(described) == {"url", "groups", "users", "tokens"}
+        assert set(described) == {"url", "groups", "users", "tokens", "applications"}
         assert GROUP in described["groups"]
     else:
         assert "http://127.0.0.1:" in out.splitlines()[0]

@@ -13,6 +13,7 @@ from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation, DocumentError, read_source
 from tests.contract.operations import wanted
 from tests.contract.sandbox import compare_exchanges, explore
+from tests.contract.tokens import ask_for_tokens, compare_tokens
 from tests.contract.validation import check_schemas, unchecked_formats
 
 PUBLIC_DOCUMENT: Final = "https://api.are.na/v3/openapi.json"
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *compare_client(document, OPERATIONS),
             *detours,
             *compare_exchanges(document, operations, exchanges),
+            *compare_tokens(document, asyncio.run(ask_for_tokens())),
         ]
     except DocumentError as error:
         sys.stderr.write(f"contract: {error}\n")

@@ -97,7 +97,7 @@ async def test_a_fault_is_for_some_requests(
     [
         ({"operation": "invite"}, "operation must be one of createGroup, createGroupInvitation"),
         ({"method": "get"}, "method must be one of DELETE"),
-        ({"route": "/v3/groups/1001"}, "route must be one of /v3/groups"),
+        ({"route": "/v3/groups/1001"}, "route must be one of /oauth/authorize"),
         ({"times": -1}, "times must not be negative"),
         ({"skip": -1}, "skip must not be negative"),
         ({"probability": 1.5}, "probability must be between 0 and 1"),

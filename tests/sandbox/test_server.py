@@ -70,7 +70,7 @@ async def test_two_sandboxes_share_nothing(session: aiohttp.ClientSession) -> No
 
 async def test_describe(sandbox: Sandbox) -> None:
     described = json.loads(json.dumps(sandbox.describe()))
-    assert list(described) == ["url", "groups", "tokens", "users"]
+    assert list(described) == ["url", "groups", "tokens", "users", "applications"]
     assert described["url"] == sandbox.url
     assert described["groups"]["research-studio"] == 1001
     assert list(described["tokens"]) == [

@@ -6,11 +6,12 @@ import attrs
 
 from arena_groups.sandbox.faults import checks
 from arena_groups.sandbox.journal import RecordedRequest
-from arena_groups.sandbox.operations import OPERATIONS, Operation
+from arena_groups.sandbox.operations import Operation
+from arena_groups.sandbox.routing import EVERY_OPERATION
 
-_BY_NAME = {each.name: each for each in OPERATIONS}
-_ROUTES = {each.template for each in OPERATIONS}
-_METHODS = {each.method for each in OPERATIONS} | {"HEAD"}
+_BY_NAME = {each.name: each for each in EVERY_OPERATION}
+_ROUTES = {each.template for each in EVERY_OPERATION}
+_METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
 
 
 def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", str | None], None]:

@@ -1,0 +1,409 @@
+"""The provider's side of OAuth, asked in plain HTTP: the page, the codes, the tokens."""
+
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+
+from arena_groups.sandbox import Application, Sandbox, UnknownError
+from arena_groups.sandbox.oauth_apps import CODE_LIFETIME
+from tests.sandbox.api import Api, Reply
+
+FORM = "application/x-www-form-urlencoded"
+HOME = "http://127.0.0.1:4711/callback"
+VERIFIER = "v" * 43 + "-._~"
+CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+
+def query_of(url: str | None) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url or "").query, keep_blank_values=True))
+
+
+def asked(app: Application, **changes: str | None) -> dict[str, str]:
+    """What an app asks a person; None leaves out."""
+    query = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": HOME,
+        "scope": "read",
+        "state": "s t/a&te",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def page(app: Application, **changes: str | None) -> str:
+    return f"/oauth/authorize?{urlencode(asked(app, **changes))}"
+
+
+async def post(http: Api, path: str, fields: Any, kind: str = FORM) -> Reply:
+    data = fields if isinstance(fields, bytes) else urlencode(fields).encode()
+    return await http.send("POST", path, data=data, headers={"Content-Type": kind})
+
+
+async def token(http: Api, **fields: str | None) -> Reply:
+    """What the token endpoint answers; None leaves out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return await post(http, "/v3/oauth/token", given)
+
+
+def code_for(sandbox: Sandbox, app: Application, **changes: str | None) -> str:
+    return query_of(sandbox.approve(f"{sandbox.url}{page(app, **changes)}"))["code"]
+
+
+def exchange(app: Application, code: str, /, **changes: str | None) -> dict[str, str | None]:
+    return {
+        "grant_type": "authorization_code",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "code": code,
+        "redirect_uri": HOME,
+        "code_verifier": VERIFIER,
+        **changes,
+    }
+
+
+def assert_refused(reply: Reply, status: int, error: str) -> None:
+    assert (reply.status, reply.body["error"]) == (status, error)
+    assert reply.body.keys() == {"error", "error_description"}
+    assert reply.body["error_description"]
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.fixture(params=["public", "confidential"])
+def app(sandbox: Sandbox, request: pytest.FixtureRequest) -> Application:
+    found: Application = getattr(sandbox.applications, request.param)
+    return found
+
+
+class TestPage:
+    async def test_it_says_who_asks_for_what(self, http: Api, app: Application) -> None:
+        reply = await http.get(page(app, scope="read write"))
+        assert reply.status == 200
+        assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert reply.headers["X-Frame-Options"] == "DENY"
+        shown = reply.content.decode()
+        assert app.name in shown
+        assert shown.count("<li>") == 2
+        assert "Ada Osei" in shown
+
+    async def test_its_form_asks_for_the_very_same(self, http: Api, app: Application) -> None:
+        shown = (await http.get(page(app))).content.decode()
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', shown)
+        assert {name: unescape(value) for name, value in hidden} == asked(app)
+
+    async def test_what_an_app_says_cannot_become_html(self, sandbox: Sandbox, http: Api) -> None:
+        app = sandbox.add_application("<script>", HOME)
+        shown = (await http.get(page(app, state='"><script>'))).content.decode()
+        assert "<script>" not in shown
+        assert "&lt;script&gt;" in shown
+
+    async def test_allowing_sends_back_with_a_code(self, http: Api, app: Application) -> None:
+        fields = {**asked(app), "user": "2", "decision": "allow"}
+        reply = await post(http, "/oauth/authorize", fields)
+        assert reply.status == 302
+        assert reply.headers["Location"].startswith(f"{HOME}?")
+        told = query_of(reply.headers["Location"])
+        assert told.keys() == {"code", "state"}
+        assert told["state"] == "s t/a&te"
+        granted = await token(http, **exchange(app, told["code"]))
+        me = await http.get("/v3/me", granted.body["access_token"])
+        assert me.body["id"] == 2
+
+    async def test_denying_sends_back_with_an_error(self, http: Api, app: Application) -> None:
+        fields = {**asked(app), "user": "2", "decision": "deny"}
+        reply = await post(http, "/oauth/authorize", fields)
+        told = query_of(reply.headers["Location"])
+        assert told.keys() == {"error", "error_description", "state"}
+        assert told["error"] == "access_denied"
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"user": ""}, {"user": "99999"}, {"decision": ""}, {"decision": "perhaps"}],
+    )
+    async def test_half_a_form_leads_nowhere(
+        self, http: Api, app: Application, changes: dict[str, str]
+    ) -> None:
+        fields = {**asked(app), "user": "2", "decision": "allow", **changes}
+        reply = await post(http, "/oauth/authorize", fields)
+        assert (reply.status, reply.headers.get("Location")) == (400, None)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"client_id": None},
+            {"client_id": "somebody"},
+            {"redirect_uri": None},
+            {"redirect_uri": "https://evil.example/callback"},
+            {"redirect_uri": "http://127.0.0.1.evil.example/callback"},
+            {"redirect_uri": "http://127.0.0.1:4711/other"},
+            {"redirect_uri": "http://localhost:4711/callback"},
+            {"redirect_uri": "https://app.example.org:444/callback"},
+            {"redirect_uri": "http://[::1/callback"},
+        ],
+    )
+    async def test_nobody_is_sent_where_nobody_registered(
+        self, sandbox: Sandbox, http: Api, app: Application, changes: dict[str, str | None]
+    ) -> None:
+        reply = await http.get(page(app, **changes))
+        assert (reply.status, reply.headers.get("Location")) == (400, None)
+        fields = {**asked(app, **changes), "user": "1", "decision": "allow"}
+        reply = await post(http, "/oauth/authorize", fields)
+        assert (reply.status, reply.headers.get("Location")) == (400, None)
+        with pytest.raises(ValueError, match=r"app|redirect_uri"):
+            sandbox.approve(sandbox.url + page(app, **changes))
+
+    @pytest.mark.parametrize(
+        "redirect_uri",
+        [
+            "http://127.0.0.1/callback",
+            "http://127.0.0.1:1/callback",
+            "http://[::1]:65535/callback",
+            "https://app.example.org/callback",
+        ],
+    )
+    async def test_loopback_may_be_on_any_port(
+        self, sandbox: Sandbox, app: Application, redirect_uri: str
+    ) -> None:
+        url = sandbox.approve(sandbox.url + page(app, redirect_uri=redirect_uri))
+        assert url.startswith(f"{redirect_uri}?code=")
+
+    @pytest.mark.parametrize(
+        ("changes", "error"),
+        [
+            ({"response_type": None}, "unsupported_response_type"),
+            ({"response_type": "token"}, "unsupported_response_type"),
+            ({"scope": "read admin"}, "invalid_scope"),
+            ({"code_challenge": "short"}, "invalid_request"),
+            ({"code_challenge_method": "S512"}, "invalid_request"),
+        ],
+    )
+    async def test_other_faults_go_back_to_the_app(
+        self,
+        sandbox: Sandbox,
+        http: Api,
+        app: Application,
+        changes: dict[str, str | None],
+        error: str,
+    ) -> None:
+        reply = await http.get(page(app, **changes))
+        assert reply.status == 302
+        told = query_of(reply.headers["Location"])
+        assert (told["error"], told["state"]) == (error, "s t/a&te")
+        assert query_of(sandbox.approve(sandbox.url + page(app, **changes)))["error"] == error
+
+    async def test_an_app_without_a_secret_needs_a_challenge(self, sandbox: Sandbox) -> None:
+        without = {"code_challenge": None, "code_challenge_method": None}
+        url = sandbox.approve(sandbox.url + page(sandbox.applications.public, **without))
+        assert query_of(url)["error"] == "invalid_request"
+        assert code_for(sandbox, sandbox.applications.confidential, **without)
+
+    async def test_no_state_comes_back_as_none(self, sandbox: Sandbox, app: Application) -> None:
+        assert query_of(sandbox.deny(sandbox.url + page(app, state=None))).keys() == {
+            "error",
+            "error_description",
+        }
+
+    async def test_a_redirect_uri_may_have_a_query(self, sandbox: Sandbox) -> None:
+        app = sandbox.add_application("With a query", "https://a.example/?page=cb")
+        url = sandbox.approve(sandbox.url + page(app, redirect_uri="https://a.example/?page=cb"))
+        assert url.startswith("https://a.example/?page=cb&code=")
+
+
+class TestCodes:
+    async def test_a_code_becomes_a_token(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
+        reply = await token(http, **exchange(app, code_for(sandbox, app, scope="read write")))
+        assert reply.status == 200
+        assert reply.body.keys() == {"access_token", "token_type", "scope", "created_at"}
+        assert reply.body["token_type"] == "Bearer"
+        assert reply.body["scope"] == "read write"
+        assert reply.body["created_at"] == int(sandbox.now.timestamp())
+        assert reply.headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize(
+        ("scope", "status"),
+        [("write", 201), ("read", 403), (None, 403), (" ", 403), ("read write", 201)],
+    )
+    async def test_the_token_may_do_what_was_agreed(
+        self, sandbox: Sandbox, http: Api, app: Application, scope: str | None, status: int
+    ) -> None:
+        reply = await token(http, **exchange(app, code_for(sandbox, app, scope=scope)))
+        granted = reply.body["access_token"]
+        assert (await http.get("/v3/me", granted)).status == 200
+        assert (await http.post("/v3/groups", granted, {"name": "New"})).status == status
+
+    async def test_a_code_is_good_once(self, sandbox: Sandbox, http: Api, app: Application) -> None:
+        fields = exchange(app, code_for(sandbox, app))
+        assert (await token(http, **fields)).status == 200
+        assert_refused(await token(http, **fields), 400, "invalid_grant")
+
+    async def test_a_code_expires(self, sandbox: Sandbox, http: Api, app: Application) -> None:
+        early, late = code_for(sandbox, app), code_for(sandbox, app)
+        sandbox.advance(CODE_LIFETIME.total_seconds() - 5)
+        assert (await token(http, **exchange(app, early))).status == 200
+        sandbox.advance(5)
+        assert_refused(await token(http, **exchange(app, late)), 400, "invalid_grant")
+
+    @pytest.mark.parametrize(
+        ("changes", "status", "error"),
+        [
+            ({"code": "sandbox_code_000"}, 400, "invalid_grant"),
+            ({"code": None}, 400, "invalid_request"),
+            ({"redirect_uri": "http://127.0.0.1:4712/callback"}, 400, "invalid_grant"),
+            ({"redirect_uri": None}, 400, "invalid_request"),
+            ({"code_verifier": "w" * 43}, 400, "invalid_grant"),
+            ({"code_verifier": "short"}, 400, "invalid_request"),
+            ({"code_verifier": None}, 400, "invalid_request"),
+            ({"client_id": None}, 401, "invalid_client"),
+            ({"client_id": "somebody"}, 401, "invalid_client"),
+            ({"client_secret": "guessed"}, 401, "invalid_client"),
+            ({"grant_type": None}, 400, "invalid_request"),
+            ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ],
+    )
+    async def test_what_does_not_fit_is_refused_and_spends_nothing(
+        self,
+        sandbox: Sandbox,
+        http: Api,
+        app: Application,
+        changes: dict[str, str | None],
+        status: int,
+        error: str,
+    ) -> None:
+        code = code_for(sandbox, app)
+        assert_refused(await token(http, **exchange(app, code, **changes)), status, error)
+        assert (await token(http, **exchange(app, code))).status == 200
+
+    async def test_a_code_belongs_to_one_app(self, sandbox: Sandbox, http: Api) -> None:
+        apps = sandbox.applications
+        code = code_for(sandbox, apps.public)
+        reply = await token(http, **exchange(apps.confidential, code))
+        assert_refused(reply, 400, "invalid_grant")
+
+    async def test_a_secret_app_must_show_its_secret(self, sandbox: Sandbox, http: Api) -> None:
+        app = sandbox.applications.confidential
+        reply = await token(http, **exchange(app, code_for(sandbox, app), client_secret=None))
+        assert_refused(reply, 401, "invalid_client")
+
+    async def test_a_plain_challenge_is_its_own_verifier(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
+        plain = {"code_challenge": VERIFIER, "code_challenge_method": None}
+        code = code_for(sandbox, app, **plain)
+        assert (await token(http, **exchange(app, code))).status == 200
+
+    async def test_what_needed_no_challenge_needs_no_verifier(
+        self, sandbox: Sandbox, http: Api
+    ) -> None:
+        app = sandbox.applications.confidential
+        code = code_for(sandbox, app, code_challenge=None, code_challenge_method=None)
+        assert (await token(http, **exchange(app, code, code_verifier=None))).status == 200
+
+
+class TestCredentials:
+    @pytest.mark.parametrize("scope", [None, "read", "write"])
+    async def test_an_app_gets_a_token_of_whoever_registered_it(
+        self, sandbox: Sandbox, http: Api, scope: str | None
+    ) -> None:
+        owner = sandbox.add_user("Ines Park")
+        app = sandbox.add_application("Mine", HOME, owner=owner, confidential=True)
+        reply = await token(
+            http,
+            grant_type="client_credentials",
+            client_id=app.client_id,
+            client_secret=app.client_secret,
+            scope=scope,
+        )
+        assert reply.body["scope"] == (scope or "read")
+        granted = reply.body["access_token"]
+        assert (await http.get("/v3/me", granted)).body["id"] == owner
+        status = 201 if scope == "write" else 403
+        assert (await http.post("/v3/groups", granted, {"name": "New"})).status == status
+
+    async def test_an_app_without_a_secret_gets_none(self, sandbox: Sandbox, http: Api) -> None:
+        client_id = sandbox.applications.public.client_id
+        reply = await token(http, grant_type="client_credentials", client_id=client_id)
+        assert_refused(reply, 400, "unauthorized_client")
+
+    @pytest.mark.parametrize("scope", ["admin", "read admin", " "])
+    async def test_there_are_no_other_scopes(self, sandbox: Sandbox, http: Api, scope: str) -> None:
+        app = sandbox.applications.confidential
+        reply = await token(
+            http,
+            grant_type="client_credentials",
+            client_id=app.client_id,
+            client_secret=app.client_secret,
+            scope=scope,
+        )
+        assert_refused(reply, 400, "invalid_request")
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b'{"grant_type": "client_credentials"}', "application/json"),
+            (b"grant_type=client_credentials", "text/plain"),
+            (b"", FORM),
+            (b"\xff\xfe", FORM),
+            (b"grant_type=%ff", FORM),
+            (b"grant_type=a&grant_type=b", FORM),
+        ],
+    )
+    async def test_only_forms_are_read(self, http: Api, body: bytes, kind: str) -> None:
+        assert_refused(await post(http, "/v3/oauth/token", body, kind), 400, "invalid_request")
+
+    async def test_other_methods_are_refused(self, http: Api) -> None:
+        assert (await http.get("/v3/oauth/token")).status == 405
+        assert (await http.delete("/oauth/authorize")).status == 405
+
+    async def test_a_bearer_token_makes_no_difference(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
+        data = urlencode({k: v for k, v in exchange(app, "x").items() if v}).encode()
+        reply = await http.send(
+            "POST", "/v3/oauth/token", "nobody", data=data, headers={"Content-Type": FORM}
+        )
+        assert_refused(reply, 400, "invalid_grant")
+
+
+class TestApplications:
+    async def test_they_are_described(self, sandbox: Sandbox) -> None:
+        apps = sandbox.applications
+        described: Any = sandbox.describe()["applications"]
+        assert described["public"] == {
+            "client_id": apps.public.client_id,
+            "client_secret": None,
+            "redirect_uri": "http://127.0.0.1/callback",
+        }
+        assert described["confidential"]["client_secret"] == apps.confidential.client_secret
+
+    async def test_no_secret_shows(self, sandbox: Sandbox, app: Application) -> None:
+        code = code_for(sandbox, app)
+        shown = repr([app, sandbox.applications, *vars(sandbox).values()])
+        assert code not in shown
+        assert str(sandbox.applications.confidential.client_secret) not in shown
+
+    def test_the_same_seed_makes_the_same_apps(self) -> None:
+        assert Sandbox(seed=3).applications == Sandbox(seed=3).applications
+        assert Sandbox(seed=3).applications != Sandbox(seed=4).applications
+
+    def test_an_app_needs_a_way_back_and_somebody_to_register_it(self) -> None:
+        sandbox = Sandbox()
+        with pytest.raises(ValueError, match="redirect URI"):
+            sandbox.add_application("Nowhere")
+        with pytest.raises(UnknownError):
+            sandbox.add_application("Nobody's", HOME, owner="no-such-user")
+        app = sandbox.applications.public
+        with pytest.raises(UnknownError):
+            sandbox.approve(f"http://127.0.0.1{page(app)}", user="no-such-user")
