@@ -4,7 +4,7 @@ import sys
 
 __all__ = ["main"]
 
-EXTRA = frozenset({"click", "rich"})
+EXTRA = frozenset({"click", "rich", "segno"})
 
 
 def main() -> None:

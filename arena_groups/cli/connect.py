@@ -1,36 +1,81 @@
-"""Which Are.na the commands talk to."""
+"""Which Are.na the commands talk to, and as whom."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import click
 
-from arena_groups import ArenaClient, RetryPolicy
+from arena_groups import ArenaClient, Pacer, RetryPolicy
+from arena_groups.cli.logins import Login, find_login
+from arena_groups.cli.problem import ProblemError
 from arena_groups.cli.settings import Settings
+from arena_groups.client import BASE_URL
+from arena_groups.session.settings import TOKEN_VARIABLE, checked_base_url
 
 # Somebody is waiting: better an error that says when to come back than a long silence.
 RETRY = RetryPolicy(attempts=3, total=30, max_retry_after=10)
+SANDBOX_SOURCE = "the sandbox"
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncGenerator[ArenaClient, None]:
+async def connected(
+    settings: Settings, *, pacer: Pacer | None = None
+) -> AsyncGenerator[ArenaClient, None]:
     """Give a client for the Are.na asked for, and close it (and the sandbox) afterwards."""
-    if settings.sandbox and settings.base_url is not None:
-        raise click.UsageError("--sandbox and --base-url exclude each other")
     if settings.sandbox:
+        refuse_base_url(settings)
         from arena_groups.sandbox import Sandbox  # noqa: PLC0415 - most runs need none
 
+        settings.token_source = SANDBOX_SOURCE
         async with (
             Sandbox() as sandbox,
-            ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, retry=RETRY) as arena,
+            ArenaClient(
+                sandbox.tokens.owner, base_url=sandbox.url, retry=RETRY, pacer=pacer
+            ) as arena,
         ):
             yield arena
     else:
-        async with _client(settings.base_url) as arena:
+        login = find_token(settings)
+        token = None if login is None else login.token.reveal()
+        async with ArenaClient(
+            token, base_url=base_url_of(settings), retry=RETRY, pacer=pacer
+        ) as arena:
+            del token  # an error's traceback must not hold it
             yield arena
 
 
-def _client(base_url: str | None) -> ArenaClient:
-    if base_url is None:
-        return ArenaClient(retry=RETRY)
-    return ArenaClient(base_url=base_url, retry=RETRY)
+def find_token(settings: Settings) -> Login | None:
+    """Return the token of the environment, else the one stored for the API asked for.
+
+    Where it came from is left in ``settings``.
+    """
+    given = os.environ.get(TOKEN_VARIABLE)
+    login = find_login(base_url_of(settings)) if not given else None
+    settings.token_source = f"the variable {TOKEN_VARIABLE}" if given else ""
+    if login is not None:
+        settings.token_source = login.source
+    return login
+
+
+def base_url_of(settings: Settings) -> str:
+    """Return where the API is, in one spelling. Raises ``UsageError`` for what cannot be."""
+    try:
+        return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)
+    except ValueError as error:
+        reason = str(error).removeprefix("base_url ").partition(" (")[0]
+        raise click.UsageError(f"--base-url {reason}") from None
+
+
+def refuse_base_url(settings: Settings) -> None:
+    """Refuse two answers to the question which Are.na is meant."""
+    if settings.base_url is not None:
+        raise click.UsageError("--sandbox and --base-url exclude each other")
+
+
+def needs_token(settings: Settings) -> None:
+    """Refuse a command that is of no use to guests, before anything is sent."""
+    from arena_groups.cli.errors import no_token  # noqa: PLC0415 - only where it is needed
+
+    if not settings.sandbox and not settings.token_source:
+        raise ProblemError(no_token())

@@ -1,12 +1,9 @@
-"""What went wrong, in one line for people or one object for programs, and an exit code."""
-
-import json
+"""Which problem an error is."""
 
 import click
-from attrs import frozen
 
 from arena_groups.cli.exits import ExitCode
-from arena_groups.cli.text import one_line
+from arena_groups.cli.problem import Problem, ProblemError
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaConnectionError,
@@ -20,37 +17,6 @@ from arena_groups.errors import (
     RateLimitError,
     UnprocessableError,
 )
-
-
-@frozen
-class Problem:
-    """A failure as it is told: ``kind`` for programs, ``message`` and ``hint`` for people."""
-
-    kind: str
-    message: str
-    code: ExitCode = ExitCode.FAILURE
-    hint: str = ""
-    status: int | None = None
-    retry_after: float | None = None
-
-    def as_line(self) -> str:
-        """Return the problem as one line of text."""
-        line = f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
-        return one_line(line)
-
-    def as_json(self) -> str:
-        """Return the problem as one line of JSON, without what is not known."""
-        told = {
-            "type": self.kind,
-            "message": self.message,
-            "hint": self.hint or None,
-            "status": self.status,
-            "retry_after": self.retry_after,
-            "exit_code": int(self.code),
-        }
-        error = {name: value for name, value in told.items() if value is not None}
-        return json.dumps({"error": error}, ensure_ascii=False)
-
 
 _KINDS: tuple[tuple[type[ArenaError], str, ExitCode], ...] = (
     (AuthenticationError, "unauthorized", ExitCode.UNAUTHORIZED),
@@ -66,37 +32,57 @@ _KINDS: tuple[tuple[type[ArenaError], str, ExitCode], ...] = (
 )
 # Where the client's own hint would not help somebody at a terminal.
 _HINTS = {
-    "unauthorized": "put a valid token into the variable ARENA_TOKEN, or try --sandbox",
     "connection": "check the network, and --base-url if you gave one",
     "decode": "check --base-url if you gave one, or look for a newer arena-groups",
     "pagination": "try again in a moment",
 }
+_LOG_IN = "log in with `arena-groups auth login`, set the variable ARENA_TOKEN, or try --sandbox"
 
 
-def describe(error: Exception) -> Problem | None:
-    """Return how to tell an error, or ``None`` for one that only a bug can cause."""
+def describe(error: Exception, token_source: str = "") -> Problem | None:
+    """Return how to tell an error, or ``None`` for one that only a bug can cause.
+
+    ``token_source`` says where the token came from that was sent, if one was.
+    """
+    if isinstance(error, ProblemError):
+        return error.problem
     if isinstance(error, ArenaError):
-        return _describe_api(error)
-    if isinstance(error, click.UsageError):
-        return Problem("usage", error.format_message(), hint=_usage_hint(error))
+        return describe_api(error, token_source)
     if isinstance(error, click.ClickException):
-        return Problem("usage", error.format_message())
+        return Problem("usage", error.format_message(), hint=_usage_hint(error))
     if isinstance(error, ValueError):
         return Problem("usage", str(error))
     if isinstance(error, OSError):
-        return Problem("system", error.strerror or str(error))
+        return Problem("system", _system_message(error))
     return None
 
 
-def _describe_api(error: ArenaError) -> Problem:
+def describe_api(error: ArenaError, token_source: str = "") -> Problem:
+    """Return how to tell an error of the client."""
     kind, code = next(row[1:] for row in _KINDS if isinstance(error, row[0]))
-    hint = _HINTS.get(kind, "")
+    hint = _token_hint(token_source) if kind == "unauthorized" else _HINTS.get(kind, "")
     if not isinstance(error, ArenaAPIError):
         return Problem(kind, str(error), code, hint)
     message = str(error).removesuffix(f" ({error.hint})")
     return Problem(kind, message, code, hint or error.hint, error.status, error.retry_after)
 
 
-def _usage_hint(error: click.UsageError) -> str:
+def no_token() -> Problem:
+    """Return the problem of a command that needs a token where there is none."""
+    return Problem("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
+
+
+def _token_hint(source: str) -> str:
+    return f"the token came from {source}; {_LOG_IN}" if source else _LOG_IN
+
+
+def _system_message(error: OSError) -> str:
+    message = error.strerror or str(error)
+    return f"{message}: {error.filename}" if error.filename else message
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    if not isinstance(error, click.UsageError):
+        return ""
     path = error.ctx.command_path if error.ctx else "arena-groups"
     return f"{path} --help"

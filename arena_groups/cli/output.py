@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, Protocol, TextIO, TypeVar
 
 from arena_groups import to_dict
+from arena_groups.cli.records import Record
 from arena_groups.cli.settings import Format
 from arena_groups.cli.table import RecordWriter, TableWriter
 from arena_groups.cli.views import Cell, View
@@ -32,7 +33,7 @@ class NdjsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write one line."""
-        self._stream.write(json.dumps(to_dict(item), ensure_ascii=False) + "\n")
+        self._stream.write(json.dumps(plain(item), ensure_ascii=False) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -49,7 +50,7 @@ class JsonArrayWriter(Generic[T]):
     def write(self, item: T) -> None:
         """Write one item."""
         self._stream.write(",\n  " if self._started else "[\n  ")
-        self._stream.write(json.dumps(to_dict(item), ensure_ascii=False))
+        self._stream.write(json.dumps(plain(item), ensure_ascii=False))
         self._stream.flush()
         self._started = True
 
@@ -67,7 +68,7 @@ class JsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write the object."""
-        self._stream.write(json.dumps(to_dict(item), ensure_ascii=False, indent=2) + "\n")
+        self._stream.write(json.dumps(plain(item), ensure_ascii=False, indent=2) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -100,6 +101,11 @@ class CsvWriter(Generic[T]):
     def _row(self, cells: Sequence[Cell]) -> None:
         self._csv.writerow([guarded(cell) for cell in cells])
         self._stream.flush()
+
+
+def plain(item: object) -> dict[str, object]:
+    """Return a result ready for JSON."""
+    return item.as_dict() if isinstance(item, Record) else to_dict(item)
 
 
 def guarded(cell: Cell) -> Cell:

@@ -1,8 +1,9 @@
 """The options every command takes, before or after its name."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TypeVar
 
 import click
@@ -27,11 +28,18 @@ class Format(StrEnum):
 
 @dataclass
 class Settings:
-    """What the common options were set to; ``None`` means left to us."""
+    """What the common options were set to; ``None`` means left to us.
+
+    ``token_source`` is where the token came from, once it has been looked for.
+    """
 
     format: Format | None = None
     sandbox: bool = False
     base_url: str | None = None
+    yes: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    token_source: str = field(default="", compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
         """Return the format asked for, else a table for people and ndjson for programs."""
@@ -41,6 +49,20 @@ class Settings:
     def json_errors(self) -> bool:
         """Whether problems are told as JSON: only to those who asked for JSON by name."""
         return self.format is not None and self.format.is_json
+
+
+def format_in(arguments: Sequence[str]) -> Format | None:
+    """Return the format that a command line asks for, even where it makes no sense otherwise."""
+    asked = None
+    for word, following in pairwise([*arguments, ""]):
+        name, _, value = word.partition("=")
+        if name == "--format" and (value or following) in list(Format):
+            asked = Format(value or following)
+    return asked
+
+
+class CommonOption(click.Option):
+    """An option that every command takes; help lists these apart."""
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -54,37 +76,40 @@ def _remember_format(context: click.Context, parameter: click.Parameter, value: 
     _remember(context, parameter, None if value is None else Format(str(value)))
 
 
-def format_option(command: Command) -> Command:
-    """Add ``--format`` to a command."""
+def _flag(*names: str, text: str) -> Callable[[Command], Command]:
     return click.option(
+        *names, cls=CommonOption, is_flag=True, callback=_remember, expose_value=False, help=text
+    )
+
+
+_OPTIONS = (
+    click.option(
         "--format",
+        cls=CommonOption,
         type=click.Choice([choice.value for choice in Format]),
+        metavar="FORMAT",
         callback=_remember_format,
         expose_value=False,
         is_eager=True,
-        help="How to write results. [default: table at a terminal, ndjson elsewhere]",
-    )(command)
-
-
-def connection_options(command: Command) -> Command:
-    """Add the options that tell which Are.na to talk to."""
-    sandbox = click.option(
-        "--sandbox",
-        is_flag=True,
-        callback=_remember,
-        expose_value=False,
-        help="Use a private, made-up Are.na inside this process. Needs no token.",
-    )
-    base_url = click.option(
+        help="table, json, ndjson or csv. [default: table at a terminal, ndjson elsewhere]",
+    ),
+    _flag("--sandbox", text="Use a private, made-up Are.na inside this process. Needs no token."),
+    click.option(
         "--base-url",
+        cls=CommonOption,
         metavar="URL",
         callback=_remember,
         expose_value=False,
         help="Where the API is. [default: https://api.are.na]",
-    )
-    return sandbox(base_url(command))
+    ),
+    _flag("-y", "--yes", text="Do not ask before something is lost."),
+    _flag("-q", "--quiet", text="Tell results and problems only."),
+    _flag("-v", "--verbose", text="Log every request on standard error."),
+)
 
 
 def common_options(command: Command) -> Command:
     """Add all the common options to a command."""
-    return connection_options(format_option(command))
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

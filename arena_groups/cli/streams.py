@@ -27,10 +27,10 @@ def results() -> TextIO:
     return _present(sys.stdout)
 
 
-def tell(line: str) -> None:
+def tell(line: str, *, end: str = "\n") -> None:
     """Write a line to standard error, if anybody listens."""
     try:
-        print(line, file=_present(sys.stderr), flush=True)
+        print(line, end=end, file=_present(sys.stderr), flush=True)
     except OSError:
         silence(sys.stderr)
 

@@ -50,7 +50,7 @@ class TableWriter(Generic[T]):
     def _row(self, cells: Sequence[str | int | None], style: str = "") -> None:
         # A number is an id, to be copied: better a crooked row than a shortened one.
         shown = [
-            fit(one_line(cell), width) if isinstance(cell, str) else f"{cell or '':<{width}}"
+            f"{cell:<{width}}" if isinstance(cell, int) else fit(one_line(cell or ""), width)
             for cell, width in zip(cells, self._widths, strict=True)
         ]
         show(self._console, Text(GAP.join(shown).rstrip(), style))
@@ -61,15 +61,16 @@ class RecordWriter(Generic[T]):
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
         self._console = Console(file=stream, highlight=False)
-        self._columns = view.table
+        self._columns = view.record or view.table
 
     def write(self, item: T) -> None:
-        """Write the facts."""
+        """Write the facts that are known."""
         width = max(len(column.title) for column in self._columns)
         for column in self._columns:
-            fact = one_line(str(column.cell(item) or ""))
-            title = Text(f"{column.title:<{width}}", "bold")
-            show(self._console, Text(GAP).join([title, Text(fact)]))
+            fact = column.cell(item)
+            if fact is not None:
+                title = Text(f"{column.title:<{width}}", "bold")
+                show(self._console, Text(GAP).join([title, Text(one_line(str(fact)))]))
 
     def close(self) -> None:
         """Do nothing: a list of facts has no last line."""

@@ -1,16 +1,22 @@
 """A served sandbox, processes of the command line, and results made by hand."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from arena_groups import GroupInvite, MembershipInvitation, from_dict
+from arena_groups.cli import logins
+from arena_groups.cli.app import run
+from arena_groups.sandbox import Sandbox
 
 COMMAND = (sys.executable, "-m", "arena_groups")
 PATIENCE = 30  # seconds; only ever reached when something hangs
@@ -43,10 +49,12 @@ def environment(**variables: str) -> dict[str, str]:
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command line in a process of its own, to its end."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def complete(
+        *arguments: str, stdin: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *arguments],
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             encoding="utf-8",
             env=environment(**variables),
@@ -54,7 +62,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
             check=False,
         )
 
-    return run
+    return complete
 
 
 @pytest.fixture
@@ -108,9 +116,71 @@ def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 
 
 @pytest.fixture(autouse=True)
-def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the token of whoever runs the tests out of them."""
+def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Keep the token, the files and the keyring of whoever runs the tests out of them.
+
+    Returns the folder that is their home meanwhile; processes that are started have it too.
+    """
+    home = tmp_path / "home"
+    home.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
+    for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setattr(logins, "system_keyring", lambda: None)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give results and help the width of a plain terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for variable in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of the test's own, served from another thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    made = Sandbox()
+    asyncio.run_coroutine_threadsafe(made.start(), loop).result(PATIENCE)
+    yield made
+    asyncio.run_coroutine_threadsafe(made.aclose(), loop).result(PATIENCE)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(PATIENCE)
+    loop.close()
+
+
+@pytest.fixture
+def at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run a command line against the test's own sandbox, as the owner or somebody else."""
+
+    def call(*arguments: str, person: str = "owner", chosen: str = "json") -> int:
+        token: str = getattr(sandbox.tokens, person)
+        monkeypatch.setenv("ARENA_TOKEN", token)
+        return run([*arguments, "--format", chosen, "--base-url", sandbox.url])
+
+    return call
+
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+@pytest.fixture
+def snapshot() -> Callable[[str, str], None]:
+    """Compare a text with the one that is kept; ``UPDATE_SNAPSHOTS=1`` keeps it instead."""
+
+    def compare(name: str, text: str) -> None:
+        file = SNAPSHOTS / f"{name}.txt"
+        if os.environ.get("UPDATE_SNAPSHOTS"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, "utf-8")
+        assert text == file.read_text("utf-8")
+
+    return compare
 
 
 def _invitation(

@@ -20,8 +20,9 @@ from arena_groups import (
     ServerError,
     UnprocessableError,
 )
-from arena_groups.cli.errors import Problem, describe
+from arena_groups.cli.errors import describe
 from arena_groups.cli.exits import ExitCode
+from arena_groups.cli.problem import Problem, ProblemError
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,23 @@ def test_kinds_and_codes(error: Exception, kind: str, code: int) -> None:
     assert problem is not None
     assert (problem.kind, problem.code) == (kind, code)
     assert problem.message
+
+
+def test_problems_of_our_own_are_told_as_they_are() -> None:
+    problem = Problem("declined", "nothing was done")
+    assert describe(ProblemError(problem)) is problem
+
+
+def test_files_are_named() -> None:
+    problem = describe(FileNotFoundError(2, "No such file or directory", "no/where.svg"))
+    assert problem is not None
+    assert problem.message == "No such file or directory: no/where.svg"
+
+
+def test_where_a_refused_token_came_from_is_told() -> None:
+    problem = describe(AuthenticationError(401, error="Unauthorized"), "the system's keyring")
+    assert problem is not None
+    assert "the token came from the system's keyring" in problem.as_line()
 
 
 def test_bugs_are_not_dressed_up() -> None:

@@ -4,15 +4,17 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from arena_groups import GroupInvite, MembershipInvitation, to_dict
 from arena_groups.cli.output import guarded, item_writer, list_writer
 from arena_groups.cli.settings import Format
-from arena_groups.cli.views import INVITATIONS, INVITE_CODE
+from arena_groups.cli.views import INVITE_CODE, invitations
 
 Make = Callable[..., MembershipInvitation]
+INVITATIONS = invitations(datetime(2026, 3, 21, tzinfo=UTC))
 
 
 def test_ndjson_is_one_object_a_line(invitation: Make) -> None:
@@ -53,6 +55,7 @@ def test_csv_has_titles_and_a_line_each(invitation: Make) -> None:
     first, second = csv.DictReader(io.StringIO(stream.getvalue()))
     assert first["invitee_name"] == 'Mara "M", Lindqvist'
     assert first["created_at"] == "2026-03-09T22:02:26Z"
+    assert (first["group_slug"], first["waiting_days"]) == ("research-studio", "11")
     assert (second["id"], second["invitee_id"]) == ("2", "")
     assert second["invitee_email"] == "ada@example.org"
 
@@ -60,7 +63,7 @@ def test_csv_has_titles_and_a_line_each(invitation: Make) -> None:
 def test_csv_of_nothing_still_has_titles() -> None:
     stream = io.StringIO()
     list_writer(Format.CSV, stream, INVITATIONS).close()
-    assert stream.getvalue().startswith("id,state,invitee_id,")
+    assert stream.getvalue().startswith("id,state,group_id,")
     assert stream.getvalue().count("\n") == 1
 
 

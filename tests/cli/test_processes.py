@@ -148,3 +148,78 @@ def _everything(terminal: int) -> str:
             break
         chunks.append(chunk)
     return b"".join(chunks).decode()
+
+
+def test_what_is_stored_serves_the_next_process(
+    command: Run, served: Served, nobodys_home: Path
+) -> None:
+    where = ("--base-url", served.url)
+    token = served.tokens["owner"]
+    done = command("auth", "login", *where, stdin=f"{token}\n")
+    assert done.returncode == 0
+    assert token not in done.stdout + done.stderr
+    (file,) = nobodys_home.rglob("logins.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    done = command("auth", "status", "--format", "json", *where)
+    assert json.loads(done.stdout)["slug"] == "ada-osei"
+    assert command("auth", "logout", *where).returncode == 0
+    done = command("auth", "status", *where)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no token was found" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(command: Run, shell: str) -> None:
+    done = command("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_ARENA_GROUPS_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_completion_completes(command: Run) -> None:
+    answers = {
+        "arena-groups inv": ["invitations", "invite-code"],
+        "arena-groups invitations e": ["expire"],
+        "arena-groups groups contents g --so": ["--sort"],
+    }
+    for line, expected in answers.items():
+        done = command(
+            _ARENA_GROUPS_COMPLETE="bash_complete",
+            COMP_WORDS=line,
+            COMP_CWORD=str(len(line.split()) - 1),
+        )
+        assert done.returncode == 0
+        assert [each.partition(",")[2] for each in done.stdout.split()] == expected
+
+
+@pytest.mark.parametrize(
+    ("library", "line"),
+    [
+        ("click", "groups list --sandbox"),
+        ("rich", "groups list --sandbox --format table"),
+        ("segno", "invite-code show night-shift --qr --sandbox"),
+    ],
+)
+def test_without_the_extra(library: str, line: str) -> None:
+    program = (
+        f"import sys; sys.modules[{library!r}] = None; sys.argv[1:] = {line.split()};"
+        "from arena_groups.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'arena-groups[cli]'" in done.stderr
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    program = (
+        "import sys; from arena_groups.cli.app import run; run(['--help']);"
+        "print(*sys.modules, sep='\\n')"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "click" in loaded
+    slow = {"rich", "aiohttp", "asyncio", "attrs", "attr", "keyring", "segno", "json", "logging"}
+    assert not slow & set(loaded)

@@ -4,13 +4,14 @@ import click
 import pytest
 
 from arena_groups.cli import app as application
-from arena_groups.cli.settings import Format, Settings
+from arena_groups.cli import running
+from arena_groups.cli.settings import Format, Settings, format_in
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings that a command would run with; it does not run."""
-    monkeypatch.setattr(application, "_wait_for", lambda work: work.close())
+    monkeypatch.setattr(running.asyncio, "run", lambda work: work.close())
     return Settings()
 
 
@@ -34,6 +35,11 @@ def test_options_go_anywhere(settings: Settings, line: str) -> None:
     assert settings == Settings(format=Format.CSV, sandbox=True)
 
 
+def test_flags_go_anywhere(settings: Settings) -> None:
+    parse(settings, "-y groups -q delete g --verbose")
+    assert settings == Settings(yes=True, quiet=True, verbose=True)
+
+
 def test_the_last_one_wins(settings: Settings) -> None:
     parse(settings, "--format csv --base-url http://a invitations list g --format json")
     assert settings == Settings(format=Format.JSON, base_url="http://a")
@@ -42,6 +48,21 @@ def test_the_last_one_wins(settings: Settings) -> None:
 def test_an_unknown_format_is_refused(settings: Settings) -> None:
     with pytest.raises(click.UsageError):
         parse(settings, "invitations list g --format xml")
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("invitations list --format json", Format.JSON),
+        ("invitations --format=csv list --format=ndjson", Format.NDJSON),
+        ("invitations list --format", None),
+        ("invitations list --format xml", None),
+        ("invitations list json", None),
+        ("", None),
+    ],
+)
+def test_the_format_is_found_in_what_makes_no_sense(line: str, asked: Format | None) -> None:
+    assert format_in(line.split()) is asked
 
 
 def test_default_format() -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from rich.cells import cell_len
@@ -9,15 +10,16 @@ from rich.cells import cell_len
 from arena_groups import MembershipInvitation
 from arena_groups.cli.table import TableWriter, widths
 from arena_groups.cli.text import fit, one_line
-from arena_groups.cli.views import INVITATIONS, Column
+from arena_groups.cli.views import Column, invitations
 
 Make = Callable[..., MembershipInvitation]
+NOW = datetime(2026, 3, 21, 23, tzinfo=UTC)
 
 
-def rows(*invitations: MembershipInvitation) -> list[str]:
+def rows(*shown: MembershipInvitation, with_group: bool = False) -> list[str]:
     stream = io.StringIO()
-    writer = TableWriter(stream, INVITATIONS)
-    for each in invitations:
+    writer = TableWriter(stream, invitations(NOW, with_group=with_group))
+    for each in shown:
         writer.write(each)
     writer.close()
     return stream.getvalue().splitlines()
@@ -31,14 +33,21 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_heading_and_a_row(invitation: Make) -> None:
     heading, row = rows(invitation(4711))
-    assert heading.split() == ["ID", "INVITEE", "INVITED", "BY", "SENT"]
-    assert row.split() == ["4711", "Mara", "Lindqvist", "(mara)", "Ono", "Takeda", "2026-03-09"]
+    assert heading.split() == ["ID", "INVITEE", "INVITED", "BY", "SENT", "WAITING"]
+    assert row.split()[:4] == ["4711", "Mara", "Lindqvist", "(mara)"]
+    assert row.split()[4:] == ["Ono", "Takeda", "2026-03-09", "12d"]
     assert heading.index("SENT") == row.index("2026-03-09")
 
 
 def test_an_address_stands_for_a_person_without_a_name(invitation: Make) -> None:
     assert "ada@example.org" in rows(invitation(name=None, email="ada@example.org"))[1]
     assert "(not told)" in rows(invitation(name=None))[1]
+
+
+def test_the_group_is_shown_where_there_are_several(invitation: Make) -> None:
+    heading, row = rows(invitation(), with_group=True)
+    assert heading.split()[:2] == ["ID", "GROUP"]
+    assert row.index("research-") == heading.index("GROUP")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +63,11 @@ def test_an_address_stands_for_a_person_without_a_name(invitation: Make) -> None
         "",
     ],
 )
-def test_rows_stay_aligned_and_within_80_columns(invitation: Make, name: str) -> None:
-    heading, row = rows(invitation(name=name, invited_by=name))
+@pytest.mark.parametrize("with_group", [False, True])
+def test_rows_stay_aligned_and_within_80_columns(
+    invitation: Make, name: str, with_group: bool
+) -> None:
+    heading, row = rows(invitation(name=name, invited_by=name), with_group=with_group)
     assert cell_len(row) < 80
     day = row.index("2026-03-09")
     assert cell_len(row[:day]) == cell_len(heading[: heading.index("SENT")])

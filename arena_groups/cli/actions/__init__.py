@@ -1,0 +1,1 @@
+"""What the commands do: they ask the API and hand on what comes back."""

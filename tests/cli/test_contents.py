@@ -1,0 +1,63 @@
+"""What contents of every kind are called, also of kinds that are not known yet."""
+
+import pytest
+
+from arena_groups import (
+    AttachmentBlock,
+    Channel,
+    Content,
+    EmbedBlock,
+    ImageBlock,
+    LinkBlock,
+    PendingBlock,
+    ResourceType,
+    TextBlock,
+    UnknownContent,
+    from_dict,
+)
+from arena_groups.cli.contents import title_of, url_of
+from arena_groups.cli.views import CONTENTS
+from tests.support import documents
+
+BLOCKS: dict[str, tuple[type[Content], dict[str, object]]] = {
+    "Text": (TextBlock, {"content": documents.markdown()}),
+    "Image": (ImageBlock, {"image": documents.image()}),
+    "Link": (LinkBlock, {}),
+    "Attachment": (AttachmentBlock, {"attachment": documents.attachment()}),
+    "Embed": (EmbedBlock, {"embed": documents.embed()}),
+    "PendingBlock": (PendingBlock, {}),
+}
+
+
+def block_of(kind: str, title: str | None) -> Content:
+    model, more = BLOCKS[kind]
+    return from_dict(model, documents.block(kind, title=title, **more))
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_a_title_is_what_it_is_called(kind: str) -> None:
+    assert title_of(block_of(kind, "Tides")) == "Tides"
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_without_a_title_it_is_called_what_comes_nearest(kind: str) -> None:
+    block = block_of(kind, None)
+    assert bool(title_of(block)) is (kind != "PendingBlock")
+    assert bool(url_of(block)) is (kind not in {"Text", "PendingBlock"})
+
+
+def test_a_channel_of_a_group_is_by_nobody() -> None:
+    owner = documents.embedded_group()
+    channel = from_dict(Channel, documents.channel(owner=owner))
+    by = {column.title: column.cell for column in CONTENTS.table}["BY"]
+    assert by(channel) is None
+    assert title_of(channel) == channel.title
+
+
+@pytest.mark.parametrize(("title", "shown"), [("Novel", "Novel"), (7, ""), (None, "")])
+def test_a_kind_that_is_not_known(title: object, shown: str) -> None:
+    unknown = UnknownContent(id=3, type=ResourceType("Hologram"), data={"title": title})
+    assert title_of(unknown) == shown
+    assert url_of(unknown) is None
+    cells = [column.cell(unknown) for column in CONTENTS.table]
+    assert cells == [3, "Hologram", shown, None, None]

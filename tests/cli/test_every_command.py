@@ -1,0 +1,246 @@
+"""Every command against a served sandbox: in every format, and with everything that can fail."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from arena_groups import RetryPolicy
+from arena_groups.cli import connect
+from arena_groups.cli.app import run
+
+At = Callable[..., int]
+AsPerson = Callable[[str], list[str]]
+Captured = pytest.CaptureFixture[str]
+
+GROUP = "research-studio"
+FORMATS = ("table", "json", "ndjson", "csv")
+
+LISTS = (
+    "groups list",
+    "groups list --user ada-osei --sort newest",
+    f"groups contents {GROUP}",
+    f"groups followers {GROUP}",
+    f"members list {GROUP}",
+    f"invitations list {GROUP}",
+    "invitations list --all-groups",
+    f"invitations expire {GROUP} --older-than 10d --dry-run",
+)
+ITEMS = (f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
+CHANGES = (
+    "groups create Reading-Room",
+    f"groups update {GROUP} --description Quiet",
+    "groups delete blank-page --yes",
+    "members leave no-member --yes",
+    "invite-code create blank-page",
+    f"invite-code delete {GROUP} --yes",
+)
+CHANGES_OF_SEVERAL = (
+    f"members remove {GROUP} minh-castellanos --yes",
+    "invitations send blank-page --email ann@example.net --user-id 3",
+    "invitations revoke night-shift 50487 --yes",
+    "invitations expire night-shift --older-than 1d --yes",
+)
+
+
+def rows(text: str, chosen: str) -> list[dict[str, object]]:
+    """What a program would read."""
+    if chosen == "csv":
+        return [dict(row) for row in csv.DictReader(io.StringIO(text))]
+    if chosen == "ndjson":
+        return [json.loads(line) for line in text.splitlines()]
+    document = json.loads(text)
+    return document if isinstance(document, list) else [document]
+
+
+@pytest.mark.parametrize("line", [*LISTS, *ITEMS])
+def test_results_are_the_same_in_every_format(
+    line: str, as_person: AsPerson, capsys: Captured
+) -> None:
+    counts = set()
+    for chosen in FORMATS:
+        assert run([*line.split(), "--format", chosen, *as_person("owner")]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        if chosen == "table":
+            assert out
+        else:
+            counts.add(len(rows(out, chosen)))
+    assert len(counts) == 1
+    assert min(counts) > (1 if line in LISTS else 0)
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+@pytest.mark.parametrize("line", [*CHANGES, *CHANGES_OF_SEVERAL])
+def test_changes_tell_what_they_did(line: str, chosen: str, at: At, capsys: Captured) -> None:
+    person = "member" if "leave" in line else "owner"
+    words = line.replace("no-member", GROUP).split()
+    assert at(*words, chosen=chosen, person=person) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    if chosen != "table":
+        assert rows(out, chosen)
+    assert out.count("\n") >= 1
+
+
+# Each command with a group that can be put in, and whether it needs the scope write.
+COMMANDS = (
+    ("groups show {}", False),
+    ("groups update {} --name x", True),
+    ("groups delete {} --yes", True),
+    ("groups contents {}", False),
+    ("groups followers {}", False),
+    ("members list {}", False),
+    ("members remove {} 2 --yes", True),
+    ("members leave {} --yes", True),
+    ("invitations list {}", False),
+    ("invitations send {} --email ann@example.net", True),
+    ("invitations revoke {} 50001 --yes", True),
+    ("invitations expire {} --older-than 1d --yes", True),
+    ("invite-code show {}", False),
+    ("invite-code create {}", True),
+    ("invite-code delete {} --yes", True),
+)
+WITHOUT_GROUP = (
+    ("groups list", False),
+    ("groups create x", True),
+    ("invitations list --all-groups", False),
+    ("auth status", False),
+)
+EVERY = [*COMMANDS, *WITHOUT_GROUP]
+WRITES = [line for line, writes in EVERY if writes]
+
+
+def failing(capsys: Captured, line: str, where: list[str]) -> tuple[int, dict[str, object]]:
+    """Run a line that must fail; it is told in one line, and to programs as one object."""
+    words = [*line.format(GROUP).split(), *where]
+    code = run(words)
+    told = capsys.readouterr().err
+    assert told.startswith("arena-groups: ")
+    assert told.count("\n") == 1
+    assert run([*words, "--format", "json"]) == code
+    out, err = capsys.readouterr()
+    if " send " not in line and " revoke " not in line and " remove " not in line:
+        assert out == ""
+    error: dict[str, object] = json.loads(err)["error"]
+    assert error["exit_code"] == code
+    return code, error
+
+
+@pytest.mark.parametrize("line", [line for line, _ in EVERY])
+def test_a_wrong_token(
+    line: str, as_person: AsPerson, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = as_person("owner")
+    monkeypatch.setenv("ARENA_TOKEN", "wrong-4711")
+    code, error = failing(capsys, line, where)
+    assert (code, error["type"]) == (2, "unauthorized")
+    assert "the variable ARENA_TOKEN" in str(error["hint"])
+    assert "4711" not in str(error)
+
+
+@pytest.mark.parametrize("line", [line for line, _ in COMMANDS])
+def test_no_such_group(line: str, as_person: AsPerson, capsys: Captured) -> None:
+    line = line.format("no-such-group")
+    code, error = failing(capsys, line, as_person("owner"))
+    assert (code, error["type"], error["status"]) == (3, "not_found", 404)
+
+
+@pytest.mark.parametrize("line", WRITES)
+def test_a_token_that_may_only_read(line: str, as_person: AsPerson, capsys: Captured) -> None:
+    code, error = failing(capsys, line, as_person("read_only"))
+    assert (code, error["type"]) == (6, "forbidden")
+    assert "write" in str(error)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "groups update {} --name x",
+        "groups delete {} --yes",
+        "groups show night-shift",
+        "members remove {} 2 --yes",
+        "invitations list {}",
+        "invitations send {} --email ann@example.net",
+        "invitations revoke {} 50001 --yes",
+        "invitations expire {} --older-than 1d --yes",
+        "invite-code show {}",
+        "invite-code create {}",
+        "invite-code delete {} --yes",
+    ],
+)
+def test_no_permission(line: str, as_person: AsPerson, capsys: Captured) -> None:
+    code, error = failing(capsys, line, as_person("stranger"))
+    assert (code, error["type"]) == (6, "forbidden")
+
+
+@pytest.mark.parametrize("line", [line for line, _ in EVERY])
+def test_over_the_quota(line: str, as_person: AsPerson, capsys: Captured) -> None:
+    code, error = failing(capsys, line, as_person("limited"))
+    assert (code, error["type"]) == (5, "rate_limited")
+    assert "retry_after" in error
+
+
+@pytest.mark.parametrize("line", [line for line, _ in EVERY])
+def test_nobody_there(
+    line: str,
+    as_person: AsPerson,
+    capsys: Captured,
+    unused_tcp_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    as_person("owner")
+    monkeypatch.setattr(connect, "RETRY", RetryPolicy(attempts=1))
+    code, error = failing(capsys, line, ["--base-url", f"http://127.0.0.1:{unused_tcp_port}"])
+    assert (code, error["type"]) == (1, "connection")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "groups delete {}",
+        "members leave {}",
+        "members remove {} 2",
+        "invitations revoke {} 50001",
+        "invitations expire {} --older-than 1d",
+        "invite-code delete {}",
+    ],
+)
+def test_nothing_is_lost_without_a_yes(line: str, as_person: AsPerson, capsys: Captured) -> None:
+    code, error = failing(capsys, line, as_person("owner"))
+    assert (code, error["type"]) == (1, "confirmation")
+    assert "--yes" in str(error["hint"])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("groups update {}", "say what to change"),
+        ("groups update {} --description x --no-description", "exclude"),
+        ("groups list --sort age", "age"),
+        ("groups contents {} --limit -1", "--limit"),
+        ("members remove {}", "USER"),
+        ("members remove {} mara --user", "--user"),
+        ("invitations list", "--all-groups"),
+        ("invitations list {} --all-groups", "--all-groups"),
+        ("invitations list {} --older-than soon", "30d"),
+        ("invitations send {}", "--email"),
+        ("invitations send {} --email not-an-address", "number 1"),
+        ("invitations send {} --user-id 0", "--user-id"),
+        ("invitations revoke {} x", "x"),
+        ("invitations expire {}", "--older-than"),
+        ("invite-code show {} --qr --format csv", "--qr"),
+        ("auth login --sandbox", "--sandbox"),
+        ("auth login --web", "--client-id"),
+        ("auth login --client-id x", "--web"),
+        ("auth login --client-secret-stdin", "--web"),
+        ("auth status --base-url http://example.org", "https"),
+    ],
+)
+def test_what_makes_no_sense(line: str, words: str, capsys: Captured) -> None:
+    code, error = failing(capsys, line, [])
+    assert (code, error["type"]) == (1, "usage")
+    assert words in str(error)
+    assert "insecure_http" not in str(error)

@@ -1,0 +1,99 @@
+"""Questions and answers, inside this process."""
+
+import asyncio
+import io
+import sys
+
+import pytest
+
+from arena_groups.cli.problem import ProblemError
+from arena_groups.cli.prompts import ask_secret, confirm, require_answer
+from arena_groups.cli.settings import Settings
+
+
+class Person(io.StringIO):
+    """A standard stream with somebody in front of it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def listen(monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Look at standard error from now on."""
+    stream = Person()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", Person(text))
+
+
+async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = listen(monkeypatch)
+    answer(monkeypatch, "Yes\n")
+    require_answer(Settings())
+    confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
+    assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
+
+
+@pytest.mark.parametrize("text", ["n\n", "", "y e s\n"])
+async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    err = listen(monkeypatch)
+    answer(monkeypatch, text)
+    with pytest.raises(ProblemError, match="nothing was done"):
+        confirm(Settings(), "Really?", [str(number) for number in range(12)])
+    assert "  9\n  … and 2 more\n" in err.getvalue()
+    assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
+
+
+def test_nobody_is_asked_who_said_yes_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = listen(monkeypatch)
+    monkeypatch.setattr(sys, "stdin", None)
+    require_answer(Settings(yes=True))
+    confirm(Settings(yes=True), "Really?", ["one"])
+    assert err.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stderr"])
+def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Person())
+    monkeypatch.setattr(sys, "stderr", Person())
+    monkeypatch.setattr(sys, stream, io.StringIO())
+    with pytest.raises(ProblemError, match="no terminal"):
+        require_answer(Settings())
+
+
+async def test_an_interrupt_before_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    err = listen(monkeypatch)
+    answer(monkeypatch, "yes\n")
+
+    outcome: list[str] = []
+
+    async def ask() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        try:
+            confirm(Settings(), "Really?", [])
+        except KeyboardInterrupt:
+            outcome.append("interrupted")
+
+    await asyncio.wait({asyncio.create_task(ask())})
+    assert outcome == ["interrupted"]
+    assert err.getvalue() == ""
+
+
+def test_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("  secret \nand more\n"))
+    assert ask_secret("Token") == "secret"
+    monkeypatch.setattr(sys, "stdin", None)
+    assert ask_secret("Token") == ""
+
+
+def test_a_secret_from_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "")
+    monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda question: f" {question} ")
+    assert ask_secret("Token").startswith("Token (it will not show)")

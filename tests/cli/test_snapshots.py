@@ -1,0 +1,122 @@
+"""Help and tables, as they were last looked at. ``UPDATE_SNAPSHOTS=1`` keeps them as they are."""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import click
+import pytest
+from rich.cells import cell_len
+
+from arena_groups.cli import ages
+from arena_groups.cli.app import app, run
+from arena_groups.sandbox import SEEDED_AT, Sandbox
+
+Snapshot = Callable[[str, str], None]
+At = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+def command_paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from command_paths(inner, (*path, name))
+
+
+PATHS = list(command_paths(app))
+LEAVES = [path for path in PATHS if not any(path == each[:-1] for each in PATHS)]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help(path: tuple[str, ...], capsys: Captured, snapshot: Snapshot) -> None:
+    assert run([*path, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.index("Examples:") < out.index("ptions:")
+    assert all(len(line) <= 80 for line in out.splitlines() if "arena-groups" not in line)
+    if path != ("sandbox",):  # its faults have a test of their own
+        snapshot("-".join(["help", *path]), out)
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_examples_are_of_the_command(path: tuple[str, ...], capsys: Captured) -> None:
+    assert run([*path, "--help"]) == 0
+    lines = capsys.readouterr().out.partition("Examples:")[2].splitlines()
+    shown = [line.strip() for line in lines if line.startswith("  arena-groups ")]
+    assert shown
+    assert all(line.startswith(" ".join(["arena-groups", *path])) for line in shown)
+
+
+def test_the_program_says_of_each_command_what_it_says_of_itself() -> None:
+    context = click.Context(app)
+    for name, text in app.lazy.items():  # type: ignore[attr-defined]
+        command = app.get_command(context, name)
+        assert command is not None
+        assert (command.help or "").startswith(text.removesuffix("."))
+        assert command.name == name
+
+
+TABLES = {
+    "groups-list": "groups list",
+    "groups-show": "groups show research-studio",
+    "groups-show-without-description": "groups show blank-page",
+    "groups-contents": "groups contents research-studio --limit 30",
+    "groups-contents-oldest-channels": "groups contents research-studio --type Channel",
+    "groups-followers": "groups followers research-studio --limit 12",
+    "members-list": "members list research-studio --limit 12",
+    "invitations-list": "invitations list research-studio --limit 12",
+    "invitations-list-all-groups": "invitations list --all-groups --sort oldest --limit 8",
+    "invitations-expire-dry-run": "invitations expire night-shift --older-than 88d --dry-run",
+    "invitations-send": "invitations send blank-page --email ann@example.net --user-id 3",
+    "invitations-revoke": "invitations revoke night-shift 50487 1 --yes",
+    "members-remove": "members remove night-shift 38 --yes",
+    "groups-delete": "groups delete blank-page --yes",
+    "invite-code-delete": "invite-code delete night-shift --yes",
+}
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be some time after the sandbox was seeded."""
+    monkeypatch.setattr(ages, "now", lambda: SEEDED_AT + timedelta(hours=1))
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(name: str, at: At, capsys: Captured, snapshot: Snapshot) -> None:
+    at(*TABLES[name].split(), chosen="table")
+    out, _ = capsys.readouterr()
+    snapshot(f"table-{name}", out)
+    if not out.startswith(("Name ", "Outcome ")):
+        assert all(cell_len(line) < 80 for line in out.splitlines())
+
+
+def test_auth_status(at: At, sandbox: Sandbox, capsys: Captured, snapshot: Snapshot) -> None:
+    assert at("auth", "status", chosen="table") == 0
+    lines = capsys.readouterr().out.replace(sandbox.url, "URL").splitlines()
+    assert lines[-1].startswith("Quota   at most 999999 of 1000000 requests left")
+    snapshot("table-auth-status", "\n".join([*lines[:-1], ""]))
+
+
+def test_a_qr_code(at: At, capsys: Captured, snapshot: Snapshot) -> None:
+    assert at("invite-code", "show", "research-studio", "--qr", chosen="table") == 0
+    snapshot("qr-code", capsys.readouterr().out)
+
+
+def test_snapshots_that_nobody_needs_are_gone() -> None:
+    kept = {file.stem for file in (Path(__file__).parent / "snapshots").iterdir()}
+    helps = {"-".join(["help", *path]) for path in PATHS if path != ("sandbox",)}
+    assert kept == helps | {f"table-{name}" for name in TABLES} | {"table-auth-status", "qr-code"}
+
+
+def test_help_goes_to_whoever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert run(["groups"]) == 0
+    assert out.getvalue().startswith("Usage: arena-groups groups")
