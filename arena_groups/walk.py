@@ -89,14 +89,19 @@ class EndGuard:
 
     def check_overrun(self, meta: PageMeta) -> None:
         """Count a page beyond the total; :class:`PaginationError` if it is enough."""
-        overrun = meta.has_more_pages and meta.current_page > promised_pages(meta)
-        self._overrun_pages = self._overrun_pages + 1 if overrun else 0
+        if not meta.has_more_pages or meta.current_page <= promised_pages(meta):
+            self._overrun_pages = 0
+            return
+        self._overrun_pages += 1
         if self._overrun_pages > MAX_OVERRUN_PAGES:
             raise _endless(meta, f"the total of {meta.total_count} was passed")
 
     def check_idle(self, meta: PageMeta, fresh: int) -> None:
         """Count a page that brought ``fresh`` items; :class:`PaginationError` if it is enough."""
-        self._idle_pages = 0 if fresh else self._idle_pages + 1
+        if fresh:
+            self._idle_pages = 0
+            return
+        self._idle_pages += 1
         allowed = min(2 * promised_pages(meta) + EXTRA_IDLE_PAGES, MAX_IDLE_PAGES)
         if self._idle_pages > allowed + self._known_pages:
             raise _endless(meta, f"nothing new came for {self._idle_pages} pages")

@@ -49,7 +49,7 @@ def read_fast(returns: type[T], body: bytes) -> T | Refused:
     try:
         if not body.isascii():
             body.decode()  # msgspec looks at no text that no field takes
-        return cast("T", _reader(returns)(body))
+        return cast("T", (_readers.get(returns) or _reader(returns))(body))
     except Exception:  # noqa: BLE001 - the slow way finds out what it is
         return REFUSED
 

@@ -3,7 +3,7 @@
 from types import NoneType
 from typing import Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from arena_groups.models import (
     Content,
@@ -32,11 +32,12 @@ class Operation(Generic[ResultT_co]):
 
     ``name`` is how callers spell it, ``route`` its path with ``{placeholders}``, ``returns``
     what its answer holds (``NoneType`` where there is no body), ``query`` and ``body`` the
-    names it takes. ``repeat_safe`` tells whether doing it twice is the same as doing it once;
-    ``needs_token`` whether it is refused to guests, ``cacheable`` whether its answer may be
-    kept. ``missing`` says what to look at after a 404, ``advice`` what to do when nobody knows
-    whether a write was done. ``settled_by`` are the statuses that tell, after an attempt whose
-    answer was lost, that it was done. ``sends_form`` tells whether its body is a form, not JSON.
+    names it takes; ``sends_form`` tells whether its body is a form, not JSON. ``repeat_safe``
+    tells whether doing it twice is the same as doing it once, ``writes`` whether it needs a
+    token with the scope ``write``, ``needs_token`` whether it is refused to guests,
+    ``cacheable`` whether its answer may be kept. ``missing`` says what to look at after a 404,
+    ``advice`` what to do when nobody knows whether a write was done. ``settled_by`` are the
+    statuses that tell, after an attempt whose answer was lost, that it was done.
     """
 
     name: str
@@ -52,10 +53,10 @@ class Operation(Generic[ResultT_co]):
     advice: str = "it does no harm to try again."
     settled_by: tuple[int, ...] = ()
     sends_form: bool = False
+    writes: bool = field(init=False)
 
-    @property
-    def writes(self) -> bool:
-        """Whether the operation needs a token with the scope ``write``."""
+    @writes.default
+    def _needs_the_scope_write(self) -> bool:
         return self.method != "GET"
 
 

@@ -1,9 +1,8 @@
 """One request, described before it is sent."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Generic, TypeVar
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 
 from attrs import field, frozen
 
@@ -17,33 +16,28 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Request(Generic[T]):
-    """One request, ready to be sent. Nothing secret shows in its ``repr``."""
+    """One request, ready to be sent. Nothing secret shows in its ``repr``.
+
+    ``target`` is path and query, escaped; ``page`` which page of a list it asks for.
+    """
 
     operation: Operation[T]
     path: str
+    target: str
     query: Mapping[str, str | int] = field(factory=dict[str, str | int])
     body: Mapping[str, object] | None = field(default=None, repr=False)
-
-    @cached_property
-    def target(self) -> str:
-        """Path and query, escaped."""
-        pairs = [f"{name}={_escaped(value)}" for name, value in self.query.items()]
-        return f"{self.path}?{'&'.join(pairs)}" if pairs else self.path
+    page: int = 1
 
     def for_page(self, page: int) -> "Request[T]":
         """The same for one page of a list."""
-        return Request(operation=self.operation, path=self.path, query={"page": page, **self.query})
-
-    @property
-    def page(self) -> int:
-        """Which page of a list it asks for; 1 for anything else."""
-        page = self.query.get("page", 1)
-        return page if isinstance(page, int) else 1
-
-    @property
-    def has_no_body(self) -> bool:
-        """Whether the request could have a body, and has none."""
-        return self.operation.writes and self.body is None
+        _, _, others = self.target.partition("?")
+        return Request(
+            operation=self.operation,
+            path=self.path,
+            query={"page": page, **self.query},
+            target=f"{self.path}?page={page}&{others}",
+            page=page,
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -66,8 +60,5 @@ def build_request(
 ) -> Request[T]:
     """A request for ``operation``, with ``places`` (already escaped) filled into its route."""
     path = operation.route.format_map(places or {})
-    return Request(operation=operation, path=path, query=query or {}, body=body)
-
-
-def _escaped(value: str | int) -> str:
-    return quote_plus(value) if isinstance(value, str) else str(value)
+    target = f"{path}?{urlencode(query)}" if query else path
+    return Request(operation=operation, path=path, target=target, query=query or {}, body=body)

@@ -68,16 +68,17 @@ class Transport:
         session that was lent has been closed.
         """
         http = self._open()
-        as_form = request.operation.sends_form
+        operation, empty = request.operation, request.body is None
+        as_form = operation.sends_form
         call.begin_attempt(self._total)
         try:
             async with http.request(
-                request.operation.method,
+                operation.method,
                 URL(self.base_url + request.target, encoded=True),
                 headers=self._signed_headers(credentials, etag),
-                json=None if as_form else request.payload(),
+                json=None if as_form or empty else request.payload(),
                 data=request.payload() if as_form else None,
-                skip_auto_headers=BODY_HEADERS if request.has_no_body else None,
+                skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
                 timeout=self._timeout,
                 allow_redirects=False,
                 raise_for_status=False,
