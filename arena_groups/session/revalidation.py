@@ -10,7 +10,7 @@ __all__ = ["Revalidation"]
 
 T = TypeVar("T")
 
-FIRST_PAGES = 20
+FIRST_PAGES = 10
 ASKED_KEYS = 4096
 DECODED_ENTRIES = 256
 DECODED_BYTES = 1024 * 1024  # of the bodies that they were decoded from
