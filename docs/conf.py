@@ -2,6 +2,7 @@
 
 import re
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from arena_groups._version import __version__
@@ -25,11 +26,14 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_mock_imports = ["pytest"]  # not in the extra, and only needed when tests run
 
 MOMENT = re.compile(r"[~.\w]*Annotated\[([~.\w]*datetime), [~.\w]*Meta\(tz=True\)\]")
 
 html_theme = "furo"
 html_title = f"arena-groups {release}"
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
 
 
 def shorten(*told: object) -> tuple[str, object] | None:
@@ -38,6 +42,14 @@ def shorten(*told: object) -> tuple[str, object] | None:
     return (MOMENT.sub(r"\1", signature), returns) if isinstance(signature, str) else None
 
 
+def drop_plain_bases(_app: Sphinx, document: nodes.document) -> None:
+    """Leave out that a class is an ``object``."""
+    for paragraph in list(document.findall(nodes.paragraph)):
+        if paragraph.astext() == "Bases: object":
+            paragraph.parent.remove(paragraph)
+
+
 def setup(app: Sphinx) -> None:
     """Let Sphinx know."""
+    app.connect("doctree-read", drop_plain_bases)
     app.connect("autodoc-process-signature", shorten)

@@ -20,7 +20,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def blocks(page: Path, *languages: str) -> list[str]:
     """The code blocks of a page that are in one of the languages."""
-    found = re.findall(r"^```(\S*)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    text = page.read_text("utf-8")
+    found = re.findall(r"^```(\S*)[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [code for language, code in found if language in languages]
 
 
@@ -40,6 +41,7 @@ async def test_snippets_run_as_they_stand(
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
         monkeypatch.setattr("arena_groups.client.SystemClock", FakeClock)  # nobody waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+        monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
         program = compile(code, "snippet", "exec")
         # A snippet runs a loop of its own, so it needs a thread of its own.
         await asyncio.to_thread(exec, program, {"__name__": "__main__"})
