@@ -1,6 +1,7 @@
 """What all tests share: no token from outside, and answers without a network."""
 
 import inspect
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Self
 
@@ -17,6 +18,10 @@ from tests.support.documents import TOKEN
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
+
+# Started in the background, this process ignores Ctrl-C, and so would all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class StandInWriter:
