@@ -3,7 +3,7 @@
 from types import NoneType
 from typing import Final, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from arena_groups.models import (
     Content,
@@ -24,6 +24,10 @@ GROUP_MISSING: Final = (
     "check the slug or id; a rename changes the slug, and private groups are hidden"
 )
 PAGING: Final = ("page", "per")
+
+
+def _changes_something(operation: "Operation[object]") -> bool:
+    return operation.method != "GET"
 
 
 @frozen(kw_only=True)
@@ -53,11 +57,7 @@ class Operation(Generic[ResultT_co]):
     advice: str = "it does no harm to try again."
     settled_by: tuple[int, ...] = ()
     sends_form: bool = False
-    writes: bool = field(init=False)
-
-    @writes.default
-    def _needs_the_scope_write(self) -> bool:
-        return self.method != "GET"
+    writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
 
 
 PING: Final = Operation(name="ping", method="GET", route="/v3/ping", returns=Ping)
