@@ -4,8 +4,11 @@ With ``--no-venv`` they run in the environment that nox itself is in, which must
 the extra ``dev``.
 """
 
+import os
 import shutil
 import sys
+import tomllib
+from pathlib import Path
 
 import nox
 
@@ -15,6 +18,21 @@ nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DOCUMENT = "https://api.are.na/v3/openapi.json"
+
+IN_AN_EMPTY_PLACE = """
+import asyncio
+from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+
+async def main():
+    async with (
+        Sandbox() as sandbox,
+        ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena,
+    ):
+        print(len(await arena.groups.invitations("research-studio").collect()), "invitations")
+
+asyncio.run(main())
+"""
 
 
 def install(session: nox.Session, extra: str) -> None:
@@ -32,6 +50,15 @@ def python(session: nox.Session, *arguments: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on every Python that is there."""
     install(session, "test")
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that the package says it works with."""
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    pins = [each.replace(">=", "==") for each in project["dependencies"]]
+    session.install("--editable", ".[test]", *pins)
     python(session, "-m", "pytest", *session.posargs)
 
 
@@ -91,8 +118,24 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the distributions and check what they say of themselves."""
+    """Build the distributions, check what they say of themselves, and install each by itself."""
     install(session, "dev")
     shutil.rmtree("dist", ignore_errors=True)
     python(session, "-m", "build")
-    session.run("twine", "check", "--strict", "dist/*.whl", "dist/*.tar.gz")
+    distributions = sorted(map(str, Path("dist").iterdir()))
+    session.run("twine", "check", "--strict", *distributions)
+    for distribution in distributions:
+        try_out(session, Path(distribution).resolve())
+
+
+def try_out(session: nox.Session, distribution: Path) -> None:
+    """Install a distribution without extras in an empty environment, and use it there."""
+    folder = Path(session.create_tmp()).resolve()
+    environment = folder / "installed"
+    python(session, "-m", "venv", "--clear", str(environment))
+    programs = environment / ("Scripts" if os.name == "nt" else "bin")
+    with session.chdir(folder):  # away from the sources
+        session.run(f"{programs}/pip", "install", "-q", str(distribution), external=True)
+        session.run(f"{programs}/python", "-I", "-c", IN_AN_EMPTY_PLACE, external=True)
+        # There is no command line without its extra, only a hint.
+        session.run(f"{programs}/arena-groups", external=True, success_codes=[1])

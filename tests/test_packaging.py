@@ -8,15 +8,19 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from xml.dom.minidom import parseString
 
 import pytest
 
 import arena_groups
 
 PACKAGE = Path(arena_groups.__file__).parent
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 
@@ -152,3 +156,84 @@ class TestDistribution:
     def test_its_modules_name_no_path_of_this_machine(self) -> None:
         for file in PACKAGE.rglob("*.py"):
             assert not re.search(r"/(home|root|Users|work|tmp)/", file.read_text("utf-8")), file
+
+
+class TestPages:
+    """What the pages at the top say of the project is so."""
+
+    @pytest.mark.parametrize("page", ["README.md", "examples/README.md"])
+    def test_their_links_lead_somewhere(self, page: str) -> None:
+        text = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+        targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+        inside = [target for target in targets if not target.startswith("https://")]
+        assert inside
+        assert not [
+            target for target in inside if not (ROOT / page).parent.joinpath(target).exists()
+        ]
+
+    def test_the_supported_versions_are_those_of_the_metadata(self) -> None:
+        project = tomllib.loads(read("pyproject.toml"))["project"]
+        lowest = dict(each.split(">=") for each in project["dependencies"])
+        table = read("README.md").partition("## Supported versions")[2].partition("##")[0]
+        rows = dict(re.findall(r"^\| (\w+) \| ([\d.]+) \|", table, re.MULTILINE))
+        assert rows.pop("Python") == project["requires-python"].removeprefix(">=")
+        assert rows == {name: lowest[name] for name in ("aiohttp", "attrs", "cattrs", "msgspec")}
+
+    def test_every_python_is_declared_and_tested(self) -> None:
+        classifiers = tomllib.loads(read("pyproject.toml"))["project"]["classifiers"]
+        declared = [each for each in map(minor_version, classifiers) if each]
+        assert declared == ["3.11", "3.12", "3.13", "3.14"]
+        quoted = ", ".join(f'"{each}"' for each in declared)
+        assert f"PYTHONS = [{quoted}]" in read("noxfile.py")
+        assert f"python: [{quoted}]" in read(".github/workflows/ci.yml")
+        assert f"| {declared[0]} to {declared[-1]} |" in read("README.md")
+
+    def test_this_version_is_a_supported_one(self) -> None:
+        minor = arena_groups.__version__.rpartition(".")[0]
+        assert f"| {minor} | yes |" in read("SECURITY.md")
+
+    def test_the_picture_needs_nothing_from_elsewhere(self) -> None:
+        picture = read("docs/images/terminal.svg")
+        document = parseString(picture)  # noqa: S318 - our own
+        assert document.documentElement.tagName == "svg"
+        assert not re.search(r"url\(['\"]?http|href|@font-face|@import", picture)
+
+
+class TestWorkflows:
+    @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+    def test_actions_are_pinned_by_commit(self, workflow: Path) -> None:
+        lines = [line for line in workflow.read_text("utf-8").splitlines() if "uses:" in line]
+        assert lines
+        pinned = r" +(- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+"
+        assert not [line for line in lines if not re.fullmatch(pinned, line)]
+
+    def test_an_action_has_one_version_everywhere(self) -> None:
+        text = "".join(path.read_text("utf-8") for path in WORKFLOWS)
+        used = set(re.findall(r"uses: (\S+)@(.+)", text))
+        assert len(used) == len({action for action, _ in used})
+
+    @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+    def test_it_can_be_read_and_asks_for_little(self, workflow: Path) -> None:
+        yaml = pytest.importorskip("yaml")
+        told = yaml.safe_load(workflow.read_text("utf-8"))
+        assert told["permissions"] in ({}, {"contents": "read"})
+        for job in told["jobs"].values():
+            assert job["timeout-minutes"] <= 30
+            assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+
+    def test_a_release_is_published_without_a_secret(self) -> None:
+        release = read(".github/workflows/release.yml")
+        assert "secrets." not in release
+        assert "password" not in release
+        publish = release.partition("\n  publish:\n")[2]
+        assert "    environment: release\n    permissions:\n      id-token: write\n" in publish
+        assert release.count("write") == 3  # two to attest, one to publish
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def minor_version(classifier: str) -> str | None:
+    found = re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", classifier)
+    return found and found[1]

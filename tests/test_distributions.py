@@ -1,0 +1,236 @@
+"""What is in the sdist and the wheel, and that the wheel works where nothing else is."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import arena_groups
+from tests.support import installed
+from tests.support.installed import Environment
+
+ROOT = Path(__file__).parent.parent
+INFO = f"arena_groups-{arena_groups.__version__}.dist-info"
+
+STREAM = """
+import asyncio
+
+from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+
+
+async def main():
+    async with (
+        Sandbox() as sandbox,
+        ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena,
+    ):
+        async for invitation in arena.groups.invitations("research-studio"):
+            print(invitation.id)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both distributions, the wheel built from the sdist as installers do it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    build(ROOT, folder, "sdist")
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    build(folder / sdist.name.removesuffix(".tar.gz"), folder, "wheel")
+    return folder
+
+
+def build(source: Path, folder: Path, kind: str) -> None:
+    done = installed.run(
+        sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder), cwd=source
+    )
+    assert done.code == 0, done.err
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: Path) -> Path:
+    (found,) = distributions.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def in_wheel(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def in_sdist(distributions: Path) -> set[str]:
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        files = [PurePosixPath(member.name) for member in archive if member.isfile()]
+    assert {file.parts[0] for file in files} == {f"arena_groups-{arena_groups.__version__}"}
+    return {PurePosixPath(*file.parts[1:]).as_posix() for file in files}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
+
+
+def sources() -> Iterator[str]:
+    """The files of the package, as they are in the sources."""
+    for file in (ROOT / "arena_groups").rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            yield file.relative_to(ROOT).as_posix()
+
+
+class TestWheel:
+    def test_it_has_the_package_and_nothing_else(self, in_wheel: set[str]) -> None:
+        about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+        assert in_wheel == {*sources(), *(f"{INFO}/{name}" for name in about)}
+
+    def test_it_is_typed_and_has_no_tests(self, in_wheel: set[str]) -> None:
+        assert "arena_groups/py.typed" in in_wheel
+        assert not [name for name in in_wheel if re.search(r"(^|/)(tests|examples|docs)/", name)]
+
+    def test_it_runs_on_any_system(self, wheel: Path) -> None:
+        assert wheel.name == f"arena_groups-{arena_groups.__version__}-py3-none-any.whl"
+
+    def test_its_programs_and_its_plugin(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            told = archive.read(f"{INFO}/entry_points.txt").decode()
+        assert "[console_scripts]\narena-groups = arena_groups.cli:main\n" in told
+        assert "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in told
+
+
+class TestSdist:
+    def test_it_has_what_its_tests_need(self, in_sdist: set[str]) -> None:
+        assert set(sources()) <= in_sdist
+        for name in ("tests", "examples", "benchmarks", ".github"):
+            here = {
+                file.relative_to(ROOT).as_posix()
+                for file in (ROOT / name).rglob("*")
+                if file.is_file() and not {"__pycache__", "node_modules"} & {*file.parts}
+            }
+            assert here <= in_sdist, name
+        pages = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"}
+        assert pages | {"pyproject.toml", "noxfile.py", ".ci/run", "docs/index.md"} <= in_sdist
+
+    def test_it_has_nothing_that_came_about_by_work(self, in_sdist: set[str]) -> None:
+        stray = r"(^|/)(__pycache__|_build|node_modules|dist|\.[a-z]+_cache|\.venv|\.nox)/|\.pyc$"
+        assert not [name for name in in_sdist if re.search(stray, name)]
+        top = {name.partition("/")[0] for name in in_sdist if "/" in name}
+        folders = {".ci", ".github", "arena_groups", "benchmarks", "changes", "docs"}
+        assert top == folders | {"examples", "tests"}
+
+    def test_it_has_only_what_is_or_will_be_committed(self, in_sdist: set[str]) -> None:
+        if not (ROOT / ".git").exists() or shutil.which("git") is None:
+            pytest.skip("not a clone")
+        listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        told = subprocess.run(["git", *listed], cwd=ROOT, capture_output=True, check=True)
+        assert in_sdist - {"PKG-INFO"} <= set(told.stdout.decode().split("\0"))
+
+
+class TestMetadata:
+    def test_it_needs_no_more_than_a_client_needs(self, metadata: Message) -> None:
+        required = metadata.get_all("Requires-Dist", [])
+        assert set(installed.needed(required)) == {
+            "aiohttp", "attrs", "cattrs", "msgspec", "multidict", "yarl",
+        }  # fmt: skip
+
+    def test_it_says_what_it_is(self, metadata: Message) -> None:
+        assert metadata["Name"] == "arena-groups"
+        assert metadata["Requires-Python"] == ">=3.11"
+        assert metadata["License-Expression"] == "MIT"
+        assert metadata["Description-Content-Type"] == "text/markdown"
+        assert metadata.get_payload() == (ROOT / "README.md").read_text("utf-8")
+
+    def test_it_names_no_place_that_is_not_there(self, metadata: Message) -> None:
+        for url in metadata.get_all("Project-URL", []):
+            assert url.partition(", ")[2].startswith("https://")
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, metadata: Message, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the wheel and what it needs, without any extra."""
+    environment = installed.create(tmp_path_factory.mktemp("bare") / "environment", wheel)
+    environment.modules(*installed.needed(metadata.get_all("Requires-Dist", [])))
+    return environment
+
+
+class TestWithoutExtras:
+    def test_nothing_of_the_extras_is_there(self, bare: Environment, tmp_path: Path) -> None:
+        for module in ("click", "rich", "segno", "keyring", "oauthlib", "pytest"):
+            assert bare.run("python", "-c", f"import {module}", cwd=tmp_path).code == 1
+
+    def test_lists_are_streamed(self, bare: Environment, tmp_path: Path) -> None:
+        done = bare.run("python", "-W", "error", "-c", STREAM, cwd=tmp_path)
+        assert (done.code, done.err) == (0, "")
+        ids = done.out.split()
+        assert len(ids) == len(set(ids)) > 100
+
+    def test_every_public_name_is_there(self, bare: Environment, tmp_path: Path) -> None:
+        code = "from arena_groups import *; print(ArenaClient.__module__, __version__)"
+        done = bare.run("python", "-c", code, cwd=tmp_path)
+        assert done.out == f"arena_groups.client {arena_groups.__version__}\n", done.err
+
+    @pytest.mark.parametrize("arguments", [[], ["--help"], ["groups", "list"]], ids=" ".join)
+    def test_the_command_says_what_to_install(
+        self, bare: Environment, tmp_path: Path, arguments: list[str]
+    ) -> None:
+        done = bare.run("arena-groups", *arguments, cwd=tmp_path)
+        assert (done.code, done.out) == (1, "")
+        (line,) = done.err.splitlines()
+        assert "pip install 'arena-groups[cli]'" in line
+
+    def test_so_does_the_module(self, bare: Environment, tmp_path: Path) -> None:
+        done = bare.run("python", "-m", "arena_groups", cwd=tmp_path)
+        assert (done.code, done.out) == (1, "")
+        assert "pip install 'arena-groups[cli]'" in done.err
+        assert "Traceback" not in done.err
+
+    def test_oauth_says_what_to_install(self, bare: Environment, tmp_path: Path) -> None:
+        done = bare.run("python", "-c", "import arena_groups.oauth", cwd=tmp_path)
+        assert done.code == 1
+        told = "arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'"
+        assert done.err.splitlines()[-1] == f"ImportError: {told}"
+
+
+@pytest.fixture(scope="module")
+def beside(wheel: Path, metadata: Message, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The same, with pytest as well."""
+    environment = installed.create(tmp_path_factory.mktemp("beside") / "environment", wheel)
+    environment.modules("pytest", *installed.needed(metadata.get_all("Requires-Dist", [])))
+    return environment
+
+
+class TestBesidePytest:
+    """Where pytest is as well, and nothing else that tests use."""
+
+    def test_the_plugin_is_found_and_does_no_harm(
+        self, beside: Environment, tmp_path: Path
+    ) -> None:
+        (tmp_path / "test_it.py").write_text(
+            "import sys\n\ndef test_it():\n    assert 'aiohttp' not in sys.modules\n"
+        )
+        options = ("-W", "error", "--strict-markers", "-p", "no:cacheprovider")
+        done = beside.run("python", "-m", "pytest", *options, cwd=tmp_path)
+        assert (done.code, done.err) == (0, ""), done.out
+        assert "1 passed" in done.out
+        assert f"arena-groups-{arena_groups.__version__}" in done.out
+
+    def test_it_has_a_sandbox_without_any_extra(self, beside: Environment, tmp_path: Path) -> None:
+        (tmp_path / "test_it.py").write_text(
+            "def test_it(arena_sandbox):\n    assert arena_sandbox.url.startswith('http://')\n"
+        )
+        done = beside.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path)
+        assert done.code == 0, done.out
