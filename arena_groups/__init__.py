@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         RateLimitError,
         RequestTimeoutError,
         ServerError,
+        StoreError,
         UnprocessableError,
     )
     from arena_groups.groups import (
@@ -124,6 +125,11 @@ if TYPE_CHECKING:
         Timeout,
         TokenProvider,
     )
+    from arena_groups.stores import (
+        MemoryStore,
+        SQLiteStore,
+        Store,
+    )
     from arena_groups.users import (
         UsersResource,
     )
@@ -142,6 +148,7 @@ _HOMES = (
     "groups",
     "users",
     "client",
+    "stores",
 )
 
 __all__ = [
@@ -205,6 +212,7 @@ __all__ = [
     "MeCounts",
     "MembershipInvitation",
     "MemoryCache",
+    "MemoryStore",
     "MetadataValue",
     "NoPacer",
     "NotFoundError",
@@ -223,7 +231,10 @@ __all__ = [
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
+    "SQLiteStore",
     "ServerError",
+    "Store",
+    "StoreError",
     "TextBlock",
     "Timeout",
     "TokenProvider",

@@ -29,6 +29,7 @@ __all__ = [
     "RateLimitError",
     "RequestTimeoutError",
     "ServerError",
+    "StoreError",
     "UnprocessableError",
 ]
 
@@ -96,6 +97,10 @@ class ArenaConnectionError(ArenaError):
 
 class ArenaTimeoutError(ArenaConnectionError, TimeoutError):
     """No complete answer arrived within one of the time limits of :class:`Timeout`."""
+
+
+class StoreError(ArenaError):
+    """The store of a watch or a bulk call cannot be read or written, or is not one."""
 
 
 class PaginationError(ArenaError):

@@ -1,0 +1,261 @@
+"""Where watches and bulk calls keep what they must not forget.
+
+A store holds records (a name and a text) by scope, and one scope never touches another. All
+that is built on it needs two operations only: read a scope, and change some of its records if
+some still are as they were read. The second is atomic, among processes too, and so is enough
+for leases and journals.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Final, Protocol, Self, TypeVar
+
+from arena_groups.errors import StoreError
+
+__all__ = ["MemoryStore", "SQLiteStore", "Store"]
+
+R = TypeVar("R")
+
+_NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
+
+
+class Store(Protocol):
+    """Records by scope. The contents are whatever the callers need, email addresses among it."""
+
+    async def load(self, scope: str) -> dict[str, str]:
+        """All records of a scope, by name; none where nothing was kept.
+
+        Raises :class:`StoreError` where the store cannot be read.
+        """
+        ...
+
+    async def update(
+        self,
+        scope: str,
+        changes: Mapping[str, str | None],
+        *,
+        expect: Mapping[str, str | None] = _NOTHING,
+    ) -> bool:
+        """Set the records in ``changes`` (``None`` removes one), all of them or none.
+
+        They are set only if every record in ``expect`` is as given there (``None``: it is
+        absent). Whether they were set comes back, and when it does they are durable, as far as
+        the store can make them. Raises :class:`StoreError` where the store cannot be written.
+        """
+        ...
+
+
+class MemoryStore:
+    """A store that lasts as long as the object: for tests, and for what may be forgotten."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[str, dict[str, str]] = {}
+
+    async def load(self, scope: str) -> dict[str, str]:
+        """A copy of the records of a scope."""
+        return dict(self._scopes.get(scope, {}))
+
+    async def update(
+        self,
+        scope: str,
+        changes: Mapping[str, str | None],
+        *,
+        expect: Mapping[str, str | None] = _NOTHING,
+    ) -> bool:
+        """Set records, if those in ``expect`` are as given."""
+        records = self._scopes.setdefault(scope, {})
+        if any(records.get(name) != text for name, text in expect.items()):
+            return False
+        for name, text in changes.items():
+            if text is None:
+                records.pop(name, None)
+            else:
+                records[name] = text
+        return True
+
+    def __repr__(self) -> str:
+        return f"MemoryStore(scopes={len(self._scopes)})"
+
+
+class SQLiteStore:
+    """A store in one SQLite file, for as many groups and processes of a machine as there are.
+
+    The file is made at first use, for its owner alone (mode 600). What was written survives a
+    crash of the process and of the machine. ``timeout`` is how many seconds to wait for another
+    process that is writing. Close it with ``aclose()``, or use it as a context manager
+    (``async with``).
+
+    Every method raises :class:`StoreError` where the file cannot be opened, read or written,
+    is no store, or was written by a newer version of this package.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+        self.path = Path(path)
+        self.timeout = timeout
+        self._file: _File | None = None
+        # SQLite blocks, and a connection belongs to one thread.
+        self._thread: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    async def load(self, scope: str) -> dict[str, str]:
+        """All records of a scope, by name."""
+        return await self._run(lambda file: file.load(scope))
+
+    async def update(
+        self,
+        scope: str,
+        changes: Mapping[str, str | None],
+        *,
+        expect: Mapping[str, str | None] = _NOTHING,
+    ) -> bool:
+        """Set records in one transaction, if those in ``expect`` are as given.
+
+        Cancelled, it may or may not have set them, yet never a part of them.
+        """
+        changes, expect = dict(changes), dict(expect)
+        return await self._run(lambda file: file.update(scope, changes, expect))
+
+    async def aclose(self) -> None:
+        """Close the file, once all that was begun is done. A second time does nothing."""
+        self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, self._shut)
+        finally:
+            thread.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({str(self.path)!r})"
+
+    async def _run(self, work: "Callable[[_File], R]") -> R:
+        if self._closed:
+            raise StoreError(f"the store {self.path} is closed")
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="arena-groups-store")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def _work(self, work: "Callable[[_File], R]") -> R:
+        try:
+            if self._file is None:
+                self._file = _File(self.path, self.timeout)
+            return work(self._file)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"the store {self.path} cannot be used: {error}") from error
+
+    def _shut(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _File:
+    """One connection to the file, in the thread that opened it."""
+
+    # "ArGr": tells our files from other people's.
+    application = 0x41724772
+    version = 1
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._make(path)
+        self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            with self._writing() as connection:
+                self._prepare(connection, path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def load(self, scope: str) -> dict[str, str]:
+        """The records of a scope."""
+        rows = self._connection.execute("SELECT name, text FROM records WHERE scope = ?", (scope,))
+        return dict(rows.fetchall())
+
+    def update(
+        self, scope: str, changes: Mapping[str, str | None], expect: Mapping[str, str | None]
+    ) -> bool:
+        """Look at what is expected and set what changes, in one transaction."""
+        with self._writing() as connection:
+            for name, text in expect.items():
+                if self._read(connection, scope, name) != text:
+                    return False
+            gone = [(scope, name) for name, text in changes.items() if text is None]
+            kept = [(scope, name, text) for name, text in changes.items() if text is not None]
+            connection.executemany("DELETE FROM records WHERE scope = ? AND name = ?", gone)
+            connection.executemany(
+                "INSERT INTO records (scope, name, text) VALUES (?, ?, ?)"
+                " ON CONFLICT (scope, name) DO UPDATE SET text = excluded.text",
+                kept,
+            )
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        # IMMEDIATE: whoever reads in order to write must not be overtaken in between.
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _prepare(self, connection: sqlite3.Connection, path: Path) -> None:
+        application, version = self._pragma("application_id"), self._pragma("user_version")
+        if (application, version) == (0, 0) and not self._tables(connection):
+            connection.execute(
+                "CREATE TABLE records (scope TEXT NOT NULL, name TEXT NOT NULL,"
+                " text TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID"
+            )
+            connection.execute(f"PRAGMA application_id = {self.application}")
+            connection.execute(f"PRAGMA user_version = {self.version}")
+        elif application != self.application:
+            raise StoreError(f"{path} is a database of something else: give another path")
+        elif version != self.version:
+            raise StoreError(
+                f"the store {path} has schema {version}, and this version of arena-groups knows"
+                f" {self.version}: bring arena-groups up to date, or give another path"
+            )
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
+    @staticmethod
+    def _tables(connection: sqlite3.Connection) -> bool:
+        return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+    @staticmethod
+    def _read(connection: sqlite3.Connection, scope: str, name: str) -> str | None:
+        row = connection.execute(
+            "SELECT text FROM records WHERE scope = ? AND name = ?", (scope, name)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    @staticmethod
+    def _make(path: Path) -> None:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -1,0 +1,185 @@
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena_groups import MemoryStore, SQLiteStore, Store, StoreError
+
+names = st.sampled_from(["a", "b", "c", "", "ü", "a'b"])
+texts = st.text(max_size=8)
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["one", "two"]),
+        st.dictionaries(names, st.none() | texts, max_size=3),
+        st.dictionaries(names, st.none() | texts, max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    async with SQLiteStore(tmp_path / "state.db") as sqlite:
+        yield sqlite
+
+
+async def test_what_was_set_is_read_in_its_scope_only(store: Store) -> None:
+    assert await store.load("one") == {}
+    assert await store.update("one", {"a": "1", "b": "2"})
+    assert await store.update("one", {"a": None, "c": "3"})
+    assert await store.load("one") == {"b": "2", "c": "3"}
+    assert await store.load("two") == {}
+
+
+async def test_nothing_is_set_where_another_record_is_expected(store: Store) -> None:
+    assert await store.update("one", {"lease": "mine"}, expect={"lease": None})
+    assert not await store.update("one", {"lease": "yours", "a": "1"}, expect={"lease": None})
+    assert not await store.update("one", {"a": "1"}, expect={"lease": "yours"})
+    assert await store.update("one", {"a": "1"}, expect={"lease": "mine"})
+    assert await store.load("one") == {"lease": "mine", "a": "1"}
+
+
+async def test_what_is_loaded_is_the_callers_own(store: Store) -> None:
+    await store.update("one", {"a": "1"})
+    (await store.load("one"))["a"] = "changed"
+    assert await store.load("one") == {"a": "1"}
+
+
+@given(steps)
+def test_memory_and_sqlite_agree(
+    tmp_path_factory: pytest.TempPathFactory,
+    course: list[tuple[str, dict[str, str | None], dict[str, str | None]]],
+) -> None:
+    async def run() -> None:
+        memory = MemoryStore()
+        path = tmp_path_factory.mktemp("store") / "state.db"
+        async with SQLiteStore(path) as sqlite:
+            for scope, changes, expect in course:
+                done = await memory.update(scope, changes, expect=expect)
+                assert await sqlite.update(scope, changes, expect=expect) == done
+        async with SQLiteStore(path) as reopened:
+            for scope in ("one", "two"):
+                assert await reopened.load(scope) == await memory.load(scope)
+
+    asyncio.run(run())
+
+
+async def test_of_many_that_claim_one_record_one_gets_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    stores = [SQLiteStore(path) for _ in range(6)]
+    won = await asyncio.gather(
+        *(
+            store.update("one", {"lease": str(number)}, expect={"lease": None})
+            for number, store in enumerate(stores)
+        )
+    )
+    assert sorted(won) == [False] * 5 + [True]
+    assert await stores[0].load("one") == {"lease": str(won.index(True))}
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+COUNTER = """
+import asyncio, sys
+from arena_groups import SQLiteStore
+
+async def main():
+    async with SQLiteStore(sys.argv[1], timeout=60) as store:
+        for _ in range(int(sys.argv[2])):
+            while True:
+                held = (await store.load("one")).get("n")
+                if await store.update("one", {"n": str(int(held or 0) + 1)}, expect={"n": held}):
+                    break
+
+asyncio.run(main())
+"""
+
+
+def test_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    children = [
+        subprocess.Popen([sys.executable, "-c", COUNTER, str(path), "25"]) for _ in range(4)
+    ]
+    assert [child.wait(120) for child in children] == [0] * 4
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT text FROM records").fetchall() == [("100",)]
+    connection.close()
+
+
+async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    async with SQLiteStore(path) as store:
+        await store.update("one", {"a": "1"})
+        for file in list(tmp_path.iterdir()):  # noqa: ASYNC240
+            assert file.stat().st_mode & 0o077 == 0, file.name
+
+
+async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "others.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreError, match="something else"):
+            await store.update("one", {"a": "1"})
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Not a database, but long enough to be looked at." * 10)
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreError, match=r"notes\.txt cannot be used"):
+            await store.load("one")
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    async with SQLiteStore(path) as store:
+        await store.update("one", {"a": "1"})
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreError, match=r"schema 7.*up to date"):
+            await store.load("one")
+
+
+async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "nowhere" / "state.db") as store:
+        with pytest.raises(StoreError, match="nowhere"):
+            await store.load("one")
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "state.db")
+    await store.load("one")
+    await store.aclose()
+    await store.aclose()
+    with pytest.raises(StoreError, match="is closed"):
+        await store.load("one")
+
+
+async def test_a_cancelled_update_does_not_spoil_the_next(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "state.db") as store:
+        task = asyncio.create_task(store.update("one", {"a": "1", "b": "1"}))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(await store.load("one")) in {0, 2}
+        assert await store.update("one", {"a": "2"})
+
+
+async def test_no_record_shows_in_a_repr(store: Store) -> None:
+    await store.update("one", {"who": "ada@example.com"})
+    assert "ada" not in repr(store)
