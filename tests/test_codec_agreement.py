@@ -25,6 +25,7 @@ from arena_groups import (
     GroupMember,
     MembershipInvitation,
     Page,
+    UnknownContent,
     User,
 )
 from arena_groups.codec import decode
@@ -165,13 +166,34 @@ class TestTraps:
 
     @pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xe9"])
     @pytest.mark.parametrize("place", [b'"x": {"TEXT": 1}', b'"x": "TEXT"', b'"TEXT": 1'])
-    def test_what_is_not_utf8_is_refused_where_no_field_takes_it(
+    def test_what_is_not_utf8_does_no_harm_where_no_field_takes_it(
         self, text: bytes, place: bytes
     ) -> None:
         body = encoded(documents.invite())[:-1] + b", " + place.replace(b"TEXT", text) + b"}"
-        assert read_fast(GroupInvite, body) is REFUSED
-        with pytest.raises(DecodeError, match="is not UTF-8"):
-            decode(GroupInvite, body, "x")
+        assert assert_agreed(GroupInvite, body)
+
+    @pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xe9"])
+    @pytest.mark.parametrize(
+        ("shape", "body"),
+        [
+            (Group, encoded(documents.group(name="TEXT"))),
+            (Page[Group], encoded(documents.page(documents.group(), documents.group(name="TEXT")))),
+            (Group, encoded(documents.group(_links={"self": {"href": "x"}, "TEXT": {}}))),
+            (UnknownContent, encoded(documents.unknown_content(deep=[{"x": "TEXT"}]))),
+            (UnknownContent, encoded(documents.unknown_content(deep={"TEXT": 1}))),
+            (Page[Content], encoded(documents.page(documents.unknown_content(x="TEXT")))),
+        ],
+        ids=["a field", "an item's field", "a key", "anything", "any key", "unknown content"],
+    )  # fmt: skip
+    def test_what_is_not_utf8_is_refused_where_a_field_takes_it(
+        self, shape: Shape, body: bytes, text: bytes
+    ) -> None:
+        damaged = body.replace(b"TEXT", text)
+        assert damaged != body
+        assert read_fast(shape, damaged) is REFUSED
+        with pytest.raises(DecodeError, match="the body: is not UTF-8") as caught:
+            decode(shape, damaged, "x")
+        assert caught.value.incomplete
 
     def test_a_number_of_many_digits_does_no_harm_where_no_field_takes_it(self) -> None:
         body = encoded(documents.invite(x="NUMBER")).replace(b'"NUMBER"', b"7" * 5000)

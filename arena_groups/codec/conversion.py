@@ -9,7 +9,7 @@ from arena_groups.codec.converter import structure, unstructure
 from arena_groups.codec.fast import REFUSED, read_fast
 from arena_groups.codec.faults import Faults
 from arena_groups.codec.plain import parse
-from arena_groups.errors import DecodeError
+from arena_groups.errors import DecodeError, Fault
 
 __all__ = ["check_json", "decode", "from_dict", "to_dict"]
 
@@ -65,7 +65,18 @@ def to_dict(model: object) -> dict[str, object]:
 
 def _read_slowly(returns: type[T], body: bytes) -> T | Faults:
     document = parse(body)
-    return document if isinstance(document, Faults) else structure(returns, document)
+    found = document if isinstance(document, Faults) else structure(returns, document)
+    if isinstance(found, Faults) and not _is_utf8(body):
+        return Faults([Fault("", "is not UTF-8")], incomplete=True)
+    return found
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _plain(data: object) -> object:

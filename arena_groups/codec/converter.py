@@ -24,6 +24,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from arena_groups.codec.faults import BadValueError, Faults, expected, faults_of
 from arena_groups.codec.kinds import CONTENT_KINDS, Owner, owner_kind
+from arena_groups.codec.plain import DAMAGED
 from arena_groups.models import (
     Content,
     Link,
@@ -91,19 +92,22 @@ def _structure_metadata_value(value: object, _: object) -> MetadataValue:
 
 
 def _structure_anything(value: object, _: object) -> object:
-    _refuse_infinity(value)
+    _refuse_no_json(value)
     return value
 
 
-def _refuse_infinity(value: object) -> None:
-    """Refuse what ``1e999`` becomes anywhere in ``value``: no JSON could be made of it again."""
+def _refuse_no_json(value: object) -> None:
+    """Refuse that of which no JSON could be made again, as what ``1e999`` becomes."""
     left = [value]
     while left:
         each = left.pop()
+        if each is DAMAGED:
+            raise expected(str, each)
         if isinstance(each, float):
             _finite(each)
         elif isinstance(each, dict):
-            left.extend(cast("dict[str, object]", each).values())
+            left.extend(cast("dict[object, object]", each))
+            left.extend(cast("dict[object, object]", each).values())
         elif isinstance(each, list):
             left.extend(cast("list[object]", each))
 
@@ -185,7 +189,7 @@ def _unknown_content_factory(target: Target, converter: Converter) -> StructureH
 
     def structure_unknown(value: dict[str, object], into: object) -> UnknownContent:
         content: UnknownContent = inner(value, into)
-        _refuse_infinity(value)
+        _refuse_no_json(value)
         return attrs.evolve(content, data=dict(value))
 
     return structure_unknown

@@ -61,9 +61,9 @@ def faults_of(error: BaseException, path: str = "") -> list[Fault]:
     return [fault for inner, place in places for fault in faults_of(inner, place)]
 
 
-def _join(path: str, step: str | int) -> str:
+def _join(path: str, step: object) -> str:
     if isinstance(step, int):
         return f"{path}[{step}]"
-    if not PLAIN_KEY.fullmatch(step):
+    if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
         return f"{path}[…]"  # a key may be a secret too
     return f"{path}.{step}" if path else step
