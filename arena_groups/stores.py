@@ -9,7 +9,7 @@ for leases and journals.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -213,7 +213,7 @@ class _File:
         self._connection.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Generator[sqlite3.Connection, None, None]:
         # IMMEDIATE: whoever reads in order to write must not be overtaken in between.
         self._connection.execute("BEGIN IMMEDIATE")
         try:

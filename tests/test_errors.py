@@ -26,6 +26,7 @@ from arena_groups import (
     RateLimitError,
     RequestTimeoutError,
     ServerError,
+    StoreError,
     UnprocessableError,
     UserTier,
 )
@@ -75,6 +76,7 @@ EVERY = [
     ArenaTimeoutError("no answer", method="GET", route="/v3/me"),
     ArenaConnectionError("no line"),
     PaginationError("pages without end"),
+    StoreError("the store is closed"),
     DecodeError("groups.get", [Fault("id", "is missing"), Fault("", "is empty")]),
     OAuthError("invalid_client", description="No.", status=401, request_id="r-1", hint="look"),
     CallbackError("access_denied", description="No."),
@@ -102,6 +104,7 @@ class TestTree:
             (ArenaConnectionError, (ArenaError,)),
             (ArenaTimeoutError, (ArenaConnectionError, TimeoutError)),
             (PaginationError, (ArenaError,)),
+            (StoreError, (ArenaError,)),
             (DecodeError, (ArenaError,)),
             (OAuthError, (ArenaError,)),
             (CallbackError, (OAuthError,)),
