@@ -138,8 +138,10 @@ class QuotaPacer:
 
         ``None``, and no slot, where all are held for more than ``patience`` seconds.
         """
-        if not (write or self._waiting) and self._wait() <= 0:
-            return self._quota.sent()  # by far the most frequent case
+        if not (write or self._waiting):
+            mark = self._quota.take(self._clock.now())
+            if mark is not None:
+                return mark  # by far the most frequent case
         self._waiting += 1
         try:
             return await (self._pass_as_write(patience) if write else self._pass(patience))
@@ -149,7 +151,8 @@ class QuotaPacer:
     def release(self, mark: int, told: Told | None) -> None:
         """Tell how the request ended; ``None`` if no answer came."""
         self._quota.answered(mark, told, self._clock.now())
-        self._changed.set()
+        if self._waiting:
+            self._changed.set()
 
     def snapshot(self) -> PacerSnapshot:
         """How the pacer stands now."""

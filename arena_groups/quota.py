@@ -5,7 +5,7 @@ much is left. So what was answered in the window is counted here, together with 
 flight, as that may be counted in this window or in the next.
 """
 
-from attrs import define, frozen
+from attrs import define
 
 from arena_groups.models import RateLimit
 
@@ -16,7 +16,7 @@ LONGEST = 3600.0  # seconds; after that one request goes to see, whatever was sa
 CLOCK_ERROR = 1.0  # seconds, as HTTP headers tell whole ones
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Told:
     """What one answer told: its status, the quota, seconds to wait, and the server's time.
 
@@ -54,7 +54,8 @@ class Quota:
 
         ``NEVER`` means: not before a request in flight has been answered.
         """
-        self._roll(now)
+        if now >= self.resets_at:
+            self._roll(now)
         if now < self.held_until:
             return self.held_until
         if self.probing:
@@ -62,6 +63,13 @@ class Quota:
         if self.limit is None or self.counted + self.in_flight < max(1, self.limit):
             return now
         return self.resets_at if self.counted else NEVER
+
+    def take(self, now: float) -> int | None:
+        """Count a request as sent and give its mark, or ``None`` where none may be sent yet."""
+        if self.ready_at(now) > now:
+            return None
+        self.in_flight += 1
+        return self._holds
 
     def sent(self) -> int:
         """Count a request as sent; its mark goes to :meth:`answered`."""
@@ -71,7 +79,8 @@ class Quota:
     def answered(self, mark: int, told: Told | None, now: float) -> None:
         """Learn from an answer. ``None``: none came, but the server may have counted it."""
         self.in_flight -= 1
-        self._roll(now)
+        if now >= self.resets_at:
+            self._roll(now)
         if told is None or told.rate_limit is None:
             self.counted += 1
             self._untold += 1
@@ -85,8 +94,6 @@ class Quota:
             self.probing = False
 
     def _roll(self, now: float) -> None:
-        if now < self.resets_at:
-            return
         self._start_window(self._last_untold)
         self._over = True
         self.resets_at = now + self.window  # at the latest; an answer will tell

@@ -25,13 +25,13 @@ class Resource:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def _send(
+    def _send(
         self,
         operation: Operation[T],
         places: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
-    ) -> T:
-        return await self._session.send(build_request(operation, places, body=body))
+    ) -> Coroutine[None, None, T]:
+        return self._session.send(build_request(operation, places, body=body))
 
     def _list(
         self,

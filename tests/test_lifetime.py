@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 from arena_groups import ClientStateError
-from arena_groups.session.lifetime import Call, Lifetime
+from arena_groups.session.lifetime import NOTHING, Call, Lifetime
 
 T = TypeVar("T")
 
@@ -114,6 +114,42 @@ async def test_a_call_that_ends_by_itself_is_no_longer_cancelled() -> None:
     await lifetime.end()
     assert await task == "done all the same"
     assert task.cancelling() == 0
+
+
+async def test_silence_ends_an_attempt_and_every_sign_of_life_begins_it_anew() -> None:
+    """Looked at every second, as the alarm does, with a patience of eight."""
+    came = {3.0: 0, 9.0: 10, 16.0: 99}  # the head of the answer, and two parts of its body
+
+    async def work(call: Call) -> str:
+        received = NOTHING
+        began = asyncio.get_running_loop().time()
+        call.begin_attempt(LONG, patience=8)
+        call.listen(lambda: received)
+        for second in range(1, 60):
+            received = came.get(second, received)
+            if call.look(began + second) is None:
+                break
+            assert call.look(began + second) == pytest.approx(began + second + 1)
+        else:
+            return "never ended"
+        try:
+            await silence()
+        except asyncio.CancelledError:
+            assert call.was_late()
+        return f"silent after {second} seconds" if call.silent else "late"
+
+    assert await run(Lifetime(), work) == "silent after 24 seconds"
+
+
+async def test_what_cannot_be_listened_to_yet_is_not_silent() -> None:
+    async def work(call: Call) -> bool:
+        began = asyncio.get_running_loop().time()
+        call.begin_attempt(LONG, patience=8)
+        ended = call.look(began + 100) is None
+        call.end_attempt()
+        return ended
+
+    assert not await run(Lifetime(), work)
 
 
 async def test_it_needs_a_task() -> None:

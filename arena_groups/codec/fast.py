@@ -47,9 +47,10 @@ class _Typed(msgspec.Struct):
 def read_fast(returns: type[T], body: bytes) -> T | Refused:
     """A JSON ``body`` as ``returns``, or :data:`REFUSED` if anything at all is unusual."""
     try:
-        return cast("T", (_readers.get(returns) or _reader(returns))(body))
+        found: T = (_readers.get(returns) or _reader(returns))(body)
     except Exception:  # noqa: BLE001 - the slow way finds out what it is
         return REFUSED
+    return found
 
 
 def _reader(shape: Shape) -> Reader:

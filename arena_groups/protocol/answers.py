@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import TypeVar, cast
 
-from attrs import field, frozen
+from attrs import define, field
 
 from arena_groups.codec import check_json, decode
 from arena_groups.errors import DecodeError, Fault
@@ -19,7 +19,7 @@ __all__ = ["Answer", "read"]
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)  # frozen, it would take five times as long to make
 class Answer:
     """One answer as it came. ``headers`` are asked for by lower-case names. Only the status shows.
 

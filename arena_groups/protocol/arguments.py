@@ -1,5 +1,6 @@
 """From a caller's arguments to parts of a request; bad ones are refused, nothing is sent."""
 
+import re
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 MAX_ID = 2**63 - 1
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 E = TypeVar("E", bound=OpenEnum)
 
@@ -27,6 +29,8 @@ def path_name(value: object, what: str) -> str:
     Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
     ``TypeError`` for anything else than a string or an integer.
     """
+    if isinstance(value, str) and PLAIN_NAME.fullmatch(value):
+        return value
     if isinstance(value, int):
         return path_id(value, f"{what} id")
     if not isinstance(value, str):

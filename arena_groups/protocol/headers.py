@@ -50,13 +50,11 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
 
 
+@lru_cache(maxsize=16)  # all answers of a second tell the same
 def parse_date(value: str | None) -> float | None:
     """The Unix time of a ``Date`` header, or ``None`` if it tells none."""
-    return None if value is None else _date(value)
-
-
-@lru_cache(maxsize=16)  # all answers of a second tell the same
-def _date(value: str) -> float | None:
+    if value is None:
+        return None
     try:
         return parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):

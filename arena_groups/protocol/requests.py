@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
-from attrs import field, frozen
+from attrs import define, field
 
 from arena_groups.protocol.operations import Operation
 from arena_groups.protocol.secrets import Secret
@@ -14,7 +14,7 @@ __all__ = ["Request", "build_request"]
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)  # frozen, it would take five times as long to make
 class Request(Generic[T]):
     """One request, ready to be sent. Nothing secret shows in its ``repr``.
 

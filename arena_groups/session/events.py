@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-__all__ = ["Exchange", "ExchangeHook", "report", "wanted"]
+__all__ = ["Exchange", "ExchangeHook", "report"]
 
 logger = logging.getLogger("arena_groups")
 
@@ -36,11 +36,6 @@ class Exchange:
 
 
 ExchangeHook = Callable[[Exchange], None]
-
-
-def wanted(hook: ExchangeHook | None) -> bool:
-    """Whether anybody wants to know of exchanges."""
-    return hook is not None or logger.isEnabledFor(logging.DEBUG)
 
 
 def report(exchange: Exchange, hook: ExchangeHook | None) -> None:

@@ -1,4 +1,4 @@
-"""The way past the pacer: as long as it takes at first, within bounds for a repetition."""
+"""The way past the pacer for a repetition, which may not take as long as it likes."""
 
 import asyncio
 from typing import TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Gate:
-    """Asks the pacer, and gives up where it holds all for more than ``patience`` seconds."""
+    """Asks the pacer once more, and tells what its refusal means: a hold beyond ``patience``."""
 
     def __init__(self, pacer: Pacer, clock: Clock, patience: float) -> None:
         self._pacer = pacer

@@ -2,11 +2,16 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from enum import IntEnum, auto
+from math import inf
 
 from arena_groups.errors import ClientStateError
 
-__all__ = ["Call", "Lifetime"]
+__all__ = ["NOTHING", "Call", "Lifetime"]
+
+LOOKS = 8  # for signs of life, within the longest silence that is allowed
+NOTHING = -1
 
 
 class _End(IntEnum):
@@ -17,25 +22,75 @@ class _End(IntEnum):
 class Call:
     """One call under way. It is ended from outside by cancelling its task."""
 
-    __slots__ = ("_cancelled_before", "_ended_by", "_lifetime", "_task", "deadline")
+    __slots__ = (
+        "_cancelled_before",
+        "_ended_by",
+        "_heard",
+        "_heard_at",
+        "_lifetime",
+        "_received",
+        "_task",
+        "deadline",
+        "patience",
+        "silent",
+    )
 
     def __init__(self, lifetime: "Lifetime", task: "asyncio.Task[object]") -> None:
         self.deadline: float | None = None
+        self.patience = inf
+        self.silent = False
         self._lifetime = lifetime
         self._task = task
         self._cancelled_before = task.cancelling()
         self._ended_by: _End | None = None
+        self._received: Callable[[], int] | None = None
+        self._heard = NOTHING
+        self._heard_at: float | None = None
 
-    def begin_attempt(self, seconds: float) -> None:
-        """Let what follows take no more than ``seconds``: then it is cancelled."""
-        self.deadline = asyncio.get_running_loop().time() + seconds
-        self._lifetime.wake_at(self.deadline)
+    def begin_attempt(self, seconds: float, patience: float = inf) -> None:
+        """Let what follows take no more than ``seconds``: then it is cancelled.
+
+        That happens too if ``patience`` seconds pass (or a quarter more) without a sign of life,
+        once there is something to :meth:`listen` to. ``silent`` tells which of the two it was.
+        """
+        now = asyncio.get_running_loop().time()
+        self.deadline, self.patience, self.silent = now + seconds, patience, False
+        wake = now + min(seconds, patience / LOOKS)
+        if wake < self._lifetime.wakes_at:
+            self._lifetime.wake_at(wake)
+
+    def listen(self, received: Callable[[], int]) -> None:
+        """Take every change of what ``received`` returns for a sign of life.
+
+        It is :data:`NOTHING` now.
+        """
+        self._received = received
+        self._heard, self._heard_at = NOTHING, None
 
     def end_attempt(self) -> None:
         """Let what follows take as long as it takes."""
-        self.deadline = None
+        self.deadline = self._received = None
         if self._ended_by is not None:
             self.take_back(_End.LATE)
+
+    def look(self, now: float) -> float | None:
+        """End what is late or silent; when to look again, if what is under way has a limit."""
+        if self.deadline is None:
+            return None
+        self.silent = self._is_silent(now)
+        if self.silent or self.deadline <= now:
+            self.deadline = None
+            self.end(_End.LATE)
+            return None
+        return min(self.deadline, now + self.patience / LOOKS)
+
+    def _is_silent(self, now: float) -> bool:
+        if self._received is None:
+            return False
+        received = self._received()
+        if received != self._heard or self._heard_at is None:
+            self._heard, self._heard_at = received, now
+        return now - self._heard_at >= self.patience
 
     def end(self, reason: _End) -> None:
         """Cancel what is under way. Being closed outweighs being late."""
@@ -69,6 +124,7 @@ class Lifetime:
         self._calls: set[Call] = set()
         self._idle = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self.wakes_at = inf
 
     def begin(self) -> Call:
         """Note a call of the running task; :meth:`finish` must follow.
@@ -102,7 +158,7 @@ class Lifetime:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
+            self._alarm, self.wakes_at = None, inf
         for call in self._calls:
             call.end(_End.CLOSED)
         while self._calls:
@@ -111,26 +167,19 @@ class Lifetime:
 
     def wake_at(self, deadline: float) -> None:
         """See at ``deadline`` which calls are late. One timer serves them all."""
+        if deadline >= self.wakes_at:
+            return
         if self._alarm is not None:
-            if self._alarm.when() <= deadline:
-                return
             self._alarm.cancel()
+        self.wakes_at = deadline
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_at(deadline, self._end_late_calls, deadline)
 
     def _end_late_calls(self, now: float) -> None:
-        self._alarm = None
-        left: list[float] = []
-        for call in self._calls:
-            if call.deadline is None:
-                continue
-            if call.deadline <= now:
-                call.deadline = None
-                call.end(_End.LATE)
-            else:
-                left.append(call.deadline)
-        if left:
-            self.wake_at(min(left))
+        self._alarm, self.wakes_at = None, inf
+        for again in [call.look(now) for call in self._calls]:
+            if again is not None:
+                self.wake_at(again)
 
     def _checked_task(self) -> "asyncio.Task[object]":
         if self.closed:

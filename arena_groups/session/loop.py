@@ -2,31 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from random import random
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
-from attrs import define, frozen
-
-from arena_groups.cache import CachedAnswer, ResponseCache
+from arena_groups.cache import ResponseCache
 from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import RateLimit
 from arena_groups.pacing import Clock, Pacer
-from arena_groups.protocol import (
-    Answer,
-    Credentials,
-    Operation,
-    Request,
-    parse_rate_limit,
-    read,
-)
+from arena_groups.protocol import Answer, Operation, Request, parse_rate_limit
 from arena_groups.quota import Told
-from arena_groups.retry import RetryPolicy, answer_was_lost, may_have_happened
-from arena_groups.session.events import Exchange, ExchangeHook, report, wanted
+from arena_groups.retry import RetryPolicy
+from arena_groups.session.attempts import Attempts
+from arena_groups.session.events import Exchange, ExchangeHook, report
 from arena_groups.session.gate import Gate
 from arena_groups.session.lifetime import Call, Lifetime
-from arena_groups.session.revalidation import Revalidation
+from arena_groups.session.revalidation import Entry, Revalidation
 from arena_groups.session.settings import TokenSource
 from arena_groups.session.transport import Transport
 
@@ -37,48 +29,6 @@ T = TypeVar("T")
 READABLE = frozenset({200, 304})
 
 logger = logging.getLogger("arena_groups")
-
-
-@frozen
-class _Result:
-    """What an attempt brought, told apart from an error."""
-
-    value: object
-
-
-@define
-class _SoFar:
-    """What became of the attempts at one request until now."""
-
-    attempts: int = 0
-    began: float = 0.0
-    error: ArenaError | None = None
-    unsettled: bool = False
-    lost: bool = False
-
-    def begin(self, now: float) -> None:
-        """Count an attempt; the first starts the time."""
-        self.began = self.began if self.attempts else now
-        self.attempts += 1
-
-    def settled_by(self, error: ArenaError, operation: Operation[T]) -> bool:
-        """Whether ``error`` only says that an attempt whose answer was lost had been done."""
-        return (
-            self.lost and isinstance(error, ArenaAPIError) and error.status in operation.settled_by
-        )
-
-    def failed(self, error: ArenaError, operation: Operation[T]) -> None:
-        """Remember how the attempt ended."""
-        self.error = error
-        self.unsettled = self.unsettled or (operation.writes and may_have_happened(error))
-        self.lost = self.lost or answer_was_lost(error)
-
-    def told_by(self, error: ArenaError, operation: Operation[T]) -> ArenaError:
-        """``error``, with what it cannot know itself."""
-        error.attempts = self.attempts
-        error.outcome_unknown = self.unsettled
-        error.advice = operation.advice
-        return error
 
 
 class Session:
@@ -117,7 +67,7 @@ class Session:
         """Whether anything is ever sent again."""
         return self._retry.attempts > 1
 
-    async def send(self, request: Request[T]) -> T:
+    def send(self, request: Request[T]) -> Coroutine[None, None, T]:
         """Send ``request``, again if need be, and return what its operation returns.
 
         Raises :class:`ClientStateError` in another event loop or process and after closing,
@@ -125,25 +75,33 @@ class Session:
         :class:`ArenaConnectionError` where no complete answer came, the
         :class:`ArenaAPIError` of a refusal, and :class:`DecodeError`.
         """
-        return cast("T", await self._call(request, unread=False))
+        return self._call(request, unread=False)
 
-    async def send_unread(self, request: Request[T]) -> Callable[[], T]:
+    def send_unread(self, request: Request[T]) -> Coroutine[None, None, Callable[[], T]]:
         """The same, but a good answer is read by calling what is returned.
 
         That raises :class:`DecodeError`, and nothing is sent again for it.
         """
-        return cast("Callable[[], T]", await self._call(request, unread=True))
+        return self._call(request, unread=True)
 
-    async def _call(self, request: Request[T], *, unread: bool) -> object:
+    async def _call(self, request: Request[T], *, unread: bool) -> Any:  # noqa: ANN401 - of two kinds
+        operation, attempts = request.operation, Attempts()
         call = self._lifetime.begin()
         try:
-            return await self._send(request, call, unread=unread)
+            while True:
+                outcome = await self._attempt(request, call, attempts, unread=unread)
+                if not isinstance(outcome, ArenaError):
+                    return outcome
+                if attempts.settled_by(outcome, operation):
+                    return None
+                attempts.failed(outcome, operation)
+                await self._pause_or_give_up(operation, outcome, attempts)
         except asyncio.CancelledError:
             if not call.was_closed():
                 raise
         finally:
             self._lifetime.finish(call)
-        raise self._lifetime.closed_error(writes=request.operation.writes)
+        raise self._lifetime.closed_error(writes=operation.writes)
 
     async def aclose(self) -> None:
         """End the work in flight and close what was opened here. Twice does no harm."""
@@ -152,113 +110,58 @@ class Session:
         finally:
             await self._transport.aclose()
 
-    async def _send(self, request: Request[T], call: Call, *, unread: bool) -> object:
-        operation, so_far = request.operation, _SoFar()
-        while True:
-            credentials = self._tokens.fixed or await self._tokens.provided()
-            mark = await self._enter(operation, so_far)
-            if isinstance(mark, ArenaError):
-                raise so_far.told_by(mark, operation)
-            so_far.begin(self._clock.now())
-            outcome = await self._attempt(
-                request, credentials, mark, call, so_far.attempts, unread=unread
-            )
-            if isinstance(outcome, _Result):
-                return outcome.value
-            if so_far.settled_by(outcome, operation):
-                return None
-            so_far.failed(outcome, operation)
-            await self._pause_or_give_up(operation, outcome, so_far)
+    async def _attempt(
+        self, request: Request[T], call: Call, attempts: Attempts, *, unread: bool
+    ) -> object:
+        operation = request.operation
+        outcome: object
+        told: Told | None = None
+        credentials = self._tokens.fixed or await self._tokens.provided()
+        if attempts.error is None:
+            mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
+        else:
+            left = self._retry.total - (self._clock.now() - attempts.began)
+            mark = await self._gate.enter_within(operation, left)
+        if mark is None:
+            raise attempts.told_by(attempts.error or self._gate.refusal(operation), operation)
+        sent_at = self._clock.now()
+        attempts.begin(sent_at)
+        try:
+            entry = Entry(self._revalidation, request, credentials)
+            answer = await self._transport.attempt(request, credentials, entry.etag, call)
+            if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
+                duration = self._clock.now() - sent_at
+                report(_exchange(operation, answer, attempts.count, duration), self._hook)
+            if not isinstance(answer, Answer):
+                return answer
+            try:
+                later = unread and answer.status in READABLE
+                outcome = partial(entry.read, answer) if later else entry.read(answer)
+            except ArenaError as error:
+                outcome = error
+            told = _told(answer, outcome)
+            self.rate_limit = told.rate_limit or self.rate_limit
+        finally:
+            self._pacer.release(mark, told)
+        return outcome
 
     async def _pause_or_give_up(
-        self, operation: Operation[T], error: ArenaError, so_far: "_SoFar"
+        self, operation: Operation[T], error: ArenaError, attempts: Attempts
     ) -> None:
         wait = self._retry.wait(
             error,
-            attempt=so_far.attempts,
-            elapsed=self._clock.now() - so_far.began,
+            attempt=attempts.count,
+            elapsed=self._clock.now() - attempts.began,
             repeat_safe=operation.repeat_safe,
             chance=random(),  # noqa: S311 - jitter
         )
         if wait is None:
-            raise so_far.told_by(error, operation)
-        await self._pause(wait, operation, so_far.attempts)
-
-    async def _enter(self, operation: Operation[T], so_far: "_SoFar") -> int | ArenaError:
-        if so_far.error is None:
-            mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
-            return self._gate.refusal(operation) if mark is None else mark
-        left = self._retry.total - (self._clock.now() - so_far.began)
-        mark = await self._gate.enter_within(operation, left)
-        return so_far.error if mark is None else mark
-
-    async def _attempt(
-        self,
-        request: Request[T],
-        credentials: Credentials,
-        mark: int,
-        call: Call,
-        attempt: int,
-        *,
-        unread: bool,
-    ) -> _Result | ArenaError:
-        told = None
-        try:
-            key = self._revalidation.key(request, credentials)
-            kept = self._revalidation.find(key)
-            etag = None if kept is None else kept.etag
-            began = self._clock.now()
-            answer = await self._transport.attempt(request, credentials, etag, call)
-            duration = self._clock.now() - began
-            outcome: _Result | ArenaError
-            if not isinstance(answer, Answer):
-                outcome = answer
-            else:
-                if unread and answer.status in READABLE:
-                    outcome = _Result(partial(self._read, request, answer, credentials, key, kept))
-                else:
-                    outcome = self._outcome(request, answer, credentials, key, kept)
-                told = _told(answer, outcome)
-                self.rate_limit = told.rate_limit or self.rate_limit
-        finally:
-            self._pacer.release(mark, told)
-        if wanted(self._hook):
-            report(_exchange(request.operation, answer, attempt, duration), self._hook)
-        return outcome
-
-    def _outcome(
-        self,
-        request: Request[T],
-        answer: Answer,
-        credentials: Credentials,
-        key: str | None,
-        kept: CachedAnswer | None,
-    ) -> _Result | ArenaError:
-        try:
-            return _Result(self._read(request, answer, credentials, key, kept))
-        except ArenaError as error:
-            return error
-
-    def _read(
-        self,
-        request: Request[T],
-        answer: Answer,
-        credentials: Credentials,
-        key: str | None,
-        kept: CachedAnswer | None,
-    ) -> T:
-        if answer.status == 304 and key and kept:
-            return self._revalidation.value(request, key, kept)
-        value = read(request, answer, credentials)
-        self._revalidation.keep(request, key, answer, value, before=kept)
-        return value
-
-    async def _pause(self, wait: float, operation: Operation[T], attempt: int) -> None:
+            raise attempts.told_by(error, operation)
         logger.info(
             "%s %s: attempt %d failed, the next in %.1f s",
             operation.method,
             operation.route,
-            attempt,
+            attempts.count,
             wait,
         )
         await self._clock.wait(asyncio.Event(), wait)

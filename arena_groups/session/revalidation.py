@@ -1,12 +1,12 @@
 """What is kept of earlier answers, and given out again when the server says 304."""
 
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from arena_groups.cache import Bounded, CachedAnswer, ResponseCache
 from arena_groups.codec import decode
-from arena_groups.protocol import Answer, Credentials, Request
+from arena_groups.protocol import Answer, Credentials, Operation, Request, read
 
-__all__ = ["Revalidation"]
+__all__ = ["Entry", "Revalidation"]
 
 T = TypeVar("T")
 
@@ -27,38 +27,20 @@ class Revalidation:
     """
 
     def __init__(self, cache: ResponseCache | None, base_url: str) -> None:
-        self._cache = cache
-        self._base_url = base_url
+        self.cache = cache
+        self.base_url = base_url
         self._asked: set[str] = set()
         self._decoded: Bounded[tuple[str, object]] = Bounded(DECODED_ENTRIES, DECODED_BYTES)
 
-    def key(self, request: Request[T], credentials: Credentials) -> str | None:
-        """Under which key the answer to ``request`` is kept; ``None`` where it may not be."""
-        if self._cache is None or not request.operation.cacheable:
-            return None
-        return f"{credentials.fingerprint} {self._base_url}{request.target}"
-
-    def find(self, key: str | None) -> CachedAnswer | None:
-        """What is kept under ``key``."""
-        return None if self._cache is None or key is None else self._cache.get(key)
-
-    def keep(
-        self,
-        request: Request[T],
-        key: str | None,
-        answer: Answer,
-        value: object,
-        *,
-        before: CachedAnswer | None,
-    ) -> None:
-        """Keep a good answer in place of the one ``before``, if it can be revalidated."""
+    def keep(self, key: str, answer: Answer, value: object, *, again: bool, page: int) -> None:
+        """Keep a good answer if it can be revalidated, in place of the one there is ``again``."""
         etag = answer.headers.get("etag")
-        if self._cache is None or key is None or not etag:
+        if self.cache is None or not etag:
             return
-        if before is None and request.page > FIRST_PAGES and not self._asked_before(key):
+        if not again and page > FIRST_PAGES and not self._asked_before(key):
             return
-        self._cache.put(key, CachedAnswer(etag, answer.body))
-        if before is not None or len(answer.body) <= SMALL:
+        self.cache.put(key, CachedAnswer(etag, answer.body))
+        if again or len(answer.body) <= SMALL:
             self._decoded.hold(key, (etag, value), len(answer.body))
 
     def _asked_before(self, key: str) -> bool:
@@ -69,12 +51,43 @@ class Revalidation:
         self._asked.add(key)
         return False
 
-    def value(self, request: Request[T], key: str, answer: CachedAnswer) -> T:
-        """What ``answer`` holds. Raises :class:`DecodeError` where the cache has damaged it."""
+    def value(self, operation: Operation[T], key: str, kept: CachedAnswer) -> T:
+        """What ``kept`` holds. Raises :class:`DecodeError` where the cache has damaged it."""
         decoded = self._decoded.get(key)
-        if decoded is not None and decoded[0] == answer.etag:
+        if decoded is not None and decoded[0] == kept.etag:
             return cast("T", decoded[1])
-        operation = request.operation
-        value = decode(operation.returns, answer.body, operation.name)
-        self._decoded.hold(key, (answer.etag, value), len(answer.body))
+        value = decode(operation.returns, kept.body, operation.name)
+        self._decoded.hold(key, (kept.etag, value), len(kept.body))
+        return value
+
+
+class Entry(Generic[T]):
+    """One request's place in the cache, if it may have one.
+
+    ``etag`` is of what is kept there, and ``read`` renews it.
+    """
+
+    __slots__ = ("_credentials", "_kept", "_key", "_request", "_revalidation", "etag")
+
+    def __init__(
+        self, revalidation: Revalidation, request: Request[T], credentials: Credentials
+    ) -> None:
+        self._revalidation = revalidation
+        self._request = request
+        self._credentials = credentials
+        self._key: str | None = None
+        self._kept: CachedAnswer | None = None
+        if revalidation.cache is not None and request.operation.cacheable:
+            self._key = f"{credentials.fingerprint} {revalidation.base_url}{request.target}"
+            self._kept = revalidation.cache.get(self._key)
+        self.etag = None if self._kept is None else self._kept.etag
+
+    def read(self, answer: Answer) -> T:
+        """What ``answer`` brings, or what it says is still good. Raises its error."""
+        request, key, kept = self._request, self._key, self._kept
+        if answer.status == 304 and key and kept:
+            return self._revalidation.value(request.operation, key, kept)
+        value = read(request, answer, self._credentials)
+        if key is not None:
+            self._revalidation.keep(key, answer, value, again=kept is not None, page=request.page)
         return value

@@ -1,7 +1,8 @@
 """One attempt over aiohttp: the only place where bytes leave and arrive."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from math import inf
 from typing import TypeVar
 
 import aiohttp
@@ -12,6 +13,7 @@ from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError, ClientS
 from arena_groups.protocol import Answer, Credentials, Operation, Request
 from arena_groups.session.lifetime import Call
 from arena_groups.session.settings import Timeout
+from arena_groups.session.silence import CURRENT, HeardResponse
 
 __all__ = ["Transport"]
 
@@ -46,12 +48,16 @@ class Transport:
         if session is not None and trace_configs:
             raise ValueError("trace_configs go to the aiohttp session that is lent, not here")
         self.base_url = base_url
-        self._http = session
-        self._owned = session is None
+        self._borrowed = session
+        self._made: aiohttp.ClientSession | None = None
         self._trace_configs = list(trace_configs or ())
+        # A session of our own hears the server by itself; one that was lent needs its timers.
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=timeout.connect, sock_read=timeout.read
+            total=None,
+            sock_connect=timeout.connect,
+            sock_read=None if session is None else timeout.read,
         )
+        self._patience = timeout.read if session is None else inf
         self._total = timeout.total
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._max_body = max_body
@@ -67,40 +73,42 @@ class Transport:
         token is, would be in its traceback. Raises :class:`ClientStateError` if the aiohttp
         session that was lent has been closed.
         """
-        http = self._open()
+        http = self._made or self._lent() or self._make()
         operation, empty = request.operation, request.body is None
         as_form = operation.sends_form
-        call.begin_attempt(self._total)
+        call.begin_attempt(self._total, self._patience)
+        CURRENT.set(call)
         try:
-            async with http.request(
+            response = await http.request(
                 operation.method,
                 URL(self.base_url + request.target, encoded=True),
-                headers=self._signed_headers(credentials, etag),
+                headers=self._headers_for(credentials, etag),
                 json=None if as_form or empty else request.payload(),
                 data=request.payload() if as_form else None,
                 skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
                 timeout=self._timeout,
                 allow_redirects=False,
                 raise_for_status=False,
-            ) as response:
-                headers = response.headers
-                length = response.content_length
-                if length is None or length > self._max_body or "Content-Encoding" in headers:
-                    body = await self._read_within_bounds(response)
-                else:
-                    body = await response.read()
-                return Answer(
-                    status=response.status,
-                    reason=response.reason or "",
-                    headers=headers,
-                    body=b"" if body is None else body,
-                    oversized=body is None,
-                )
+            )
+            try:
+                body = await self._read(response)
+            except BaseException:
+                response.close()  # read to its end, it has closed itself
+                raise
+            return Answer(
+                status=response.status,
+                reason=response.reason or "",
+                headers=response.headers,
+                body=b"" if body is None else body,
+                oversized=body is None,
+            )
         except (aiohttp.ClientError, OSError) as error:
             return _lost(request.operation, error)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told apart below
             if isinstance(error, asyncio.CancelledError) and call.was_late():
-                return _lost(request.operation, TimeoutError())
+                return _lost(
+                    operation, aiohttp.SocketTimeoutError() if call.silent else TimeoutError()
+                )
             # Closing an aiohttp session cancels those that wait for a connection, though nobody
             # cancelled them, and older versions trip over what is no longer there.
             task = asyncio.current_task()
@@ -113,22 +121,27 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it was made here."""
-        if self._owned and self._http is not None:
-            await self._http.close()
+        if self._made is not None:
+            await self._made.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            self._http = _make_session(self._trace_configs)
-        if self._http.closed:
+    def _make(self) -> aiohttp.ClientSession:
+        self._made = _make_session(self._trace_configs)
+        return self._made
+
+    def _lent(self) -> aiohttp.ClientSession | None:
+        lent = self._borrowed
+        if lent is None:
+            return None
+        if lent.closed:
             raise ClientStateError("the aiohttp session lent to this client is closed")
         loop = asyncio.get_running_loop()
-        if getattr(self._http, "_loop", loop) is not loop:
+        if getattr(lent, "_loop", loop) is not loop:
             raise ClientStateError(
                 "the aiohttp session lent to this client belongs to another event loop"
             )
-        return self._http
+        return lent
 
-    def _signed_headers(self, credentials: Credentials, etag: str | None) -> CIMultiDict[str]:
+    def _headers_for(self, credentials: Credentials, etag: str | None) -> CIMultiDict[str]:
         if credentials is not self._signed_for:
             self._signed = CIMultiDict(self._headers)
             if credentials.token is not None:
@@ -139,6 +152,12 @@ class Transport:
         headers = self._signed.copy()
         headers["If-None-Match"] = etag
         return headers
+
+    def _read(self, response: aiohttp.ClientResponse) -> Coroutine[None, None, bytes | None]:
+        length = response.content_length
+        if length is None or length > self._max_body or "Content-Encoding" in response.headers:
+            return self._read_within_bounds(response)
+        return response.read()
 
     async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> bytes | None:
         chunks: list[bytes] = []
@@ -157,7 +176,9 @@ class Transport:
 
 def _make_session(trace_configs: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=trace_configs
+        cookie_jar=aiohttp.DummyCookieJar(),
+        response_class=HeardResponse,
+        trace_configs=trace_configs,
     )
     # By itself aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
     # unseen by the pacer and by the rules for retries. There is no public switch for it.
