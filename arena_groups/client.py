@@ -1,8 +1,6 @@
 """The client: what an application holds."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 
@@ -13,6 +11,7 @@ from arena_groups.pacing import Clock, Pacer, QuotaPacer, SystemClock
 from arena_groups.protocol import Secret, build_request, check_range, operations
 from arena_groups.retry import RetryPolicy
 from arena_groups.session import ExchangeHook, Session, Timeout, TokenProvider
+from arena_groups.session.owner import SessionOwner
 from arena_groups.session.settings import TokenSource, checked_base_url, checked_user_agent
 from arena_groups.session.transport import Transport
 from arena_groups.users import UsersResource
@@ -23,7 +22,7 @@ BASE_URL = "https://api.are.na"
 MAX_BODY = 32 * 1024 * 1024
 
 
-class ArenaClient:
+class ArenaClient(SessionOwner):
     """A client of the Are.na API, for one token and one event loop.
 
     ``token`` is a personal access token or an OAuth access token, or an async callable that
@@ -81,11 +80,6 @@ class ArenaClient:
         """The quota as the server last told it; ``None`` before the first answer."""
         return self._session.rate_limit
 
-    @property
-    def closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._session.closed
-
     async def me(self) -> Me:
         """The token's own user (``GET /v3/me``).
 
@@ -99,22 +93,3 @@ class ArenaClient:
         Raises :class:`ArenaConnectionError`, :class:`ServerError` and the like if it does not.
         """
         await self._session.send(build_request(operations.PING))
-
-    async def aclose(self) -> None:
-        """Close the client, and its aiohttp session unless it was lent. Twice is no error."""
-        await self._session.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__
-        return f"<ArenaClient {'closed' if session is None or session.closed else 'open'}>"

@@ -1,17 +1,16 @@
 """The pytest plugin, in test suites that use it."""
 
-import importlib.metadata
 import json
 import os
 import re
-import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
+
+from tests.support import installed
+from tests.support.installed import Environment
 
 pytest_plugins = ["pytester"]
 
@@ -553,105 +552,54 @@ def test_from_outside(arena_sandbox):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a new environment with the wheel in it."""
-    folder = tmp_path_factory.mktemp("installed")
-    environment = folder / "environment"
-    execute(sys.executable, "-m", "venv", "--without-pip", environment)
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    told = execute(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-    for source in sources("pytest", "pytest-asyncio", *core_requirements()):
-        (Path(told.strip()) / source.name).symlink_to(source)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-    build = ("wheel", "--no-deps", "--no-index", "--no-build-isolation")
-    execute(*pip, *build, "-w", folder, ROOT)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment of its own, with the wheel, what it needs, and pytest."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    installed.build(ROOT, folder, "wheel")
     (wheel,) = folder.glob("*.whl")
-    install = ("--python", python, "install", "--no-deps", "--no-index")
-    execute(*pip, *install, wheel)
-    return python
+    environment = installed.create(folder / "environment", wheel)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = installed.needed(project["dependencies"])
+    environment.modules("pytest", "pytest-asyncio", *needed)
+    return environment
 
 
 class TestInstalled:
     """Another project's tests, in an environment that has the wheel and what it needs only."""
 
-    def test_three_tests_pass(self, installed: Path, tmp_path: Path) -> None:
+    def test_three_tests_pass(self, elsewhere: Environment, tmp_path: Path) -> None:
         (tmp_path / "test_bot.py").write_text(ANOTHER_PROJECT)
         settings = f"{SETTINGS}asyncio_mode = auto\naddopts = --strict-markers\n"
         (tmp_path / "pytest.ini").write_text(settings)
-        report = execute(installed, "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path)
+        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
         assert "3 passed" in report
         assert "arena-groups-" in report.partition("plugins: ")[2].splitlines()[0]
 
-    def test_it_can_be_named_as_well(self, installed: Path, tmp_path: Path) -> None:
+    def test_it_can_be_named_as_well(self, elsewhere: Environment, tmp_path: Path) -> None:
         (tmp_path / "conftest.py").write_text(f"pytest_plugins = ['{PLUGIN}']")
         (tmp_path / "test_it.py").write_text("def test_it(arena_sandbox): pass")
         (tmp_path / "pytest.ini").write_text(SETTINGS)
-        report = execute(installed, "-m", "pytest", "-p", PLUGIN, cwd=tmp_path)
+        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", PLUGIN)
         assert "1 passed" in report
 
-    def test_it_can_be_switched_off(self, installed: Path, tmp_path: Path) -> None:
+    def test_it_can_be_switched_off(self, elsewhere: Environment, tmp_path: Path) -> None:
         (tmp_path / "test_it.py").write_text(
             "import sys\n\ndef test_it(): assert 'arena_groups' not in sys.modules"
         )
-        report = execute(installed, "-m", "pytest", "-p", f"no:{PLUGIN}", cwd=tmp_path)
+        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", f"no:{PLUGIN}")
         assert "1 passed" in report
 
-    def test_importing_the_package_does_not_load_it(self, installed: Path) -> None:
-        loaded = execute(
-            installed, "-c", "import json, sys, arena_groups; print(json.dumps(list(sys.modules)))"
-        )
+    def test_importing_the_package_does_not_load_it(
+        self, elsewhere: Environment, tmp_path: Path
+    ) -> None:
+        code = "import json, sys, arena_groups; print(json.dumps(list(sys.modules)))"
+        loaded = output(elsewhere, tmp_path, "-c", code)
         assert "arena_groups" in json.loads(loaded)
         assert not {PLUGIN, "pytest"} & set(json.loads(loaded))
 
 
-def execute(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a program in an environment without settings for Python or pytest; its output."""
-    settings = ("PYTHON", "PYTEST", "COVERAGE", "PIP_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(settings)}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def core_requirements() -> list[str]:
-    """What the package needs by itself."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return [Requirement(each).name for each in project["dependencies"]]
-
-
-def sources(*names: str) -> set[Path]:
-    """The files and folders of these distributions, and of all that they need."""
-    found: set[Path] = set()
-    seen: set[str] = set()
-    wanted = list(names)
-    while wanted:
-        name = wanted.pop()
-        if name not in seen:
-            seen.add(name)
-            distribution = importlib.metadata.distribution(name)
-            found.update(_sources(distribution))
-            wanted += _needs(distribution)
-    return found
-
-
-def _needs(distribution: importlib.metadata.Distribution) -> Iterator[str]:
-    for text in distribution.requires or []:
-        requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield requirement.name
-
-
-def _sources(distribution: importlib.metadata.Distribution) -> Iterator[Path]:
-    for file in distribution.files or []:
-        if file.parts[0] not in {"..", "__pycache__"}:
-            yield Path(str(distribution.locate_file(file.parts[0])))
+def output(environment: Environment, folder: Path, *arguments: str) -> str:
+    """What its Python writes, which must end well."""
+    done = environment.run("python", *arguments, cwd=folder)
+    assert done.code == 0, done.out + done.err
+    return done.out

@@ -1,8 +1,6 @@
 """The client of an app: it sends people to the provider, and turns what they bring into tokens."""
 
 from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 
@@ -25,6 +23,7 @@ from arena_groups.pacing import NoPacer, SystemClock
 from arena_groups.protocol import Request, Secret
 from arena_groups.retry import RetryPolicy
 from arena_groups.session import Session, Timeout
+from arena_groups.session.owner import SessionOwner
 from arena_groups.session.settings import TokenSource, checked_base_url, checked_user_agent
 from arena_groups.session.transport import Transport
 
@@ -35,7 +34,7 @@ MAX_BODY = 64 * 1024
 RETRY = RetryPolicy(attempts=3, total=20, max_backoff=2, max_retry_after=0)
 
 
-class OAuthClient:
+class OAuthClient(SessionOwner):
     """An app that is registered with Are.na, and gets tokens for the people who use it.
 
     ``client_id`` and ``client_secret`` are the app's own; a public app, which can keep no
@@ -88,11 +87,6 @@ class OAuthClient:
             clock=SystemClock(),
         )
 
-    @property
-    def closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._session.closed
-
     def authorize_url(self, scopes: Iterable[Scope | str] = ("read",)) -> AuthorizationRequest:
         """A new request for one person: where to send them, and what to keep until they return.
 
@@ -137,28 +131,9 @@ class OAuthClient:
         """
         return await self._obtain(credentials_request(self._app, checked_scopes(scopes)))
 
-    async def aclose(self) -> None:
-        """Close the client, and its aiohttp session unless it was lent. Twice is no error."""
-        await self._session.aclose()
-
     async def _obtain(self, request: Request[TokenAnswer]) -> OAuthToken:
         try:
             return read_token(await self._session.send(request), request.operation)
         except ArenaAPIError as error:
             refusal = told_apart(error)
         raise refusal
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__
-        return f"<OAuthClient {'closed' if session is None or session.closed else 'open'}>"

@@ -1,12 +1,8 @@
 """A bare loop over aiohttp whose pages msgspec decodes straight into this SDK's models."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
-import aiohttp
-
 from arena_groups.models import MembershipInvitation, Page
-from benchmarks.contenders.common import PER, TOKEN, Reader, Tally, needs, parser, run
+from benchmarks.contenders.aiohttp_loop import look_at_objects, looping
+from benchmarks.contenders.common import needs, parser, run
 
 
 def main() -> None:
@@ -16,27 +12,7 @@ def main() -> None:
     import msgspec  # noqa: PLC0415 - not everywhere
 
     decode = msgspec.json.Decoder(Page[MembershipInvitation]).decode
-
-    @asynccontextmanager
-    async def opener(url: str) -> AsyncGenerator[Reader, None]:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with aiohttp.ClientSession(headers=headers) as session:
-
-            async def read(group: str, tally: Tally) -> None:
-                number: int | None = 1
-                while number is not None:
-                    async with session.get(
-                        f"{url}/v3/groups/{group}/invitations",
-                        params={"page": number, "per": PER},
-                    ) as response:
-                        response.raise_for_status()
-                        page = decode(await response.read())
-                    tally.objects(page.data)
-                    number = page.meta.next_page if page.meta.has_more_pages else None
-
-            yield read
-
-    run(opener, arguments)
+    run(looping(decode, look_at_objects), arguments)
 
 
 if __name__ == "__main__":

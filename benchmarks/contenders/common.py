@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Protocol
 
 from attrs import define, frozen
 
-__all__ = ["PER", "TOKEN", "Invitation", "Reader", "Tally", "cannot_run", "needs", "run"]
+__all__ = ["PER", "TOKEN", "Invitation", "Opener", "Reader", "Tally", "cannot_run", "needs", "run"]
 
 PER = 100
 TOKEN = "benchmark"  # noqa: S105 - the server takes any

@@ -303,4 +303,6 @@ def renamed(model: type, old: str, new: str) -> type:
     }
     made = attrs.make_class(model.__name__, fields, frozen=True)
     setattr(made, "KIND", vars(model)["KIND"])  # noqa: B010 - a plain class has no such attribute
+    # Not every release of attrs that is supported annotates what it makes.
+    made.__annotations__ = {each.name: each.type for each in attrs.fields(made)}
     return made

@@ -64,6 +64,14 @@ def create(folder: Path, wheel: Path) -> Environment:
     return environment
 
 
+def build(source: Path, folder: Path, kind: str) -> None:
+    """Build a distribution of ``kind`` from ``source`` into ``folder``."""
+    done = run(
+        sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder), cwd=source
+    )
+    assert done.code == 0, done.err
+
+
 def run(program: str | Path, *arguments: str, cwd: Path) -> Run:
     """Run a program that finds no settings for Python, pytest or pip in its environment."""
     unwanted = ("PYTHON", "PYTEST", "COVERAGE", "PIP_", "ARENA_")

@@ -1,50 +1,26 @@
 """Every fault there is."""
 
-from arena_groups.sandbox.faults.base import Fault
-from arena_groups.sandbox.faults.bodies import (
-    CutBody,
-    CutChunks,
-    DeepJSON,
-    GzipBomb,
-    HTMLPage,
-    PlainText,
-    TruncatedJSON,
-    WrongLength,
-)
-from arena_groups.sandbox.faults.churn import Churn
-from arena_groups.sandbox.faults.connections import Disconnect, Reset
-from arena_groups.sandbox.faults.errors import RateLimited, Redirect, RequestTimeout, ServerError
-from arena_groups.sandbox.faults.lists import (
-    BackwardPages,
-    EmptyPages,
-    EndlessPages,
-    MissingTotal,
-    WrongTotal,
-)
-from arena_groups.sandbox.faults.timing import Hang, Latency, Trickle
+from collections.abc import Iterator
+from types import ModuleType
 
-FAULTS: tuple[type[Fault], ...] = (
-    Latency,
-    Trickle,
-    Hang,
-    RequestTimeout,
-    RateLimited,
-    ServerError,
-    Redirect,
-    Reset,
-    Disconnect,
-    CutBody,
-    CutChunks,
-    WrongLength,
-    TruncatedJSON,
-    PlainText,
-    HTMLPage,
-    GzipBomb,
-    DeepJSON,
-    EndlessPages,
-    BackwardPages,
-    EmptyPages,
-    MissingTotal,
-    WrongTotal,
-    Churn,
+from arena_groups.sandbox.faults import bodies, churn, connections, errors, lists, timing
+from arena_groups.sandbox.faults.base import Fault
+
+
+def _made_in(module: ModuleType) -> Iterator[type[Fault]]:
+    """The faults that a module defines, in its order."""
+    for kind in vars(module).values():
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, Fault)
+            and kind.__module__ == module.__name__
+            and not kind.__name__.startswith("_")
+        ):
+            yield kind
+
+
+FAULTS: tuple[type[Fault], ...] = tuple(
+    kind
+    for module in (timing, errors, connections, bodies, lists, churn)
+    for kind in _made_in(module)
 )
