@@ -9,6 +9,7 @@ for leases and journals.
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ __all__ = ["MemoryStore", "SQLiteStore", "Store"]
 
 R = TypeVar("R")
 
+BETWEEN_TRIES = 0.01  # seconds
 _NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
@@ -177,7 +179,7 @@ class _File:
         self._make(path)
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._keep_a_log(timeout)
             self._connection.execute("PRAGMA synchronous = FULL")
             with self._writing() as connection:
                 self._prepare(connection, path)
@@ -222,6 +224,19 @@ class _File:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    def _keep_a_log(self, timeout: float) -> None:
+        # While another opens the file for the first time, SQLite fails at this without waiting.
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(BETWEEN_TRIES)
+            else:
+                return
 
     def _prepare(self, connection: sqlite3.Connection, path: Path) -> None:
         application, version = self._pragma("application_id"), self._pragma("user_version")

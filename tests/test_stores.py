@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,41 @@ async def test_a_cancelled_update_does_not_spoil_the_next(tmp_path: Path) -> Non
 async def test_no_record_shows_in_a_repr(store: Store) -> None:
     await store.update("one", {"who": "ada@example.com"})
     assert "ada" not in repr(store)
+
+
+class TestAFileThatAnotherOpens:
+    """SQLite does not wait by itself when a file is opened for the first time by several."""
+
+    @pytest.fixture
+    def busy(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Let setting up the log fail three times; the seconds that were slept in between."""
+        failures = iter(range(3))
+        slept: list[float] = []
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+                if "journal_mode" in sql and next(failures, None) is not None:
+                    error = sqlite3.OperationalError("database is locked")
+                    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                    raise error
+                return super().execute(sql, *parameters)
+
+        monkeypatch.setattr(
+            "arena_groups.stores.sqlite3.connect", partial(sqlite3.connect, factory=Connection)
+        )
+        monkeypatch.setattr("arena_groups.stores.time.sleep", slept.append)
+        return slept
+
+    async def test_is_waited_for(self, tmp_path: Path, busy: list[float]) -> None:
+        async with SQLiteStore(tmp_path / "state.db") as store:
+            assert await store.update("one", {"a": "1"})
+            assert await store.load("one") == {"a": "1"}
+        assert len(busy) == 3
+
+    async def test_is_not_waited_for_longer_than_was_said(
+        self, tmp_path: Path, busy: list[float]
+    ) -> None:
+        async with SQLiteStore(tmp_path / "state.db", timeout=0) as store:
+            with pytest.raises(StoreError, match="locked"):
+                await store.load("one")
+        assert busy == []
