@@ -56,11 +56,17 @@ def help_without_command(context: click.Context) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line with ``arguments`` and return the exit code."""
-    settings = Settings()
+    settings, output = Settings(), sys.stdout
     try:
         code = app.main(list(arguments), prog_name=NAME, standalone_mode=False, obj=settings)
     except click.Abort:
         return ExitCode.INTERRUPTED
+    except SystemExit:
+        # When nobody reads on, click wraps standard output so that flushing is safe, and ends.
+        if sys.stdout is output:
+            raise
+        streams.silence(output)
+        return ExitCode.OK
     except Exception as error:
         from arena_groups.cli.errors import describe  # noqa: PLC0415 - only where it is needed
 

@@ -15,7 +15,12 @@ LOGGER = logging.getLogger("arena_groups")
 def note(settings: Settings, text: str) -> None:
     """Tell something worth knowing on standard error, unless quiet was asked for."""
     if not settings.quiet:
-        streams.tell(_line(settings, "note", {"message": text}, f"arena-groups: {text}"))
+        instruct(settings, text)
+
+
+def instruct(settings: Settings, text: str) -> None:
+    """Tell somebody on standard error what they have to do, quiet or not."""
+    streams.tell(_line(settings, "note", {"message": text}, f"arena-groups: {text}"))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A failure as it is told: one line for people, one object for programs, an exit code."""
 
 import json
+import os
 
 from attrs import frozen
 
@@ -44,3 +45,10 @@ class ProblemError(Exception):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         super().__init__(problem.message)
+
+
+def cannot_listen(port: int, error: OSError) -> ProblemError:
+    """Return the problem of a port that is not to be had."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
+    return ProblemError(Problem("system", message, hint="choose another one with --port"))

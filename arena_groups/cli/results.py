@@ -112,7 +112,11 @@ def progress(
     if busy or (beside_results and streams.is_terminal(sys.stdout)):
         yield _Silent()
         return
-    with Console(stderr=True).status("asking") as status:
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:  # nothing can be drawn over there
+        yield _Silent()
+        return
+    with console.status("asking") as status:
         yield status
 
 

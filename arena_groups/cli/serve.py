@@ -3,11 +3,12 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import cast
 
 from arena_groups.cli import streams
+from arena_groups.cli.problem import cannot_listen
 from arena_groups.sandbox import DEFAULT_SEED, Sandbox, Tier
 from arena_groups.sandbox.faults import FaultHelp, describe_faults, parse_spec, target_options
 
@@ -20,13 +21,23 @@ async def serve(
     sandbox = Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed)
     for spec in faults:
         sandbox.faults.add_spec(spec)
-    async with sandbox:
+    async with _listening(sandbox, port):
         # Before anybody is told that it runs: they may stop it right then.
         stopped = stop_on_sigterm()
         described = sandbox.describe()
         stream.write(json.dumps(described) + "\n" if as_json else _for_people(described))
         stream.flush()
         await stopped.wait()
+
+
+@asynccontextmanager
+async def _listening(sandbox: Sandbox, port: int) -> AsyncGenerator[None, None]:
+    try:
+        await sandbox.start()
+    except OSError as error:
+        raise cannot_listen(port, error) from None
+    async with aclosing(sandbox):
+        yield
 
 
 def check_fault(spec: str) -> None:
@@ -54,12 +65,18 @@ def _for_people(described: Mapping[str, object]) -> str:
     lines = [f"Serving a made-up Are.na at {described['url']} (Ctrl-C stops it)"]
     for title in ("groups", "users", "tokens"):
         lines += ["", title, *_aligned(cast("Mapping[str, object]", described[title]))]
+    apps = cast("Mapping[str, Mapping[str, object]]", described["applications"])
+    for name, app in apps.items():
+        lines += ["", f"{name} application", *_aligned(app)]
+    told = f"arena-groups auth login --web --base-url {described['url']} --client-id"
+    lines += ["", "To log in with a browser", f"  {told} {apps['public']['client_id']}"]
     return "\n".join([*lines, ""])
 
 
 def _aligned(facts: Mapping[str, object]) -> list[str]:
-    width = max(map(len, facts), default=0)
-    return [f"  {name:<{width}}  {fact}" for name, fact in facts.items()]
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    width = max(map(len, known), default=0)
+    return [f"  {name:<{width}}  {fact}" for name, fact in known.items()]
 
 
 def stop_on_sigterm() -> asyncio.Event:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 from click.core import ParameterSource
 
+ENTERED = "what was entered"  # where a token came from that is about to be stored
 Command = TypeVar("Command", bound=Callable[..., object] | click.Command)
 
 

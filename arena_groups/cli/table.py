@@ -1,7 +1,7 @@
 """Results for people: a table whose rows come one by one, and a list of facts."""
 
 from collections.abc import Sequence
-from typing import Generic, TextIO, TypeVar
+from typing import Generic, NoReturn, TextIO, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -27,11 +27,19 @@ def widths(columns: Sequence[Column[T]], total: int) -> list[int]:
     ]
 
 
+class Output(Console):
+    """A console that leaves it to the program how to end when nobody reads on."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise ``BrokenPipeError``, as writing anything else does."""
+        raise BrokenPipeError
+
+
 class TableWriter(Generic[T]):
     """A heading and rows of fixed widths, so that a row can be shown when it arrives."""
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Console(file=stream, highlight=False)
+        self._console = Output(file=stream, highlight=False)
         self._columns = view.table
         # The last column of a terminal is left free: some wrap when it is filled.
         self._widths = widths(self._columns, self._console.width - 1)
@@ -60,7 +68,7 @@ class RecordWriter(Generic[T]):
     """One result, a fact a line, nothing shortened."""
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Console(file=stream, highlight=False)
+        self._console = Output(file=stream, highlight=False)
         self._columns = view.record or view.table
 
     def write(self, item: T) -> None:

@@ -231,18 +231,24 @@ FOLLOWERS: View[User] = View(
     ),
 )
 
-_MEMBER: tuple[Column[GroupMember], ...] = (
-    Column("ID", lambda m: m.id, width=9),
-    Column("NAME", lambda m: m.name, width=16, share=1),
-    Column("SLUG", lambda m: m.slug, width=16, share=1),
-    Column("ROLE", lambda m: m.role.value, width=8),
-)
 MEMBERS: View[GroupMember] = View(
-    table=_MEMBER,
-    csv=tuple(Column(column.title.lower(), column.cell) for column in _MEMBER),
-    record=tuple(
-        Column(title, column.cell)
-        for title, column in zip(("ID", "Name", "Slug", "Role"), _MEMBER, strict=True)
+    table=(
+        Column("ID", lambda m: m.id, width=9),
+        Column("NAME", lambda m: m.name, width=16, share=1),
+        Column("SLUG", lambda m: m.slug, width=16, share=1),
+        Column("ROLE", lambda m: m.role.value, width=8),
+    ),
+    csv=(
+        Column("id", lambda m: m.id),
+        Column("name", lambda m: m.name),
+        Column("slug", lambda m: m.slug),
+        Column("role", lambda m: m.role.value),
+    ),
+    record=(
+        Column("ID", lambda m: m.id),
+        Column("Name", lambda m: m.name),
+        Column("Slug", lambda m: m.slug),
+        Column("Role", lambda m: m.role.value),
     ),
 )
 

@@ -1,17 +1,18 @@
 """Logging in with a browser: OAuth, with the answer arriving on the loopback interface."""
 
 import asyncio
+import socket
 import webbrowser
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from importlib import import_module
+from threading import Thread
 from typing import Protocol, cast
 
 from aiohttp import web
 
-from arena_groups.cli import streams
 from arena_groups.cli.exits import ExitCode
-from arena_groups.cli.problem import Problem, ProblemError
+from arena_groups.cli.problem import Problem, ProblemError, cannot_listen
 from arena_groups.protocol import Secret
 
 HOST = "127.0.0.1"
@@ -20,6 +21,9 @@ PATIENCE = 300.0  # seconds for somebody to read a page and press a button
 SCOPES = ("read", "write")
 STRAY = frozenset({"state_mismatch", "malformed_callback"})
 PAGE = "<!doctype html><meta charset=utf-8><title>arena-groups</title><p>{}"
+GRANTED = "Thank you. You can close this page and go back to the terminal."
+REFUSED = "Nothing was authorized. You can close this page and go back to the terminal."
+NOT_ASKED = "This is not the answer that arena-groups waits for, so nothing was done."
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -82,69 +86,98 @@ def oauth_client(
 
 
 async def authorize(
-    client: Callable[[str], OAuth], port: int, *, browser: bool
+    client: Callable[[str], OAuth], port: int, tell: Callable[[str], None], *, browser: bool
 ) -> tuple[Secret, tuple[str, ...]]:
     """Let somebody authorize this program, and return the token and its scopes.
 
-    ``client`` makes an OAuth client for a redirect URI. Raises a problem when they refuse, or
-    take more than :data:`PATIENCE` seconds.
+    ``client`` makes an OAuth client for a redirect URI, and ``tell`` says what there is to do.
+    Raises a problem when they refuse, or take more than :data:`PATIENCE` seconds.
     """
-    answers: asyncio.Queue[str] = asyncio.Queue()
-    async with (
-        _listening(port, answers.put) as redirect_uri,
-        aclosing(client(redirect_uri)) as oauth,
-    ):
-        start = oauth.authorize_url(scopes=SCOPES)
-        streams.tell(f"To authorize arena-groups, open {start.url}")
-        if browser:
-            await asyncio.to_thread(webbrowser.open, start.url)
-        callback = await _first_answer(oauth, start, redirect_uri, answers)
-        token = await oauth.exchange_code(callback, start)
+    with _listener(port) as listener:
+        redirect_uri = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
+        async with aclosing(client(redirect_uri)) as oauth:
+            start = oauth.authorize_url(scopes=SCOPES)
+
+            def read(query: str) -> object:
+                return oauth.parse_callback(f"{redirect_uri}?{query}", start)
+
+            async with _answered(listener, read) as answer:
+                if browser:
+                    tell(f"a browser opens to authorize this; if none does, open {start.url}")
+                    _open(start.url, tell)
+                else:
+                    tell(f"to authorize arena-groups, open {start.url}")
+                token = await oauth.exchange_code(await _granted(answer), start)
     return Secret(token.access_token), tuple(str(scope) for scope in token.scopes)
 
 
-async def _first_answer(
-    oauth: OAuth, start: Start, redirect_uri: str, answers: "asyncio.Queue[str]"
-) -> object:
+def _listener(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise cannot_listen(port, error) from None
+
+
+def _open(url: str, tell: Callable[[str], None]) -> None:
+    def open_() -> None:
+        if not webbrowser.open(url):
+            tell("no browser could be opened: open the address yourself, or stop with Ctrl-C")
+
+    # Some browsers return only when they are closed, and nobody here may wait for that.
+    Thread(target=open_, daemon=True).start()
+
+
+async def _granted(answer: "asyncio.Future[object]") -> object:
+    """Wait for the answer, and return it if it is a yes."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while True:
-                callback = oauth.parse_callback(f"{redirect_uri}?{await answers.get()}", start)
-                reason = getattr(callback, "error", None)
-                if reason is None:
-                    return callback
-                # Any page in a browser can call this address: what is not for us is no answer.
-                if reason not in STRAY:
-                    raise ProblemError(_refused(reason, getattr(callback, "description", "")))
+            callback = await answer
     except TimeoutError:
-        raise ProblemError(
-            Problem("unauthorized", "nobody has authorized it in time", ExitCode.UNAUTHORIZED)
-        ) from None
+        message, hint = "nobody has authorized it in time", "try again, and answer in the browser"
+        problem = Problem("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
+        raise ProblemError(problem) from None
+    reason = _reason(callback)
+    if reason is not None:
+        message = f"it was not authorized: {reason}"
+        description: object = getattr(callback, "description", "")
+        told = f"{message}, {description}" if description else message
+        raise ProblemError(Problem("unauthorized", told, ExitCode.UNAUTHORIZED))
+    return callback
 
 
-def _refused(reason: object, description: object) -> Problem:
-    message = f"it was not authorized: {reason}" + (f", {description}" if description else "")
-    return Problem("unauthorized", message, ExitCode.UNAUTHORIZED)
+def _reason(callback: object) -> object:
+    return getattr(callback, "error", None)
 
 
 @asynccontextmanager
-async def _listening(
-    port: int, receive: Callable[[str], Awaitable[None]]
-) -> AsyncGenerator[str, None]:
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+async def _answered(
+    listener: socket.socket, read: Callable[[str], object]
+) -> "AsyncGenerator[asyncio.Future[object], None]":
+    """Serve the redirect URI meanwhile, and give what its first visitor to be meant brings."""
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    async def receive(request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "GET" or request.path != PATH:
             return web.Response(status=404)
-        await receive(request.rel_url.raw_query_string)
-        return web.Response(
-            text=PAGE.format("You can close this page and go back to the terminal."),
-            content_type="text/html",
-            headers=HEADERS,
-        )
+        callback = read(request.rel_url.raw_query_string)
+        reason = _reason(callback)
+        # Any page in a browser can call this address: what is not for us is no answer.
+        if reason in STRAY:
+            return _page(NOT_ASKED, status=400)
+        if not answer.done():
+            answer.set_result(callback)
+        return _page(GRANTED if reason is None else REFUSED)
 
-    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=1.0)
+    runner = web.ServerRunner(web.Server(receive, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
-        yield f"http://{HOST}:{runner.addresses[0][1]}{PATH}"
+        await web.SockSite(runner, listener).start()
+        yield answer
     finally:
         await runner.cleanup()
+
+
+def _page(text: str, *, status: int = 200) -> web.Response:
+    return web.Response(
+        text=PAGE.format(text), status=status, content_type="text/html", headers=HEADERS
+    )

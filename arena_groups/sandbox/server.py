@@ -1,6 +1,7 @@
 """The sandbox as a server on loopback."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -165,7 +166,8 @@ class Sandbox(Backstage):
         except OSError as error:
             await runner.cleanup()
             place = f"port {self._port} of {self._host}"
-            raise OSError(error.errno, f"the sandbox cannot listen on {place}: {error}") from error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(error.errno, f"the sandbox cannot listen on {place}: {reason}") from error
         self._port = runner.addresses[0][1]
         self._running = server, runner
 

@@ -245,3 +245,25 @@ def test_which_keyrings_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert logins.system_keyring() is None
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
     assert logins.system_keyring() is None
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_the_sandbox_of_a_command_leaves_the_real_login_alone(
+    command: str, typed: Typed, capsys: Captured
+) -> None:
+    typed("any")
+    logins.store_login("https://api.are.na", Secret("token-1"), ())
+    capsys.readouterr()
+    assert run(["auth", command, "--sandbox"]) == 1
+    assert "has no login" in capsys.readouterr().err
+    found = logins.find_login("https://api.are.na")
+    assert found is not None
+    assert found.token.reveal() == "token-1"
+
+
+def test_an_empty_token_is_told_how_to_get_one(typed: Typed, capsys: Captured) -> None:
+    typed("")
+    assert run(["auth", "login", "--format", "json"]) == 2
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["message"] == "the token is empty"
+    assert "settings at Are.na" in error["hint"]

@@ -349,3 +349,17 @@ def test_main_exits_with_the_code(capsys: Captured, monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("groups followers g --limit two", "'two' is no whole number"),
+        ("groups followers g --limit -1", "-1 is too low: the least is 0"),
+        ("invitations revoke g 0", "0 is too low: the least is 1"),
+        ("sandbox --port 65536", "65536 is too high: the most is 65535"),
+    ],
+)
+def test_a_number_that_cannot_be(line: str, told: str, capsys: Captured) -> None:
+    assert run(line.split()) == 1
+    assert told in capsys.readouterr().err

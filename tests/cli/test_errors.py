@@ -15,9 +15,11 @@ from arena_groups import (
     Fault,
     ForbiddenError,
     NotFoundError,
+    OAuthError,
     PaginationError,
     RateLimitError,
     ServerError,
+    StoreError,
     UnprocessableError,
 )
 from arena_groups.cli.errors import describe
@@ -39,6 +41,9 @@ from arena_groups.cli.problem import Problem, ProblemError
         (ArenaTimeoutError("too slow"), "connection", 1),
         (DecodeError("groups.get", [Fault("id", "missing")]), "decode", 1),
         (PaginationError("goes back"), "pagination", 1),
+        (StoreError("the store is locked"), "system", 1),
+        (OAuthError("invalid_client", status=401), "unauthorized", 2),
+        (OAuthError("invalid_grant", status=400), "unauthorized", 2),
         (ArenaError("closed"), "api", 1),
         (ValueError("group must not be empty"), "usage", 1),
         (click.UsageError("Missing argument"), "usage", 1),
@@ -73,6 +78,38 @@ def test_where_a_refused_token_came_from_is_told() -> None:
 def test_bugs_are_not_dressed_up() -> None:
     assert describe(KeyError("x")) is None
     assert describe(AssertionError()) is None
+
+
+@pytest.mark.parametrize(
+    ("route", "method", "told"),
+    [
+        ("/v3/groups/{id}/invite", "GET", "`arena-groups invite-code create`"),
+        ("/v3/groups/{id}/invitations", "POST", "--user-id"),
+        (
+            "/v3/groups/{id}/invitations/{invitation_id}",
+            "DELETE",
+            "`arena-groups invitations list`",
+        ),
+    ],
+)
+def test_hints_speak_of_commands_not_of_methods(route: str, method: str, told: str) -> None:
+    error = NotFoundError(
+        404, error="Not Found", method=method, route=route, hint="groups.create_invite_code"
+    )
+    problem = describe(error)
+    assert problem is not None
+    assert told in problem.hint
+    assert "create_invite_code" not in problem.as_line()
+
+
+def test_a_refused_app_is_told_with_its_status_and_a_hint() -> None:
+    problem = describe(OAuthError("invalid_client", description="No.", status=401, hint="look"))
+    assert problem is not None
+    assert (problem.message, problem.hint, problem.status) == (
+        "401 invalid_client: No.",
+        "look",
+        401,
+    )
 
 
 def test_a_line_has_the_message_once_and_a_hint() -> None:

@@ -107,7 +107,9 @@ class TestMembers:
     ) -> None:
         pasted(code)
         assert at("members", "join", "research-studio", person="stranger") == exit_code
-        assert "4711" not in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "4711" not in err
+        assert json.loads(err)["error"]["hint"]
 
     @pytest.mark.parametrize(
         "text", ["c0de", "https://www.are.na/group/x/invite/c0de", "https://x.example/c0de/?a=b"]

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import struct
@@ -68,15 +69,28 @@ def test_usage(command: Run) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_head(start: Start, served: Served) -> None:
-    process = start(
-        "invitations", "list", GROUP, "--base-url", served.url, ARENA_TOKEN=served.tokens["owner"]
-    )
+@pytest.mark.parametrize("chosen", ["table", "json", "ndjson", "csv"])
+@pytest.mark.parametrize("read_first", [True, False])
+def test_head(start: Start, served: Served, chosen: str, read_first: bool) -> None:
+    line = ("invitations", "list", GROUP, "--base-url", served.url, "--format", chosen)
+    process = start(*line, ARENA_TOKEN=served.tokens["owner"])
     assert process.stdout is not None
     assert process.stderr is not None
-    assert json.loads(process.stdout.readline())["type"] == "MembershipInvitation"
+    if read_first:
+        assert process.stdout.readline()
     process.stdout.close()
     assert process.wait(PATIENCE) == 0
+    assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("line", ["--help", "groups", "groups list --help", "completion bash"])
+def test_help_that_nobody_reads(start: Start, line: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start(*line.split(), stdout=writer)
+    os.close(writer)
+    assert process.wait(PATIENCE) == 0
+    assert process.stderr is not None
     assert process.stderr.read() == ""
 
 
@@ -100,6 +114,35 @@ def test_interrupted_while_waiting(start: Start) -> None:
             process.send_signal(signal.SIGINT)
             assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 130
+
+
+def test_a_sandbox_tells_people_all_that_they_need(start: Start) -> None:
+    process = start("sandbox")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    url = first.split()[5]
+    assert first.startswith("Serving a made-up Are.na at http://127.0.0.1:")
+    process.send_signal(signal.SIGTERM)
+    rest = process.stdout.read()
+    assert process.wait(PATIENCE) == 0
+    for told in ("groups", "users", "tokens", "public application", "confidential application"):
+        assert f"\n{told}\n" in rest
+    assert "research-studio " in rest
+    assert len(re.findall(r"^  client_secret +sandbox_secret_\w+$", rest, re.MULTILINE)) == 1
+    public = re.findall(r"^  client_id +(\w+)$", rest, re.MULTILINE)[0]
+    assert f"arena-groups auth login --web --base-url {url} --client-id {public}\n" in rest
+
+
+@pytest.mark.parametrize(("command_line", "option"), [("sandbox", "--port"), ("groups list", "")])
+def test_a_place_where_nothing_can_be_had(command: Run, command_line: str, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        where = ["--port", port] if option else ["--base-url", "http://127.0.0.1:1"]
+        done = command(*command_line.split(), *where, ARENA_TOKEN="any")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "(hint: " in done.stderr
+    assert "Errno" not in done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])

@@ -44,6 +44,14 @@ def test_help(path: tuple[str, ...], capsys: Captured, snapshot: Snapshot) -> No
         snapshot("-".join(["help", *path]), out)
 
 
+@pytest.mark.parametrize("path", sorted({each[:-1] for each in PATHS}), ids=" ".join)
+def test_lists_of_commands_end_in_no_ellipsis(path: tuple[str, ...], capsys: Captured) -> None:
+    assert run([*path, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].partition("ptions:")[0]
+    assert listed
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_examples_are_of_the_command(path: tuple[str, ...], capsys: Captured) -> None:
     assert run([*path, "--help"]) == 0

@@ -123,7 +123,7 @@ def test_the_whole_way(
     assert json.loads(out)["what"] == "Minh Castellanos (minh-castellanos)"
     assert sandbox.tokens.member not in out + err
     assert "open https://auth.example.org/" in err
-    assert [code for code, _ in seen] == [404, 200, 200]
+    assert [code for code, _ in seen] == [404, 400, 200]
     assert "close this page" in seen[-1][1]
     found = logins.find_login(sandbox.url)
     assert found is not None

@@ -17,10 +17,12 @@ from arena_groups.cli.notes import note
 from arena_groups.cli.problem import Problem, ProblemError
 from arena_groups.cli.records import AuthStatus, Change
 from arena_groups.cli.results import write_one
-from arena_groups.cli.settings import Settings
+from arena_groups.cli.settings import ENTERED, Settings
 from arena_groups.cli.views import AUTH_STATUS, CHANGES
 from arena_groups.protocol import Secret
 from arena_groups.session.settings import TOKEN_VARIABLE
+
+_ENTER = "make a token in your settings at Are.na, and type it, paste it or pipe it in"
 
 
 async def show_status(settings: Settings) -> None:
@@ -53,7 +55,7 @@ async def show_status(settings: Settings) -> None:
 async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()) -> None:
     """Check a token, store it, and write whose it is."""
     base_url = base_url_of(settings)
-    settings.token_source = "what was entered; nothing was stored"  # noqa: S105 - no token
+    settings.token_source = ENTERED
     me = await _whose(token, base_url)
     place = store_login(base_url, token, scopes)
     note(settings, f"the token is kept in {place}")
@@ -75,7 +77,7 @@ async def log_out(settings: Settings) -> None:
 async def _whose(token: Secret, base_url: str) -> Me:
     if token.problem():
         message = f"the token {token.problem()}"
-        raise ProblemError(Problem("unauthorized", message, ExitCode.UNAUTHORIZED))
+        raise ProblemError(Problem("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER))
     async with ArenaClient(token.reveal(), base_url=base_url, retry=RETRY) as arena:
         return await arena.me()
 

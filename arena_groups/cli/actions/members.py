@@ -34,6 +34,9 @@ async def list_members(settings: Settings, group: str, *, limit: int | None) -> 
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
     """Join a group with its invite code, and write what one is in it then."""
+    if problem := code.problem():
+        hint = "type or paste it when asked, or pipe it in"
+        raise ProblemError(Problem("usage", f"the invite code {problem}", hint=hint))
     async with connected(settings) as arena:
         member = await arena.groups.join(group, invite_token=code.reveal())
         write_one(settings, MEMBERS, member)

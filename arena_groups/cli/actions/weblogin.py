@@ -2,6 +2,7 @@
 
 from arena_groups.cli.actions.auth import log_in
 from arena_groups.cli.connect import base_url_of
+from arena_groups.cli.notes import instruct
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.weblogin import OAuth, authorize, oauth_client
 from arena_groups.protocol import Secret
@@ -16,5 +17,8 @@ async def log_in_with_browser(
     def client(redirect_uri: str) -> OAuth:
         return oauth_client(client_id, secret, redirect_uri, base_url)
 
-    token, scopes = await authorize(client, port, browser=browser)
+    def tell(text: str) -> None:
+        instruct(settings, text)
+
+    token, scopes = await authorize(client, port, tell, browser=browser)
     await log_in(settings, token, scopes)

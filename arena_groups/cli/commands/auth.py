@@ -7,6 +7,7 @@ import click
 
 from arena_groups.cli.app import help_without_command
 from arena_groups.cli.base import Group, example
+from arena_groups.cli.options import PORT
 from arena_groups.cli.running import wait_for
 from arena_groups.cli.settings import Settings, common_options
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415
 
-PORT = 8765
+CALLBACK_PORT = 8765
 
 
 @example("Who am I here?", "auth status")
@@ -33,7 +34,7 @@ def command(context: click.Context) -> None:
 
 @example("Am I logged in? The exit code tells", "auth status --quiet")
 @example("Who am I, and how much may I ask?", "auth status")
-@command.command("status")
+@command.command("status", short_help="Show who you are here, and what is left of your quota.")
 @common_options
 @click.pass_obj
 def status(settings: Settings) -> None:
@@ -49,7 +50,7 @@ def status(settings: Settings) -> None:
 @example("With the browser, for an app of yours", "auth login --web --client-id ID")
 @example("From a password manager", "auth login < token.txt")
 @example("With a token, typed or pasted when asked for", "auth login")
-@command.command("login")
+@command.command("login", short_help="Store a token: typed, piped in, or granted in a browser.")
 @click.option("--web", is_flag=True, help="Authorize with the browser, by OAuth.")
 @click.option("--client-id", metavar="ID", help="Of your OAuth app. Needs --web.")
 @click.option(
@@ -57,8 +58,8 @@ def status(settings: Settings) -> None:
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
-    default=PORT,
+    type=PORT,
+    default=CALLBACK_PORT,
     show_default=True,
     metavar="N",
     help="Where the browser's answer arrives: register http://127.0.0.1:N/callback.",
@@ -80,8 +81,7 @@ def login(
     The token is asked for at a terminal and read from standard input elsewhere. It is stored
     once the API has accepted it.
     """
-    if settings.sandbox:
-        raise click.UsageError("the sandbox of --sandbox needs no login")
+    _refuse_sandbox(settings)
     if web is (client_id is None):
         raise click.UsageError("--web and --client-id go together")
     if client_secret_stdin and not web:
@@ -106,9 +106,16 @@ def login(
 @click.pass_obj
 def logout(settings: Settings) -> None:
     """Remove the stored token. It stays valid; revoke it at Are.na to end that."""
+    _refuse_sandbox(settings)
     from arena_groups.cli.actions.auth import log_out
 
     wait_for(settings, log_out(settings))
+
+
+def _refuse_sandbox(settings: Settings) -> None:
+    """Refuse to store or remove the real token for a sandbox, which has tokens of its own."""
+    if settings.sandbox:
+        raise click.UsageError("the sandbox of --sandbox has no login")
 
 
 def _log_in_with_browser(

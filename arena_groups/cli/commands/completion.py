@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
     "completion bash > ~/.arena-groups.bash; source ~/.arena-groups.bash",
 )
 @click.command("completion", cls=Command)
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
     """Print the script that lets a shell complete commands and options.

@@ -7,13 +7,13 @@ import click
 from arena_groups.cli.ages import parse_age
 from arena_groups.cli.app import help_without_command
 from arena_groups.cli.base import Group, example
-from arena_groups.cli.options import group_argument, limit_option, sort_option
+from arena_groups.cli.options import WholeNumber, group_argument, limit_option, sort_option
 from arena_groups.cli.running import wait_for
 from arena_groups.cli.settings import Settings, common_options
 
 # ruff: noqa: PLC0415
 
-ID = click.IntRange(min=1)
+ID = WholeNumber(1)
 
 
 def _parsed_age(
@@ -43,7 +43,7 @@ def command(context: click.Context) -> None:
     "Who has waited for a month, in all groups?", "invitations list --all-groups --older-than 30d"
 )
 @example("Who has not answered yet?", "invitations list GROUP")
-@command.command("list")
+@command.command("list", short_help="List the pending invitations of a group, or of all groups.")
 @click.argument("group", required=False)
 @click.option("--all-groups", is_flag=True, help="In every group whose invitations you manage.")
 @click.option(
@@ -83,7 +83,7 @@ def list_(
 @example(
     "Two people by address", "invitations send GROUP --email a@example.org --email b@example.org"
 )
-@command.command("send")
+@command.command("send", short_help="Invite people to a group, by address or by id.")
 @group_argument
 @click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="Whom to invite.")
 @click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="Whom to invite.")
@@ -118,7 +118,7 @@ def revoke(settings: Settings, group: str, ids: tuple[int, ...]) -> None:
 
 @example("Which ones would that be?", "invitations expire GROUP --older-than 30d --dry-run")
 @example("Every night, without a question", "invitations expire GROUP --older-than 30d --yes")
-@command.command("expire")
+@command.command("expire", short_help="Revoke the pending invitations that are too old.")
 @group_argument
 @click.option(
     "--older-than",

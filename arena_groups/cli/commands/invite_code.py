@@ -39,7 +39,7 @@ def command(context: click.Context) -> None:
 @example("For a poster", "invite-code show GROUP --qr-svg poster.svg --qr-png poster.png")
 @example("To be scanned from the screen", "invite-code show GROUP --qr")
 @example("The link to hand out", "invite-code show GROUP")
-@command.command("show")
+@command.command("show", short_help="Show the invite code, and the URL to hand out.")
 @group_argument
 @_drawing_options
 @common_options
@@ -53,7 +53,7 @@ def show(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Pat
 
 
 @example("Make a code, or show the one there is", "invite-code create GROUP")
-@command.command("create")
+@command.command("create", short_help="Make the invite code, if there is none, and show it.")
 @group_argument
 @_drawing_options
 @common_options

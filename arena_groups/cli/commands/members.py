@@ -23,7 +23,7 @@ def command(context: click.Context) -> None:
 
 @example("Their slugs, one a line", "members list GROUP --format ndjson | jq -r .slug")
 @example("The owner, then the newest", "members list GROUP --limit 10")
-@command.command("list")
+@command.command("list", short_help="List the members of a group: the owner, then the newest.")
 @group_argument
 @limit_option
 @common_options

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arena_groups.cli.base import Command, example
+from arena_groups.cli.options import PORT
 from arena_groups.cli.running import wait_for
 from arena_groups.cli.settings import Settings
 
@@ -53,7 +54,7 @@ def _checked_faults(
 @click.command("sandbox", cls=_SandboxCommand)
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=PORT,
     default=0,
     metavar="N",
     help="Where to listen. [default: any free port]",
