@@ -57,7 +57,9 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the package says it works with."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-    pins = [each.replace(">=", "==") for each in project["dependencies"]]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["cli"], *extras["oauth"]]
+    pins = [each.replace(">=", "==") for each in declared]
     session.install("--editable", ".[test]", *pins)
     python(session, "-m", "pytest", *session.posargs)
 

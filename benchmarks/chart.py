@@ -10,19 +10,21 @@ from benchmarks.figures import Race, Results, Way
 
 __all__ = ["draw"]
 
-WIDTH = 760
+# Narrow, with each label above its bar: on a phone it is shown at nine tenths of this, or less.
+WIDTH = 400
 MARGIN = 20
-LABELS = 270
-FIGURES = 70
-ROW = 28
-BAR = 16
-TITLE = 44
-GAP = 16
+FIGURES = 58
+ROW = 40
+BAR = 12
+TITLE = 54
+GAP = 20
 
+UNIT = "aiohttp + orjson = 1"
 STYLE = """
 .page { fill: #ffffff; stroke: #d0d7de; }
-text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
-.title { font-weight: 600; font-size: 14px; }
+text { font: 15px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
+.title { font-weight: 600; font-size: 16px; }
+.soft { fill: #57606a; }
 .bar { fill: #8c959f; }
 .ours { fill: #1a7f5a; }
 .label-ours { font-weight: 600; }
@@ -30,6 +32,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 @media (prefers-color-scheme: dark) {
   .page { fill: #161b22; stroke: #30363d; }
   text { fill: #e6edf3; }
+  .soft { fill: #9198a1; }
   .bar { fill: #6e7681; }
   .ours { fill: #3fb98a; }
   .one { stroke: #9198a1; }
@@ -64,7 +67,7 @@ def draw(results: Results) -> str:
     panels = [
         panel
         for panel in (
-            _panel(results.cpu, "CPU per item (aiohttp + orjson = 1)", by_wall=False),
+            _panel(results.cpu, "CPU per item", by_wall=False),
             _panel(results.latency, _wall_title(results.latency), by_wall=True),
         )
         if panel.bars
@@ -91,7 +94,7 @@ def _opening(height: int) -> str:
 
 
 def _wall_title(race: Race | None) -> str:
-    return f"Time at {1000 * race.latency:g} ms per request (aiohttp + orjson = 1)" if race else ""
+    return f"Time at {1000 * race.latency:g} ms per request" if race else ""
 
 
 def _panel(race: Race | None, title: str, *, by_wall: bool) -> Panel:
@@ -110,26 +113,24 @@ def _panel(race: Race | None, title: str, *, by_wall: bool) -> Panel:
 
 def _lines(panel: Panel, top: int) -> Iterator[str]:
     longest = max(1.0, *(each.ratio for each in panel.bars))
-    left = MARGIN + LABELS
-    scale = (WIDTH - MARGIN - FIGURES - left) / longest
+    scale = (WIDTH - 2 * MARGIN - FIGURES) / longest
+    one, first = MARGIN + scale, top + TITLE
     yield _text(MARGIN, top + 16, panel.title, "title")
+    yield _text(MARGIN, top + 38, UNIT, "soft")
     for place, bar in enumerate(panel.bars):
-        middle = top + TITLE + ROW * place
+        line = first + ROW * place
         length = max(1.0, bar.ratio * scale)
         label, fill = ("label-ours", "ours") if bar.ours else ("", "bar")
-        yield _text(left - 10, middle + 5, bar.label, label, anchor="end")
+        yield _text(MARGIN, line + 15, bar.label, label)
         yield (
-            f'<rect class="{fill}" x="{left}" y="{middle - BAR // 2}" '
+            f'<rect class="{fill}" x="{MARGIN}" y="{line + 21}" '
             f'width="{length:.1f}" height="{BAR}" rx="2"/>'
         )
-        yield _text(left + length + 8, middle + 5, f"{bar.ratio:.2f}", label)
-    one, first = left + scale, top + TITLE - ROW / 2
-    yield (
-        f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{first:g}" '
-        f'y2="{first + ROW * len(panel.bars):g}"/>'
-    )
+        yield _text(max(MARGIN + length, one) + 8, line + 32, f"{bar.ratio:.2f}", label)
+        # Beside the bars only: a line through the labels would be in the way.
+        yield f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{line + 19}" y2="{line + 35}"/>'
 
 
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+def _text(x: float, y: float, text: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
-    return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text{style} x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'

@@ -187,7 +187,8 @@ def _timings(title: str, unit: str, timings: Sequence[Timing], yardstick: str) -
     yard = next((each.cost for each in timings if each.name == yardstick), None)
     rows = [
         [
-            each.label,
+            # As code, where a pair of hyphens would become a dash.
+            f"`{each.label}`" if "--" in each.label else each.label,
             f"{each.cost.median:.2f}",
             f"{each.cost.minimum:.2f}",
             f"{each.cost.median / yard.median:.2f}" if yard else "",

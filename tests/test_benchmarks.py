@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from benchmarks.chart import draw
 from benchmarks.children import serving
-from benchmarks.cli import main
+from benchmarks.cli import RESULTS, main
 from benchmarks.contenders import FIRST, CannotRunError, named
 from benchmarks.figures import Figure, Machine, Point, Race, Results, Settings, Timing, Way, load
 from benchmarks.report import BEGIN, END, markdown, write_docs
@@ -19,6 +20,8 @@ from benchmarks.targets import check
 
 PYTHON_CONTENDERS = ["arena-1", "arena-8", "orjson", "json", "msgspec", "pydantic", "httpx"]
 ALWAYS = {"arena-groups", "aiohttp + json, dicts"}
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -170,5 +173,23 @@ class TestReport:
         assert "old" not in text
         assert text.count(markdown(good_results())) == 1
         root = ET.fromstring(image.read_text(encoding="utf-8"))  # noqa: S314 - our own
-        labels = {each.text for each in root.iter("{http://www.w3.org/2000/svg}text")}
-        assert {"arena-1", "typescript", "9.00", "1.10", "0.13"} <= labels
+        texts = list(root.iter("{http://www.w3.org/2000/svg}text"))
+        assert {"arena-1", "typescript", "9.00", "1.10", "0.13"} <= {each.text for each in texts}
+        width = float(root.attrib["width"])
+        # A phone gives it some 320 pixels: letters of 15 are 12 high there, and none is cut off.
+        assert width <= 400
+        for each in texts:
+            assert float(each.attrib["x"]) + 8 * len(each.text or "") < width
+
+    def test_the_documentation_has_the_results_that_are_kept(self) -> None:
+        kept = load(RESULTS)
+        assert markdown(kept) in (ROOT / "docs/benchmarks.md").read_text("utf-8")
+        assert draw(kept) == (ROOT / "docs/images/benchmarks.svg").read_text("utf-8")
+
+    def test_the_readme_claims_no_more_than_was_measured(self) -> None:
+        told = " ".join((ROOT / "README.md").read_text("utf-8").split())
+        assert "less CPU per item than the generated client and the TypeScript SDK" in told
+        race = load(RESULTS).cpu
+        assert race is not None
+        cost = {each.name: each.cpu.median for each in race.ways}
+        assert cost["arena-1"] < min(cost["openapi"], cost["typescript"])

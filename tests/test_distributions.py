@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -44,19 +43,12 @@ asyncio.run(main())
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both distributions, the wheel built from the sdist as installers do it."""
     folder = tmp_path_factory.mktemp("distributions")
-    build(ROOT, folder, "sdist")
+    installed.build(ROOT, folder, "sdist")
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
-    build(folder / sdist.name.removesuffix(".tar.gz"), folder, "wheel")
+    installed.build(folder / sdist.name.removesuffix(".tar.gz"), folder, "wheel")
     return folder
-
-
-def build(source: Path, folder: Path, kind: str) -> None:
-    done = installed.run(
-        sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder), cwd=source
-    )
-    assert done.code == 0, done.err
 
 
 @pytest.fixture(scope="module")

@@ -221,6 +221,15 @@ class TestWorkflows:
             assert job["timeout-minutes"] <= 30
             assert all(("uses" in step) != ("run" in step) for step in job["steps"])
 
+    def test_newer_versions_are_looked_for_where_there_are_any(self) -> None:
+        yaml = pytest.importorskip("yaml")
+        places = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
+        manifest = {"github-actions": ".github/workflows", "pip": "pyproject.toml"}
+        for place in places:
+            name = manifest.get(place["package-ecosystem"], "package.json")
+            assert (ROOT / place["directory"].lstrip("/") / name).exists()
+        assert {each["package-ecosystem"] for each in places} == {*manifest, "npm"}
+
     def test_a_release_is_published_without_a_secret(self) -> None:
         release = read(".github/workflows/release.yml")
         assert "secrets." not in release
