@@ -83,6 +83,26 @@ class Backstage:
         """The invitee declines. Raises `ValueError` when the invitation is no longer pending."""
         self._world.close_invitation(self._invitation(invitation_id), "declined")
 
+    def hand_over(self, group: int | str, user: int | str) -> None:
+        """A member owns the group from now on; who did before is its newest member.
+
+        Raises `ValueError` when the user is no member.
+        """
+        found, person = self._group(group), self._person(user)
+        if not belongs(found, person):
+            raise ValueError(f"user {person.id} is no member of the group")
+        if person.id != found.owner_id:
+            del found.members[person.id]
+            found.members[found.owner_id] = None
+            found.owner_id = person.id
+
+    def leave(self, group: int | str, user: int | str) -> None:
+        """A member leaves. Raises `ValueError` when the user is no member, or the owner."""
+        found, person = self._group(group), self._person(user)
+        if person.id not in found.members:
+            raise ValueError(f"user {person.id} is no member who could leave")
+        del found.members[person.id]
+
     def follow(self, user: int | str, other: int | str) -> None:
         """One user follows another from now on: inviting that user's id then adds at once."""
         self._world.follow(self._person(user), self._person(other))

@@ -99,3 +99,25 @@ def test_some_who_answered_are_remembered() -> None:
     first = min(pending)
     states = {sandbox.invitation_state(each) for each in range(50_001, first)}
     assert states == {"accepted"}
+
+
+def test_a_group_is_handed_over_to_a_member() -> None:
+    sandbox = Sandbox()
+    sandbox.add_group("Relay", slug="relay")
+    first, second = sandbox.add_members("relay", 2)
+    sandbox.hand_over("relay", first)
+    sandbox.hand_over("relay", first)
+    assert sandbox.members("relay") == [first, sandbox.users.owner, second]
+    with pytest.raises(ValueError, match="is no member"):
+        sandbox.hand_over("relay", sandbox.users.stranger)
+
+
+def test_members_leave() -> None:
+    sandbox = Sandbox()
+    sandbox.add_group("Relay", slug="relay")
+    (member,) = sandbox.add_members("relay", 1)
+    sandbox.leave("relay", member)
+    assert sandbox.members("relay") == [sandbox.users.owner]
+    for nobody in (member, sandbox.users.owner):
+        with pytest.raises(ValueError, match="no member who could leave"):
+            sandbox.leave("relay", nobody)
