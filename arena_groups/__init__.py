@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from arena_groups._version import __version__
 
+# At once: the first import of a submodule would put the module in the function's place.
+from arena_groups.watch import watch
+
 if TYPE_CHECKING:
     from arena_groups.cache import (
         CachedAnswer,
@@ -133,6 +136,18 @@ if TYPE_CHECKING:
     from arena_groups.users import (
         UsersResource,
     )
+    from arena_groups.watching import (
+        InvitationAccepted,
+        InvitationClosed,
+        InvitationSent,
+        InviteCodeChanged,
+        MemberJoined,
+        MemberLeft,
+        PollProblem,
+        RoleChanged,
+        Watcher,
+        WatchEvent,
+    )
 
 # Where the names are, what loads least first.
 _HOMES = (
@@ -149,6 +164,7 @@ _HOMES = (
     "users",
     "client",
     "stores",
+    "watch",
 )
 
 __all__ = [
@@ -201,7 +217,11 @@ __all__ = [
     "GroupsResource",
     "ImageBlock",
     "ImageVersion",
+    "InvitationAccepted",
+    "InvitationClosed",
+    "InvitationSent",
     "InvitationState",
+    "InviteCodeChanged",
     "InviteOutcome",
     "InviteResult",
     "Link",
@@ -210,6 +230,8 @@ __all__ = [
     "MarkdownContent",
     "Me",
     "MeCounts",
+    "MemberJoined",
+    "MemberLeft",
     "MembershipInvitation",
     "MemoryCache",
     "MemoryStore",
@@ -224,6 +246,7 @@ __all__ = [
     "PaginationError",
     "Paginator",
     "PendingBlock",
+    "PollProblem",
     "QuotaPacer",
     "RateLimit",
     "RateLimitError",
@@ -231,6 +254,7 @@ __all__ = [
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
+    "RoleChanged",
     "SQLiteStore",
     "ServerError",
     "Store",
@@ -247,9 +271,12 @@ __all__ = [
     "UserCounts",
     "UserTier",
     "UsersResource",
+    "WatchEvent",
+    "Watcher",
     "__version__",
     "from_dict",
     "to_dict",
+    "watch",
 ]
 
 

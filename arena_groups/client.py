@@ -72,6 +72,7 @@ class ArenaClient(SessionOwner):
             clock=time,
         )
         self._session = made
+        self._clock = time
         self.groups = GroupsResource(made)
         self.users = UsersResource(made)
 
@@ -79,6 +80,11 @@ class ArenaClient(SessionOwner):
     def rate_limit(self) -> RateLimit | None:
         """The quota as the server last told it; ``None`` before the first answer."""
         return self._session.rate_limit
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the client waits by; what is built on the client waits by it too."""
+        return self._clock
 
     async def me(self) -> Me:
         """The token's own user (``GET /v3/me``).

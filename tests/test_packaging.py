@@ -101,7 +101,7 @@ class TestNames:
         assert set(arena_groups.models.__all__) - inner <= names
 
     def test_type_checkers_see_the_names_that_there_are(self) -> None:
-        assert sorted([*imported_for_type_checkers(), "__version__"]) == sorted(
+        assert sorted([*imported_for_type_checkers(), "__version__", "watch"]) == sorted(
             arena_groups.__all__
         )
         assert dir(arena_groups) == sorted(arena_groups.__all__)

@@ -447,7 +447,8 @@ class TestInTheBackground:
                 assert "arena_groups.pytest_plugin" in sys.modules
                 ours = {name for name in sys.modules if name.startswith("arena_groups")}
                 assert ours == {
-                    "arena_groups", "arena_groups._version", "arena_groups.pytest_plugin"
+                    "arena_groups", "arena_groups._version", "arena_groups.pytest_plugin",
+                    "arena_groups.watch",
                 }
                 assert not {"aiohttp", "attrs", "cattrs", "asyncio"} & set(sys.modules)
             """

@@ -1,0 +1,94 @@
+"""What a watch keeps of one group: the state of the events handled, and the event in hand.
+
+An event is written down before it is handed out. So after a crash the same event comes again,
+whatever has happened meanwhile, and then what has happened since.
+"""
+
+from secrets import token_hex
+from typing import Self
+
+from arena_groups.errors import StoreError
+from arena_groups.stores import Store
+from arena_groups.watching import records
+from arena_groups.watching.events import WatchEvent
+from arena_groups.watching.state import Snapshot, State, apply, refresh
+
+__all__ = ["Book"]
+
+
+class Book:
+    """A scope of a store. Of several that open the same one, the last may write."""
+
+    def __init__(
+        self, store: Store, scope: str, mine: str, state: State, offer: WatchEvent | None
+    ) -> None:
+        self._store = store
+        self._scope = scope
+        self._mine = mine
+        self.state = state
+        self.offer = offer
+        self.begun = False
+        self.lost = False
+
+    @classmethod
+    async def open(cls, store: Store, scope: str) -> Self:
+        """Read what was kept, and take it over from whoever had it before.
+
+        Raises :class:`StoreError` where it cannot be read or written.
+        """
+        mine = token_hex(8)
+        while True:
+            kept = await store.load(scope)
+            begun = records.check_version(kept)
+            state = records.read_state(kept)
+            offer = records.read_event(kept[records.OFFER]) if records.OFFER in kept else None
+            expect = {records.FENCE: kept.get(records.FENCE)}
+            if await store.update(scope, {records.FENCE: mine}, expect=expect):
+                break
+        book = cls(store, scope, mine, state, offer)
+        book.begun = begun
+        return book
+
+    async def begin(self, snapshot: Snapshot | None) -> None:
+        """Start from what a look has shown, or from nothing."""
+        state = State()
+        if snapshot is not None:
+            state.invitations.update(snapshot.invitations or {})
+            state.members.update(snapshot.members or {})
+            state.code = snapshot.code
+        await self._write({records.VERSION: records.CURRENT, **records.state_records(state)})
+        self.state, self.begun = state, True
+
+    async def refresh(self, snapshot: Snapshot) -> None:
+        """Take over what a look knows better."""
+        better = refresh(self.state, snapshot)
+        changes = records.state_records(better)
+        if changes:
+            await self._write(changes)
+            self.state.invitations.update(better.invitations)
+            self.state.members.update(better.members)
+            if records.CODE in changes:
+                self.state.code = better.code
+
+    async def turn(self, following: WatchEvent | None) -> None:
+        """Count the event in hand as handled, and write down the following one, if any.
+
+        Cancelled or failed, it can be called again.
+        """
+        if self.offer is None and following is None:
+            return
+        changes = {} if self.offer is None else records.changes_by(self.offer)
+        changes[records.OFFER] = None if following is None else records.event_text(following)
+        await self._write(changes)
+        if self.offer is not None:
+            apply(self.state, self.offer)
+        self.offer = following
+
+    async def _write(self, changes: records.Changes) -> None:
+        # The one place that writes once a book is open.
+        if not await self._store.update(self._scope, changes, expect={records.FENCE: self._mine}):
+            self.lost = True
+            raise StoreError(
+                f"another watch has taken over {self._scope} in this store: let one process watch"
+                " a group, or give the watches different names"
+            )

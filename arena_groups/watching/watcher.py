@@ -1,0 +1,273 @@
+"""The iterator over events."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from random import random
+from types import TracebackType
+from typing import Self, TypeVar
+
+from attrs import frozen
+
+from arena_groups.client import ArenaClient
+from arena_groups.errors import (
+    ArenaAPIError,
+    ArenaError,
+    AuthenticationError,
+    ClientStateError,
+    ForbiddenError,
+    NotFoundError,
+    StoreError,
+)
+from arena_groups.protocol import path_name
+from arena_groups.stores import MemoryStore, Store
+from arena_groups.watching.course import Course
+from arena_groups.watching.events import WatchEvent
+
+__all__ = ["PollProblem", "Watcher"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("arena_groups")
+
+
+@frozen(kw_only=True)
+class PollProblem:
+    """A look at a group that failed, and will be tried again.
+
+    ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
+    ``failures`` how many there were in a row, ``retry_in`` the seconds until the next look.
+    """
+
+    group: str | int
+    error: ArenaError
+    failures: int
+    retry_in: float
+
+
+class Watcher(AsyncIterator[WatchEvent]):
+    """The events of some groups, as :func:`arena_groups.watch` returns them.
+
+    An event counts as handled when the next one is asked for, or :meth:`handled` is called.
+    Until then it is handed out again by whoever watches with the same store next. Nothing runs
+    between two calls of ``anext()``; one that was cancelled can be repeated. It is for one
+    consumer: a second ``anext()`` at the same time raises ``RuntimeError``.
+
+    ``anext()`` raises :class:`ForbiddenError` and :class:`NotFoundError` for a group that cannot
+    be watched (any more), and :class:`StoreError` where the store fails. Then iterating once
+    more goes on with the other groups, or tries the store again. :class:`AuthenticationError`
+    ends all. All other failures of a look are reported, and tried again.
+    """
+
+    def __init__(
+        self,
+        arena: ArenaClient,
+        groups: Sequence[str | int],
+        *,
+        interval: float = 60.0,
+        store: Store | None = None,
+        name: str = "default",
+        replay: bool = False,
+        once: bool = False,
+        on_problem: Callable[[PollProblem], None] | None = None,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        if not groups:
+            raise ValueError("name at least one group to watch")
+        if not interval > 0:
+            raise ValueError(f"interval must be more than 0 seconds, not {interval}")
+        if not name or "/" in name:
+            raise ValueError("name must be a text without slashes")
+        for group in groups:
+            path_name(group, "group")
+        self._arena = arena
+        self._interval = interval
+        self._store = MemoryStore() if store is None else store
+        self._name = name
+        self._replay = replay
+        self._once = once
+        self._on_problem = on_problem
+        self._chance = chance
+        self._clock = arena.clock
+        now = self._clock.now()
+        self._courses = [Course(group, now) for group in dict.fromkeys(groups)]
+        self._current: Course | None = None
+        self._step: asyncio.Task[object] | None = None
+        self._closed = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WatchEvent:
+        event = await self._run(self._next())
+        if event is None or self._current is None:
+            raise StopAsyncIteration
+        # Not before this point: a cancelled call has handed out nothing.
+        self._current.handed()
+        return event
+
+    async def handled(self) -> None:
+        """Count the event in hand as handled without asking for the next one.
+
+        For consumers that stop after it. Raises :class:`StoreError`.
+        """
+        await self._run(self._settle())
+
+    async def aclose(self) -> None:
+        """End the watch; the event in hand is not counted as handled.
+
+        A further ``anext()``, and one that is waiting, raise ``StopAsyncIteration``. Returns
+        when no request is under way any more.
+        """
+        self._closed = True
+        if self._step is not None:
+            self._step.cancel()
+            await asyncio.wait([self._step])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        groups = ", ".join(str(course.name) for course in self._courses)
+        return f"<Watcher {'closed' if self._closed else f'of {groups}'}>"
+
+    async def _run(self, work: Coroutine[None, None, T]) -> T | None:
+        if self._closed:
+            work.close()
+            return None
+        if self._step is not None:
+            work.close()
+            raise RuntimeError("the watch is asked for an event already: it has one consumer")
+        # A task of its own, so that closing can end it without ending whoever waits for it.
+        step = asyncio.create_task(work)
+        self._step = step
+        try:
+            return await step
+        except asyncio.CancelledError:
+            if not self._was_closed():
+                raise
+            return None
+        finally:
+            self._step = None
+
+    def _was_closed(self) -> bool:
+        """Whether closing has ended a step, and not whoever waits for it."""
+        task = asyncio.current_task()
+        return self._closed and (task is None or not task.cancelling())
+
+    async def _settle(self) -> None:
+        if self._current is not None:
+            await self._turning(self._current, self._current.settle())
+
+    async def _next(self) -> WatchEvent | None:
+        while True:
+            if self._current is not None:
+                event = await self._turning(self._current, self._current.take_event())
+                if event is not None:
+                    return event
+                self._current = None
+            course = min(self._courses, key=lambda each: each.due, default=None)
+            if course is None:
+                return None
+            await self._wait_until(course.due)
+            await self._visit(course)
+
+    async def _turning(self, course: Course, work: Coroutine[None, None, T]) -> T:
+        try:
+            return await work
+        except StoreError:
+            if course.lost:
+                self._drop(course)
+            raise
+
+    async def _wait_until(self, due: float) -> None:
+        wait = due - self._clock.now()
+        if wait > 0:
+            await self._clock.wait(asyncio.Event(), wait)
+
+    async def _visit(self, course: Course) -> None:
+        try:
+            await self._look_at(course)
+        except (ForbiddenError, NotFoundError) as error:
+            self._drop(course)
+            raise _ended(error, course.name) from None
+        except AuthenticationError:
+            self._courses.clear()
+            raise
+        except (ClientStateError, StoreError):
+            if course.lost:
+                self._drop(course)
+            raise
+        except ArenaError as error:
+            if self._once:
+                self._drop(course)
+                raise
+            self._report(course, error)
+
+    async def _look_at(self, course: Course) -> None:
+        if not course.opened:
+            group = await course.find(self._arena)
+            if any(each.group_id == group.id for each in self._courses):
+                self._courses.remove(course)  # by its slug and by its id
+                return
+            await course.open(self._arena, group, self._store, self._name)
+            if course.in_hand:
+                self._current = course
+                return
+        began = self._clock.now()
+        await course.look(began, replay=self._replay)
+        self._current = course
+        requests = sum(each.requests for each in self._courses)
+        course.plan(began, self._interval, requests, self._arena.rate_limit, self._chance)
+        if self._once:
+            self._courses.remove(course)
+
+    def _drop(self, course: Course) -> None:
+        if course in self._courses:
+            self._courses.remove(course)
+        if self._current is course:
+            self._current = None
+
+    def _report(self, course: Course, error: ArenaError) -> None:
+        asked = error.retry_after if isinstance(error, ArenaAPIError) else None
+        wait = course.postpone(self._clock.now(), asked, self._chance)
+        # Loud only where nobody else is told.
+        logger.log(
+            logging.WARNING if self._on_problem is None else logging.INFO,
+            "a look at group %s failed (%d in a row), the next in %.0f s: %s",
+            course.name,
+            course.failures,
+            wait,
+            error,
+        )
+        if self._on_problem is not None:
+            self._on_problem(
+                PollProblem(group=course.name, error=error, failures=course.failures, retry_in=wait)
+            )
+
+
+def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
+    """The same refusal, which also names the group."""
+    hint = f"group {group} is no longer watched"
+    told = type(error)(
+        error.status,
+        error=error.error,
+        message=error.message,
+        details=error.details,
+        method=error.method,
+        route=error.route,
+        request_id=error.request_id,
+        rate_limit=error.rate_limit,
+        retry_after=error.retry_after,
+        hint=f"{hint}; {error.hint}" if error.hint else hint,
+    )
+    told.attempts = error.attempts
+    return told

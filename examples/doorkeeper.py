@@ -1,0 +1,67 @@
+"""Welcomes whoever joins a group: once each, over restarts and crashes too.
+
+    ARENA_TOKEN=… python examples/doorkeeper.py doorkeeper.db research-studio
+
+To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
+owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+
+from arena_groups import (
+    ArenaClient,
+    ArenaError,
+    InvitationAccepted,
+    InvitationClosed,
+    MemberJoined,
+    MemberLeft,
+    PollProblem,
+    SQLiteStore,
+    WatchEvent,
+    watch,
+)
+
+
+def message(event: WatchEvent) -> str | None:
+    """What to say about an event, if anything. It goes where everybody reads it: no addresses."""
+    match event:
+        case MemberJoined():
+            return f"Welcome to {event.group.name}, {event.member.name}!"
+        case InvitationAccepted():
+            return f"{event.invitation.invited_by.name} brought {event.member.name} along."
+        case InvitationClosed() if not event.may_be_accepted:
+            return "An invitation was not accepted."
+        case MemberLeft():
+            return f"Goodbye, {event.member.name}."
+        case _:
+            return None
+
+
+def report(problem: PollProblem) -> None:
+    """Tell that a look failed; the watch goes on by itself."""
+    print(f"doorkeeper: {problem.group}: {problem.error}", file=sys.stderr)
+
+
+async def main(path: str, *groups: str) -> None:
+    """Say something about what happens, until Ctrl-C."""
+    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
+    interval = float(os.environ.get("DOORKEEPER_INTERVAL", "60"))
+    async with ArenaClient(base_url=base_url) as arena, SQLiteStore(path) as store:
+        watcher = watch(arena, *groups, store=store, interval=interval, on_problem=report)
+        async with watcher:
+            async for event in watcher:
+                if text := message(event):
+                    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: doorkeeper.py FILE GROUP...")
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(main(*sys.argv[1:]))
+    except ArenaError as error:
+        sys.exit(f"doorkeeper: {error}")
