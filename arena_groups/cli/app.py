@@ -23,6 +23,7 @@ class _Program(LazyGroup):
         "members": "The people in a group.",
         "invitations": "Pending invitations.",
         "invite-code": "The shareable invite code of a group.",
+        "watch": "Tell what happens in groups, as it happens.",
         "sandbox": "Serve a made-up Are.na on this machine until Ctrl-C.",
         "completion": "Print the script that lets a shell complete commands and options.",
     }

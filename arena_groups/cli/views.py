@@ -20,6 +20,16 @@ from arena_groups.models import (
     UnknownContent,
     User,
 )
+from arena_groups.watching.events import (
+    InvitationAccepted,
+    InvitationClosed,
+    InvitationSent,
+    InviteCodeChanged,
+    MemberJoined,
+    MemberLeft,
+    RoleChanged,
+    WatchEvent,
+)
 
 T = TypeVar("T")
 
@@ -334,3 +344,38 @@ AUTH_STATUS: View[AuthStatus] = View(
 def losses(changing: Sequence[MembershipInvitation]) -> list[str]:
     """Return a line for each invitation that is about to be lost."""
     return [f"{each.id}  {invitee(each)}, sent {_day(each.created_at)}" for each in changing]
+
+
+def told_by(event: WatchEvent) -> str:
+    """Return what happened, in words."""
+    if isinstance(event, InviteCodeChanged):
+        return "invite code changed" if event.exists else "invite code deleted"
+    if isinstance(event, RoleChanged):
+        return f"now {event.member.role}, was {event.before}"
+    return event.kind.replace("-", " ")
+
+
+def about(event: WatchEvent) -> str:
+    """Return whom an event is about."""
+    match event:
+        case InvitationSent() | InvitationAccepted() | InvitationClosed():
+            return invitee(event.invitation)
+        case MemberJoined() | MemberLeft() | RoleChanged():
+            return person(event.member)
+        case InviteCodeChanged():
+            return ""
+
+
+EVENTS: View[WatchEvent] = View(
+    table=(
+        Column("GROUP", lambda e: e.group.slug, width=16, share=1),
+        Column("WHAT", told_by, width=20),
+        Column("WHO", about, width=20, share=2),
+    ),
+    csv=(
+        Column("key", lambda e: e.key),
+        Column("group", lambda e: e.group.slug),
+        Column("kind", lambda e: e.kind),
+        Column("who", about),
+    ),
+)
