@@ -5,9 +5,9 @@ from typing import TypeVar, cast
 
 import attrs
 
-from arena_groups.codec.converter import structure, unstructure
 from arena_groups.codec.fast import REFUSED, read_fast
 from arena_groups.codec.faults import Faults
+from arena_groups.codec.later import structure, unstructure
 from arena_groups.codec.plain import parse
 from arena_groups.errors import DecodeError, Fault
 

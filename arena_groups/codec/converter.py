@@ -22,8 +22,9 @@ from cattrs.cols import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from arena_groups.codec.faults import BadValueError, Faults, expected, faults_of
+from arena_groups.codec.faults import BadValueError, Faults, expected
 from arena_groups.codec.kinds import CONTENT_KINDS, Owner, owner_kind
+from arena_groups.codec.places import faults_of
 from arena_groups.codec.plain import DAMAGED
 from arena_groups.models import (
     Content,

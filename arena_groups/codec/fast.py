@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin
 import attrs
 import msgspec
 
-from arena_groups.codec.converter import structure
 from arena_groups.codec.faults import Faults
 from arena_groups.codec.kinds import CONTENT_KINDS, Owner, owner_kind
+from arena_groups.codec.later import structure
 from arena_groups.codec.plain import parse
 from arena_groups.models import Channel, Content, Links, Page, UnknownContent
 

@@ -13,7 +13,8 @@ CLI = "import sys; sys.argv[1:] = ['--help']; from arena_groups.cli import main;
 PROGRAMS = {
     "nothing": "pass",
     "libraries": "import aiohttp, attrs, cattrs, msgspec",
-    "import": "import arena_groups; arena_groups.ArenaClient",
+    "import": "import arena_groups",
+    "client": "from arena_groups import ArenaClient",
     "cli-libraries": "import click, rich",
     "help": CLI,
 }
@@ -21,6 +22,7 @@ LABELS = {
     "nothing": "Python alone",
     "libraries": "import aiohttp, attrs, cattrs, msgspec",
     "import": "import arena_groups",
+    "client": "from arena_groups import ArenaClient",
     "cli-libraries": "import click, rich",
     "help": "arena-groups --help",
 }
