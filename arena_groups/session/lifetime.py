@@ -22,30 +22,18 @@ class _End(IntEnum):
 class Call:
     """One call under way. It is ended from outside by cancelling its task."""
 
-    __slots__ = (
-        "_cancelled_before",
-        "_ended_by",
-        "_heard",
-        "_heard_at",
-        "_lifetime",
-        "_received",
-        "_task",
-        "deadline",
-        "patience",
-        "silent",
-    )
+    deadline: float | None = None
+    patience = inf
+    silent = False
+    _ended_by: _End | None = None
+    _received: Callable[[], int] | None = None
+    _heard = NOTHING
+    _heard_at: float | None = None
 
     def __init__(self, lifetime: "Lifetime", task: "asyncio.Task[object]") -> None:
-        self.deadline: float | None = None
-        self.patience = inf
-        self.silent = False
         self._lifetime = lifetime
         self._task = task
         self._cancelled_before = task.cancelling()
-        self._ended_by: _End | None = None
-        self._received: Callable[[], int] | None = None
-        self._heard = NOTHING
-        self._heard_at: float | None = None
 
     def begin_attempt(self, seconds: float, patience: float = inf) -> None:
         """Let what follows take no more than ``seconds``: then it is cancelled.
@@ -54,7 +42,7 @@ class Call:
         once there is something to :meth:`listen` to. ``silent`` tells which of the two it was.
         """
         now = asyncio.get_running_loop().time()
-        self.deadline, self.patience, self.silent = now + seconds, patience, False
+        self.deadline, self.patience = now + seconds, patience
         wake = now + min(seconds, patience / LOOKS)
         if wake < self._lifetime.wakes_at:
             self._lifetime.wake_at(wake)
@@ -64,8 +52,7 @@ class Call:
 
         It is :data:`NOTHING` now.
         """
-        self._received = received
-        self._heard, self._heard_at = NOTHING, None
+        self._received, self._heard, self._heard_at = received, NOTHING, None
 
     def end_attempt(self) -> None:
         """Let what follows take as long as it takes."""

@@ -14,7 +14,6 @@ FIRST_PAGES = 10
 ASKED_KEYS = 4096
 DECODED_ENTRIES = 256
 DECODED_BYTES = 1024 * 1024  # of the bodies that they were decoded from
-SMALL = 8 * 1024  # bytes
 
 
 class Revalidation:
@@ -40,7 +39,7 @@ class Revalidation:
         if not again and page > FIRST_PAGES and not self._asked_before(key):
             return
         self.cache.put(key, CachedAnswer(etag, answer.body))
-        if again or len(answer.body) <= SMALL:
+        if again:
             self._decoded.hold(key, (etag, value), len(answer.body))
 
     def _asked_before(self, key: str) -> bool:

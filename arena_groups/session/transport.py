@@ -59,7 +59,8 @@ class Transport:
         )
         self._patience = timeout.read if session is None else inf
         self._total = timeout.total
-        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        always = {"Accept": "application/json", "User-Agent": user_agent}
+        self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
         self._max_body = max_body
         self._signed_for: Credentials | None = None
         self._signed: CIMultiDict[str] = CIMultiDict()
@@ -125,7 +126,7 @@ class Transport:
             await self._made.close()
 
     def _make(self) -> aiohttp.ClientSession:
-        self._made = _make_session(self._trace_configs)
+        self._made = _make_session(self._session_headers, self._trace_configs)
         return self._made
 
     def _lent(self) -> aiohttp.ClientSession | None:
@@ -174,8 +175,11 @@ class Transport:
             chunks.clear()
 
 
-def _make_session(trace_configs: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
+def _make_session(
+    headers: dict[str, str], trace_configs: list[aiohttp.TraceConfig]
+) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
+        headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         response_class=HeardResponse,
         trace_configs=trace_configs,
