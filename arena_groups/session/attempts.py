@@ -2,8 +2,6 @@
 
 from typing import TypeVar
 
-from attrs import define
-
 from arena_groups.errors import ArenaAPIError, ArenaError
 from arena_groups.protocol import Operation
 from arena_groups.retry import answer_was_lost, may_have_happened
@@ -13,15 +11,14 @@ __all__ = ["Attempts"]
 T = TypeVar("T")
 
 
-@define
 class Attempts:
     """The attempts until now: how many, since when, and how the last one failed."""
 
-    count: int = 0
-    began: float = 0.0
+    count = 0
+    began = 0.0
     error: ArenaError | None = None
-    unsettled: bool = False
-    lost: bool = False
+    unsettled = False
+    lost = False
 
     def begin(self, now: float) -> None:
         """Count an attempt; the first starts the time."""
