@@ -7,13 +7,28 @@ from functools import lru_cache
 
 from arena_groups.models import RateLimit, UserTier
 
-__all__ = ["parse_date", "parse_rate_limit", "parse_retry_after"]
+__all__ = [
+    "QuotaTexts",
+    "parse_date",
+    "parse_rate_limit",
+    "parse_retry_after",
+    "quota_texts",
+    "rate_limit_of",
+]
+
+
+QuotaTexts = tuple[str | None, str | None, str | None, str | None]
 
 
 def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     """The quota that an answer tells, or ``None`` if it tells none that makes sense."""
+    return rate_limit_of(*quota_texts(headers))
+
+
+def quota_texts(headers: Mapping[str, str]) -> QuotaTexts:
+    """What an answer tells of the quota, as it stands in the headers."""
     get = headers.get
-    return _rate_limit(
+    return (
         get("x-ratelimit-limit"),
         get("x-ratelimit-tier"),
         get("x-ratelimit-window"),
@@ -22,9 +37,10 @@ def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
 
 
 @lru_cache(maxsize=16)  # all answers of a window tell the same
-def _rate_limit(
+def rate_limit_of(
     limit: str | None, tier: str | None, window: str | None, reset: str | None
 ) -> RateLimit | None:
+    """The quota that such texts tell, or ``None`` if they tell none that makes sense."""
     requests = _natural(limit)
     if requests is None:
         return None

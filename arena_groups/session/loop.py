@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import lru_cache, partial
 from random import random
 from typing import Any, TypeVar
 
@@ -12,6 +12,12 @@ from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import RateLimit
 from arena_groups.pacing import Clock, Pacer
 from arena_groups.protocol import Answer, Operation, Request, parse_rate_limit
+from arena_groups.protocol.headers import (
+    QuotaTexts,
+    parse_date,
+    quota_texts,
+    rate_limit_of,
+)
 from arena_groups.quota import Told
 from arena_groups.retry import RetryPolicy
 from arena_groups.session.attempts import Attempts
@@ -168,6 +174,11 @@ class Session:
 
 
 def _told(answer: Answer, outcome: object) -> Told:
+    if not isinstance(outcome, ArenaError):
+        headers = answer.headers
+        told = _usually_told(answer.status, headers.get("date"), quota_texts(headers))
+        if told is not None:
+            return told
     refusal = outcome if isinstance(outcome, ArenaAPIError) else None
     return Told(
         status=answer.status,
@@ -175,6 +186,14 @@ def _told(answer: Answer, outcome: object) -> Told:
         rate_limit=parse_rate_limit(answer.headers),
         retry_after=refusal.retry_after if refusal else None,
     )
+
+
+@lru_cache(maxsize=16)  # all good answers of a second tell the same
+def _usually_told(status: int, date: str | None, quota: QuotaTexts) -> Told | None:
+    sent_at = parse_date(date)
+    if sent_at is None:
+        return None
+    return Told(status=status, server_time=sent_at, rate_limit=rate_limit_of(*quota))
 
 
 def _exchange(

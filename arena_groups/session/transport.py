@@ -48,6 +48,8 @@ class Transport:
         if session is not None and trace_configs:
             raise ValueError("trace_configs go to the aiohttp session that is lent, not here")
         self.base_url = base_url
+        self._root = URL(base_url)
+        self._prefix = self._root.raw_path.rstrip("/")
         self._borrowed = session
         self._made: aiohttp.ClientSession | None = None
         self._trace_configs = list(trace_configs or ())
@@ -82,7 +84,7 @@ class Transport:
         try:
             response = await http.request(
                 operation.method,
-                URL(self.base_url + request.target, encoded=True),
+                self._url(request),
                 headers=self._headers_for(credentials, etag),
                 json=None if as_form or empty else request.payload(),
                 data=request.payload() if as_form else None,
@@ -119,6 +121,11 @@ class Transport:
             return _lost(request.operation, aiohttp.ClientConnectionError())
         finally:
             call.end_attempt()
+
+    def _url(self, request: Request[T]) -> URL:
+        if request.query:
+            return URL(self.base_url + request.target, encoded=True)
+        return self._root.with_path(self._prefix + request.path, encoded=True)  # half as long
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it was made here."""
