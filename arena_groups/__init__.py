@@ -13,6 +13,18 @@ from arena_groups._version import __version__
 from arena_groups.watch import watch
 
 if TYPE_CHECKING:
+    from arena_groups.bulk import (
+        BulkOutcome,
+        BulkResult,
+        BulkRun,
+        BulkSummary,
+        Invitee,
+        Removal,
+        Revocation,
+        invite_many,
+        remove_many,
+        revoke_many,
+    )
     from arena_groups.cache import (
         CachedAnswer,
         MemoryCache,
@@ -165,6 +177,7 @@ _HOMES = (
     "client",
     "stores",
     "watch",
+    "bulk",
 )
 
 __all__ = [
@@ -185,6 +198,10 @@ __all__ = [
     "BlockSource",
     "BlockState",
     "BlockVisibility",
+    "BulkOutcome",
+    "BulkResult",
+    "BulkRun",
+    "BulkSummary",
     "CachedAnswer",
     "CallbackError",
     "Channel",
@@ -224,6 +241,7 @@ __all__ = [
     "InviteCodeChanged",
     "InviteOutcome",
     "InviteResult",
+    "Invitee",
     "Link",
     "LinkBlock",
     "Links",
@@ -250,10 +268,12 @@ __all__ = [
     "QuotaPacer",
     "RateLimit",
     "RateLimitError",
+    "Removal",
     "RequestTimeoutError",
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
+    "Revocation",
     "RoleChanged",
     "SQLiteStore",
     "ServerError",
@@ -275,6 +295,9 @@ __all__ = [
     "Watcher",
     "__version__",
     "from_dict",
+    "invite_many",
+    "remove_many",
+    "revoke_many",
     "to_dict",
     "watch",
 ]

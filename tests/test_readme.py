@@ -34,8 +34,12 @@ SNIPPETS = [
 
 @pytest.mark.parametrize("code", SNIPPETS)
 async def test_snippets_run_as_they_stand(
-    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some keep files
     async with Sandbox() as sandbox:
         redirected = functools.partial(ArenaClient, base_url=sandbox.url)
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
