@@ -11,22 +11,14 @@ import asyncio
 import csv
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from arena_groups import (
-    ArenaClient,
-    ArenaError,
-    BadRequestError,
-    InviteOutcome,
-    UnprocessableError,
-)
+from arena_groups import ArenaClient, ArenaError, BulkOutcome, invite_many
 
-DONE = {
-    InviteOutcome.ADDED: "added",
-    InviteOutcome.INVITED: "invited",
-    InviteOutcome.INVITATION_PENDING: "skipped, invited before",
-    InviteOutcome.ALREADY_MEMBER: "skipped, a member already",
+SAID = {
+    BulkOutcome.PENDING_BEFORE: "skipped, invited before",
+    BulkOutcome.MEMBER_BEFORE: "skipped, a member already",
 }
 
 
@@ -40,26 +32,13 @@ def addresses(file: Path) -> list[str]:
     return list({address.casefold(): address for address in found if address}.values())
 
 
-async def onboard(arena: ArenaClient, group: str, emails: Iterable[str]) -> bool:
+async def onboard(arena: ArenaClient, group: str, emails: Sequence[str]) -> bool:
     """Invite everybody who is not invited yet, with a line for each. Whether all went well."""
-    pending = {
-        each.invitee_email.casefold()
-        async for each in arena.groups.invitations(group)
-        if each.invitee_email
-    }
-    went_well = True
-    for email in emails:
-        if email.casefold() in pending:
-            print(f"{email}: {DONE[InviteOutcome.INVITATION_PENDING]}")
-            continue
-        try:
-            result = await arena.groups.invite(group, email=email)
-        except (BadRequestError, UnprocessableError, ValueError) as error:
-            print(f"{email}: refused, {error}")
-            went_well = False
-        else:
-            print(f"{email}: {DONE.get(result.outcome, result.outcome)}")
-    return went_well
+    async with invite_many(arena, group, emails) as run:
+        async for result in run:
+            why = f"refused, {result.error}" if result.failed else result.outcome.value
+            print(f"{emails[result.position]}: {SAID.get(result.outcome, why)}")
+    return not run.summary.failed
 
 
 async def main(group: str, file: Path) -> bool:

@@ -141,13 +141,19 @@ class TestOnboarding:
         arena_sandbox.add_user("Noor", email="noor@example.org")
         arena_sandbox.add_member(GROUP, "noor")
         await arena_client.groups.invite(GROUP, email="Lev@example.org")
-        emails = ["lev@example.org", "noor@example.org", "nonsense", "ada@example.org"]
-        assert not await onboarding.onboard(arena_client, GROUP, emails)
-        lev, noor, nonsense, ada = capsys.readouterr().out.splitlines()
+        emails = ["lev@example.org", "noor@example.org", "ada@example.org"]
+        assert await onboarding.onboard(arena_client, GROUP, emails)
+        lev, noor, ada = capsys.readouterr().out.splitlines()
         assert lev == "lev@example.org: skipped, invited before"
         assert noor == "noor@example.org: skipped, a member already"
-        assert nonsense.startswith("nonsense: refused, ")
         assert ada == "ada@example.org: invited"
+
+    async def test_a_typo_is_told_before_anything_is_sent(
+        self, arena_client: ArenaClient, arena_sandbox: Sandbox
+    ) -> None:
+        with pytest.raises(ValueError, match=r"position 1$"):
+            await onboarding.onboard(arena_client, GROUP, ["ada@example.org", "nonsense"])
+        assert arena_sandbox.requests == ()
 
     async def test_it_stops_where_nobody_can_be_invited(
         self, arena_client: ArenaClient, arena_sandbox: Sandbox

@@ -20,7 +20,7 @@ SANDBOX_SOURCE = "the sandbox"
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, *, pacer: Pacer | None = None
+    settings: Settings, *, pacer: Pacer | None = None, retry: RetryPolicy = RETRY
 ) -> AsyncGenerator[ArenaClient, None]:
     """Give a client for the Are.na asked for, and close it (and the sandbox) afterwards."""
     if settings.sandbox:
@@ -31,7 +31,7 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=RETRY, pacer=pacer
+                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
             ) as arena,
         ):
             yield arena
@@ -39,7 +39,7 @@ async def connected(
         login = find_token(settings)
         token = None if login is None else login.token.reveal()
         async with ArenaClient(
-            token, base_url=base_url_of(settings), retry=RETRY, pacer=pacer
+            token, base_url=base_url_of(settings), retry=retry, pacer=pacer
         ) as arena:
             del token  # an error's traceback must not hold it
             yield arena

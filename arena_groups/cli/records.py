@@ -56,6 +56,20 @@ class Sent(Record):
 
 
 @frozen(kw_only=True)
+class InviteSummary(Record):
+    """How many of the people in a file had which outcome."""
+
+    total: int
+    invited: int = 0
+    added: int = 0
+    pending_before: int = 0
+    member_before: int = 0
+    duplicate: int = 0
+    failed: int = 0
+    would_invite: int = 0
+
+
+@frozen(kw_only=True)
 class AuthStatus(Record):
     """Who a token stands for, and what is known of its quota and scopes.
 

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from arena_groups.cli.ages import short_age
 from arena_groups.cli.contents import Known, title_of, url_of
-from arena_groups.cli.records import AuthStatus, Change, Sent
+from arena_groups.cli.records import AuthStatus, Change, InviteSummary, Sent
 from arena_groups.models import (
     Channel,
     Content,
@@ -314,6 +314,23 @@ SENT: View[Sent] = View(
         Column("invitation_id", lambda s: s.invitation_id),
         Column("problem", lambda s: s.problem),
     ),
+)
+
+_SUMMARY: tuple[Column[InviteSummary], ...] = (
+    Column("total", lambda s: s.total),
+    Column("invited", lambda s: s.invited),
+    Column("added", lambda s: s.added),
+    Column("pending_before", lambda s: s.pending_before),
+    Column("member_before", lambda s: s.member_before),
+    Column("duplicate", lambda s: s.duplicate),
+    Column("failed", lambda s: s.failed),
+    Column("would_invite", lambda s: s.would_invite),
+)
+INVITE_SUMMARY: View[InviteSummary] = View(
+    table=tuple(
+        Column(column.title.replace("_", " ").capitalize(), column.cell) for column in _SUMMARY
+    ),
+    csv=_SUMMARY,
 )
 
 AUTH_STATUS: View[AuthStatus] = View(

@@ -7,15 +7,25 @@ from datetime import timedelta
 from attrs import field, frozen
 
 from arena_groups import (
+    ArenaAPIError,
     ArenaClient,
     ForbiddenError,
     Group,
     GroupSort,
     MembershipInvitation,
     NotFoundError,
+    RateLimitError,
+    revoke_many,
 )
 from arena_groups.cli import ages
-from arena_groups.cli.actions.turns import Failure, in_turn, raise_first
+from arena_groups.cli.actions.turns import (
+    PARTICULAR,
+    WAITS,
+    Failure,
+    in_turn,
+    raise_first,
+    wait_for_quota,
+)
 from arena_groups.cli.connect import connected, needs_token
 from arena_groups.cli.exits import ExitCode
 from arena_groups.cli.notes import note
@@ -23,6 +33,7 @@ from arena_groups.cli.problem import Problem, ProblemError
 from arena_groups.cli.prompts import confirm, require_answer
 from arena_groups.cli.records import Change, Sent
 from arena_groups.cli.results import (
+    Results,
     counted,
     gather,
     note_none,
@@ -193,11 +204,34 @@ async def _revoke(
     group: str,
     things: Sequence[tuple[int, str | None]],
 ) -> list[Failure]:
-    async def revoke(thing: tuple[int, str | None]) -> Change:
-        await arena.groups.revoke_invitation(group, thing[0])
-        return _change("revoked", thing)
+    failures: list[Failure] = []
+    results = Results(settings, CHANGES, INVITATIONS)
+    with progress(settings, beside_results=True) as shown:
+        left, waits = list(things), WAITS
+        while left:
+            try:
+                async with revoke_many(arena, group, [number for number, _ in left]) as run:
+                    async for result in run:
+                        if result.error and not isinstance(result.error, PARTICULAR):
+                            raise result.error
+                        thing = left.pop(0)
+                        results.write(_revoked(thing, result.error, failures))
+                        shown.update(f"{results.count} of {len(things)}")
+            except RateLimitError as error:
+                waits -= 1
+                if waits < 0 or not await wait_for_quota(settings, error, begun=results.count > 0):
+                    raise
+    results.close()
+    return failures
 
-    return await in_turn(settings, things, CHANGES, INVITATIONS, act=revoke, failed=_not_revoked)
+
+def _revoked(
+    thing: tuple[int, str | None], error: Exception | None, failures: list[Failure]
+) -> Change:
+    if not isinstance(error, ArenaAPIError):
+        return _change("revoked", thing)
+    failures.append(Failure(error))
+    return _not_revoked(thing, failures[-1])
 
 
 def _not_revoked(thing: tuple[int, str | None], failure: Failure) -> Change:

@@ -82,12 +82,19 @@ async def _patiently(
         try:
             return await act(thing)
         except RateLimitError as error:
-            # Half of a job helps nobody; one that has not begun can be put off.
-            if not begun or error.retry_after is None:
+            if not await wait_for_quota(settings, error, begun=begun):
                 raise
-            note(settings, f"waiting {error.retry_after:.0f} s for the quota")
-            await sleep(error.retry_after)
     return await act(thing)
+
+
+async def wait_for_quota(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
+    """Wait as long as the API asks for; whether there was any sense in it."""
+    # Half of a job helps nobody; one that has not begun can be put off.
+    if not begun or error.retry_after is None:
+        return False
+    note(settings, f"waiting {error.retry_after:.0f} s for the quota")
+    await sleep(error.retry_after)
+    return True
 
 
 def raise_first(failures: Sequence[Failure], total: int, noun: Noun, verb: str) -> None:

@@ -79,6 +79,10 @@ def list_(
     wait_for(settings, list_invitations(settings, group, selection, sort=sort, limit=limit))
 
 
+@example(
+    "Everybody in a spreadsheet; the same line again finishes what was left",
+    "invitations send GROUP --from people.csv --journal spring.sqlite",
+)
 @example("Somebody who is at Are.na", "invitations send GROUP --user-id 4711")
 @example(
     "Two people by address", "invitations send GROUP --email a@example.org --email b@example.org"
@@ -87,20 +91,45 @@ def list_(
 @group_argument
 @click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="Whom to invite.")
 @click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="Whom to invite.")
+@click.option("--from", "file", metavar="FILE", help="A CSV file, or one a line; - for stdin.")
+@click.option("--column", metavar="TITLE", help="Where they are, if not in email or user_id.")
+@click.option("--result", metavar="FILE", help="Write what became of each line, as CSV.")
+@click.option("--journal", metavar="FILE", help="Keep what was sent, to go on after a failure.")
+@click.option("--dry-run", is_flag=True, help="Only tell how many would be invited.")
 @common_options
 @click.pass_obj
 def send(
-    settings: Settings, *, group: str, emails: tuple[str, ...], user_ids: tuple[int, ...]
+    settings: Settings,
+    *,
+    group: str,
+    emails: tuple[str, ...],
+    user_ids: tuple[int, ...],
+    file: str | None,
+    column: str | None,
+    result: str | None,
+    journal: str | None,
+    dry_run: bool,
 ) -> None:
-    """Invite people to GROUP, a slug or an id; both options may be given several times.
+    """Invite people to GROUP, a slug or an id; --email and --user-id may be repeated.
 
-    Whoever follows you and is given by id is added at once; others get an email.
+    Whoever follows you and is given by id is added at once; others get an email. With --from
+    everybody in a file is invited who is not yet, once all lines were checked.
     """
-    if not emails and not user_ids:
-        raise click.UsageError("say whom to invite, with --email or --user-id")
-    from arena_groups.cli.actions.invitations import send_invitations
+    if file is None:
+        if any((column, result, journal, dry_run)):
+            raise click.UsageError("--column, --result, --journal and --dry-run need --from")
+        if not emails and not user_ids:
+            raise click.UsageError("say whom to invite, with --email, --user-id or --from")
+        from arena_groups.cli.actions.invitations import send_invitations
 
-    wait_for(settings, send_invitations(settings, group, emails, user_ids))
+        wait_for(settings, send_invitations(settings, group, emails, user_ids))
+        return
+    if emails or user_ids:
+        raise click.UsageError("--from excludes --email and --user-id")
+    from arena_groups.cli.actions.sending import Sending, send_from
+
+    sending = Sending(file=file, column=column, result=result, journal=journal, dry_run=dry_run)
+    wait_for(settings, send_from(settings, group, sending))
 
 
 @example("Two invitations, after a question", "invitations revoke GROUP 50001 50002")

@@ -1,0 +1,190 @@
+"""Inviting everybody in a file."""
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arena_groups import Invitee
+from arena_groups.cli.people import read_people
+from arena_groups.cli.problem import ProblemError
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import RateLimited
+from arena_groups.sandbox.faults import ServerError as Failing
+
+At = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ADA, BO = Invitee(email="ada@example.org"), Invitee(email="bo@example.org")
+GROUP = "blank-page"
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Callable[[str], str]:
+    """Write a file of people; its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "people.csv"
+        file.write_bytes(text.encode())
+        return str(file)
+
+    return write
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("ada@example.org\nbo@example.org\n", [(1, ADA), (2, BO)]),
+            ("\ufeffName;E-Mail;Email\r\nAda;x;ada@EXAMPLE.org\r\n\r\n;;\r\nBo;;bo@example.org",
+             [(2, ADA), (5, BO)]),
+            ("email,user_id\nada@example.org,\n,4711\n", [(2, ADA), (3, Invitee(user_id=4711))]),
+            ('name\temail\n"A,\nda"\tada@example.org\n', [(3, ADA)]),
+            ("\n 17 \nada@example.org", [(2, Invitee(user_id=17)), (3, ADA)]),
+            ("email\n", []),
+            ("", []),
+        ],
+    )  # fmt: skip
+    def test_forms(
+        self, text: str, expected: list[tuple[int, Invitee]], people: Callable[[str], str]
+    ) -> None:
+        found = [(line.number, line.who) for line in read_people(people(text), None)]
+        assert found == expected
+
+    def test_a_column_of_another_name(self, people: Callable[[str], str]) -> None:
+        (line,) = read_people(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
+        assert line.who == ADA
+
+    @pytest.mark.parametrize(
+        ("text", "column", "problem"),
+        [
+            ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in line 3, 5$"),
+            ("\n".join("x" * 12), None, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more$"),
+            ("name,address\nAda,ada@example.org", None, "no column is titled"),
+            ("name,email\nAda,ada@example.org", "mail", "no column 'mail'"),
+            ("email\n0", None, "line 2"),
+        ],
+    )
+    def test_what_cannot_be_read(
+        self, text: str, column: str | None, problem: str, people: Callable[[str], str]
+    ) -> None:
+        with pytest.raises(ProblemError, match=problem):
+            read_people(people(text), column)
+
+    def test_another_encoding(self, tmp_path: Path) -> None:
+        file = tmp_path / "latin.csv"
+        file.write_bytes("email,name\nada@example.org,Zo\u00eb".encode("latin-1"))
+        with pytest.raises(ProblemError, match="UTF-8"):
+            read_people(str(file), None)
+
+
+class TestSending:
+    @pytest.mark.parametrize("chosen", ["json", "ndjson", "csv", "table"])
+    def test_a_summary_in_every_format(
+        self,
+        at: At,
+        sandbox: Sandbox,
+        people: Callable[[str], str],
+        capsys: Captured,
+        chosen: str,
+    ) -> None:
+        file = people("ada@example.org\nADA@example.org\nbo@example.org\n3\n")
+        assert at("invitations", "send", GROUP, "--from", file, chosen=chosen) == 0
+        out = capsys.readouterr().out
+        assert len(sandbox.emails) == 2
+        if chosen == "table":
+            assert "Invited" in out
+            return
+        rows = list(csv.DictReader(io.StringIO(out))) if chosen == "csv" else [json.loads(out)]
+        told = {name: int(count) for name, count in rows[0].items()}
+        assert told == {
+            "total": 4, "invited": 2, "added": 1, "pending_before": 0, "member_before": 0,
+            "duplicate": 1, "failed": 0, "would_invite": 0,
+        }  # fmt: skip
+
+    def test_the_result_file(
+        self, at: At, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+    ) -> None:
+        result = tmp_path / "result.csv"
+        file = people("email\n=ada@example.org\n999999\nbo@example.org\n")
+        line = ["--from", file, "--result", str(result)]
+        assert at("invitations", "send", GROUP, *line) == 3
+        rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8"))))
+        assert [(row["line"], row["outcome"]) for row in rows] == [
+            ("2", "invited"), ("3", "failed"), ("4", "invited"),
+        ]  # fmt: skip
+        assert rows[0]["email"] == "'=ada@example.org"
+        assert rows[1]["problem"].startswith("404")
+        assert int(rows[2]["invitation_id"]) > 0
+        err = capsys.readouterr().err
+        assert "line 3: 404" in err
+        assert "1 of 3 invitations could not be sent" in err
+
+    def test_bad_lines_are_named_before_anything_is_sent(
+        self, at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+    ) -> None:
+        file = people("email\nada@example.org\nsecret-typo\n")
+        assert at("invitations", "send", GROUP, "--from", file) == 4
+        error = json.loads(capsys.readouterr().err)["error"]
+        assert "line 3" in error["message"]
+        assert "secret" not in json.dumps(error)
+        assert sandbox.requests == ()
+
+    def test_a_dry_run(
+        self, at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+    ) -> None:
+        line = ["--from", people("ada@example.org\n"), "--dry-run"]
+        assert at("invitations", "send", GROUP, *line) == 0
+        assert json.loads(capsys.readouterr().out)["would_invite"] == 1
+        assert {request.method for request in sandbox.requests} == {"GET"}
+
+    def test_a_journal_finishes_what_broke_off(
+        self,
+        at: At,
+        sandbox: Sandbox,
+        people: Callable[[str], str],
+        tmp_path: Path,
+        capsys: Captured,
+    ) -> None:
+        file = people("".join(f"p{number}@example.org\n" for number in range(5)))
+        line = ["--from", file, "--journal", str(tmp_path / "spring.sqlite")]
+        fault = RateLimited(retry_after=600)
+        with sandbox.faults.add(fault, operation="createGroupInvitation", skip=2):
+            assert at("invitations", "send", GROUP, *line) == 5
+        assert "ended early: 2 lines were not begun" in capsys.readouterr().err
+        assert at("invitations", "send", GROUP, *line) == 0
+        assert json.loads(capsys.readouterr().out)["invited"] == 5
+        assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            ["--journal", "x"],
+            ["--dry-run", "--email", "ada@example.org"],
+            ["--from", "-", "--email", "ada@example.org"],
+            ["--from", "no-such-file.csv"],
+        ],
+    )
+    def test_misuse(self, at: At, sandbox: Sandbox, line: list[str]) -> None:
+        assert at("invitations", "send", GROUP, *line) == 1
+        assert sandbox.requests == ()
+
+    def test_from_standard_input(self, command: Run) -> None:
+        done = command(
+            "invitations", "send", GROUP, "--from", "-", "--sandbox",
+            stdin="email\nada@example.org\nbo@example.org\n",
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)["invited"] == 2
+
+
+def test_revoking_ends_where_the_server_fails(at: At, sandbox: Sandbox) -> None:
+    first, second = sandbox.pending_invitations("night-shift")
+    sandbox.faults.add(Failing(501), operation="revokeGroupInvitation", times=1)
+    assert at("invitations", "revoke", "night-shift", str(first), str(second), "--yes") == 1
+    assert len(sandbox.pending_invitations("night-shift")) == 2
