@@ -24,11 +24,10 @@ INTERVAL = 60.0
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
     default=INTERVAL,
-    show_default=True,
     metavar="SECONDS",
-    help="How often to look.",
+    help="How often to look. [default: 60]",
 )
 @click.option(
     "--store",
