@@ -47,6 +47,7 @@ def watch(
     name: str = "default",
     replay: bool = False,
     once: bool = False,
+    shared: bool = False,
     on_problem: "Callable[[PollProblem], None] | None" = None,
 ) -> "Watcher":
     """What happens in some groups (slugs or ids), as an async iterator of events.
@@ -60,6 +61,10 @@ def watch(
 
     The first look at a group tells nothing, unless ``replay`` asks for an event for everything
     that is there. ``once`` ends the watch when each group was looked at once.
+
+    With ``shared``, several processes watch the same groups with the same store and ``name``:
+    each group is looked at by one of them, and the others stand by. Within two intervals after
+    it died or got stuck, one that waits for an event takes over. All of them must be ``shared``.
 
     ``on_problem`` is told of a look that failed and will be tried again; what it raises ends
     the iteration. With ``once`` the failure itself is raised. Raises ``ValueError`` and
@@ -75,6 +80,7 @@ def watch(
         name=name,
         replay=replay,
         once=once,
+        shared=shared,
         on_problem=on_problem,
     )
 

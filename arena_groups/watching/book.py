@@ -4,6 +4,7 @@ An event is written down before it is handed out. So after a crash the same even
 whatever has happened meanwhile, and then what has happened since.
 """
 
+from collections.abc import Mapping
 from secrets import token_hex
 from typing import Self
 
@@ -29,6 +30,7 @@ class Book:
         self.offer = offer
         self.begun = False
         self.lost = False
+        self._beats: int | None = None
 
     @classmethod
     async def open(cls, store: Store, scope: str) -> Self:
@@ -36,18 +38,42 @@ class Book:
 
         Raises :class:`StoreError` where it cannot be read or written.
         """
-        mine = token_hex(8)
         while True:
             kept = await store.load(scope)
-            begun = records.check_version(kept)
-            state = records.read_state(kept)
-            offer = records.read_event(kept[records.OFFER]) if records.OFFER in kept else None
-            expect = {records.FENCE: kept.get(records.FENCE)}
-            if await store.update(scope, {records.FENCE: mine}, expect=expect):
-                break
-        book = cls(store, scope, mine, state, offer)
+            book = cls._read(store, scope, kept)
+            changes = {records.FENCE: book._mine}
+            if await store.update(scope, changes, expect={records.FENCE: kept.get(records.FENCE)}):
+                return book
+
+    @classmethod
+    async def claim(cls, store: Store, scope: str, kept: Mapping[str, str]) -> Self | None:
+        """Take over what was read, and keep it by beating; ``None`` if somebody was faster.
+
+        Raises :class:`StoreError` where it cannot be read or written.
+        """
+        book = cls._read(store, scope, kept)
+        changes = {records.FENCE: book._mine, records.BEAT: "0"}
+        expect = {name: kept.get(name) for name in (records.FENCE, records.BEAT)}
+        book._beats = 0
+        return book if await store.update(scope, changes, expect=expect) else None
+
+    @classmethod
+    def _read(cls, store: Store, scope: str, kept: Mapping[str, str]) -> Self:
+        begun = records.check_version(kept)
+        state = records.read_state(kept)
+        offer = records.read_event(kept[records.OFFER]) if records.OFFER in kept else None
+        book = cls(store, scope, token_hex(8), state, offer)
         book.begun = begun
         return book
+
+    async def beat(self) -> None:
+        """Show that whoever claimed this is alive. Raises :class:`StoreError` if it is lost."""
+        await self._write({})
+
+    async def free(self) -> None:
+        """Leave it to whoever comes first. Raises :class:`StoreError`."""
+        self._beats = None
+        await self._write({records.BEAT: None})
 
     async def begin(self, snapshot: Snapshot | None) -> None:
         """Start from what a look has shown, or from nothing."""
@@ -85,10 +111,14 @@ class Book:
         self.offer = following
 
     async def _write(self, changes: records.Changes) -> None:
-        # The one place that writes once a book is open.
+        # The one place that writes once a book is open. Whoever was not too late has the book
+        # for another interval: every write is a beat.
+        if self._beats is not None:
+            self._beats += 1
+            changes = {**changes, records.BEAT: str(self._beats)}
         if not await self._store.update(self._scope, changes, expect={records.FENCE: self._mine}):
             self.lost = True
             raise StoreError(
                 f"another watch has taken over {self._scope} in this store: let one process watch"
-                " a group, or give the watches different names"
+                " a group, let them share it, or give the watches different names"
             )

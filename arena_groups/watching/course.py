@@ -1,5 +1,6 @@
 """One group of a watch: when it is due, and what is still to be handed out."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.book import Book
 from arena_groups.watching.events import WatchEvent
+from arena_groups.watching.lease import Vigil
 from arena_groups.watching.look import Look
 from arena_groups.watching.schedule import deep_look_in, next_look_in, retry_in
 from arena_groups.watching.state import diff
@@ -30,6 +32,8 @@ class Course:
         self._idle = 0
         self._deep_due = due
         self._look: Look | None = None
+        self._group: Group | None = None
+        self._vigil: Vigil | None = None
         self._book: Book | None = None
         self._pending: deque[WatchEvent] = deque()
         self._handed = False
@@ -42,7 +46,7 @@ class Course:
     @property
     def group_id(self) -> int | None:
         """The group's id, once it is known."""
-        return None if self._look is None else self._look.group.id
+        return None if self._group is None else self._group.id
 
     @property
     def opened(self) -> bool:
@@ -60,6 +64,11 @@ class Course:
         return self._book is not None and self._book.lost
 
     @property
+    def held(self) -> bool:
+        """Whether this watch has the group, as far as it knows."""
+        return self._book is not None and not self._book.lost
+
+    @property
     def requests(self) -> int:
         """How many requests a look takes where nothing has changed."""
         return 0 if self._look is None else self._look.requests
@@ -70,8 +79,41 @@ class Course:
 
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
         """Read what the store has of the group. Raises :class:`StoreError`."""
-        self._book = await Book.open(store, f"watch/{name}/{group.id}")
-        self._look = Look(arena, group)
+        self._begin(arena, group, await Book.open(store, _scope(group, name)))
+
+    def stand_by(self, group: Group, store: Store, name: str, interval: float) -> None:
+        """Wait for the group to be free, where several processes share the watch."""
+        self._group = group
+        self._vigil = Vigil(store, _scope(group, name), interval)
+
+    async def claim(self, arena: ArenaClient, now: float, load: float, chance: Chance) -> bool:
+        """Take the group if it is free; if not, it is due again. Raises :class:`StoreError`."""
+        if self._group is None or self._vigil is None:
+            raise RuntimeError("a group is claimed before it was found")
+        book = await self._vigil.claim(now, load=load, chance=chance())
+        self.failures = 0
+        if book is None:
+            self.due = now + self._vigil.look_in
+            return False
+        self._begin(arena, self._group, book)
+        return True
+
+    async def beat(self) -> None:
+        """Show that the group is still held. Raises :class:`StoreError` if it is lost."""
+        if self._book is not None:
+            await self._book.beat()
+
+    async def free(self) -> None:
+        """Leave the group to others. Raises :class:`StoreError`."""
+        book = self._book
+        self.give_up()
+        if book is not None:
+            await book.free()
+
+    def give_up(self) -> None:
+        """Forget what was known of a group that others may have now."""
+        self._book = None
+        self._look = None
 
     async def look(self, now: float, *, replay: bool) -> None:
         """Look at the group; what is new is in hand afterwards."""
@@ -95,10 +137,12 @@ class Course:
             interval, idle=self._idle, requests=requests, rate_limit=limit, chance=chance()
         )
 
-    def postpone(self, now: float, asked: float | None, chance: Chance) -> float:
+    def postpone(
+        self, now: float, asked: float | None, chance: Chance, *, longest: float = math.inf
+    ) -> float:
         """Set when to look again, after a look that failed; returns in how many seconds."""
         self.failures += 1
-        wait = retry_in(self.failures, asked=asked, chance=chance())
+        wait = min(retry_in(self.failures, asked=asked, chance=chance()), longest)
         self.due = now + wait
         return wait
 
@@ -110,6 +154,8 @@ class Course:
         if self._book is None:
             return None
         if self._book.offer is not None and not self._handed:
+            if self._vigil is not None:
+                await self.beat()  # others may have it by now
             return self._book.offer
         await self._turn(self._book)
         return self._book.offer
@@ -123,6 +169,15 @@ class Course:
         if self._book is not None and self._handed:
             await self._turn(self._book)
 
+    def _begin(self, arena: ArenaClient, group: Group, book: Book) -> None:
+        self._group = group
+        self._book = book
+        self._look = Look(arena, group)
+        self._pending.clear()
+        self._handed = False
+        self._idle = 0
+        self._deep_due = self.due
+
     async def _turn(self, book: Book) -> None:
         await book.turn(self._pending[0] if self._pending else None)
         if self._pending:
@@ -133,3 +188,7 @@ class Course:
         if self._look is None or self._book is None:
             raise RuntimeError("a group is looked at before it was opened")
         return self._look, self._book
+
+
+def _scope(group: Group, name: str) -> str:
+    return f"watch/{name}/{group.id}"

@@ -20,6 +20,7 @@ from arena_groups.watching.events import (
 from arena_groups.watching.state import Code, State
 
 __all__ = [
+    "BEAT",
     "CODE",
     "CURRENT",
     "FENCE",
@@ -39,6 +40,7 @@ Changes = dict[str, str | None]
 
 VERSION: Final = "version"
 FENCE: Final = "fence"
+BEAT: Final = "beat"
 OFFER: Final = "offer"
 CODE: Final = "code"
 _NUMBER: Final = "number"

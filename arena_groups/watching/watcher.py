@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from random import random
 from types import TracebackType
@@ -23,6 +25,7 @@ from arena_groups.protocol import path_name
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.course import Course
 from arena_groups.watching.events import WatchEvent
+from arena_groups.watching.pulse import Pulse
 
 __all__ = ["PollProblem", "Watcher"]
 
@@ -50,13 +53,15 @@ class Watcher(AsyncIterator[WatchEvent]):
 
     An event counts as handled when the next one is asked for, or :meth:`handled` is called.
     Until then it is handed out again by whoever watches with the same store next. Nothing runs
-    between two calls of ``anext()``; one that was cancelled can be repeated. It is for one
-    consumer: a second ``anext()`` at the same time raises ``RuntimeError``.
+    between two calls of ``anext()``, but for what keeps the groups of a ``shared`` watch: close
+    that one with ``aclose()`` or ``async with``. A call that was cancelled can be repeated. It is
+    for one consumer: a second ``anext()`` at the same time raises ``RuntimeError``.
 
     ``anext()`` raises :class:`ForbiddenError` and :class:`NotFoundError` for a group that cannot
     be watched (any more), and :class:`StoreError` where the store fails. Then iterating once
     more goes on with the other groups, or tries the store again. :class:`AuthenticationError`
-    ends all. All other failures of a look are reported, and tried again.
+    ends all. All other failures of a look are reported, and tried again; with ``shared`` those
+    of the store, too.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Watcher(AsyncIterator[WatchEvent]):
         name: str = "default",
         replay: bool = False,
         once: bool = False,
+        shared: bool = False,
         on_problem: Callable[[PollProblem], None] | None = None,
         chance: Callable[[], float] = random,
     ) -> None:
@@ -78,6 +84,10 @@ class Watcher(AsyncIterator[WatchEvent]):
             raise ValueError(f"interval must be more than 0 seconds, not {interval}")
         if not name or "/" in name:
             raise ValueError("name must be a text without slashes")
+        if shared and store is None:
+            raise ValueError("a shared watch needs a store that others have, too")
+        if shared and once:
+            raise ValueError("a watch that looks once has nothing to share")
         for group in groups:
             path_name(group, "group")
         self._arena = arena
@@ -91,6 +101,12 @@ class Watcher(AsyncIterator[WatchEvent]):
         self._clock = arena.clock
         now = self._clock.now()
         self._courses = [Course(group, now) for group in dict.fromkeys(groups)]
+        self._pulse: Pulse | None = None
+        if shared:
+            alive = weakref.ref(self)
+            self._pulse = Pulse(
+                self._courses, interval, self._clock, wanted=lambda: alive() is not None
+            )
         self._current: Course | None = None
         self._step: asyncio.Task[object] | None = None
         self._closed = False
@@ -117,12 +133,14 @@ class Watcher(AsyncIterator[WatchEvent]):
         """End the watch; the event in hand is not counted as handled.
 
         A further ``anext()``, and one that is waiting, raise ``StopAsyncIteration``. Returns
-        when no request is under way any more.
+        when no request is under way any more, and others may have the groups of a shared watch.
         """
         self._closed = True
         if self._step is not None:
             self._step.cancel()
             await asyncio.wait([self._step])
+        if self._pulse is not None:
+            await self._pulse.stop()
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,29 +182,45 @@ class Watcher(AsyncIterator[WatchEvent]):
         return self._closed and (task is None or not task.cancelling())
 
     async def _settle(self) -> None:
-        if self._current is not None:
-            await self._turning(self._current, self._current.settle())
+        course = self._current
+        if course is None:
+            return
+        try:
+            await course.settle()
+        except StoreError:
+            if course.lost:
+                self._lose(course)
+            raise
 
     async def _next(self) -> WatchEvent | None:
+        if self._pulse is not None:
+            self._pulse.start()
         while True:
             if self._current is not None:
-                event = await self._turning(self._current, self._current.take_event())
+                event = await self._take_event(self._current)
                 if event is not None:
                     return event
-                self._current = None
+                continue
             course = min(self._courses, key=lambda each: each.due, default=None)
             if course is None:
                 return None
             await self._wait_until(course.due)
             await self._visit(course)
 
-    async def _turning(self, course: Course, work: Coroutine[None, None, T]) -> T:
+    async def _take_event(self, course: Course) -> WatchEvent | None:
         try:
-            return await work
-        except StoreError:
-            if course.lost:
-                self._drop(course)
-            raise
+            began = self._clock.now()
+            event = await course.take_event()
+            if self._pulse is not None and self._clock.now() - began > self._interval / 2:
+                return None  # paused meanwhile: ask once more whether it is still ours
+        except StoreError as error:
+            self._store_failed(course, error)
+            if self._current is not None:
+                await self._wait_until(course.due)
+            return None
+        if event is None:
+            self._current = None
+        return event
 
     async def _wait_until(self, due: float) -> None:
         wait = due - self._clock.now()
@@ -202,10 +236,10 @@ class Watcher(AsyncIterator[WatchEvent]):
         except AuthenticationError:
             self._courses.clear()
             raise
-        except (ClientStateError, StoreError):
-            if course.lost:
-                self._drop(course)
+        except ClientStateError:
             raise
+        except StoreError as error:
+            self._store_failed(course, error)
         except ArenaError as error:
             if self._once:
                 self._drop(course)
@@ -214,14 +248,13 @@ class Watcher(AsyncIterator[WatchEvent]):
 
     async def _look_at(self, course: Course) -> None:
         if not course.opened:
-            group = await course.find(self._arena)
-            if any(each.group_id == group.id for each in self._courses):
-                self._courses.remove(course)  # by its slug and by its id
+            if not await self._open(course):
                 return
-            await course.open(self._arena, group, self._store, self._name)
             if course.in_hand:
                 self._current = course
                 return
+        elif self._pulse is not None:
+            await course.beat()  # whoever was paused must not go on with what others have
         began = self._clock.now()
         await course.look(began, replay=self._replay)
         self._current = course
@@ -229,6 +262,44 @@ class Watcher(AsyncIterator[WatchEvent]):
         course.plan(began, self._interval, requests, self._arena.rate_limit, self._chance)
         if self._once:
             self._courses.remove(course)
+
+    async def _open(self, course: Course) -> bool:
+        """Whether the group is this watch's to look at."""
+        if course.group_id is None:
+            group = await course.find(self._arena)
+            if any(each.group_id == group.id for each in self._courses):
+                self._courses.remove(course)  # by its slug and by its id
+                return False
+            if self._pulse is None:
+                await course.open(self._arena, group, self._store, self._name)
+                return True
+            course.stand_by(group, self._store, self._name, self._interval)
+        load = sum(each.held for each in self._courses) / len(self._courses)
+        if not await course.claim(self._arena, self._clock.now(), load, self._chance):
+            return False
+        logger.info("group %s is watched here now", course.name)
+        return True
+
+    def _store_failed(self, course: Course, error: StoreError) -> None:
+        if self._pulse is None:
+            if course.lost:
+                self._drop(course)
+            raise error
+        if course.lost:
+            self._lose(course)
+        else:
+            self._report(course, error)
+
+    def _lose(self, course: Course) -> None:
+        """Another watch has the group."""
+        if self._pulse is None:
+            self._drop(course)
+            return
+        logger.info("group %s is watched elsewhere now", course.name)
+        course.give_up()
+        course.due = self._clock.now()
+        if self._current is course:
+            self._current = None
 
     def _drop(self, course: Course) -> None:
         if course in self._courses:
@@ -238,7 +309,9 @@ class Watcher(AsyncIterator[WatchEvent]):
 
     def _report(self, course: Course, error: ArenaError) -> None:
         asked = error.retry_after if isinstance(error, ArenaAPIError) else None
-        wait = course.postpone(self._clock.now(), asked, self._chance)
+        # The others of a shared watch count on this one within the interval.
+        longest = self._interval if isinstance(error, StoreError) else math.inf
+        wait = course.postpone(self._clock.now(), asked, self._chance, longest=longest)
         # Loud only where nobody else is told.
         logger.log(
             logging.WARNING if self._on_problem is None else logging.INFO,

@@ -1,0 +1,314 @@
+"""Several watches share groups: who has them, who takes over, and when. With any store."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena_groups import (
+    ArenaClient,
+    MemoryStore,
+    NoPacer,
+    PollProblem,
+    RetryPolicy,
+    SQLiteStore,
+    Store,
+    StoreError,
+    Watcher,
+    WatchEvent,
+    watch,
+)
+from arena_groups.sandbox import Sandbox
+from arena_groups.watching.book import Book
+from arena_groups.watching.lease import BEATS, Vigil
+from tests.support.leaks import no_warning
+from tests.support.waiting import until
+
+INTERVAL = 0.15
+PATIENCE = 30.0  # seconds; only ever reached when something hangs
+
+
+class Flaky(MemoryStore):
+    """A store that can be away, or answer late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.delay = 0.0
+
+    async def load(self, scope: str) -> dict[str, str]:
+        self._check()
+        return await super().load(scope)
+
+    async def update(
+        self, scope: str, changes: Mapping[str, str | None], *, expect: Mapping[str, str | None]
+    ) -> bool:  # type: ignore[override]
+        self._check()
+        done = await super().update(scope, changes, expect=expect)
+        delay, self.delay = self.delay, 0.0
+        await asyncio.sleep(delay)
+        return done
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreError("the store is away")
+
+
+class TestVigil:
+    async def test_what_is_free_is_had_at_once(self) -> None:
+        vigil = Vigil(MemoryStore(), "scope", 60)
+        assert await vigil.claim(0.0, load=0.0, chance=0.5) is not None
+
+    async def test_whoever_has_much_lets_others_go_first(self) -> None:
+        store = MemoryStore()
+        busy, idle = Vigil(store, "scope", 60), Vigil(store, "scope", 60)
+        assert await busy.claim(0.0, load=0.5, chance=0.0) is None
+        assert busy.look_in == 5.0
+        assert await idle.claim(1.0, load=0.0, chance=0.0) is not None
+        assert await busy.claim(5.0, load=0.5, chance=0.0) is None
+        assert busy.look_in == 20.0
+
+    async def test_nobody_else_comes_then_it_takes_it(self) -> None:
+        busy = Vigil(MemoryStore(), "scope", 60)
+        assert await busy.claim(0.0, load=1.0, chance=0.0) is None
+        assert await busy.claim(busy.look_in, load=1.0, chance=0.0) is not None
+
+    async def test_of_two_one_gets_it(self) -> None:
+        store = MemoryStore()
+        kept = await store.load("scope")
+        first = await Book.claim(store, "scope", kept)
+        assert first is not None
+        assert await Book.claim(store, "scope", kept) is None
+        await first.free()
+        assert await Vigil(store, "scope", 60).claim(0.0, load=0.0, chance=0.0) is not None
+        with pytest.raises(StoreError, match="taken over"):
+            await first.beat()
+        assert first.lost
+
+    @given(
+        st.floats(0, 60),
+        st.floats(60, 300),
+        st.lists(st.floats(0, 1), min_size=60, max_size=60),
+        st.floats(0, 1),
+    )
+    def test_it_takes_over_within_two_intervals_and_never_from_the_living(
+        self, phase: float, death: float, chances: list[float], load: float
+    ) -> None:
+        async def run() -> None:
+            interval, store = 60.0, MemoryStore()
+            book = await Book.claim(store, "scope", {})
+            assert book is not None
+            vigil, beat, look, chance = Vigil(store, "scope", interval), 0.0, phase, iter(chances)
+            while True:
+                while beat <= min(look, death):
+                    await book.beat()
+                    beat += interval / BEATS
+                taken = await vigil.claim(look, load=load, chance=next(chance))
+                if taken is not None:
+                    break
+                look += vigil.look_in
+            assert death - interval / BEATS < look - interval + 1e-6
+            assert look >= death - interval / BEATS
+            assert look <= max(death, phase) + 2 * interval
+
+        asyncio.run(run())
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        made.add_group("One", slug="one")
+        made.add_group("Two", slug="two")
+        yield made
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    async with SQLiteStore(tmp_path / "state.db") as sqlite:
+        yield sqlite
+
+
+@pytest.fixture
+async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
+    async with ArenaClient(
+        sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), retry=RetryPolicy(attempts=1)
+    ) as made:
+        yield made
+
+
+def shared(arena: ArenaClient, store: Store, *groups: str, **options: Any) -> Watcher:
+    options.setdefault("interval", INTERVAL)
+    return watch(arena, *(groups or ("one",)), store=store, shared=True, **options)
+
+
+async def quick(waiting: "asyncio.Future[WatchEvent]") -> WatchEvent:
+    async with asyncio.timeout(PATIENCE):
+        return await waiting
+
+
+def ask(watcher: Watcher) -> "asyncio.Task[WatchEvent]":
+    return asyncio.ensure_future(anext(watcher))
+
+
+def freeze(watcher: Watcher) -> None:
+    """Let it beat no more, as if its process were paused."""
+    assert watcher._pulse is not None
+    assert watcher._pulse._task is not None
+    watcher._pulse._task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [({"store": None}, "needs a store"), ({"store": MemoryStore(), "once": True}, "looks once")],
+)
+async def test_what_cannot_be_shared(arena: ArenaClient, options: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        watch(arena, "one", shared=True, **options)
+
+
+async def test_one_looks_and_the_other_stands_by_until_it_closes(
+    sandbox: Sandbox, arena: ArenaClient, store: Store
+) -> None:
+    with no_warning():
+        async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
+            first = await quick(ask(one))  # the owner has joined
+            standing_by = ask(two)
+            await one.handled()
+            sandbox.clear_requests()
+            await asyncio.sleep(3 * INTERVAL)
+            assert not standing_by.done()
+            assert {each.operation for each in sandbox.requests} <= {"getGroup"}
+            await one.aclose()
+            sandbox.add_members("one", 1)
+            event = await quick(standing_by)
+            assert event.number == first.number + 1
+
+
+async def test_a_consumer_may_take_its_time(
+    sandbox: Sandbox, arena: ArenaClient, store: Store
+) -> None:
+    async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
+        await quick(ask(one))
+        standing_by = ask(two)
+        await asyncio.sleep(4 * INTERVAL)  # with the event in hand
+        assert not standing_by.done()
+        await one.handled()
+
+
+async def test_the_event_in_hand_comes_again_elsewhere_and_the_old_holder_finds_out(
+    sandbox: Sandbox, arena: ArenaClient, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "arena_groups")
+    async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
+        first = await quick(ask(one))
+        freeze(one)
+        again = await quick(ask(two))
+        assert again.key == first.key
+        with pytest.raises(StoreError, match="taken over"):
+            await one.handled()
+        waiting = ask(one)
+        sandbox.add_members("one", 1)
+        following = await quick(ask(two))
+        assert following.number == first.number + 1
+        assert not waiting.done()
+        assert "group one is watched elsewhere now" in caplog.messages
+        # It stands by, and has its turn when the other is gone.
+        await two.aclose()
+        assert (await quick(waiting)).key == following.key
+
+
+async def test_whoever_was_paused_between_two_looks_does_not_look(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    store = MemoryStore()
+    async with shared(arena, store) as one:
+        waiting = ask(one)
+        scope = f"watch/default/{sandbox.groups['one']}"
+        await until(lambda: "version" in store._scopes.get(scope, {}))
+        sandbox.clear_requests()
+        await store.update(scope, {"fence": "another", "beat": "1"})
+        await asyncio.sleep(0)
+        sandbox.add_members("one", 1)
+        await asyncio.sleep(INTERVAL / 2)
+        assert not sandbox.requests
+        assert (await quick(waiting)).number == 1  # the other never beats
+
+
+async def test_an_event_that_was_written_down_too_long_ago_is_asked_for_again(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    store = Flaky()
+    async with shared(arena, store, replay=True) as one:
+        first = await quick(ask(one))
+        sandbox.add_members("one", 1)
+        waiting = ask(one)
+        store.delay = INTERVAL  # the next write, which handles the first
+        following = await quick(waiting)
+        assert following.number == first.number + 1
+
+
+async def test_groups_are_spread(sandbox: Sandbox, arena: ArenaClient) -> None:
+    slugs = [f"g{number}" for number in range(6)]
+    for slug in slugs:
+        sandbox.add_group(slug, slug=slug)
+    store = MemoryStore()
+    watchers = [shared(arena, store, *slugs) for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        for each in watchers:
+            await stack.enter_async_context(each)
+        asking = [ask(each) for each in watchers]
+        await until(lambda: sum(course.held for each in watchers for course in each._courses) == 6)
+        held = [sum(course.held for course in each._courses) for each in watchers]
+        assert sum(held) == 6
+        assert min(held) >= 1
+        for each in watchers:
+            await each.aclose()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_while_the_store_is_away_it_is_told_and_tried_again(
+    sandbox: Sandbox, arena: ArenaClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, problems = Flaky(), list[PollProblem]()
+    store.away = True
+    async with shared(arena, store, replay=True, on_problem=problems.append) as one:
+        waiting = ask(one)
+        await until(lambda: bool(problems))
+        store.away = False
+        first = await quick(waiting)
+        store.away, count = True, len(problems)
+        sandbox.add_members("one", 1)
+        waiting = ask(one)
+        await until(lambda: len(problems) > count and "may be taken over" in caplog.text)
+        assert not waiting.done()
+        store.away = False
+        assert (await quick(waiting)).number == first.number + 1
+        assert {type(each.error) for each in problems} == {StoreError}
+        assert max(each.retry_in for each in problems) <= INTERVAL
+        store.away = True  # closing does not need it
+    assert caplog.text.count("may be taken over") == 1
+
+
+async def test_what_was_forgotten_lets_go(arena: ArenaClient) -> None:
+    store = MemoryStore()
+    forgotten = shared(arena, store, replay=True)
+    first = await quick(ask(forgotten))
+    assert forgotten._pulse is not None
+    pulse = forgotten._pulse._task
+    assert pulse is not None
+    del forgotten
+    gc.collect()
+    async with asyncio.timeout(PATIENCE):
+        await pulse
+    async with shared(arena, store) as other:
+        assert (await quick(ask(other))).key == first.key
