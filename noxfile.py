@@ -58,7 +58,8 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the package says it works with."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["cli"], *extras["oauth"]]
+    wanted = [extras[name] for name in ("cli", "oauth", "redis")]
+    declared = [*project["dependencies"], *(each for extra in wanted for each in extra)]
     pins = [each.replace(">=", "==") for each in declared]
     session.install("--editable", ".[test]", *pins)
     python(session, "-m", "pytest", *session.posargs)

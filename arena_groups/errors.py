@@ -25,6 +25,7 @@ __all__ = [
     "ForbiddenError",
     "NotFoundError",
     "OAuthError",
+    "PacerError",
     "PaginationError",
     "RateLimitError",
     "RequestTimeoutError",
@@ -101,6 +102,10 @@ class ArenaTimeoutError(ArenaConnectionError, TimeoutError):
 
 class StoreError(ArenaError):
     """The store of a watch or a bulk call cannot be read or written, or is not one."""
+
+
+class PacerError(ArenaError):
+    """The pacer cannot tell whether a request may be sent, so it was not sent."""
 
 
 class PaginationError(ArenaError):

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 import arena_groups
-from arena_groups import errors, models, oauth, pytest_plugin, sandbox
+from arena_groups import errors, models, oauth, pytest_plugin, redis, sandbox
 from arena_groups.sandbox import faults
 
 REFERENCE = (Path(__file__).parent.parent / "docs/reference.md").read_text("utf-8")
@@ -20,7 +20,7 @@ BY_ITSELF = set(
 WHOLE = set(re.findall(r"^\.\. automodule:: (\S+)$", REFERENCE, re.MULTILINE))
 PUBLIC = [
     pytest.param(module, name, id=f"{module.__name__}.{name}")
-    for module in (arena_groups, oauth, sandbox, faults, pytest_plugin)
+    for module in (arena_groups, oauth, redis, sandbox, faults, pytest_plugin)
     for name in module.__all__
 ]
 

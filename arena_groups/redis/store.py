@@ -1,0 +1,115 @@
+"""The store of watches and bulk calls in Redis: a hash for each scope."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+from redis.asyncio import Redis
+
+from arena_groups.errors import StoreError
+from arena_groups.redis.server import AwayError, Script, Server
+
+__all__ = ["RedisStore"]
+
+_NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
+
+UPDATE: Final = Script("""
+local at = 2
+for _ = 1, tonumber(ARGV[1]) do
+  local found = redis.call('HGET', KEYS[1], ARGV[at])
+  local wanted = ARGV[at + 1] == '1' and ARGV[at + 2]
+  if found ~= wanted then return 0 end
+  at = at + 3
+end
+while ARGV[at] do
+  if ARGV[at + 1] == '1' then
+    redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
+  else
+    redis.call('HDEL', KEYS[1], ARGV[at])
+  end
+  at = at + 3
+end
+return 1
+""")
+
+
+class RedisStore:
+    """A :class:`Store` in Redis, for as many groups and machines as there are.
+
+    ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
+    not closed here. All keys begin with ``prefix``. A command may take ``timeout`` seconds. What
+    was written is as durable as Redis is set up to keep it. Close it with ``aclose()``, or use
+    it as a context manager (``async with``).
+
+    Every method raises :class:`StoreError` where Redis cannot be reached, does not answer in
+    time, or refuses; a change may then have been made, or not.
+    """
+
+    def __init__(
+        self, url_or_client: str | Redis, *, prefix: str = "arena-groups", timeout: float = 1.0
+    ) -> None:
+        self._server = Server(url_or_client, timeout=timeout)
+        self._prefix = prefix
+        self._closed = False
+
+    async def load(self, scope: str) -> dict[str, str]:
+        """All records of a scope, by name."""
+        self._check_open()
+        try:
+            return await self._server.read_hash(self._key(scope))
+        except AwayError as error:
+            raise _failed(error) from error
+
+    async def update(
+        self,
+        scope: str,
+        changes: Mapping[str, str | None],
+        *,
+        expect: Mapping[str, str | None] = _NOTHING,
+    ) -> bool:
+        """Set records by one script, if those in ``expect`` are as given.
+
+        Cancelled, it may or may not have set them, yet never a part of them.
+        """
+        self._check_open()
+        arguments = [str(len(expect)), *_triples(expect), *_triples(changes)]
+        try:
+            return bool(await self._server.run(UPDATE, [self._key(scope)], arguments))
+        except AwayError as error:
+            raise _failed(error) from error
+
+    async def aclose(self) -> None:
+        """Close the connections, if they were opened here. A second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            await self._server.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"RedisStore(prefix={self._prefix!r})"
+
+    def _key(self, scope: str) -> str:
+        return f"{self._prefix}:store:{scope}"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store in Redis is closed")
+
+
+def _triples(records: Mapping[str, str | None]) -> Iterator[str]:
+    for name, text in records.items():
+        yield from (name, "0" if text is None else "1", text or "")
+
+
+def _failed(error: AwayError) -> StoreError:
+    return StoreError(f"the store in Redis cannot be used: {error}")

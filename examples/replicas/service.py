@@ -1,0 +1,90 @@
+"""A web service of several replicas that also welcomes whoever joins a group, once.
+
+    ARENA_TOKEN=… docker compose -f examples/replicas/compose.yaml up --scale service=2
+
+or, with a Redis of your own, in two terminals (``PORT=8082`` in the second):
+
+    ARENA_TOKEN=… REDIS_URL=redis://127.0.0.1 python examples/replicas/service.py research-studio
+
+All replicas keep to one quota, and one of them watches. End it, and another goes on. To try it,
+start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the owner's token
+that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from arena_groups import ArenaClient, ArenaError, MemberJoined, watch
+from arena_groups.redis import RedisPacer, RedisStore
+
+ARENA = web.AppKey("arena", ArenaClient)
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/groups/{group}/pending")
+async def pending(request: web.Request) -> web.Response:
+    """How many have not answered yet."""
+    try:
+        count = await request.app[ARENA].groups.invitations(request.match_info["group"]).count()
+    except ArenaError as error:
+        return web.json_response({"error": str(error)}, status=502)
+    return web.json_response({"pending": count})
+
+
+@routes.get("/health")
+async def health(_: web.Request) -> web.Response:
+    """Whether this replica is alive; it is, even while Are.na or Redis is not."""
+    return web.Response(text="ok\n")
+
+
+async def welcome(arena: ArenaClient, store: RedisStore, groups: Sequence[str]) -> None:
+    """Welcome whoever joins, in the replica that has the group."""
+    interval = float(os.environ.get("WATCH_INTERVAL", "60"))
+    async with watch(arena, *groups, store=store, interval=interval, shared=True) as events:
+        async for event in events:
+            if isinstance(event, MemberJoined):
+                print(f"Welcome to {event.group.name}, {event.member.name}!", flush=True)
+
+
+def new_app(groups: Sequence[str]) -> web.Application:
+    """One replica."""
+
+    async def together(app: web.Application) -> AsyncIterator[None]:
+        redis = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+        base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
+        async with AsyncExitStack() as stack:
+            pacer = await stack.enter_async_context(RedisPacer(redis, replicas=2))
+            store = await stack.enter_async_context(RedisStore(redis))
+            arena = await stack.enter_async_context(ArenaClient(base_url=base_url, pacer=pacer))
+            app[ARENA] = arena
+            watching = asyncio.create_task(welcome(arena, store, groups))
+            watching.add_done_callback(tell)
+            yield
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    app = web.Application()
+    app.add_routes(routes)
+    app.cleanup_ctx.append(together)
+    return app
+
+
+def tell(watching: asyncio.Task[None]) -> None:
+    """Say why the watch has ended, if it was not told to."""
+    if not watching.cancelled() and (error := watching.exception()):
+        print(f"service: no longer watching: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: service.py GROUP...")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8081"))
+    web.run_app(new_app(sys.argv[1:]), host=host, port=port, print=None)

@@ -1,0 +1,134 @@
+"""The example of two replicas does what it says."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.redis.servers import OwnRedis
+
+pytest.importorskip("redis", reason="redis is in the extra redis")
+
+FOLDER = Path(__file__).parents[2] / "examples/replicas"
+PATIENCE = 40.0  # seconds; only ever reached when something hangs
+INTERVAL = 0.4
+
+
+class Service:
+    """One replica, and what it has printed."""
+
+    def __init__(self, sandbox: ThreadedSandbox, redis: str, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._out = folder / f"{self.port}.out"
+        self._err = folder / f"{self.port}.err"
+        environment = {
+            **os.environ, "PYTHONPATH": ".", "PORT": str(self.port), "REDIS_URL": redis,
+            "ARENA_BASE_URL": sandbox.url, "ARENA_TOKEN": sandbox.tokens.owner,
+            "WATCH_INTERVAL": str(INTERVAL),
+        }  # fmt: skip
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, FOLDER / "service.py", "night-walks"],
+                env=environment, cwd=FOLDER.parents[1], stdout=out, stderr=err,
+            )  # fmt: skip
+
+    def printed(self) -> str:
+        return self._out.read_text("utf-8")
+
+    def errors(self) -> str:
+        return self._err.read_text("utf-8")
+
+    def get(self, path: str) -> str:
+        """What it answers, as soon as it does."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+                    text: str = answer.read().decode()
+                    return text
+            except urllib.error.URLError:
+                assert time.monotonic() < deadline, self.errors()
+                assert self.process.poll() is None, self.errors()
+                time.sleep(0.05)
+
+
+@contextmanager
+def replicas(
+    count: int, sandbox: ThreadedSandbox, redis: str, folder: Path
+) -> Iterator[list[Service]]:
+    started = [Service(sandbox, redis, folder) for _ in range(count)]
+    try:
+        yield started
+    finally:
+        for each in started:
+            with each.process:
+                each.process.kill()
+
+
+def welcomed(services: list[Service], name: str) -> list[Service]:
+    """Who has welcomed them, once anybody has."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := [each for each in services if f", {name}!" in each.printed()]):
+        assert time.monotonic() < deadline, [each.errors() for each in services]
+        time.sleep(0.02)
+    return found
+
+
+def wait_until_watched(services: list[Service]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not any("is watched here now" in each.errors() for each in services):
+        assert time.monotonic() < deadline, [each.errors() for each in services]
+        time.sleep(0.02)
+    time.sleep(INTERVAL)
+
+
+def test_one_welcomes_and_another_goes_on(redis: OwnRedis, tmp_path: Path) -> None:
+    with ThreadedSandbox() as sandbox:
+        sandbox.add_group("Night Walks", slug="night-walks")
+        sandbox.add_invitations("night-walks", 3)
+        with replicas(2, sandbox, redis.url, tmp_path) as services:
+            for each in services:
+                assert each.get("/health") == "ok\n"
+                assert json.loads(each.get("/groups/night-walks/pending")) == {"pending": 3}
+            wait_until_watched(services)
+            sandbox.add_member("night-walks", sandbox.add_user("Ada"))
+            (first,) = welcomed(services, "Ada")
+            first.process.kill()
+            sandbox.add_member("night-walks", sandbox.add_user("Grace"))
+            (second,) = welcomed(services, "Grace")
+            assert second is not first
+            second.process.send_signal(signal.SIGTERM)
+            assert second.process.wait(PATIENCE) == 0
+            assert "Traceback" not in first.errors() + second.errors()
+
+
+def test_the_compose_file_fits_the_service() -> None:
+    compose = (FOLDER / "compose.yaml").read_text("utf-8")
+    service = (FOLDER / "service.py").read_text("utf-8")
+    given = set(re.findall(r"^      ([A-Z_]+): ", compose, re.MULTILINE))
+    asked = set(re.findall(r'environ\.get\("([A-Z_]+)"', service)) | {"ARENA_TOKEN"}
+    assert given <= asked
+    assert "examples/replicas/service.py" in (FOLDER / "Dockerfile").read_text("utf-8")
+    assert "examples/replicas/compose.yaml" in service
+
+
+def test_it_wants_a_group() -> None:
+    run = subprocess.run(
+        [sys.executable, FOLDER / "service.py"], env={**os.environ, "PYTHONPATH": "."},
+        cwd=FOLDER.parents[1], capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (1, "usage: service.py GROUP...\n")

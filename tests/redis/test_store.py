@@ -1,0 +1,170 @@
+"""A store in Redis does what any store does, and says so when Redis is away."""
+
+import asyncio
+import pickle
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arena_groups import MemoryStore, StoreError
+from tests.redis.servers import OwnRedis
+
+pytest.importorskip("redis", reason="redis is in the extra redis")
+
+from redis.asyncio import Redis
+
+from arena_groups.redis import RedisStore
+
+names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
+texts = st.text(max_size=8)
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["one", "two"]),
+        st.dictionaries(names, st.none() | texts, max_size=3),
+        st.dictionaries(names, st.none() | texts, max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture
+async def store(redis: OwnRedis) -> AsyncIterator[RedisStore]:
+    async with RedisStore(redis.url) as made:
+        yield made
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(steps)
+def test_memory_and_redis_agree(
+    redis: OwnRedis, course: list[tuple[str, dict[str, str | None], dict[str, str | None]]]
+) -> None:
+    async def run() -> None:
+        redis.command("FLUSHALL")
+        memory = MemoryStore()
+        async with RedisStore(redis.url) as store:
+            for scope, changes, expect in course:
+                done = await memory.update(scope, changes, expect=expect)
+                assert await store.update(scope, changes, expect=expect) == done
+        async with Redis.from_url(redis.url, decode_responses=True) as client:
+            for scope in ("one", "two"):
+                assert await RedisStore(client).load(scope) == await memory.load(scope)
+
+    asyncio.run(run())
+
+
+async def test_of_many_that_claim_one_record_one_gets_it(redis: OwnRedis) -> None:
+    stores = [RedisStore(redis.url) for _ in range(6)]
+    won = await asyncio.gather(
+        *(
+            store.update("one", {"lease": str(number)}, expect={"lease": None})
+            for number, store in enumerate(stores)
+        )
+    )
+    assert sorted(won) == [False] * 5 + [True]
+    assert await stores[0].load("one") == {"lease": str(won.index(True))}
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_thousands_of_records_at_once(store: RedisStore) -> None:
+    many: dict[str, str | None] = {f"member/{number}": "x" * 300 for number in range(5000)}
+    assert await store.update("one", many, expect={"member/1": None})
+    assert len(await store.load("one")) == 5000
+    assert await store.update("one", dict.fromkeys(many), expect={"member/4999": "x" * 300})
+    assert await store.load("one") == {}
+
+
+async def test_an_update_is_one_command(redis: OwnRedis, store: RedisStore) -> None:
+    await store.update("one", {"a": "1"})
+    redis.command("CONFIG RESETSTAT")
+    await store.update("one", {"a": "2", "b": "3"}, expect={"a": "1"})
+    assert redis.commands()["evalsha"] == 1
+    assert "eval" not in redis.commands()
+
+
+async def test_two_prefixes_are_two_stores(redis: OwnRedis) -> None:
+    async with RedisStore(redis.url) as one, RedisStore(redis.url, prefix="two") as two:
+        await one.update("one", {"a": "1"})
+        assert await two.load("one") == {}
+        assert repr(two) == "RedisStore(prefix='two')"
+
+
+async def test_a_borrowed_client_stays_open(redis: OwnRedis) -> None:
+    client = Redis.from_url(redis.url)
+    async with RedisStore(client) as store:
+        await store.update("one", {"a": "1"})
+    with pytest.raises(StoreError, match="closed"):
+        await store.load("one")
+    with pytest.raises(StoreError, match="closed"):
+        await store.update("one", {})
+    assert await client.ping()
+    await client.aclose()
+    await store.aclose()
+
+
+class TestAway:
+    async def test_nobody_is_there_and_then_somebody_is(self, own_redis: OwnRedis) -> None:
+        url = own_redis.url.replace("//", "//:a-password@")
+        async with RedisStore(url) as store:
+            with pytest.raises(StoreError, match="cannot be used") as caught:
+                await store.load("one")
+            assert "a-password" not in str(caught.value) + repr(store)
+            assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+        async with RedisStore(own_redis.url) as store:
+            with pytest.raises(StoreError):
+                await store.update("one", {"a": "1"})
+            own_redis.start()
+            assert await store.update("one", {"a": "1"}, expect={"a": None})
+            own_redis.kill()
+            with pytest.raises(StoreError):
+                await store.load("one")
+            own_redis.start()
+            assert await store.load("one") == {}
+
+    async def test_it_does_not_answer(self, own_redis: OwnRedis) -> None:
+        own_redis.start()
+        async with RedisStore(own_redis.url, timeout=0.1) as store:
+            await store.update("one", {"a": "1"})
+            own_redis.pause()
+            with pytest.raises(StoreError, match=r"no answer in time|Timeout"):
+                await store.load("one")
+            with pytest.raises(StoreError):
+                await store.update("one", {"a": "2"})
+            own_redis.resume()
+            assert (await store.load("one"))["a"] in {"1", "2"}
+
+    async def test_it_refuses(self, redis: OwnRedis, store: RedisStore) -> None:
+        redis.command("SET arena-groups:store:one text")
+        with pytest.raises(StoreError, match="WRONGTYPE"):
+            await store.load("one")
+        with pytest.raises(StoreError):
+            await store.update("one", {"a": "1"})
+
+    @pytest.mark.parametrize("url", ["nonsense", "redis://:word@host:port/0", "http://host"])
+    def test_what_is_no_address_is_not_told(self, url: str) -> None:
+        with pytest.raises(ValueError, match="no URL like") as caught:
+            RedisStore(url)
+        assert "word" not in str(caught.value)
+
+    def test_a_time_limit_is_positive(self) -> None:
+        with pytest.raises(ValueError, match="timeout"):
+            RedisStore("redis://host", timeout=0)
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys, importlib.util as util\n"
+        "found = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if name == 'redis' else found(name, *more)\n"
+        "import arena_groups\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] == 'redis']\n"
+        "from arena_groups.redis import RedisStore\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False
+    )
+    assert run.returncode == 1
+    assert "pip install 'arena-groups[redis]'" in run.stderr.splitlines()[-1]
