@@ -66,10 +66,7 @@ class Quota:
 
     def take(self, now: float) -> int | None:
         """Count a request as sent and give its mark, or ``None`` where none may be sent yet."""
-        if self.ready_at(now) > now:
-            return None
-        self.in_flight += 1
-        return self._holds
+        return self.sent() if self.ready_at(now) <= now else None
 
     def sent(self) -> int:
         """Count a request as sent; its mark goes to :meth:`answered`."""

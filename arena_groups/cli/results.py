@@ -108,16 +108,20 @@ def progress(
     settings: Settings, *, beside_results: bool = False
 ) -> Generator[Progress, None, None]:
     """Show how far something has come: at a terminal, unless it shows other things then."""
-    busy = settings.quiet or settings.verbose or not streams.is_terminal(sys.stderr)
-    if busy or (beside_results and streams.is_terminal(sys.stdout)):
-        yield _Silent()
-        return
-    console = Console(stderr=True)
-    if console.is_dumb_terminal:  # nothing can be drawn over there
+    console = progress_console(settings)
+    if console is None or (beside_results and streams.is_terminal(sys.stdout)):
         yield _Silent()
         return
     with console.status("asking") as status:
         yield status
+
+
+def progress_console(settings: Settings) -> Console | None:
+    """Where progress can be shown, if it can and may be."""
+    if settings.quiet or settings.verbose or not streams.is_terminal(sys.stderr):
+        return None
+    console = Console(stderr=True)
+    return None if console.is_dumb_terminal else console  # nothing can be drawn over there
 
 
 def counted(count: int, noun: Noun) -> str:

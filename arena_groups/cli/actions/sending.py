@@ -1,14 +1,12 @@
 """What ``arena-groups invitations send --from`` does."""
 
 import csv
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from attrs import frozen
-from rich.console import Console
 from rich.progress import Progress
 
 from arena_groups import (
@@ -19,14 +17,13 @@ from arena_groups import (
     SQLiteStore,
     invite_many,
 )
-from arena_groups.cli import streams
 from arena_groups.cli.actions.turns import Failure, raise_first
 from arena_groups.cli.connect import connected
 from arena_groups.cli.notes import note
 from arena_groups.cli.output import guarded
 from arena_groups.cli.people import Line, read_people
 from arena_groups.cli.records import InviteSummary
-from arena_groups.cli.results import write_one
+from arena_groups.cli.results import progress_console, write_one
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.views import INVITE_SUMMARY, Cell
 from arena_groups.errors import ArenaAPIError
@@ -136,8 +133,9 @@ class _Shown(_Bar):
 
 @contextmanager
 def _bar(settings: Settings, total: int) -> Generator[_Bar, None, None]:
-    if settings.quiet or settings.verbose or not streams.is_terminal(sys.stderr):
+    console = progress_console(settings)
+    if console is None:
         yield _Bar()
         return
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console, transient=True) as progress:
         yield _Shown(progress, total)
