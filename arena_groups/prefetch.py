@@ -1,13 +1,13 @@
 """The requests for pages that are under way, and who ends them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from arena_groups.models import Page
 
-__all__ = ["FetchPage", "FetchUnread", "Prefetch"]
+__all__ = ["FetchPage", "FetchUnread", "Prefetch", "cancel_dropped"]
 
 T = TypeVar("T")
 FetchPage = Callable[[int], Awaitable[Page[T]]]
@@ -90,11 +90,17 @@ class Prefetch(Generic[T]):
                 task.add_done_callback(self._ending.discard)
 
     def __del__(self) -> None:
-        pending = [task for task in self._tasks.values() if not task.done()]
-        if pending:
-            # Whoever collects garbage may be another thread, or in the middle of the loop's work.
-            with suppress(RuntimeError):  # the loop is closed
-                pending[0].get_loop().call_soon_threadsafe(_cancel_all, pending)
+        cancel_dropped([task for task in self._tasks.values() if not task.done()])
+
+
+def cancel_dropped(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel the ``tasks`` of something that was dropped, none of which is done.
+
+    Whoever collects garbage may be another thread, or in the middle of the loop's work.
+    """
+    if tasks:
+        with suppress(RuntimeError):  # the loop is closed
+            tasks[0].get_loop().call_soon_threadsafe(_cancel_all, tasks)
 
 
 async def _outcome(fetch: FetchUnread[T], number: int) -> OpenPage[T] | Exception:
@@ -108,6 +114,6 @@ def _has_failed(task: "asyncio.Task[OpenPage[T] | Exception]") -> bool:
     return task.done() and (task.cancelled() or isinstance(task.result(), Exception))
 
 
-def _cancel_all(tasks: "list[asyncio.Task[OpenPage[T] | Exception]]") -> None:
+def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()

@@ -14,17 +14,18 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from types import MappingProxyType
+from typing import Final, Protocol, TypeVar
 
+from arena_groups.closing import Closing
 from arena_groups.errors import StoreError
 
-__all__ = ["MemoryStore", "SQLiteStore", "Store"]
+__all__ = ["NOTHING", "MemoryStore", "SQLiteStore", "Store"]
 
 R = TypeVar("R")
 
 BETWEEN_TRIES = 0.01  # seconds
-_NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
+NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 class Store(Protocol):
@@ -42,7 +43,7 @@ class Store(Protocol):
         scope: str,
         changes: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = _NOTHING,
+        expect: Mapping[str, str | None] = NOTHING,
     ) -> bool:
         """Set the records in ``changes`` (``None`` removes one), all of them or none.
 
@@ -68,7 +69,7 @@ class MemoryStore:
         scope: str,
         changes: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = _NOTHING,
+        expect: Mapping[str, str | None] = NOTHING,
     ) -> bool:
         """Set records, if those in ``expect`` are as given."""
         records = self._scopes.setdefault(scope, {})
@@ -85,7 +86,7 @@ class MemoryStore:
         return f"MemoryStore(scopes={len(self._scopes)})"
 
 
-class SQLiteStore:
+class SQLiteStore(Closing):
     """A store in one SQLite file, for as many groups and processes of a machine as there are.
 
     The file is made at first use, for its owner alone (mode 600). What was written survives a
@@ -114,7 +115,7 @@ class SQLiteStore:
         scope: str,
         changes: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = _NOTHING,
+        expect: Mapping[str, str | None] = NOTHING,
     ) -> bool:
         """Set records in one transaction, if those in ``expect`` are as given.
 
@@ -133,17 +134,6 @@ class SQLiteStore:
             await asyncio.get_running_loop().run_in_executor(thread, self._shut)
         finally:
             thread.shutdown(wait=False)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r})"

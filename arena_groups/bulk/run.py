@@ -13,11 +13,11 @@ from collections.abc import (
     Iterator,
     Sized,
 )
-from contextlib import suppress
-from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
+from arena_groups.closing import Closing
+from arena_groups.prefetch import cancel_dropped
 from arena_groups.protocol import check_range
 
 __all__ = ["BulkRun", "OnError", "Source", "Task", "Work"]
@@ -46,7 +46,7 @@ class _Closable(Protocol):
     def aclose(self) -> Awaitable[object]: ...
 
 
-class BulkRun(AsyncIterator[BulkResult[T]], Generic[T]):
+class BulkRun(Closing, AsyncIterator[BulkResult[T]], Generic[T]):
     """A bulk call under way: ``async for result in run``, or ``await run`` for its summary.
 
     Nothing is sent before that. No more than ``concurrency`` inputs are read ahead of the
@@ -140,27 +140,13 @@ class BulkRun(AsyncIterator[BulkResult[T]], Generic[T]):
         if isinstance(items, _Closable):
             await items.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
     def __repr__(self) -> str:
         of = "" if self.total is None else f" of {self.total}"
         return f"<BulkRun {self.done}{of} done>"
 
     def __del__(self) -> None:
-        tasks = self._tasks() if hasattr(self, "_under_way") else []
-        if tasks:
-            # Whoever collects garbage may be another thread.
-            with suppress(RuntimeError):  # the loop is closed
-                tasks[0].get_loop().call_soon_threadsafe(_cancel_all, tasks)
+        if hasattr(self, "_under_way"):
+            cancel_dropped(self._tasks())
 
     async def _to_end(self) -> BulkSummary[T]:
         async with self:
@@ -291,8 +277,3 @@ async def _outcome(act: Callable[[], Awaitable[None]]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         return error
     return None
-
-
-def _cancel_all(tasks: list[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()

@@ -2,24 +2,24 @@
 
 import asyncio
 import logging
-import os
 from collections import deque
 from contextlib import suppress
 from random import random
 from secrets import token_hex
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from attrs import define, frozen
 from redis.asyncio import Redis
 
+from arena_groups.closing import Closing
 from arena_groups.errors import PacerError
 from arena_groups.pacing import Clock, PacerSnapshot, SystemClock
-from arena_groups.protocol import Credentials, Secret, TokenOrigin, checked_token
+from arena_groups.protocol import Credentials, Secret
 from arena_groups.quota import NEVER, Told
 from arena_groups.redis.server import AwayError, Server
 from arena_groups.redis.share import SharePacer, Standing
 from arena_groups.redis.visit import Alone, Ask, Back, Reply, visit, written
+from arena_groups.session.settings import TokenSource
 
 __all__ = ["RedisPacer"]
 
@@ -50,7 +50,7 @@ class _Slot:
     share: SharePacer | None = None
 
 
-class RedisPacer:
+class RedisPacer(Closing):
     """A :class:`Pacer` whose quota is shared by all processes that use the same token.
 
     ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
@@ -183,17 +183,6 @@ class RedisPacer:
                     await self._ask(leaving=True)
         finally:
             await self._server.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"<RedisPacer {self.snapshot()}>"
@@ -389,13 +378,9 @@ def _fingerprint(token: str | Secret | None, fingerprint: str | None) -> str:
         if not fingerprint:
             raise ValueError("fingerprint must not be empty")
         return fingerprint
-    origin = TokenOrigin.ARGUMENT
-    if token is None:
-        token, origin = os.environ.get("ARENA_TOKEN") or None, TokenOrigin.ENVIRONMENT
-    if token is None:
-        return Credentials().fingerprint
-    secret = token if isinstance(token, Secret) else Secret(token)
-    return Credentials(checked_token(secret, origin), origin).fingerprint
+    given = token if token is None or isinstance(token, Secret) else Secret(token)
+    credentials = TokenSource(given).fixed or Credentials()
+    return credentials.fingerprint
 
 
 def _refusal(why: str) -> PacerError:

@@ -1,17 +1,16 @@
 """The store of watches and bulk calls in Redis: a hash for each scope."""
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Final
 
 from redis.asyncio import Redis
 
+from arena_groups.closing import Closing
 from arena_groups.errors import StoreError
 from arena_groups.redis.server import AwayError, Script, Server
+from arena_groups.stores import NOTHING
 
 __all__ = ["RedisStore"]
-
-_NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 UPDATE: Final = Script("""
 local at = 2
@@ -33,7 +32,7 @@ return 1
 """)
 
 
-class RedisStore:
+class RedisStore(Closing):
     """A :class:`Store` in Redis, for as many groups and machines as there are.
 
     ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
@@ -65,7 +64,7 @@ class RedisStore:
         scope: str,
         changes: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = _NOTHING,
+        expect: Mapping[str, str | None] = NOTHING,
     ) -> bool:
         """Set records by one script, if those in ``expect`` are as given.
 
@@ -83,17 +82,6 @@ class RedisStore:
         if not self._closed:
             self._closed = True
             await self._server.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"RedisStore(prefix={self._prefix!r})"

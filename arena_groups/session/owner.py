@@ -1,14 +1,12 @@
 """What every client of ours has in common: a session that it made, and closes."""
 
-from types import TracebackType
-from typing import Self
-
+from arena_groups.closing import Closing
 from arena_groups.session.loop import Session
 
 __all__ = ["SessionOwner"]
 
 
-class SessionOwner:
+class SessionOwner(Closing):
     """Holds a session, closes it with ``async with`` or :meth:`aclose`, and shows neither."""
 
     _session: Session
@@ -21,17 +19,6 @@ class SessionOwner:
     async def aclose(self) -> None:
         """Close the client, and its aiohttp session unless it was lent. Twice is no error."""
         await self._session.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__

@@ -6,12 +6,12 @@ import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from random import random
-from types import TracebackType
 from typing import Self, TypeVar
 
 from attrs import frozen
 
 from arena_groups.client import ArenaClient
+from arena_groups.closing import Closing
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -48,7 +48,7 @@ class PollProblem:
     retry_in: float
 
 
-class Watcher(AsyncIterator[WatchEvent]):
+class Watcher(Closing, AsyncIterator[WatchEvent]):
     """The events of some groups, as :func:`arena_groups.watch` returns them.
 
     An event counts as handled when the next one is asked for, or :meth:`handled` is called.
@@ -141,17 +141,6 @@ class Watcher(AsyncIterator[WatchEvent]):
             await asyncio.wait([self._step])
         if self._pulse is not None:
             await self._pulse.stop()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         groups = ", ".join(str(course.name) for course in self._courses)
