@@ -14,6 +14,9 @@ __all__ = ["NEVER", "Quota", "Told"]
 NEVER = float("inf")
 LONGEST = 3600.0  # seconds; after that one request goes to see, whatever was said
 CLOCK_ERROR = 1.0  # seconds, as HTTP headers tell whole ones
+# Seconds before a window ends by our clock, in which the next may have begun by the server's:
+# the error of the clock, the way of the answers, the way of a request that was given up.
+UNSURE = 3.0
 
 
 @define(kw_only=True)
@@ -81,8 +84,7 @@ class Quota:
         if told is None or told.rate_limit is None:
             self.counted += 1
             self._untold += 1
-            # The server's window may have ended up to this much before it does by our clock.
-            self._last_untold += now >= self.resets_at - CLOCK_ERROR
+            self._last_untold += now >= self.resets_at - UNSURE
         else:
             self._learn(told.rate_limit, told.server_time, now)
         if told is not None and told.status == 429:
@@ -133,7 +135,7 @@ class Quota:
         # A window that ends a whole window later is another one. One that ends a little later
         # is the same, of a server whose windows slide: there the count goes on.
         if not self._over and unix_reset - self._unix_reset >= self._stride:
-            self._start_window(self._untold)
+            self._start_window(max(self._untold, self._last_untold))
         self._unix_reset = unix_reset
         self._over = False
 

@@ -55,10 +55,17 @@ class Server:
         )
 
 
-def run(server: Server, *, calls: int, tasks: int, latency: float, seed: int) -> float:
-    """Make ``calls`` from ``tasks`` at once, with random latencies; the time it took."""
+def run(
+    server: Server, *, calls: int, tasks: int, latency: float, seed: int, given_up: float = 0.0
+) -> float:
+    """Make ``calls`` from ``tasks`` at once, with random latencies; the time it took.
+
+    The part of them that is ``given_up``, of all but the first, is cancelled on its way, and
+    counted by the server all the same.
+    """
     random, quota = Random(seed), Quota()
     now, sent = 1000.0, 0
+    alone = set[int]()
     events: list[tuple[float, int, int, Told | None]] = []  # when, order, mark, answer
     while sent < calls or events:
         ready = quota.ready_at(now)
@@ -66,11 +73,16 @@ def run(server: Server, *, calls: int, tasks: int, latency: float, seed: int) ->
             mark, sent = quota.sent(), sent + 1
             there = now + random.random() * latency
             heapq.heappush(events, (there, sent, mark, None))
+            if sent > 1 and random.random() < given_up:
+                alone.add(sent)
+                quota.answered(mark, None, now)
             continue
         blocked = sent == calls or quota.in_flight >= tasks
         if events and (blocked or events[0][0] <= ready):
             now, order, mark, told = heapq.heappop(events)
-            if told is None:  # it has reached the server; its answer is on the way back
+            if order in alone:
+                server.answer(now)
+            elif told is None:  # it has reached the server; its answer is on the way back
                 back = now + random.random() * latency
                 heapq.heappush(events, (back, order, mark, server.answer(now)))
             else:
@@ -103,6 +115,34 @@ def test_no_call_is_refused_and_little_quota_is_wasted(
         used = sum(server.counts[number] for number in full)
         possible = min(60 / max(latency, 0.001) * tasks, limit) * len(full)
         assert used >= (0.75 if silent else 0.9) * possible
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    limit=st.sampled_from([10, 120, 300]),
+    window=st.sampled_from([2, 60]),
+    tasks=st.integers(1, 50),
+    latency=st.sampled_from([0.01, 0.3, 0.9]),
+    given_up=st.sampled_from([0.02, 0.2]),
+    offset=st.floats(-100_000, 100_000),
+    silent=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_what_is_given_up_may_still_reach_the_server_and_be_counted_there(
+    limit: int,
+    window: int,
+    tasks: int,
+    latency: float,
+    given_up: float,
+    offset: float,
+    silent: bool,
+    seed: int,
+) -> None:
+    server = Server(limit, window, offset=1_700_000_000 + offset, silent=silent)
+
+    run(server, calls=limit * 5, tasks=tasks, latency=latency, seed=seed, given_up=given_up)
+
+    assert server.refused == 0
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,7 +2,7 @@
 -- The counting is that of arena_groups/quota.py; what is added is said where it is.
 -- KEYS: the quota, the slots in flight, the processes seen, and those that wait (since, until).
 local ask = cjson.decode(ARGV[1])
-local NEVER, LONGEST, CLOCK_ERROR = 1e15, 3600, 1
+local NEVER, LONGEST, CLOCK_ERROR, UNSURE = 1e15, 3600, 1, 3
 local SEEN, GRACE = 120, 0.25
 local quota_key, slots_key, seen_key, since_key, until_key = unpack(KEYS)
 
@@ -37,7 +37,7 @@ end
 
 local function count_untold()
   q.counted, q.untold = q.counted + 1, q.untold + 1
-  if now >= q.resets_at - CLOCK_ERROR then q.last_untold = q.last_untold + 1 end
+  if now >= q.resets_at - UNSURE then q.last_untold = q.last_untold + 1 end
 end
 
 local function learn_time(server_time)
@@ -58,7 +58,7 @@ local function learn(told)
   local stride = math.max(q.window - 1, q.window / 2)
   if behind >= 0 and (q.over == 1 or behind >= stride) then return end
   if behind < 0 then
-    if q.over == 0 and -behind >= stride then start_window(q.untold) end
+    if q.over == 0 and -behind >= stride then start_window(math.max(q.untold, q.last_untold)) end
     q.unix_reset, q.over = unix_reset, 0
   end
   q.resets_at = math.min(q.unix_reset - q.unix_offset, now + q.window + CLOCK_ERROR)
