@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +445,34 @@ class TestEnds:
             await watcher.handled()
             assert repr(watcher) == "<Watcher closed>"
             del watcher, task
+
+    @pytest.mark.parametrize("closing", [False, True])
+    async def test_a_store_that_loses_a_cancellation_holds_nobody_up(
+        self, sandbox: Sandbox, arena: ArenaClient, closing: bool
+    ) -> None:
+        class Deaf(MemoryStore):
+            asked = asyncio.Event()
+
+            async def update(self, *args: Any, **options: Any) -> bool:
+                self.asked.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+                return await super().update(*args, **options)
+
+        store = Deaf()
+        watcher = await begin(arena, "one", store=store)
+        sandbox.add_members("one", 1)
+        await take(watcher, 1)
+        store.asked.clear()
+        waiting = asyncio.ensure_future(anext(watcher))
+        await store.asked.wait()
+        if closing:
+            await watcher.aclose()
+        else:
+            waiting.cancel()
+        (ended,), _ = await asyncio.wait([waiting], timeout=30)
+        assert ended.cancelled() or isinstance(ended.exception(), StopAsyncIteration)
+        assert ended.cancelled() is not closing
 
     async def test_leaving_the_loop_leaves_nothing_behind(
         self, sandbox: Sandbox, arena: ArenaClient

@@ -1,9 +1,9 @@
 """Talking to Redis: every command ends within a time limit, and fails in one way only."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from hashlib import sha1
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 __all__ = ["AwayError", "Script", "Server"]
 
+T = TypeVar("T")
 Text = str | bytes
 
 
@@ -49,19 +50,11 @@ class Server:
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str]) -> object:
         """What a script returns. Raises :class:`AwayError`; then it may or may not have run."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._run(script, len(keys), *keys, *arguments)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise _away(error) from error
+        return await self._in_time(self._run(script, len(keys), *keys, *arguments))
 
     async def read_hash(self, key: str) -> dict[str, str]:
         """A hash, empty where there is none. Raises :class:`AwayError`."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                found = await self._commands.hgetall(key)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise _away(error) from error
+        found = await self._in_time(self._commands.hgetall(key))
         return {as_text(name): as_text(value) for name, value in found.items()}
 
     async def aclose(self) -> None:
@@ -69,11 +62,33 @@ class Server:
         if self._owned:
             await self._commands.aclose()
 
+    async def _in_time(self, command: Coroutine[None, None, T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await _cancellable(command)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _away(error) from error
+
     async def _run(self, script: Script, count: int, *keys_and_arguments: str) -> object:
         try:
             return await self._commands.evalsha(script.digest, count, *keys_and_arguments)
         except NoScriptError:
             return await self._commands.eval(script.text, count, *keys_and_arguments)
+
+
+async def _cancellable(command: Coroutine[None, None, T]) -> T:
+    """What ``command`` gives, unless it was cancelled.
+
+    ``asyncio.wait_for``, which redis-py uses, loses a cancellation before Python 3.12 if what
+    it waits for ends at the same moment.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        return await command
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def as_text(value: Text) -> str:

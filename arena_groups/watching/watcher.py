@@ -184,7 +184,10 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
     async def _next(self) -> WatchEvent | None:
         if self._pulse is not None:
             self._pulse.start()
+        step = asyncio.current_task()
         while True:
+            if step is not None and step.cancelling():
+                raise asyncio.CancelledError  # the store has lost it on its way
             if self._current is not None:
                 event = await self._take_event(self._current)
                 if event is not None:
