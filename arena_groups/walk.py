@@ -138,6 +138,10 @@ def check_page(meta: PageMeta, asked: int) -> None:
         raise PaginationError(
             f"the page after page {asked} is said to be page {meta.next_page}: it must advance"
         )
+    if not meta.has_more_pages and (meta.next_page or 0) > asked:
+        raise PaginationError(
+            f"page {asked} is said to be the last, and page {meta.next_page} to come after it"
+        )
 
 
 def following_page(meta: PageMeta) -> int | None:

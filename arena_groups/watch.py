@@ -67,8 +67,9 @@ def watch(
     it died or got stuck, one that waits for an event takes over. All of them must be ``shared``.
 
     ``on_problem`` is told of a look that failed and will be tried again; what it raises ends
-    the iteration. With ``once`` the failure itself is raised. Raises ``ValueError`` and
-    ``TypeError`` for bad arguments; see :class:`Watcher` for what iterating raises.
+    the iteration. With ``once`` the failure itself is raised, after the events that were found.
+    Raises ``ValueError`` and ``TypeError`` for bad arguments; see :class:`Watcher` for what
+    iterating raises.
     """
     from arena_groups.watching import Watcher  # noqa: PLC0415
 

@@ -134,6 +134,21 @@ class TestBodies:
         assert error.request_id == "r-7"
         assert str(error) == "422 Nope: The name is taken. [GET /v3/groups/{id}]"
 
+    @pytest.mark.parametrize(
+        ("errors", "message"),
+        [
+            (["Email is invalid", "Name is taken"], "Email is invalid; Name is taken"),
+            ({"email": ["is invalid", "is odd"], "name": "is taken"},
+             "email is invalid; email is odd; name is taken"),
+            ({"email": [None, 3, {}]}, ""),
+            ("is invalid", "is invalid"),
+            (None, ""),
+        ],
+    )  # fmt: skip
+    def test_errors_that_are_not_summed_up_are_listed(self, errors: object, message: str) -> None:
+        error = refusal(422, {"error": "Nope", "code": 422, "details": {"errors": errors}})
+        assert error.message == message
+
     def test_the_shape_of_a_429(self) -> None:
         error = refusal(429, limited())
         assert (error.error, error.retry_after) == ("rate_limit_exceeded", 65.0)
@@ -377,6 +392,11 @@ class TestRedaction:
         error = refusal(422, plain(f"<{address}> was invited; and ({address})"))
         assert "@" not in f"{error} {vars(error)}"
         assert "[email]" in error.message
+
+    def test_an_invite_code_is_taken_out_of_its_url(self) -> None:
+        error = refusal(422, plain("See https://www.are.na/group/studio/invite/x7K2_9-q?a=1, now"))
+        assert error.message == "See https://www.are.na/group/studio/invite/[secret]?a=1, now"
+        assert error.details == {"message": error.message}
 
     def test_the_address_given_is_taken_out_whole_in_any_case(self) -> None:
         request = build_request(

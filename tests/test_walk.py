@@ -173,6 +173,13 @@ def test_a_next_page_that_does_not_advance_is_an_error(next_page: int) -> None:
         walk.accept(answer(2, [1], next_page=next_page))
 
 
+def test_a_last_page_that_names_a_next_one_is_an_error() -> None:
+    walk: Walk[Item] = Walk()
+    with pytest.raises(PaginationError, match="page 1 is said to be the last, and page 2"):
+        walk.accept(answer(1, [1], more=False, next_page=2))
+    assert not walk.done
+
+
 def test_another_page_than_asked_is_an_error() -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="page 1 was asked for, but page 4 came"):

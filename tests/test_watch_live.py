@@ -278,6 +278,35 @@ class TestFailures:
         with pytest.raises(ZeroDivisionError):
             await anext(watcher)
 
+    async def test_an_invite_code_that_cannot_be_read_holds_nothing_else_up(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        problems: list[PollProblem] = []
+        watcher = await begin(arena, "one", on_problem=problems.append)
+        broken = sandbox.faults.add(faults.ServerError(), operation="getGroupInvite")
+        for failures in (1, 2):
+            sandbox.add_members("one", 1)
+            await take(watcher, 1)
+            assert [problem.failures for problem in problems] == list(range(1, failures + 1))
+        assert isinstance(problems[0].error, ServerError)
+        assert 0 < problems[0].retry_in <= 66
+        broken.remove()
+        await arena.groups.create_invite_code("one")
+        (changed,) = await take(watcher, 1)
+        assert isinstance(changed, InviteCodeChanged)
+        assert len(problems) == 2
+
+    async def test_once_raises_it_after_the_events(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        sandbox.faults.add(faults.ServerError(), operation="getGroupInvite")
+        watcher = watch(arena, "one", once=True, replay=True)
+        assert isinstance(await anext(watcher), MemberJoined)
+        with pytest.raises(ServerError, match="/invite"):
+            await anext(watcher)
+        with pytest.raises(StopAsyncIteration):
+            await anext(watcher)
+
     async def test_a_deleted_group_is_named_and_the_others_go_on(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:

@@ -39,6 +39,7 @@ ERRORS: Mapping[int, type[ArenaAPIError]] = {
     429: RateLimitError,
 }
 EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]+")
+INVITE_URL = re.compile(r"(/invite/)[^\s/?#\"'<>(),;]+", re.IGNORECASE)
 SHORTEST_SECRET = 4
 MAX_TEXT = 500
 MAX_STRING = 4000
@@ -100,7 +101,7 @@ class _Told:
         if _object(error):
             return cls._from_object(_object(error))
         message = _text(_object(details).get("message") or document.get("error_description"))
-        return cls(error=_text(error), message=message, details=details)
+        return cls(error=_text(error), message=message or _listed(details), details=details)
 
     @classmethod
     def _from_object(cls, error: dict[str, object]) -> "_Told":
@@ -110,6 +111,19 @@ class _Told:
             details=error,
             retry_after=_seconds(error.get("retry_after")),
         )
+
+
+def _listed(details: object) -> str:
+    """The validation errors in one line, where the API sums them up in none."""
+    errors = _object(details).get("errors")
+    fields = [(f"{name} ", told) for name, told in _object(errors).items()] or [("", errors)]
+    lines = [
+        name + text
+        for name, told in fields
+        for each in (cast("list[object]", told) if isinstance(told, list) else [told])
+        if (text := _text(each))
+    ]
+    return _text("; ".join(lines))
 
 
 def _seconds(value: object) -> float | None:
@@ -138,7 +152,7 @@ def _redacted(value: object, secrets: tuple[str, ...]) -> object:
         value = value[:MAX_STRING]
         for secret in secrets:
             value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
-        return EMAIL.sub("[email]", value)
+        return INVITE_URL.sub(r"\1[secret]", EMAIL.sub("[email]", value))
     if isinstance(value, list):
         return [_redacted(item, secrets) for item in cast("list[object]", value)]
     if isinstance(value, dict):

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from arena_groups.client import ArenaClient
+from arena_groups.errors import ArenaError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.book import Book
@@ -72,6 +73,16 @@ class Course:
     def requests(self) -> int:
         """How many requests a look takes where nothing has changed."""
         return 0 if self._look is None else self._look.requests
+
+    @property
+    def code_error(self) -> ArenaError | None:
+        """Why the last look could not tell the invite code, if it could not."""
+        return None if self._look is None else self._look.code_error
+
+    @property
+    def code_failures(self) -> int:
+        """How many looks in a row could not tell the invite code."""
+        return 0 if self._look is None else self._look.code_failures
 
     async def find(self, arena: ArenaClient) -> Group:
         """The group as it was given. Raises what the client raises."""

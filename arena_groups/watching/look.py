@@ -13,7 +13,14 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from arena_groups.client import ArenaClient
-from arena_groups.errors import ForbiddenError, NotFoundError, PaginationError
+from arena_groups.errors import (
+    ArenaError,
+    AuthenticationError,
+    ClientStateError,
+    ForbiddenError,
+    NotFoundError,
+    PaginationError,
+)
 from arena_groups.models import (
     UNSET,
     EmbeddedGroup,
@@ -49,11 +56,17 @@ class _Reading(Generic[ItemT]):
 
 
 class Look:
-    """Looks at one group again and again, by its id."""
+    """Looks at one group again and again, by its id.
+
+    An invite code that cannot be read holds nothing else back: ``code_error`` is why, and
+    ``code_failures`` how often in a row.
+    """
 
     def __init__(self, arena: ArenaClient, group: Group) -> None:
         self._arena = arena
         self.group = embedded(group)
+        self.code_error: ArenaError | None = None
+        self.code_failures = 0
         self._invitations: Page[MembershipInvitation] | None = None
         self._members: Page[GroupMember] | None = None
         self._taken: tuple[Page[MembershipInvitation] | None, Page[GroupMember] | None]
@@ -76,7 +89,7 @@ class Look:
         # the next look tells the rest. The other way round they would be neither.
         invitations = await _read(self._invitation_page, self._invitations, deep=deep)
         members = await self._read_members(deep=deep)
-        code = await self._read_code(deep=deep)
+        code = await self._try_code(deep=deep)
         self._taken = invitations.first, members.first
         return Snapshot(
             group=self.group,
@@ -105,6 +118,18 @@ class Look:
             if _head((await self._member_page(1)).data) == _head(reading.items):
                 return reading
         raise PaginationError("the owner changed again and again while members were read")
+
+    async def _try_code(self, *, deep: bool) -> Code:
+        try:
+            code = await self._read_code(deep=deep)
+        except (AuthenticationError, ClientStateError):
+            raise
+        except ArenaError as error:
+            self.code_error = error
+            self.code_failures += 1
+            return UNSET
+        self.code_error, self.code_failures = None, 0
+        return code
 
     async def _read_code(self, *, deep: bool) -> Code:
         if not self._may_see_code and not deep:

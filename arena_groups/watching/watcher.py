@@ -36,7 +36,7 @@ logger = logging.getLogger("arena_groups")
 
 @frozen(kw_only=True)
 class PollProblem:
-    """A look at a group that failed, and will be tried again.
+    """A look at a group that failed, all of it or at its invite code, and will be tried again.
 
     ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
     ``failures`` how many there were in a row, ``retry_in`` the seconds until the next look.
@@ -212,6 +212,8 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
             return None
         if event is None:
             self._current = None
+            if self._once and course.code_error is not None:
+                raise course.code_error
         return event
 
     async def _wait_until(self, due: float) -> None:
@@ -237,6 +239,8 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
                 self._drop(course)
                 raise
             self._report(course, error)
+        else:
+            self._tell_of_code(course)
 
     async def _look_at(self, course: Course) -> None:
         if not course.opened:
@@ -304,18 +308,26 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
         # The others of a shared watch count on this one within the interval.
         longest = self._interval if isinstance(error, StoreError) else math.inf
         wait = course.postpone(self._clock.now(), asked, self._chance, longest=longest)
+        self._tell(course, error, course.failures, wait)
+
+    def _tell_of_code(self, course: Course) -> None:
+        if course.code_error is not None and not self._once:
+            wait = course.due - self._clock.now()
+            self._tell(course, course.code_error, course.code_failures, wait)
+
+    def _tell(self, course: Course, error: ArenaError, failures: int, wait: float) -> None:
         # Loud only where nobody else is told.
         logger.log(
             logging.WARNING if self._on_problem is None else logging.INFO,
             "a look at group %s failed (%d in a row), the next in %.0f s: %s",
             course.name,
-            course.failures,
+            failures,
             wait,
             error,
         )
         if self._on_problem is not None:
             self._on_problem(
-                PollProblem(group=course.name, error=error, failures=course.failures, retry_in=wait)
+                PollProblem(group=course.name, error=error, failures=failures, retry_in=wait)
             )
 
 
