@@ -49,6 +49,7 @@ class Quota:
     _unix_reset: float = -NEVER
     _over: bool = False
     _unix_offset: float = -NEVER
+    _offset_now: float = -NEVER
     _latest: RateLimit | None = None
     _server_time: float = -NEVER
 
@@ -134,20 +135,23 @@ class Quota:
     def _move_to(self, unix_reset: float) -> None:
         # A window that ends a whole window later is another one. One that ends a little later
         # is the same, of a server whose windows slide: there the count goes on.
-        if not self._over and unix_reset - self._unix_reset >= self._stride:
-            self._start_window(max(self._untold, self._last_untold))
+        if unix_reset - self._unix_reset >= self._stride:
+            if not self._over:
+                self._start_window(max(self._untold, self._last_untold))
+            self._unix_offset, self._offset_now = self._offset_now, -NEVER
         self._unix_reset = unix_reset
         self._over = False
 
     def _learn_time(self, server_time: float, now: float) -> None:
         # As the server's time is cut to seconds, its clock is ahead of ours by at least this
-        # much: the largest such bound is the truest. A clock that was set back starts anew.
+        # much: the largest such bound of this window and the last is the truest. A clock that
+        # was set back by more starts anew.
         offset = server_time - now
         if offset < self._unix_offset - self.window - 2:
             self._unix_reset = -NEVER
-        elif offset <= self._unix_offset:
-            return
-        self._unix_offset = offset
+            self._unix_offset = self._offset_now = offset
+        self._offset_now = max(self._offset_now, offset)
+        self._unix_offset = max(self._unix_offset, offset)
 
     def _hold(self, retry_after: float | None, now: float) -> None:
         wait = retry_after

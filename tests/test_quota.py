@@ -2,6 +2,7 @@
 
 import heapq
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
 import pytest
@@ -56,15 +57,22 @@ class Server:
 
 
 def run(
-    server: Server, *, calls: int, tasks: int, latency: float, seed: int, given_up: float = 0.0
+    server: Server,
+    *,
+    calls: int,
+    tasks: int,
+    latency: float,
+    seed: int,
+    given_up: float = 0.0,
+    quota: Quota | None = None,
+    now: float = 1000.0,
 ) -> float:
-    """Make ``calls`` from ``tasks`` at once, with random latencies; the time it took.
+    """Make ``calls`` from ``tasks`` at once, with random latencies; when they have ended.
 
     The part of them that is ``given_up``, of all but the first, is cancelled on its way, and
     counted by the server all the same.
     """
-    random, quota = Random(seed), Quota()
-    now, sent = 1000.0, 0
+    random, quota, sent = Random(seed), quota or Quota(), 0
     alone = set[int]()
     events: list[tuple[float, int, int, Told | None]] = []  # when, order, mark, answer
     while sent < calls or events:
@@ -90,7 +98,7 @@ def run(
         else:
             assert ready < NEVER, "nothing in flight could ever end the wait"
             now = ready
-    return now - 1000.0
+    return now
 
 
 @settings(max_examples=150, deadline=None)
@@ -158,6 +166,31 @@ def test_a_server_whose_windows_slide_refuses_nothing(
     server = Server(30, window=60, offset=1_700_000_000 + offset, sliding=True)
 
     run(server, calls=100, tasks=tasks, latency=latency, seed=seed)
+
+    assert server.refused == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    window=st.sampled_from([2, 60]),
+    step=st.floats(-70, 70),
+    tasks=st.integers(1, 20),
+    latency=st.sampled_from([0.01, 0.3]),
+    offset=st.floats(0, 1000),
+    seed=st.integers(0, 1000),
+)
+def test_a_servers_clock_that_is_set_is_known_some_windows_later(
+    window: int, step: float, tasks: int, latency: float, offset: float, seed: int
+) -> None:
+    server, quota = Server(100, window, offset=1_700_000_000 + offset), Quota()
+    go_on = partial(run, server, tasks=tasks, latency=latency, seed=seed, quota=quota)
+    then = go_on(calls=250)
+    server.offset += step
+    server.counts.clear()
+    later = go_on(calls=600, now=then)
+    server.refused = 0
+
+    go_on(calls=300, now=later)
 
     assert server.refused == 0
 

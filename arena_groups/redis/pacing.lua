@@ -15,11 +15,26 @@ end
 local q = {
   limit = -1, window = 60, counted = 0, resets_at = NEVER, held_until = -NEVER, probing = 1,
   holds = 0, untold = 0, last_untold = 0, unix_reset = -NEVER, over = 0, unix_offset = -NEVER,
-  next_write = -NEVER, epoch = now, reckoned_until = -NEVER,
+  offset_now = -NEVER, next_write = -NEVER, epoch = now, reckoned_until = -NEVER, last_now = now,
 }
 local kept = redis.call('HGETALL', quota_key)
 for i = 1, #kept, 2 do q[kept[i]] = tonumber(kept[i + 1]) end
 local in_flight = redis.call('ZCARD', slots_key)
+
+-- A clock that was set back, or another server's.
+local function set_back(by)
+  for _, name in ipairs({'resets_at', 'held_until', 'next_write', 'reckoned_until'}) do
+    if math.abs(q[name]) < NEVER then q[name] = q[name] - by end
+  end
+  for _, name in ipairs({'unix_offset', 'offset_now'}) do
+    if q[name] > -NEVER then q[name] = q[name] + by end
+  end
+  for _, key in ipairs({slots_key, seen_key, since_key, until_key}) do
+    for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, string.format('%.6f', -by), member)
+    end
+  end
+end
 
 local function start_window(already)
   q.counted, q.untold, q.last_untold = already, 0, 0
@@ -44,10 +59,10 @@ local function learn_time(server_time)
   local offset = server_time - now
   if offset < q.unix_offset - q.window - 2 then
     q.unix_reset = -NEVER
-  elseif offset <= q.unix_offset then
-    return
+    q.unix_offset, q.offset_now = offset, offset
   end
-  q.unix_offset = offset
+  q.offset_now = math.max(q.offset_now, offset)
+  q.unix_offset = math.max(q.unix_offset, offset)
 end
 
 local function learn(told)
@@ -58,7 +73,10 @@ local function learn(told)
   local stride = math.max(q.window - 1, q.window / 2)
   if behind >= 0 and (q.over == 1 or behind >= stride) then return end
   if behind < 0 then
-    if q.over == 0 and -behind >= stride then start_window(math.max(q.untold, q.last_untold)) end
+    if -behind >= stride then
+      if q.over == 0 then start_window(math.max(q.untold, q.last_untold)) end
+      q.unix_offset, q.offset_now = q.offset_now, -NEVER
+    end
     q.unix_reset, q.over = unix_reset, 0
   end
   q.resets_at = math.min(q.unix_reset - q.unix_offset, now + q.window + CLOCK_ERROR)
@@ -72,6 +90,11 @@ local function hold(retry_after)
   q.held_until = math.max(q.held_until, now + math.min(wait, LONGEST))
   q.probing = 1
   q.holds = q.holds + 1
+  -- The probe waits for all that is in flight, but no longer for the dead than for a lost probe.
+  local latest = string.format('%.6f', q.held_until + ask.probe_lifetime)
+  for _, slot in ipairs(redis.call('ZRANGEBYSCORE', slots_key, '(' .. latest, '+inf')) do
+    redis.call('ZADD', slots_key, latest, slot)
+  end
 end
 
 local function answered(back)
@@ -129,11 +152,8 @@ local function may_take(free, want)
   return math.max(0, math.min(want, part))
 end
 
--- A clock that was set back, or another server's.
-if q.resets_at ~= NEVER and q.resets_at > now + LONGEST + 2 then q.resets_at = now end
-if q.held_until > now + LONGEST then q.held_until = now end
-if q.next_write > now + LONGEST then q.next_write = now end
-if q.reckoned_until > now + LONGEST then q.reckoned_until = now end
+if now < q.last_now then set_back(q.last_now - now) end
+q.last_now = now
 
 -- What all have sent without asking while this was away, as the first to come back reckons; and
 -- before that too, if it was forgotten.

@@ -253,15 +253,42 @@ def test_writes_of_all_are_spaced(redis: OwnRedis) -> None:
     with_server(redis, run)
 
 
-def test_another_clock_does_not_stop_everything(redis: OwnRedis) -> None:
+def test_after_a_429_the_dead_are_not_waited_for_longer_than_for_a_probe(redis: OwnRedis) -> None:
     async def run(server: Server) -> None:
-        process = Process(server)
-        await process.visit(1e9, 1)
-        await process.answer(1e9, ok(1e9, limit=1, status=429))
-        assert (await process.visit(1e9 + 1, 1)).granted == 0
-        assert (await process.visit(1000.0, 1)).granted == 1
-        await process.answer(1000.5, ok(1000.5, limit=10))
-        assert (await process.visit(1001.0, 5)).granted == 5
+        dead, other = (Process(server, name, lifetime=60.0, probe_lifetime=5.0) for name in "ab")
+        await other.visit(1000.0, 1)
+        await other.answer(1000.0, ok(1000.0))
+        await dead.visit(1001.0, 3)
+        await other.visit(1001.0, 1)
+        refused = Told(status=429, server_time=1001.0, retry_after=1.0)
+        assert (await other.answer(1001.0, refused)).standing.held_for == 1.0
+        assert (await other.visit(1002.5, 1)).granted == 0
+        assert (await other.visit(1007.5, 1)).granted == 1
+
+    with_server(redis, run)
+
+
+@pytest.mark.parametrize("back", [0.3, 30.0, 600.0, 3000.0, 1e8])
+def test_a_clock_that_is_set_back_changes_no_wait(redis: OwnRedis, back: float) -> None:
+    async def run(server: Server) -> None:
+        process, dead = (Process(server, name, lifetime=20.0) for name in "ab")
+        now = 1e9
+        await process.visit(now, 1, write=True, before_write=0)
+        await process.answer(now, ok(now, limit=4))
+        await dead.visit(now, 1)
+        # How much time has passed meanwhile cannot be known; it is taken for none.
+        then = now + 0.1 - back
+        reply = await process.visit(then, 1, write=True, before_write=0)
+        assert round(reply.write_wait, 3) == 0.2
+        reply = await process.visit(then + 1, 3)
+        assert (reply.granted, reply.standing.in_flight) == (2, 3)
+        assert reply.wait == pytest.approx(19.0)  # windows of the test end at multiples of 60
+        again = then - back
+        refused = Told(status=429, server_time=again, retry_after=10.0)
+        assert (await process.answer(again, refused)).standing.held_for == 10.0
+        assert (await process.visit(again + 4)).standing.held_for == pytest.approx(6.0)
+        assert (await process.visit(again + 18.5)).standing.in_flight == 2
+        assert (await process.visit(again + 19.5)).standing.in_flight == 1
 
     with_server(redis, run)
 
