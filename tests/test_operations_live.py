@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import get_args
 
+import attrs
 import pytest
 
 from arena_groups import (
@@ -129,11 +130,13 @@ class TestGroups:
         assert made.description is not None
         assert made.description.markdown == "*When?*"
         assert made.can.destroy is True
+        assert made.avatar is None
 
         sandbox.advance(5)
         same = await owner.groups.update(made.id)
         assert last(sandbox) == ("PUT", f"/v3/groups/{made.id}", {}, 200)
-        assert same == made
+        assert same.avatar == "https://images.example/t.png"
+        assert attrs.evolve(same, avatar=None) == made
 
         renamed = await owner.groups.update(made.id, name="Tide Charts")
         assert (renamed.name, renamed.description) == ("Tide Charts", made.description)
@@ -426,7 +429,7 @@ class TestRefusals:
         assert caught.value.retry_after is not None
         assert caught.value.rate_limit == arena.rate_limit
         assert arena.rate_limit is not None
-        assert arena.rate_limit.tier is UserTier.FREE
+        assert (arena.rate_limit.tier, arena.rate_limit.limit) == (UserTier.SUPPORTER, 600)
 
     async def test_the_quota_is_learnt_from_every_answer_with_a_body(
         self, owner: ArenaClient

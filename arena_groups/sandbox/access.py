@@ -46,8 +46,7 @@ def count(quota: Quota, identity: Identity) -> Standing:
     person, credential = identity.person, identity.credential
     if person is None or credential is None:
         return quota.count(identity.quota_key, "guest")
-    tier = credential.tier or person.tier
-    return quota.count(identity.quota_key, tier, spent=credential.spent)
+    return quota.count(identity.quota_key, person.tier, spent=credential.spent)
 
 
 def authorise(operation: Operation, identity: Identity) -> None:

@@ -153,10 +153,10 @@ class Service:
 
 def _open_route(visit: Visit) -> Route:
     """Where the request leads. Raises the refusal of one that leads nowhere, or may not pass."""
-    if isinstance(visit.route, RefusedError):
-        raise visit.route
     if visit.standing.exceeded:
         raise over_quota(visit.standing)
+    if isinstance(visit.route, RefusedError):
+        raise visit.route
     authorise(visit.route.operation, visit.identity)
     return visit.route
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+from arena_groups.sandbox.addresses import is_acceptable
 from arena_groups.sandbox.entities import (
     Credential,
     Group,
@@ -18,7 +19,6 @@ from arena_groups.sandbox.oauth_consent import Consent, SentBackError, consent
 from arena_groups.sandbox.rules import belongs
 from arena_groups.sandbox.seed import Crowd, add_invitations, new_people, new_token
 from arena_groups.sandbox.state import UnknownError, World
-from arena_groups.sandbox.validate import is_address
 
 
 class Backstage:
@@ -131,6 +131,10 @@ class Backstage:
         """One user no longer follows another."""
         self._world.unfollow(self._person(user), self._person(other))
 
+    def allow_new_people(self, user: int | str, *, allowed: bool = True) -> None:
+        """From now on a user may, or may not, invite addresses that nobody has."""
+        self._person(user).may_invite_new_people = allowed
+
     # What is new
 
     def add_user(
@@ -140,18 +144,26 @@ class Backstage:
         email: str | None = None,
         tier: Tier | None = None,
         confirmed: bool = True,
+        may_invite_new_people: bool | None = None,
         follows: Iterable[int | str] = (),
     ) -> int:
         """A new account. Returns its id.
 
-        Without `email` it gets an address for examples. Raises `ValueError` when the name is
-        empty, or the address is no address or taken.
+        Without `email` it gets an address for examples. Unless `may_invite_new_people` says
+        otherwise, whoever is confirmed may also invite addresses that nobody has. Raises
+        `ValueError` when the name is empty, the address is not usable or taken, or `tier` is
+        "guest", which nobody with an account is.
         """
-        if email is not None and not is_address(email):
+        if email is not None and not is_acceptable(email):
             raise ValueError("email must be an email address")
+        if tier == "guest":
+            raise ValueError("nobody with an account is a guest")
         others = [self._person(other) for other in follows]
         person = self._world.add_person(name, email=email, tier=tier or self._tier)
         person.confirmed = confirmed
+        person.may_invite_new_people = (
+            confirmed if may_invite_new_people is None else may_invite_new_people
+        )
         for other in others:
             self._world.follow(person, other)
         return person.id

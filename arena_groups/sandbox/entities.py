@@ -29,6 +29,7 @@ class Person:
     bio: str | None = None
     badge: Badge | None = None
     confirmed: bool = True
+    may_invite_new_people: bool = True
     channels: int = 0
     notifications: int = 0
     sparse: bool = False
@@ -103,6 +104,14 @@ class Channel:
 Content = Block | Channel
 
 
+@attrs.frozen
+class Picture:
+    """An image that was asked for, and when it will have been fetched."""
+
+    url: str
+    at: datetime
+
+
 @attrs.define(eq=False)
 class Group:
     """A group with everything in it. Members, followers and pending are oldest first."""
@@ -116,6 +125,7 @@ class Group:
     private: bool = False
     description: str | None = None
     avatar: str | None = None
+    next_avatar: Picture | None = None
     sparse: bool = False
     invite: InviteCode | None = attrs.field(default=None, repr=False)
     members: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
@@ -126,12 +136,11 @@ class Group:
 
 @attrs.frozen
 class Credential:
-    """What a token stands for. `spent` tokens are always over the quota of their tier."""
+    """What a token stands for. `spent` tokens are always over the quota."""
 
     user_id: int
     write: bool = True
     spent: bool = False
-    tier: Tier | None = None
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from arena_groups.sandbox.entities import Block, Channel, Content, Group, Person
-from arena_groups.sandbox.rules import belongs, is_owner
+from arena_groups.sandbox.rules import is_owner, may_see
 from arena_groups.sandbox.state import World
 from arena_groups.sandbox.validate import choice
 
@@ -38,9 +38,8 @@ def newest_first(query: Mapping[str, str]) -> bool:
 
 
 def contents(group: Group, *, viewer: Person | None) -> list[Content]:
-    """The contents that this person may see: private ones are for those who belong."""
-    inside = belongs(group, viewer)
-    return [each for each in group.contents if inside or each.visibility != "private"]
+    """The contents that this person may see."""
+    return [each for each in group.contents if may_see(group, each, viewer)]
 
 
 def content_filter(query: Mapping[str, str]) -> Callable[[Content], bool]:

@@ -100,11 +100,7 @@ CAPTIONS = (
     "A hand-lettered sign above a green door",
 )
 
-LINK_HOSTS = (
-    ("Longform Library", "library.example.org"),
-    ("Common Notebook", "notes.example.com"),
-    ("Weather Almanac", "almanac.example.net"),
-)
+LINK_HOSTS = ("library.example.org", "notes.example.com", "almanac.example.net")
 
 FILES = (
     ("reading-list.pdf", "application/pdf", "pdf"),

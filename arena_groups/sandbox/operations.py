@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import attrs
 
-from arena_groups.sandbox import listing, validate
+from arena_groups.sandbox import listing, plausible, validate
 from arena_groups.sandbox.answers import Answer
 from arena_groups.sandbox.entities import Group, JSONObject, Person
 from arena_groups.sandbox.paging import page_of
@@ -111,9 +111,11 @@ def list_user_groups(call: Call) -> Answer:
 def create_group(call: Call) -> Answer:
     """A new group of the caller's."""
     wanted = validate.new_group(call.json_object())
+    plausible.check_group(wanted.name, wanted.description, wanted.avatar_url)
     group = call.world.add_group(wanted.name, call.signed_in())
     group.description = wanted.description
-    group.avatar = wanted.avatar_url
+    if wanted.avatar_url is not None:
+        call.world.fetch_avatar(group, wanted.avatar_url)
     return Answer(201, call.renderer.group(group))
 
 
@@ -126,6 +128,7 @@ def update_group(call: Call) -> Answer:
     """Changes what is given and leaves the rest."""
     changes = validate.group_changes(call.json_object())
     group = call.own_group()
+    plausible.check_group(changes.name, changes.description, changes.avatar_url)
     if changes != validate.NO_CHANGES:
         group.updated_at = call.world.clock.now()
     if changes.name is not None:
@@ -133,7 +136,7 @@ def update_group(call: Call) -> Answer:
     if changes.clears_description or changes.description is not None:
         group.description = changes.description
     if changes.avatar_url is not None:
-        group.avatar = changes.avatar_url
+        call.world.fetch_avatar(group, changes.avatar_url)
     return Answer(200, call.renderer.group(group))
 
 
@@ -195,9 +198,13 @@ def list_invitations(call: Call) -> Answer:
 def invite(call: Call) -> Answer:
     """Adds or invites somebody."""
     target = validate.invite_target(call.json_object())
-    group = call.invitable_group()
+    group, caller = call.invitable_group(), call.signed_in()
+    if target.email is not None:
+        plausible.check_address(target.email)
+        if call.world.find_by_address(target.email) is None and not caller.may_invite_new_people:
+            raise forbidden("You may not invite people who have no account yet.")
     try:
-        result = call.world.invite(group, call.signed_in(), target)
+        result = call.world.invite(group, caller, target)
     except UnknownError:
         raise not_found("user") from None
     created = result.outcome in {"added", "invited"}

@@ -11,6 +11,9 @@ from arena_groups.sandbox.quota import TIER_LIMITS, Standing
 _PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
 _STANDARD = frozenset(HTTPStatus)
 
+OTHER_SUGGESTIONS = ("Send If-None-Match and keep what has not changed",)
+"""What helps against too many requests, besides waiting."""
+
 
 class RefusedError(Exception):
     """A request that gets an error as its answer."""
@@ -30,12 +33,12 @@ def phrase(status: int) -> str:
 
 def bad_parameter(name: str, problem: str) -> RefusedError:
     """400: a path or query parameter is not what it should be."""
-    return _refusal(400, "The request is not valid.", errors=[f"{name} {problem}"])
+    return _refusal(400, f"{name} {problem}", errors=[f"{name} {problem}"])
 
 
 def bad_body(field: str, problem: str) -> RefusedError:
     """400: the body, or a field of it, is not what it should be."""
-    return _refusal(400, "The request body is not valid.", errors={field: [problem]})
+    return _refusal(400, f"{field} {problem}", errors={field: [problem]})
 
 
 def unreadable() -> RefusedError:
@@ -58,6 +61,11 @@ def not_found(what: str) -> RefusedError:
     return _refusal(404, f"There is no such {what}.")
 
 
+def not_served() -> RefusedError:
+    """404: the API has such a path, the sandbox does not."""
+    return _refusal(404, "The API has this path, but it is no part of the sandbox.")
+
+
 def method_not_allowed(allowed: Iterable[str]) -> RefusedError:
     """405: the path answers to other methods only."""
     return _refusal(
@@ -77,6 +85,12 @@ def unprocessable(message: str) -> RefusedError:
     return _refusal(422, message)
 
 
+def impossible(errors: Mapping[str, list[str]]) -> RefusedError:
+    """422: fields of the body are well-formed, but cannot have these values."""
+    problems = [f"{field} {problem}" for field in errors for problem in errors[field]]
+    return _refusal(422, ", ".join(problems), errors=errors)
+
+
 def failure(status: int, headers: Mapping[str, str]) -> RefusedError:
     """The server cannot answer, for no reason of the caller's."""
     return _refusal(status, "The server could not answer this request.", headers=headers)
@@ -89,7 +103,7 @@ def our_fault() -> RefusedError:
 
 def over_quota(standing: Standing) -> RefusedError:
     """429: too many requests in this window. Its body has a shape of its own."""
-    tier, limit, window = standing.tier, standing.limit, _in_words(standing.window)
+    tier, limit, window = standing.tier, standing.enforced, _in_words(standing.window)
     error: JSONObject = {
         "type": "rate_limit_exceeded",
         "message": f"The {tier} tier allows {limit} requests per {window}.",
@@ -104,7 +118,7 @@ def over_quota(standing: Standing) -> RefusedError:
         },
         "suggestions": [
             f"Wait {standing.retry_after} seconds before the next request",
-            "Send If-None-Match and keep what has not changed",
+            *OTHER_SUGGESTIONS,
         ],
         "headers_note": "The X-RateLimit headers of every answer tell the limit.",
     }
@@ -133,7 +147,7 @@ def _in_words(seconds: int) -> str:
 def _upgrade_path(standing: Standing) -> JSONObject:
     tiers = list(TIER_LIMITS)
     higher = tiers[tiers.index(standing.tier) + 1 :]
-    path: JSONObject = {"current": f"{standing.tier} ({standing.limit} requests)"}
+    path: JSONObject = {"current": f"{standing.tier} ({standing.enforced} requests)"}
     if higher:
         path["recommended"] = f"{higher[0]} ({TIER_LIMITS[higher[0]]} requests per minute)"
         path["benefits"] = ["A higher limit"]

@@ -12,7 +12,13 @@ from arena_groups.sandbox.entities import (
     JSONObject,
     Person,
 )
-from arena_groups.sandbox.rules import abilities, belongs, is_owner
+from arena_groups.sandbox.rules import (
+    abilities,
+    block_abilities,
+    channel_abilities,
+    group_collaborates,
+    is_owner,
+)
 from arena_groups.sandbox.state import InviteResult, World
 from arena_groups.sandbox.text import initials, markdown, timestamp
 
@@ -68,7 +74,7 @@ class Renderer:
             "type": "Group",
             "name": group.name,
             "slug": group.slug,
-            "avatar": group.avatar,
+            "avatar": self.world.avatar_of(group),
             "initials": initials(group.name),
         }
 
@@ -136,9 +142,9 @@ class Renderer:
         """One of the blocks, or a Channel."""
         if isinstance(content, Channel):
             return self._channel(group, content)
-        return self._block(group, content)
+        return self._block(content)
 
-    def _block(self, group: Group, block: Block) -> JSONObject:
+    def _block(self, block: Block) -> JSONObject:
         author = self.world.people[block.user_id]
         rendered: JSONObject = {
             "id": block.id,
@@ -158,9 +164,7 @@ class Renderer:
             **block.parts,
         }
         if not block.sparse:
-            signed_in = self.viewer is not None
-            manages = signed_in and (is_owner(group, self.viewer) or self.viewer is author)
-            rendered["can"] = {"manage": manages, "comment": signed_in, "connect": signed_in}
+            rendered["can"] = attrs.asdict(block_abilities(block, self.viewer))
         return rendered
 
     def _channel(self, group: Group, channel: Channel) -> JSONObject:
@@ -188,7 +192,7 @@ class Renderer:
         }
         if not channel.sparse:
             rendered["collaborators"] = self._collaborators(group, channel)
-            rendered["can"] = self._channel_abilities(group, channel)
+            rendered["can"] = attrs.asdict(channel_abilities(group, channel, self.viewer))
         return rendered
 
     def _channel_owner(self, group: Group, channel: Channel) -> JSONObject:
@@ -198,18 +202,7 @@ class Renderer:
 
     def _collaborators(self, group: Group, channel: Channel) -> list[JSONObject]:
         people = [self.embedded_user(self.world.people[each]) for each in channel.collaborator_ids]
-        return people if channel.owner_id is None else [self.embedded_group(group), *people]
-
-    def _channel_abilities(self, group: Group, channel: Channel) -> JSONObject:
-        inside = belongs(group, self.viewer)
-        open_to_all = channel.visibility == "public" and self.viewer is not None
-        owns = is_owner(group, self.viewer)
-        return {
-            "add_to": inside or open_to_all,
-            "update": inside,
-            "destroy": owns,
-            "manage_collaborators": owns,
-        }
+        return [self.embedded_group(group), *people] if group_collaborates(channel) else people
 
     def _links(self, path: str, **others: str) -> JSONObject:
         return {

@@ -13,6 +13,7 @@ from arena_groups.sandbox.quota import Standing
 
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
+TOO_MANY = 429
 
 _TAG = re.compile(r'"([^"]*)"')
 
@@ -43,8 +44,9 @@ def to_message(answer: Answer, envelope: Envelope) -> Message:
     if answer.status < 400:
         headers["ETag"] = _weak_etag(content)
         if envelope.method in {"GET", "HEAD"} and _matches(envelope.if_none_match, content):
-            return Message(304, headers)
-    headers |= {"Content-Type": JSON_TYPE, **_quota_headers(envelope.standing), **answer.headers}
+            return Message(304, headers | _quota_headers(envelope.standing))
+    quota = _quota_headers(envelope.standing, refused=answer.status == TOO_MANY)
+    headers |= {"Content-Type": JSON_TYPE, **quota, **answer.headers}
     return Message(answer.status, headers, content)
 
 
@@ -54,9 +56,9 @@ def _cache_control(answer: Answer, envelope: Envelope) -> str:
     return "private, no-cache" if envelope.signed_in else "max-age=300, public"
 
 
-def _quota_headers(standing: Standing) -> dict[str, str]:
+def _quota_headers(standing: Standing, *, refused: bool = False) -> dict[str, str]:
     return {
-        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Limit": str(standing.enforced if refused else standing.limit),
         "X-RateLimit-Tier": standing.tier,
         "X-RateLimit-Window": str(standing.window),
         "X-RateLimit-Reset": str(standing.reset),

@@ -8,7 +8,8 @@ import attrs
 
 from arena_groups.sandbox.oauth import OAUTH_OPERATIONS
 from arena_groups.sandbox.operations import OPERATIONS, Operation
-from arena_groups.sandbox.refusals import method_not_allowed, not_found
+from arena_groups.sandbox.refusals import method_not_allowed, not_found, not_served
+from arena_groups.sandbox.unserved import UNSERVED
 
 
 @attrs.frozen
@@ -35,6 +36,7 @@ def _by_template(operations: Iterable[Operation]) -> Mapping[str, Mapping[str, O
 EVERY_OPERATION = (*OPERATIONS, *OAUTH_OPERATIONS)
 
 _TABLE = _by_template(EVERY_OPERATION)
+_ELSEWHERE = [template.split("/") for template in UNSERVED]
 
 
 def find_route(method: str, raw_path: str) -> Route:
@@ -44,6 +46,8 @@ def find_route(method: str, raw_path: str) -> Route:
         values = _match(template.split("/"), segments)
         if values is not None:
             return Route(_for_method(methods, method), values)
+    if any(_match(template, segments) is not None for template in _ELSEWHERE):
+        raise not_served()
     raise not_found("path")
 
 

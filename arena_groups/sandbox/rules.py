@@ -4,7 +4,7 @@ from typing import Literal
 
 import attrs
 
-from arena_groups.sandbox.entities import Group, Person
+from arena_groups.sandbox.entities import Block, Channel, Content, Group, Person
 
 InviteOutcome = Literal["added", "invited", "invitation_pending", "already_member"]
 
@@ -17,6 +17,25 @@ class Abilities:
     destroy: bool
     manage_members: bool
     manage_invitations: bool
+
+
+@attrs.frozen
+class BlockAbilities:
+    """What a person may do with a block."""
+
+    manage: bool
+    comment: bool
+    connect: bool
+
+
+@attrs.frozen
+class ChannelAbilities:
+    """What a person may do with a channel."""
+
+    add_to: bool
+    update: bool
+    destroy: bool
+    manage_collaborators: bool
 
 
 def is_owner(group: Group, person: Person | None) -> bool:
@@ -38,6 +57,58 @@ def abilities(group: Group, person: Person | None) -> Abilities:
     """The owner may do everything, members may manage invitations, others nothing."""
     owner = is_owner(group, person)
     return Abilities(owner, owner, owner, belongs(group, person))
+
+
+def group_collaborates(channel: Channel) -> bool:
+    """Whether the group whose contents it is among collaborates: not on what it owns itself."""
+    return channel.owner_id is not None
+
+
+def may_see(group: Group, content: Content, person: Person | None) -> bool:
+    """Whether a group's content shows itself: a private one only to those whose it is."""
+    if content.visibility != "private":
+        return True
+    if isinstance(content, Block):
+        return is_author(content, person)
+    return works_on(group, content, person)
+
+
+def is_author(block: Block, person: Person | None) -> bool:
+    """Whether this is whose block it is."""
+    return person is not None and person.id == block.user_id
+
+
+def works_on(group: Group, channel: Channel, person: Person | None) -> bool:
+    """Whether this is the channel's owner or a collaborator, by themselves or by the group."""
+    if person is None:
+        return False
+    by_group = channel.owner_id is None or group_collaborates(channel)
+    by_themselves = person.id == channel.owner_id or person.id in channel.collaborator_ids
+    return by_themselves or (by_group and belongs(group, person))
+
+
+def block_abilities(block: Block, person: Person | None) -> BlockAbilities:
+    """Its author manages it; whoever is signed in may comment on it and connect it."""
+    signed_in = person is not None
+    return BlockAbilities(is_author(block, person), signed_in, signed_in)
+
+
+def channel_abilities(group: Group, channel: Channel, person: Person | None) -> ChannelAbilities:
+    """Everything for its owner; the members of the group that owns it update it as well.
+
+    Collaborators add to it, and to a public one whoever is signed in.
+    """
+    if channel.owner_id is None:
+        owns, updates = is_owner(group, person), belongs(group, person)
+    else:
+        owns = updates = person is not None and person.id == channel.owner_id
+    open_to_all = channel.visibility == "public" and person is not None
+    return ChannelAbilities(
+        add_to=works_on(group, channel, person) or open_to_all,
+        update=updates,
+        destroy=owns,
+        manage_collaborators=owns,
+    )
 
 
 def invite_outcome(*, member: bool, pending: bool, trusted: bool) -> InviteOutcome:

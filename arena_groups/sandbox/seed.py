@@ -8,7 +8,15 @@ import attrs
 
 from arena_groups.sandbox import lore
 from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.entities import Badge, Credential, Group, Invitation, Person, Tier
+from arena_groups.sandbox.entities import (
+    Badge,
+    Block,
+    Credential,
+    Group,
+    Invitation,
+    Person,
+    Tier,
+)
 from arena_groups.sandbox.seed_contents import add_channels, add_contents
 from arena_groups.sandbox.state import World
 
@@ -23,7 +31,6 @@ FOLLOWERS = 64
 CONTENTS = 72
 
 _BADGES: dict[Tier, Badge | None] = {
-    "guest": None,
     "free": None,
     "premium": "premium",
     "supporter": "supporter",
@@ -156,6 +163,7 @@ def _populate(world: World, cast: Cast, crowd: Crowd, group: Group) -> None:
     times = _times_until_seeding(world.rng, PENDING_INVITATIONS)
     add_invitations(world, crowd, group, times)
     add_contents(world, group, CONTENTS, until=SEEDED_AT - timedelta(hours=2))
+    _share_private_blocks(cast, group)
 
 
 def _add_members(world: World, cast: Cast, crowd: Crowd, group: Group) -> None:
@@ -163,10 +171,18 @@ def _add_members(world: World, cast: Cast, crowd: Crowd, group: Group) -> None:
     newcomers.insert(MEMBERS // 2, cast.member)
     group.members.update(dict.fromkeys(person.id for person in newcomers))
     for person in newcomers[3 : 3 + UNCONFIRMED_MEMBERS]:
-        person.confirmed = False
+        person.confirmed = person.may_invite_new_people = False
     for person in newcomers[::4]:
         world.follow(person, cast.owner)
         world.follow(cast.member, person)
+
+
+def _share_private_blocks(cast: Cast, group: Group) -> None:
+    """One for the owner and one for the member; the others stay with whoever made them."""
+    blocks = [each for each in group.contents if isinstance(each, Block)]
+    private = [each for each in blocks if each.visibility == "private"]
+    for block, person in zip(private, (cast.owner, cast.member), strict=False):
+        block.user_id = person.id
 
 
 def new_people(crowd: Crowd, count: int) -> list[Person]:

@@ -130,10 +130,10 @@ def _state(draft: Draft, kind: BlockKind) -> str:
 def _source(draft: Draft, kind: BlockKind, title: str | None) -> JSONObject | None:
     if kind not in {"Link", "Embed"} and draft.variant % 3 != 0:
         return None
-    name, host = draft.rng.choice(lore.LINK_HOSTS)
+    host = draft.rng.choice(lore.LINK_HOSTS)
     source: JSONObject = {"url": f"https://{host}/{draft.rng.randrange(10_000)}"}
     if draft.variant % 4 != 3:
-        source |= {"title": title, "provider": {"name": name, "url": f"https://{host}"}}
+        source |= {"title": title, "provider": {"name": host, "url": f"https://{host}"}}
     return source
 
 

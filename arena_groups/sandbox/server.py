@@ -74,7 +74,8 @@ class Sandbox(Backstage):
     with the same `seed` begin with the same ids, slugs, texts, times and tokens.
 
     `port` 0 takes a free one. `tier` puts every account on that tier and enforces its true
-    quota per minute (30 for guests); without it nobody comes near the quota. `limit` overrides
+    quota per minute (30 for guests); without it nobody comes near the quota. "guest" holds
+    accounts, which are free ones then, to the quota of guests. `limit` overrides
     the quota for everybody, and `window` is its length in whole seconds. `clock` returns Unix
     time in seconds: quota windows, the `Date` of answers and all timestamps go by it. `sleep`
     waits so many seconds for the faults that need it. Raises `ValueError` when an argument is
@@ -98,8 +99,10 @@ class Sandbox(Backstage):
         if tier is not None and tier not in get_args(Tier):
             raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}")
         own_clock = Clock(clock)
-        world, cast, crowd = seeding.new_world(seed, own_clock, tier)
-        super().__init__(world, crowd, cast.owner, tier or "supporter")
+        # Only those without an account are guests.
+        accounts: Tier | None = "free" if tier == "guest" else tier
+        world, cast, crowd = seeding.new_world(seed, own_clock, accounts)
+        super().__init__(world, crowd, cast.owner, accounts or "supporter")
         world.oauth.rng = Random(f"oauth {seed}")
         self.tokens = _new_tokens(world, cast)
         self.applications = self._new_applications()
@@ -110,7 +113,10 @@ class Sandbox(Backstage):
         self._running: tuple[Server, web.ServerRunner] | None = None
         self._journal = new_journal()
         self._faults = Faults(Random(f"faults {seed}"))
-        quota = Quota(own_clock, window=window, limit=limit, enforced=tier is not None)
+        everybody: Tier | None = "guest" if tier == "guest" else None
+        quota = Quota(
+            own_clock, window=window, limit=limit, tier=everybody, enforced=tier is not None
+        )
         self._service = Service(world, quota, self._journal, self._faults, lambda: self.url)
 
     def __repr__(self) -> str:
@@ -218,5 +224,5 @@ def _new_tokens(world: World, cast: seeding.Cast) -> Tokens:
         follower=token("follower", Credential(cast.follower.id)),
         read_only=token("read_only", Credential(owner, write=False)),
         stranger=token("stranger", Credential(cast.stranger.id)),
-        limited=token("limited", Credential(owner, spent=True, tier="free")),
+        limited=token("limited", Credential(owner, spent=True)),
     )

@@ -4,7 +4,7 @@ import itertools
 import random
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import attrs
@@ -17,6 +17,7 @@ from arena_groups.sandbox.entities import (
     InvitationState,
     InviteCode,
     Person,
+    Picture,
     SentEmail,
     Tier,
 )
@@ -39,6 +40,8 @@ FIRST_IDS = {
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LONGEST_ID = 19
+FETCHING = timedelta(seconds=2)
+"""How long it takes until the image of a new avatar has been fetched."""
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -168,6 +171,16 @@ class World:
         group.name = name
         group.slug = self.fresh_slug(name)
         self._groups_by_slug[group.slug] = group
+
+    def fetch_avatar(self, group: Group, url: str) -> None:
+        """The image at `url` is the group's avatar, but not at once."""
+        group.avatar = self.avatar_of(group)
+        group.next_avatar = Picture(url, self.clock.now() + FETCHING)
+
+    def avatar_of(self, group: Group) -> str | None:
+        """The group's avatar as of now."""
+        coming = group.next_avatar
+        return group.avatar if coming is None or self.clock.now() < coming.at else coming.url
 
     def delete_group(self, group: Group) -> None:
         """The group is gone, with its invitations and contents."""

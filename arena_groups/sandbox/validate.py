@@ -1,26 +1,23 @@
-"""Checks what a request brings against what the API document allows; anything else is a 400."""
+"""Checks what a request brings against the API document's schemas; anything else is a 400."""
 
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NoReturn, cast
-from urllib.parse import urlsplit
 
 import attrs
 
+from arena_groups.sandbox.addresses import is_address
 from arena_groups.sandbox.entities import JSONObject
 from arena_groups.sandbox.refusals import bad_body, bad_parameter
-from arena_groups.sandbox.state import InviteTarget, as_id
+from arena_groups.sandbox.state import InviteTarget
+from arena_groups.sandbox.uris import parse_uri
 
 DEFAULT_PER = 24
 LARGEST_PER = 100
-LONGEST_ADDRESS = 254
 
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@"
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-)
 
 
 @attrs.frozen
@@ -74,11 +71,9 @@ def choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str
 
 def path_integer(segment: str, name: str) -> int:
     """An id that the path gives as a number."""
-    negative = segment.startswith("-")
-    number = as_id(segment.removeprefix("-"))
-    if number is None:
+    if _INTEGER.fullmatch(segment) is None:
         raise bad_parameter(name, "must be an integer")
-    return -number if negative else number
+    return int(Decimal(segment))  # Unlike `int` itself, it reads numbers of any length.
 
 
 def json_object(content_type: str, body: bytes) -> JSONObject:
@@ -101,7 +96,7 @@ def new_group(body: JSONObject) -> NewGroup:
     if "name" not in body:
         raise bad_body("name", "is required")
     return NewGroup(
-        name=_name(body),
+        name=_text(body, "name"),
         description=_text(body, "description") if "description" in body else None,
         avatar_url=_avatar_url(body),
     )
@@ -112,7 +107,7 @@ def group_changes(body: JSONObject) -> GroupChanges:
     clears = "description" in body and body["description"] is None
     keeps = clears or "description" not in body
     return GroupChanges(
-        name=_name(body) if "name" in body else None,
+        name=_text(body, "name") if "name" in body else None,
         description=None if keeps else _text(body, "description"),
         avatar_url=_avatar_url(body),
         clears_description=clears,
@@ -121,7 +116,7 @@ def group_changes(body: JSONObject) -> GroupChanges:
 
 def invite_token(body: JSONObject) -> str | None:
     """The code to join with, if one was given."""
-    return _text(body, "invite_token") if "invite_token" in body else None
+    return _string(body, "invite_token") if "invite_token" in body else None
 
 
 def invite_target(body: JSONObject) -> InviteTarget:
@@ -130,15 +125,7 @@ def invite_target(body: JSONObject) -> InviteTarget:
         raise bad_body("body", "must have exactly one of user_id and email")
     if "email" in body:
         return InviteTarget(email=_address(body))
-    user_id = body["user_id"]
-    if not isinstance(user_id, int) or isinstance(user_id, bool):
-        raise bad_body("user_id", "must be an integer")
-    return InviteTarget(user_id=user_id)
-
-
-def is_address(text: str) -> bool:
-    """Whether this is written like an email address."""
-    return len(text) <= LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+    return InviteTarget(user_id=_whole_number(body, "user_id"))
 
 
 def _integer(query: Mapping[str, str], name: str, *, default: int) -> int:
@@ -157,11 +144,16 @@ def _no_such_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _text(body: JSONObject, field: str) -> str:
+def _string(body: JSONObject, field: str) -> str:
     value = body[field]
     if not isinstance(value, str):
         raise bad_body(field, "must be a string")
-    if "\0" in value or not _encodable(value):
+    return value
+
+
+def _text(body: JSONObject, field: str) -> str:
+    value = _string(body, field)
+    if not _encodable(value):
         raise bad_body(field, "must be valid Unicode text")
     return value
 
@@ -174,30 +166,13 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _name(body: JSONObject) -> str:
-    name = _text(body, "name")
-    if not name.strip():
-        raise bad_body("name", "must not be empty")
-    return name
-
-
 def _avatar_url(body: JSONObject) -> str | None:
     if "avatar_url" not in body:
         return None
     url = _text(body, "avatar_url")
-    if not _is_web_address(url):
-        raise bad_body("avatar_url", "must be the URL of an image")
+    if parse_uri(url) is None:
+        raise bad_body("avatar_url", "must be a URI")
     return url
-
-
-def _is_web_address(url: str) -> bool:
-    if not url.isascii() or any(letter <= " " or letter in '<>"\\^`{|}\x7f' for letter in url):
-        return False
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _address(body: JSONObject) -> str:
@@ -205,3 +180,13 @@ def _address(body: JSONObject) -> str:
     if not is_address(address):
         raise bad_body("email", "must be an email address")
     return address
+
+
+def _whole_number(body: JSONObject, field: str) -> int:
+    value = body[field]
+    # In JSON 4.0 and 4 are the same number.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise bad_body(field, "must be an integer")
+    return value

@@ -21,11 +21,6 @@ EXCUSED_OUTCOMES: Final[frozenset[Outcome]] = frozenset(
     {
         # A user's private groups are left out of the list, the list is refused to nobody.
         ("getUserGroups", 403),
-        # Valid requests that the real service has further reasons to refuse, limits of
-        # a plan for example: which ones, the document does not say.
-        ("createGroup", 422),
-        ("updateGroup", 422),
-        ("createGroupInvitation", 422),
     }
 )
 EXCUSED_PARTS: Final[Mapping[str, Collection[str]]] = {

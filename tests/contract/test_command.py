@@ -69,7 +69,7 @@ def test_code_and_sandbox_agree_with_the_real_document(
     assert command.main([str(REAL), "--outcomes"]) == command.AGREED
     told = capsys.readouterr()
     assert told.out == ""
-    assert "POST /v3/groups/{id}/invitations: 200 201 400 401 403 404 429\n" in told.err
+    assert "POST /v3/groups/{id}/invitations: 200 201 400 401 403 404 422 429\n" in told.err
     assert told.err.endswith("differences: 0\n")
 
 

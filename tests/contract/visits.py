@@ -118,9 +118,22 @@ async def _groups(visitor: Visitor) -> None:
     renamed = await visitor.object(200, "PUT", GROUP, "owner", place, body={"name": "Tides"})
     place = {"id": str(renamed["slug"])}
     await visitor.ask(200, "PUT", GROUP, "owner", place, body={"description": None})
+    for name, value in (("name", " "), ("name", "nul\0"), ("avatar_url", "ftp://example.net/a")):
+        body: JSON = {"name": "Tides", name: value}
+        await visitor.ask(422, "POST", "/v3/groups", "owner", body=body)
+        await visitor.ask(422, "PUT", GROUP, "owner", place, body=body)
+    await _avatar(visitor, place)
     await visitor.ask(403, "DELETE", GROUP, "member", place)
     await visitor.ask(204, "DELETE", GROUP, "owner", place)
     await visitor.ask(404, "DELETE", GROUP, "owner", place)
+
+
+async def _avatar(visitor: Visitor, place: Places) -> None:
+    """A new image, before and after it has been fetched."""
+    body: JSON = {"avatar_url": "https://images.example.net/tides.png"}
+    await visitor.ask(200, "PUT", GROUP, "owner", place, body=body)
+    visitor.sandbox.advance(60)
+    await visitor.ask(200, "GET", GROUP, "owner", place)
 
 
 async def _membership(visitor: Visitor) -> None:
@@ -153,6 +166,10 @@ async def _invitations(visitor: Visitor) -> None:
     for body in (by_id, by_address):
         await _invite(visitor, place, body, 201, "invited")
         await _invite(visitor, place, body, 200, "invitation_pending")
+    await visitor.ask(422, "POST", INVITATIONS, "owner", place, body={"email": "ada@localhost"})
+    visitor.sandbox.allow_new_people(sandbox.users.owner, allowed=False)
+    await visitor.ask(403, "POST", INVITATIONS, "owner", place, body={"email": "new@example.org"})
+    visitor.sandbox.allow_new_people(sandbox.users.owner)
     await _invite(visitor, place, follower, 201, "added")
     await _invite(visitor, place, follower, 200, "already_member")
     await _revocations(visitor, place)

@@ -92,11 +92,20 @@ async def test_a_token_made_for_somebody(http: Api, sandbox: Sandbox) -> None:
 
 
 class TestPrecedence:
-    """404 and 405 for the route, 429, 401, scope, 400, 404, permission, 422."""
+    """429, 404 and 405 for the route, 401, scope, 400, 404, permission, 422."""
 
-    async def test_the_route_comes_before_the_quota(self, http: Api, tokens: Tokens) -> None:
-        assert (await http.get("/v3/nothing", tokens.limited)).status == 404
-        assert (await http.post("/v3/ping", tokens.limited)).status == 405
+    async def test_the_quota_comes_before_the_route(self, http: Api, tokens: Tokens) -> None:
+        assert (await http.get("/v3/nothing", tokens.limited)).status == 429
+        assert (await http.get("/v3/channels/1", tokens.limited)).status == 429
+        assert (await http.post("/v3/ping", tokens.limited)).status == 429
+
+    async def test_the_permission_comes_before_what_is_impossible(
+        self, http: Api, tokens: Tokens
+    ) -> None:
+        assert (await http.put("/v3/groups/nope", tokens.owner, {"name": ""})).status == 404
+        assert (await http.put(GROUP, tokens.member, {"name": ""})).status == 403
+        body = {"email": "ada@localhost"}
+        assert (await http.post(f"{GROUP}/invitations", tokens.stranger, body)).status == 403
 
     async def test_the_scope_comes_before_the_body(self, http: Api, tokens: Tokens) -> None:
         assert (await http.post("/v3/groups", tokens.read_only, [])).status == 403

@@ -118,6 +118,24 @@ async def test_rate_limited_without_a_word(http: Api, sandbox: Sandbox) -> None:
     assert "Retry-After" not in reply.headers
     assert "retry_after" not in reply.content.decode()
     assert "X-RateLimit-Reset" in reply.headers
+    error = reply.body["error"]
+    assert {"type", "message", "tier", "limit", "suggestions"} <= error.keys()
+    assert error["suggestions"]
+    assert not [each for each in error["suggestions"] if "second" in each]
+
+
+@pytest.mark.parametrize("fault", [RateLimited(7), RateLimited(7, as_date=True), RateLimited(None)])
+async def test_rate_limited_tells_the_true_limit(
+    http: Api, sandbox: Sandbox, tokens: Tokens, fault: RateLimited
+) -> None:
+    sandbox.faults.add(fault, times=2)
+    for token, tier, limit in ((tokens.owner, "supporter", 600), (None, "guest", 30)):
+        reply = await http.get(GROUP, token)
+        error = reply.body["error"]
+        assert (error["tier"], error["limit"]) == (tier, limit)
+        assert reply.headers["X-RateLimit-Tier"] == tier
+        assert reply.headers["X-RateLimit-Limit"] == str(limit)
+    assert int((await http.get(GROUP, tokens.owner)).headers["X-RateLimit-Limit"]) > 100_000
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.state import FETCHING
 from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"
@@ -77,7 +78,7 @@ async def test_create(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     group = reply.body
     assert re.fullmatch(r"night-birds-[a-z0-9_-]+", group["slug"])
     assert group["description"]["html"] == "<p><em>Owls</em></p>"
-    assert group["avatar"] == wanted["avatar_url"]
+    assert group["avatar"] is None
     assert group["user"]["id"] == sandbox.users.stranger
     assert group["counts"] == {"channels": 0, "users": 1}
     assert (await http.get(f"/v3/groups/{group['slug']}", tokens.stranger)).body == group
@@ -102,10 +103,41 @@ async def test_names_without_a_letter_for_the_slug(http: Api, tokens: Tokens, na
 async def test_update_leaves_alone_what_is_absent(http: Api, tokens: Tokens) -> None:
     before = (await http.get(STUDIO, tokens.owner)).body
     assert (await http.put(STUDIO, tokens.owner, {})).body == before
-    after = await http.put(STUDIO, tokens.owner, {"avatar_url": "https://example.com/new.png"})
+    after = await http.put(STUDIO, tokens.owner, {"description": "New"})
     assert after.status == 200
     changed = {key for key, value in after.body.items() if before[key] != value}
-    assert changed == {"avatar", "updated_at"}
+    assert changed == {"description", "updated_at"}
+
+
+async def test_avatars_are_fetched_a_little_later(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    async def avatar(path: str) -> object:
+        return (await http.get(path, tokens.owner)).body["avatar"]
+
+    first, second = "https://example.com/first.png", "https://example.com/second.png"
+    made = (await http.post("/v3/groups", tokens.owner, {"name": "x", "avatar_url": first})).body
+    path = f"/v3/groups/{made['id']}"
+    assert made["avatar"] is await avatar(path) is None
+    sandbox.advance(FETCHING)
+    assert await avatar(path) == first
+    changed = await http.put(path, tokens.owner, {"avatar_url": second})
+    assert changed.body["avatar"] == await avatar(path) == first
+    invited = await http.post(f"{path}/invitations", tokens.owner, {"email": "a@example.org"})
+    assert invited.body["invitation"]["target"]["avatar"] == first
+    sandbox.advance(FETCHING)
+    assert await avatar(path) == second
+
+
+async def test_of_two_avatars_the_later_one_comes(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    before = (await http.get(STUDIO)).body["avatar"]
+    for name in ("first", "second"):
+        url = f"https://example.com/{name}.png"
+        assert (await http.put(STUDIO, tokens.owner, {"avatar_url": url})).body["avatar"] == before
+    sandbox.advance(FETCHING)
+    assert (await http.get(STUDIO)).body["avatar"] == "https://example.com/second.png"
 
 
 async def test_update_clears_a_description_that_is_null(http: Api, tokens: Tokens) -> None:

@@ -66,7 +66,7 @@ async def test_an_unchanged_answer_is_not_sent_again(http: Api, tokens: Tokens) 
         assert (again.status, again.reason, again.content) == (304, "Not Modified", b"")
         assert again.headers["ETag"] == etag
         assert again.headers["Cache-Control"] == "private, no-cache"
-        assert not has_quota(again)
+        assert has_quota(again)
 
 
 async def test_a_changed_answer_is_sent(http: Api, tokens: Tokens) -> None:
@@ -139,6 +139,26 @@ async def test_odd_paths_are_not_found(http: Api, tokens: Tokens, method: str, p
     assert "X-Evil" not in reply.headers
     if method != "HEAD":
         assert (reply.body["error"], reply.body["code"]) == ("Not Found", 404)
+
+
+async def test_links_lead_to_what_is_served_or_elsewhere_in_the_api(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    bodies = [
+        (await http.get("/v3/me", tokens.owner)).body,
+        (await http.get(GROUP, tokens.owner)).body,
+        (await http.get(f"{GROUP}/invite", tokens.owner)).body,
+        *await http.every_page(f"{GROUP}/contents", tokens.owner),
+        *await http.every_page(f"{GROUP}/followers", tokens.owner),
+    ]
+    links = {link["href"] for body in bodies for link in body["_links"].values()}
+    replies = [await http.get(href.removeprefix(sandbox.url), tokens.owner) for href in links]
+    missing = [reply for reply in replies if reply.status != 200]
+    assert 0 < len(missing) < len(replies)
+    for reply in missing:
+        assert reply.status == 404
+        assert "no part of the sandbox" in reply.message
+    assert "no part" not in (await http.get("/v3/nothing", tokens.owner)).message
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from arena_groups.sandbox.rules import invite_outcome
 from tests.sandbox.api import Api
 
 INVITATIONS = "/v3/groups/research-studio/invitations"
+JSON = {"Content-Type": "application/json"}
 
 
 async def test_several_hundred_are_pending(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
@@ -164,11 +165,11 @@ async def test_other_fields_are_ignored(http: Api, tokens: Tokens) -> None:
         {"email": 3},
         {"email": ""},
         {"email": "nobody"},
-        {"email": "a@b"},
         {"email": "a b@example.org"},
         {"email": "a@example.org\nBcc: b@example.org"},
         {"email": "a@@example.org"},
         {"email": "a" * 250 + "@example.org"},
+        {"email": "nul\0@example.org"},
     ],
 )
 async def test_invite_takes_one_id_or_one_address(
@@ -178,6 +179,74 @@ async def test_invite_takes_one_id_or_one_address(
     assert reply.status == 400
     assert reply.body["details"]["errors"]
     assert not sandbox.emails
+
+
+@pytest.mark.parametrize("address", ["a@b", '"a b"@example.org', "a@[127.0.0.1]"])
+async def test_some_addresses_are_refused(
+    http: Api, sandbox: Sandbox, tokens: Tokens, address: str
+) -> None:
+    reply = await http.post(INVITATIONS, tokens.owner, {"email": address})
+    assert (reply.status, reply.body["error"]) == (422, "Unprocessable Entity")
+    assert list(reply.body["details"]["errors"]) == ["email"]
+    assert not sandbox.emails
+
+
+async def test_a_number_without_a_fraction_is_an_integer(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    for number, outcome in (("3.0", "added"), ("3e0", "already_member"), ("30.0e-1", None)):
+        data = b'{"user_id": %b}' % number.encode()
+        reply = await http.send("POST", INVITATIONS, tokens.owner, data=data, headers=JSON)
+        assert reply.body["user"]["id"] == sandbox.users.follower == 3
+        assert reply.body["outcome"] == outcome or outcome is None
+    for number in ("1e300", "-4.0"):
+        data = b'{"user_id": %b}' % number.encode()
+        reply = await http.send("POST", INVITATIONS, tokens.owner, data=data, headers=JSON)
+        assert reply.status == 404
+
+
+class TestNewPeople:
+    """Whether somebody may invite addresses that nobody has."""
+
+    NEW = {"email": "nobody.yet@example.org"}  # noqa: RUF012 - never changed
+
+    async def test_everybody_in_the_cast_may(self, http: Api, tokens: Tokens) -> None:
+        for token in (tokens.owner, tokens.member):
+            assert (await http.post(INVITATIONS, token, self.NEW)).status in {200, 201}
+
+    async def test_whoever_may_not_invites_those_who_are_there(
+        self, http: Api, sandbox: Sandbox, tokens: Tokens
+    ) -> None:
+        sandbox.allow_new_people(sandbox.users.member, allowed=False)
+        refused = await http.post(INVITATIONS, tokens.member, self.NEW)
+        assert (refused.status, refused.body["error"]) == (403, "Forbidden")
+        assert not sandbox.emails
+        for body in (
+            {"email": "noor.halvorsen@example.org"},
+            {"user_id": sandbox.users.stranger},
+        ):
+            assert (await http.post(INVITATIONS, tokens.member, body)).status == 201
+        sandbox.allow_new_people(sandbox.users.member)
+        assert (await http.post(INVITATIONS, tokens.member, self.NEW)).status == 201
+
+    async def test_unconfirmed_accounts_may_not(self, http: Api, sandbox: Sandbox) -> None:
+        people = {
+            sandbox.add_user("Not Yet", confirmed=False): 403,
+            sandbox.add_user("Sure", confirmed=False, may_invite_new_people=True): 201,
+            sandbox.add_user("Shy", may_invite_new_people=False): 403,
+            sandbox.add_user("Bold"): 200,
+        }
+        for user, status in people.items():
+            sandbox.add_member("research-studio", user)
+            token = sandbox.token_for(user)
+            assert (await http.post(INVITATIONS, token, self.NEW)).status == status
+
+    async def test_it_is_the_last_check(self, http: Api, sandbox: Sandbox) -> None:
+        user = sandbox.add_user("Not Yet", confirmed=False)
+        token = sandbox.token_for(user)
+        sandbox.add_member("research-studio", user)
+        for body, status in (({"email": "no address"}, 400), ({"email": "a@localhost"}, 422)):
+            assert (await http.post(INVITATIONS, token, body)).status == status
 
 
 async def test_revoke(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
@@ -207,7 +276,10 @@ async def test_revoke_what_is_not_there(http: Api, sandbox: Sandbox, tokens: Tok
     elsewhere = sandbox.pending_invitations("night-shift")[0]
     for invitation in (elsewhere, 1, 987_654, -1):
         assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 404
-    assert (await http.delete(f"{INVITATIONS}/first", tokens.owner)).status == 400
+    for invitation in (10**18, 10**19, 10**40, -(10**40), "9" * 6000, "0" * 30):
+        assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 404
+    for no_number in ("first", "1.0", "--1", "-", "+1", "1e3"):
+        assert (await http.delete(f"{INVITATIONS}/{no_number}", tokens.owner)).status == 400
     assert sandbox.invitation_state(elsewhere) == "pending"
 
 

@@ -66,7 +66,10 @@ async def test_those_inside_join_with_any_code(http: Api, tokens: Tokens) -> Non
     assert (member.status, member.body["role"]) == (200, "member")
 
 
-@pytest.mark.parametrize("body", [{}, {"invite_token": ""}, {"invite_token": "wrong"}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, *({"invite_token": code} for code in ("", " ", "wrong", "\0", "\ud800", "x" * 5000))],
+)
 async def test_join_needs_the_right_code(
     http: Api, sandbox: Sandbox, tokens: Tokens, body: object
 ) -> None:
@@ -114,8 +117,18 @@ async def test_remove_a_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> N
 
 
 async def test_who_cannot_be_removed(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
-    for user, status in [(sandbox.users.owner, 403), (sandbox.users.stranger, 404), (0, 404)]:
+    for user, status in [
+        (sandbox.users.owner, 403),
+        (sandbox.users.stranger, 404),
+        *((each, 404) for each in (0, -1, 10**19, 10**40, -(10**40), "9" * 6000)),
+    ]:
         assert (await http.delete(f"{MEMBERS}/{user}", tokens.owner)).status == status
+
+
+async def test_zeros_in_front_do_not_count(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    path = f"{MEMBERS}/{sandbox.users.member:030}"
+    assert (await http.delete(path, tokens.owner)).status == 204
+    assert sandbox.users.member not in sandbox.members("research-studio")
 
 
 @pytest.mark.parametrize("user", ["minh-castellanos", "1.5", "2x", "%32%20", "ME"])

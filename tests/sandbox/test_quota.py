@@ -5,7 +5,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox, Tier
 from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.quota import Quota
+from arena_groups.sandbox.quota import TIER_LIMITS, Quota
 from tests.sandbox.api import Api, FakeClock
 
 NOON = 1_780_000_020.0  # 20 seconds into a window of a minute, as 1,780,000,000 leaves 20 over.
@@ -112,5 +112,59 @@ async def test_the_limited_token_stays_limited(http: Api, sandbox: Sandbox) -> N
         reply = await http.get("/v3/ping", sandbox.tokens.limited)
         assert reply.status == 429
         assert 1 <= int(reply.headers["Retry-After"]) <= 60
-        assert reply.body["error"]["current_status"]["upgrade_path"]["recommended"]
         sandbox.advance(3600)
+
+
+@pytest.mark.parametrize("tier", [None, "free", "premium", "supporter", "guest"])
+async def test_the_limited_token_tells_the_true_limit(
+    session: aiohttp.ClientSession, tier: Tier | None
+) -> None:
+    async with Sandbox(tier=tier) as sandbox:
+        http = Api(sandbox, session)
+        me = await http.get("/v3/me", sandbox.tokens.owner)
+        reply = await http.get("/v3/me", sandbox.tokens.limited)
+        error = reply.body["error"]
+        told = reply.headers["X-RateLimit-Tier"]
+        assert told == error["tier"] == error["current_status"]["tier"]
+        assert told == ("guest" if tier == "guest" else me.body["tier"])
+        limit = TIER_LIMITS[error["tier"]]
+        assert error["limit"] == int(reply.headers["X-RateLimit-Limit"]) == limit
+        assert f" {limit} " in error["message"]
+
+
+async def test_the_limited_token_tells_the_limit_that_was_given(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with Sandbox(limit=7) as sandbox:
+        reply = await Api(sandbox, session).get("/v3/me", sandbox.tokens.limited)
+        assert (reply.body["error"]["limit"], reply.headers["X-RateLimit-Limit"]) == (7, "7")
+
+
+async def test_accounts_under_the_quota_of_guests_are_free_ones(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with Sandbox(tier="guest", clock=FakeClock(NOON)) as sandbox:
+        http, newcomer = Api(sandbox, session), sandbox.add_user("New")
+        for token in (sandbox.tokens.owner, sandbox.token_for(newcomer)):
+            reply = await http.get("/v3/me", token)
+            assert (reply.status, reply.body["tier"]) == (200, "free")
+            assert reply.headers["X-RateLimit-Limit"] == "30"
+            assert reply.headers["X-RateLimit-Tier"] == "guest"
+        statuses = [(await http.get("/v3/me", token)).status for _ in range(30)]
+        assert statuses == [200] * 29 + [429]
+
+
+def test_nobody_with_an_account_is_a_guest() -> None:
+    with pytest.raises(ValueError, match="guest"):
+        Sandbox().add_user("New", tier="guest")
+
+
+async def test_a_spent_guest_is_told_so_wherever_it_goes(session: aiohttp.ClientSession) -> None:
+    async with Sandbox(tier="free", clock=FakeClock(NOON)) as sandbox:
+        http = Api(sandbox, session)
+        for _ in range(30):
+            await http.get("/v3/ping")
+        for method, path in (("GET", "/v3/nothing"), ("POST", "/v3/ping"), ("GET", "/v3/me")):
+            reply = await http.send(method, path)
+            assert (reply.status, reply.body["error"]["tier"]) == (429, "guest")
+        assert (await http.get("/v3/nothing", sandbox.tokens.owner)).status == 404

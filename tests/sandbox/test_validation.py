@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from arena_groups.sandbox import Tokens
+from arena_groups.sandbox import Sandbox, Tokens
 from tests.sandbox.api import Api
 
 GROUP = "/v3/groups/research-studio"
@@ -66,23 +66,36 @@ async def test_a_charset_is_no_harm(http: Api, tokens: Tokens) -> None:
 
 
 BAD_FIELDS = (
-    {"name": ""},
-    {"name": "  \n"},
     {"name": None},
     {"name": 3},
     {"name": ["x"]},
     {"name": "half a \ud800 pair"},
-    {"name": "nul\0"},
     {"name": "x", "description": 3},
     {"name": "x", "avatar_url": None},
     {"name": "x", "avatar_url": 3},
     {"name": "x", "avatar_url": ""},
     {"name": "x", "avatar_url": "owl.png"},
-    {"name": "x", "avatar_url": "ftp://example.com/owl.png"},
-    {"name": "x", "avatar_url": "https://"},
+    {"name": "x", "avatar_url": "//example.com/owl.png"},
     {"name": "x", "avatar_url": "https://example.com/an owl.png"},
+    {"name": "x", "avatar_url": "https://example.com/owl.png\n"},
+    {"name": "x", "avatar_url": "https://example.com/%zz"},
+    {"name": "x", "avatar_url": "https://example.com/[owl].png"},
+    {"name": "x", "avatar_url": "https://example.com/ëule.png"},
     {"name": "x", "avatar_url": "http://[::1"},
     {"name": "x", "avatar_url": "https://example.com:port/"},
+)
+IMPOSSIBLE_FIELDS = (
+    {"name": ""},
+    {"name": "  \n"},
+    {"name": "nul\0"},
+    {"name": "x", "description": "nul\0"},
+    {"name": "x", "avatar_url": "ftp://example.com/owl.png"},
+    {"name": "x", "avatar_url": "data:,owl"},
+    {"name": "x", "avatar_url": "https://"},
+    {"name": "x", "avatar_url": "https:owl.png"},
+    {"name": "x", "avatar_url": "https://example.com:0/"},
+    {"name": "x", "avatar_url": "https://example.com:65536/"},
+    {"name": "x", "avatar_url": "https://example.com:" + "9" * 5000},
 )
 
 
@@ -98,6 +111,28 @@ async def test_update_checks_its_fields(http: Api, tokens: Tokens, body: object)
     before = (await http.get(GROUP)).body
     assert (await http.put(GROUP, tokens.owner, body)).status == 400
     assert (await http.get(GROUP)).body == before
+
+
+@pytest.mark.parametrize("body", IMPOSSIBLE_FIELDS)
+async def test_what_is_well_formed_may_still_be_impossible(
+    http: Api, sandbox: Sandbox, tokens: Tokens, body: dict[str, str]
+) -> None:
+    groups, before = sandbox.groups, (await http.get(GROUP)).body
+    for reply in (
+        await http.post("/v3/groups", tokens.owner, body),
+        await http.put(GROUP, tokens.owner, body),
+    ):
+        assert (reply.status, reply.body["error"]) == (422, "Unprocessable Entity")
+        (field,) = reply.body["details"]["errors"]
+        assert field == list(body)[-1]
+    assert (sandbox.groups, (await http.get(GROUP)).body) == (groups, before)
+
+
+async def test_all_impossible_fields_are_named(http: Api, tokens: Tokens) -> None:
+    body = {"name": " ", "description": "\0", "avatar_url": "ftp://example.com/"}
+    reply = await http.post("/v3/groups", tokens.owner, body)
+    assert (reply.status, reply.body["details"]["errors"].keys()) == (422, body.keys())
+    assert all(field in reply.message for field in body)
 
 
 @pytest.mark.parametrize("code", [None, 3, ["x"], {}])

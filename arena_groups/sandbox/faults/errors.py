@@ -28,9 +28,10 @@ class RequestTimeout(Instead):
 
 @attrs.frozen
 class RateLimited(Detour):
-    """429 with Retry-After in seconds or (`as_date`) as a date, or (`None`) without it.
+    """429 with Retry-After in seconds, or (`as_date`) a date; `None` omits it, in the body too.
 
-    As with the real one, nothing is done.
+    `retry_after` is then the one thing that the body should have and has not. As with the real
+    one, nothing is done.
     """
 
     retry_after: int | None = attrs.field(default=1, validator=checks.not_negative)
@@ -104,5 +105,6 @@ def _retry_after(seconds: int, now: datetime | None) -> str:
 
 def _without_retry_after(answer: Answer) -> Answer:
     error = cast("JSONObject", (answer.body or {})["error"])
-    kept = {name: error[name] for name in error if name not in {"retry_after", "suggestions"}}
-    return Answer(answer.status, {"error": kept})
+    kept = {name: error[name] for name in error if name != "retry_after"}
+    suggestions = list(refusals.OTHER_SUGGESTIONS)
+    return Answer(answer.status, {"error": {**kept, "suggestions": suggestions}})
