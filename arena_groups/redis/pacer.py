@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections import deque
 from contextlib import suppress
 from random import random
@@ -16,8 +17,8 @@ from arena_groups.errors import PacerError
 from arena_groups.pacing import Clock, PacerSnapshot, SystemClock
 from arena_groups.protocol import Credentials, Secret
 from arena_groups.quota import NEVER, Told
-from arena_groups.redis.server import AwayError, Server
-from arena_groups.redis.share import SharePacer, Standing
+from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
+from arena_groups.redis.share import ShareOverError, SharePacer, Standing
 from arena_groups.redis.visit import Alone, Ask, Back, Reply, visit, written
 from arena_groups.session.settings import TokenSource
 
@@ -102,7 +103,8 @@ class RedisPacer(Closing):
         self._replicas = replicas
         self._lifetime = slot_lifetime
         self._clock = clock or SystemClock()
-        self._process = token_hex(8)
+        self._pid = 0
+        self._process = ""
         self._visits = 0
         self._epoch = ""
         self._marks = 0
@@ -126,9 +128,7 @@ class RedisPacer(Closing):
         ``None``, and no slot, where all are held for more than ``patience`` seconds. Raises
         :class:`PacerError` when it was closed, and where Redis is away and ``on_outage`` says so.
         """
-        if self._closed:
-            raise PacerError("the pacer is closed")
-        if self._held_for() > patience:
+        if self._held_for() > patience and not self._closed:
             return None
         if not write:
             return await self._enter(write=False, patience=patience)
@@ -177,6 +177,8 @@ class RedisPacer(Closing):
             self._pump.cancel()
             await asyncio.wait([self._pump])
         self._refuse_all(PacerError("the pacer was closed"))
+        if self._share is not None:
+            self._share.end()
         try:
             if self._away is None and self._visits:
                 with suppress(AwayError):
@@ -188,13 +190,12 @@ class RedisPacer(Closing):
         return f"<RedisPacer {self.snapshot()}>"
 
     async def _enter(self, *, write: bool, patience: float) -> int | None:
+        self._check_open()
         if self._away is not None:
-            may_try = self._clock.now() >= self._next_try
             if self._on_outage == "local":
-                if may_try:
-                    self._start()
+                self._start()
                 return await self._enter_share(write=write, patience=patience)
-            if not may_try:
+            if self._clock.now() < self._next_try:
                 raise _refusal(self._away)
         try:
             return await self._stand_in_line(write=write, patience=patience)
@@ -203,14 +204,22 @@ class RedisPacer(Closing):
                 raise _refusal(str(error)) from None
         return await self._enter_share(write=write, patience=patience)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise PacerError("the pacer is closed")
+
     async def _enter_share(self, *, write: bool, patience: float) -> int | None:
         share = self._share
         if share is None:  # Redis came back in between
             return await self._stand_in_line(write=write, patience=patience)
-        mark = await share.acquire(write=write, patience=patience)
+        try:
+            mark = await share.acquire(write=write, patience=patience)
+        except ShareOverError:
+            return await self._stand_in_line(write=write, patience=patience)
         return None if mark is None else self._marked(_Slot("", mark, share))
 
     async def _stand_in_line(self, *, write: bool, patience: float) -> int | None:
+        self._check_open()
         waiter = _Waiter(write, patience, asyncio.get_running_loop().create_future())
         self._line.append(waiter)
         if self._clock.now() >= self._blocked_until:
@@ -246,25 +255,51 @@ class RedisPacer(Closing):
 
     async def _visit_while_needed(self) -> None:
         try:
-            while True:
-                self._wake.clear()
-                ask, reply = await self._ask()
-                self._came_back()
-                self._hand_out(ask, reply)
-                pause = self._pause(ask, reply)
-                if not (self._line or self._back):
-                    return
-                if pause > 0:
-                    await self._clock.wait(self._wake, pause)
-        except AwayError as error:
-            self._went_away(error)
+            while await self._visit_or_go_away():
+                pass
         except Exception as error:  # whatever it is, nobody may wait for ever
             self._refuse_all(error)
             raise
         finally:
             self._pump = None
 
+    async def _visit_or_go_away(self) -> bool:
+        """Ask once, and wait until it is time to ask again, if it ever is."""
+        if self._away is not None and (wait := self._next_try - self._clock.now()) > 0:
+            await self._clock.wait(asyncio.Event(), wait)
+        self._wake.clear()
+        try:
+            ask, reply = await self._ask_once_or_twice()
+        except RefusedError as error:
+            if self._epoch:
+                self._went_away(error)
+            else:  # that is no outage: it never was otherwise
+                self._refuse_all(_refusal(str(error)))
+            return self._share_is_waited_for()
+        except AwayError as error:
+            self._went_away(error)
+            return self._share_is_waited_for()
+        self._came_back()
+        self._hand_out(ask, reply)
+        pause = self._pause(ask, reply)
+        if not (self._line or self._back):
+            return False
+        if pause > 0:
+            await self._clock.wait(self._wake, pause)
+        return True
+
+    def _share_is_waited_for(self) -> bool:
+        return self._share is not None and self._share.waited_for
+
+    async def _ask_once_or_twice(self) -> tuple[Ask, Reply]:
+        try:
+            return await self._ask()
+        except LostError:
+            return await self._ask()
+
     async def _ask(self, *, leaving: bool = False) -> tuple[Ask, Reply]:
+        if self._pid != os.getpid():  # made before a fork, it is another one in each child
+            self._pid, self._process = os.getpid(), token_hex(8)
         self._visits += 1
         line = list(self._line)
         writes = [place for place, waiter in enumerate(line) if waiter.write]
@@ -352,6 +387,8 @@ class RedisPacer(Closing):
 
     def _came_back(self) -> None:
         if self._away is not None:
+            if self._share is not None:
+                self._share.end()
             self._away, self._share = None, None
             logger.info("Redis can be used again: the quota is shared again")
 

@@ -5,7 +5,11 @@ from attrs import evolve, frozen
 from arena_groups.pacing import Clock, QuotaPacer
 from arena_groups.quota import NEVER, Told
 
-__all__ = ["SharePacer", "Standing"]
+__all__ = ["ShareOverError", "SharePacer", "Standing"]
+
+
+class ShareOverError(Exception):
+    """There is nothing more to wait for here."""
 
 
 @frozen(kw_only=True)
@@ -36,6 +40,7 @@ class SharePacer(QuotaPacer):
         self._parts = parts
         self._before = 0
         self._window_ends = -NEVER
+        self._over = False
         quota, now = self._quota, clock.now()
         if standing.limit is not None and standing.resets_in is not None:
             quota.limit, quota.window = self._part(standing.limit), standing.window
@@ -58,6 +63,16 @@ class SharePacer(QuotaPacer):
             told = evolve(told, rate_limit=evolve(told.rate_limit, limit=limit))
         super().release(mark, told)
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether anybody waits here."""
+        return self._waiting > 0
+
+    def end(self) -> None:
+        """Send away whoever waits: with a :class:`ShareOverError`."""
+        self._over = True
+        self._changed.set()
+
     def sent(self) -> tuple[int, int, float]:
         """About how many requests all have sent in the window, and how many of them of late.
 
@@ -71,6 +86,11 @@ class SharePacer(QuotaPacer):
         ends = self._quota.resets_at
         left = self._quota.window if ends == NEVER else max(0.0, ends - now)
         return count * self._parts, since * self._parts, left
+
+    def _wait(self) -> float:
+        if self._over:
+            raise ShareOverError
+        return super()._wait()
 
     def _part(self, limit: int) -> int:
         return max(1, limit // self._parts)

@@ -22,6 +22,7 @@ from tests.support.waiting import until
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arena_groups.redis import RedisPacer
 
@@ -274,11 +275,76 @@ class TestOutage:
             await healed(two)
             assert "Redis can be used again" in caplog.text
             assert "Redis cannot" not in caplog.text
-            asking.cancel()
             # Redis has forgotten all, and reckons that one has sent as many as two: 10.
-            await learn(two, ok(limit=20))
+            mark = await asking
+            assert mark is not None
+            two.release(mark, ok(limit=20))
             await settle(two)
             assert (two.snapshot().limit, two.snapshot().used) == (20, 21)
+
+    async def test_whoever_waits_meanwhile_goes_on_when_it_is_back(
+        self, own_redis: OwnRedis
+    ) -> None:
+        own_redis.start()
+        async with RedisPacer(own_redis.url, replicas=4) as pacer:
+            await learn(pacer, ok(limit=8))
+            await settle(pacer)
+            own_redis.kill()
+            mark = await get(pacer)
+            asking = [asyncio.create_task(learn(pacer, ok())) for _ in range(3)]
+            await until(lambda: pacer.snapshot().waiting == 3)
+            own_redis.start()
+            await asyncio.gather(*asking)
+            assert pacer._away is None
+            pacer.release(mark, ok())
+
+    @pytest.mark.parametrize("policy", ["local", "raise"])
+    async def test_a_connection_that_was_idle_for_too_long_is_no_outage(
+        self, redis: OwnRedis, policy: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with RedisPacer(redis.url, on_outage=policy) as pacer:
+            await learn(pacer, ok())
+            await settle(pacer)
+            redis.command("CLIENT KILL TYPE normal")
+            await learn(pacer, ok())
+            await settle(pacer)
+            assert pacer.snapshot().used == 2
+        assert not caplog.records
+
+    async def test_nor_is_one_that_breaks_while_it_is_asked(
+        self, redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from arena_groups.redis import server as module
+
+        run, left = module.Server._run, ["done, but not heard of"]
+
+        async def broken(self: module.Server, *arguments: Any) -> object:
+            answer = await run(self, *arguments)
+            if left and pacer._line:
+                raise RedisConnectionError(left.pop())
+            return answer
+
+        async with RedisPacer(redis.url, on_outage="raise") as pacer:
+            await learn(pacer, ok())
+            await settle(pacer)
+            monkeypatch.setattr(module.Server, "_run", broken)
+            pacer.release(await get(pacer), ok())
+            await settle(pacer)
+            assert not left
+            assert (pacer.snapshot().used, pacer.snapshot().in_flight) == (2, 0)
+
+    @pytest.mark.parametrize("policy", ["local", "raise"])
+    async def test_whoever_is_never_let_in_is_told(
+        self, redis: OwnRedis, policy: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        redis.command("ACL SETUSER reader on >a-password ~* +get")
+        url = redis.url.replace("//", "//reader:a-password@")
+        async with RedisPacer(url, on_outage=policy) as pacer:
+            for _ in range(2):
+                with pytest.raises(PacerError, match="permission"):
+                    await get(pacer)
+        redis.command("ACL DELUSER reader")
+        assert "a-password" not in caplog.text
 
     async def test_what_was_sent_alone_counts_where_redis_has_kept_the_rest(
         self, own_redis: OwnRedis
@@ -376,6 +442,38 @@ class TestClosing:
         with pytest.raises(PacerError, match="closed"):
             await get(pacer)
         await pacer.aclose()
+
+    async def test_writes_in_a_row_are_told_too(self, redis: OwnRedis) -> None:
+        with no_warning():
+            pacer = RedisPacer(redis.url)
+            await get(pacer)
+            waiting = [asyncio.create_task(get(pacer, write=True)) for _ in range(3)]
+            await asyncio.sleep(0.02)
+            await pacer.aclose()
+            for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+                assert isinstance(outcome, PacerError)
+            assert pacer._pump is None
+            del pacer, waiting
+
+    async def test_while_redis_is_away_too(self, own_redis: OwnRedis) -> None:
+        pacer = RedisPacer(own_redis.url)
+        await get(pacer)
+        waiting = [asyncio.create_task(get(pacer, write=number == 1)) for number in range(3)]
+        await asyncio.sleep(0.02)
+        await pacer.aclose()
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(outcome, PacerError)
+            assert "closed" in str(outcome)
+
+    async def test_made_before_a_fork_it_is_another_one_in_each_child(
+        self, redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with RedisPacer(redis.url) as pacer:
+            for child in (1, 2):
+                monkeypatch.setattr("os.getpid", lambda child=child: child)
+                await learn(pacer, ok())
+                await settle(pacer)
+            assert pacer._standing.processes == 2
 
     async def test_a_borrowed_client_stays_open(self, redis: OwnRedis) -> None:
         client = Redis.from_url(redis.url)

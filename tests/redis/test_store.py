@@ -92,6 +92,38 @@ async def test_two_prefixes_are_two_stores(redis: OwnRedis) -> None:
         assert repr(two) == "RedisStore(prefix='two')"
 
 
+async def test_a_connection_that_was_idle_for_too_long_is_replaced(
+    redis: OwnRedis, store: RedisStore
+) -> None:
+    await store.update("one", {"a": "1"})
+    for _ in range(2):
+        redis.command("CLIENT KILL TYPE normal")
+        await asyncio.sleep(0.05)
+        assert await store.update("one", {"a": "2"}, expect={"a": "1"})
+        redis.command("CLIENT KILL TYPE normal")
+        assert await store.load("one") == {"a": "2"}
+        await store.update("one", {"a": "1"})
+
+
+async def test_a_server_that_has_become_a_replica_is_left(own_redis: OwnRedis) -> None:
+    own_redis.start()
+    async with RedisStore(own_redis.url) as store:
+        await store.update("one", {"a": "1"})
+        before = own_redis.command("CLIENT LIST").count("cmd=eval")
+        own_redis.command("REPLICAOF 127.0.0.1 1")
+        with pytest.raises(StoreError, match="replica"):
+            await store.update("one", {"a": "2"})
+        assert before == 1
+        assert own_redis.command("CLIENT LIST").count("cmd=eval") == 0
+
+
+def test_a_client_that_cannot_be_awaited_is_refused() -> None:
+    import redis as package
+
+    with pytest.raises(TypeError, match=r"redis\.asyncio\.Redis, not a redis\.client\.Redis"):
+        RedisStore(package.Redis())  # type: ignore[arg-type]
+
+
 async def test_a_borrowed_client_stays_open(redis: OwnRedis) -> None:
     client = Redis.from_url(redis.url)
     async with RedisStore(client) as store:
