@@ -27,7 +27,9 @@ from arena_groups import (
 )
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching.book import Book
+from arena_groups.watching.course import Course
 from arena_groups.watching.lease import BEATS, Vigil
+from arena_groups.watching.state import State
 from tests.support.leaks import no_warning
 from tests.support.waiting import until
 
@@ -192,6 +194,21 @@ async def test_one_looks_and_the_other_stands_by_until_it_closes(
             sandbox.add_members("one", 1)
             event = await quick(standing_by)
             assert event.number == first.number + 1
+
+
+async def test_a_group_that_may_be_free_comes_before_slow_looks_at_others(
+    arena: ArenaClient, store: Store
+) -> None:
+    async with shared(arena, store) as watcher:
+        now = arena.clock.now()
+        late, standing_by = Course("late", now - 60), Course("standing by", now - 1)
+        late._book = Book(store, "scope", "", State(), None)
+        watcher._courses[:] = [late, standing_by]
+        assert watcher._most_urgent() is standing_by
+        standing_by.due = now + 60
+        assert watcher._most_urgent() is late
+        watcher._courses.clear()
+        assert watcher._most_urgent() is None
 
 
 async def test_a_consumer_may_take_its_time(

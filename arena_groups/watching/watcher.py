@@ -193,11 +193,18 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
                 if event is not None:
                     return event
                 continue
-            course = min(self._courses, key=lambda each: each.due, default=None)
+            course = self._most_urgent()
             if course is None:
                 return None
             await self._wait_until(course.due)
             await self._visit(course)
+
+    def _most_urgent(self) -> Course | None:
+        now = self._clock.now()
+        # Whether a group is free is seen at once, and must not wait for slow looks at others.
+        return min(
+            self._courses, key=lambda each: (each.opened or each.due > now, each.due), default=None
+        )
 
     async def _take_event(self, course: Course) -> WatchEvent | None:
         try:
