@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from arena_groups.closing import Closing
 from arena_groups.errors import StoreError
-from arena_groups.redis.server import AwayError, Script, Server
+from arena_groups.redis.server import AwayError, LostError, Script, Server
 from arena_groups.stores import NOTHING
 
 __all__ = ["RedisStore"]
@@ -68,12 +68,19 @@ class RedisStore(Closing):
     ) -> bool:
         """Set records by one script, if those in ``expect`` are as given.
 
+        Once more where the connection was lost; then ``True`` also where they are set already.
         Cancelled, it may or may not have set them, yet never a part of them.
         """
         self._check_open()
+        keys = [self._key(scope)]
         arguments = [str(len(expect)), *_triples(expect), *_triples(changes)]
         try:
-            return bool(await self._server.run(UPDATE, [self._key(scope)], arguments))
+            try:
+                return bool(await self._server.run(UPDATE, keys, arguments))
+            except LostError:
+                done = bool(await self._server.run(UPDATE, keys, arguments))
+                # If not, it may have been done before the connection was lost.
+                return done or _holds(changes, await self._server.read_hash(*keys))
         except AwayError as error:
             raise _failed(error) from error
 
@@ -92,6 +99,10 @@ class RedisStore(Closing):
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store in Redis is closed")
+
+
+def _holds(changes: Mapping[str, str | None], found: Mapping[str, str]) -> bool:
+    return all(found.get(name) == text for name, text in changes.items())
 
 
 def _triples(records: Mapping[str, str | None]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,8 +17,10 @@ from tests.redis.servers import OwnRedis
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arena_groups.redis import RedisStore
+from arena_groups.redis.server import Server
 
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
 texts = st.text(max_size=8)
@@ -103,6 +106,26 @@ async def test_a_connection_that_was_idle_for_too_long_is_replaced(
         redis.command("CLIENT KILL TYPE normal")
         assert await store.load("one") == {"a": "2"}
         await store.update("one", {"a": "1"})
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_connection_that_breaks_during_an_update(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    run, left = Server._run, ["gone"]
+
+    async def broken(self: Server, *arguments: Any) -> object:
+        answer = await run(self, *arguments) if done or not left else None
+        if left:
+            raise RedisConnectionError(left.pop())
+        return answer
+
+    monkeypatch.setattr(Server, "_run", broken)
+    assert await store.update("one", {"a": "1", "b": None}, expect={"a": None})
+    assert await store.load("one") == {"a": "1"}
+    left.append("gone")
+    assert not await store.update("one", {"a": "3"}, expect={"a": "2"})
+    assert await store.load("one") == {"a": "1"}
 
 
 async def test_a_server_that_has_become_a_replica_is_left(own_redis: OwnRedis) -> None:
