@@ -252,7 +252,7 @@ class TestFailures:
         assert isinstance(joined, MemberJoined)
         assert [type(each.error) for each in problems] == [ServerError, ArenaConnectionError]
         assert [each.failures for each in problems] == [1, 2]
-        assert clock.waits[-2:] == [each.retry_in for each in problems]
+        assert clock.waits[-2:] == pytest.approx([each.retry_in for each in problems])
         assert sum("a look at group one failed" in line for line in caplog.messages) == 2
 
     async def test_a_look_that_fails_half_way_loses_nothing(
