@@ -80,7 +80,7 @@ class RedisStore(Closing):
             except LostError:
                 done = bool(await self._server.run(UPDATE, keys, arguments))
                 # If not, it may have been done before the connection was lost.
-                return done or _holds(changes, await self._server.read_hash(*keys))
+                return done or _holds({**expect, **changes}, await self._server.read_hash(*keys))
         except AwayError as error:
             raise _failed(error) from error
 
@@ -101,8 +101,8 @@ class RedisStore(Closing):
             raise StoreError("the store in Redis is closed")
 
 
-def _holds(changes: Mapping[str, str | None], found: Mapping[str, str]) -> bool:
-    return all(found.get(name) == text for name, text in changes.items())
+def _holds(records: Mapping[str, str | None], found: Mapping[str, str]) -> bool:
+    return all(found.get(name) == text for name, text in records.items())
 
 
 def _triples(records: Mapping[str, str | None]) -> Iterator[str]:

@@ -128,6 +128,22 @@ async def test_a_connection_that_breaks_during_an_update(
     assert await store.load("one") == {"a": "1"}
 
 
+async def test_what_another_has_set_to_the_same_is_not_ours(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.update("one", {"fence": "theirs", "beat": "5"})
+    run, left = Server._run, ["gone"]
+
+    async def broken(self: Server, *arguments: Any) -> object:
+        if left:
+            raise RedisConnectionError(left.pop())
+        return await run(self, *arguments)
+
+    monkeypatch.setattr(Server, "_run", broken)
+    assert not await store.update("one", {"beat": "5"}, expect={"fence": "ours"})
+    assert not left
+
+
 async def test_a_server_that_has_become_a_replica_is_left(own_redis: OwnRedis) -> None:
     own_redis.start()
     async with RedisStore(own_redis.url) as store:
