@@ -1,21 +1,22 @@
 """The project's checks. ``nox`` runs them all, ``nox -s lint`` one of them.
 
 With ``--no-venv`` they run in the environment that nox itself is in, which must then have
-the extra ``dev``.
+the extra ``test`` and the dependency group ``dev``.
 """
 
 import os
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 import nox
+import nox.project
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "typecheck", "docs", "coverage"]
 nox.options.error_on_missing_interpreters = False
 
+PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DOCUMENT = "https://api.are.na/v3/openapi.json"
 
@@ -35,10 +36,11 @@ asyncio.run(main())
 """
 
 
-def install(session: nox.Session, extra: str) -> None:
-    """Install the project with an extra, unless the environment is somebody else's."""
+def install(session: nox.Session, *groups: str, extras: str = "test") -> None:
+    """Install the project with extras and dependency groups, except into a shared environment."""
     if session.venv_backend != "none":
-        session.install("--editable", f".[{extra}]")
+        needed = nox.project.dependency_groups(PROJECT, *groups)
+        session.install("--editable", f".[{extras}]", *needed)
 
 
 def python(session: nox.Session, *arguments: str) -> None:
@@ -49,17 +51,16 @@ def python(session: nox.Session, *arguments: str) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests on every Python that is there."""
-    install(session, "test")
+    install(session)
     python(session, "-m", "pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the package says it works with."""
-    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
+    extras = PROJECT["project"]["optional-dependencies"]
     wanted = [extras[name] for name in ("cli", "oauth", "redis")]
-    declared = [*project["dependencies"], *(each for extra in wanted for each in extra)]
+    declared = [*PROJECT["project"]["dependencies"], *(each for extra in wanted for each in extra)]
     pins = [each.replace(">=", "==") for each in declared]
     session.install("--editable", ".[test]", *pins)
     python(session, "-m", "pytest", *session.posargs)
@@ -85,7 +86,7 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    install(session, "docs")
+    install(session, "docs", extras="cli,oauth,redis")
     shutil.rmtree("docs/_build", ignore_errors=True)
     python(session, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
@@ -101,21 +102,21 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Compare the code with the provider's document, given as a path or a URL."""
-    install(session, "test")
+    install(session)
     python(session, "-m", "tests.contract", *(session.posargs or [DOCUMENT]))
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run many tasks under random faults for 60 seconds, or as many as are given."""
-    install(session, "test")
+    install(session)
     python(session, "-m", "tests.soak", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the client beside other ways to read a list; all in one run takes a while."""
-    install(session, "bench")
+    install(session, "bench", extras="cli")
     python(session, "-m", "benchmarks", *(session.posargs or ["run"]))
 
 

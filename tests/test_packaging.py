@@ -154,6 +154,18 @@ class TestDistribution:
     def test_it_says_that_it_is_typed(self) -> None:
         assert (PACKAGE / "py.typed").read_bytes() == b""
 
+    def test_only_what_users_and_tests_install_is_an_extra(self) -> None:
+        project = tomllib.loads(read("pyproject.toml"))["project"]
+        assert set(project["optional-dependencies"]) == {"cli", "oauth", "redis", "test"}
+
+    def test_groups_and_extras_agree_on_the_lowest_versions(self) -> None:
+        settings = tomllib.loads(read("pyproject.toml"))
+        lists = [*settings["project"]["optional-dependencies"].values()]
+        lists += settings["dependency-groups"].values()
+        bounds = {each for one in lists for each in one if isinstance(each, str) and ">=" in each}
+        names = [each.partition(">=")[0] for each in bounds]
+        assert len(names) == len(set(names))
+
     def test_its_modules_name_no_path_of_this_machine(self) -> None:
         for file in PACKAGE.rglob("*.py"):
             assert not re.search(r"/(home|root|Users|work|tmp)/", file.read_text("utf-8")), file

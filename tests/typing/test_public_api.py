@@ -11,7 +11,7 @@ REPOSITORY = HERE.parents[1]
 
 
 def test_mypy_agrees(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is in the extra dev")
+    pytest.importorskip("mypy", reason="mypy is in the dependency group dev")
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", REPOSITORY / ".mypy_cache",
          HERE / "public_api.py"],
