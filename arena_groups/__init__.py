@@ -13,6 +13,46 @@ from arena_groups._version import __version__
 from arena_groups.watch import watch
 
 if TYPE_CHECKING:
+    from arena_groups._api.codec import (
+        from_dict,
+        to_dict,
+    )
+    from arena_groups._cache import (
+        CachedAnswer,
+        MemoryCache,
+        ResponseCache,
+    )
+    from arena_groups._client import (
+        ArenaClient,
+    )
+    from arena_groups._http import (
+        Exchange,
+        ExchangeHook,
+        Timeout,
+        TokenProvider,
+    )
+    from arena_groups._pacing.pacer import (
+        Clock,
+        NoPacer,
+        Pacer,
+        PacerSnapshot,
+        QuotaPacer,
+    )
+    from arena_groups._pacing.window import (
+        Told,
+    )
+    from arena_groups._pagination.paginator import (
+        Paginator,
+    )
+    from arena_groups._resources.groups import (
+        GroupsResource,
+    )
+    from arena_groups._resources.users import (
+        UsersResource,
+    )
+    from arena_groups._retry import (
+        RetryPolicy,
+    )
     from arena_groups.bulk import (
         BulkOutcome,
         BulkResult,
@@ -24,18 +64,6 @@ if TYPE_CHECKING:
         invite_many,
         remove_many,
         revoke_many,
-    )
-    from arena_groups.cache import (
-        CachedAnswer,
-        MemoryCache,
-        ResponseCache,
-    )
-    from arena_groups.client import (
-        ArenaClient,
-    )
-    from arena_groups.codec import (
-        from_dict,
-        to_dict,
     )
     from arena_groups.errors import (
         ArenaAPIError,
@@ -58,9 +86,6 @@ if TYPE_CHECKING:
         ServerError,
         StoreError,
         UnprocessableError,
-    )
-    from arena_groups.groups import (
-        GroupsResource,
     )
     from arena_groups.models import (
         UNSET,
@@ -119,35 +144,10 @@ if TYPE_CHECKING:
         UserCounts,
         UserTier,
     )
-    from arena_groups.pacing import (
-        Clock,
-        NoPacer,
-        Pacer,
-        PacerSnapshot,
-        QuotaPacer,
-    )
-    from arena_groups.paginator import (
-        Paginator,
-    )
-    from arena_groups.quota import (
-        Told,
-    )
-    from arena_groups.retry import (
-        RetryPolicy,
-    )
-    from arena_groups.session import (
-        Exchange,
-        ExchangeHook,
-        Timeout,
-        TokenProvider,
-    )
     from arena_groups.stores import (
         MemoryStore,
         SQLiteStore,
         Store,
-    )
-    from arena_groups.users import (
-        UsersResource,
     )
     from arena_groups.watching import (
         InvitationAccepted,
@@ -166,16 +166,16 @@ if TYPE_CHECKING:
 _HOMES = (
     "models",
     "errors",
-    "retry",
-    "cache",
-    "quota",
-    "pacing",
-    "codec",
-    "paginator",
-    "session",
-    "groups",
-    "users",
-    "client",
+    "_retry",
+    "_cache",
+    "_pacing.window",
+    "_pacing.pacer",
+    "_api.codec",
+    "_pagination.paginator",
+    "_http",
+    "_resources.groups",
+    "_resources.users",
+    "_client",
     "stores",
     "watch",
     "bulk",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from arena_groups.client import ArenaClient
+    from arena_groups._client import ArenaClient
     from arena_groups.stores import Store
     from arena_groups.watching import (
         InvitationAccepted,

@@ -173,7 +173,7 @@ class TestWithoutExtras:
     def test_every_public_name_is_there(self, bare: Environment, tmp_path: Path) -> None:
         code = "from arena_groups import *; print(ArenaClient.__module__, __version__)"
         done = bare.run("python", "-c", code, cwd=tmp_path)
-        assert done.out == f"arena_groups.client {arena_groups.__version__}\n", done.err
+        assert done.out == f"arena_groups._client {arena_groups.__version__}\n", done.err
 
     @pytest.mark.parametrize("arguments", [[], ["--help"], ["groups", "list"]], ids=" ".join)
     def test_the_command_says_what_to_install(

@@ -65,7 +65,7 @@ PUBLIC = [
 class TestImport:
     def test_it_loads_no_extra(self) -> None:
         loaded = loaded_by_import()
-        assert "arena_groups.session" in loaded
+        assert "arena_groups._http" in loaded
         unwanted = {"click", "rich", "segno", "redis", "oauthlib"}
         unwanted |= {f"arena_groups.{name}" for name in ("cli", "oauth", "redis", "sandbox")}
         assert not unwanted & loaded

@@ -21,7 +21,7 @@ from arena_groups import (
     ServerError,
     UnprocessableError,
 )
-from arena_groups.retry import answer_was_lost, may_have_happened, may_repeat
+from arena_groups._retry import answer_was_lost, may_have_happened, may_repeat
 
 FAULTS = [Fault("data", "is missing")]
 

@@ -14,7 +14,7 @@ from arena_groups.sandbox import Sandbox
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds; only ever reached when something hangs
 GROUP = "night-walks"
 

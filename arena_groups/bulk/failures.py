@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from arena_groups._client import ArenaClient
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
-from arena_groups.client import ArenaClient
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,

@@ -7,17 +7,17 @@ from typing import Final
 
 from attrs import evolve
 
+from arena_groups._api import path_name
+from arena_groups._client import ArenaClient
+from arena_groups._pacing.pacer import Clock, SystemClock
 from arena_groups.bulk.failures import Streak, already_taken, concerns_all, rejected
 from arena_groups.bulk.journal import Entry, Journal, State
 from arena_groups.bulk.look import Look, look_at
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Task
 from arena_groups.bulk.targets import Invitee, InviteTarget, invitee_of
-from arena_groups.client import ArenaClient
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult
-from arena_groups.pacing import Clock, SystemClock
-from arena_groups.protocol import path_name
 from arena_groups.stores import MemoryStore, Store
 
 __all__ = ["invite_many"]

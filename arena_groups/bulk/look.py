@@ -2,8 +2,8 @@
 
 from attrs import frozen
 
+from arena_groups._client import ArenaClient
 from arena_groups.bulk.targets import Invitee
-from arena_groups.client import ArenaClient
 
 __all__ = ["Look", "look_at"]
 

@@ -6,15 +6,15 @@ from functools import partial
 
 from attrs import evolve
 
+from arena_groups._api import path_name
+from arena_groups._client import ArenaClient
 from arena_groups.bulk.failures import already_taken, concerns_all, rejected
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Source, Task
 from arena_groups.bulk.targets import Revocation, RevokeTarget, revocation_of
 from arena_groups.bulk.walked import Walked
-from arena_groups.client import ArenaClient
 from arena_groups.errors import ArenaError, NotFoundError, UnprocessableError
 from arena_groups.models import MembershipInvitation
-from arena_groups.protocol import path_name
 
 __all__ = ["revoke_many"]
 

@@ -15,10 +15,10 @@ from collections.abc import (
 )
 from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
+from arena_groups._api import check_range
+from arena_groups._pagination.prefetch import cancel_dropped
 from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
 from arena_groups.closing import Closing
-from arena_groups.prefetch import cancel_dropped
-from arena_groups.protocol import check_range
 
 __all__ = ["BulkRun", "OnError", "Source", "Task", "Work"]
 

@@ -4,8 +4,8 @@ import unicodedata
 
 from attrs import field, frozen
 
+from arena_groups._api import Secret, invitee
 from arena_groups.models import EmbeddedUser, MembershipInvitation
-from arena_groups.protocol import Secret, invitee
 
 __all__ = [
     "InviteTarget",

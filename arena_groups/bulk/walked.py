@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, Self
 
-from arena_groups.paginator import ItemIterator, Paginator
-from arena_groups.walk import ItemT
+from arena_groups._pagination.paginator import ItemIterator, Paginator
+from arena_groups._pagination.walk import ItemT
 
 __all__ = ["Walked"]
 

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import click
 
 from arena_groups import ArenaClient, Pacer, RetryPolicy
+from arena_groups._client import BASE_URL
+from arena_groups._http.config import TOKEN_VARIABLE, checked_base_url
 from arena_groups.cli.logins import Login, find_login
 from arena_groups.cli.problem import ProblemError
 from arena_groups.cli.settings import Settings
-from arena_groups.client import BASE_URL
-from arena_groups.session.settings import TOKEN_VARIABLE, checked_base_url
 
 # Somebody is waiting: better an error that says when to come back than a long silence.
 RETRY = RetryPolicy(attempts=3, total=30, max_retry_after=10)

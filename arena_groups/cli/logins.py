@@ -10,8 +10,8 @@ from typing import Protocol, cast
 import click
 from attrs import frozen
 
+from arena_groups._api import Secret
 from arena_groups.cli.problem import Problem, ProblemError
-from arena_groups.protocol import Secret
 
 SERVICE = "arena-groups"
 FILE_NAME = "logins.json"

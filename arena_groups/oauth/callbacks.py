@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 
 from attrs import frozen
 
+from arena_groups._api import Secret
 from arena_groups.errors import CallbackError
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest
-from arena_groups.protocol import Secret
 
 __all__ = ["read_callback"]
 

@@ -4,6 +4,13 @@ from collections.abc import Iterable, Mapping
 
 import aiohttp
 
+from arena_groups._api import Request, Secret
+from arena_groups._http import Session, Timeout
+from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
+from arena_groups._http.owner import SessionOwner
+from arena_groups._http.transport import Transport
+from arena_groups._pacing.pacer import NoPacer, SystemClock
+from arena_groups._retry import RetryPolicy
 from arena_groups.errors import ArenaAPIError, CallbackError
 from arena_groups.oauth.callbacks import read_callback
 from arena_groups.oauth.flow import (
@@ -19,13 +26,6 @@ from arena_groups.oauth.flow import (
     told_apart,
 )
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest, OAuthToken, Scope
-from arena_groups.pacing import NoPacer, SystemClock
-from arena_groups.protocol import Request, Secret
-from arena_groups.retry import RetryPolicy
-from arena_groups.session import Session, Timeout
-from arena_groups.session.owner import SessionOwner
-from arena_groups.session.settings import TokenSource, checked_base_url, checked_user_agent
-from arena_groups.session.transport import Transport
 
 __all__ = ["OAuthClient"]
 

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl, urlsplit
 from attrs import field, frozen
 from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 
+from arena_groups._api import Operation, Request, Secret, build_request
+from arena_groups._api.secrets import NO_STRING
+from arena_groups._http.config import is_loopback
 from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, Fault, OAuthError
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest, OAuthToken, Scope
-from arena_groups.protocol import Operation, Request, Secret, build_request
-from arena_groups.protocol.secrets import NO_STRING
-from arena_groups.session.settings import is_loopback
 
 __all__ = [
     "App",

@@ -12,15 +12,15 @@ from typing import Literal
 from attrs import define, frozen
 from redis.asyncio import Redis
 
+from arena_groups._api import Credentials, Secret
+from arena_groups._http.config import TokenSource
+from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
+from arena_groups._pacing.window import NEVER, Told
 from arena_groups.closing import Closing
 from arena_groups.errors import PacerError
-from arena_groups.pacing import Clock, PacerSnapshot, SystemClock
-from arena_groups.protocol import Credentials, Secret
-from arena_groups.quota import NEVER, Told
 from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
 from arena_groups.redis.share import ShareOverError, SharePacer, Standing
 from arena_groups.redis.visit import Alone, Ask, Back, Reply, visit, written
-from arena_groups.session.settings import TokenSource
 
 __all__ = ["RedisPacer"]
 

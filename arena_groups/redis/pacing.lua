@@ -1,5 +1,5 @@
 -- One visit of a process: what it gives back, what it asks for, what it is told.
--- The counting is that of arena_groups/quota.py; what is added is said where it is.
+-- The counting is that of arena_groups/_pacing/window.py; what is added is said where it is.
 -- KEYS: the quota, the slots in flight, the processes seen, and those that wait (since, until).
 local ask = cjson.decode(ARGV[1])
 local NEVER, LONGEST, CLOCK_ERROR, UNSURE = 1e15, 3600, 1, 3

@@ -2,8 +2,8 @@
 
 from attrs import evolve, frozen
 
-from arena_groups.pacing import Clock, QuotaPacer
-from arena_groups.quota import NEVER, Told
+from arena_groups._pacing.pacer import Clock, QuotaPacer
+from arena_groups._pacing.window import NEVER, Told
 
 __all__ = ["ShareOverError", "SharePacer", "Standing"]
 

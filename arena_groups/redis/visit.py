@@ -7,7 +7,7 @@ from typing import Final, NotRequired, TypedDict, cast
 
 from attrs import frozen
 
-from arena_groups.quota import Told
+from arena_groups._pacing.window import Told
 from arena_groups.redis.server import AwayError, Script, Server, as_text
 from arena_groups.redis.share import Standing
 

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from arena_groups.client import ArenaClient
+from arena_groups._client import ArenaClient
 from arena_groups.errors import ArenaError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store

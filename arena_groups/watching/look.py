@@ -12,7 +12,9 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from arena_groups.client import ArenaClient
+from arena_groups._client import ArenaClient
+from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.walk import Identified, Walk
 from arena_groups.errors import (
     ArenaError,
     AuthenticationError,
@@ -29,8 +31,6 @@ from arena_groups.models import (
     MembershipInvitation,
     Page,
 )
-from arena_groups.paginator import Paginator
-from arena_groups.walk import Identified, Walk
 from arena_groups.watching.state import Code, Snapshot
 
 __all__ = ["Look", "embedded", "fingerprint"]

@@ -10,7 +10,8 @@ from typing import Self, TypeVar
 
 from attrs import frozen
 
-from arena_groups.client import ArenaClient
+from arena_groups._api import path_name
+from arena_groups._client import ArenaClient
 from arena_groups.closing import Closing
 from arena_groups.errors import (
     ArenaAPIError,
@@ -21,7 +22,6 @@ from arena_groups.errors import (
     NotFoundError,
     StoreError,
 )
-from arena_groups.protocol import path_name
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.course import Course
 from arena_groups.watching.events import WatchEvent

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from arena_groups import ArenaClient
-from arena_groups.groups import GroupsResource
+from arena_groups._resources.groups import GroupsResource
 from benchmarks.contenders.common import TOKEN, Reader, Tally, cannot_run, parser, run
 
 

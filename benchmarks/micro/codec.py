@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from arena_groups.codec import decode, from_dict
+from arena_groups._api.codec import decode, from_dict
 from arena_groups.models import MembershipInvitation, Page
 from benchmarks.micro.blocks import interleave
 from benchmarks.pages import PER, Library

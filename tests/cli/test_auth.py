@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from arena_groups._api import Secret
 from arena_groups.cli import logins
 from arena_groups.cli.app import run
-from arena_groups.protocol import Secret
 from arena_groups.sandbox import Sandbox
 
 At = Callable[..., int]

@@ -51,7 +51,7 @@ def test_the_client_alone_loads_neither_command_line_nor_sandbox() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert "arena_groups.client" in loaded
+    assert "arena_groups._client" in loaded
     unwanted = ("click", "rich", "aiohttp.web", "arena_groups.cli", "arena_groups.sandbox")
     assert not [name for name in loaded if name in unwanted]
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from arena_groups.protocol import OPERATIONS
+from arena_groups._api import OPERATIONS
 from tests.contract.answers import Exchange
 from tests.contract.client import compare_client
 from tests.contract.differences import Difference

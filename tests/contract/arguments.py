@@ -8,11 +8,11 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, TypeVar, cast, get_type_hints
 
-from arena_groups.groups import GroupsResource
+from arena_groups._api import Operation, Request
+from arena_groups._http import Session
+from arena_groups._resources.groups import GroupsResource
+from arena_groups._resources.users import UsersResource
 from arena_groups.models import Page, PageMeta
-from arena_groups.protocol import Operation, Request
-from arena_groups.session import Session
-from arena_groups.users import UsersResource
 from tests.contract.annotations import Annotation, members, name_of
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject

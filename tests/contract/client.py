@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from arena_groups import ArenaClient
-from arena_groups.protocol import Operation
+from arena_groups._api import Operation
 from tests.contract.arguments import compare_parameters, compare_requests, record
 from tests.contract.differences import Difference
 from tests.contract.document import Document

@@ -10,8 +10,8 @@ from typing import Final
 
 from attrs import frozen
 
+from arena_groups._api import Answer, Credentials, Operation, build_request, operations, read
 from arena_groups.errors import ArenaAPIError, ServerError
-from arena_groups.protocol import Answer, Credentials, Operation, build_request, operations, read
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
 from tests.contract.schemas import plain

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
 from typing import Final
 
-from arena_groups.protocol import Operation
+from arena_groups._api import Operation
 from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation
 from tests.contract.models import ModelComparison

@@ -6,9 +6,9 @@ from enum import Enum
 from types import NoneType
 from typing import Final
 
-from arena_groups.codec import decode, to_dict
+from arena_groups._api import Operation
+from arena_groups._api.codec import decode, to_dict
 from arena_groups.errors import DecodeError
-from arena_groups.protocol import Operation
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
 from tests.contract.schemas import Schema, plain

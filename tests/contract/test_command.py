@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from attrs import evolve
 
+from arena_groups._api import OPERATIONS, Operation
 from arena_groups.models import MembershipInvitation, Page
-from arena_groups.protocol import OPERATIONS, Operation
 from arena_groups.sandbox.render import Renderer
 from tests.contract import __main__ as command
 from tests.contract.client import compare_client

@@ -4,8 +4,8 @@ import attrs
 import pytest
 from attrs import evolve
 
+from arena_groups._api import Operation
 from arena_groups.models import Page
-from arena_groups.protocol import Operation
 from tests.contract.models import ModelComparison
 from tests.contract.operations import compare_operations
 from tests.contract.planting import (

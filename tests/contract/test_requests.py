@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arena_groups.protocol import Request, build_request
+from arena_groups._api import Request, build_request
 from tests.contract.arguments import CALLS, compare_choice, compare_range, compare_requests, record
 from tests.contract.document import JSON, JSONObject
 from tests.contract.malformed import accepted_queries, refused_bodies, refused_queries

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 
+from arena_groups._api import Secret
 from arena_groups.oauth import AuthorizationCode, AuthorizationRequest
 from arena_groups.oauth.flow import App, credentials_request, exchange_request
-from arena_groups.protocol import Secret
 from arena_groups.sandbox import Application, Sandbox
 from tests.contract.answers import Exchange, compare_answer, response_for
 from tests.contract.coverage import Parts, compare_outcomes

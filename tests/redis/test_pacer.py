@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from arena_groups import ArenaClient, Pacer, PacerError, RateLimitError, RetryPolicy, Told
+from arena_groups._api import Secret
 from arena_groups.models import RateLimit
-from arena_groups.protocol import Secret
 from arena_groups.sandbox import Sandbox, faults
 from tests.redis.servers import OwnRedis
 from tests.support.leaks import no_warning

@@ -11,8 +11,8 @@ from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arena_groups._pacing.window import NEVER, Quota, Told
 from arena_groups.models import RateLimit
-from arena_groups.quota import NEVER, Quota, Told
 from tests.redis.servers import OwnRedis
 
 pytest.importorskip("redis", reason="redis is in the extra redis")

@@ -5,9 +5,9 @@ from random import Random
 
 from attrs import define, field, frozen
 
+from arena_groups._pagination.concurrent import ReadAhead
+from arena_groups._pagination.walk import Walk, following_page
 from arena_groups.models import Page, PageMeta
-from arena_groups.readahead import ReadAhead
-from arena_groups.walk import Walk, following_page
 
 
 @frozen

@@ -3,6 +3,8 @@
 import os
 
 from arena_groups import ArenaClient, Me, QuotaPacer
+from arena_groups._api import Secret
+from arena_groups._http.config import TOKEN_VARIABLE
 from arena_groups.cli.connect import (
     RETRY,
     SANDBOX_SOURCE,
@@ -19,8 +21,6 @@ from arena_groups.cli.records import AuthStatus, Change
 from arena_groups.cli.results import write_one
 from arena_groups.cli.settings import ENTERED, Settings
 from arena_groups.cli.views import AUTH_STATUS, CHANGES
-from arena_groups.protocol import Secret
-from arena_groups.session.settings import TOKEN_VARIABLE
 
 _ENTER = "make a token in your settings at Are.na, and type it, paste it or pipe it in"
 

@@ -17,6 +17,8 @@ from arena_groups import (
     RateLimitError,
     revoke_many,
 )
+from arena_groups._api import Secret
+from arena_groups._api import invitee as check_invitee
 from arena_groups.cli import ages
 from arena_groups.cli.actions.turns import (
     PARTICULAR,
@@ -44,8 +46,6 @@ from arena_groups.cli.results import (
 from arena_groups.cli.selection import Selection, in_order
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.views import CHANGES, SENT, invitations, invitee, losses
-from arena_groups.protocol import Secret
-from arena_groups.protocol import invitee as check_invitee
 
 PENDING = ("pending invitation", "pending invitations")
 INVITATIONS = ("invitation", "invitations")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from arena_groups import ArenaClient, GroupMember
+from arena_groups._api import Secret
 from arena_groups.cli.actions.turns import Failure, in_turn, raise_first
 from arena_groups.cli.connect import connected
 from arena_groups.cli.exits import ExitCode
@@ -15,7 +16,6 @@ from arena_groups.cli.records import Change
 from arena_groups.cli.results import progress, write_all, write_one
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.views import CHANGES, MEMBERS, person
-from arena_groups.protocol import Secret
 
 MEMBER_NOUN = ("member", "members")
 

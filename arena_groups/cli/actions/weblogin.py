@@ -1,11 +1,11 @@
 """What ``arena-groups auth login --web`` does."""
 
+from arena_groups._api import Secret
 from arena_groups.cli.actions.auth import log_in
 from arena_groups.cli.connect import base_url_of
 from arena_groups.cli.notes import instruct
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.weblogin import OAuth, authorize, oauth_client
-from arena_groups.protocol import Secret
 
 
 async def log_in_with_browser(

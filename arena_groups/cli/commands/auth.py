@@ -12,7 +12,7 @@ from arena_groups.cli.running import wait_for
 from arena_groups.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
-    from arena_groups.protocol import Secret
+    from arena_groups._api import Secret
 
 # ruff: noqa: PLC0415
 
@@ -86,8 +86,8 @@ def login(
         raise click.UsageError("--web and --client-id go together")
     if client_secret_stdin and not web:
         raise click.UsageError("--client-secret-stdin needs --web")
+    from arena_groups._api import Secret
     from arena_groups.cli.prompts import ask_secret
-    from arena_groups.protocol import Secret
 
     if client_id is None:
         from arena_groups.cli.actions.auth import log_in

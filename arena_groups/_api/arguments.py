@@ -1,0 +1,134 @@
+"""From a caller's arguments to parts of a request; bad ones are refused, nothing is sent."""
+
+import re
+from typing import TypeVar
+from urllib.parse import quote
+
+from arena_groups._api.secrets import Secret
+from arena_groups.models import OpenEnum, Unset
+
+__all__ = [
+    "check_invite_token",
+    "check_range",
+    "choice",
+    "group_fields",
+    "invitee",
+    "path_id",
+    "path_name",
+]
+
+MAX_ID = 2**63 - 1
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+E = TypeVar("E", bound=OpenEnum)
+
+
+def path_name(value: object, what: str) -> str:
+    """A slug or id as one escaped segment of a path. ``what`` names it in errors.
+
+    Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
+    ``TypeError`` for anything else than a string or an integer.
+    """
+    if isinstance(value, str) and PLAIN_NAME.fullmatch(value):
+        return value
+    if isinstance(value, int):
+        return path_id(value, f"{what} id")
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a slug (str) or an id (int), not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{what} is empty: give its slug or id")
+    if any(character in value for character in "/\\."):
+        raise ValueError(f"{what} must be a slug or an id: no slash, no dot, no URL")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} holds a character that cannot be sent") from None
+
+
+def path_id(value: object, what: str) -> str:
+    """An id as a segment of a path. Raises ``ValueError`` below 1, ``TypeError`` if no int."""
+    return str(check_id(value, what))
+
+
+def check_id(value: object, what: str) -> int:
+    """``value`` if it can be an id. Raises ``ValueError`` if not, ``TypeError`` if no int."""
+    number = check_range(value, what, 1)
+    if number > MAX_ID:
+        raise ValueError(f"{what} is larger than any id")
+    return number
+
+
+def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
+    """``value`` if it is an int from ``low`` to ``high``.
+
+    Raises ``ValueError`` naming the range, ``TypeError`` for what is no int.
+    """
+    span = f"{low} or more" if high is None else f"from {low} to {high}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{what} must be an int {span}, not {type(value).__name__}")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{what} must be {span}, not {value}")
+    return int(value)
+
+
+def choice(value: str | None, what: str, choices: type[E]) -> E | None:
+    """``value`` as one of ``choices``; ``None`` stays ``None``.
+
+    A plain string must be a known choice, or ``ValueError`` names them all. One that is newer
+    than this package can be given as a member: ``ContentSort("random")``.
+    """
+    if value is None or isinstance(value, choices):
+        return value
+    if value not in list(choices):
+        known = ", ".join(choices)
+        raise ValueError(f"{what} must be one of {known}, not {value!r}")
+    return choices(value)
+
+
+def group_fields(
+    name: str | Unset, description: str | Unset | None, avatar_url: str | Unset
+) -> dict[str, object]:
+    """The body that creates or changes a group, without what is ``UNSET``.
+
+    Raises ``TypeError`` for what is no string, ``ValueError`` for an empty name or URL.
+    """
+    given: dict[str, object] = {}
+    if not isinstance(name, Unset):
+        given["name"] = _text(name, "name")
+    if not isinstance(description, Unset):
+        given["description"] = None if description is None else _string(description, "description")
+    if not isinstance(avatar_url, Unset):
+        given["avatar_url"] = _text(avatar_url, "avatar_url")
+    return given
+
+
+def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
+    """The body that invites one person.
+
+    Raises ``ValueError`` unless exactly one is given, and for what is no address or id.
+    """
+    if (email is None) == (user_id is None):
+        raise ValueError("invite takes exactly one of email= and user_id=")
+    if email is None:
+        return {"user_id": check_id(user_id, "user_id")}
+    if not email.looks_like_address():
+        raise ValueError("email is not an email address")
+    return {"email": email}
+
+
+def check_invite_token(token: Secret) -> None:
+    """Refuse an invite code that is empty or no string, with ``ValueError``."""
+    if token.problem():
+        raise ValueError(f"invite_token {token.problem()}")
+
+
+def _string(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a str, not {type(value).__name__}")
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    if not _string(value, what).strip():
+        raise ValueError(f"{what} must not be empty")
+    return _string(value, what)

@@ -1,0 +1,115 @@
+"""What a client is told when it is made, checked."""
+
+import math
+import os
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from platform import python_version
+from typing import Any
+
+import aiohttp
+from attrs import Attribute, field, frozen
+from yarl import URL
+
+from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
+from arena_groups._version import __version__
+
+__all__ = [
+    "Timeout",
+    "TokenProvider",
+    "TokenSource",
+    "checked_base_url",
+    "checked_user_agent",
+    "is_loopback",
+]
+
+TokenProvider = Callable[[], Awaitable[str]]
+TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
+DEFAULT_USER_AGENT = (
+    f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
+)
+
+
+def _check_seconds(_: object, limit: "Attribute[Any]", value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ValueError(f"{limit.name} must be more than 0 seconds and finite, not {value}")
+
+
+@frozen
+class Timeout:
+    """Time limits of one attempt, in seconds.
+
+    ``connect`` is for opening a connection, ``read`` for the longest silence while the answer
+    arrives, ``total`` for the whole attempt, the body included.
+    """
+
+    connect: float = field(default=5, validator=_check_seconds)
+    read: float = field(default=15, validator=_check_seconds)
+    total: float = field(default=30, validator=_check_seconds)
+
+
+class TokenSource:
+    """Where the token comes from: an argument, the environment, a provider, or nowhere.
+
+    ``fixed`` is what to sign all requests with; ``None`` where a provider is asked each time.
+    Without ``environment`` the environment is not asked.
+    """
+
+    def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
+        self._provider = token if callable(token) else None
+        self.fixed: Credentials | None = None if callable(token) else Credentials()
+        if isinstance(token, Secret):
+            self._take(token, TokenOrigin.ARGUMENT)
+        elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
+            self._take(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+
+    def _take(self, token: Secret, origin: TokenOrigin) -> None:
+        self.fixed = Credentials(checked_token(token, origin), origin)
+
+    async def provided(self) -> Credentials:
+        """What to sign the next request with. Raises what the token provider raises."""
+        if self._provider is None:
+            return Credentials()
+        token = checked_token(Secret(await self._provider()), TokenOrigin.PROVIDER)
+        return Credentials(token, TokenOrigin.PROVIDER)
+
+
+def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
+    """``base_url`` without a slash at its end; ``name`` is what errors call it.
+
+    Raises ``ValueError`` for what is no absolute URL or holds more than a host and a path, and
+    for plain HTTP to another machine unless ``insecure_http`` allows it.
+    """
+    try:
+        url = URL(base_url)
+    except ValueError:
+        raise ValueError(f"{name} must be an absolute http or https URL") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError(f"{name} must be an absolute http or https URL")
+    if url.user is not None or url.password is not None:
+        raise ValueError(f"{name} must not hold a user name or a password")
+    if url.query_string or url.fragment:
+        raise ValueError(f"{name} must not hold a query or a fragment")
+    if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
+        raise ValueError(
+            f"{name} must be https: over http anybody on the way can read the token "
+            "(insecure_http=True allows it)"
+        )
+    return str(url).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def checked_user_agent(user_agent: str | None) -> str:
+    """``user_agent``, or the default one; ``ValueError`` for what no header can carry."""
+    if user_agent is None:
+        return DEFAULT_USER_AGENT
+    if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():
+        raise ValueError("user_agent must be printable ASCII, in one line")
+    return user_agent

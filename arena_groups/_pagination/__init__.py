@@ -1,0 +1,1 @@
+"""Lists: the lazy paginator, and the walk that reads every item once."""

@@ -1,0 +1,72 @@
+"""What all resources share: sending an operation, and listing one."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import TypeVar
+
+from arena_groups._api import Operation, Request, build_request, check_range
+from arena_groups._http import Session
+from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.walk import Identified
+from arena_groups.errors import DecodeError
+from arena_groups.models import Page
+
+__all__ = ["MAX_PER", "Resource"]
+
+T = TypeVar("T")
+ItemT = TypeVar("ItemT", bound=Identified)
+
+MAX_PER = 100
+
+
+class Resource:
+    """A part of the API, bound to the client's session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def _send(
+        self,
+        operation: Operation[T],
+        places: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Coroutine[None, None, T]:
+        return self._session.send(build_request(operation, places, body=body))
+
+    def _list(
+        self,
+        operation: Operation[Page[ItemT]],
+        places: Mapping[str, str],
+        filters: Mapping[str, str | None] | None = None,
+        *,
+        per: int,
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
+    ) -> Paginator[ItemT]:
+        per = check_range(per, "per", 1, MAX_PER)
+        start_page = check_range(start_page, "start_page", 1)
+        if limit is not None:
+            limit = check_range(limit, "limit", 0)
+        concurrency = check_range(concurrency, "concurrency", 1)
+        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        request = build_request(operation, places, query={"per": per, **given})
+
+        def fetch(page: int) -> Coroutine[None, None, Page[ItemT]]:
+            return self._session.send(request.for_page(page))
+
+        async def fetch_unread(page: int) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+            asked = request.for_page(page)
+            return partial(self._read, asked, await self._session.send_unread(asked))
+
+        return Paginator(
+            fetch, fetch_unread, start_page=start_page, limit=limit, concurrency=concurrency
+        )
+
+    async def _read(self, request: Request[T], read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except DecodeError as error:
+            if not (error.incomplete and self._session.repeats):
+                raise
+        return await self._session.send(request)

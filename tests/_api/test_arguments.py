@@ -1,0 +1,262 @@
+"""Arguments, good and bad, before anything is sent."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena_groups import UNSET, ConnectionSort, ContentSort, ContentType, GroupSort, Unset
+from arena_groups._api import (
+    Secret,
+    check_invite_token,
+    check_range,
+    choice,
+    group_fields,
+    invitee,
+    path_id,
+    path_name,
+)
+from tests.support.documents import CODE, EMAIL
+
+
+class TestPathNames:
+    @pytest.mark.parametrize(
+        ("name", "segment"),
+        [
+            ("research-studio", "research-studio"),
+            ("two-zero-two-four-d8xurkbqt40", "two-zero-two-four-d8xurkbqt40"),
+            ("a_b-C9", "a_b-C9"),
+            (1001, "1001"),
+            ("1001", "1001"),
+            (2**63 - 1, str(2**63 - 1)),
+            ("a b", "a%20b"),
+            ("a?b=c", "a%3Fb%3Dc"),
+            ("a#b", "a%23b"),
+            ("a%2Fb", "a%252Fb"),
+            ("a&b+c", "a%26b%2Bc"),
+            ("a;b:c@d", "a%3Bb%3Ac%40d"),
+            ("a\nb", "a%0Ab"),
+            ("a\0b", "a%00b"),
+            ("étude", "%C3%A9tude"),
+            ("研究", "%E7%A0%94%E7%A9%B6"),
+        ],
+    )
+    def test_it_becomes_one_escaped_segment(self, name: str | int, segment: str) -> None:
+        assert path_name(name, "group") == segment
+
+    @given(name=st.text(min_size=1))
+    def test_whatever_passes_can_be_read_back_and_is_one_segment(self, name: str) -> None:
+        try:
+            segment = path_name(name, "group")
+        except ValueError:
+            assert not name.strip() or set(name) & set("/\\.")
+        else:
+            assert unquote(segment) == name
+            assert segment.isascii()
+            assert not set(segment) & set("/\\?#. ")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            " ",
+            "\t\n",
+            "/",
+            "a/b",
+            "../me",
+            "..",
+            ".",
+            "a.b",
+            "a\\b",
+            "https://www.are.na/group/research-studio",
+            "\ud800",
+            0,
+            -1,
+        ],
+    )
+    def test_what_cannot_be_one_is_a_value_error(self, name: str | int) -> None:
+        with pytest.raises(ValueError, match=r"^group "):
+            path_name(name, "group")
+
+    @pytest.mark.parametrize("name", [None, 1.0, True, False, b"studio", ["studio"], object()])
+    def test_what_is_no_name_is_a_type_error(self, name: object) -> None:
+        with pytest.raises(TypeError, match=r"^group "):
+            path_name(name, "group")
+
+
+class TestIdsAndRanges:
+    @pytest.mark.parametrize(("value", "segment"), [(1, "1"), (41, "41"), (10**15, "1" + "0" * 15)])
+    def test_an_id_becomes_a_segment(self, value: int, segment: str) -> None:
+        assert path_id(value, "user_id") == segment
+
+    @pytest.mark.parametrize("value", [0, -1, -(10**9)])
+    def test_an_id_begins_at_one(self, value: int) -> None:
+        with pytest.raises(ValueError, match=f"^user_id must be 1 or more, not {value}$"):
+            path_id(value, "user_id")
+
+    @pytest.mark.parametrize("value", [None, "7", 7.0, True, [7]])
+    def test_an_id_is_an_int(self, value: object) -> None:
+        with pytest.raises(TypeError, match=r"^user_id must be an int 1 or more, not "):
+            path_id(value, "user_id")
+
+    @pytest.mark.parametrize("value", [1, 2, 99, 100])
+    def test_what_is_in_range_is_given_back(self, value: int) -> None:
+        assert check_range(value, "per", 1, 100) == value
+
+    @pytest.mark.parametrize("value", [0, -1, 101, 10**9])
+    def test_what_is_not_is_refused_with_the_range(self, value: int) -> None:
+        with pytest.raises(ValueError, match=f"^per must be from 1 to 100, not {value}$"):
+            check_range(value, "per", 1, 100)
+
+    @pytest.mark.parametrize("value", [None, "24", 24.0, True])
+    def test_what_is_no_int_is_refused_with_the_range(self, value: object) -> None:
+        with pytest.raises(TypeError, match=r"^per must be an int from 1 to 100, not "):
+            check_range(value, "per", 1, 100)
+
+
+class TestChoices:
+    @pytest.mark.parametrize("kind", [ConnectionSort, ContentSort, ContentType, GroupSort])
+    def test_members_and_their_strings_are_taken(self, kind: Any) -> None:
+        for member in kind:
+            assert choice(member, "sort", kind) is member
+            assert choice(str(member), "sort", kind) is member
+
+    def test_none_stays_none(self) -> None:
+        assert choice(None, "sort", ContentSort) is None
+
+    def test_a_member_newer_than_this_package_is_taken(self) -> None:
+        assert choice(ContentSort("random"), "sort", ContentSort) == "random"
+
+    def test_a_member_of_another_enum_counts_as_its_string(self) -> None:
+        made = choice(ConnectionSort.CREATED_AT_ASC, "sort", ContentSort)
+        assert made is ContentSort.CREATED_AT_ASC
+        with pytest.raises(ValueError, match="sort"):
+            choice(GroupSort.NAME_ASC, "sort", ContentSort)
+
+    @pytest.mark.parametrize(
+        "value", ["", "random", "CREATED_AT_ASC", " created_at_asc", 7, [], b""]
+    )
+    def test_anything_else_is_refused_with_all_choices(self, value: Any) -> None:
+        with pytest.raises(ValueError, match="sort must be one of") as caught:
+            choice(value, "sort", ContentSort)
+        assert all(str(member) in str(caught.value) for member in ContentSort)
+
+
+class TestGroupFields:
+    @pytest.mark.parametrize(
+        ("given_", "fields"),
+        [
+            ((UNSET, UNSET, UNSET), {}),
+            (("Studio", UNSET, UNSET), {"name": "Studio"}),
+            ((UNSET, None, UNSET), {"description": None}),
+            ((UNSET, "", UNSET), {"description": ""}),
+            (("S", "D", "https://x.y/z"), {
+                "name": "S", "description": "D", "avatar_url": "https://x.y/z",
+            }),
+        ],
+    )  # fmt: skip
+    def test_what_is_unset_is_left_out(
+        self, given_: tuple[str | Unset, str | Unset | None, str | Unset], fields: object
+    ) -> None:
+        assert group_fields(*given_) == fields
+
+    @pytest.mark.parametrize("value", ["", " ", "\n"])
+    def test_an_empty_name_or_url_is_a_value_error(self, value: str) -> None:
+        with pytest.raises(ValueError, match=r"^name must not be empty$"):
+            group_fields(value, UNSET, UNSET)
+        with pytest.raises(ValueError, match=r"^avatar_url must not be empty$"):
+            group_fields(UNSET, UNSET, value)
+
+    @pytest.mark.parametrize("value", [None, 7, True, b"x", ["x"]])
+    def test_what_is_no_string_is_a_type_error(self, value: Any) -> None:
+        with pytest.raises(TypeError, match=r"^name must be a str, not "):
+            group_fields(value, UNSET, UNSET)
+        with pytest.raises(TypeError, match=r"^avatar_url must be a str, not "):
+            group_fields(UNSET, UNSET, value)
+        if value is not None:
+            with pytest.raises(TypeError, match=r"^description must be a str, not "):
+                group_fields(UNSET, value, UNSET)
+
+
+class TestInvitees:
+    def test_an_address_or_an_id(self) -> None:
+        address = Secret(EMAIL)
+        assert invitee(address, None) == {"email": address}
+        assert invitee(None, 9) == {"user_id": 9}
+
+    @pytest.mark.parametrize("both", [(None, None), (Secret(EMAIL), 9), (Secret("x"), 0)])
+    def test_exactly_one_of_them(self, both: tuple[Secret | None, int | None]) -> None:
+        with pytest.raises(ValueError, match="exactly one of email= and user_id=") as caught:
+            invitee(*both)
+        assert EMAIL not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["ada@example.org", "a+b@x.co.uk", "o'brien@x.org", "ü@exämple.org", "ada@localhost"],
+    )
+    def test_what_may_be_an_address_is_taken(self, text: str) -> None:
+        assert invitee(Secret(text), None)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            " ",
+            "ada",
+            "@",
+            "ada@",
+            "@example.org",
+            "ada @example.org",
+            " ada@example.org",
+            "ada@example.org\n",
+            "ada@example.org\r\nBcc: x@y.z",
+            "ada\0@example.org",
+            "Ada <ada@example.org>",
+            7,
+            None,
+            b"ada@example.org",
+        ],
+    )
+    def test_what_is_none_is_refused_unseen(self, text: Any) -> None:
+        with pytest.raises(ValueError, match=r"^email is not an email address$"):
+            invitee(Secret(text), None)
+
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            (0, ValueError),
+            (-4, ValueError),
+            (True, TypeError),
+            ("9", TypeError),
+            (9.0, TypeError),
+        ],
+    )
+    def test_an_id_is_an_int_from_one(self, value: Any, kind: type[Exception]) -> None:
+        with pytest.raises(kind, match=r"^user_id must be "):
+            invitee(None, value)
+
+
+class TestInviteTokens:
+    @pytest.mark.parametrize("text", [CODE, "a", "~!", "x" * 500, f"https://are.na/i/{CODE}"])
+    def test_a_code_passes(self, text: str) -> None:
+        check_invite_token(Secret(text))
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("", "is empty"),
+            (f"{CODE} ", "holds a space"),
+            (f"{CODE}\n", "holds a space"),
+            (f"{CODE}é", "holds a space"),
+            (f"\x7f{CODE}", "holds a space"),
+            (None, "is not a string"),
+            (7, "is not a string"),
+            (b"code", "is not a string"),
+        ],
+    )
+    def test_what_is_none_is_refused_unseen(self, text: Any, problem: str) -> None:
+        with pytest.raises(ValueError, match=f"^invite_token {problem}") as caught:
+            check_invite_token(Secret(text))
+        assert CODE not in str(caught.value)

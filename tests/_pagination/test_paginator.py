@@ -1,0 +1,227 @@
+"""Paginators over a list held in memory."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from arena_groups._pagination.paginator import Paginator
+from arena_groups.errors import ArenaConnectionError, PaginationError
+from arena_groups.models import Page
+from tests.support.churn import ChurningList, Item
+
+PER = 10
+
+
+def fetching(source: ChurningList, per: int = PER) -> Callable[[int], Awaitable[Page[Item]]]:
+    async def fetch(page: int) -> Page[Item]:
+        await asyncio.sleep(0)
+        return source.page(page, per)
+
+    return fetch
+
+
+@pytest.fixture
+def source() -> ChurningList:
+    return ChurningList(35)
+
+
+@pytest.fixture
+def paginator(source: ChurningList) -> Paginator[Item]:
+    return Paginator(fetching(source))
+
+
+async def test_nothing_is_asked_before_it_is_used(source: ChurningList) -> None:
+    paginator = Paginator(fetching(source))
+    aiter(paginator)
+    paginator.pages()
+    assert source.requests == []
+
+
+async def test_awaiting_gives_the_first_page(
+    source: ChurningList, paginator: Paginator[Item]
+) -> None:
+    page = await paginator
+    assert ([item.id for item in page.data], page.meta.total_count) == (
+        list(range(35, 25, -1)),
+        35,
+    )
+    assert source.requests == [1]
+
+
+async def test_iterating_gives_every_item_and_can_be_repeated(
+    source: ChurningList, paginator: Paginator[Item]
+) -> None:
+    for _ in range(2):
+        assert [item.id async for item in paginator] == list(range(35, 0, -1))
+    assert source.requests == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+async def test_pages_are_the_raw_pages(source: ChurningList, paginator: Paginator[Item]) -> None:
+    assert [len(page.data) async for page in paginator.pages()] == [10, 10, 10, 5]
+    assert source.requests == [1, 2, 3, 4]
+
+
+async def test_first_asks_once(source: ChurningList, paginator: Paginator[Item]) -> None:
+    assert await paginator.first() == Item(35)
+    assert source.requests == [1]
+
+
+async def test_first_of_an_empty_list_is_none() -> None:
+    assert await Paginator(fetching(ChurningList(0))).first() is None
+
+
+async def test_count_is_the_servers_total(source: ChurningList, paginator: Paginator[Item]) -> None:
+    assert await paginator.count() == 35
+    assert source.requests == [1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "requests"),
+    [(0, []), (1, [1]), (9, [1]), (10, [1]), (11, [1, 2]), (35, [1, 2, 3, 4]), (99, [1, 2, 3, 4])],
+)
+async def test_a_limit_stops_without_one_request_too_many(limit: int, requests: list[int]) -> None:
+    iterated, collected = ChurningList(35), ChurningList(35)
+    items = [item async for item in Paginator(fetching(iterated), limit=limit)]
+    assert await Paginator(fetching(collected)).collect(limit=limit) == items
+    assert len(items) == min(limit, 35)
+    assert iterated.requests == collected.requests == requests
+
+
+async def test_the_lower_limit_wins(source: ChurningList) -> None:
+    limited = Paginator(fetching(source), limit=12)
+    assert len(await limited.collect()) == 12
+    assert len(await limited.collect(limit=20)) == 12
+    assert len(await limited.collect(limit=3)) == 3
+    assert len([page async for page in limited.pages()]) == 2
+    assert (await limited.first()) == Item(35)
+    assert await Paginator(fetching(source), limit=0).first() is None
+
+
+@pytest.mark.parametrize("limit", [-1, -100])
+async def test_a_negative_limit_is_refused(paginator: Paginator[Item], limit: int) -> None:
+    with pytest.raises(ValueError, match="limit must be 0 or more"):
+        await paginator.collect(limit=limit)
+
+
+async def test_a_start_page_skips_what_is_before_it(source: ChurningList) -> None:
+    later = Paginator(fetching(source), start_page=3)
+    assert [item.id for item in await later.collect()] == list(range(15, 0, -1))
+    assert (await later).meta.current_page == 3
+    assert source.requests == [3, 4, 3]
+
+
+async def test_removing_while_iterating_reaches_all() -> None:
+    source = ChurningList(480)
+    async for item in Paginator(fetching(source, 24)):
+        source.remove(item.id)
+    assert source.ids == []
+
+
+async def test_an_iterator_goes_on_after_an_error(source: ChurningList) -> None:
+    broken = iter([False, True, True, False, True, False, False])
+
+    async def fetch(page: int) -> Page[Item]:
+        if next(broken):
+            raise ArenaConnectionError("the line broke")
+        return source.page(page, PER)
+
+    items, found, errors = aiter(Paginator(fetch)), list[int](), 0
+    while True:
+        try:
+            found.append((await anext(items)).id)
+        except ArenaConnectionError:
+            errors += 1
+        except StopAsyncIteration:
+            break
+    assert found == list(range(35, 0, -1))
+    assert errors == 3
+
+
+async def test_a_cancelled_anext_can_be_called_again(source: ChurningList) -> None:
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def fetch(page: int) -> Page[Item]:
+        asked.set()
+        await gate.wait()
+        return source.page(page, PER)
+
+    items = aiter(Paginator(fetch))
+    waiting = asyncio.ensure_future(anext(items))
+    await asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    gate.set()
+    assert [item.id async for item in items] == list(range(35, 0, -1))
+
+
+async def test_several_tasks_may_share_an_iterator(paginator: Paginator[Item]) -> None:
+    items = aiter(paginator)
+    shares: list[list[int]] = [[], [], []]
+
+    async def work(share: list[int]) -> None:
+        async for item in items:
+            share.append(item.id)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(work, shares))
+    assert sorted(number for share in shares for number in share) == list(range(1, 36))
+    assert all(shares)
+
+
+async def test_a_closed_iterator_is_at_its_end(paginator: Paginator[Item]) -> None:
+    items, pages = aiter(paginator), paginator.pages()
+    assert (await anext(items)).id == 35
+    assert len((await anext(pages)).data) == 10
+    await items.aclose()
+    await pages.aclose()
+    assert [item async for item in items] == []
+    assert [page async for page in pages] == []
+
+
+async def test_breaking_off_leaves_nothing_behind(paginator: Paginator[Item]) -> None:
+    async for _ in paginator:
+        break
+    gc.collect()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_pages_that_do_not_advance_are_an_error(source: ChurningList) -> None:
+    async def stuck(page: int) -> Page[Item]:
+        return source.page(1, PER)
+
+    for iterate in (aiter(Paginator(stuck)), Paginator(stuck).pages()):
+        with pytest.raises(PaginationError):
+            async for _ in iterate:
+                pass
+
+
+def test_its_repr_tells_how_it_is_set(paginator: Paginator[Item]) -> None:
+    assert repr(paginator) == "Paginator(start_page=1, limit=None, concurrency=1)"
+
+
+async def test_closing_while_a_page_is_on_its_way_ends_the_pages(source: ChurningList) -> None:
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def fetch(page: int) -> Page[Item]:
+        asked.set()
+        await gate.wait()
+        return source.page(page, PER)
+
+    pages = Paginator(fetch).pages()
+    waiting = asyncio.ensure_future(anext(pages))
+    await asked.wait()
+    await pages.aclose()
+    gate.set()
+    assert (await waiting).data
+    assert [page async for page in pages] == []
+
+
+@pytest.mark.parametrize("limit", [1.5, float("nan"), "3"])
+async def test_a_limit_that_is_no_number_of_items_is_refused(
+    paginator: Paginator[Item], limit: object
+) -> None:
+    with pytest.raises(TypeError, match="limit must be an int"):
+        await paginator.collect(limit=limit)  # type: ignore[arg-type]

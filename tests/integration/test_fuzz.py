@@ -1,0 +1,133 @@
+"""Bodies and answers that are spoiled at random: nothing but our own errors comes out."""
+
+import json
+from types import NoneType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arena_groups import ArenaAPIError, ArenaError, DecodeError
+from arena_groups._api import (
+    OPERATIONS,
+    Answer,
+    Credentials,
+    Operation,
+    Request,
+    Secret,
+    TokenOrigin,
+    build_request,
+    read,
+)
+from tests.support.documents import TOKEN, contents, invitation, invite, invite_result, me, page
+
+SAMPLES = [
+    json.dumps(document).encode()
+    for document in (
+        page(invitation(), invitation()),
+        page(*contents()),
+        me(),
+        invite(),
+        invite_result(),
+        {"error": "Not Found", "code": 404, "details": {"message": "No", "errors": ["a"]}},
+        {"error": {"type": "rate_limit", "message": "Slow", "retry_after": 3}},
+    )
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> bytes:
+    """A body that was good, with some of its bytes dropped, doubled or changed."""
+    body = bytearray(draw(st.sampled_from(SAMPLES)))
+    for _ in range(draw(st.integers(0, 6))):
+        start = draw(st.integers(0, max(0, len(body) - 1)))
+        end = min(len(body), start + draw(st.integers(0, 30)))
+        body[start:end] = draw(st.binary(max_size=8) | st.just(bytes(body[start:end]) * 2))
+    return bytes(body)
+
+
+@st.composite
+def reshaped(draw: st.DrawFn) -> bytes:
+    """A document that was good, with something else in one place of it."""
+    document = json.loads(draw(st.sampled_from(SAMPLES)))
+    parent = document
+    while True:
+        keys = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
+        if not keys:
+            break
+        key = draw(st.sampled_from(keys))
+        below = parent[key]
+        if isinstance(below, dict | list) and below and draw(st.booleans()):
+            parent = below
+            continue
+        parent[key] = draw(JSON)
+        break
+    return json.dumps(document).encode()
+
+
+bodies = spoiled() | reshaped() | st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode)
+texts = st.text(st.characters(codec="latin-1"), max_size=40)
+headers = st.dictionaries(
+    st.sampled_from(
+        [
+            "retry-after",
+            "x-ratelimit-limit",
+            "x-ratelimit-tier",
+            "x-ratelimit-window",
+            "x-ratelimit-reset",
+            "x-request-id",
+            "location",
+            "content-type",
+        ]
+    ),
+    texts | st.integers().map(str) | st.just("Fri, 31 Dec 9999 23:59:59 GMT"),
+)
+
+
+def request_for(operation: Operation[object]) -> Request[object]:
+    places = {"id": "1", "user_id": "1", "invitation_id": "1"}
+    return build_request(operation, places)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    operation=st.sampled_from(OPERATIONS),
+    status=st.sampled_from([200, 201]) | st.integers(100, 599),
+    reason=texts,
+    fields=headers,
+    body=bodies,
+)
+def test_nothing_but_our_errors_comes_out(
+    operation: Operation[object], status: int, reason: str, fields: dict[str, str], body: bytes
+) -> None:
+    credentials = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
+    answer = Answer(status=status, reason=reason, headers=fields, body=body)
+    outcome: object
+    try:
+        outcome = read(request_for(operation), answer, credentials)
+    except ArenaError as error:
+        outcome = error
+    good = 200 <= status < 300
+    assert isinstance(outcome, ArenaAPIError) is not good
+    if isinstance(outcome, ArenaError):
+        assert isinstance(outcome, DecodeError) is good
+        assert str(outcome)
+    elif operation.returns is NoneType:
+        assert outcome is None
+
+
+@pytest.mark.parametrize("body", SAMPLES)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
+    body: bytes, share: float
+) -> None:
+    request = request_for(next(o for o in OPERATIONS if o.name == "me"))
+    cut = body[: int(len(body) * share)]
+    with pytest.raises(DecodeError) as caught:
+        read(request, Answer(status=200, body=cut), Credentials())
+    assert caught.value.incomplete

@@ -1,0 +1,504 @@
+"""Every operation against the sandbox, over a real connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import get_args
+
+import attrs
+import pytest
+
+from arena_groups import (
+    ArenaClient,
+    ArenaConnectionError,
+    AuthenticationError,
+    BadRequestError,
+    Channel,
+    ConnectionSort,
+    Content,
+    ContentSort,
+    ContentType,
+    ForbiddenError,
+    GroupRole,
+    GroupSort,
+    InvitationState,
+    InviteOutcome,
+    NotFoundError,
+    PendingBlock,
+    RateLimitError,
+    TextBlock,
+    UnknownContent,
+    UnprocessableError,
+    UserTier,
+    from_dict,
+    to_dict,
+)
+from arena_groups._api import OPERATIONS
+from arena_groups.sandbox import Sandbox
+from tests.support.clients import single
+from tests.support.documents import CODE
+from tests.support.leaks import no_warning
+
+STUDIO = "research-studio"
+PENDING = 480
+Enter = Callable[[str | None], Awaitable[ArenaClient]]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+async def enter(sandbox: Sandbox) -> AsyncIterator[Enter]:
+    """Make a client with a token of the sandbox."""
+    async with AsyncExitStack() as stack:
+
+        async def make(token: str | None) -> ArenaClient:
+            return await stack.enter_async_context(single(token, base_url=sandbox.url))
+
+        yield make
+
+
+@pytest.fixture
+async def owner(sandbox: Sandbox, enter: Enter) -> ArenaClient:
+    return await enter(sandbox.tokens.owner)
+
+
+@pytest.fixture
+async def stranger(sandbox: Sandbox, enter: Enter) -> ArenaClient:
+    return await enter(sandbox.tokens.stranger)
+
+
+def last(sandbox: Sandbox) -> tuple[str, str, dict[str, str], int]:
+    """The last request that the sandbox answered."""
+    request = sandbox.requests[-1]
+    return request.method, request.path, dict(request.query), request.status
+
+
+FIRST = {"page": "1", "per": "100"}
+
+
+class TestPeople:
+    async def test_ping(self, sandbox: Sandbox, enter: Enter) -> None:
+        for token in (sandbox.tokens.owner, "not-a-token", None):
+            await (await enter(token)).ping()
+            assert last(sandbox) == ("GET", "/v3/ping", {}, 200)
+
+    async def test_me(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        me = await owner.me()
+        assert (me.id, me.email) == (sandbox.users.owner, "ada.osei@example.org")
+        assert me.counts.notifications == 3
+        assert last(sandbox) == ("GET", "/v3/me", {}, 200)
+
+    async def test_the_groups_of_a_user(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        mine = await owner.users.groups(sandbox.users.owner).collect()
+        assert last(sandbox) == ("GET", f"/v3/users/{sandbox.users.owner}/groups", FIRST, 200)
+        assert {group.slug for group in mine} >= {STUDIO, "night-shift", "blank-page"}
+        assert [group.name for group in mine] == sorted(group.name for group in mine)
+        newest = await owner.users.groups("ada-osei", sort=GroupSort.CREATED_AT_DESC).collect()
+        moments = [group.created_at for group in newest]
+        assert moments == sorted(moments, reverse=True)
+        assert last(sandbox)[2] == {**FIRST, "sort": "created_at_desc"}
+
+    async def test_private_groups_are_there_for_their_people_only(
+        self, sandbox: Sandbox, stranger: ArenaClient
+    ) -> None:
+        seen = [group.slug async for group in stranger.users.groups(sandbox.users.owner)]
+        assert STUDIO in seen
+        assert "night-shift" not in seen
+
+
+class TestGroups:
+    async def test_get_by_slug_and_by_id(self, sandbox: Sandbox, enter: Enter) -> None:
+        guest = await enter(None)
+        by_slug = await guest.groups.get(STUDIO)
+        assert last(sandbox) == ("GET", f"/v3/groups/{STUDIO}", {}, 200)
+        by_id = await guest.groups.get(sandbox.groups[STUDIO])
+        assert last(sandbox) == ("GET", f"/v3/groups/{sandbox.groups[STUDIO]}", {}, 200)
+        assert by_slug == by_id
+        assert by_slug.id == sandbox.groups[STUDIO]
+        assert by_slug.can.manage_invitations is False
+
+    async def test_the_life_of_a_group(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        made = await owner.groups.create(
+            "Tide Tables", description="*When?*", avatar_url="https://images.example/t.png"
+        )
+        assert last(sandbox) == ("POST", "/v3/groups", {}, 201)
+        assert (made.name, made.user.id) == ("Tide Tables", sandbox.users.owner)
+        assert made.description is not None
+        assert made.description.markdown == "*When?*"
+        assert made.can.destroy is True
+        assert made.avatar is None
+
+        sandbox.advance(5)
+        same = await owner.groups.update(made.id)
+        assert last(sandbox) == ("PUT", f"/v3/groups/{made.id}", {}, 200)
+        assert same.avatar == "https://images.example/t.png"
+        assert attrs.evolve(same, avatar=None) == made
+
+        renamed = await owner.groups.update(made.id, name="Tide Charts")
+        assert (renamed.name, renamed.description) == ("Tide Charts", made.description)
+        assert renamed.slug != made.slug
+        cleared = await owner.groups.update(made.id, description=None)
+        assert (cleared.name, cleared.description) == ("Tide Charts", None)
+
+        with pytest.raises(NotFoundError, match="a rename changes the slug"):
+            await owner.groups.get(made.slug)
+        await owner.groups.delete(renamed.slug)
+        assert last(sandbox) == ("DELETE", f"/v3/groups/{renamed.slug}", {}, 204)
+        with pytest.raises(NotFoundError):
+            await owner.groups.get(made.id)
+
+    async def test_an_unknown_group(self, owner: ArenaClient) -> None:
+        for name in ("no-such-group", 10**9, "an odd\nname?"):
+            with pytest.raises(NotFoundError, match="404") as caught:
+                await owner.groups.get(name)
+            assert caught.value.route == "/v3/groups/{id}"
+            assert caught.value.request_id
+
+
+class TestMembers:
+    async def test_the_owner_comes_first(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        members = await owner.groups.members(STUDIO, per=10).collect()
+        assert [member.id for member in members] == sandbox.members(STUDIO)
+        assert members[0].role is GroupRole.OWNER
+        assert {member.role for member in members[1:]} == {GroupRole.MEMBER}
+
+    async def test_joining_and_leaving(
+        self, sandbox: Sandbox, owner: ArenaClient, stranger: ArenaClient
+    ) -> None:
+        invite = await owner.groups.invite_code(STUDIO)
+        joined = await stranger.groups.join(STUDIO, invite_token=invite.code)
+        assert last(sandbox) == ("POST", f"/v3/groups/{STUDIO}/members", {}, 201)
+        assert (joined.id, joined.role) == (sandbox.users.stranger, GroupRole.MEMBER)
+        again = await stranger.groups.join(STUDIO, invite_token=invite.code)
+        assert last(sandbox)[3] == 200
+        assert again == joined
+        for _ in range(2):
+            await stranger.groups.leave(STUDIO)
+            assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/me", {}, 204)
+        assert sandbox.users.stranger not in sandbox.members(STUDIO)
+
+    async def test_a_wrong_code(self, sandbox: Sandbox, stranger: ArenaClient) -> None:
+        with pytest.raises(ForbiddenError) as caught:
+            await stranger.groups.join(STUDIO, invite_token=CODE)
+        assert CODE not in str(caught.value)
+        assert sandbox.users.stranger not in sandbox.members(STUDIO)
+
+    async def test_removing_a_member(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        member = sandbox.users.member
+        await owner.groups.remove_member(STUDIO, member)
+        assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/{member}", {}, 204)
+        assert member not in sandbox.members(STUDIO)
+        with pytest.raises(NotFoundError):
+            await owner.groups.remove_member(STUDIO, member)
+
+
+class TestInvitations:
+    @pytest.mark.parametrize("per", [24, 100])
+    async def test_all_of_them_once_newest_first(
+        self, sandbox: Sandbox, owner: ArenaClient, per: int
+    ) -> None:
+        found = [each async for each in owner.groups.invitations(STUDIO, per=per)]
+        assert [each.id for each in found] == sandbox.pending_invitations(STUDIO)
+        assert len(found) == PENDING
+        assert len(sandbox.requests) == -(-PENDING // per)
+        moments = [each.created_at for each in found]
+        assert moments == sorted(moments, reverse=True)
+        assert {each.state for each in found} == {InvitationState.PENDING}
+        assert {each.target.slug for each in found} == {STUDIO}
+        assert {each.invitee is None for each in found} == {True, False}
+
+    async def test_what_a_paginator_can_do(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        pending = owner.groups.invitations(STUDIO, per=24)
+        page = await pending
+        assert (len(page.data), page.meta.total_count, page.meta.next_page) == (24, PENDING, 2)
+        assert last(sandbox)[2] == {"page": "1", "per": "24"}
+        assert await pending.count() == PENDING
+        first = await pending.first()
+        assert first == page.data[0]
+        assert await pending.collect(limit=5) == page.data[:5]
+        assert [len(each.data) async for each in pending.pages()] == [24] * 20
+
+    async def test_revoking_each_while_streaming_revokes_all(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        revoked = 0
+        async for invitation in owner.groups.invitations(STUDIO, per=24):
+            await owner.groups.revoke_invitation(STUDIO, invitation.id)
+            revoked += 1
+        assert revoked == PENDING
+        assert sandbox.pending_invitations(STUDIO) == []
+
+    async def test_revoking_each_in_a_plain_loop_stops_half_way(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        async for page in owner.groups.invitations(STUDIO, per=24).pages():
+            for invitation in page.data:
+                await owner.groups.revoke_invitation(STUDIO, invitation.id)
+        assert len(sandbox.pending_invitations(STUDIO)) == PENDING // 2
+
+    async def test_the_four_outcomes(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        users = sandbox.users
+        added = await owner.groups.invite(STUDIO, user_id=users.follower)
+        assert last(sandbox) == ("POST", f"/v3/groups/{STUDIO}/invitations", {}, 201)
+        assert added.outcome is InviteOutcome.ADDED
+        assert added.user is not None
+        assert (added.user.id, added.invitation) == (users.follower, None)
+        assert users.follower in sandbox.members(STUDIO)
+
+        invited = await owner.groups.invite(STUDIO, user_id=users.stranger)
+        assert last(sandbox)[3] == 201
+        assert invited.outcome is InviteOutcome.INVITED
+        assert invited.invitation is not None
+        assert invited.invitation.id == sandbox.pending_invitations(STUDIO)[0]
+
+        pending = await owner.groups.invite(STUDIO, user_id=users.stranger)
+        assert last(sandbox)[3] == 200
+        assert pending.outcome is InviteOutcome.INVITATION_PENDING
+        assert pending.invitation == invited.invitation
+
+        member = await owner.groups.invite(STUDIO, user_id=users.member)
+        assert last(sandbox)[3] == 200
+        assert (member.outcome, member.invitation) == (InviteOutcome.ALREADY_MEMBER, None)
+
+    async def test_by_address(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        address = "new.person@example.com"
+        result = await owner.groups.invite(STUDIO, email=address)
+        assert (result.outcome, result.user) == (InviteOutcome.INVITED, None)
+        assert result.invitation is not None
+        assert result.invitation.invitee_email == address
+        assert sandbox.emails[-1].address == address
+        assert address not in repr(result)
+
+    async def test_one_that_is_no_longer_pending(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        first, second, third = sandbox.pending_invitations(STUDIO)[:3]
+        await owner.groups.revoke_invitation(STUDIO, first)
+        path = f"/v3/groups/{STUDIO}/invitations/{first}"
+        assert last(sandbox) == ("DELETE", path, {}, 204)
+        sandbox.accept(second)
+        sandbox.decline(third)
+        for each in (first, second, third):
+            with pytest.raises(UnprocessableError, match="no longer pending"):
+                await owner.groups.revoke_invitation(STUDIO, each)
+        with pytest.raises(NotFoundError):
+            await owner.groups.revoke_invitation(STUDIO, 10**9)
+
+    async def test_arrivals_while_streaming_come_not_twice(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        before = sandbox.pending_invitations(STUDIO)
+        found: list[int] = []
+        async for invitation in owner.groups.invitations(STUDIO, per=50):
+            found.append(invitation.id)
+            if len(found) % 60 == 0:
+                sandbox.add_invitations(STUDIO, 7)
+                sandbox.decline(found[-30])
+        assert len(found) == len(set(found))
+        assert set(before) <= set(found)
+
+
+class TestInviteCode:
+    async def test_its_life(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        path = f"/v3/groups/{STUDIO}/invite"
+        invite = await owner.groups.invite_code(STUDIO)
+        assert last(sandbox) == ("GET", path, {}, 200)
+        assert invite.code in invite.url
+        assert invite.code not in repr(invite)
+        assert await owner.groups.create_invite_code(STUDIO) == invite
+        assert last(sandbox) == ("POST", path, {}, 200)
+        for _ in range(2):
+            await owner.groups.delete_invite_code(STUDIO)
+            assert last(sandbox) == ("DELETE", path, {}, 204)
+        with pytest.raises(NotFoundError):
+            await owner.groups.invite_code(STUDIO)
+        new = await owner.groups.create_invite_code(STUDIO)
+        assert last(sandbox)[3] == 201
+        assert new.code != invite.code
+
+
+class TestContentsAndFollowers:
+    async def test_contents_of_every_kind_a_list_may_hold(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        found = await owner.groups.contents(STUDIO).collect()
+        assert last(sandbox) == ("GET", f"/v3/groups/{STUDIO}/contents", FIRST, 200)
+        kinds = {type(content) for content in found}
+        assert kinds == set(get_args(Content)) - {PendingBlock, UnknownContent}
+        for content in found:
+            assert from_dict(type(content), to_dict(content)) == content
+
+    @pytest.mark.parametrize("sort", ContentSort)
+    async def test_contents_sorted(
+        self, sandbox: Sandbox, owner: ArenaClient, sort: ContentSort
+    ) -> None:
+        found = await owner.groups.contents(STUDIO, sort=sort).collect()
+        assert last(sandbox)[2] == {**FIRST, "sort": str(sort)}
+        assert not any(isinstance(content, UnknownContent) for content in found)
+        field, _, direction = sort.rpartition("_")
+        moments = [getattr(content, field) for content in found]
+        assert moments == sorted(moments, reverse=direction == "desc")
+
+    @pytest.mark.parametrize("kind", ContentType)
+    async def test_contents_of_one_kind(
+        self, sandbox: Sandbox, owner: ArenaClient, kind: ContentType
+    ) -> None:
+        found = await owner.groups.contents(STUDIO, type=kind).collect()
+        assert last(sandbox)[2] == {**FIRST, "type": str(kind)}
+        assert found
+        if kind is ContentType.BLOCK:
+            assert not any(isinstance(content, Channel) for content in found)
+        else:
+            assert {str(content.type) for content in found} == {str(kind)}
+
+    async def test_contents_can_be_told_apart(self, owner: ArenaClient) -> None:
+        content = await owner.groups.contents(STUDIO, type="Text").first()
+        match content:
+            case TextBlock(content=text):
+                assert text.plain
+            case _:
+                pytest.fail("no text")
+
+    @pytest.mark.parametrize("sort", [None, *ConnectionSort])
+    async def test_followers(
+        self, sandbox: Sandbox, owner: ArenaClient, sort: ConnectionSort | None
+    ) -> None:
+        found = await owner.groups.followers(STUDIO, sort=sort, per=20).collect()
+        query = {"page": "4", "per": "20"} | ({} if sort is None else {"sort": str(sort)})
+        assert last(sandbox) == ("GET", f"/v3/groups/{STUDIO}/followers", query, 200)
+        assert len(found) == len({person.id for person in found}) == 64
+        newest = await owner.groups.followers(STUDIO).collect()
+        assert found == (newest[::-1] if sort is ConnectionSort.CREATED_AT_ASC else newest)
+
+    async def test_an_empty_list(self, owner: ArenaClient) -> None:
+        page = await owner.groups.followers("blank-page")
+        assert (page.data, page.meta.total_count, page.meta.total_pages) == ([], 0, 0)
+        assert await owner.groups.contents("blank-page").first() is None
+        assert await owner.groups.invitations("blank-page").collect() == []
+
+
+class TestRefusals:
+    async def test_a_wrong_token(self, enter: Enter) -> None:
+        arena = await enter("a-wr0ng-token")
+        for call in (arena.me(), arena.groups.get(STUDIO), arena.groups.invite_code(STUDIO)):
+            with pytest.raises(AuthenticationError, match="the argument token=") as caught:
+                await call
+            assert "a-wr0ng-token" not in f"{caught.value} {vars(caught.value)}"
+
+    async def test_no_token(self, enter: Enter) -> None:
+        guest = await enter(None)
+        for call in (guest.me(), guest.groups.leave(STUDIO), guest.groups.invite_code(STUDIO)):
+            with pytest.raises(AuthenticationError, match="set the environment variable ARENA_T"):
+                await call
+
+    async def test_a_read_only_token(self, sandbox: Sandbox, enter: Enter) -> None:
+        arena = await enter(sandbox.tokens.read_only)
+        assert (await arena.groups.get(STUDIO)).can.manage_invitations is True
+        writes = (
+            arena.groups.create("x"),
+            arena.groups.update(STUDIO, name="x"),
+            arena.groups.delete(STUDIO),
+            arena.groups.join(STUDIO, invite_token=CODE),
+            arena.groups.leave(STUDIO),
+            arena.groups.remove_member(STUDIO, sandbox.users.member),
+            arena.groups.invite(STUDIO, user_id=sandbox.users.stranger),
+            arena.groups.revoke_invitation(STUDIO, sandbox.pending_invitations(STUDIO)[0]),
+            arena.groups.create_invite_code(STUDIO),
+            arena.groups.delete_invite_code(STUDIO),
+        )
+        for write in writes:
+            with pytest.raises(ForbiddenError, match="the token needs the scope write"):
+                await write
+        assert len(writes) == sum(operation.writes for operation in OPERATIONS)
+        assert len(sandbox.pending_invitations(STUDIO)) == PENDING
+
+    async def test_somebody_who_may_not(self, stranger: ArenaClient) -> None:
+        with pytest.raises(ForbiddenError, match="may not see this"):
+            await stranger.groups.invitations(STUDIO)
+        with pytest.raises(ForbiddenError, match="the right to do this"):
+            await stranger.groups.invite(STUDIO, email="ada@example.com")
+
+    async def test_over_the_quota(self, sandbox: Sandbox, enter: Enter) -> None:
+        arena = await enter(sandbox.tokens.limited)
+        with pytest.raises(RateLimitError, match="try again in") as caught:
+            await arena.me()
+        assert caught.value.retry_after is not None
+        assert caught.value.rate_limit == arena.rate_limit
+        assert arena.rate_limit is not None
+        assert (arena.rate_limit.tier, arena.rate_limit.limit) == (UserTier.SUPPORTER, 600)
+
+    async def test_the_quota_is_learnt_from_every_answer_with_a_body(
+        self, owner: ArenaClient
+    ) -> None:
+        await owner.me()
+        quota = owner.rate_limit
+        assert quota is not None
+        assert (quota.tier, quota.window) == (UserTier.SUPPORTER, 60)
+        assert quota.reset_at is not None
+        await owner.groups.delete_invite_code(STUDIO)
+        assert owner.rate_limit is quota
+
+    async def test_a_body_that_is_not_valid(self, owner: ArenaClient) -> None:
+        with pytest.raises((BadRequestError, UnprocessableError)) as caught:
+            await owner.groups.create("x", avatar_url="not a url")
+        assert "avatar_url" in f"{caught.value.message} {caught.value.details}"
+
+    async def test_an_address_that_the_server_does_not_take(self, owner: ArenaClient) -> None:
+        address = "somebody@nowhere@else"
+        with pytest.raises((BadRequestError, UnprocessableError)) as caught:
+            await owner.groups.invite(STUDIO, email=address)
+        assert address not in f"{caught.value} {vars(caught.value)}"
+
+
+class TestEndings:
+    async def test_a_sandbox_that_was_closed(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        await owner.ping()
+        await sandbox.aclose()
+        with pytest.raises(ArenaConnectionError, match=r"closed the connection|cannot connect"):
+            await owner.ping()
+        await sandbox.start()
+        await owner.ping()
+
+    async def test_many_requests_at_once(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+        invited = [f"guest{number}@example.com" for number in range(60)]
+        results = await asyncio.gather(
+            *(owner.groups.invite(STUDIO, email=address) for address in invited)
+        )
+        assert {result.outcome for result in results} == {InviteOutcome.INVITED}
+        assert len(sandbox.pending_invitations(STUDIO)) == PENDING + 60
+
+    async def test_several_tasks_share_one_iteration(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        items = aiter(owner.groups.invitations(STUDIO, per=24))
+        found: list[int] = []
+
+        async def work() -> None:
+            async for invitation in items:
+                found.append(invitation.id)
+                await owner.ping()
+
+        await asyncio.gather(*(work() for _ in range(4)))
+        assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
+
+    async def test_no_warning_is_left_by_a_whole_run(self) -> None:
+        asyncio.get_running_loop().set_debug(True)
+        with no_warning():
+            async with (
+                Sandbox() as sandbox,
+                single(sandbox.tokens.owner, base_url=sandbox.url) as arena,
+            ):
+                async for _ in arena.groups.invitations(STUDIO):
+                    break
+                items = aiter(arena.groups.contents(STUDIO))
+                waiting = asyncio.ensure_future(anext(items))
+                await asyncio.sleep(0)
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                assert [item async for item in items]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
