@@ -45,15 +45,19 @@ class Flaky(MemoryStore):
         self.away = False
         self.delay = 0.0
 
-    async def load(self, scope: str) -> dict[str, str]:
+    async def read(self, namespace: str) -> dict[str, str]:
         self._check()
-        return await super().load(scope)
+        return await super().read(namespace)
 
-    async def update(
-        self, scope: str, changes: Mapping[str, str | None], *, expect: Mapping[str, str | None]
+    async def compare_and_set(
+        self,
+        namespace: str,
+        updates: Mapping[str, str | None],
+        *,
+        expected: Mapping[str, str | None],
     ) -> bool:  # type: ignore[override]
         self._check()
-        done = await super().update(scope, changes, expect=expect)
+        done = await super().compare_and_set(namespace, updates, expected=expected)
         delay, self.delay = self.delay, 0.0
         await asyncio.sleep(delay)
         return done
@@ -84,7 +88,7 @@ class TestVigil:
 
     async def test_of_two_one_gets_it(self) -> None:
         store = MemoryStore()
-        kept = await store.load("scope")
+        kept = await store.read("scope")
         first = await Book.claim(store, "scope", kept)
         assert first is not None
         assert await Book.claim(store, "scope", kept) is None
@@ -251,9 +255,9 @@ async def test_whoever_was_paused_between_two_looks_does_not_look(
     async with shared(arena, store) as one:
         waiting = ask(one)
         scope = f"watch/default/{sandbox.groups['one']}"
-        await until(lambda: "version" in store._scopes.get(scope, {}))
+        await until(lambda: "version" in store._namespaces.get(scope, {}))
         sandbox.clear_requests()
-        await store.update(scope, {"fence": "another", "beat": "1"})
+        await store.compare_and_set(scope, {"fence": "another", "beat": "1"})
         await asyncio.sleep(0)
         sandbox.add_members("one", 1)
         await asyncio.sleep(INTERVAL / 2)

@@ -397,12 +397,12 @@ class TestStores:
             (told,) = await take(earlier, 1)
             later = watch(arena, "one", store=theirs)
             assert await take(later, 1) == [told]
-            before = await mine.load(f"watch/default/{sandbox.groups['one']}")
+            before = await mine.read(f"watch/default/{sandbox.groups['one']}")
             with pytest.raises(StoreError, match="another watch has taken over"):
                 await anext(earlier)
             with pytest.raises(StopAsyncIteration):
                 await anext(earlier)
-            assert await mine.load(f"watch/default/{sandbox.groups['one']}") == before
+            assert await mine.read(f"watch/default/{sandbox.groups['one']}") == before
             sandbox.add_members("one", 1)
             assert len(await take(later, 1)) == 1
 
@@ -420,10 +420,10 @@ class TestStores:
         class Full(MemoryStore):
             full = False
 
-            async def update(self, *args: Any, **options: Any) -> bool:
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
                 if self.full:
                     raise StoreError("no room")
-                return await super().update(*args, **options)
+                return await super().compare_and_set(*args, **options)
 
         store = Full()
         watcher = await begin(arena, "one", store=store)
@@ -482,11 +482,11 @@ class TestEnds:
         class Deaf(MemoryStore):
             asked = asyncio.Event()
 
-            async def update(self, *args: Any, **options: Any) -> bool:
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
                 self.asked.set()
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.01)
-                return await super().update(*args, **options)
+                return await super().compare_and_set(*args, **options)
 
         store = Deaf()
         watcher = await begin(arena, "one", store=store)
