@@ -63,8 +63,8 @@ TABLE = [
 def test_what_is_safe_to_repeat(
     error: ArenaError, safe: bool, unsafe: bool, happened: bool
 ) -> None:
-    assert may_repeat(error, repeat_safe=True) is safe
-    assert may_repeat(error, repeat_safe=False) is unsafe
+    assert may_repeat(error, idempotent=True) is safe
+    assert may_repeat(error, idempotent=False) is unsafe
     assert may_have_happened(error) is happened
 
 
@@ -94,26 +94,26 @@ def wait(
     *,
     attempt: int = 1,
     elapsed: float = 0.0,
-    chance: float = 1.0,
+    jitter: float = 1.0,
 ) -> float | None:
-    return policy.wait(
+    return policy.next_delay(
         error or ServerError(503),
         attempt=attempt,
         elapsed=elapsed,
-        repeat_safe=True,
-        chance=chance,
+        idempotent=True,
+        jitter=jitter,
     )
 
 
 @pytest.mark.parametrize(
     ("attempt", "ceiling"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (6, 16), (7, 20), (5000, 20)]
 )
-@pytest.mark.parametrize("chance", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("jitter", [0.0, 0.25, 1.0])
 def test_the_wait_is_random_below_a_ceiling_that_doubles(
-    attempt: int, ceiling: float, chance: float
+    attempt: int, ceiling: float, jitter: float
 ) -> None:
     policy = RetryPolicy(attempts=10_000)
-    assert wait(policy, attempt=attempt, chance=chance) == chance * ceiling
+    assert wait(policy, attempt=attempt, jitter=jitter) == jitter * ceiling
 
 
 def test_attempts_are_bounded() -> None:
@@ -135,8 +135,8 @@ def test_retry_after_is_kept_to_up_to_its_cap(kind: type[ArenaAPIError]) -> None
     policy = RetryPolicy(max_retry_after=60)
     status = 429 if kind is RateLimitError else 503
     for seconds in (1.5, 60.0):
-        assert wait(policy, kind(status, retry_after=seconds), chance=0.5) == seconds
-    assert wait(policy, kind(status, retry_after=0.0), chance=0.5) == 0.25, "no storm"
+        assert wait(policy, kind(status, retry_after=seconds), jitter=0.5) == seconds
+    assert wait(policy, kind(status, retry_after=0.0), jitter=0.5) == 0.25, "no storm"
     assert wait(policy, kind(status, retry_after=60.5)) is None
 
 
