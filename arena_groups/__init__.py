@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         to_dict,
     )
     from arena_groups._cache import (
-        CachedAnswer,
+        CachedResponse,
         MemoryCache,
         ResponseCache,
     )
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
         QuotaPacer,
     )
     from arena_groups._pacing.window import (
-        Told,
+        Permit,
+        RateLimitUpdate,
     )
     from arena_groups._pagination.paginator import (
         Paginator,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
         CallbackError,
         ClientStateError,
         DecodeError,
-        Fault,
+        DecodeIssue,
         ForbiddenError,
         NotFoundError,
         OAuthError,
@@ -203,7 +204,7 @@ __all__ = [
     "BulkResult",
     "BulkRun",
     "BulkSummary",
-    "CachedAnswer",
+    "CachedResponse",
     "CallbackError",
     "Channel",
     "ChannelAbilities",
@@ -217,13 +218,13 @@ __all__ = [
     "ContentSort",
     "ContentType",
     "DecodeError",
+    "DecodeIssue",
     "EmbedBlock",
     "EmbeddedConnection",
     "EmbeddedGroup",
     "EmbeddedUser",
     "Exchange",
     "ExchangeHook",
-    "Fault",
     "ForbiddenError",
     "Group",
     "GroupAbilities",
@@ -266,10 +267,12 @@ __all__ = [
     "PaginationError",
     "Paginator",
     "PendingBlock",
+    "Permit",
     "PollFailure",
     "QuotaPacer",
     "RateLimit",
     "RateLimitError",
+    "RateLimitUpdate",
     "Removal",
     "RequestTimeoutError",
     "ResourceType",
@@ -284,7 +287,6 @@ __all__ = [
     "TextBlock",
     "Timeout",
     "TokenProvider",
-    "Told",
     "UnknownContent",
     "UnprocessableError",
     "Unset",
