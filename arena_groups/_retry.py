@@ -61,16 +61,16 @@ def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:
     if isinstance(error, RateLimitError):
         return True
     if isinstance(error, ArenaConnectionError):
-        return not error.permanent and (idempotent or not error.sent)
+        return error.retryable and (idempotent or not error.request_sent)
     if isinstance(error, DecodeError):
-        return idempotent and error.incomplete
+        return idempotent and error.invalid_json
     return idempotent and isinstance(error, ArenaAPIError) and error.status in PASSING_STATUSES
 
 
 def may_have_happened(error: ArenaError) -> bool:
     """Whether the server may have done what was asked for, although it failed."""
     if isinstance(error, ArenaConnectionError):
-        return error.sent
+        return error.request_sent
     if isinstance(error, ArenaAPIError):
         return error.status == 408 or error.status >= 500
     return isinstance(error, DecodeError)
@@ -79,7 +79,7 @@ def may_have_happened(error: ArenaError) -> bool:
 def answer_was_lost(error: ArenaError) -> bool:
     """Whether the server may well have answered that it did it, and nobody heard."""
     if isinstance(error, ArenaConnectionError):
-        return error.sent
+        return error.request_sent
     if isinstance(error, ArenaAPIError):
         return error.status in GATEWAY_STATUSES
     return isinstance(error, DecodeError)

@@ -11,7 +11,7 @@ from arena_groups import (
     BadRequestError,
     ClientStateError,
     DecodeError,
-    Fault,
+    DecodeIssue,
     ForbiddenError,
     NotFoundError,
     PaginationError,
@@ -23,15 +23,20 @@ from arena_groups import (
 )
 from arena_groups._retry import answer_was_lost, may_have_happened, may_repeat
 
-FAULTS = [Fault("data", "is missing")]
+FAULTS = [DecodeIssue("data", "is missing")]
 
 # error, again if repeat-safe, again if not, may have happened
 TABLE = [
     (ArenaConnectionError("reset"), True, False, True),
-    (ArenaConnectionError("refused", sent=False), True, True, False),
-    (ArenaConnectionError("bad certificate", sent=False, permanent=True), False, False, False),
+    (ArenaConnectionError("refused", request_sent=False), True, True, False),
+    (
+        ArenaConnectionError("bad certificate", request_sent=False, retryable=False),
+        False,
+        False,
+        False,
+    ),
     (ArenaTimeoutError("silence"), True, False, True),
-    (ArenaTimeoutError("no connection", sent=False), True, True, False),
+    (ArenaTimeoutError("no connection", request_sent=False), True, True, False),
     (RequestTimeoutError(408), True, False, True),
     (RateLimitError(429), True, True, False),
     (ServerError(500), True, False, True),
@@ -47,7 +52,7 @@ TABLE = [
     (UnprocessableError(422), False, False, False),
     (ArenaAPIError(302), False, False, False),
     (ArenaAPIError(409), False, False, False),
-    (DecodeError("me", FAULTS, incomplete=True), True, False, True),
+    (DecodeError("me", FAULTS, invalid_json=True), True, False, True),
     (DecodeError("me", FAULTS), False, False, True),
     (ClientStateError("closed"), False, False, False),
     (PaginationError("stuck"), False, False, False),
@@ -67,9 +72,9 @@ def test_what_is_safe_to_repeat(
     ("error", "lost"),
     [
         (ArenaConnectionError("reset"), True),
-        (ArenaConnectionError("refused", sent=False), False),
+        (ArenaConnectionError("refused", request_sent=False), False),
         (ArenaTimeoutError("silence"), True),
-        (DecodeError("me", FAULTS, incomplete=True), True),
+        (DecodeError("me", FAULTS, invalid_json=True), True),
         (ServerError(502), True),
         (ServerError(504), True),
         (ServerError(500), False),

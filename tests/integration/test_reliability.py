@@ -197,7 +197,7 @@ async def test_a_refused_connection_is_tried_again_whatever_is_asked(clock: Fake
     async with client(gone, clock, retry=RetryPolicy(attempts=3)) as arena:
         with pytest.raises(ArenaConnectionError, match="after 3 attempts") as caught:
             await arena.groups.invite(STUDIO, email=EMAIL)
-    assert not caught.value.sent
+    assert not caught.value.request_sent
     assert not caught.value.outcome_unknown
 
 
