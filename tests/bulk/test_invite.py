@@ -172,7 +172,7 @@ class TestOutcomes:
         assert summary.counts[INVITED] == 2
         assert summary.failed == (results[6],)
         assert summary.stopped_by is None
-        assert str(summary).startswith("8 done: 2 invited, 1 added, 1 pending before")
+        assert str(summary).startswith("8 done: 2 invited, 1 added, 1 already invited")
         assert "@example" not in repr((results, summary, run)).lower()
         assert pickle.loads(pickle.dumps(results[6])).outcome is FAILED
 
