@@ -9,7 +9,8 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups._pacing.pacer import Clock, SystemClock
+from arena_groups._pacing.pacer import SystemClock
+from arena_groups._types import Clock
 from arena_groups.bulk.failures import Streak, already_taken, concerns_all, rejected
 from arena_groups.bulk.journal import Entry, Journal, State
 from arena_groups.bulk.look import Look, look_at
