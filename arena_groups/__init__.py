@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         to_dict,
     )
     from arena_groups._cache import (
-        CachedAnswer,
+        CachedResponse,
         MemoryCache,
         ResponseCache,
     )
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
         TokenProvider,
     )
     from arena_groups._pacing.pacer import (
-        Clock,
         NoPacer,
         Pacer,
         PacerSnapshot,
         QuotaPacer,
     )
     from arena_groups._pacing.window import (
-        Told,
+        Permit,
+        RateLimitUpdate,
     )
     from arena_groups._pagination.paginator import (
         Paginator,
@@ -53,14 +53,15 @@ if TYPE_CHECKING:
     from arena_groups._retry import (
         RetryPolicy,
     )
+    from arena_groups._types import UNSET, Clock, Unset
     from arena_groups.bulk import (
         BulkOutcome,
         BulkResult,
         BulkRun,
         BulkSummary,
-        Invitee,
-        Removal,
-        Revocation,
+        InviteTarget,
+        RemoveTarget,
+        RevokeTarget,
         invite_many,
         remove_many,
         revoke_many,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
         CallbackError,
         ClientStateError,
         DecodeError,
-        Fault,
+        DecodeIssue,
         ForbiddenError,
         NotFoundError,
         OAuthError,
@@ -88,7 +89,6 @@ if TYPE_CHECKING:
         UnprocessableError,
     )
     from arena_groups.models import (
-        UNSET,
         AttachmentBlock,
         BlockAbilities,
         BlockAttachment,
@@ -138,7 +138,6 @@ if TYPE_CHECKING:
         ResourceType,
         TextBlock,
         UnknownContent,
-        Unset,
         User,
         UserBadge,
         UserCounts,
@@ -156,7 +155,7 @@ if TYPE_CHECKING:
         InviteCodeChanged,
         MemberJoined,
         MemberLeft,
-        PollProblem,
+        PollFailure,
         RoleChanged,
         Watcher,
         WatchEvent,
@@ -164,6 +163,7 @@ if TYPE_CHECKING:
 
 # Where the names are, what loads least first.
 _HOMES = (
+    "_types",
     "models",
     "errors",
     "_retry",
@@ -203,7 +203,7 @@ __all__ = [
     "BulkResult",
     "BulkRun",
     "BulkSummary",
-    "CachedAnswer",
+    "CachedResponse",
     "CallbackError",
     "Channel",
     "ChannelAbilities",
@@ -217,13 +217,13 @@ __all__ = [
     "ContentSort",
     "ContentType",
     "DecodeError",
+    "DecodeIssue",
     "EmbedBlock",
     "EmbeddedConnection",
     "EmbeddedGroup",
     "EmbeddedUser",
     "Exchange",
     "ExchangeHook",
-    "Fault",
     "ForbiddenError",
     "Group",
     "GroupAbilities",
@@ -242,7 +242,7 @@ __all__ = [
     "InviteCodeChanged",
     "InviteOutcome",
     "InviteResult",
-    "Invitee",
+    "InviteTarget",
     "Link",
     "LinkBlock",
     "Links",
@@ -266,16 +266,18 @@ __all__ = [
     "PaginationError",
     "Paginator",
     "PendingBlock",
-    "PollProblem",
+    "Permit",
+    "PollFailure",
     "QuotaPacer",
     "RateLimit",
     "RateLimitError",
-    "Removal",
+    "RateLimitUpdate",
+    "RemoveTarget",
     "RequestTimeoutError",
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
-    "Revocation",
+    "RevokeTarget",
     "RoleChanged",
     "SQLiteStore",
     "ServerError",
@@ -284,7 +286,6 @@ __all__ = [
     "TextBlock",
     "Timeout",
     "TokenProvider",
-    "Told",
     "UnknownContent",
     "UnprocessableError",
     "Unset",

@@ -41,7 +41,7 @@ class Journal:
     """The entries of one campaign.
 
     Whoever wants to send an invitation claims it first, so that no two do; a claim without an
-    outcome, left behind by a process that was killed, may be taken over ``settle_after``
+    outcome, left behind by a process that was killed, may be taken over ``claim_timeout``
     seconds after it was made. Names are digests: no address is in the journal.
     """
 
@@ -50,19 +50,19 @@ class Journal:
         store: Store,
         scope: str,
         *,
-        settle_after: float,
+        claim_timeout: float,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._scope = scope
-        self._settle_after = settle_after
+        self._claim_timeout = claim_timeout
         self._now = now
         self._run = uuid4().hex
         self._texts: dict[str, str] = {}
 
     async def open(self) -> None:
         """Read all there is. Raises :class:`StoreError`, as do the others."""
-        self._texts = await self._store.load(self._scope)
+        self._texts = await self._store.read(self._scope)
 
     def find(self, key: str) -> Entry | None:
         """The entry of somebody, as it was last read or written here."""
@@ -77,15 +77,15 @@ class Journal:
     def left(self, entry: Entry) -> float:
         """In how many seconds a claim may be taken over; 0 if it may be now."""
         # A clock that was set back must not make anybody wait for years.
-        left = entry.at + self._settle_after - self._now()
-        return min(max(0.0, left), self._settle_after)
+        left = entry.at + self._claim_timeout - self._now()
+        return min(max(0.0, left), self._claim_timeout)
 
     async def claim(self, key: str) -> bool:
         """Claim somebody, if the entry still is as it was last seen here."""
         name = self._name(key)
         claim = _text(Entry(state=State.CLAIMED, at=self._now(), run=self._run))
-        claimed = await self._store.update(
-            self._scope, {name: claim}, expect={name: self._texts.get(name)}
+        claimed = await self._store.compare_and_set(
+            self._scope, {name: claim}, expected={name: self._texts.get(name)}
         )
         if claimed:
             self._texts[name] = claim
@@ -97,14 +97,14 @@ class Journal:
         """Note what became of somebody's invitation."""
         name = self._name(key)
         text = _text(Entry(state=state, at=self._now(), run=self._run))
-        await self._store.update(self._scope, {name: text})
+        await self._store.compare_and_set(self._scope, {name: text})
         self._texts[name] = text
 
     async def release(self, key: str) -> None:
         """Give a claim of ours back: nothing was sent."""
         name = self._name(key)
-        if await self._store.update(
-            self._scope, {name: None}, expect={name: self._texts.get(name)}
+        if await self._store.compare_and_set(
+            self._scope, {name: None}, expected={name: self._texts.get(name)}
         ):
             self._texts.pop(name, None)
         else:

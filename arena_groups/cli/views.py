@@ -320,8 +320,8 @@ _SUMMARY: tuple[Column[InviteSummary], ...] = (
     Column("total", lambda s: s.total),
     Column("invited", lambda s: s.invited),
     Column("added", lambda s: s.added),
-    Column("pending_before", lambda s: s.pending_before),
-    Column("member_before", lambda s: s.member_before),
+    Column("already_invited", lambda s: s.already_invited),
+    Column("already_member", lambda s: s.already_member),
     Column("duplicate", lambda s: s.duplicate),
     Column("failed", lambda s: s.failed),
     Column("would_invite", lambda s: s.would_invite),
@@ -368,7 +368,7 @@ def told_by(event: WatchEvent) -> str:
     if isinstance(event, InviteCodeChanged):
         return "invite code changed" if event.exists else "invite code deleted"
     if isinstance(event, RoleChanged):
-        return f"now {event.member.role}, was {event.before}"
+        return f"now {event.member.role}, was {event.previous_role}"
     return event.kind.replace("-", " ")
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from arena_groups._api.codec import from_dict, to_dict
+from arena_groups._types import UNSET, Unset
 from arena_groups.errors import DecodeError, StoreError
-from arena_groups.models import UNSET, GroupMember, MembershipInvitation, Unset
+from arena_groups.models import GroupMember, MembershipInvitation
 from arena_groups.watching.events import (
     InvitationAccepted,
     InvitationClosed,
@@ -43,7 +44,7 @@ FENCE: Final = "fence"
 BEAT: Final = "beat"
 OFFER: Final = "offer"
 CODE: Final = "code"
-_NUMBER: Final = "number"
+_SEQUENCE: Final = "sequence"
 _INVITATION: Final = "invitation/"
 _MEMBER: Final = "member/"
 CURRENT: Final = "1"
@@ -72,10 +73,10 @@ def check_version(records: Mapping[str, str]) -> bool:
 
 def read_state(records: Mapping[str, str]) -> State:
     """The state that the records hold. Raises :class:`StoreError` where they are damaged."""
-    number = records.get(_NUMBER, "0")
-    if not number.isdecimal():
-        raise _damaged(_NUMBER)
-    state = State(code=_read_code(records), number=int(number))
+    sequence = records.get(_SEQUENCE, "0")
+    if not sequence.isdecimal():
+        raise _damaged(_SEQUENCE)
+    state = State(code=_read_code(records), sequence=int(sequence))
     for name, text in records.items():
         if name.startswith(_INVITATION):
             invitation = _read(MembershipInvitation, name, text)
@@ -97,7 +98,7 @@ def state_records(state: State) -> Changes:
 
 def changes_by(event: WatchEvent) -> Changes:
     """The records that differ once an event has been handled."""
-    return {_NUMBER: str(event.number), **_change(event)}
+    return {_SEQUENCE: str(event.sequence), **_change(event)}
 
 
 def event_text(event: WatchEvent) -> str:
