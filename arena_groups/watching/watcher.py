@@ -23,9 +23,9 @@ from arena_groups.errors import (
     StoreError,
 )
 from arena_groups.stores import MemoryStore, Store
-from arena_groups.watching.course import Course
 from arena_groups.watching.events import WatchEvent
-from arena_groups.watching.pulse import Pulse
+from arena_groups.watching.group_watch import Course
+from arena_groups.watching.lease import Pulse
 
 __all__ = ["PollFailure", "Watcher"]
 
