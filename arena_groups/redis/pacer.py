@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from arena_groups._api import Credentials, Secret
 from arena_groups._http.config import TokenSource
-from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
+from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import PacerError
 from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
 from arena_groups.redis.share import ShareOverError, SharePacer, Standing
@@ -51,7 +51,7 @@ class _Slot:
     share: SharePacer | None = None
 
 
-class RedisPacer(Closing):
+class RedisPacer(AsyncCloseable):
     """A :class:`Pacer` whose quota is shared by all processes that use the same token.
 
     ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
@@ -62,11 +62,11 @@ class RedisPacer(Closing):
 
     Two writes of all processes together start at least ``write_spacing`` seconds apart. Within
     a process, whoever comes first goes first. What a process had in flight when it died is
-    given back after ``slot_lifetime`` seconds, which must be more than an attempt may take.
+    given back after ``member_ttl`` seconds, which must be more than an attempt may take.
 
     Where Redis does not answer within ``timeout`` seconds, ``on_outage`` says what to do:
     ``"local"`` lets each process keep to its part of the quota as it was last known, of as many
-    processes as were seen lately, ``replicas`` at least; ``"raise"`` raises
+    processes as were seen lately, ``min_processes`` at least; ``"raise"`` raises
     :class:`PacerError`. Either ends by itself soon after Redis is back.
 
     Made for one event loop. Close it with ``aclose()`` after the clients that use it, or use it
@@ -82,8 +82,8 @@ class RedisPacer(Closing):
         prefix: str = "arena-groups",
         write_spacing: float = 0.2,
         on_outage: Literal["local", "raise"] = "local",
-        replicas: int = 1,
-        slot_lifetime: float = 60.0,
+        min_processes: int = 1,
+        member_ttl: float = 60.0,
         timeout: float = 1.0,
         clock: Clock | None = None,
     ) -> None:
@@ -91,17 +91,17 @@ class RedisPacer(Closing):
             raise ValueError(f"write_spacing must be 0 or more seconds, not {write_spacing}")
         if on_outage not in {"local", "raise"}:
             raise ValueError(f"on_outage must be 'local' or 'raise', not {on_outage!r}")
-        if replicas < 1:
-            raise ValueError(f"replicas must be 1 or more, not {replicas}")
-        if not slot_lifetime > 0:
-            raise ValueError(f"slot_lifetime must be more than 0 seconds, not {slot_lifetime}")
+        if min_processes < 1:
+            raise ValueError(f"min_processes must be 1 or more, not {min_processes}")
+        if not member_ttl > 0:
+            raise ValueError(f"member_ttl must be more than 0 seconds, not {member_ttl}")
         name = _fingerprint(token, fingerprint)
         self._server = Server(url_or_client, timeout=timeout)
         self._prefix = f"{prefix}:pacer:{{{name}}}"
         self._write_spacing = write_spacing
         self._on_outage = on_outage
-        self._replicas = replicas
-        self._lifetime = slot_lifetime
+        self._min_processes = min_processes
+        self._member_ttl = member_ttl
         self._clock = clock or SystemClock()
         self._pid = 0
         self._process = ""
@@ -312,8 +312,8 @@ class RedisPacer(Closing):
             write=bool(writes),
             before_write=writes[0] if writes else 0,
             spacing=self._write_spacing,
-            lifetime=self._lifetime,
-            probe_lifetime=min(PROBE_LIFETIME, self._lifetime),
+            lifetime=self._member_ttl,
+            probe_lifetime=min(PROBE_LIFETIME, self._member_ttl),
             poll=LAST_POLL,
             leaving=leaving,
             epoch=self._epoch,
@@ -374,7 +374,7 @@ class RedisPacer(Closing):
         now = self._clock.now()
         self._next_try = now + BETWEEN_TRIES
         if self._away is None:
-            parts = max(self._standing.processes, self._replicas)
+            parts = max(self._standing.processes, self._min_processes)
             self._share = SharePacer(
                 self._standing, parts, write_spacing=self._write_spacing, clock=self._clock
             )

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.stores.base import NOTHING
 
@@ -21,7 +21,7 @@ R = TypeVar("R")
 BETWEEN_TRIES = 0.01  # seconds
 
 
-class SQLiteStore(Closing):
+class SQLiteStore(AsyncCloseable):
     """A store in one SQLite file, for as many groups and processes of a machine as there are.
 
     The file is made at first use, for its owner alone (mode 600). What was written survives a

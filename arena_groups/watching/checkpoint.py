@@ -10,8 +10,9 @@ from secrets import token_hex
 from typing import Final, Self, TypeVar
 
 from arena_groups._api.codec import from_dict, to_dict
+from arena_groups._types import UNSET, Unset
 from arena_groups.errors import DecodeError, StoreError
-from arena_groups.models import UNSET, GroupMember, MembershipInvitation, Unset
+from arena_groups.models import GroupMember, MembershipInvitation
 from arena_groups.stores import Store
 from arena_groups.watching.diff import Code, Snapshot, State, apply, refresh
 from arena_groups.watching.events import (

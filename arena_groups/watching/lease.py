@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from arena_groups._pacing.pacer import Clock
+from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import BEAT, FENCE, Book

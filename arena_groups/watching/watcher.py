@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -32,7 +32,7 @@ T = TypeVar("T")
 logger = logging.getLogger("arena_groups")
 
 
-class Watcher(Closing, AsyncIterator[WatchEvent]):
+class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     """The events of some groups, as :func:`arena_groups.watch` returns them.
 
     An event counts as handled when the next one is asked for, or :meth:`ack` is called.

@@ -79,8 +79,8 @@ class TestArguments:
         [
             ({"write_spacing": -1}, "write_spacing"),
             ({"on_outage": "explode"}, "on_outage"),
-            ({"replicas": 0}, "replicas"),
-            ({"slot_lifetime": 0}, "slot_lifetime"),
+            ({"min_processes": 0}, "min_processes"),
+            ({"member_ttl": 0}, "member_ttl"),
             ({"timeout": 0}, "timeout"),
             ({"token": "a b"}, "the token from the argument token= holds a space"),
             ({"token": "a", "fingerprint": "b"}, "not both"),
@@ -293,7 +293,7 @@ class TestOutage:
         self, own_redis: OwnRedis
     ) -> None:
         own_redis.start()
-        async with RedisPacer(own_redis.url, replicas=4) as pacer:
+        async with RedisPacer(own_redis.url, min_processes=4) as pacer:
             await learn(pacer, ok(limit=8))
             await settle(pacer)
             own_redis.kill()
@@ -391,7 +391,7 @@ class TestOutage:
             await learn(pacer, ok())
 
     async def test_redis_is_away_at_the_start(self, own_redis: OwnRedis) -> None:
-        async with RedisPacer(own_redis.url, replicas=4) as pacer:
+        async with RedisPacer(own_redis.url, min_processes=4) as pacer:
             await learn(pacer, ok(limit=20))
             assert pacer.snapshot().limit == 5
 
