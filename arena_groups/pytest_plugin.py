@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from arena_groups import ArenaClient
     from arena_groups.sandbox import Sandbox
-    from arena_groups.sandbox.jumping import JumpingClock
+    from arena_groups.sandbox.fake_clock import JumpingClock
     from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = ["arena_client", "arena_clock", "arena_sandbox"]
@@ -62,7 +62,7 @@ def arena_clock(arena_sandbox: Sandbox) -> JumpingClock:
 
     Where a client would wait, the sandbox's time moves on instead; ``waits`` tells by how much.
     """
-    from arena_groups.sandbox.jumping import JumpingClock  # noqa: PLC0415
+    from arena_groups.sandbox.fake_clock import JumpingClock  # noqa: PLC0415
 
     return JumpingClock(arena_sandbox.advance)
 
@@ -118,14 +118,14 @@ async def _held_open(client: ArenaClient) -> AsyncGenerator[None]:
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     """A sandbox, not started yet, as the test's markers want it."""
-    from arena_groups.sandbox import orders  # noqa: PLC0415
+    from arena_groups.sandbox import specs  # noqa: PLC0415
 
-    groups = _orders(node, "arena_group", orders.GroupOrder)
-    faults = _orders(node, "arena_fault", orders.order_fault)
-    quotas = _orders(node, "arena_quota", orders.QuotaOrder)
-    quota = quotas[-1] if quotas else orders.QuotaOrder()
+    groups = _orders(node, "arena_group", specs.GroupOrder)
+    faults = _orders(node, "arena_fault", specs.order_fault)
+    quotas = _orders(node, "arena_quota", specs.QuotaOrder)
+    quota = quotas[-1] if quotas else specs.QuotaOrder()
     try:
-        return orders.made_to_order(groups, faults, quota)
+        return specs.made_to_order(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
     pytest.fail(f"arena_sandbox: {problem}", pytrace=False)

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.faults import Detour, Exchange
+from arena_groups.sandbox.server_protocol import Message
 
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = 50

@@ -8,7 +8,6 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
-from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.faults import (
     FAULTS,
     Detour,
@@ -23,6 +22,7 @@ from arena_groups.sandbox.faults import (
     TruncatedJSON,
     WrongTotal,
 )
+from arena_groups.sandbox.server_protocol import Message
 from tests.sandbox.api import Api, Sleeper
 
 GROUP = "/v3/groups/research-studio"

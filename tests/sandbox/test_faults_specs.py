@@ -22,7 +22,7 @@ from arena_groups.sandbox.faults import (
     parse_spec,
     target_options,
 )
-from arena_groups.sandbox.faults.target import Target
+from arena_groups.sandbox.faults.base import Target
 
 GUIDE = Path(__file__).parents[2] / "docs/sandbox.md"
 

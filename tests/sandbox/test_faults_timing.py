@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.faults import (
     CutBody,
     CutChunks,
@@ -23,7 +22,7 @@ from arena_groups.sandbox.faults import (
     Trickle,
     WrongLength,
 )
-from arena_groups.sandbox.wire import GoneError, Responder, Server
+from arena_groups.sandbox.server_protocol import GoneError, Message, Responder, Server
 from tests.sandbox.api import Api, Sleeper, until
 
 GROUPS = "/v3/groups"

@@ -3,7 +3,7 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.rules import invite_outcome
+from arena_groups.sandbox.permissions import invite_outcome
 from tests.sandbox.api import Api
 
 INVITATIONS = "/v3/groups/research-studio/invitations"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from arena_groups.sandbox.jumping import JumpingClock
+from arena_groups.sandbox.fake_clock import JumpingClock
 
 
 async def test_a_wait_is_a_jump() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from arena_groups.sandbox import Application, Sandbox, UnknownError
-from arena_groups.sandbox.oauth_apps import CODE_LIFETIME
+from arena_groups.sandbox.oauth import CODE_LIFETIME
 from tests.sandbox.api import Api, Reply
 
 FORM = "application/x-www-form-urlencoded"

@@ -7,7 +7,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.entities import Block, Channel, Group
-from arena_groups.sandbox.rules import channel_abilities, group_collaborates, may_see
+from arena_groups.sandbox.permissions import channel_abilities, group_collaborates, may_see
 from arena_groups.sandbox.seed import SEEDED_AT
 from tests.sandbox.api import Api
 

@@ -15,30 +15,42 @@ from arena_groups.sandbox.faults.base import (
     ListPage,
     WorldFault,
 )
-from arena_groups.sandbox.faults.bodies import (
+from arena_groups.sandbox.faults.http import (
     CutBody,
     CutChunks,
     DeepJSON,
+    Disconnect,
     GzipBomb,
+    Hang,
     HTMLPage,
+    Latency,
     PlainText,
+    RateLimited,
+    Redirect,
+    RequestTimeout,
+    Reset,
+    ServerError,
+    Trickle,
     TruncatedJSON,
     WrongLength,
 )
-from arena_groups.sandbox.faults.catalogue import FAULTS
-from arena_groups.sandbox.faults.churn import Churn
-from arena_groups.sandbox.faults.connections import Disconnect, Reset
-from arena_groups.sandbox.faults.errors import RateLimited, Redirect, RequestTimeout, ServerError
 from arena_groups.sandbox.faults.lists import (
     BackwardPages,
+    Churn,
     EmptyPages,
     EndlessPages,
     MissingTotal,
     WrongTotal,
 )
-from arena_groups.sandbox.faults.registry import Faults, InjectedFault
-from arena_groups.sandbox.faults.specs import FaultHelp, describe_faults, parse_spec, target_options
-from arena_groups.sandbox.faults.timing import Hang, Latency, Trickle
+from arena_groups.sandbox.faults.registry import (
+    FAULTS,
+    FaultHelp,
+    Faults,
+    InjectedFault,
+    describe_faults,
+    parse_spec,
+    target_options,
+)
 
 __all__ = [
     "FAULTS",

@@ -1,20 +1,96 @@
-"""The kinds of faults, by where they strike. A fault of your own is a subclass of one of them."""
+"""The kinds of faults, and the requests that a fault is for."""
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import Random
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.delivery import Message
-from arena_groups.sandbox.entities import Group, JSONObject
-from arena_groups.sandbox.quota import Standing
-from arena_groups.sandbox.state import World
-from arena_groups.sandbox.wire import Line
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.entities import Group, JSONObject, RecordedRequest
+from arena_groups.sandbox.permissions import Standing
+from arena_groups.sandbox.responses import Answer
+from arena_groups.sandbox.routes import EVERY_OPERATION, Operation
+from arena_groups.sandbox.server_protocol import Line, Message
+
+
+def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
+    """Not negative, and not without end."""
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{field.name} must be a number of seconds, not negative")
+
+
+def check_fraction(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
+    """A part that is not the whole."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{field.name} must be at least 0 and less than 1")
+
+
+def check_positive(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
+    """One or more."""
+    if value < 1:
+        raise ValueError(f"{field.name} must be at least 1")
+
+
+def check_not_negative(_fault: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
+    """None or more, or nothing at all where that is possible."""
+    if value is not None and value < 0:
+        raise ValueError(f"{field.name} must not be negative")
+
+
+def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
+    """Off by something."""
+    if value == 0:
+        raise ValueError(f"{field.name} must not be 0")
+
+
+_BY_NAME = {each.name: each for each in EVERY_OPERATION}
+_ROUTES = {each.template for each in EVERY_OPERATION}
+_METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
+
+
+def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", str | None], None]:
+    def check(_target: object, field: "attrs.Attribute[str | None]", value: str | None) -> None:
+        if value is not None and value not in names:
+            raise ValueError(f"{field.name} must be one of {', '.join(sorted(names))}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """Requests of one operation, method and route (None: of any), and how many of them."""
+
+    operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
+    method: str | None = attrs.field(default=None, validator=_known(_METHODS))
+    route: str | None = attrs.field(default=None, validator=_known(_ROUTES))
+    where: Callable[[RecordedRequest], bool] | None = None
+    times: int | None = attrs.field(default=None, validator=check_not_negative)
+    skip: int = attrs.field(default=0, validator=check_not_negative)
+    probability: float = 1.0
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError("probability must be between 0 and 1")
+
+    def matches(self, request: RecordedRequest) -> bool:
+        """Whether the request is one of them."""
+        operation = _BY_NAME.get(request.operation or "")
+        return (
+            self.operation in {None, request.operation}
+            and self.method in {None, request.method}
+            and self.route in {None, _route(operation)}
+            and (self.where is None or self.where(request))
+        )
+
+
+def _route(operation: Operation | None) -> str | None:
+    return None if operation is None else operation.template
+
 
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

@@ -1,11 +1,21 @@
-"""Faults of lists: pages that lead nowhere, or back, or promise what does not come."""
+"""Faults of lists."""
+
+from collections.abc import Iterable
+from random import Random
 
 import attrs
 
-from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.entities import JSONObject
-from arena_groups.sandbox.faults import checks
-from arena_groups.sandbox.faults.base import ListFault, ListPage
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.entities import Group, Invitation, JSONObject
+from arena_groups.sandbox.faults.base import (
+    ListFault,
+    ListPage,
+    WorldFault,
+    check_not_negative,
+    check_not_zero,
+    check_positive,
+)
+from arena_groups.sandbox.responses import Answer
 
 FIRST_INVENTED_ID = 900_000_000
 
@@ -30,8 +40,8 @@ class EndlessPages(ListFault):
 class BackwardPages(ListFault):
     """`next_page` leads back: from page `start` and those after it to page `to`."""
 
-    to: int = attrs.field(default=1, validator=checks.positive)
-    start: int = attrs.field(default=2, validator=checks.positive)
+    to: int = attrs.field(default=1, validator=check_positive)
+    start: int = attrs.field(default=2, validator=check_positive)
 
     def __attrs_post_init__(self) -> None:
         if self.to > self.start:
@@ -46,8 +56,8 @@ class BackwardPages(ListFault):
 class EmptyPages(ListFault):
     """Pages from `first` to `last` (`None`: without end) have no items, but promise more."""
 
-    first: int = attrs.field(default=1, validator=checks.positive)
-    last: int | None = attrs.field(default=1, validator=checks.not_negative)
+    first: int = attrs.field(default=1, validator=check_positive)
+    last: int | None = attrs.field(default=1, validator=check_not_negative)
 
     def __attrs_post_init__(self) -> None:
         if self.last is not None and self.last < self.first:
@@ -77,7 +87,7 @@ class MissingTotal(ListFault):
 class WrongTotal(ListFault):
     """`total_count` is off by so many: too high or, below 0, too low (though never negative)."""
 
-    by: int = attrs.field(default=1, validator=checks.not_zero)
+    by: int = attrs.field(default=1, validator=check_not_zero)
 
     def rewrite(self, page: ListPage) -> Answer | None:
         """The page with another total."""
@@ -90,3 +100,39 @@ def _invented(page: ListPage) -> list[JSONObject]:
     models = page.items(1)[:1]
     first = FIRST_INVENTED_ID + (page.number - 1) * page.per
     return [{**model, "id": first + place} for model in models for place in range(page.per)]
+
+
+def _ids(ids: Iterable[int]) -> frozenset[int]:
+    return frozenset(ids)
+
+
+@attrs.frozen
+class Churn(WorldFault):
+    """Pending invitations appear at the head of the list and vanish anywhere in it.
+
+    `group` is an id or a slug; without it, it is the group that the request is about. Each
+    request brings up to `insertions` new invitations and takes away up to `removals`, without a
+    trace and never one of those in `keep`.
+    """
+
+    group: int | str | None = None
+    insertions: int = attrs.field(default=1, validator=check_not_negative)
+    removals: int = attrs.field(default=1, validator=check_not_negative)
+    keep: frozenset[int] = attrs.field(default=frozenset(), converter=_ids, kw_only=True)
+
+    def disturb(self, world: World, group: Group | None, rng: Random) -> bool:
+        """Remove, then insert: what came just now stays for at least one answer."""
+        churned = group if self.group is None else world.find_group(self.group)
+        if churned is None:
+            return False
+        for invitation in self._chosen(churned, rng):
+            world.forget_invitation(invitation)
+        for _ in range(rng.randint(0, self.insertions)):
+            number = world.next_id("churn")
+            owner = world.people[churned.owner_id]
+            world.add_invitation(churned, owner, email=f"churn{number}@example.org")
+        return True
+
+    def _chosen(self, group: Group, rng: Random) -> list[Invitation]:
+        free = [each for number, each in group.pending.items() if number not in self.keep]
+        return rng.sample(free, min(len(free), rng.randint(0, self.removals)))

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from arena_groups.sandbox.addresses import is_acceptable
+from arena_groups.sandbox.backend import UnknownError, World
 from arena_groups.sandbox.entities import (
+    Application,
     Credential,
     Group,
     Invitation,
@@ -14,11 +15,10 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
-from arena_groups.sandbox.oauth_apps import Application
-from arena_groups.sandbox.oauth_consent import Consent, SentBackError, consent
-from arena_groups.sandbox.rules import belongs
+from arena_groups.sandbox.oauth import Consent, SentBackError, consent
+from arena_groups.sandbox.permissions import belongs
 from arena_groups.sandbox.seed import Crowd, add_invitations, new_people, new_token
-from arena_groups.sandbox.state import UnknownError, World
+from arena_groups.sandbox.validation import is_acceptable
 
 
 class Backstage:

@@ -7,10 +7,8 @@ from typing import Any, cast
 import attrs
 
 from arena_groups.sandbox.entities import Tier
-from arena_groups.sandbox.faults.base import Fault
-from arena_groups.sandbox.faults.catalogue import FAULTS
-from arena_groups.sandbox.faults.specs import parse_spec
-from arena_groups.sandbox.faults.target import Target
+from arena_groups.sandbox.faults.base import Fault, Target
+from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400

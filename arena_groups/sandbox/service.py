@@ -1,37 +1,157 @@
-"""What becomes of a request: every one passes through `Service.respond`."""
+"""Request handling: authentication, dispatch, faults and the response."""
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
+from urllib.parse import parse_qsl
 
 import attrs
-from aiohttp import http_exceptions, web
+from aiohttp import HttpVersion11, http_exceptions, web
 
-from arena_groups.sandbox.access import authorise, count, guest, identify
-from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.delivery import Message, to_response
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.entities import Credential, Entry, Journal, Person, RecordedRequest
 from arena_groups.sandbox.faults.base import Detour, Exchange
-from arena_groups.sandbox.faults.registry import Faults, InjectedFault
-from arena_groups.sandbox.faults.strikes import Strikes
-from arena_groups.sandbox.journal import Entry, Journal, RecordedRequest
-from arena_groups.sandbox.operations import Call
-from arena_groups.sandbox.quota import Quota
-from arena_groups.sandbox.refusals import (
+from arena_groups.sandbox.faults.registry import Faults, InjectedFault, Strikes
+from arena_groups.sandbox.permissions import Quota, Standing
+from arena_groups.sandbox.rendering import Renderer
+from arena_groups.sandbox.responses import (
+    Answer,
+    Envelope,
     RefusedError,
+    bad_body,
+    forbidden,
     method_not_allowed,
     our_fault,
     over_quota,
+    to_message,
+    too_large,
+    unauthorized,
     unreadable,
 )
-from arena_groups.sandbox.render import Renderer
-from arena_groups.sandbox.responses import Envelope, to_message
-from arena_groups.sandbox.routing import EVERY_OPERATION, Route
-from arena_groups.sandbox.state import World
-from arena_groups.sandbox.visit import Upload, Visit, query_of, route_of
-from arena_groups.sandbox.wire import GoneError, Line
+from arena_groups.sandbox.routes import EVERY_OPERATION, Call, Operation, Route, find_route
+from arena_groups.sandbox.server_protocol import GoneError, Line, Message, to_response
+
+
+@attrs.frozen
+class Identity:
+    """Who sent a request: the person behind a token, or a guest.
+
+    `quota_key` is what requests are counted by; `known` is false for a token nobody has.
+    """
+
+    quota_key: str = attrs.field(repr=False)
+    person: Person | None = None
+    credential: Credential | None = None
+    known: bool = True
+
+
+def guest(request: web.BaseRequest) -> Identity:
+    """Somebody without a token, counted by address."""
+    return Identity(f"guest {request.remote}")
+
+
+def identify(world: World, request: web.BaseRequest) -> Identity:
+    """Whom the token stands for. A token nobody has leaves a guest."""
+    authorization = request.headers.get("Authorization", "").strip()
+    if not authorization:
+        return guest(request)
+    scheme, _, token = authorization.partition(" ")
+    credential = world.credentials.get(token.strip())
+    if scheme.lower() != "bearer" or credential is None:
+        return attrs.evolve(guest(request), known=False)
+    person = world.people[credential.user_id]
+    return Identity(f"token {token.strip()}", person, credential)
+
+
+def count(quota: Quota, identity: Identity) -> Standing:
+    """Count one request of theirs."""
+    person, credential = identity.person, identity.credential
+    if person is None or credential is None:
+        return quota.count(identity.quota_key, "guest")
+    return quota.count(identity.quota_key, person.tier, spent=credential.spent)
+
+
+def authorise(operation: Operation, identity: Identity) -> None:
+    """Raises the 401 or 403 of whoever may not call the operation."""
+    if operation.any_token:
+        return
+    if not identity.known:
+        raise unauthorized("The token is not valid.")
+    if identity.credential is None and not operation.guests:
+        raise unauthorized("You need to be signed in to do this.")
+    if operation.writes and identity.credential is not None and not identity.credential.write:
+        raise forbidden("The token may only read. This needs one with the write scope.")
+
+
+@attrs.define(eq=False)
+class Upload:
+    """A request's body, read at most once."""
+
+    _request: web.BaseRequest = attrs.field(repr=False)
+    _read: bytes | RefusedError | None = attrs.field(default=None, init=False, repr=False)
+
+    async def content(self) -> bytes:
+        """The whole body. Raises the refusal of one that is too large, or does not arrive."""
+        if self._read is None:
+            self._read = await self._receive()
+        if isinstance(self._read, RefusedError):
+            raise self._read
+        return self._read
+
+    async def settle(self) -> None:
+        """Take in the body, whatever it is."""
+        with suppress(RefusedError):
+            await self.content()
+
+    async def _receive(self) -> bytes | RefusedError:
+        try:
+            await self._invite()
+            return await self._request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return too_large()
+        except (web.RequestPayloadError, ConnectionError):
+            return bad_body("body", "must be sent whole, in the encoding it claims")
+
+    async def _invite(self) -> None:
+        """Tell a client who asked first to go on and send the body."""
+        request = self._request
+        expected = request.headers.get("Expect", "").lower()
+        if expected == "100-continue" and request.version >= HttpVersion11:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # Otherwise aiohttp takes it for the beginning of the answer.
+            request.writer.output_size = 0
+
+
+@attrs.frozen
+class Visit:
+    """A request, who sent it, and where it leads. `route` may be the refusal that it is nowhere."""
+
+    request: web.BaseRequest = attrs.field(repr=False)
+    route: Route | RefusedError
+    identity: Identity
+    standing: Standing
+    entry: Entry
+    strikes: Strikes
+    upload: Upload
+    line: Line = attrs.field(repr=False)
+
+
+def route_of(request: web.BaseRequest) -> Route | RefusedError:
+    """The route of a request, or why there is none."""
+    try:
+        return find_route(request.method, request.rel_url.raw_path)
+    except RefusedError as refusal:
+        return refusal
+
+
+def query_of(request: web.BaseRequest) -> Mapping[str, str]:
+    """The parameters of a request's URL; of those given twice, the last."""
+    return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
+
 
 logger = logging.getLogger(__name__)
 
