@@ -112,9 +112,13 @@ class Operation:
     template: str
     handler: Callable[[Call], Answer]
     guests: bool = False
-    writes: bool = False
     any_token: bool = False
     takes_body: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether a token needs the write scope to call it."""
+        return self.method != "GET"
 
 
 def ping(_call: Call) -> Answer:
@@ -309,35 +313,25 @@ OPERATIONS = (
     Operation("getPing", "GET", "/v3/ping", ping, guests=True, any_token=True),
     Operation("getCurrentUser", "GET", "/v3/me", get_me),
     Operation("getUserGroups", "GET", "/v3/users/{id}/groups", list_user_groups, guests=True),
-    Operation("createGroup", "POST", "/v3/groups", create_group, writes=True, takes_body=True),
+    Operation("createGroup", "POST", "/v3/groups", create_group, takes_body=True),
     Operation("getGroup", "GET", _GROUP, get_group, guests=True),
-    Operation("updateGroup", "PUT", _GROUP, update_group, writes=True, takes_body=True),
-    Operation("deleteGroup", "DELETE", _GROUP, delete_group, writes=True),
+    Operation("updateGroup", "PUT", _GROUP, update_group, takes_body=True),
+    Operation("deleteGroup", "DELETE", _GROUP, delete_group),
     Operation("getGroupMembers", "GET", f"{_GROUP}/members", list_members, guests=True),
-    Operation("joinGroup", "POST", f"{_GROUP}/members", join, writes=True, takes_body=True),
-    Operation("leaveGroup", "DELETE", f"{_GROUP}/members/me", leave, writes=True),
-    Operation(
-        "removeGroupMember", "DELETE", f"{_GROUP}/members/{{user_id}}", remove_member, writes=True
-    ),
+    Operation("joinGroup", "POST", f"{_GROUP}/members", join, takes_body=True),
+    Operation("leaveGroup", "DELETE", f"{_GROUP}/members/me", leave),
+    Operation("removeGroupMember", "DELETE", f"{_GROUP}/members/{{user_id}}", remove_member),
     Operation("getGroupInvitations", "GET", f"{_GROUP}/invitations", list_invitations),
-    Operation(
-        "createGroupInvitation",
-        "POST",
-        f"{_GROUP}/invitations",
-        invite,
-        writes=True,
-        takes_body=True,
-    ),
+    Operation("createGroupInvitation", "POST", f"{_GROUP}/invitations", invite, takes_body=True),
     Operation(
         "revokeGroupInvitation",
         "DELETE",
         f"{_GROUP}/invitations/{{invitation_id}}",
         revoke_invitation,
-        writes=True,
     ),
     Operation("getGroupInvite", "GET", f"{_GROUP}/invite", get_invite_code),
-    Operation("createGroupInvite", "POST", f"{_GROUP}/invite", create_invite_code, writes=True),
-    Operation("deleteGroupInvite", "DELETE", f"{_GROUP}/invite", delete_invite_code, writes=True),
+    Operation("createGroupInvite", "POST", f"{_GROUP}/invite", create_invite_code),
+    Operation("deleteGroupInvite", "DELETE", f"{_GROUP}/invite", delete_invite_code),
     Operation("getGroupContents", "GET", f"{_GROUP}/contents", list_contents, guests=True),
     Operation("getGroupFollowers", "GET", f"{_GROUP}/followers", list_followers, guests=True),
 )
