@@ -5,7 +5,7 @@ async with Sandbox() as sandbox:
         ...
 """
 
-from arena_groups.sandbox.backend import UnknownError
+from arena_groups.sandbox.backend import SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
     InvitationState,
@@ -24,9 +24,9 @@ __all__ = [
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
+    "SandboxNotFoundError",
     "SentEmail",
     "Tier",
     "Tokens",
-    "UnknownError",
     "Users",
 ]

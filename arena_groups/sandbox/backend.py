@@ -53,7 +53,7 @@ FETCHING = timedelta(seconds=2)
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
-class UnknownError(LookupError):
+class SandboxNotFoundError(LookupError):
     """The sandbox holds no such user, group or invitation."""
 
 
@@ -283,7 +283,7 @@ class World:
         return invitation
 
     def invite(self, group: Group, caller: Person, target: InviteTarget) -> InviteResult:
-        """Add or invite somebody. Raises `UnknownError` when nobody has the id."""
+        """Add or invite somebody. Raises `SandboxNotFoundError` when nobody has the id."""
         person = self._resolve(target)
         pending = self._pending_for(group, person, target.email)
         trusted = target.email is None and person is not None and caller.id in person.following
@@ -342,7 +342,7 @@ class World:
             return self.find_by_address(target.email)
         person = self.people.get(target.user_id or 0)
         if person is None:
-            raise UnknownError("user")
+            raise SandboxNotFoundError("user")
         return person
 
     def _pending_for(

@@ -32,7 +32,7 @@ class Person:
     bio: str | None = None
     badge: Badge | None = None
     confirmed: bool = True
-    may_invite_new_people: bool = True
+    may_invite_new_addresses: bool = True
     channels: int = 0
     notifications: int = 0
     sparse: bool = False
@@ -212,7 +212,7 @@ class RecordedRequest:
 
     `operation` is the operation's name in the API document, None when the path or method leads
     nowhere. `status` is None as long as nothing was answered, for good when a fault broke the
-    connection first. `took_effect` tells whether the operation was carried out, whatever became
+    connection first. `executed` tells whether the operation was carried out, whatever became
     of its answer. `faults` names the injected faults that struck, as the shell spells them.
     """
 
@@ -221,7 +221,7 @@ class RecordedRequest:
     query: Mapping[str, str]
     status: int | None = None
     operation: str | None = None
-    took_effect: bool = False
+    executed: bool = False
     faults: tuple[str, ...] = ()
 
 
@@ -231,9 +231,9 @@ class Entry:
 
     record: RecordedRequest
 
-    def took_effect(self) -> None:
+    def executed(self) -> None:
         """The operation was carried out."""
-        self.record = attrs.evolve(self.record, took_effect=True)
+        self.record = attrs.evolve(self.record, executed=True)
 
     def answered(self, status: int | None) -> None:
         """This status is about to go out, or (None) no answer at all."""

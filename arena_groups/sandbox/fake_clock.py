@@ -35,7 +35,7 @@ class Clock:
 _TURNS = 10
 
 
-class JumpingClock:
+class AutoAdvanceClock:
     """A clock that stands still until somebody waits, and then jumps to the end of the wait.
 
     Give it to a client as `clock=`. `waits` are the seconds of each wait that was waited to its
@@ -51,7 +51,7 @@ class JumpingClock:
         self._jumped = jumped
 
     def __repr__(self) -> str:
-        return f"<JumpingClock after {len(self.waits)} waits, {self._now:g} seconds>"
+        return f"<AutoAdvanceClock after {len(self.waits)} waits, {self._now:g} seconds>"
 
     def now(self) -> float:
         """The seconds that have passed since the clock was made: those of all its jumps."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import attrs
 
 from arena_groups.sandbox import oauth
-from arena_groups.sandbox.backend import UnknownError, World
+from arena_groups.sandbox.backend import SandboxNotFoundError, World
 from arena_groups.sandbox.entities import Group, JSONObject, Person
 from arena_groups.sandbox.permissions import abilities, belongs, can_read, is_owner
 from arena_groups.sandbox.rendering import (
@@ -236,11 +236,11 @@ def invite(call: Call) -> Answer:
     group, caller = call.invitable_group(), call.signed_in()
     if target.email is not None:
         check_address(target.email)
-        if call.world.find_by_address(target.email) is None and not caller.may_invite_new_people:
+        if call.world.find_by_address(target.email) is None and not caller.may_invite_new_addresses:
             raise forbidden("You may not invite people who have no account yet.")
     try:
         result = call.world.invite(group, caller, target)
-    except UnknownError:
+    except SandboxNotFoundError:
         raise not_found("user") from None
     created = result.outcome in {"added", "invited"}
     return Answer(201 if created else 200, call.renderer.invite_result(result))

@@ -170,7 +170,7 @@ def _add_members(world: World, cast: Cast, crowd: Crowd, group: Group) -> None:
     newcomers.insert(MEMBERS // 2, cast.member)
     group.members.update(dict.fromkeys(person.id for person in newcomers))
     for person in newcomers[3 : 3 + UNCONFIRMED_MEMBERS]:
-        person.confirmed = person.may_invite_new_people = False
+        person.confirmed = person.may_invite_new_addresses = False
     for person in newcomers[::4]:
         world.follow(person, cast.owner)
         world.follow(cast.member, person)

@@ -12,7 +12,7 @@ import attrs
 from aiohttp import web
 
 from arena_groups.sandbox.backend import World
-from arena_groups.sandbox.control import Backstage
+from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.entities import (
     Application,
     Credential,
@@ -21,7 +21,7 @@ from arena_groups.sandbox.entities import (
     new_journal,
 )
 from arena_groups.sandbox.fake_clock import Clock
-from arena_groups.sandbox.faults.registry import Faults
+from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.permissions import Quota
 from arena_groups.sandbox.seed import Cast, new_token, new_world
 from arena_groups.sandbox.server_protocol import Server, Sleep
@@ -71,7 +71,7 @@ class Applications:
     confidential: Application
 
 
-class Sandbox(Backstage):
+class Sandbox(SandboxControl):
     """An Are.na of your own on loopback, with seeded people, groups and invitations.
 
     Use it with `async with`, or with `start()` and `aclose()`. Sandboxes share nothing, and two
@@ -116,7 +116,7 @@ class Sandbox(Backstage):
         self._sleep = sleep
         self._running: tuple[Server, web.ServerRunner] | None = None
         self._journal = new_journal()
-        self._faults = Faults(Random(f"faults {seed}"))
+        self._faults = FaultRegistry(Random(f"faults {seed}"))
         everybody: Tier | None = "guest" if tier == "guest" else None
         quota = Quota(
             own_clock, window=window, limit=limit, tier=everybody, enforced=tier is not None
@@ -144,7 +144,7 @@ class Sandbox(Backstage):
         self._journal.clear()
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> FaultRegistry:
         """What is to go wrong: nothing, until a fault is added."""
         return self._faults
 

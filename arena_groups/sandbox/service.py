@@ -14,8 +14,8 @@ from aiohttp import HttpVersion11, http_exceptions, web
 
 from arena_groups.sandbox.backend import World
 from arena_groups.sandbox.entities import Credential, Entry, Journal, Person, RecordedRequest
-from arena_groups.sandbox.faults.base import Detour, Exchange
-from arena_groups.sandbox.faults.registry import Faults, InjectedFault, Strikes
+from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
+from arena_groups.sandbox.faults.registry import FaultRegistry, InjectedFault, Strikes
 from arena_groups.sandbox.permissions import Quota, Standing
 from arena_groups.sandbox.rendering import Renderer
 from arena_groups.sandbox.responses import (
@@ -170,7 +170,7 @@ class Service:
     world: World
     quota: Quota
     journal: Journal
-    faults: Faults
+    faults: FaultRegistry
     base_url: Callable[[], str]
 
     async def respond(self, request: web.BaseRequest, line: Line) -> web.StreamResponse:
@@ -178,7 +178,7 @@ class Service:
         visit = self._visit(request, line)
         try:
             message = await self._through(tuple(self.faults), visit)
-            message = self._dated(visit.strikes.spoil(message))
+            message = self._dated(visit.strikes.transform(message))
             visit.entry.answered(message.status)
             return await message.deliver(message, line)
         except (GoneError, ConnectionError):
@@ -218,12 +218,12 @@ class Service:
         compose = partial(to_message, envelope=_envelope(visit))
         for position, injected in enumerate(faults, start=1):
             detour = injected.fault
-            if isinstance(detour, Detour) and visit.strikes.detour(injected):
+            if isinstance(detour, MiddlewareFault) and visit.strikes.detour(injected):
                 # Whatever happens now, happens to a request that was read.
                 await visit.upload.settle()
-                proceed = partial(self._through, faults[position:], visit)
+                call_next = partial(self._through, faults[position:], visit)
                 return await detour.handle(
-                    Exchange(visit.standing, self._now(), proceed, compose, visit.line)
+                    FaultContext(visit.standing, self._now(), call_next, compose, visit.line)
                 )
         return compose(await self._answer(visit))
 
@@ -247,15 +247,15 @@ class Service:
             content_type=visit.request.content_type,
             body=body,
         )
-        visit.strikes.disturb(self.world, self.world.find_group(route.group or ""))
+        visit.strikes.mutate(self.world, self.world.find_group(route.group or ""))
         answer = route.operation.handler(call)
-        visit.entry.took_effect()
+        visit.entry.executed()
 
         def other_page(number: int) -> Answer:
             query = {**call.query, "page": str(number)}
             return route.operation.handler(attrs.evolve(call, query=query))
 
-        return visit.strikes.rewrite(answer, other_page)
+        return visit.strikes.transform_page(answer, other_page)
 
     def _origin(self, request: web.BaseRequest) -> str:
         """Where links lead: the host that the caller asked for, if that is a host at all."""

@@ -1,19 +1,19 @@
 """What can go wrong between a client and a server, on demand.
 
-with sandbox.faults.add(ServerError(503), operation="getGroup", times=2) as fault:
+with sandbox.faults.add(ServerFailure(503), operation="getGroup", times=2) as fault:
     ...
-    assert fault.hits == 2
+    assert fault.call_count == 2
 """
 
 from arena_groups.sandbox.faults.base import (
     BodyFault,
-    Detour,
-    Exchange,
     Fault,
-    Instead,
+    FaultContext,
     ListFault,
     ListPage,
-    WorldFault,
+    MiddlewareFault,
+    ReplaceResponseFault,
+    StateFault,
 )
 from arena_groups.sandbox.faults.http import (
     CutBody,
@@ -29,7 +29,7 @@ from arena_groups.sandbox.faults.http import (
     Redirect,
     RequestTimeout,
     Reset,
-    ServerError,
+    ServerFailure,
     Trickle,
     TruncatedJSON,
     WrongLength,
@@ -45,7 +45,7 @@ from arena_groups.sandbox.faults.lists import (
 from arena_groups.sandbox.faults.registry import (
     FAULTS,
     FaultHelp,
-    Faults,
+    FaultRegistry,
     InjectedFault,
     describe_faults,
     parse_spec,
@@ -60,32 +60,32 @@ __all__ = [
     "CutBody",
     "CutChunks",
     "DeepJSON",
-    "Detour",
     "Disconnect",
     "EmptyPages",
     "EndlessPages",
-    "Exchange",
     "Fault",
+    "FaultContext",
     "FaultHelp",
-    "Faults",
+    "FaultRegistry",
     "GzipBomb",
     "HTMLPage",
     "Hang",
     "InjectedFault",
-    "Instead",
     "Latency",
     "ListFault",
     "ListPage",
+    "MiddlewareFault",
     "MissingTotal",
     "PlainText",
     "RateLimited",
     "Redirect",
+    "ReplaceResponseFault",
     "RequestTimeout",
     "Reset",
-    "ServerError",
+    "ServerFailure",
+    "StateFault",
     "Trickle",
     "TruncatedJSON",
-    "WorldFault",
     "WrongLength",
     "WrongTotal",
     "describe_faults",

@@ -62,7 +62,7 @@ def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", 
 
 
 @attrs.frozen(kw_only=True)
-class Target:
+class FaultTarget:
     """Requests of one operation, method and route (None: of any), and how many of them."""
 
     operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
@@ -101,12 +101,12 @@ class Fault:
 
     @classmethod
     def name(cls) -> str:
-        """As the shell and the recorded requests spell it: `ServerError` is `server-error`."""
+        """As the shell and the recorded requests spell it: `ServerFailure` is `server-failure`."""
         return _WORD_ENDS.sub("-", cls.__name__).lower()
 
 
 @attrs.frozen
-class Exchange:
+class FaultContext:
     """A request that a detour has in its hands, read whole and not yet answered.
 
     `standing` is where the caller stands with the quota, `now` the sandbox's own time.
@@ -114,41 +114,41 @@ class Exchange:
 
     standing: Standing
     now: datetime
-    proceed: Callable[[], Awaitable[Message]]
+    call_next: Callable[[], Awaitable[Message]]
     compose: Callable[[Answer], Message]
     _line: Line
 
     async def pause(self, seconds: float) -> None:
-        """Wait. When nobody waits for the answer any more, the exchange ends here."""
+        """Wait. When nobody waits for the answer any more, the context ends here."""
         await self._line.pause(seconds)
 
     async def hang(self) -> NoReturn:
-        """Wait until nobody waits for the answer any more; the exchange ends here."""
+        """Wait until nobody waits for the answer any more; the context ends here."""
         await self._line.hang()
 
 
-class Detour(Fault, ABC):
+class MiddlewareFault(Fault, ABC):
     """A fault between the client and the operation, which it may delay or keep from happening."""
 
     @abstractmethod
-    async def handle(self, exchange: Exchange) -> Message:
-        """The answer. Awaiting `exchange.proceed()` carries the operation out."""
+    async def handle(self, context: FaultContext) -> Message:
+        """The answer. Awaiting `context.call_next()` carries the operation out."""
 
 
 @attrs.frozen
-class Instead(Detour):
+class ReplaceResponseFault(MiddlewareFault):
     """A detour with an answer of its own. The operation takes effect only with `after=True`."""
 
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         """The operation's effect, if it is to have one, and another answer."""
         if self.after:
-            await exchange.proceed()
-        return self.reply(exchange)
+            await context.call_next()
+        return self.reply(context)
 
     @abstractmethod
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The answer in the operation's place."""
 
 
@@ -156,7 +156,7 @@ class BodyFault(Fault, ABC):
     """A fault that spoils an answer on its way back. Answers without a body pass untouched."""
 
     @abstractmethod
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """What becomes of the message, whose body is not empty."""
 
 
@@ -212,15 +212,15 @@ class ListFault(Fault, ABC):
     """A fault in the pages of a list. Everything that is no page of a list passes untouched."""
 
     @abstractmethod
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The answer in this page's place, None to leave it as it is."""
 
 
-class WorldFault(Fault, ABC):
+class StateFault(Fault, ABC):
     """A fault that changes what is there, just before the operation is carried out."""
 
     @abstractmethod
-    def disturb(self, world: World, group: Group | None, rng: Random) -> bool:
+    def mutate(self, world: World, group: Group | None, rng: Random) -> bool:
         """Change something. `group` is the one the request is about. Returns if it concerned it."""
 
 

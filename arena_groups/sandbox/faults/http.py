@@ -1,4 +1,4 @@
-"""Faults of a single response: late, wrong, cut, or missing."""
+"""FaultRegistry of a single response: late, wrong, cut, or missing."""
 
 import zlib
 from datetime import datetime, timedelta
@@ -10,9 +10,9 @@ import attrs
 from arena_groups.sandbox.entities import JSONObject
 from arena_groups.sandbox.faults.base import (
     BodyFault,
-    Detour,
-    Exchange,
-    Instead,
+    FaultContext,
+    MiddlewareFault,
+    ReplaceResponseFault,
     check_fraction,
     check_not_negative,
     check_not_zero,
@@ -32,33 +32,33 @@ from arena_groups.sandbox.server_protocol import (
 
 
 @attrs.frozen
-class Latency(Detour):
+class Latency(MiddlewareFault):
     """The answer comes late; with `after`, once the operation has taken effect."""
 
     seconds: float = attrs.field(default=1.0, validator=check_seconds)
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         """Wait on one side of the operation. A client who leaves earlier prevents it."""
         if not self.after:
-            await exchange.pause(self.seconds)
-        message = await exchange.proceed()
+            await context.pause(self.seconds)
+        message = await context.call_next()
         if self.after:
-            await exchange.pause(self.seconds)
+            await context.pause(self.seconds)
         return message
 
 
 @attrs.frozen
-class Hang(Detour):
+class Hang(MiddlewareFault):
     """No answer ever comes, and the connection stays open until the client closes it."""
 
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         """Carry the operation out or not, and wait."""
         if self.after:
-            await exchange.proceed()
-        await exchange.hang()
+            await context.call_next()
+        await context.hang()
 
 
 @attrs.frozen
@@ -68,7 +68,7 @@ class Trickle(BodyFault):
     seconds: float = attrs.field(default=0.1, validator=check_seconds)
     size: int = attrs.field(default=64, validator=check_positive)
 
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """The same message, slowly."""
         del body
         return attrs.evolve(message, deliver=Pieces(self.size, self.seconds))
@@ -79,16 +79,16 @@ _HTML = "text/html; charset=utf-8"
 
 
 @attrs.frozen
-class RequestTimeout(Instead):
+class RequestTimeout(ReplaceResponseFault):
     """408: the server gives up on the request."""
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """A JSON error."""
-        return exchange.compose(failure(408, {}).answer)
+        return context.compose(failure(408, {}).answer)
 
 
 @attrs.frozen
-class RateLimited(Detour):
+class RateLimited(MiddlewareFault):
     """429 with Retry-After in seconds, or (`as_date`) a date; `None` omits it, in the body too.
 
     `retry_after` is then the one thing that the body should have and has not. As with the real
@@ -98,19 +98,19 @@ class RateLimited(Detour):
     retry_after: int | None = attrs.field(default=1, validator=check_not_negative)
     as_date: bool = False
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         """The error of a caller who is over the quota."""
         if self.retry_after is None:
-            answer = over_quota(exchange.standing).answer
-            return exchange.compose(_without_retry_after(answer))
-        standing = attrs.evolve(exchange.standing, retry_after=self.retry_after)
+            answer = over_quota(context.standing).answer
+            return context.compose(_without_retry_after(answer))
+        standing = attrs.evolve(context.standing, retry_after=self.retry_after)
         answer = over_quota(standing).answer
-        value = _retry_after(self.retry_after, exchange.now if self.as_date else None)
-        return exchange.compose(attrs.evolve(answer, headers={"Retry-After": value}))
+        value = _retry_after(self.retry_after, context.now if self.as_date else None)
+        return context.compose(attrs.evolve(answer, headers={"Retry-After": value}))
 
 
 @attrs.frozen
-class ServerError(Instead):
+class ServerFailure(ReplaceResponseFault):
     """A 5xx as JSON or (`html`) as a page of a proxy's; with Retry-After if one is given."""
 
     status: int = 500
@@ -121,17 +121,17 @@ class ServerError(Instead):
         if self.status not in range(500, 600):
             raise ValueError("status must be between 500 and 599")
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The error; a proxy's page knows nothing of quotas."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if not self.html:
-            return exchange.compose(failure(self.status, headers).answer)
+            return context.compose(failure(self.status, headers).answer)
         page = html_page(f"{self.status} {phrase(self.status)}")
         return Message(self.status, {"Content-Type": _HTML, **headers}, page)
 
 
 @attrs.frozen
-class Redirect(Instead):
+class Redirect(ReplaceResponseFault):
     """A redirect (301, 302, 303, 307 or 308) to `location`, which is sent as it is."""
 
     location: str
@@ -143,9 +143,9 @@ class Redirect(Instead):
         if not self.location.isprintable() or not self.location:
             raise ValueError("location must be a URL")
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """A redirect as a proxy sends it."""
-        del exchange
+        del context
         headers = {"Content-Type": _HTML, "Location": self.location}
         return Message(self.status, headers, html_page(phrase(self.status)))
 
@@ -172,22 +172,22 @@ def _without_retry_after(answer: Answer) -> Answer:
 
 
 @attrs.frozen
-class Reset(Instead):
+class Reset(ReplaceResponseFault):
     """The connection is reset (RST) in place of an answer."""
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """No answer."""
-        del exchange
+        del context
         return Message(None, deliver=Nothing(reset=True))
 
 
 @attrs.frozen
-class Disconnect(Instead):
+class Disconnect(ReplaceResponseFault):
     """The connection is closed (FIN) without an answer."""
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """No answer."""
-        del exchange
+        del context
         return Message(None, deliver=Nothing(reset=False))
 
 
@@ -202,7 +202,7 @@ class CutBody(BodyFault):
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """A part of the message."""
         del body
         return attrs.evolve(message, deliver=CutOff(self.sent, reset=self.reset))
@@ -215,7 +215,7 @@ class CutChunks(BodyFault):
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """A part of the message."""
         del body
         return attrs.evolve(message, deliver=CutOff(self.sent, chunked=True, reset=self.reset))
@@ -227,7 +227,7 @@ class WrongLength(BodyFault):
 
     by: int = attrs.field(default=-1, validator=check_not_zero)
 
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """The whole message under a wrong length."""
         del body
         return attrs.evolve(message, deliver=Misannounced(self.by))
@@ -239,55 +239,55 @@ class TruncatedJSON(BodyFault):
 
     sent: float = attrs.field(default=0.5, validator=check_fraction)
 
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """A shorter message."""
         return attrs.evolve(message, body=first_part(body, self.sent))
 
 
 @attrs.frozen
-class PlainText(Instead):
+class PlainText(ReplaceResponseFault):
     """200 with plain text in place of JSON."""
 
     text: str = "It works!"
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The text."""
-        del exchange
+        del context
         return Message(200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode())
 
 
 @attrs.frozen
-class HTMLPage(Instead):
+class HTMLPage(ReplaceResponseFault):
     """200 with a page of HTML, as from a network that wants a sign-in first."""
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The page."""
-        del exchange
+        del context
         return Message(200, {"Content-Type": "text/html; charset=utf-8"}, html_page("Welcome"))
 
 
 @attrs.frozen
-class GzipBomb(Instead):
+class GzipBomb(ReplaceResponseFault):
     """200 with a small gzip body that unpacks to at least `size` bytes of JSON."""
 
     size: int = attrs.field(default=64 * _MEBIBYTE, validator=check_positive)
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The bomb, packed whether or not the client asked for gzip."""
-        del exchange
+        del context
         headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
         return Message(200, headers, gzip_bomb(self.size))
 
 
 @attrs.frozen
-class DeepJSON(Instead):
+class DeepJSON(ReplaceResponseFault):
     """200 with JSON that is nested `depth` levels deep."""
 
     depth: int = attrs.field(default=100_000, validator=check_positive)
 
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """Arrays in arrays."""
-        del exchange
+        del context
         return Message(200, {"Content-Type": JSON_TYPE}, b"[" * self.depth + b"]" * self.depth)
 
 

@@ -1,4 +1,4 @@
-"""Faults of lists."""
+"""FaultRegistry of lists."""
 
 from collections.abc import Iterable
 from random import Random
@@ -10,7 +10,7 @@ from arena_groups.sandbox.entities import Group, Invitation, JSONObject
 from arena_groups.sandbox.faults.base import (
     ListFault,
     ListPage,
-    WorldFault,
+    StateFault,
     check_not_negative,
     check_not_zero,
     check_positive,
@@ -26,7 +26,7 @@ class EndlessPages(ListFault):
 
     invent: bool = False
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The pages up to the last are as they were, except that it promises more."""
         if page.number < page.last:
             return None
@@ -47,7 +47,7 @@ class BackwardPages(ListFault):
         if self.to > self.start:
             raise ValueError("to must not be greater than start")
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The page with its items, leading back."""
         return page.promising(self.to) if page.number >= self.start else None
 
@@ -63,7 +63,7 @@ class EmptyPages(ListFault):
         if self.last is not None and self.last < self.first:
             raise ValueError("last must not be less than first")
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The page without its items."""
         if page.number < self.first or (self.last is not None and page.number > self.last):
             return None
@@ -74,7 +74,7 @@ class EmptyPages(ListFault):
 class MissingTotal(ListFault):
     """`total_count` is missing."""
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The page without its total."""
         if page.total is None:
             return None
@@ -89,7 +89,7 @@ class WrongTotal(ListFault):
 
     by: int = attrs.field(default=1, validator=check_not_zero)
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The page with another total."""
         if page.total is None:
             return None
@@ -107,7 +107,7 @@ def _ids(ids: Iterable[int]) -> frozenset[int]:
 
 
 @attrs.frozen
-class Churn(WorldFault):
+class Churn(StateFault):
     """Pending invitations appear at the head of the list and vanish anywhere in it.
 
     `group` is an id or a slug; without it, it is the group that the request is about. Each
@@ -120,7 +120,7 @@ class Churn(WorldFault):
     removals: int = attrs.field(default=1, validator=check_not_negative)
     keep: frozenset[int] = attrs.field(default=frozenset(), converter=_ids, kw_only=True)
 
-    def disturb(self, world: World, group: Group | None, rng: Random) -> bool:
+    def mutate(self, world: World, group: Group | None, rng: Random) -> bool:
         """Remove, then insert: what came just now stays for at least one answer."""
         churned = group if self.group is None else world.find_group(self.group)
         if churned is None:

@@ -13,9 +13,9 @@ from arena_groups.sandbox.entities import Entry, Group, RecordedRequest
 from arena_groups.sandbox.faults.base import (
     BodyFault,
     Fault,
+    FaultTarget,
     ListFault,
-    Target,
-    WorldFault,
+    StateFault,
     list_page,
 )
 from arena_groups.sandbox.faults.http import (
@@ -32,7 +32,7 @@ from arena_groups.sandbox.faults.http import (
     Redirect,
     RequestTimeout,
     Reset,
-    ServerError,
+    ServerFailure,
     Trickle,
     TruncatedJSON,
     WrongLength,
@@ -54,7 +54,7 @@ FAULTS: tuple[type[Fault], ...] = (
     Trickle,
     RequestTimeout,
     RateLimited,
-    ServerError,
+    ServerFailure,
     Redirect,
     Reset,
     Disconnect,
@@ -81,23 +81,23 @@ _BY_NAME = {each.name(): each for each in FAULTS}
 _WORDS = {"true": True, "false": False}
 
 
-def parse_spec(spec: str) -> tuple[Fault, Target]:
+def parse_spec(spec: str) -> tuple[Fault, FaultTarget]:
     """The fault and the requests it is for. Raises `ValueError` when the text is not well-formed.
 
-    Options are those of the fault and those of `Target`; one that is true or false may stand
+    Options are those of the fault and those of `FaultTarget`; one that is true or false may stand
     alone, and `none` is None. Ids in a list are joined by `+`.
     """
     name, _, rest = spec.partition(":")
     kind = _BY_NAME.get(name)
     if kind is None:
         raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(_BY_NAME))}")
-    own, common = _parsers(kind), _parsers(Target)
+    own, common = _parsers(kind), _parsers(FaultTarget)
     texts = dict(_option(each) for each in rest.split(",")) if rest else {}
     unknown = texts.keys() - own.keys() - common.keys()
     if unknown:
         allowed = ", ".join([*own, *common])
         raise ValueError(f"{name} has no option {min(unknown)!r}; it has {allowed}")
-    return _build(kind, own, texts), _build(Target, common, texts)
+    return _build(kind, own, texts), _build(FaultTarget, common, texts)
 
 
 @attrs.frozen
@@ -116,7 +116,7 @@ def describe_faults() -> list[FaultHelp]:
 
 def target_options() -> list[str]:
     """The names of the options that every fault has."""
-    return list(_parsers(Target))
+    return list(_parsers(FaultTarget))
 
 
 def _options(kind: type[Fault]) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 class InjectedFault:
     """A fault in place. As a context manager it is removed at the end of the block."""
 
-    def __init__(self, fault: Fault, target: Target, faults: "Faults") -> None:
+    def __init__(self, fault: Fault, target: FaultTarget, faults: "FaultRegistry") -> None:
         self.fault = fault
         self._target = target
         self._faults = faults
@@ -207,10 +207,10 @@ class InjectedFault:
         self._hits = 0
 
     def __repr__(self) -> str:
-        return f"<{self.fault!r}, {self._hits} hits>"
+        return f"<{self.fault!r}, {self._hits} call_count>"
 
     @property
-    def hits(self) -> int:
+    def call_count(self) -> int:
         """How many requests it has struck so far."""
         return self._hits
 
@@ -245,7 +245,7 @@ class InjectedFault:
         self._hits -= 1
 
 
-class Faults:
+class FaultRegistry:
     """The faults of one sandbox. Chances are drawn from a source of their own, by the seed."""
 
     def __init__(self, rng: Random) -> None:
@@ -278,7 +278,7 @@ class Faults:
         each with `probability`. Raises `ValueError` when there is no such operation, method or
         route, or a number is out of range.
         """
-        target = Target(
+        target = FaultTarget(
             operation=operation,
             method=method,
             route=route,
@@ -304,7 +304,7 @@ class Faults:
         """Remove one fault, if it is in place."""
         self._injected.pop(injected, None)
 
-    def _place(self, fault: Fault, target: Target) -> InjectedFault:
+    def _place(self, fault: Fault, target: FaultTarget) -> InjectedFault:
         injected = InjectedFault(fault, target, self)
         self._injected[injected] = None
         return injected
@@ -314,7 +314,7 @@ class Faults:
 class Strikes:
     """What the faults do to one request, noted in its entry of the journal."""
 
-    _faults: Faults
+    _faults: FaultRegistry
     _entry: Entry
 
     def detour(self, injected: InjectedFault) -> bool:
@@ -324,29 +324,29 @@ class Strikes:
         self._settle(injected, struck=True)
         return True
 
-    def disturb(self, world: World, group: Group | None) -> None:
+    def mutate(self, world: World, group: Group | None) -> None:
         """What changes before an operation on this group, or on something else."""
         for injected in self._faults:
             fault = injected.fault
-            if isinstance(fault, WorldFault) and self._claim(injected):
-                self._settle(injected, struck=fault.disturb(world, group, self._faults.rng))
+            if isinstance(fault, StateFault) and self._claim(injected):
+                self._settle(injected, struck=fault.mutate(world, group, self._faults.rng))
 
-    def rewrite(self, answer: Answer, ask: Callable[[int], Answer]) -> Answer:
+    def transform_page(self, answer: Answer, ask: Callable[[int], Answer]) -> Answer:
         """What becomes of an answer, if it is a page of a list."""
         for injected in self._faults:
             fault, page = injected.fault, list_page(answer, ask)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
-                rewritten = fault.rewrite(page)
+                rewritten = fault.transform_page(page)
                 self._settle(injected, struck=rewritten is not None)
                 answer = rewritten or answer
         return answer
 
-    def spoil(self, message: Message) -> Message:
+    def transform(self, message: Message) -> Message:
         """What becomes of a message, if it has a body to send."""
         for injected in self._faults:
             fault, body = injected.fault, message.body
             if isinstance(fault, BodyFault) and body and self._sends_body and self._claim(injected):
-                message = fault.spoil(message, body)
+                message = fault.transform(message, body)
                 self._settle(injected, struck=True)
         return message
 
