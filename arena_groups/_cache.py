@@ -4,13 +4,13 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
-__all__ = ["Bounded", "CachedAnswer", "MemoryCache", "ResponseCache"]
+__all__ = ["Bounded", "CachedResponse", "MemoryCache", "ResponseCache"]
 
 V = TypeVar("V")
 
 
 @frozen
-class CachedAnswer:
+class CachedResponse:
     """The ``body`` of an answer as it came, decompressed, and the ``ETag`` that stands for it."""
 
     etag: str
@@ -20,11 +20,11 @@ class CachedAnswer:
 class ResponseCache(Protocol):
     """Where answers are kept. ``key`` is opaque: it names a URL and who asked for it."""
 
-    def get(self, key: str) -> CachedAnswer | None:
+    def get(self, key: str) -> CachedResponse | None:
         """The answer kept under ``key``, if it is still there."""
         ...
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def set(self, key: str, response: CachedResponse) -> None:
         """Keep an answer in place of any other under ``key``."""
         ...
 
@@ -81,7 +81,7 @@ class Bounded(Generic[V]):
         self._bytes = 0
 
 
-class MemoryCache(Bounded[CachedAnswer]):
+class MemoryCache(Bounded[CachedResponse]):
     """Keeps the answers used last, up to ``max_entries`` and ``max_bytes`` of their bodies.
 
     Raises ``ValueError`` where either is less than 1.
@@ -90,9 +90,9 @@ class MemoryCache(Bounded[CachedAnswer]):
     def __init__(self, *, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
         super().__init__(max_entries, max_bytes)
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def set(self, key: str, response: CachedResponse) -> None:
         """Keep an answer, and drop those unused for longest if there are too many."""
-        self.hold(key, answer, len(answer.body))
+        self.hold(key, response, len(response.body))
 
     def __repr__(self) -> str:
         return f"MemoryCache(max_entries={self.max_entries}, max_bytes={self.max_bytes})"

@@ -38,39 +38,39 @@ class RetryPolicy:
     max_backoff: float = field(default=20, validator=validators.ge(0))
     max_retry_after: float = field(default=120, validator=validators.ge(0))
 
-    def wait(
-        self, error: ArenaError, *, attempt: int, elapsed: float, repeat_safe: bool, chance: float
+    def next_delay(
+        self, error: ArenaError, *, attempt: int, elapsed: float, idempotent: bool, jitter: float
     ) -> float | None:
         """The seconds to wait before the next attempt, or ``None`` to raise ``error``.
 
         ``attempt`` counts from 1, ``elapsed`` are the seconds since the first began,
-        ``chance`` is a random number from 0 to 1.
+        ``jitter`` is a random number from 0 to 1.
         """
-        if attempt >= self.attempts or not may_repeat(error, repeat_safe=repeat_safe):
+        if attempt >= self.attempts or not may_repeat(error, idempotent=idempotent):
             return None
         asked = error.retry_after if isinstance(error, ArenaAPIError) else None
         if asked is not None and asked > self.max_retry_after:
             return None
         ceiling = min(self.max_backoff, self.backoff * 2 ** min(attempt - 1, 32))
-        wait = max(chance * ceiling, asked or 0.0) if asked is None or asked < 1 else asked
+        wait = max(jitter * ceiling, asked or 0.0) if asked is None or asked < 1 else asked
         return wait if elapsed + wait < self.total else None
 
 
-def may_repeat(error: ArenaError, *, repeat_safe: bool) -> bool:
+def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:
     """Whether sending again can help and do no harm."""
     if isinstance(error, RateLimitError):
         return True
     if isinstance(error, ArenaConnectionError):
-        return not error.permanent and (repeat_safe or not error.sent)
+        return error.retryable and (idempotent or not error.request_sent)
     if isinstance(error, DecodeError):
-        return repeat_safe and error.incomplete
-    return repeat_safe and isinstance(error, ArenaAPIError) and error.status in PASSING_STATUSES
+        return idempotent and error.invalid_json
+    return idempotent and isinstance(error, ArenaAPIError) and error.status in PASSING_STATUSES
 
 
 def may_have_happened(error: ArenaError) -> bool:
     """Whether the server may have done what was asked for, although it failed."""
     if isinstance(error, ArenaConnectionError):
-        return error.sent
+        return error.request_sent
     if isinstance(error, ArenaAPIError):
         return error.status == 408 or error.status >= 500
     return isinstance(error, DecodeError)
@@ -79,7 +79,7 @@ def may_have_happened(error: ArenaError) -> bool:
 def answer_was_lost(error: ArenaError) -> bool:
     """Whether the server may well have answered that it did it, and nobody heard."""
     if isinstance(error, ArenaConnectionError):
-        return error.sent
+        return error.request_sent
     if isinstance(error, ArenaAPIError):
         return error.status in GATEWAY_STATUSES
     return isinstance(error, DecodeError)

@@ -21,7 +21,7 @@ __all__ = [
     "CallbackError",
     "ClientStateError",
     "DecodeError",
-    "Fault",
+    "DecodeIssue",
     "ForbiddenError",
     "NotFoundError",
     "OAuthError",
@@ -76,8 +76,9 @@ class ClientStateError(ArenaError, RuntimeError):
 class ArenaConnectionError(ArenaError):
     """No complete answer arrived: no connection, a broken one, or a body that ended early.
 
-    ``method`` and ``route`` are those of the operation. ``sent`` is ``False`` where the request
-    certainly never reached the server, ``permanent`` ``True`` where trying again cannot help.
+    ``method`` and ``route`` are those of the operation. ``request_sent`` is ``False`` if
+    the request certainly never reached the server, ``retryable`` ``False`` if another attempt
+    cannot help.
     """
 
     def __init__(
@@ -86,11 +87,11 @@ class ArenaConnectionError(ArenaError):
         *,
         method: str = "",
         route: str = "",
-        sent: bool = True,
-        permanent: bool = False,
+        request_sent: bool = True,
+        retryable: bool = True,
     ) -> None:
-        self.sent = sent
-        self.permanent = permanent
+        self.request_sent = request_sent
+        self.retryable = retryable
         self.method = method
         self.route = route
         super().__init__(f"{cause} [{method} {route}]" if route else cause)
@@ -113,7 +114,7 @@ class PaginationError(ArenaError):
 
 
 @frozen
-class Fault:
+class DecodeIssue:
     """One thing wrong in a body: where (``data[3].invited_by.slug``) and what."""
 
     path: str
@@ -126,28 +127,28 @@ class Fault:
 class DecodeError(ArenaError):
     """A body that is not what the API's document promises. No partial object is made.
 
-    ``operation`` names the call (``"groups.invitations"``), ``faults`` all that is wrong;
-    ``incomplete`` is ``True`` where the body is no JSON at all, as when it was cut short.
+    ``operation`` names the call (``"groups.invitations"``), ``issues`` lists all that is
+    wrong; ``invalid_json`` is ``True`` if the body is not JSON, as when it was cut short.
     """
 
     shown = 5
 
     def __init__(
-        self, operation: str, faults: Sequence[Fault], *, incomplete: bool = False
+        self, operation: str, issues: Sequence[DecodeIssue], *, invalid_json: bool = False
     ) -> None:
-        self.incomplete = incomplete
+        self.invalid_json = invalid_json
         self.operation = operation
-        self.faults = tuple(faults)
-        listed = "; ".join(str(fault) for fault in self.faults[: self.shown])
-        more = len(self.faults) - self.shown
+        self.issues = tuple(issues)
+        listed = "; ".join(str(issue) for issue in self.issues[: self.shown])
+        more = len(self.issues) - self.shown
         super().__init__(
             f"cannot decode {operation}: {listed}" + (f"; and {more} more" if more > 0 else "")
         )
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The JSON paths at fault."""
-        return tuple(fault.path for fault in self.faults)
+        """The JSON paths of the issues."""
+        return tuple(issue.path for issue in self.issues)
 
 
 class ArenaAPIError(ArenaError):

@@ -1,7 +1,7 @@
 """Where watches and bulk calls keep what they must not forget.
 
-A store holds records (a name and a text) by scope, and one scope never touches another. All
-that is built on it needs two operations only: read a scope, and change some of its records if
+A store holds records (a name and a text) by namespace, and one never touches another. All that
+is built on it needs two operations only: read a namespace, and change some of its records if
 some still are as they were read. The second is atomic, among processes too, and so is enough
 for leases and journals.
 """
@@ -29,25 +29,28 @@ NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 class Store(Protocol):
-    """Records by scope. The contents are whatever the callers need, email addresses among it."""
+    """Records by namespace.
 
-    async def load(self, scope: str) -> dict[str, str]:
-        """All records of a scope, by name; none where nothing was kept.
+    The contents are whatever the callers need, email addresses among it.
+    """
+
+    async def read(self, namespace: str) -> dict[str, str]:
+        """All records of a namespace, by name; none where nothing was kept.
 
         Raises :class:`StoreError` where the store cannot be read.
         """
         ...
 
-    async def update(
+    async def compare_and_set(
         self,
-        scope: str,
-        changes: Mapping[str, str | None],
+        namespace: str,
+        updates: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NOTHING,
     ) -> bool:
-        """Set the records in ``changes`` (``None`` removes one), all of them or none.
+        """Set the records in ``updates`` (``None`` removes one), all of them or none.
 
-        They are set only if every record in ``expect`` is as given there (``None``: it is
+        They are set only if every record in ``expected`` is as given there (``None``: it is
         absent). Whether they were set comes back, and when it does they are durable, as far as
         the store can make them. Raises :class:`StoreError` where the store cannot be written.
         """
@@ -58,24 +61,24 @@ class MemoryStore:
     """A store that lasts as long as the object: for tests, and for what may be forgotten."""
 
     def __init__(self) -> None:
-        self._scopes: dict[str, dict[str, str]] = {}
+        self._namespaces: dict[str, dict[str, str]] = {}
 
-    async def load(self, scope: str) -> dict[str, str]:
-        """A copy of the records of a scope."""
-        return dict(self._scopes.get(scope, {}))
+    async def read(self, namespace: str) -> dict[str, str]:
+        """A copy of the records of a namespace."""
+        return dict(self._namespaces.get(namespace, {}))
 
-    async def update(
+    async def compare_and_set(
         self,
-        scope: str,
-        changes: Mapping[str, str | None],
+        namespace: str,
+        updates: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NOTHING,
     ) -> bool:
-        """Set records, if those in ``expect`` are as given."""
-        records = self._scopes.setdefault(scope, {})
-        if any(records.get(name) != text for name, text in expect.items()):
+        """Set records, if those in ``expected`` are as given."""
+        records = self._namespaces.setdefault(namespace, {})
+        if any(records.get(name) != text for name, text in expected.items()):
             return False
-        for name, text in changes.items():
+        for name, text in updates.items():
             if text is None:
                 records.pop(name, None)
             else:
@@ -83,7 +86,7 @@ class MemoryStore:
         return True
 
     def __repr__(self) -> str:
-        return f"MemoryStore(scopes={len(self._scopes)})"
+        return f"MemoryStore(namespaces={len(self._namespaces)})"
 
 
 class SQLiteStore(Closing):
@@ -106,23 +109,23 @@ class SQLiteStore(Closing):
         self._thread: ThreadPoolExecutor | None = None
         self._closed = False
 
-    async def load(self, scope: str) -> dict[str, str]:
-        """All records of a scope, by name."""
-        return await self._run(lambda file: file.load(scope))
+    async def read(self, namespace: str) -> dict[str, str]:
+        """All records of a namespace, by name."""
+        return await self._run(lambda file: file.read(namespace))
 
-    async def update(
+    async def compare_and_set(
         self,
-        scope: str,
-        changes: Mapping[str, str | None],
+        namespace: str,
+        updates: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NOTHING,
     ) -> bool:
-        """Set records in one transaction, if those in ``expect`` are as given.
+        """Set records in one transaction, if those in ``expected`` are as given.
 
         Cancelled, it may or may not have set them, yet never a part of them.
         """
-        changes, expect = dict(changes), dict(expect)
-        return await self._run(lambda file: file.update(scope, changes, expect))
+        updates, expected = dict(updates), dict(expected)
+        return await self._run(lambda file: file.compare_and_set(namespace, updates, expected))
 
     async def aclose(self) -> None:
         """Close the file, once all that was begun is done. A second time does nothing."""
@@ -177,25 +180,27 @@ class _File:
             self._connection.close()
             raise
 
-    def load(self, scope: str) -> dict[str, str]:
-        """The records of a scope."""
-        rows = self._connection.execute("SELECT name, text FROM records WHERE scope = ?", (scope,))
+    def read(self, namespace: str) -> dict[str, str]:
+        """The records of a namespace."""
+        rows = self._connection.execute(
+            "SELECT name, text FROM records WHERE namespace = ?", (namespace,)
+        )
         return dict(rows.fetchall())
 
-    def update(
-        self, scope: str, changes: Mapping[str, str | None], expect: Mapping[str, str | None]
+    def compare_and_set(
+        self, namespace: str, updates: Mapping[str, str | None], expected: Mapping[str, str | None]
     ) -> bool:
-        """Look at what is expected and set what changes, in one transaction."""
+        """Look at what is expected and set what is to be, in one transaction."""
         with self._writing() as connection:
-            for name, text in expect.items():
-                if self._read(connection, scope, name) != text:
+            for name, text in expected.items():
+                if self._read(connection, namespace, name) != text:
                     return False
-            gone = [(scope, name) for name, text in changes.items() if text is None]
-            kept = [(scope, name, text) for name, text in changes.items() if text is not None]
-            connection.executemany("DELETE FROM records WHERE scope = ? AND name = ?", gone)
+            gone = [(namespace, name) for name, text in updates.items() if text is None]
+            kept = [(namespace, name, text) for name, text in updates.items() if text is not None]
+            connection.executemany("DELETE FROM records WHERE namespace = ? AND name = ?", gone)
             connection.executemany(
-                "INSERT INTO records (scope, name, text) VALUES (?, ?, ?)"
-                " ON CONFLICT (scope, name) DO UPDATE SET text = excluded.text",
+                "INSERT INTO records (namespace, name, text) VALUES (?, ?, ?)"
+                " ON CONFLICT (namespace, name) DO UPDATE SET text = excluded.text",
                 kept,
             )
         return True
@@ -232,8 +237,8 @@ class _File:
         application, version = self._pragma("application_id"), self._pragma("user_version")
         if (application, version) == (0, 0) and not self._tables(connection):
             connection.execute(
-                "CREATE TABLE records (scope TEXT NOT NULL, name TEXT NOT NULL,"
-                " text TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID"
+                "CREATE TABLE records (namespace TEXT NOT NULL, name TEXT NOT NULL,"
+                " text TEXT NOT NULL, PRIMARY KEY (namespace, name)) WITHOUT ROWID"
             )
             connection.execute(f"PRAGMA application_id = {self.application}")
             connection.execute(f"PRAGMA user_version = {self.version}")
@@ -254,9 +259,9 @@ class _File:
         return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
     @staticmethod
-    def _read(connection: sqlite3.Connection, scope: str, name: str) -> str | None:
+    def _read(connection: sqlite3.Connection, namespace: str, name: str) -> str | None:
         row = connection.execute(
-            "SELECT text FROM records WHERE scope = ? AND name = ?", (scope, name)
+            "SELECT text FROM records WHERE namespace = ? AND name = ?", (namespace, name)
         ).fetchone()
         return None if row is None else str(row[0])
 

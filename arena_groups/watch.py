@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         InviteCodeChanged,
         MemberJoined,
         MemberLeft,
-        PollProblem,
+        PollFailure,
         RoleChanged,
         Watcher,
         WatchEvent,
@@ -31,7 +31,7 @@ __all__ = [
     "InviteCodeChanged",
     "MemberJoined",
     "MemberLeft",
-    "PollProblem",
+    "PollFailure",
     "RoleChanged",
     "WatchEvent",
     "Watcher",
@@ -48,7 +48,7 @@ def watch(
     replay: bool = False,
     once: bool = False,
     shared: bool = False,
-    on_problem: "Callable[[PollProblem], None] | None" = None,
+    on_failure: "Callable[[PollFailure], None] | None" = None,
 ) -> "Watcher":
     """What happens in some groups (slugs or ids), as an async iterator of events.
 
@@ -66,7 +66,7 @@ def watch(
     each group is looked at by one of them, and the others stand by. Within two intervals after
     it died or got stuck, one that waits for an event takes over. All of them must be ``shared``.
 
-    ``on_problem`` is told of a look that failed and will be tried again; what it raises ends
+    ``on_failure`` is told of a poll that failed and will be retried; what it raises ends
     the iteration. With ``once`` the failure itself is raised, after the events that were found.
     Raises ``ValueError`` and ``TypeError`` for bad arguments; see :class:`Watcher` for what
     iterating raises.
@@ -82,7 +82,7 @@ def watch(
         replay=replay,
         once=once,
         shared=shared,
-        on_problem=on_problem,
+        on_failure=on_failure,
     )
 
 

@@ -18,7 +18,7 @@ from arena_groups import (
     InvitationClosed,
     MemberJoined,
     MemberLeft,
-    PollProblem,
+    PollFailure,
     SQLiteStore,
     WatchEvent,
     watch,
@@ -32,7 +32,7 @@ def message(event: WatchEvent) -> str | None:
             return f"Welcome to {event.group.name}, {event.member.name}!"
         case InvitationAccepted():
             return f"{event.invitation.invited_by.name} brought {event.member.name} along."
-        case InvitationClosed() if not event.may_be_accepted:
+        case InvitationClosed() if not event.possibly_accepted:
             return "An invitation was not accepted."
         case MemberLeft():
             return f"Goodbye, {event.member.name}."
@@ -40,9 +40,9 @@ def message(event: WatchEvent) -> str | None:
             return None
 
 
-def report(problem: PollProblem) -> None:
+def report(failure: PollFailure) -> None:
     """Tell that a look failed; the watch goes on by itself."""
-    print(f"doorkeeper: {problem.group}: {problem.error}", file=sys.stderr)
+    print(f"doorkeeper: {failure.group}: {failure.error}", file=sys.stderr)
 
 
 async def main(path: str, *groups: str) -> None:
@@ -50,7 +50,7 @@ async def main(path: str, *groups: str) -> None:
     base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     interval = float(os.environ.get("DOORKEEPER_INTERVAL", "60"))
     async with ArenaClient(base_url=base_url) as arena, SQLiteStore(path) as store:
-        watcher = watch(arena, *groups, store=store, interval=interval, on_problem=report)
+        watcher = watch(arena, *groups, store=store, interval=interval, on_failure=report)
         async with watcher:
             async for event in watcher:
                 if text := message(event):

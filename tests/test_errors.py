@@ -17,7 +17,7 @@ from arena_groups import (
     CallbackError,
     ClientStateError,
     DecodeError,
-    Fault,
+    DecodeIssue,
     ForbiddenError,
     NotFoundError,
     OAuthError,
@@ -79,7 +79,7 @@ EVERY = [
     PaginationError("pages without end"),
     StoreError("the store is closed"),
     PacerError("nobody knows"),
-    DecodeError("groups.get", [Fault("id", "is missing"), Fault("", "is empty")]),
+    DecodeError("groups.get", [DecodeIssue("id", "is missing"), DecodeIssue("", "is empty")]),
     OAuthError("invalid_client", description="No.", status=401, request_id="r-1", hint="look"),
     CallbackError("access_denied", description="No."),
     *[refusal(kind) for kind in REFUSALS],
@@ -176,7 +176,9 @@ class TestWords:
                 ),
             ),
             (
-                DecodeError("groups.get", [Fault("data[3].id", "is missing"), Fault("", "?")]),
+                DecodeError(
+                    "groups.get", [DecodeIssue("data[3].id", "is missing"), DecodeIssue("", "?")]
+                ),
                 "cannot decode groups.get: data[3].id: is missing; the body: ?",
             ),
         ],
@@ -206,8 +208,10 @@ class TestWords:
         ("count", "end"), [(5, "4: wrong"), (6, "4: wrong; and 1 more"), (905, "; and 900 more")]
     )
     def test_of_many_faults_the_first_are_printed(self, count: int, end: str) -> None:
-        error = DecodeError("x", [Fault(f"data[0].field{n}", f"{n}: wrong") for n in range(count)])
-        assert len(error.faults) == len(error.paths) == count
+        error = DecodeError(
+            "x", [DecodeIssue(f"data[0].field{n}", f"{n}: wrong") for n in range(count)]
+        )
+        assert len(error.issues) == len(error.paths) == count
         assert str(error).endswith(end)
         assert str(error).count("wrong") == 5
 

@@ -234,6 +234,29 @@ class TestWorkflows:
             assert job["timeout-minutes"] <= 30
             assert all(("uses" in step) != ("run" in step) for step in job["steps"])
 
+    def test_the_tests_run_on_each_system_and_python(self) -> None:
+        yaml = pytest.importorskip("yaml")
+        matrix = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]["tests"]["strategy"]
+        assert matrix["matrix"] == {
+            "system": ["ubuntu-latest", "macos-latest", "windows-latest"],
+            "python": ["3.11", "3.12", "3.13", "3.14"],
+        }
+
+    def test_the_contract_is_checked_every_week(self) -> None:
+        yaml = pytest.importorskip("yaml")
+        workflow = yaml.safe_load(read(".github/workflows/contract.yml"))
+        (schedule,) = workflow[True]["schedule"]  # YAML 1.1 reads "on" as a boolean
+        assert re.fullmatch(r"\d+ \d+ \* \* \d", schedule["cron"])
+        assert "nox --session contract" in read(".github/workflows/contract.yml")
+
+    @pytest.mark.parametrize("name", ["bug_report", "feature_request"])
+    def test_the_forms_for_issues_can_be_read(self, name: str) -> None:
+        yaml = pytest.importorskip("yaml")
+        form = yaml.safe_load(read(f".github/ISSUE_TEMPLATE/{name}.yml"))
+        assert {"name", "description", "body"} <= form.keys()
+        ids = [each["id"] for each in form["body"] if each["type"] != "markdown"]
+        assert len(ids) == len(set(ids)) > 1
+
     def test_newer_versions_are_looked_for_where_there_are_any(self) -> None:
         yaml = pytest.importorskip("yaml")
         places = yaml.safe_load(read(".github/dependabot.yml"))["updates"]

@@ -11,7 +11,7 @@ from arena_groups import (
     BadRequestError,
     ClientStateError,
     DecodeError,
-    Fault,
+    DecodeIssue,
     ForbiddenError,
     NotFoundError,
     PaginationError,
@@ -23,15 +23,20 @@ from arena_groups import (
 )
 from arena_groups._retry import answer_was_lost, may_have_happened, may_repeat
 
-FAULTS = [Fault("data", "is missing")]
+FAULTS = [DecodeIssue("data", "is missing")]
 
 # error, again if repeat-safe, again if not, may have happened
 TABLE = [
     (ArenaConnectionError("reset"), True, False, True),
-    (ArenaConnectionError("refused", sent=False), True, True, False),
-    (ArenaConnectionError("bad certificate", sent=False, permanent=True), False, False, False),
+    (ArenaConnectionError("refused", request_sent=False), True, True, False),
+    (
+        ArenaConnectionError("bad certificate", request_sent=False, retryable=False),
+        False,
+        False,
+        False,
+    ),
     (ArenaTimeoutError("silence"), True, False, True),
-    (ArenaTimeoutError("no connection", sent=False), True, True, False),
+    (ArenaTimeoutError("no connection", request_sent=False), True, True, False),
     (RequestTimeoutError(408), True, False, True),
     (RateLimitError(429), True, True, False),
     (ServerError(500), True, False, True),
@@ -47,7 +52,7 @@ TABLE = [
     (UnprocessableError(422), False, False, False),
     (ArenaAPIError(302), False, False, False),
     (ArenaAPIError(409), False, False, False),
-    (DecodeError("me", FAULTS, incomplete=True), True, False, True),
+    (DecodeError("me", FAULTS, invalid_json=True), True, False, True),
     (DecodeError("me", FAULTS), False, False, True),
     (ClientStateError("closed"), False, False, False),
     (PaginationError("stuck"), False, False, False),
@@ -58,8 +63,8 @@ TABLE = [
 def test_what_is_safe_to_repeat(
     error: ArenaError, safe: bool, unsafe: bool, happened: bool
 ) -> None:
-    assert may_repeat(error, repeat_safe=True) is safe
-    assert may_repeat(error, repeat_safe=False) is unsafe
+    assert may_repeat(error, idempotent=True) is safe
+    assert may_repeat(error, idempotent=False) is unsafe
     assert may_have_happened(error) is happened
 
 
@@ -67,9 +72,9 @@ def test_what_is_safe_to_repeat(
     ("error", "lost"),
     [
         (ArenaConnectionError("reset"), True),
-        (ArenaConnectionError("refused", sent=False), False),
+        (ArenaConnectionError("refused", request_sent=False), False),
         (ArenaTimeoutError("silence"), True),
-        (DecodeError("me", FAULTS, incomplete=True), True),
+        (DecodeError("me", FAULTS, invalid_json=True), True),
         (ServerError(502), True),
         (ServerError(504), True),
         (ServerError(500), False),
@@ -89,26 +94,26 @@ def wait(
     *,
     attempt: int = 1,
     elapsed: float = 0.0,
-    chance: float = 1.0,
+    jitter: float = 1.0,
 ) -> float | None:
-    return policy.wait(
+    return policy.next_delay(
         error or ServerError(503),
         attempt=attempt,
         elapsed=elapsed,
-        repeat_safe=True,
-        chance=chance,
+        idempotent=True,
+        jitter=jitter,
     )
 
 
 @pytest.mark.parametrize(
     ("attempt", "ceiling"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (6, 16), (7, 20), (5000, 20)]
 )
-@pytest.mark.parametrize("chance", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("jitter", [0.0, 0.25, 1.0])
 def test_the_wait_is_random_below_a_ceiling_that_doubles(
-    attempt: int, ceiling: float, chance: float
+    attempt: int, ceiling: float, jitter: float
 ) -> None:
     policy = RetryPolicy(attempts=10_000)
-    assert wait(policy, attempt=attempt, chance=chance) == chance * ceiling
+    assert wait(policy, attempt=attempt, jitter=jitter) == jitter * ceiling
 
 
 def test_attempts_are_bounded() -> None:
@@ -130,8 +135,8 @@ def test_retry_after_is_kept_to_up_to_its_cap(kind: type[ArenaAPIError]) -> None
     policy = RetryPolicy(max_retry_after=60)
     status = 429 if kind is RateLimitError else 503
     for seconds in (1.5, 60.0):
-        assert wait(policy, kind(status, retry_after=seconds), chance=0.5) == seconds
-    assert wait(policy, kind(status, retry_after=0.0), chance=0.5) == 0.25, "no storm"
+        assert wait(policy, kind(status, retry_after=seconds), jitter=0.5) == seconds
+    assert wait(policy, kind(status, retry_after=0.0), jitter=0.5) == 0.25, "no storm"
     assert wait(policy, kind(status, retry_after=60.5)) is None
 
 

@@ -12,7 +12,7 @@ from arena_groups._api.headers import parse_date
 from arena_groups._api.request import Request
 from arena_groups._api.secrets import Credentials
 from arena_groups._api.status_errors import failure
-from arena_groups.errors import DecodeError, Fault
+from arena_groups.errors import DecodeError, DecodeIssue
 
 __all__ = ["Answer", "read"]
 
@@ -54,7 +54,7 @@ def read(request: Request[T], answer: Answer, credentials: Credentials) -> T:
         raise failure(request, answer, credentials)
     operation = request.operation
     if answer.oversized:
-        raise DecodeError(operation.name, [Fault("", "is larger than max_body allows")])
+        raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
     if operation.returns is NoneType:
         if answer.body:
             check_json(answer.body, operation.name)  # a proxy's page is no sign of success

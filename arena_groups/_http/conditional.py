@@ -4,7 +4,7 @@ from typing import Generic, TypeVar, cast
 
 from arena_groups._api import Answer, Credentials, Operation, Request, read
 from arena_groups._api.codec import decode
-from arena_groups._cache import Bounded, CachedAnswer, ResponseCache
+from arena_groups._cache import Bounded, CachedResponse, ResponseCache
 
 __all__ = ["Entry", "Revalidation"]
 
@@ -38,7 +38,7 @@ class Revalidation:
             return
         if not again and page > FIRST_PAGES and not self._asked_before(key):
             return
-        self.cache.put(key, CachedAnswer(etag, answer.body))
+        self.cache.set(key, CachedResponse(etag, answer.body))
         if again:
             self._decoded.hold(key, (etag, value), len(answer.body))
 
@@ -50,7 +50,7 @@ class Revalidation:
         self._asked.add(key)
         return False
 
-    def value(self, operation: Operation[T], key: str, kept: CachedAnswer) -> T:
+    def value(self, operation: Operation[T], key: str, kept: CachedResponse) -> T:
         """What ``kept`` holds. Raises :class:`DecodeError` where the cache has damaged it."""
         decoded = self._decoded.get(key)
         if decoded is not None and decoded[0] == kept.etag:
@@ -75,7 +75,7 @@ class Entry(Generic[T]):
         self._request = request
         self._credentials = credentials
         self._key: str | None = None
-        self._kept: CachedAnswer | None = None
+        self._kept: CachedResponse | None = None
         if revalidation.cache is not None and request.operation.cacheable:
             self._key = f"{credentials.fingerprint} {revalidation.base_url}{request.target}"
             self._kept = revalidation.cache.get(self._key)

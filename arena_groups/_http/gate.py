@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from arena_groups._api import Operation
 from arena_groups._pacing.pacer import Clock, Pacer
+from arena_groups._pacing.window import Permit
 from arena_groups.errors import RateLimitError
 
 __all__ = ["Gate"]
@@ -13,17 +14,17 @@ T = TypeVar("T")
 
 
 class Gate:
-    """Asks the pacer once more, and tells what its refusal means: a hold beyond ``patience``."""
+    """Asks the pacer once more, and tells what its refusal means: a hold beyond ``max_wait``."""
 
-    def __init__(self, pacer: Pacer, clock: Clock, patience: float) -> None:
+    def __init__(self, pacer: Pacer, clock: Clock, max_wait: float) -> None:
         self._pacer = pacer
         self._clock = clock
-        self._patience = patience
+        self._max_wait = max_wait
 
-    async def enter_within(self, operation: Operation[T], seconds: float) -> int | None:
-        """Wait for no more than ``seconds``: the pacer's mark, or ``None``."""
+    async def enter_within(self, operation: Operation[T], seconds: float) -> Permit | None:
+        """Wait for no more than ``seconds``: the pacer's permit, or ``None``."""
         asking = asyncio.ensure_future(
-            self._pacer.acquire(write=operation.writes, patience=self._patience)
+            self._pacer.acquire(write=operation.writes, max_wait=self._max_wait)
         )
         answered = asyncio.Event()
         asking.add_done_callback(lambda _: answered.set())
@@ -38,10 +39,10 @@ class Gate:
                 await asyncio.wait([asking])
         return None if asking.cancelled() else asking.result()
 
-    def _give_back(self, asking: "asyncio.Future[int | None]") -> None:
-        mark = asking.result() if asking.done() and not asking.exception() else None
-        if mark is not None:
-            self._pacer.release(mark, None)
+    def _give_back(self, asking: "asyncio.Future[Permit | None]") -> None:
+        permit = asking.result() if asking.done() and not asking.exception() else None
+        if permit is not None:
+            self._pacer.release(permit, None)
 
     def refusal(self, operation: Operation[T]) -> RateLimitError:
         """What is raised where the pacer holds all for too long."""
@@ -51,5 +52,5 @@ class Gate:
             message="earlier answers asked to wait; nothing was sent",
             method=operation.method,
             route=operation.route,
-            retry_after=self._pacer.snapshot().held_for,
+            retry_after=self._pacer.snapshot().blocked_for,
         )

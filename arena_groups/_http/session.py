@@ -23,7 +23,7 @@ from arena_groups._http.gate import Gate
 from arena_groups._http.registry import Call, Lifetime
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Clock, Pacer
-from arena_groups._pacing.window import Told
+from arena_groups._pacing.window import RateLimitUpdate
 from arena_groups._retry import RetryPolicy
 from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import RateLimit
@@ -58,8 +58,8 @@ class Session:
         self._revalidation = Revalidation(cache, transport.base_url)
         self._hook = hook
         self._clock = clock
-        self._patience = retry.max_retry_after
-        self._gate = Gate(pacer, clock, self._patience)
+        self._max_wait = retry.max_retry_after
+        self._gate = Gate(pacer, clock, self._max_wait)
         self._lifetime = Lifetime()
         self.rate_limit: RateLimit | None = None
 
@@ -121,14 +121,14 @@ class Session:
     ) -> object:
         operation = request.operation
         outcome: object
-        told: Told | None = None
+        update: RateLimitUpdate | None = None
         credentials = self._tokens.fixed or await self._tokens.provided()
         if attempts.error is None:
-            mark = await self._pacer.acquire(write=operation.writes, patience=self._patience)
+            permit = await self._pacer.acquire(write=operation.writes, max_wait=self._max_wait)
         else:
             left = self._retry.total - (self._clock.now() - attempts.began)
-            mark = await self._gate.enter_within(operation, left)
-        if mark is None:
+            permit = await self._gate.enter_within(operation, left)
+        if permit is None:
             raise attempts.told_by(attempts.error or self._gate.refusal(operation), operation)
         sent_at = self._clock.now()
         attempts.begin(sent_at)
@@ -145,21 +145,21 @@ class Session:
                 outcome = partial(entry.read, answer) if later else entry.read(answer)
             except ArenaError as error:
                 outcome = error
-            told = _told(answer, outcome)
-            self.rate_limit = told.rate_limit or self.rate_limit
+            update = _rate_limit_update(answer, outcome)
+            self.rate_limit = update.rate_limit or self.rate_limit
         finally:
-            self._pacer.release(mark, told)
+            self._pacer.release(permit, update)
         return outcome
 
     async def _pause_or_give_up(
         self, operation: Operation[T], error: ArenaError, attempts: Attempts
     ) -> None:
-        wait = self._retry.wait(
+        wait = self._retry.next_delay(
             error,
             attempt=attempts.count,
             elapsed=self._clock.now() - attempts.began,
-            repeat_safe=operation.repeat_safe,
-            chance=random(),  # noqa: S311 - jitter
+            idempotent=operation.repeat_safe,
+            jitter=random(),  # noqa: S311 - jitter
         )
         if wait is None:
             raise attempts.told_by(error, operation)
@@ -173,14 +173,14 @@ class Session:
         await self._clock.wait(asyncio.Event(), wait)
 
 
-def _told(answer: Answer, outcome: object) -> Told:
+def _rate_limit_update(answer: Answer, outcome: object) -> RateLimitUpdate:
     if not isinstance(outcome, ArenaError):
         headers = answer.headers
-        told = _usually_told(answer.status, headers.get("date"), quota_texts(headers))
-        if told is not None:
-            return told
+        update = _usual_update(answer.status, headers.get("date"), quota_texts(headers))
+        if update is not None:
+            return update
     refusal = outcome if isinstance(outcome, ArenaAPIError) else None
-    return Told(
+    return RateLimitUpdate(
         status=answer.status,
         server_time=answer.server_time,
         rate_limit=parse_rate_limit(answer.headers),
@@ -189,11 +189,11 @@ def _told(answer: Answer, outcome: object) -> Told:
 
 
 @lru_cache(maxsize=16)  # all good answers of a second tell the same
-def _usually_told(status: int, date: str | None, quota: QuotaTexts) -> Told | None:
+def _usual_update(status: int, date: str | None, quota: QuotaTexts) -> RateLimitUpdate | None:
     sent_at = parse_date(date)
     if sent_at is None:
         return None
-    return Told(status=status, server_time=sent_at, rate_limit=rate_limit_of(*quota))
+    return RateLimitUpdate(status=status, server_time=sent_at, rate_limit=rate_limit_of(*quota))
 
 
 def _exchange(

@@ -203,8 +203,8 @@ def _lost(operation: Operation[T], error: Exception) -> ArenaConnectionError:
         _cause(error),
         method=operation.method,
         route=operation.route,
-        sent=not isinstance(error, NOT_SENT),
-        permanent=isinstance(error, PERMANENT),
+        request_sent=not isinstance(error, NOT_SENT),
+        retryable=not isinstance(error, PERMANENT),
     )
 
 

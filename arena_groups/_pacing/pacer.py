@@ -1,4 +1,4 @@
-"""Pacing: one gate for all tasks of a client, so that together they stay within the quota."""
+"""Rate limiter shared by all tasks of a client."""
 
 import asyncio
 import logging
@@ -8,29 +8,38 @@ from typing import Protocol
 
 from attrs import frozen
 
-from arena_groups._pacing.window import NEVER, Quota, Told
+from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
 
 __all__ = ["Clock", "NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock"]
 
-LOGGED_WAIT = 1.0
+LOGGED_WAIT = 1.0  # seconds
 
 logger = logging.getLogger("arena_groups")
 
 
 class Clock(Protocol):
-    """Where time comes from; tests give a fake one."""
+    """Source of time; tests replace it with a fake one."""
 
     def now(self) -> float:
-        """Monotonic seconds."""
+        """Return monotonic seconds.
+
+        Returns:
+            Seconds since an arbitrary moment.
+        """
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        """Return when ``event`` is set or ``seconds`` have passed."""
+        """Return when ``event`` is set or ``seconds`` have passed.
+
+        Args:
+            event: The event that ends the wait early.
+            seconds: The longest wait; ``None`` waits for the event alone.
+        """
         ...
 
 
 class SystemClock:
-    """The clock of the system."""
+    """Clock of the system: real time."""
 
     now = staticmethod(time.monotonic)
 
@@ -43,12 +52,16 @@ class SystemClock:
 
 @frozen(kw_only=True)
 class PacerSnapshot:
-    """How a pacer stands.
+    """State of a pacer at one moment.
 
-    ``limit`` requests may be sent in ``window`` seconds (``None``: not known yet), ``used``
-    of them have been, as far as this client knows, ``in_flight`` are under way. The window
-    ends in ``resets_in`` seconds. ``waiting`` tasks stand at the gate; all are held for
-    ``held_for`` seconds after a 429.
+    Args:
+        limit: The requests allowed in one window; ``None`` if not known yet.
+        window: The length of the window in seconds.
+        used: The requests sent in this window, as far as this client knows.
+        in_flight: The requests sent and not yet answered; part of ``used``.
+        waiting: The tasks that wait for a permit.
+        resets_in: The seconds until the window ends; ``None`` if not known yet.
+        blocked_for: The seconds until any request may be sent again after a 429, or 0.
     """
 
     limit: int | None
@@ -57,50 +70,81 @@ class PacerSnapshot:
     in_flight: int
     waiting: int
     resets_in: float | None
-    held_for: float
+    blocked_for: float
 
 
 class Pacer(Protocol):
-    """What a client asks before each request, so that the quota is kept.
+    """Rate limiter that a client calls before and after each request.
 
-    Every ``acquire`` is followed by one ``release`` with the mark that it gave.
+    Every permit of ``acquire`` is followed by exactly one ``release``.
     """
 
-    async def acquire(self, *, write: bool, patience: float) -> int | None:
-        """Wait until one request may be sent. Cancelling takes no slot.
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        """Wait until one request may be sent. A cancelled call takes no permit.
 
-        ``None``, and no slot, where all are held for more than ``patience`` seconds.
+        Args:
+            write: Whether the request changes anything at Are.na.
+            max_wait: The longest wait after a 429, in seconds.
+
+        Returns:
+            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.
         """
         ...
 
-    def release(self, mark: int, told: Told | None) -> None:
-        """Tell how the request ended; ``None`` if no answer came."""
+    def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
+        """Report the end of a request.
+
+        Args:
+            permit: The permit of the request.
+            update: The rate limit in the response; ``None`` if there was no response.
+        """
         ...
 
     def snapshot(self) -> PacerSnapshot:
-        """How the pacer stands now."""
+        """Return the current state.
+
+        Returns:
+            The counts and waits at this moment.
+        """
         ...
 
 
 class NoPacer:
-    """A :class:`Pacer` that lets everything through at once."""
+    """A :class:`Pacer` that never waits."""
 
     def __init__(self) -> None:
         self._in_flight = 0
         self._used = 0
 
-    async def acquire(self, *, write: bool, patience: float) -> int | None:
-        """Count a request, and let it go."""
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        """Count a request and return a permit at once.
+
+        Args:
+            write: Ignored.
+            max_wait: Ignored.
+
+        Returns:
+            A permit, always.
+        """
         self._in_flight += 1
         self._used += 1
-        return 0
+        return Permit(0)
 
-    def release(self, mark: int, told: Told | None) -> None:
-        """Count its end; nothing is learned from it."""
+    def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
+        """Count the end of a request.
+
+        Args:
+            permit: The permit of the request.
+            update: Ignored.
+        """
         self._in_flight -= 1
 
     def snapshot(self) -> PacerSnapshot:
-        """What was sent so far, and what is in flight."""
+        """Return the number of requests sent so far, and of those in flight.
+
+        Returns:
+            A snapshot without a limit.
+        """
         return PacerSnapshot(
             limit=None,
             window=60.0,
@@ -108,17 +152,24 @@ class NoPacer:
             in_flight=self._in_flight,
             waiting=0,
             resets_in=None,
-            held_for=0.0,
+            blocked_for=0.0,
         )
 
 
 class QuotaPacer:
-    """The default :class:`Pacer`: it learns the quota from the answers and keeps within it.
+    """The default :class:`Pacer`. It learns the rate limit from responses and stays below it.
 
-    The first request goes alone, as it brings the quota. Whoever comes first goes first.
-    After a 429 all wait until the time that it names, then one goes ahead to see. Two writes
-    start at least ``write_spacing`` seconds apart. Made for one event loop; clients that use
-    the same token there may share it.
+    The first request is sent alone, as its response brings the limit. Permits are granted in FIFO
+    order. After a 429 all requests wait for the time that it names; then one request is sent as a
+    probe before the others. A pacer belongs to one event loop; clients in that loop that use the
+    same token may share it.
+
+    Args:
+        write_spacing: The least seconds between the starts of two writes.
+        clock: The source of time.
+
+    Raises:
+        ValueError: ``write_spacing`` is negative.
     """
 
     def __init__(self, *, write_spacing: float = 0.2, clock: Clock | None = None) -> None:
@@ -126,68 +177,85 @@ class QuotaPacer:
             raise ValueError(f"write_spacing must be 0 or more seconds, not {write_spacing}")
         self._write_spacing = write_spacing
         self._clock = clock or SystemClock()
-        self._quota = Quota()
-        self._gate = asyncio.Lock()
-        self._write_gate = asyncio.Lock()
-        self._changed = asyncio.Event()
-        self._next_write = -NEVER
+        self._window = RateLimitWindow()
+        self._queue_lock = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
+        self._state_changed = asyncio.Event()
+        self._next_write = -FOREVER
         self._waiting = 0
 
-    async def acquire(self, *, write: bool, patience: float = NEVER) -> int | None:
-        """Wait until one request may be sent. Cancelling takes no slot.
+    async def acquire(self, *, write: bool, max_wait: float = FOREVER) -> Permit | None:
+        """Wait until one request may be sent. A cancelled call takes no permit.
 
-        ``None``, and no slot, where all are held for more than ``patience`` seconds.
+        Args:
+            write: Whether the request changes anything at Are.na.
+            max_wait: The longest wait after a 429, in seconds.
+
+        Returns:
+            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.
         """
         if not (write or self._waiting):
-            mark = self._quota.take(self._clock.now())
-            if mark is not None:
-                return mark  # by far the most frequent case
+            permit = self._window.try_acquire(self._clock.now())
+            if permit is not None:
+                return permit  # by far the most frequent case
         self._waiting += 1
         try:
-            return await (self._pass_as_write(patience) if write else self._pass(patience))
+            if write:
+                return await self._wait_for_write_permit(max_wait)
+            return await self._wait_for_permit(max_wait)
         finally:
             self._waiting -= 1
 
-    def release(self, mark: int, told: Told | None) -> None:
-        """Tell how the request ended; ``None`` if no answer came."""
-        self._quota.answered(mark, told, self._clock.now())
+    def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
+        """Report the end of a request.
+
+        Args:
+            permit: The permit of the request.
+            update: The rate limit in the response; ``None`` if there was no response.
+        """
+        self._window.record_response(permit, update, self._clock.now())
         if self._waiting:
-            self._changed.set()
+            self._state_changed.set()
 
     def snapshot(self) -> PacerSnapshot:
-        """How the pacer stands now."""
-        quota, now = self._quota, self._clock.now()
+        """Return the current state.
+
+        Returns:
+            The counts and waits at this moment.
+        """
+        window, now = self._window, self._clock.now()
         return PacerSnapshot(
-            limit=quota.limit,
-            window=quota.window,
-            used=quota.counted + quota.in_flight,
-            in_flight=quota.in_flight,
+            limit=window.limit,
+            window=window.window,
+            used=window.counted + window.in_flight,
+            in_flight=window.in_flight,
             waiting=self._waiting,
-            resets_in=None if quota.resets_at == NEVER else max(0.0, quota.resets_at - now),
-            held_for=max(0.0, quota.held_until - now),
+            resets_in=None if window.resets_at == FOREVER else max(0.0, window.resets_at - now),
+            blocked_for=max(0.0, window.blocked_until - now),
         )
 
-    async def _pass_as_write(self, patience: float) -> int | None:
-        async with self._write_gate:
+    async def _wait_for_write_permit(self, max_wait: float) -> Permit | None:
+        async with self._write_lock:
             while (wait := self._next_write - self._clock.now()) > 0:
                 await self._clock.wait(asyncio.Event(), wait)
-            mark = await self._pass(patience)
+            permit = await self._wait_for_permit(max_wait)
             self._next_write = self._clock.now() + self._write_spacing
-            return mark
+            return permit
 
-    async def _pass(self, patience: float) -> int | None:
-        async with self._gate:
-            told = False
-            while (wait := self._wait()) > 0:
-                if self._quota.held_until - self._clock.now() > patience:
+    async def _wait_for_permit(self, max_wait: float) -> Permit | None:
+        async with self._queue_lock:
+            logged = False
+            while (wait := self._delay()) > 0:
+                if self._window.blocked_until - self._clock.now() > max_wait:
                     return None
-                if wait > LOGGED_WAIT and wait != NEVER and not told:
-                    told = True
+                if wait > LOGGED_WAIT and wait != FOREVER and not logged:
+                    logged = True
                     logger.info("waiting %.1f s for the quota: %s", wait, self.snapshot())
-                self._changed.clear()
-                await self._clock.wait(self._changed, None if wait == NEVER else wait)
-            return self._quota.sent()
+                self._state_changed.clear()
+                await self._clock.wait(self._state_changed, None if wait == FOREVER else wait)
+            return self._window.acquire()
 
-    def _wait(self) -> float:
+    def _delay(self) -> float:
+        """Return the seconds until the next permit."""
         now = self._clock.now()
-        return self._quota.ready_at(now) - now
+        return self._window.ready_at(now) - now

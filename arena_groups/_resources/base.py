@@ -67,6 +67,6 @@ class Resource:
         try:
             return read()
         except DecodeError as error:
-            if not (error.incomplete and self._session.repeats):
+            if not (error.invalid_json and self._session.repeats):
                 raise
         return await self._session.send(request)

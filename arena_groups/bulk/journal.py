@@ -62,7 +62,7 @@ class Journal:
 
     async def open(self) -> None:
         """Read all there is. Raises :class:`StoreError`, as do the others."""
-        self._texts = await self._store.load(self._scope)
+        self._texts = await self._store.read(self._scope)
 
     def find(self, key: str) -> Entry | None:
         """The entry of somebody, as it was last read or written here."""
@@ -84,8 +84,8 @@ class Journal:
         """Claim somebody, if the entry still is as it was last seen here."""
         name = self._name(key)
         claim = _text(Entry(state=State.CLAIMED, at=self._now(), run=self._run))
-        claimed = await self._store.update(
-            self._scope, {name: claim}, expect={name: self._texts.get(name)}
+        claimed = await self._store.compare_and_set(
+            self._scope, {name: claim}, expected={name: self._texts.get(name)}
         )
         if claimed:
             self._texts[name] = claim
@@ -97,14 +97,14 @@ class Journal:
         """Note what became of somebody's invitation."""
         name = self._name(key)
         text = _text(Entry(state=state, at=self._now(), run=self._run))
-        await self._store.update(self._scope, {name: text})
+        await self._store.compare_and_set(self._scope, {name: text})
         self._texts[name] = text
 
     async def release(self, key: str) -> None:
         """Give a claim of ours back: nothing was sent."""
         name = self._name(key)
-        if await self._store.update(
-            self._scope, {name: None}, expect={name: self._texts.get(name)}
+        if await self._store.compare_and_set(
+            self._scope, {name: None}, expected={name: self._texts.get(name)}
         ):
             self._texts.pop(name, None)
         else:

@@ -368,7 +368,7 @@ def told_by(event: WatchEvent) -> str:
     if isinstance(event, InviteCodeChanged):
         return "invite code changed" if event.exists else "invite code deleted"
     if isinstance(event, RoleChanged):
-        return f"now {event.member.role}, was {event.before}"
+        return f"now {event.member.role}, was {event.previous_role}"
     return event.kind.replace("-", " ")
 
 

@@ -13,7 +13,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
 from arena_groups._http.config import is_loopback
-from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, Fault, OAuthError
+from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, DecodeIssue, OAuthError
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest, OAuthToken, Scope
 
 __all__ = [
@@ -200,14 +200,14 @@ def read_token(answer: TokenAnswer, operation: Operation[TokenAnswer]) -> OAuthT
     )
 
 
-def _faults(answer: TokenAnswer, created_at: datetime | None) -> Iterable[Fault]:
+def _faults(answer: TokenAnswer, created_at: datetime | None) -> Iterable[DecodeIssue]:
     problem = Secret(answer.access_token).problem()
     if problem:
-        yield Fault("access_token", problem)
+        yield DecodeIssue("access_token", problem)
     if answer.token_type.lower() != "bearer":
-        yield Fault("token_type", "is not Bearer")
+        yield DecodeIssue("token_type", "is not Bearer")
     if created_at is None:
-        yield Fault("created_at", "is a time that does not exist")
+        yield DecodeIssue("created_at", "is a time that does not exist")
 
 
 def _moment(seconds: int) -> datetime | None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from arena_groups._api import Credentials, Secret
 from arena_groups._http.config import TokenSource
 from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
-from arena_groups._pacing.window import NEVER, Told
+from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups.closing import Closing
 from arena_groups.errors import PacerError
 from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
@@ -38,8 +38,8 @@ logger = logging.getLogger("arena_groups")
 @define(eq=False)
 class _Waiter:
     write: bool
-    patience: float
-    mark: "asyncio.Future[int | None]"
+    max_wait: float
+    permit: "asyncio.Future[Permit | None]"
 
 
 @frozen
@@ -47,7 +47,7 @@ class _Slot:
     """A request under way: counted in Redis, or in this process's own part."""
 
     name: str
-    mark: int
+    permit: Permit
     share: SharePacer | None = None
 
 
@@ -62,11 +62,11 @@ class RedisPacer(Closing):
 
     Two writes of all processes together start at least ``write_spacing`` seconds apart. Within
     a process, whoever comes first goes first. What a process had in flight when it died is
-    given back after ``slot_lifetime`` seconds, which must be more than an attempt may take.
+    given back after ``member_ttl`` seconds, which must be more than an attempt may take.
 
     Where Redis does not answer within ``timeout`` seconds, ``on_outage`` says what to do:
     ``"local"`` lets each process keep to its part of the quota as it was last known, of as many
-    processes as were seen lately, ``replicas`` at least; ``"raise"`` raises
+    processes as were seen lately, ``min_processes`` at least; ``"raise"`` raises
     :class:`PacerError`. Either ends by itself soon after Redis is back.
 
     Made for one event loop. Close it with ``aclose()`` after the clients that use it, or use it
@@ -82,8 +82,8 @@ class RedisPacer(Closing):
         prefix: str = "arena-groups",
         write_spacing: float = 0.2,
         on_outage: Literal["local", "raise"] = "local",
-        replicas: int = 1,
-        slot_lifetime: float = 60.0,
+        min_processes: int = 1,
+        member_ttl: float = 60.0,
         timeout: float = 1.0,
         clock: Clock | None = None,
     ) -> None:
@@ -91,59 +91,59 @@ class RedisPacer(Closing):
             raise ValueError(f"write_spacing must be 0 or more seconds, not {write_spacing}")
         if on_outage not in {"local", "raise"}:
             raise ValueError(f"on_outage must be 'local' or 'raise', not {on_outage!r}")
-        if replicas < 1:
-            raise ValueError(f"replicas must be 1 or more, not {replicas}")
-        if not slot_lifetime > 0:
-            raise ValueError(f"slot_lifetime must be more than 0 seconds, not {slot_lifetime}")
+        if min_processes < 1:
+            raise ValueError(f"min_processes must be 1 or more, not {min_processes}")
+        if not member_ttl > 0:
+            raise ValueError(f"member_ttl must be more than 0 seconds, not {member_ttl}")
         name = _fingerprint(token, fingerprint)
         self._server = Server(url_or_client, timeout=timeout)
         self._prefix = f"{prefix}:pacer:{{{name}}}"
         self._write_spacing = write_spacing
         self._on_outage = on_outage
-        self._replicas = replicas
-        self._lifetime = slot_lifetime
+        self._min_processes = min_processes
+        self._member_ttl = member_ttl
         self._clock = clock or SystemClock()
         self._pid = 0
         self._process = ""
         self._visits = 0
         self._epoch = ""
-        self._marks = 0
-        self._slots: dict[int, _Slot] = {}
+        self._permits = 0
+        self._slots: dict[Permit, _Slot] = {}
         self._line: deque[_Waiter] = deque()
         self._back: list[Back] = []
         self._write_gate = asyncio.Lock()
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._polls = 0
-        self._blocked_until = -NEVER
+        self._blocked_until = -FOREVER
         self._standing = Standing(at=self._clock.now())
         self._share: SharePacer | None = None
         self._away: str | None = None
-        self._next_try = -NEVER
+        self._next_try = -FOREVER
         self._closed = False
 
-    async def acquire(self, *, write: bool, patience: float = NEVER) -> int | None:
+    async def acquire(self, *, write: bool, max_wait: float = FOREVER) -> Permit | None:
         """Wait until one request may be sent. Cancelling takes no slot.
 
-        ``None``, and no slot, where all are held for more than ``patience`` seconds. Raises
+        ``None``, and no slot, where all are held for more than ``max_wait`` seconds. Raises
         :class:`PacerError` when it was closed, and where Redis is away and ``on_outage`` says so.
         """
-        if self._held_for() > patience and not self._closed:
+        if self._blocked_for() > max_wait and not self._closed:
             return None
         if not write:
-            return await self._enter(write=False, patience=patience)
+            return await self._enter(write=False, max_wait=max_wait)
         async with self._write_gate:
-            return await self._enter(write=True, patience=patience)
+            return await self._enter(write=True, max_wait=max_wait)
 
-    def release(self, mark: int, told: Told | None) -> None:
+    def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
         """Tell how the request ended; ``None`` if no answer came."""
-        slot = self._slots.pop(mark)
+        slot = self._slots.pop(permit)
         if slot.share is not None:
-            slot.share.release(slot.mark, told)
+            slot.share.release(slot.permit, update)
             return
-        back = Back(slot=slot.name, mark=slot.mark)
-        if told is not None:
-            back["told"] = written(told)
+        back = Back(slot=slot.name, mark=slot.permit)
+        if update is not None:
+            back["told"] = written(update)
         self._give_back(back)
 
     def snapshot(self) -> PacerSnapshot:
@@ -162,7 +162,7 @@ class RedisPacer(Closing):
             in_flight=standing.in_flight,
             waiting=len(self._line),
             resets_in=None if resets_in is None else max(0.0, standing.at + resets_in - now),
-            held_for=self._held_for(),
+            blocked_for=self._blocked_for(),
         )
 
     async def aclose(self) -> None:
@@ -189,44 +189,44 @@ class RedisPacer(Closing):
     def __repr__(self) -> str:
         return f"<RedisPacer {self.snapshot()}>"
 
-    async def _enter(self, *, write: bool, patience: float) -> int | None:
+    async def _enter(self, *, write: bool, max_wait: float) -> Permit | None:
         self._check_open()
         if self._away is not None:
             if self._on_outage == "local":
                 self._start()
-                return await self._enter_share(write=write, patience=patience)
+                return await self._enter_share(write=write, max_wait=max_wait)
             if self._clock.now() < self._next_try:
                 raise _refusal(self._away)
         try:
-            return await self._stand_in_line(write=write, patience=patience)
+            return await self._stand_in_line(write=write, max_wait=max_wait)
         except AwayError as error:
             if self._on_outage == "raise":
                 raise _refusal(str(error)) from None
-        return await self._enter_share(write=write, patience=patience)
+        return await self._enter_share(write=write, max_wait=max_wait)
 
     def _check_open(self) -> None:
         if self._closed:
             raise PacerError("the pacer is closed")
 
-    async def _enter_share(self, *, write: bool, patience: float) -> int | None:
+    async def _enter_share(self, *, write: bool, max_wait: float) -> Permit | None:
         share = self._share
         if share is None:  # Redis came back in between
-            return await self._stand_in_line(write=write, patience=patience)
+            return await self._stand_in_line(write=write, max_wait=max_wait)
         try:
-            mark = await share.acquire(write=write, patience=patience)
+            permit = await share.acquire(write=write, max_wait=max_wait)
         except ShareOverError:
-            return await self._stand_in_line(write=write, patience=patience)
-        return None if mark is None else self._marked(_Slot("", mark, share))
+            return await self._stand_in_line(write=write, max_wait=max_wait)
+        return None if permit is None else self._permit(_Slot("", permit, share))
 
-    async def _stand_in_line(self, *, write: bool, patience: float) -> int | None:
+    async def _stand_in_line(self, *, write: bool, max_wait: float) -> Permit | None:
         self._check_open()
-        waiter = _Waiter(write, patience, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(write, max_wait, asyncio.get_running_loop().create_future())
         self._line.append(waiter)
         if self._clock.now() >= self._blocked_until:
             self._wake.set()
         self._start()
         try:
-            return await waiter.mark
+            return await waiter.permit
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
@@ -236,11 +236,11 @@ class RedisPacer(Closing):
             self._line.remove(waiter)
             if not self._line:
                 self._wake.set()  # nothing may be kept for us any longer
-        granted = waiter.mark
+        granted = waiter.permit
         if granted.done() and not granted.cancelled() and granted.exception() is None:
-            mark = granted.result()
-            if mark is not None:
-                slot = self._slots.pop(mark)
+            permit = granted.result()
+            if permit is not None:
+                slot = self._slots.pop(permit)
                 self._give_back(Back(slot=slot.name, unsent=True))
 
     def _give_back(self, back: Back) -> None:
@@ -312,8 +312,8 @@ class RedisPacer(Closing):
             write=bool(writes),
             before_write=writes[0] if writes else 0,
             spacing=self._write_spacing,
-            lifetime=self._lifetime,
-            probe_lifetime=min(PROBE_LIFETIME, self._lifetime),
+            lifetime=self._member_ttl,
+            probe_lifetime=min(PROBE_LIFETIME, self._member_ttl),
             poll=LAST_POLL,
             leaving=leaving,
             epoch=self._epoch,
@@ -335,24 +335,24 @@ class RedisPacer(Closing):
     def _hand_out(self, ask: Ask, reply: Reply) -> None:
         names = deque(f"{ask['name']}{number}" for number in range(1, reply.granted + 1))
         may_write = ask["write"] and reply.write_wait == 0 and reply.granted > ask["before_write"]
-        held_for = reply.standing.held_for
+        blocked_for = reply.standing.blocked_for
         for waiter in list(self._line):
-            if waiter.mark.done():
+            if waiter.permit.done():
                 continue  # cancelled, and about to leave
             if names and (may_write or not waiter.write):
-                mark = self._marked(_Slot(names.popleft(), reply.mark))
-            elif held_for > waiter.patience:
-                mark = None
+                permit = self._permit(_Slot(names.popleft(), Permit(reply.mark)))
+            elif blocked_for > waiter.max_wait:
+                permit = None
             else:
                 continue
             self._line.remove(waiter)
-            waiter.mark.set_result(mark)
+            waiter.permit.set_result(permit)
         # Of those who have left the line meanwhile.
         self._back.extend(Back(slot=name, unsent=True) for name in names)
 
     def _pause(self, ask: Ask, reply: Reply) -> float:
         """How long to wait before asking again, if nothing happens here."""
-        self._blocked_until = -NEVER
+        self._blocked_until = -FOREVER
         wanted = ask["want"] - (reply.write_wait > 0)
         if reply.granted >= wanted:
             self._polls = 0
@@ -374,7 +374,7 @@ class RedisPacer(Closing):
         now = self._clock.now()
         self._next_try = now + BETWEEN_TRIES
         if self._away is None:
-            parts = max(self._standing.processes, self._replicas)
+            parts = max(self._standing.processes, self._min_processes)
             self._share = SharePacer(
                 self._standing, parts, write_spacing=self._write_spacing, clock=self._clock
             )
@@ -395,17 +395,18 @@ class RedisPacer(Closing):
     def _refuse_all(self, error: Exception) -> None:
         line, self._line = self._line, deque()
         for waiter in line:
-            if not waiter.mark.done():
-                waiter.mark.set_exception(error)
+            if not waiter.permit.done():
+                waiter.permit.set_exception(error)
 
-    def _held_for(self) -> float:
-        held_until = self._standing.at + self._standing.held_for
-        return max(0.0, held_until - self._clock.now())
+    def _blocked_for(self) -> float:
+        blocked_until = self._standing.at + self._standing.blocked_for
+        return max(0.0, blocked_until - self._clock.now())
 
-    def _marked(self, slot: _Slot) -> int:
-        self._marks += 1
-        self._slots[self._marks] = slot
-        return self._marks
+    def _permit(self, slot: _Slot) -> Permit:
+        self._permits += 1
+        permit = Permit(self._permits)
+        self._slots[permit] = slot
+        return permit
 
 
 def _fingerprint(token: str | Secret | None, fingerprint: str | None) -> str:

@@ -3,7 +3,7 @@
 from attrs import evolve, frozen
 
 from arena_groups._pacing.pacer import Clock, QuotaPacer
-from arena_groups._pacing.window import NEVER, Told
+from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 
 __all__ = ["ShareOverError", "SharePacer", "Standing"]
 
@@ -14,7 +14,7 @@ class ShareOverError(Exception):
 
 @frozen(kw_only=True)
 class Standing:
-    """How the quota of all stood when Redis last told, and when that was.
+    """How the quota of all stood when Redis last answered, and when that was.
 
     ``limit`` and ``resets_in`` are ``None`` where they are not known. ``processes`` were seen
     lately. ``at`` is by the pacer's clock, in seconds.
@@ -26,7 +26,7 @@ class Standing:
     counted: int = 0
     in_flight: int = 0
     resets_in: float | None = None
-    held_for: float = 0.0
+    blocked_for: float = 0.0
     processes: int = 1
 
 
@@ -39,9 +39,9 @@ class SharePacer(QuotaPacer):
         super().__init__(write_spacing=write_spacing * parts, clock=clock)
         self._parts = parts
         self._before = 0
-        self._window_ends = -NEVER
-        self._over = False
-        quota, now = self._quota, clock.now()
+        self._window_ends = -FOREVER
+        self._ended = False
+        quota, now = self._window, clock.now()
         if standing.limit is not None and standing.resets_in is not None:
             quota.limit, quota.window = self._part(standing.limit), standing.window
             used = standing.counted + standing.in_flight
@@ -52,16 +52,16 @@ class SharePacer(QuotaPacer):
             quota.resets_at = standing.at + standing.resets_in
             quota.probing = False
             self._before, self._window_ends = quota.counted, quota.resets_at
-        held_until = standing.at + standing.held_for
-        if held_until > now:
-            quota.held_until, quota.probing = held_until, True
+        blocked_until = standing.at + standing.blocked_for
+        if blocked_until > now:
+            quota.blocked_until, quota.probing = blocked_until, True
 
-    def release(self, mark: int, told: Told | None) -> None:
+    def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
         """Tell how the request ended; ``None`` if no answer came."""
-        if told is not None and told.rate_limit is not None:
-            limit = self._part(told.rate_limit.limit)
-            told = evolve(told, rate_limit=evolve(told.rate_limit, limit=limit))
-        super().release(mark, told)
+        if update is not None and update.rate_limit is not None:
+            limit = self._part(update.rate_limit.limit)
+            update = evolve(update, rate_limit=evolve(update.rate_limit, limit=limit))
+        super().release(permit, update)
 
     @property
     def waited_for(self) -> bool:
@@ -70,8 +70,8 @@ class SharePacer(QuotaPacer):
 
     def end(self) -> None:
         """Send away whoever waits: with a :class:`ShareOverError`."""
-        self._over = True
-        self._changed.set()
+        self._ended = True
+        self._state_changed.set()
 
     def sent(self) -> tuple[int, int, float]:
         """About how many requests all have sent in the window, and how many of them of late.
@@ -80,17 +80,17 @@ class SharePacer(QuotaPacer):
         third.
         """
         now = self._clock.now()
-        self._quota.ready_at(now)
-        count = self._quota.counted + self._quota.in_flight
+        self._window.ready_at(now)
+        count = self._window.counted + self._window.in_flight
         since = count - (self._before if now < self._window_ends else 0)
-        ends = self._quota.resets_at
-        left = self._quota.window if ends == NEVER else max(0.0, ends - now)
+        ends = self._window.resets_at
+        left = self._window.window if ends == FOREVER else max(0.0, ends - now)
         return count * self._parts, since * self._parts, left
 
-    def _wait(self) -> float:
-        if self._over:
+    def _delay(self) -> float:
+        if self._ended:
             raise ShareOverError
-        return super()._wait()
+        return super()._delay()
 
     def _part(self, limit: int) -> int:
         return max(1, limit // self._parts)

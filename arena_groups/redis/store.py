@@ -1,4 +1,4 @@
-"""The store of watches and bulk calls in Redis: a hash for each scope."""
+"""The store of watches and bulk calls in Redis: a hash for each namespace."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -51,36 +51,36 @@ class RedisStore(Closing):
         self._prefix = prefix
         self._closed = False
 
-    async def load(self, scope: str) -> dict[str, str]:
-        """All records of a scope, by name."""
+    async def read(self, namespace: str) -> dict[str, str]:
+        """All records of a namespace, by name."""
         self._check_open()
         try:
-            return await self._server.read_hash(self._key(scope))
+            return await self._server.read_hash(self._key(namespace))
         except AwayError as error:
             raise _failed(error) from error
 
-    async def update(
+    async def compare_and_set(
         self,
-        scope: str,
-        changes: Mapping[str, str | None],
+        namespace: str,
+        updates: Mapping[str, str | None],
         *,
-        expect: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NOTHING,
     ) -> bool:
-        """Set records by one script, if those in ``expect`` are as given.
+        """Set records by one script, if those in ``expected`` are as given.
 
         Once more where the connection was lost; then ``True`` also where they are set already.
         Cancelled, it may or may not have set them, yet never a part of them.
         """
         self._check_open()
-        keys = [self._key(scope)]
-        arguments = [str(len(expect)), *_triples(expect), *_triples(changes)]
+        keys = [self._key(namespace)]
+        arguments = [str(len(expected)), *_triples(expected), *_triples(updates)]
         try:
             try:
                 return bool(await self._server.run(UPDATE, keys, arguments))
             except LostError:
                 done = bool(await self._server.run(UPDATE, keys, arguments))
                 # If not, it may have been done before the connection was lost.
-                return done or _holds({**expect, **changes}, await self._server.read_hash(*keys))
+                return done or _holds({**expected, **updates}, await self._server.read_hash(*keys))
         except AwayError as error:
             raise _failed(error) from error
 
@@ -93,8 +93,8 @@ class RedisStore(Closing):
     def __repr__(self) -> str:
         return f"RedisStore(prefix={self._prefix!r})"
 
-    def _key(self, scope: str) -> str:
-        return f"{self._prefix}:store:{scope}"
+    def _key(self, namespace: str) -> str:
+        return f"{self._prefix}:store:{namespace}"
 
     def _check_open(self) -> None:
         if self._closed:

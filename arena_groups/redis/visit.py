@@ -7,7 +7,7 @@ from typing import Final, NotRequired, TypedDict, cast
 
 from attrs import frozen
 
-from arena_groups._pacing.window import Told
+from arena_groups._pacing.window import RateLimitUpdate
 from arena_groups.redis.server import AwayError, Script, Server, as_text
 from arena_groups.redis.share import Standing
 
@@ -95,16 +95,16 @@ async def visit(server: Server, prefix: str, ask: Ask, now: Callable[[], float])
         raise AwayError("it answered what the script never says") from None
 
 
-def written(told: Told) -> ToldText:
+def written(update: RateLimitUpdate) -> ToldText:
     """What an answer told, as the script reads it."""
-    text = ToldText(status=told.status, server_time=told.server_time)
-    if told.rate_limit is not None:
-        text["limit"] = told.rate_limit.limit
-        text["window"] = float(told.rate_limit.window)
-        if told.rate_limit.reset_at is not None:
-            text["reset"] = told.rate_limit.reset_at.timestamp()
-    if told.retry_after is not None:
-        text["retry_after"] = told.retry_after
+    text = ToldText(status=update.status, server_time=update.server_time)
+    if update.rate_limit is not None:
+        text["limit"] = update.rate_limit.limit
+        text["window"] = float(update.rate_limit.window)
+        if update.rate_limit.reset_at is not None:
+            text["reset"] = update.rate_limit.reset_at.timestamp()
+    if update.retry_after is not None:
+        text["retry_after"] = update.retry_after
     return text
 
 
@@ -124,7 +124,7 @@ def _read(texts: Sequence[str], at: float) -> Reply:
             counted=int(counted),
             in_flight=int(flying),
             resets_in=None if resets < 0 else resets,
-            held_for=held,
+            blocked_for=held,
             processes=max(1, int(seen)),
         ),
         epoch=epoch,

@@ -15,7 +15,7 @@ from arena_groups.watching.events import (
     RoleChanged,
     WatchEvent,
 )
-from arena_groups.watching.watcher import PollProblem, Watcher
+from arena_groups.watching.watcher import PollFailure, Watcher
 
 __all__ = [
     "InvitationAccepted",
@@ -24,7 +24,7 @@ __all__ = [
     "InviteCodeChanged",
     "MemberJoined",
     "MemberLeft",
-    "PollProblem",
+    "PollFailure",
     "RoleChanged",
     "WatchEvent",
     "Watcher",

@@ -39,10 +39,12 @@ class Book:
         Raises :class:`StoreError` where it cannot be read or written.
         """
         while True:
-            kept = await store.load(scope)
+            kept = await store.read(scope)
             book = cls._read(store, scope, kept)
             changes = {records.FENCE: book._mine}
-            if await store.update(scope, changes, expect={records.FENCE: kept.get(records.FENCE)}):
+            if await store.compare_and_set(
+                scope, changes, expected={records.FENCE: kept.get(records.FENCE)}
+            ):
                 return book
 
     @classmethod
@@ -53,9 +55,9 @@ class Book:
         """
         book = cls._read(store, scope, kept)
         changes = {records.FENCE: book._mine, records.BEAT: "0"}
-        expect = {name: kept.get(name) for name in (records.FENCE, records.BEAT)}
+        expected = {name: kept.get(name) for name in (records.FENCE, records.BEAT)}
         book._beats = 0
-        return book if await store.update(scope, changes, expect=expect) else None
+        return book if await store.compare_and_set(scope, changes, expected=expected) else None
 
     @classmethod
     def _read(cls, store: Store, scope: str, kept: Mapping[str, str]) -> Self:
@@ -116,7 +118,9 @@ class Book:
         if self._beats is not None:
             self._beats += 1
             changes = {**changes, records.BEAT: str(self._beats)}
-        if not await self._store.update(self._scope, changes, expect={records.FENCE: self._mine}):
+        if not await self._store.compare_and_set(
+            self._scope, changes, expected={records.FENCE: self._mine}
+        ):
             self.lost = True
             raise StoreError(
                 f"another watch has taken over {self._scope} in this store: let one process watch"

@@ -21,7 +21,7 @@ __all__ = [
 @frozen(kw_only=True)
 class _Event:
     key: str
-    number: int
+    sequence: int
     group: EmbeddedGroup
 
 
@@ -30,7 +30,7 @@ class InvitationSent(_Event):
     """Somebody was invited: the invitation is pending.
 
     Every event has a ``key``, a stable name that is the same whenever the event is handed out,
-    the ``group``, and a ``number`` that grows by one from event to event of that group.
+    the ``group``, and a ``sequence`` that grows by one from event to event of that group.
     """
 
     kind: Literal["invitation-sent"] = "invitation-sent"
@@ -61,7 +61,7 @@ class InvitationClosed(_Event):
     invitation: MembershipInvitation
 
     @property
-    def may_be_accepted(self) -> bool:
+    def possibly_accepted(self) -> bool:
         """Whether only an address was invited, so that nobody can tell who has answered."""
         return self.invitation.invitee is None
 
@@ -84,11 +84,11 @@ class MemberLeft(_Event):
 
 @frozen(kw_only=True)
 class RoleChanged(_Event):
-    """The role of a member is another one: ``member.role`` instead of ``before``."""
+    """The role of a member is another one: ``member.role`` instead of ``previous_role``."""
 
     kind: Literal["role-changed"] = "role-changed"
     member: GroupMember
-    before: GroupRole
+    previous_role: GroupRole
 
 
 @frozen(kw_only=True)

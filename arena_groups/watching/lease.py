@@ -36,7 +36,7 @@ class Vigil:
         :class:`StoreError`.
         """
         self.look_in = self._interval / BEATS * (1 - chance / 10)
-        kept = await self._store.load(self._scope)
+        kept = await self._store.read(self._scope)
         seen = kept.get(records.FENCE), kept.get(records.BEAT)
         if seen != self._seen:
             self._seen, self._since, self._hesitated = seen, now, False

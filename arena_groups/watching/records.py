@@ -43,7 +43,7 @@ FENCE: Final = "fence"
 BEAT: Final = "beat"
 OFFER: Final = "offer"
 CODE: Final = "code"
-_NUMBER: Final = "number"
+_SEQUENCE: Final = "sequence"
 _INVITATION: Final = "invitation/"
 _MEMBER: Final = "member/"
 CURRENT: Final = "1"
@@ -72,10 +72,10 @@ def check_version(records: Mapping[str, str]) -> bool:
 
 def read_state(records: Mapping[str, str]) -> State:
     """The state that the records hold. Raises :class:`StoreError` where they are damaged."""
-    number = records.get(_NUMBER, "0")
-    if not number.isdecimal():
-        raise _damaged(_NUMBER)
-    state = State(code=_read_code(records), number=int(number))
+    sequence = records.get(_SEQUENCE, "0")
+    if not sequence.isdecimal():
+        raise _damaged(_SEQUENCE)
+    state = State(code=_read_code(records), sequence=int(sequence))
     for name, text in records.items():
         if name.startswith(_INVITATION):
             invitation = _read(MembershipInvitation, name, text)
@@ -97,7 +97,7 @@ def state_records(state: State) -> Changes:
 
 def changes_by(event: WatchEvent) -> Changes:
     """The records that differ once an event has been handled."""
-    return {_NUMBER: str(event.number), **_change(event)}
+    return {_SEQUENCE: str(event.sequence), **_change(event)}
 
 
 def event_text(event: WatchEvent) -> str:

@@ -42,12 +42,12 @@ Members = dict[int, GroupMember]
 
 @define(kw_only=True)
 class State:
-    """What the events handled so far have told; ``number`` is that of the last one."""
+    """What the events handled so far have told; ``sequence`` is that of the last one."""
 
     invitations: Invitations = field(factory=Invitations)
     members: Members = field(factory=Members)
     code: Code = None
-    number: int = 0
+    sequence: int = 0
 
 
 @frozen(kw_only=True)
@@ -65,7 +65,7 @@ class Snapshot:
 
 @frozen
 class _Change:
-    """An event that has no number yet."""
+    """An event that has no sequence number yet."""
 
     name: str
     numbered: bool
@@ -85,8 +85,8 @@ def diff(state: State, snapshot: Snapshot) -> list[WatchEvent]:
         *_left(state, snapshot),
         *_new_code(state, snapshot),
     ]
-    numbered = enumerate(changes, start=state.number + 1)
-    return [_numbered(change, number, snapshot.group) for number, change in numbered]
+    numbered = enumerate(changes, start=state.sequence + 1)
+    return [_numbered(change, sequence, snapshot.group) for sequence, change in numbered]
 
 
 def apply(state: State, event: WatchEvent) -> None:
@@ -102,7 +102,7 @@ def apply(state: State, event: WatchEvent) -> None:
             state.members.pop(event.member.id, None)
         case InviteCodeChanged():
             state.code = event.fingerprint
-    state.number = event.number
+    state.sequence = event.sequence
 
 
 def refresh(state: State, snapshot: Snapshot) -> State:
@@ -120,7 +120,7 @@ def refresh(state: State, snapshot: Snapshot) -> State:
             if member.role == state.members[number].role
         },
         code=snapshot.code if state.code is UNSET else UNSET,
-        number=state.number,
+        sequence=state.sequence,
     )
 
 
@@ -163,7 +163,7 @@ def _new_roles(state: State, snapshot: Snapshot) -> Iterator[_Change]:
     for number, member in (snapshot.members or {}).items():
         known = state.members.get(number)
         if known is not None and known.role != member.role:
-            make = partial(RoleChanged, member=member, before=known.role)
+            make = partial(RoleChanged, member=member, previous_role=known.role)
             yield _Change(f"role-changed/{number}", True, make)
 
 
@@ -181,9 +181,9 @@ def _new_code(state: State, snapshot: Snapshot) -> Iterator[_Change]:
     yield _Change("invite-code-changed", True, partial(InviteCodeChanged, fingerprint=code))
 
 
-def _numbered(change: _Change, number: int, group: EmbeddedGroup) -> WatchEvent:
+def _numbered(change: _Change, sequence: int, group: EmbeddedGroup) -> WatchEvent:
     # An invitation is sent and answered once; people come and go.
     key = f"{group.id}/{change.name}"
     if change.numbered:
-        key += f"/{number}"
-    return change.make(key=key, number=number, group=group)
+        key += f"/{sequence}"
+    return change.make(key=key, sequence=sequence, group=group)

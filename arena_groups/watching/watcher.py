@@ -27,7 +27,7 @@ from arena_groups.watching.course import Course
 from arena_groups.watching.events import WatchEvent
 from arena_groups.watching.pulse import Pulse
 
-__all__ = ["PollProblem", "Watcher"]
+__all__ = ["PollFailure", "Watcher"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ logger = logging.getLogger("arena_groups")
 
 
 @frozen(kw_only=True)
-class PollProblem:
+class PollFailure:
     """A look at a group that failed, all of it or at its invite code, and will be tried again.
 
     ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
@@ -51,7 +51,7 @@ class PollProblem:
 class Watcher(Closing, AsyncIterator[WatchEvent]):
     """The events of some groups, as :func:`arena_groups.watch` returns them.
 
-    An event counts as handled when the next one is asked for, or :meth:`handled` is called.
+    An event counts as handled when the next one is asked for, or :meth:`ack` is called.
     Until then it is handed out again by whoever watches with the same store next. Nothing runs
     between two calls of ``anext()``, but for what keeps the groups of a ``shared`` watch: close
     that one with ``aclose()`` or ``async with``. A call that was cancelled can be repeated. It is
@@ -75,7 +75,7 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
         replay: bool = False,
         once: bool = False,
         shared: bool = False,
-        on_problem: Callable[[PollProblem], None] | None = None,
+        on_failure: Callable[[PollFailure], None] | None = None,
         chance: Callable[[], float] = random,
     ) -> None:
         if not groups:
@@ -96,7 +96,7 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
         self._name = name
         self._replay = replay
         self._once = once
-        self._on_problem = on_problem
+        self._on_failure = on_failure
         self._chance = chance
         self._clock = arena.clock
         now = self._clock.now()
@@ -122,7 +122,7 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
         self._current.handed()
         return event
 
-    async def handled(self) -> None:
+    async def ack(self) -> None:
         """Count the event in hand as handled without asking for the next one.
 
         For consumers that stop after it. Raises :class:`StoreError`.
@@ -325,16 +325,16 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
     def _tell(self, course: Course, error: ArenaError, failures: int, wait: float) -> None:
         # Loud only where nobody else is told.
         logger.log(
-            logging.WARNING if self._on_problem is None else logging.INFO,
+            logging.WARNING if self._on_failure is None else logging.INFO,
             "a look at group %s failed (%d in a row), the next in %.0f s: %s",
             course.name,
             failures,
             wait,
             error,
         )
-        if self._on_problem is not None:
-            self._on_problem(
-                PollProblem(group=course.name, error=error, failures=failures, retry_in=wait)
+        if self._on_failure is not None:
+            self._on_failure(
+                PollFailure(group=course.name, error=error, failures=failures, retry_in=wait)
             )
 
 

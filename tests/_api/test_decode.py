@@ -19,11 +19,11 @@ from arena_groups import (
     Channel,
     Content,
     DecodeError,
+    DecodeIssue,
     EmbedBlock,
     EmbeddedConnection,
     EmbeddedGroup,
     EmbeddedUser,
-    Fault,
     Group,
     GroupInvite,
     GroupMember,
@@ -83,12 +83,12 @@ def ordered(document: object) -> str:
     return json.dumps(document, sort_keys=True)
 
 
-def faults(model: Shape, body: bytes) -> tuple[Fault, ...]:
+def faults(model: Shape, body: bytes) -> tuple[DecodeIssue, ...]:
     with pytest.raises(DecodeError) as caught:
         decode(model, body, "groups.test")
     assert caught.value.operation == "groups.test"
     assert str(caught.value).startswith("cannot decode groups.test: ")
-    return caught.value.faults
+    return caught.value.issues
 
 
 def refusal(model: Shape, body: bytes) -> list[DecodeError]:
@@ -100,7 +100,7 @@ def refusal(model: Shape, body: bytes) -> list[DecodeError]:
     return []
 
 
-def fault(model: Shape, body: bytes) -> Fault:
+def fault(model: Shape, body: bytes) -> DecodeIssue:
     (only,) = faults(model, body)
     return only
 
@@ -185,7 +185,7 @@ class TestFields:
         for model, place, body in each_place(name):
             del place.holder[place.name]
             if place.required:
-                assert fault(model, body()) == Fault(place.path, "is missing")
+                assert fault(model, body()) == DecodeIssue(place.path, "is missing")
             else:
                 decode(model, body(), "x")
 
@@ -236,7 +236,7 @@ class TestStrictness:
     )
     def test_only_an_integer_is_an_integer(self, wrong: object, problem: str) -> None:
         body = encoded(documents.embedded_user(id=wrong))
-        assert fault(EmbeddedUser, body) == Fault("id", problem)
+        assert fault(EmbeddedUser, body) == DecodeIssue("id", problem)
 
     @pytest.mark.parametrize(
         ("wrong", "problem"),
@@ -248,7 +248,7 @@ class TestStrictness:
     )
     def test_only_an_aware_moment_is_a_datetime(self, wrong: object, problem: str) -> None:
         body = encoded(documents.invite(created_at=wrong))
-        assert fault(GroupInvite, body) == Fault("created_at", problem)
+        assert fault(GroupInvite, body) == DecodeIssue("created_at", problem)
 
     @pytest.mark.parametrize(
         ("text", "moment"),
@@ -279,15 +279,17 @@ class TestStrictness:
         image = encoded({**documents.image(), place: "NUMBER"}).replace(
             b'"NUMBER"', number.encode()
         )
-        assert fault(BlockImage, image) == Fault("", "holds a number that JSON does not allow")
+        assert fault(BlockImage, image) == DecodeIssue(
+            "", "holds a number that JSON does not allow"
+        )
 
     @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400])
     def test_a_number_out_of_range_is_refused(self, number: str) -> None:
         image = encoded(documents.image()).replace(b"1.7778", number.encode())
-        assert fault(BlockImage, image) == Fault("aspect_ratio", "is a number out of range")
+        assert fault(BlockImage, image) == DecodeIssue("aspect_ratio", "is a number out of range")
         connection = encoded(documents.connection()).replace(b"1.5", b"1e999")
         found = fault(EmbeddedConnection, connection)
-        assert found == Fault("metadata.width", "is a number out of range")
+        assert found == DecodeIssue("metadata.width", "is a number out of range")
 
     @pytest.mark.parametrize("place", ["_links", "data"])
     def test_a_number_out_of_range_is_refused_where_anything_may_be(self, place: str) -> None:
@@ -301,7 +303,7 @@ class TestStrictness:
 
     def test_a_number_of_too_many_digits_is_refused(self) -> None:
         body = encoded(documents.embedded_user()).replace(b"7", b"7" * 5000, 1)
-        assert fault(EmbeddedUser, body) == Fault("id", "expected integer, got number")
+        assert fault(EmbeddedUser, body) == DecodeIssue("id", "expected integer, got number")
 
     def test_a_whole_number_is_a_number(self) -> None:
         made = from_dict(BlockImage, {**documents.image(), "aspect_ratio": 2})
@@ -313,7 +315,7 @@ class TestStrictness:
         assert ordered(made.metadata) == ordered(metadata)
         wrong = encoded(documents.connection(metadata={"a": 1, "b": None}))
         problem = "expected string, number or boolean, got null"
-        assert fault(EmbeddedConnection, wrong) == Fault("metadata.b", problem)
+        assert fault(EmbeddedConnection, wrong) == DecodeIssue("metadata.b", problem)
 
     def test_all_faults_are_told_and_the_first_ones_printed(self) -> None:
         broken = documents.invitation(
@@ -358,7 +360,7 @@ class TestBodies:
         ids=lambda value: None if isinstance(value, str) else repr(value[:12]),
     )
     def test_a_body_that_is_no_object_is_told(self, body: bytes, problem: str) -> None:
-        assert fault(Group, body) == Fault("", problem)
+        assert fault(Group, body) == DecodeIssue("", problem)
         with pytest.raises(DecodeError) as caught:
             decode(Group, body, "groups.get")
         assert str(caught.value) == f"cannot decode groups.get: the body: {problem}"
@@ -419,7 +421,7 @@ class TestUnions:
         self, change: documents.Document, path: str, problem: str
     ) -> None:
         body = encoded(documents.page(documents.unknown_content(**change)))
-        assert fault(Page[Content], body) == Fault(f"data[0].{path}", problem)
+        assert fault(Page[Content], body) == DecodeIssue(f"data[0].{path}", problem)
 
     @pytest.mark.parametrize("wrong", [None, "Text", 7, [], True])
     def test_content_that_is_no_object_is_refused(self, wrong: Any) -> None:
@@ -485,7 +487,7 @@ class TestFromDict:
 
         with pytest.raises(DecodeError) as caught:
             from_dict(Channel, documents.channel(owner=Odd()))
-        assert caught.value.faults == (Fault("owner", "cannot be read (ZeroDivisionError)"),)
+        assert caught.value.issues == (DecodeIssue("owner", "cannot be read (ZeroDivisionError)"),)
 
     def test_what_json_does_not_have_is_something_else(self) -> None:
         with pytest.raises(DecodeError, match="id: expected integer, got something else"):

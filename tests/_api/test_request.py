@@ -154,7 +154,7 @@ class TestAnswers:
         request = build_request(operations.LEAVE, {"id": "1"})
         with pytest.raises(DecodeError, match=r"groups\.leave") as caught:
             read(request, Answer(status=200, body=body), Credentials())
-        assert caught.value.incomplete
+        assert caught.value.invalid_json
 
     @pytest.mark.parametrize(
         ("status", "body", "problem"),

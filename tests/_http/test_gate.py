@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from arena_groups import NoPacer, QuotaPacer
+from arena_groups import NoPacer, Permit, QuotaPacer
 from arena_groups._api import operations
 from arena_groups._http.gate import Gate
 from tests.support.clock import FakeClock
@@ -17,9 +17,9 @@ class ShutPacer(NoPacer):
         super().__init__()
         self.opened = asyncio.Event()
 
-    async def acquire(self, *, write: bool, patience: float) -> int | None:
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
         await self.opened.wait()
-        return await super().acquire(write=write, patience=patience)
+        return await super().acquire(write=write, max_wait=max_wait)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_cancelling_a_repetition_takes_no_slot() -> None:
 
 async def test_a_long_hold_is_no_way_through(clock: FakeClock) -> None:
     class HoldingPacer(NoPacer):
-        async def acquire(self, *, write: bool, patience: float) -> int | None:
+        async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
             return None
 
     assert await Gate(HoldingPacer(), clock, 120).enter_within(operations.ME, 30) is None

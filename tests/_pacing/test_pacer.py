@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from arena_groups import PacerSnapshot, QuotaPacer, RateLimit, Told
+from arena_groups import PacerSnapshot, QuotaPacer, RateLimit, RateLimitUpdate
 from arena_groups._pacing.pacer import SystemClock
 from tests.support.clock import FakeClock
 
@@ -23,11 +23,11 @@ def pacer(clock: FakeClock) -> QuotaPacer:
     return QuotaPacer(clock=clock)
 
 
-def told(
+def update(
     clock: FakeClock, limit: int = 3, *, status: int = 200, after: float | None = None
-) -> Told:
+) -> RateLimitUpdate:
     reset = datetime.fromtimestamp(START + 60, UTC)
-    return Told(
+    return RateLimitUpdate(
         status=status,
         server_time=clock.time,
         rate_limit=RateLimit(limit=limit, reset_at=reset),
@@ -35,10 +35,10 @@ def told(
     )
 
 
-async def call(pacer: QuotaPacer, answer: Told | None, *, write: bool = False) -> None:
-    mark = await pacer.acquire(write=write)
-    assert mark is not None
-    pacer.release(mark, answer)
+async def call(pacer: QuotaPacer, answer: RateLimitUpdate | None, *, write: bool = False) -> None:
+    permit = await pacer.acquire(write=write)
+    assert permit is not None
+    pacer.release(permit, answer)
 
 
 async def test_it_waits_for_the_next_window_and_says_so(
@@ -46,9 +46,9 @@ async def test_it_waits_for_the_next_window_and_says_so(
 ) -> None:
     caplog.set_level(logging.INFO, "arena_groups")
     for _ in range(3):
-        await call(pacer, told(clock))
+        await call(pacer, update(clock))
     assert clock.waits == []
-    await call(pacer, told(clock))
+    await call(pacer, update(clock))
     assert clock.waits == [60.0]
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "waiting 60.0 s for the quota" in caplog.text
@@ -58,11 +58,11 @@ async def test_first_come_first_served(pacer: QuotaPacer, clock: FakeClock) -> N
     order: list[int] = []
 
     async def task(number: int) -> None:
-        mark = await pacer.acquire(write=False)
-        assert mark is not None
+        permit = await pacer.acquire(write=False)
+        assert permit is not None
         order.append(number)
         await asyncio.sleep(0)
-        pacer.release(mark, told(clock, 4))
+        pacer.release(permit, update(clock, 4))
 
     await asyncio.gather(*(task(number) for number in range(12)))
     assert order == list(range(12))
@@ -72,18 +72,18 @@ async def test_writes_in_a_row_are_spaced_and_reads_are_not(
     pacer: QuotaPacer, clock: FakeClock
 ) -> None:
     for write in (True, True, False, True):
-        await call(pacer, told(clock, 100), write=write)
+        await call(pacer, update(clock, 100), write=write)
     assert clock.waits == pytest.approx([0.2, 0.2])
     clock.waits.clear()
     clock.time += 1
-    await call(pacer, told(clock, 100), write=True)
+    await call(pacer, update(clock, 100), write=True)
     assert clock.waits == []
 
 
 async def test_spacing_can_be_switched_off(clock: FakeClock) -> None:
     pacer = QuotaPacer(write_spacing=0, clock=clock)
     for _ in range(5):
-        await call(pacer, told(clock, 100), write=True)
+        await call(pacer, update(clock, 100), write=True)
     assert clock.waits == []
 
 
@@ -94,17 +94,17 @@ def test_a_negative_spacing_is_refused(spacing: float) -> None:
 
 
 async def test_after_a_429_one_goes_ahead_to_see(pacer: QuotaPacer, clock: FakeClock) -> None:
-    await call(pacer, told(clock, 100))
-    await call(pacer, told(clock, 100, status=429, after=7))
+    await call(pacer, update(clock, 100))
+    await call(pacer, update(clock, 100, status=429, after=7))
     started: list[int] = []
     seen = asyncio.Event()
 
     async def task(number: int) -> None:
-        mark = await pacer.acquire(write=False)
-        assert mark is not None
+        permit = await pacer.acquire(write=False)
+        assert permit is not None
         started.append(number)
         await seen.wait()
-        pacer.release(mark, told(clock, 100))
+        pacer.release(permit, update(clock, 100))
 
     tasks = [asyncio.create_task(task(number)) for number in range(3)]
     for _ in range(30):
@@ -117,44 +117,44 @@ async def test_after_a_429_one_goes_ahead_to_see(pacer: QuotaPacer, clock: FakeC
 
 
 @pytest.mark.parametrize("write", [False, True])
-async def test_a_wait_beyond_the_callers_patience_takes_no_slot(
+async def test_a_wait_beyond_max_wait_takes_no_slot(
     pacer: QuotaPacer, clock: FakeClock, write: bool
 ) -> None:
-    await call(pacer, told(clock, 100))
-    waiting = [asyncio.create_task(pacer.acquire(write=write, patience=50)) for _ in range(3)]
+    await call(pacer, update(clock, 100))
+    waiting = [asyncio.create_task(pacer.acquire(write=write, max_wait=50)) for _ in range(3)]
     refused = await pacer.acquire(write=False)
     assert refused is not None
-    pacer.release(refused, told(clock, 100, status=429, after=3600))
-    marks = await asyncio.gather(*waiting)
-    for mark in filter(lambda mark: mark is not None, marks):
-        pacer.release(mark, told(clock, 100))  # type: ignore[arg-type]
-    assert await pacer.acquire(write=write, patience=50) is None
+    pacer.release(refused, update(clock, 100, status=429, after=3600))
+    permits = await asyncio.gather(*waiting)
+    for permit in filter(lambda permit: permit is not None, permits):
+        pacer.release(permit, update(clock, 100))  # type: ignore[arg-type]
+    assert await pacer.acquire(write=write, max_wait=50) is None
     assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
 
 
 async def test_cancelling_a_wait_takes_no_slot(pacer: QuotaPacer, clock: FakeClock) -> None:
-    mark = await pacer.acquire(write=False)
-    assert mark is not None
+    permit = await pacer.acquire(write=False)
+    assert permit is not None
     waiting = [asyncio.create_task(pacer.acquire(write=write)) for write in (False, True, False)]
     await asyncio.sleep(0)
     assert pacer.snapshot().waiting == 3
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    pacer.release(mark, told(clock))
+    pacer.release(permit, update(clock))
     assert pacer.snapshot() == PacerSnapshot(
-        limit=3, window=60, used=1, in_flight=0, waiting=0, resets_in=60, held_for=0
+        limit=3, window=60, used=1, in_flight=0, waiting=0, resets_in=60, blocked_for=0
     )
 
 
 async def test_a_snapshot_tells_how_it_stands(pacer: QuotaPacer, clock: FakeClock) -> None:
     assert pacer.snapshot() == PacerSnapshot(
-        limit=None, window=60, used=0, in_flight=0, waiting=0, resets_in=None, held_for=0
+        limit=None, window=60, used=0, in_flight=0, waiting=0, resets_in=None, blocked_for=0
     )
-    await call(pacer, told(clock, 5, status=429, after=20))
+    await call(pacer, update(clock, 5, status=429, after=20))
     clock.time += 5
     assert pacer.snapshot() == PacerSnapshot(
-        limit=5, window=60, used=1, in_flight=0, waiting=0, resets_in=55, held_for=15
+        limit=5, window=60, used=1, in_flight=0, waiting=0, resets_in=55, blocked_for=15
     )
 
 

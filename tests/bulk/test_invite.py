@@ -466,9 +466,9 @@ class TestJournal:
     async def test_a_foreign_entry_is_no_guess(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         store = MemoryStore()
         await invite_many(arena, "spring", people(1), store=store)
-        (scope,) = store._scopes
-        (name,) = await store.load(scope)
-        await store.update(scope, {name: '{"state": "posted"}'})
+        (scope,) = store._namespaces
+        (name,) = await store.read(scope)
+        await store.compare_and_set(scope, {name: '{"state": "posted"}'})
         with pytest.raises(StoreError, match="journal"):
             await invite_many(arena, "spring", people(1), store=store)
 

@@ -1,16 +1,13 @@
 """The command line as it is really used: processes, pipes, terminals, signals."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +15,10 @@ from typing import Protocol
 import pytest
 
 from arena_groups import __version__
+
+fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
+pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]

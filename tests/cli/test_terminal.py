@@ -1,19 +1,20 @@
 """At a pseudo-terminal: questions, secrets that do not show, progress, and Ctrl-C."""
 
-import fcntl
 import os
-import pty
 import re
 import select
 import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from arena_groups.sandbox import Sandbox
+
+fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
+pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
 
 COMMAND = (sys.executable, "-m", "arena_groups")
 PATIENCE = 30  # seconds; only ever reached when something hangs

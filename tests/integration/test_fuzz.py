@@ -130,4 +130,4 @@ def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
     cut = body[: int(len(body) * share)]
     with pytest.raises(DecodeError) as caught:
         read(request, Answer(status=200, body=cut), Credentials())
-    assert caught.value.incomplete
+    assert caught.value.invalid_json

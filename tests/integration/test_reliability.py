@@ -16,12 +16,13 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     ArenaTimeoutError,
-    CachedAnswer,
+    CachedResponse,
     ClientStateError,
     DecodeError,
     Exchange,
     MemoryCache,
     NoPacer,
+    Permit,
     QuotaPacer,
     RateLimitError,
     RetryPolicy,
@@ -149,10 +150,10 @@ async def test_a_time_to_wait_that_only_the_body_tells_holds_the_others_too(
 
 async def test_the_total_time_bounds_the_wait_for_the_quota_too(clock: FakeClock) -> None:
     class OnceOnly(NoPacer):
-        async def acquire(self, *, write: bool, patience: float) -> int | None:
+        async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
             if self.snapshot().used:
                 await asyncio.Event().wait()
-            return await super().acquire(write=write, patience=patience)
+            return await super().acquire(write=write, max_wait=max_wait)
 
     policy = RetryPolicy(total=40)
     async with (
@@ -196,7 +197,7 @@ async def test_a_refused_connection_is_tried_again_whatever_is_asked(clock: Fake
     async with client(gone, clock, retry=RetryPolicy(attempts=3)) as arena:
         with pytest.raises(ArenaConnectionError, match="after 3 attempts") as caught:
             await arena.groups.invite(STUDIO, email=EMAIL)
-    assert not caught.value.sent
+    assert not caught.value.request_sent
     assert not caught.value.outcome_unknown
 
 
@@ -296,9 +297,9 @@ class RecordingCache(MemoryCache):
         super().__init__()
         self.keys: list[str] = []
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def set(self, key: str, response: CachedResponse) -> None:
         self.keys.append(key)
-        super().put(key, answer)
+        super().set(key, response)
 
 
 async def test_invite_codes_are_not_kept(sandbox: Sandbox, clock: FakeClock) -> None:

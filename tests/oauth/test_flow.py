@@ -392,7 +392,7 @@ class TestTrouble:
         with pytest.raises(ArenaConnectionError) as caught:
             await oauth.exchange_code(code, request)
         assert caught.value.attempts == 3
-        assert not caught.value.sent
+        assert not caught.value.request_sent
         assert not caught.value.outcome_unknown
         assert len(clock.waits) == 2
         await sandbox.start()

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from arena_groups import ArenaClient, Pacer, PacerError, RateLimitError, RetryPolicy, Told
+from arena_groups import (
+    ArenaClient,
+    Pacer,
+    PacerError,
+    RateLimitError,
+    RateLimitUpdate,
+    RetryPolicy,
+)
 from arena_groups._api import Secret
 from arena_groups.models import RateLimit
 from arena_groups.sandbox import Sandbox, faults
@@ -31,8 +38,8 @@ WINDOW = 3600
 RESET = datetime.fromtimestamp(int(time.time()) + WINDOW - 60, UTC)
 
 
-def ok(limit: int = 100, *, status: int = 200, wait: float | None = None) -> Told:
-    return Told(
+def ok(limit: int = 100, *, status: int = 200, wait: float | None = None) -> RateLimitUpdate:
+    return RateLimitUpdate(
         status=status,
         server_time=float(int(time.time())),
         rate_limit=RateLimit(limit=limit, window=WINDOW, reset_at=RESET),
@@ -41,12 +48,12 @@ def ok(limit: int = 100, *, status: int = 200, wait: float | None = None) -> Tol
 
 
 async def get(pacer: Pacer, **options: Any) -> int:
-    mark = await pacer.acquire(write=options.get("write", False), patience=60.0)
+    mark = await pacer.acquire(write=options.get("write", False), max_wait=60.0)
     assert mark is not None
     return mark
 
 
-async def learn(pacer: Pacer, told: Told) -> None:
+async def learn(pacer: Pacer, told: RateLimitUpdate) -> None:
     pacer.release(await get(pacer), told)
 
 
@@ -72,8 +79,8 @@ class TestArguments:
         [
             ({"write_spacing": -1}, "write_spacing"),
             ({"on_outage": "explode"}, "on_outage"),
-            ({"replicas": 0}, "replicas"),
-            ({"slot_lifetime": 0}, "slot_lifetime"),
+            ({"min_processes": 0}, "min_processes"),
+            ({"member_ttl": 0}, "member_ttl"),
             ({"timeout": 0}, "timeout"),
             ({"token": "a b"}, "the token from the argument token= holds a space"),
             ({"token": "a", "fingerprint": "b"}, "not both"),
@@ -207,10 +214,10 @@ class TestHolds:
             began = time.monotonic()
             one.release(await get(one), ok(status=429, wait=0.3))
             await settle(one)
-            assert one.snapshot().held_for > 0
-            assert await one.acquire(write=False, patience=0.1) is None
-            assert await two.acquire(write=False, patience=0.1) is None
-            assert await two.acquire(write=True, patience=0.1) is None
+            assert one.snapshot().blocked_for > 0
+            assert await one.acquire(write=False, max_wait=0.1) is None
+            assert await two.acquire(write=False, max_wait=0.1) is None
+            assert await two.acquire(write=True, max_wait=0.1) is None
             asking = [asyncio.create_task(get(each)) for each in (one, two)]
             done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
             assert time.monotonic() - began > 0.25
@@ -271,7 +278,7 @@ class TestOutage:
             caplog.clear()
             own_redis.start()
             two._next_try = 0
-            asking = asyncio.create_task(two.acquire(write=False, patience=1))
+            asking = asyncio.create_task(two.acquire(write=False, max_wait=1))
             await healed(two)
             assert "Redis can be used again" in caplog.text
             assert "Redis cannot" not in caplog.text
@@ -286,7 +293,7 @@ class TestOutage:
         self, own_redis: OwnRedis
     ) -> None:
         own_redis.start()
-        async with RedisPacer(own_redis.url, replicas=4) as pacer:
+        async with RedisPacer(own_redis.url, min_processes=4) as pacer:
             await learn(pacer, ok(limit=8))
             await settle(pacer)
             own_redis.kill()
@@ -384,7 +391,7 @@ class TestOutage:
             await learn(pacer, ok())
 
     async def test_redis_is_away_at_the_start(self, own_redis: OwnRedis) -> None:
-        async with RedisPacer(own_redis.url, replicas=4) as pacer:
+        async with RedisPacer(own_redis.url, min_processes=4) as pacer:
             await learn(pacer, ok(limit=20))
             assert pacer.snapshot().limit == 5
 

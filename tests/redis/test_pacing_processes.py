@@ -87,7 +87,7 @@ def test_redis_is_killed_in_the_middle(own_redis: OwnRedis, policy: str) -> None
 
 
 def test_the_death_of_one_keeps_nobody_waiting_for_long(redis: OwnRedis) -> None:
-    options = json.dumps({"slot_lifetime": 2})
+    options = json.dumps({"member_ttl": 2})
     with ThreadedSandbox(limit=LIMIT, window=WINDOW) as sandbox, ExitStack() as stack:
         sandbox.faults.add(faults.Latency(0.5), probability=0.2)
         processes = [

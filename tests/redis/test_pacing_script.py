@@ -11,7 +11,7 @@ from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena_groups._pacing.window import NEVER, Quota, Told
+from arena_groups._pacing.window import FOREVER, RateLimitUpdate, RateLimitWindow
 from arena_groups.models import RateLimit
 from tests.redis.servers import OwnRedis
 
@@ -49,7 +49,9 @@ class Process:
             self.slots.append((f"{ask['name']}{number}", reply.mark))
         return reply
 
-    async def answer(self, now: float, told: Told | None, want: int = 0, at: int = 0) -> Reply:
+    async def answer(
+        self, now: float, told: RateLimitUpdate | None, want: int = 0, at: int = 0
+    ) -> Reply:
         slot, mark = self.slots.pop(at)
         back = Back(slot=slot, mark=mark)
         if told is not None:
@@ -70,9 +72,9 @@ def with_server(redis: OwnRedis, run: Callable[[Server], Coroutine[None, None, N
     asyncio.run(begin())
 
 
-def ok(now: float, *, limit: int = 10, window: int = 60, status: int = 200) -> Told:
+def ok(now: float, *, limit: int = 10, window: int = 60, status: int = 200) -> RateLimitUpdate:
     reset = (now // window + 1) * window
-    return Told(
+    return RateLimitUpdate(
         status=status,
         server_time=float(int(now)),
         rate_limit=RateLimit(
@@ -103,11 +105,11 @@ courses = st.lists(
 )
 
 
-def told_at(now: float, kind: Any) -> Told | None:
+def told_at(now: float, kind: Any) -> RateLimitUpdate | None:
     if kind == "none":
         return None
     if kind == "silent":
-        return Told(status=304, server_time=float(int(now)))
+        return RateLimitUpdate(status=304, server_time=float(int(now)))
     status, limit, window, skew = kind
     return ok(now + skew, limit=limit, window=window, status=status)
 
@@ -116,28 +118,28 @@ def told_at(now: float, kind: Any) -> Told | None:
 @given(courses)
 def test_alone_it_is_the_quota_of_one_process(redis: OwnRedis, course: Any) -> None:
     async def run(server: Server) -> None:
-        process, quota, now = Process(server), Quota(), 1000.0
+        process, quota, now = Process(server), RateLimitWindow(), 1000.0
         for step, want, answer in course:
             now += step
             if answer is not None and process.slots:
                 place, told = answer[0] % len(process.slots), told_at(now, answer[1])
-                quota.answered(process.slots[place][1], told, now)
+                quota.record_response(process.slots[place][1], told, now)
                 reply = await process.answer(now, told, want, place)
             else:
                 reply = await process.visit(now, want)
             quota.ready_at(now)
             granted = 0
-            while granted < want and quota.take(now) is not None:
+            while granted < want and quota.try_acquire(now) is not None:
                 granted += 1
-            assert (reply.granted, reply.mark) == (granted, quota._holds)
+            assert (reply.granted, reply.mark) == (granted, quota._hold_generation)
             ready = quota.ready_at(now)
             if granted < want:
-                assert reply.wait == (None if ready == NEVER else ready - now)
+                assert reply.wait == (None if ready == FOREVER else ready - now)
             standing = reply.standing
             assert (standing.limit, standing.window) == (quota.limit, quota.window)
             assert (standing.counted, standing.in_flight) == (quota.counted, quota.in_flight)
-            assert standing.held_for == max(0.0, quota.held_until - now)
-            resets = None if quota.resets_at == NEVER else max(0.0, quota.resets_at - now)
+            assert standing.blocked_for == max(0.0, quota.blocked_until - now)
+            resets = None if quota.resets_at == FOREVER else max(0.0, quota.resets_at - now)
             assert standing.resets_in == resets
 
     with_server(redis, run)
@@ -153,19 +155,19 @@ def test_alone_it_is_the_quota_of_one_process(redis: OwnRedis, course: Any) -> N
 )
 def test_several_never_take_more_than_one_would(redis: OwnRedis, course: Any) -> None:
     async def run(server: Server) -> None:
-        names, quota, now = "abcd", Quota(), 1000.0
+        names, quota, now = "abcd", RateLimitWindow(), 1000.0
         processes = [Process(server, name) for name in names]
         for step, who, want in course:
             now += step
             process = processes[who]
             if process.slots and want % 2:
                 told = ok(now, limit=7, window=2)
-                quota.answered(process.slots[0][1], told, now)
+                quota.record_response(process.slots[0][1], told, now)
                 reply = await process.answer(now, told, want)
             else:
                 reply = await process.visit(now, want)
             for _ in range(reply.granted):
-                assert quota.take(now) is not None
+                assert quota.try_acquire(now) is not None
 
     with_server(redis, run)
 
@@ -260,8 +262,8 @@ def test_after_a_429_the_dead_are_not_waited_for_longer_than_for_a_probe(redis: 
         await other.answer(1000.0, ok(1000.0))
         await dead.visit(1001.0, 3)
         await other.visit(1001.0, 1)
-        refused = Told(status=429, server_time=1001.0, retry_after=1.0)
-        assert (await other.answer(1001.0, refused)).standing.held_for == 1.0
+        refused = RateLimitUpdate(status=429, server_time=1001.0, retry_after=1.0)
+        assert (await other.answer(1001.0, refused)).standing.blocked_for == 1.0
         assert (await other.visit(1002.5, 1)).granted == 0
         assert (await other.visit(1007.5, 1)).granted == 1
 
@@ -284,9 +286,9 @@ def test_a_clock_that_is_set_back_changes_no_wait(redis: OwnRedis, back: float) 
         assert (reply.granted, reply.standing.in_flight) == (2, 3)
         assert reply.wait == pytest.approx(19.0)  # windows of the test end at multiples of 60
         again = then - back
-        refused = Told(status=429, server_time=again, retry_after=10.0)
-        assert (await process.answer(again, refused)).standing.held_for == 10.0
-        assert (await process.visit(again + 4)).standing.held_for == pytest.approx(6.0)
+        refused = RateLimitUpdate(status=429, server_time=again, retry_after=10.0)
+        assert (await process.answer(again, refused)).standing.blocked_for == 10.0
+        assert (await process.visit(again + 4)).standing.blocked_for == pytest.approx(6.0)
         assert (await process.visit(again + 18.5)).standing.in_flight == 2
         assert (await process.visit(again + 19.5)).standing.in_flight == 1
 

@@ -49,12 +49,12 @@ def test_memory_and_redis_agree(
         redis.command("FLUSHALL")
         memory = MemoryStore()
         async with RedisStore(redis.url) as store:
-            for scope, changes, expect in course:
-                done = await memory.update(scope, changes, expect=expect)
-                assert await store.update(scope, changes, expect=expect) == done
+            for namespace, updates, expected in course:
+                done = await memory.compare_and_set(namespace, updates, expected=expected)
+                assert await store.compare_and_set(namespace, updates, expected=expected) == done
         async with Redis.from_url(redis.url, decode_responses=True) as client:
-            for scope in ("one", "two"):
-                assert await RedisStore(client).load(scope) == await memory.load(scope)
+            for namespace in ("one", "two"):
+                assert await RedisStore(client).read(namespace) == await memory.read(namespace)
 
     asyncio.run(run())
 
@@ -63,49 +63,51 @@ async def test_of_many_that_claim_one_record_one_gets_it(redis: OwnRedis) -> Non
     stores = [RedisStore(redis.url) for _ in range(6)]
     won = await asyncio.gather(
         *(
-            store.update("one", {"lease": str(number)}, expect={"lease": None})
+            store.compare_and_set("one", {"lease": str(number)}, expected={"lease": None})
             for number, store in enumerate(stores)
         )
     )
     assert sorted(won) == [False] * 5 + [True]
-    assert await stores[0].load("one") == {"lease": str(won.index(True))}
+    assert await stores[0].read("one") == {"lease": str(won.index(True))}
     await asyncio.gather(*(store.aclose() for store in stores))
 
 
 async def test_thousands_of_records_at_once(store: RedisStore) -> None:
     many: dict[str, str | None] = {f"member/{number}": "x" * 300 for number in range(5000)}
-    assert await store.update("one", many, expect={"member/1": None})
-    assert len(await store.load("one")) == 5000
-    assert await store.update("one", dict.fromkeys(many), expect={"member/4999": "x" * 300})
-    assert await store.load("one") == {}
+    assert await store.compare_and_set("one", many, expected={"member/1": None})
+    assert len(await store.read("one")) == 5000
+    assert await store.compare_and_set(
+        "one", dict.fromkeys(many), expected={"member/4999": "x" * 300}
+    )
+    assert await store.read("one") == {}
 
 
 async def test_an_update_is_one_command(redis: OwnRedis, store: RedisStore) -> None:
-    await store.update("one", {"a": "1"})
+    await store.compare_and_set("one", {"a": "1"})
     redis.command("CONFIG RESETSTAT")
-    await store.update("one", {"a": "2", "b": "3"}, expect={"a": "1"})
+    await store.compare_and_set("one", {"a": "2", "b": "3"}, expected={"a": "1"})
     assert redis.commands()["evalsha"] == 1
     assert "eval" not in redis.commands()
 
 
 async def test_two_prefixes_are_two_stores(redis: OwnRedis) -> None:
     async with RedisStore(redis.url) as one, RedisStore(redis.url, prefix="two") as two:
-        await one.update("one", {"a": "1"})
-        assert await two.load("one") == {}
+        await one.compare_and_set("one", {"a": "1"})
+        assert await two.read("one") == {}
         assert repr(two) == "RedisStore(prefix='two')"
 
 
 async def test_a_connection_that_was_idle_for_too_long_is_replaced(
     redis: OwnRedis, store: RedisStore
 ) -> None:
-    await store.update("one", {"a": "1"})
+    await store.compare_and_set("one", {"a": "1"})
     for _ in range(2):
         redis.command("CLIENT KILL TYPE normal")
         await asyncio.sleep(0.05)
-        assert await store.update("one", {"a": "2"}, expect={"a": "1"})
+        assert await store.compare_and_set("one", {"a": "2"}, expected={"a": "1"})
         redis.command("CLIENT KILL TYPE normal")
-        assert await store.load("one") == {"a": "2"}
-        await store.update("one", {"a": "1"})
+        assert await store.read("one") == {"a": "2"}
+        await store.compare_and_set("one", {"a": "1"})
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -121,17 +123,17 @@ async def test_a_connection_that_breaks_during_an_update(
         return answer
 
     monkeypatch.setattr(Server, "_run", broken)
-    assert await store.update("one", {"a": "1", "b": None}, expect={"a": None})
-    assert await store.load("one") == {"a": "1"}
+    assert await store.compare_and_set("one", {"a": "1", "b": None}, expected={"a": None})
+    assert await store.read("one") == {"a": "1"}
     left.append("gone")
-    assert not await store.update("one", {"a": "3"}, expect={"a": "2"})
-    assert await store.load("one") == {"a": "1"}
+    assert not await store.compare_and_set("one", {"a": "3"}, expected={"a": "2"})
+    assert await store.read("one") == {"a": "1"}
 
 
 async def test_what_another_has_set_to_the_same_is_not_ours(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await store.update("one", {"fence": "theirs", "beat": "5"})
+    await store.compare_and_set("one", {"fence": "theirs", "beat": "5"})
     run, left = Server._run, ["gone"]
 
     async def broken(self: Server, *arguments: Any) -> object:
@@ -140,18 +142,18 @@ async def test_what_another_has_set_to_the_same_is_not_ours(
         return await run(self, *arguments)
 
     monkeypatch.setattr(Server, "_run", broken)
-    assert not await store.update("one", {"beat": "5"}, expect={"fence": "ours"})
+    assert not await store.compare_and_set("one", {"beat": "5"}, expected={"fence": "ours"})
     assert not left
 
 
 async def test_a_server_that_has_become_a_replica_is_left(own_redis: OwnRedis) -> None:
     own_redis.start()
     async with RedisStore(own_redis.url) as store:
-        await store.update("one", {"a": "1"})
+        await store.compare_and_set("one", {"a": "1"})
         before = own_redis.command("CLIENT LIST").count("cmd=eval")
         own_redis.command("REPLICAOF 127.0.0.1 1")
         with pytest.raises(StoreError, match="replica"):
-            await store.update("one", {"a": "2"})
+            await store.compare_and_set("one", {"a": "2"})
         assert before == 1
         assert own_redis.command("CLIENT LIST").count("cmd=eval") == 0
 
@@ -166,11 +168,11 @@ def test_a_client_that_cannot_be_awaited_is_refused() -> None:
 async def test_a_borrowed_client_stays_open(redis: OwnRedis) -> None:
     client = Redis.from_url(redis.url)
     async with RedisStore(client) as store:
-        await store.update("one", {"a": "1"})
+        await store.compare_and_set("one", {"a": "1"})
     with pytest.raises(StoreError, match="closed"):
-        await store.load("one")
+        await store.read("one")
     with pytest.raises(StoreError, match="closed"):
-        await store.update("one", {})
+        await store.compare_and_set("one", {})
     assert await client.ping()
     await client.aclose()
     await store.aclose()
@@ -181,38 +183,38 @@ class TestAway:
         url = own_redis.url.replace("//", "//:a-password@")
         async with RedisStore(url) as store:
             with pytest.raises(StoreError, match="cannot be used") as caught:
-                await store.load("one")
+                await store.read("one")
             assert "a-password" not in str(caught.value) + repr(store)
             assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
         async with RedisStore(own_redis.url) as store:
             with pytest.raises(StoreError):
-                await store.update("one", {"a": "1"})
+                await store.compare_and_set("one", {"a": "1"})
             own_redis.start()
-            assert await store.update("one", {"a": "1"}, expect={"a": None})
+            assert await store.compare_and_set("one", {"a": "1"}, expected={"a": None})
             own_redis.kill()
             with pytest.raises(StoreError):
-                await store.load("one")
+                await store.read("one")
             own_redis.start()
-            assert await store.load("one") == {}
+            assert await store.read("one") == {}
 
     async def test_it_does_not_answer(self, own_redis: OwnRedis) -> None:
         own_redis.start()
         async with RedisStore(own_redis.url, timeout=0.1) as store:
-            await store.update("one", {"a": "1"})
+            await store.compare_and_set("one", {"a": "1"})
             own_redis.pause()
             with pytest.raises(StoreError, match=r"no answer in time|Timeout"):
-                await store.load("one")
+                await store.read("one")
             with pytest.raises(StoreError):
-                await store.update("one", {"a": "2"})
+                await store.compare_and_set("one", {"a": "2"})
             own_redis.resume()
-            assert (await store.load("one"))["a"] in {"1", "2"}
+            assert (await store.read("one"))["a"] in {"1", "2"}
 
     async def test_it_refuses(self, redis: OwnRedis, store: RedisStore) -> None:
         redis.command("SET arena-groups:store:one text")
         with pytest.raises(StoreError, match="WRONGTYPE"):
-            await store.load("one")
+            await store.read("one")
         with pytest.raises(StoreError):
-            await store.update("one", {"a": "1"})
+            await store.compare_and_set("one", {"a": "1"})
 
     @pytest.mark.parametrize("url", ["nonsense", "redis://:word@host:port/0", "http://host"])
     def test_what_is_no_address_is_not_told(self, url: str) -> None:

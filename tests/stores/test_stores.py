@@ -35,25 +35,27 @@ async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_what_was_set_is_read_in_its_scope_only(store: Store) -> None:
-    assert await store.load("one") == {}
-    assert await store.update("one", {"a": "1", "b": "2"})
-    assert await store.update("one", {"a": None, "c": "3"})
-    assert await store.load("one") == {"b": "2", "c": "3"}
-    assert await store.load("two") == {}
+    assert await store.read("one") == {}
+    assert await store.compare_and_set("one", {"a": "1", "b": "2"})
+    assert await store.compare_and_set("one", {"a": None, "c": "3"})
+    assert await store.read("one") == {"b": "2", "c": "3"}
+    assert await store.read("two") == {}
 
 
 async def test_nothing_is_set_where_another_record_is_expected(store: Store) -> None:
-    assert await store.update("one", {"lease": "mine"}, expect={"lease": None})
-    assert not await store.update("one", {"lease": "yours", "a": "1"}, expect={"lease": None})
-    assert not await store.update("one", {"a": "1"}, expect={"lease": "yours"})
-    assert await store.update("one", {"a": "1"}, expect={"lease": "mine"})
-    assert await store.load("one") == {"lease": "mine", "a": "1"}
+    assert await store.compare_and_set("one", {"lease": "mine"}, expected={"lease": None})
+    assert not await store.compare_and_set(
+        "one", {"lease": "yours", "a": "1"}, expected={"lease": None}
+    )
+    assert not await store.compare_and_set("one", {"a": "1"}, expected={"lease": "yours"})
+    assert await store.compare_and_set("one", {"a": "1"}, expected={"lease": "mine"})
+    assert await store.read("one") == {"lease": "mine", "a": "1"}
 
 
 async def test_what_is_loaded_is_the_callers_own(store: Store) -> None:
-    await store.update("one", {"a": "1"})
-    (await store.load("one"))["a"] = "changed"
-    assert await store.load("one") == {"a": "1"}
+    await store.compare_and_set("one", {"a": "1"})
+    (await store.read("one"))["a"] = "changed"
+    assert await store.read("one") == {"a": "1"}
 
 
 @given(steps)
@@ -65,12 +67,12 @@ def test_memory_and_sqlite_agree(
         memory = MemoryStore()
         path = tmp_path_factory.mktemp("store") / "state.db"
         async with SQLiteStore(path) as sqlite:
-            for scope, changes, expect in course:
-                done = await memory.update(scope, changes, expect=expect)
-                assert await sqlite.update(scope, changes, expect=expect) == done
+            for namespace, updates, expected in course:
+                done = await memory.compare_and_set(namespace, updates, expected=expected)
+                assert await sqlite.compare_and_set(namespace, updates, expected=expected) == done
         async with SQLiteStore(path) as reopened:
-            for scope in ("one", "two"):
-                assert await reopened.load(scope) == await memory.load(scope)
+            for namespace in ("one", "two"):
+                assert await reopened.read(namespace) == await memory.read(namespace)
 
     asyncio.run(run())
 
@@ -80,12 +82,12 @@ async def test_of_many_that_claim_one_record_one_gets_it(tmp_path: Path) -> None
     stores = [SQLiteStore(path) for _ in range(6)]
     won = await asyncio.gather(
         *(
-            store.update("one", {"lease": str(number)}, expect={"lease": None})
+            store.compare_and_set("one", {"lease": str(number)}, expected={"lease": None})
             for number, store in enumerate(stores)
         )
     )
     assert sorted(won) == [False] * 5 + [True]
-    assert await stores[0].load("one") == {"lease": str(won.index(True))}
+    assert await stores[0].read("one") == {"lease": str(won.index(True))}
     await asyncio.gather(*(store.aclose() for store in stores))
 
 
@@ -97,8 +99,9 @@ async def main():
     async with SQLiteStore(sys.argv[1], timeout=60) as store:
         for _ in range(int(sys.argv[2])):
             while True:
-                held = (await store.load("one")).get("n")
-                if await store.update("one", {"n": str(int(held or 0) + 1)}, expect={"n": held}):
+                held = (await store.read("one")).get("n")
+                following = {"n": str(int(held or 0) + 1)}
+                if await store.compare_and_set("one", following, expected={"n": held}):
                     break
 
 asyncio.run(main())
@@ -120,7 +123,7 @@ def test_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> N
 async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     async with SQLiteStore(path) as store:
-        await store.update("one", {"a": "1"})
+        await store.compare_and_set("one", {"a": "1"})
         for file in list(tmp_path.iterdir()):  # noqa: ASYNC240
             assert file.stat().st_mode & 0o077 == 0, file.name
 
@@ -132,7 +135,7 @@ async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     async with SQLiteStore(path) as store:
         with pytest.raises(StoreError, match="something else"):
-            await store.update("one", {"a": "1"})
+            await store.compare_and_set("one", {"a": "1"})
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -140,49 +143,49 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_text("Not a database, but long enough to be looked at." * 10)
     async with SQLiteStore(path) as store:
         with pytest.raises(StoreError, match=r"notes\.txt cannot be used"):
-            await store.load("one")
+            await store.read("one")
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     async with SQLiteStore(path) as store:
-        await store.update("one", {"a": "1"})
+        await store.compare_and_set("one", {"a": "1"})
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
     async with SQLiteStore(path) as store:
         with pytest.raises(StoreError, match=r"schema 7.*up to date"):
-            await store.load("one")
+            await store.read("one")
 
 
 async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     async with SQLiteStore(tmp_path / "nowhere" / "state.db") as store:
         with pytest.raises(StoreError, match="nowhere"):
-            await store.load("one")
+            await store.read("one")
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "state.db")
-    await store.load("one")
+    await store.read("one")
     await store.aclose()
     await store.aclose()
     with pytest.raises(StoreError, match="is closed"):
-        await store.load("one")
+        await store.read("one")
 
 
 async def test_a_cancelled_update_does_not_spoil_the_next(tmp_path: Path) -> None:
     async with SQLiteStore(tmp_path / "state.db") as store:
-        task = asyncio.create_task(store.update("one", {"a": "1", "b": "1"}))
+        task = asyncio.create_task(store.compare_and_set("one", {"a": "1", "b": "1"}))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert len(await store.load("one")) in {0, 2}
-        assert await store.update("one", {"a": "2"})
+        assert len(await store.read("one")) in {0, 2}
+        assert await store.compare_and_set("one", {"a": "2"})
 
 
 async def test_no_record_shows_in_a_repr(store: Store) -> None:
-    await store.update("one", {"who": "ada@example.com"})
+    await store.compare_and_set("one", {"who": "ada@example.com"})
     assert "ada" not in repr(store)
 
 
@@ -211,8 +214,8 @@ class TestAFileThatAnotherOpens:
 
     async def test_is_waited_for(self, tmp_path: Path, busy: list[float]) -> None:
         async with SQLiteStore(tmp_path / "state.db") as store:
-            assert await store.update("one", {"a": "1"})
-            assert await store.load("one") == {"a": "1"}
+            assert await store.compare_and_set("one", {"a": "1"})
+            assert await store.read("one") == {"a": "1"}
         assert len(busy) == 3
 
     async def test_is_not_waited_for_longer_than_was_said(
@@ -220,5 +223,5 @@ class TestAFileThatAnotherOpens:
     ) -> None:
         async with SQLiteStore(tmp_path / "state.db", timeout=0) as store:
             with pytest.raises(StoreError, match="locked"):
-                await store.load("one")
+                await store.read("one")
         assert busy == []

@@ -54,7 +54,7 @@ class Told:
             case MemberLeft():
                 self.members.pop(event.member.id, None)
             case RoleChanged():
-                assert event.before != event.member.role
+                assert event.previous_role != event.member.role
                 self.members[event.member.id] = event.member.role.value
             case InviteCodeChanged():
                 self.code = event.fingerprint

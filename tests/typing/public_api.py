@@ -20,10 +20,10 @@ from arena_groups import (
     ContentSort,
     ContentType,
     DecodeError,
+    DecodeIssue,
     EmbedBlock,
     EmbeddedGroup,
     EmbeddedUser,
-    Fault,
     Group,
     GroupInvite,
     GroupMember,
@@ -208,7 +208,7 @@ def errors(refusal: ArenaAPIError, broken: DecodeError, late: ArenaTimeoutError)
     assert_type(refusal.request_id, str | None)
     assert_type(refusal.retry_after, float | None)
     assert_type(refusal.rate_limit, RateLimit | None)
-    assert_type(broken.faults, tuple[Fault, ...])
+    assert_type(broken.issues, tuple[DecodeIssue, ...])
     assert_type(broken.paths, tuple[str, ...])
     needs_timeout(late)
 

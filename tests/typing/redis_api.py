@@ -15,9 +15,12 @@ async def replica(redis: Redis) -> None:
         assert_type(pacer.snapshot(), PacerSnapshot)
     async with RedisStore(redis, prefix="bot") as store:
         assert_type(store, RedisStore)
-        assert_type(await store.load("scope"), dict[str, str])
-        assert_type(await store.update("scope", {"a": "1", "b": None}, expect={"a": None}), bool)
-    any_pacer: Pacer = RedisPacer(redis, fingerprint="ours", replicas=3, write_spacing=0.5)
+        assert_type(await store.read("namespace"), dict[str, str])
+        assert_type(
+            await store.compare_and_set("namespace", {"a": "1", "b": None}, expected={"a": None}),
+            bool,
+        )
+    any_pacer: Pacer = RedisPacer(redis, fingerprint="ours", min_processes=3, write_spacing=0.5)
     any_store: Store = RedisStore("redis://host")
     async with ArenaClient(pacer=any_pacer) as arena:
         assert_type(watch(arena, "one", store=any_store, shared=True), Watcher)

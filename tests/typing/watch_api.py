@@ -16,7 +16,7 @@ from arena_groups import (
     MemberLeft,
     MembershipInvitation,
     MemoryStore,
-    PollProblem,
+    PollFailure,
     RoleChanged,
     Watcher,
     WatchEvent,
@@ -25,15 +25,15 @@ from arena_groups.watch import MemberJoined as SameEvent
 from arena_groups.watch import watch
 
 
-def tell(problem: PollProblem) -> None:
+def tell(failure: PollFailure) -> None:
     """Take a problem."""
-    assert_type(problem.error, arena_groups.ArenaError)
-    assert_type(problem.retry_in, float)
+    assert_type(failure.error, arena_groups.ArenaError)
+    assert_type(failure.retry_in, float)
 
 
 async def events(arena: ArenaClient) -> None:
     """An iterator of events, of which every kind is known."""
-    watcher = watch(arena, "one", 2, store=MemoryStore(), on_problem=tell)
+    watcher = watch(arena, "one", 2, store=MemoryStore(), on_failure=tell)
     assert_type(watcher, Watcher)
     assert_type(arena_groups.watch(arena, "one"), Watcher)
     assert_type(await anext(watcher), WatchEvent)
@@ -43,7 +43,7 @@ async def events(arena: ArenaClient) -> None:
             assert_type(event.key, str)
             assert_type(event.group, EmbeddedGroup)
             told(event)
-    await watcher.handled()
+    await watcher.ack()
 
 
 def told(event: WatchEvent) -> None:
@@ -56,7 +56,7 @@ def told(event: WatchEvent) -> None:
         case SameEvent() | MemberLeft():
             assert_type(event.member, GroupMember)
         case RoleChanged():
-            assert_type(event.before, GroupRole)
+            assert_type(event.previous_role, GroupRole)
         case InviteCodeChanged():
             assert_type(event.exists, bool)
         case _:

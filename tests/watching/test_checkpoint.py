@@ -71,7 +71,7 @@ invitations = st.dictionaries(st.integers(1, 6), st.none() | st.integers(1, 6)).
     lambda found: {number: invitation(number, who) for number, who in found.items()}
 )
 states = st.builds(
-    State, invitations=invitations, members=members, code=codes, number=st.integers(0, 9)
+    State, invitations=invitations, members=members, code=codes, sequence=st.integers(0, 9)
 )
 snapshots = st.builds(
     Snapshot,
@@ -100,8 +100,8 @@ def test_events_lead_to_what_was_seen_one_by_one(state: State, snapshot: Snapsho
         known[2] if snapshot.code is UNSET else snapshot.code,
     )
     events = settle(state, snapshot)
-    assert [each.number for each in events] == [
-        state.number + 1 + place for place in range(len(events))
+    assert [each.sequence for each in events] == [
+        state.sequence + 1 + place for place in range(len(events))
     ]
     for left in range(len(events), 0, -1):
         rest = diff(state, snapshot)
@@ -132,7 +132,7 @@ def test_records_hold_all_of_it(state: State, snapshot: Snapshot) -> None:
         assert records.read_event(records.event_text(event)) == event
         apply(state, event)
         kept.update(records.changes_by(event))
-    kept["number"] = str(state.number)
+    kept["sequence"] = str(state.sequence)
     assert records.read_state({n: t for n, t in kept.items() if t is not None}) == state
 
 
@@ -145,9 +145,9 @@ def test_who_was_invited_and_is_a_member_has_accepted() -> None:
     assert isinstance(accepted, InvitationAccepted)
     assert (accepted.key, accepted.member) == ("7/invitation-accepted/1", member(5))
     assert isinstance(declined, InvitationClosed)
-    assert (declined.key, declined.may_be_accepted) == ("7/invitation-closed/2", False)
+    assert (declined.key, declined.possibly_accepted) == ("7/invitation-closed/2", False)
     assert isinstance(nobody_knows, InvitationClosed)
-    assert nobody_knows.may_be_accepted
+    assert nobody_knows.possibly_accepted
 
 
 def test_an_event_shows_no_address_and_no_code() -> None:
@@ -171,8 +171,8 @@ def test_damaged_records_are_an_error_of_the_store() -> None:
     with pytest.raises(StoreError, match="member/3 of the store is damaged") as caught:
         records.read_state({"member/3": '{"email": "ada@example.org"}'})
     assert caught.value.__cause__ is None
-    with pytest.raises(StoreError, match="number of the store is damaged"):
-        records.read_state({"number": "many"})
+    with pytest.raises(StoreError, match="sequence of the store is damaged"):
+        records.read_state({"sequence": "many"})
     with pytest.raises(StoreError, match="version 9"):
         records.check_version({"version": "9"})
 

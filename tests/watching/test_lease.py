@@ -16,7 +16,7 @@ from arena_groups import (
     ArenaClient,
     MemoryStore,
     NoPacer,
-    PollProblem,
+    PollFailure,
     RetryPolicy,
     SQLiteStore,
     Store,
@@ -45,15 +45,19 @@ class Flaky(MemoryStore):
         self.away = False
         self.delay = 0.0
 
-    async def load(self, scope: str) -> dict[str, str]:
+    async def read(self, namespace: str) -> dict[str, str]:
         self._check()
-        return await super().load(scope)
+        return await super().read(namespace)
 
-    async def update(
-        self, scope: str, changes: Mapping[str, str | None], *, expect: Mapping[str, str | None]
+    async def compare_and_set(
+        self,
+        namespace: str,
+        updates: Mapping[str, str | None],
+        *,
+        expected: Mapping[str, str | None],
     ) -> bool:  # type: ignore[override]
         self._check()
-        done = await super().update(scope, changes, expect=expect)
+        done = await super().compare_and_set(namespace, updates, expected=expected)
         delay, self.delay = self.delay, 0.0
         await asyncio.sleep(delay)
         return done
@@ -84,7 +88,7 @@ class TestVigil:
 
     async def test_of_two_one_gets_it(self) -> None:
         store = MemoryStore()
-        kept = await store.load("scope")
+        kept = await store.read("scope")
         first = await Book.claim(store, "scope", kept)
         assert first is not None
         assert await Book.claim(store, "scope", kept) is None
@@ -185,7 +189,7 @@ async def test_one_looks_and_the_other_stands_by_until_it_closes(
         async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
             first = await quick(ask(one))  # the owner has joined
             standing_by = ask(two)
-            await one.handled()
+            await one.ack()
             sandbox.clear_requests()
             await asyncio.sleep(3 * INTERVAL)
             assert not standing_by.done()
@@ -193,7 +197,7 @@ async def test_one_looks_and_the_other_stands_by_until_it_closes(
             await one.aclose()
             sandbox.add_members("one", 1)
             event = await quick(standing_by)
-            assert event.number == first.number + 1
+            assert event.sequence == first.sequence + 1
 
 
 async def test_a_group_that_may_be_free_comes_before_slow_looks_at_others(
@@ -219,7 +223,7 @@ async def test_a_consumer_may_take_its_time(
         standing_by = ask(two)
         await asyncio.sleep(4 * INTERVAL)  # with the event in hand
         assert not standing_by.done()
-        await one.handled()
+        await one.ack()
 
 
 async def test_the_event_in_hand_comes_again_elsewhere_and_the_old_holder_finds_out(
@@ -232,11 +236,11 @@ async def test_the_event_in_hand_comes_again_elsewhere_and_the_old_holder_finds_
         again = await quick(ask(two))
         assert again.key == first.key
         with pytest.raises(StoreError, match="taken over"):
-            await one.handled()
+            await one.ack()
         waiting = ask(one)
         sandbox.add_members("one", 1)
         following = await quick(ask(two))
-        assert following.number == first.number + 1
+        assert following.sequence == first.sequence + 1
         assert not waiting.done()
         assert "group one is watched elsewhere now" in caplog.messages
         # It stands by, and has its turn when the other is gone.
@@ -251,14 +255,14 @@ async def test_whoever_was_paused_between_two_looks_does_not_look(
     async with shared(arena, store) as one:
         waiting = ask(one)
         scope = f"watch/default/{sandbox.groups['one']}"
-        await until(lambda: "version" in store._scopes.get(scope, {}))
+        await until(lambda: "version" in store._namespaces.get(scope, {}))
         sandbox.clear_requests()
-        await store.update(scope, {"fence": "another", "beat": "1"})
+        await store.compare_and_set(scope, {"fence": "another", "beat": "1"})
         await asyncio.sleep(0)
         sandbox.add_members("one", 1)
         await asyncio.sleep(INTERVAL / 2)
         assert not sandbox.requests
-        assert (await quick(waiting)).number == 1  # the other never beats
+        assert (await quick(waiting)).sequence == 1  # the other never beats
 
 
 async def test_an_event_that_was_written_down_too_long_ago_is_asked_for_again(
@@ -271,7 +275,7 @@ async def test_an_event_that_was_written_down_too_long_ago_is_asked_for_again(
         waiting = ask(one)
         store.delay = INTERVAL  # the next write, which handles the first
         following = await quick(waiting)
-        assert following.number == first.number + 1
+        assert following.sequence == first.sequence + 1
 
 
 async def test_groups_are_spread(sandbox: Sandbox, arena: ArenaClient) -> None:
@@ -296,22 +300,22 @@ async def test_groups_are_spread(sandbox: Sandbox, arena: ArenaClient) -> None:
 async def test_while_the_store_is_away_it_is_told_and_tried_again(
     sandbox: Sandbox, arena: ArenaClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store, problems = Flaky(), list[PollProblem]()
+    store, failures = Flaky(), list[PollFailure]()
     store.away = True
-    async with shared(arena, store, replay=True, on_problem=problems.append) as one:
+    async with shared(arena, store, replay=True, on_failure=failures.append) as one:
         waiting = ask(one)
-        await until(lambda: bool(problems))
+        await until(lambda: bool(failures))
         store.away = False
         first = await quick(waiting)
-        store.away, count = True, len(problems)
+        store.away, count = True, len(failures)
         sandbox.add_members("one", 1)
         waiting = ask(one)
-        await until(lambda: len(problems) > count and "may be taken over" in caplog.text)
+        await until(lambda: len(failures) > count and "may be taken over" in caplog.text)
         assert not waiting.done()
         store.away = False
-        assert (await quick(waiting)).number == first.number + 1
-        assert {type(each.error) for each in problems} == {StoreError}
-        assert max(each.retry_in for each in problems) <= INTERVAL
+        assert (await quick(waiting)).sequence == first.sequence + 1
+        assert {type(each.error) for each in failures} == {StoreError}
+        assert max(each.retry_in for each in failures) <= INTERVAL
         store.away = True  # closing does not need it
     assert caplog.text.count("may be taken over") == 1
 

@@ -184,7 +184,7 @@ class Watched(RuleBasedStateMachine):
     def crash(self, handled: bool) -> None:
         if self.repeat is None:  # else it crashes before it was told again
             if handled:
-                self.runner.run(self.watcher.handled())
+                self.runner.run(self.watcher.ack())
                 self.in_hand = None
             self.repeat = self.in_hand
         self.runner.run(self.store.aclose())

@@ -25,7 +25,7 @@ from arena_groups import (
     MemoryStore,
     NoPacer,
     NotFoundError,
-    PollProblem,
+    PollFailure,
     RetryPolicy,
     RoleChanged,
     ServerError,
@@ -35,7 +35,7 @@ from arena_groups import (
     watch,
 )
 from arena_groups.sandbox import Sandbox, faults
-from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from arena_groups.sandbox.jumping import AutoAdvanceClock
 from tests.support.leaks import no_warning
 
 ONCE = RetryPolicy(attempts=1)
@@ -145,7 +145,7 @@ class TestEvents:
         was_owner, is_owner = await take(watcher, 2)
         assert isinstance(was_owner, RoleChanged)
         assert isinstance(is_owner, RoleChanged)
-        assert (is_owner.member.id, is_owner.before, is_owner.member.role) == (
+        assert (is_owner.member.id, is_owner.previous_role, is_owner.member.role) == (
             ada,
             "member",
             "owner",
@@ -242,17 +242,17 @@ class TestFailures:
         clock: AutoAdvanceClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        problems: list[PollProblem] = []
-        watcher = await begin(arena, "one", on_problem=problems.append)
+        failures: list[PollFailure] = []
+        watcher = await begin(arena, "one", on_failure=failures.append)
         sandbox.faults.add(faults.ServerFailure(), times=1)
         sandbox.faults.add(faults.Reset(), times=1)
         sandbox.add_members("one", 1)
         with caplog.at_level(logging.INFO, "arena_groups"):
             (joined,) = await take(watcher, 1)
         assert isinstance(joined, MemberJoined)
-        assert [type(each.error) for each in problems] == [ServerError, ArenaConnectionError]
-        assert [each.failures for each in problems] == [1, 2]
-        assert clock.waits[-2:] == pytest.approx([each.retry_in for each in problems])
+        assert [type(each.error) for each in failures] == [ServerError, ArenaConnectionError]
+        assert [each.failures for each in failures] == [1, 2]
+        assert clock.waits[-2:] == pytest.approx([each.retry_in for each in failures])
         assert sum("a look at group one failed" in line for line in caplog.messages) == 2
 
     async def test_a_look_that_fails_half_way_loses_nothing(
@@ -270,10 +270,10 @@ class TestFailures:
     async def test_what_the_callback_raises_ends_the_iteration(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:
-        def stop(_: PollProblem) -> None:
+        def stop(_: PollFailure) -> None:
             raise ZeroDivisionError
 
-        watcher = await begin(arena, "one", on_problem=stop)
+        watcher = await begin(arena, "one", on_failure=stop)
         sandbox.faults.add(faults.ServerFailure(), times=1)
         with pytest.raises(ZeroDivisionError):
             await anext(watcher)
@@ -281,20 +281,20 @@ class TestFailures:
     async def test_an_invite_code_that_cannot_be_read_holds_nothing_else_up(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:
-        problems: list[PollProblem] = []
-        watcher = await begin(arena, "one", on_problem=problems.append)
+        failures: list[PollFailure] = []
+        watcher = await begin(arena, "one", on_failure=failures.append)
         broken = sandbox.faults.add(faults.ServerFailure(), operation="getGroupInvite")
-        for failures in (1, 2):
+        for count in (1, 2):
             sandbox.add_members("one", 1)
             await take(watcher, 1)
-            assert [problem.failures for problem in problems] == list(range(1, failures + 1))
-        assert isinstance(problems[0].error, ServerError)
-        assert 0 < problems[0].retry_in <= 66
+            assert [failure.failures for failure in failures] == list(range(1, count + 1))
+        assert isinstance(failures[0].error, ServerError)
+        assert 0 < failures[0].retry_in <= 66
         broken.remove()
         await arena.groups.create_invite_code("one")
         (changed,) = await take(watcher, 1)
         assert isinstance(changed, InviteCodeChanged)
-        assert len(problems) == 2
+        assert len(failures) == 2
 
     async def test_once_raises_it_after_the_events(
         self, sandbox: Sandbox, arena: ArenaClient
@@ -381,8 +381,8 @@ class TestStores:
         watcher = await begin(arena, "one", store=store)
         sandbox.add_members("one", 2)
         (first,) = await take(watcher, 1)
-        await watcher.handled()
-        await watcher.handled()
+        await watcher.ack()
+        await watcher.ack()
         await watcher.aclose()
         rest = [event async for event in watch(arena, "one", store=store, once=True)]
         assert [event.key == first.key for event in rest] == [False]
@@ -397,12 +397,12 @@ class TestStores:
             (told,) = await take(earlier, 1)
             later = watch(arena, "one", store=theirs)
             assert await take(later, 1) == [told]
-            before = await mine.load(f"watch/default/{sandbox.groups['one']}")
+            before = await mine.read(f"watch/default/{sandbox.groups['one']}")
             with pytest.raises(StoreError, match="another watch has taken over"):
                 await anext(earlier)
             with pytest.raises(StopAsyncIteration):
                 await anext(earlier)
-            assert await mine.load(f"watch/default/{sandbox.groups['one']}") == before
+            assert await mine.read(f"watch/default/{sandbox.groups['one']}") == before
             sandbox.add_members("one", 1)
             assert len(await take(later, 1)) == 1
 
@@ -420,10 +420,10 @@ class TestStores:
         class Full(MemoryStore):
             full = False
 
-            async def update(self, *args: Any, **options: Any) -> bool:
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
                 if self.full:
                     raise StoreError("no room")
-                return await super().update(*args, **options)
+                return await super().compare_and_set(*args, **options)
 
         store = Full()
         watcher = await begin(arena, "one", store=store)
@@ -435,7 +435,7 @@ class TestStores:
                 await anext(watcher)
         store.full = False
         (second,) = await take(watcher, 1)
-        assert (first.number, second.number) == (1, 2)
+        assert (first.sequence, second.sequence) == (1, 2)
 
 
 class TestEnds:
@@ -471,7 +471,7 @@ class TestEnds:
                 await task
             with pytest.raises(StopAsyncIteration):
                 await anext(watcher)
-            await watcher.handled()
+            await watcher.ack()
             assert repr(watcher) == "<Watcher closed>"
             del watcher, task
 
@@ -482,11 +482,11 @@ class TestEnds:
         class Deaf(MemoryStore):
             asked = asyncio.Event()
 
-            async def update(self, *args: Any, **options: Any) -> bool:
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
                 self.asked.set()
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.01)
-                return await super().update(*args, **options)
+                return await super().compare_and_set(*args, **options)
 
         store = Deaf()
         watcher = await begin(arena, "one", store=store)

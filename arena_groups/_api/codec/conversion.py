@@ -9,7 +9,7 @@ from arena_groups._api.codec.fast import REFUSED, read_fast
 from arena_groups._api.codec.faults import Faults
 from arena_groups._api.codec.later import structure, unstructure
 from arena_groups._api.codec.plain import parse
-from arena_groups.errors import DecodeError, Fault
+from arena_groups.errors import DecodeError, DecodeIssue
 
 __all__ = ["check_json", "decode", "from_dict", "to_dict"]
 
@@ -27,7 +27,7 @@ def decode(returns: type[T], body: bytes, operation: str) -> T:
     found = _read_slowly(returns, body)
     del body  # an error's traceback must not hold what was in it
     if isinstance(found, Faults):
-        raise DecodeError(operation, found.faults, incomplete=found.incomplete)
+        raise DecodeError(operation, found.faults, invalid_json=found.incomplete)
     return found
 
 
@@ -36,7 +36,7 @@ def check_json(body: bytes, operation: str) -> None:
     document = parse(body)
     del body
     if isinstance(document, Faults):
-        raise DecodeError(operation, document.faults, incomplete=document.incomplete)
+        raise DecodeError(operation, document.faults, invalid_json=document.incomplete)
 
 
 def from_dict(model: type[T], data: Mapping[str, object]) -> T:
@@ -67,7 +67,7 @@ def _read_slowly(returns: type[T], body: bytes) -> T | Faults:
     document = parse(body)
     found = document if isinstance(document, Faults) else structure(returns, document)
     if isinstance(found, Faults) and not _is_utf8(body):
-        return Faults([Fault("", "is not UTF-8")], incomplete=True)
+        return Faults([DecodeIssue("", "is not UTF-8")], incomplete=True)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from arena_groups.errors import Fault
+from arena_groups.errors import DecodeIssue
 
 __all__ = ["BadValueError", "Faults", "expected"]
 
@@ -29,7 +29,7 @@ class BadValueError(Exception):
 class Faults:
     """All that is wrong; ``incomplete`` where the body is no JSON at all."""
 
-    faults: list[Fault]
+    faults: list[DecodeIssue]
     incomplete: bool = False
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final, cast
 
 from arena_groups._api.codec.faults import Faults
-from arena_groups.errors import Fault
+from arena_groups.errors import DecodeIssue
 
 __all__ = ["DAMAGED", "parse"]
 
@@ -32,9 +32,9 @@ def parse(body: bytes) -> object:
     except json.JSONDecodeError as error:
         return _no_json(_describe(body, error))
     except ValueError:
-        return Faults([Fault("", "holds a number that JSON does not allow")])
+        return Faults([DecodeIssue("", "holds a number that JSON does not allow")])
     except RecursionError:
-        return Faults([Fault("", "is nested too deeply")])
+        return Faults([DecodeIssue("", "is nested too deeply")])
 
 
 def _parse_damaged(body: bytes) -> object:
@@ -76,7 +76,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _no_json(problem: str) -> Faults:
-    return Faults([Fault("", problem)], incomplete=True)
+    return Faults([DecodeIssue("", problem)], incomplete=True)
 
 
 def _describe(body: bytes, error: json.JSONDecodeError) -> str:

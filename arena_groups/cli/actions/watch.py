@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from arena_groups import MemoryStore, PollProblem, SQLiteStore, Store, WatchEvent, to_dict, watch
+from arena_groups import MemoryStore, PollFailure, SQLiteStore, Store, WatchEvent, to_dict, watch
 from arena_groups.cli.connect import connected
 from arena_groups.cli.notes import note
 from arena_groups.cli.problem import Problem, ProblemError
@@ -34,8 +34,8 @@ async def watch_groups(
 ) -> None:
     """Write what happens in groups, or run a command for each event."""
 
-    def tell(problem: PollProblem) -> None:
-        note(settings, f"{problem.group}: {problem.error}; again in {problem.retry_in:.0f} s")
+    def tell(failure: PollFailure) -> None:
+        note(settings, f"{failure.group}: {failure.error}; again in {failure.retry_in:.0f} s")
 
     async with connected(settings) as arena, _opened(path) as store:
         watcher = watch(
@@ -46,7 +46,7 @@ async def watch_groups(
             name=name,
             replay=replay,
             once=once,
-            on_problem=tell,
+            on_failure=tell,
         )
         results = None if words is not None else Results(settings, EVENTS, EVENT_NOUN)
         async with watcher:
