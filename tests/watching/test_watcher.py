@@ -35,7 +35,7 @@ from arena_groups import (
     watch,
 )
 from arena_groups.sandbox import Sandbox, faults
-from arena_groups.sandbox.jumping import AutoAdvanceClock
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.leaks import no_warning
 
 ONCE = RetryPolicy(attempts=1)
