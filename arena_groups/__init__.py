@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         TokenProvider,
     )
     from arena_groups._pacing.pacer import (
-        Clock,
         NoPacer,
         Pacer,
         PacerSnapshot,
@@ -54,14 +53,15 @@ if TYPE_CHECKING:
     from arena_groups._retry import (
         RetryPolicy,
     )
+    from arena_groups._types import UNSET, Clock, Unset
     from arena_groups.bulk import (
         BulkOutcome,
         BulkResult,
         BulkRun,
         BulkSummary,
-        Invitee,
-        Removal,
-        Revocation,
+        InviteTarget,
+        RemoveTarget,
+        RevokeTarget,
         invite_many,
         remove_many,
         revoke_many,
@@ -89,7 +89,6 @@ if TYPE_CHECKING:
         UnprocessableError,
     )
     from arena_groups.models import (
-        UNSET,
         AttachmentBlock,
         BlockAbilities,
         BlockAttachment,
@@ -139,7 +138,6 @@ if TYPE_CHECKING:
         ResourceType,
         TextBlock,
         UnknownContent,
-        Unset,
         User,
         UserBadge,
         UserCounts,
@@ -165,6 +163,7 @@ if TYPE_CHECKING:
 
 # Where the names are, what loads least first.
 _HOMES = (
+    "_types",
     "models",
     "errors",
     "_retry",
@@ -243,7 +242,7 @@ __all__ = [
     "InviteCodeChanged",
     "InviteOutcome",
     "InviteResult",
-    "Invitee",
+    "InviteTarget",
     "Link",
     "LinkBlock",
     "Links",
@@ -273,12 +272,12 @@ __all__ = [
     "RateLimit",
     "RateLimitError",
     "RateLimitUpdate",
-    "Removal",
+    "RemoveTarget",
     "RequestTimeoutError",
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
-    "Revocation",
+    "RevokeTarget",
     "RoleChanged",
     "SQLiteStore",
     "ServerError",

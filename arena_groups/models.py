@@ -11,15 +11,15 @@ the other for every item.
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final, Generic, NewType, Self, TypeVar
+from typing import Annotated, ClassVar, Generic, NewType, TypeVar
 
 from attrs import field, frozen
 from msgspec import Meta
 
+from arena_groups._types import OpenEnum
+
 __all__ = [
-    "UNSET",
     "AttachmentBlock",
     "BlockAbilities",
     "BlockAttachment",
@@ -63,7 +63,6 @@ __all__ = [
     "MeCounts",
     "MembershipInvitation",
     "MetadataValue",
-    "OpenEnum",
     "Page",
     "PageMeta",
     "PendingBlock",
@@ -73,7 +72,6 @@ __all__ = [
     "ResourceType",
     "TextBlock",
     "UnknownContent",
-    "Unset",
     "User",
     "UserBadge",
     "UserCounts",
@@ -82,41 +80,6 @@ __all__ = [
 
 T = TypeVar("T")
 Timestamp = Annotated[datetime, Meta(tz=True)]  # without it a naive datetime would do
-
-
-class Unset(Enum):
-    """The type of :data:`UNSET`."""
-
-    UNSET = "UNSET"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = Unset.UNSET
-"""Leave a field as it is: the default of every field of ``groups.update``."""
-
-
-class OpenEnum(StrEnum):
-    """An enum of strings that also takes values it does not know yet.
-
-    An unknown value becomes a member-like object of the same class: equal to its string, with
-    ``name`` and ``value`` set to it, and safe to pickle and copy. It is not added to the
-    class, so iterating over the class gives the known members only.
-    """
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, str):
-            return None
-        member = str.__new__(cls, value)
-        member._name_ = value
-        member._value_ = value
-        return member
-
-    def __reduce_ex__(self, protocol: int) -> tuple[type[Self], tuple[str]]:  # type: ignore[override]
-        # By value: early releases of Python 3.11 pickle by name, which unknown values lack.
-        return type(self), (str(self.value),)
 
 
 class ResourceType(OpenEnum):

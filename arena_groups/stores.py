@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 
 __all__ = ["NOTHING", "MemoryStore", "SQLiteStore", "Store"]
@@ -89,7 +89,7 @@ class MemoryStore:
         return f"MemoryStore(namespaces={len(self._namespaces)})"
 
 
-class SQLiteStore(Closing):
+class SQLiteStore(AsyncCloseable):
     """A store in one SQLite file, for as many groups and processes of a machine as there are.
 
     The file is made at first use, for its owner alone (mode 600). What was written survives a

@@ -15,6 +15,7 @@ from attrs import frozen
 from arena_groups._client import ArenaClient
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import Identified, Walk
+from arena_groups._types import UNSET
 from arena_groups.errors import (
     ArenaError,
     AuthenticationError,
@@ -24,7 +25,6 @@ from arena_groups.errors import (
     PaginationError,
 )
 from arena_groups.models import (
-    UNSET,
     EmbeddedGroup,
     Group,
     GroupMember,

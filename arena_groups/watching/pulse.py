@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from arena_groups._pacing.pacer import Clock
+from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.watching.course import Course
 from arena_groups.watching.lease import BEATS

@@ -11,12 +11,11 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from arena_groups._types import UNSET, Unset
 from arena_groups.models import (
-    UNSET,
     EmbeddedGroup,
     GroupMember,
     MembershipInvitation,
-    Unset,
 )
 from arena_groups.watching.events import (
     InvitationAccepted,

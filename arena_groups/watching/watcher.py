@@ -12,7 +12,7 @@ from attrs import frozen
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -48,7 +48,7 @@ class PollFailure:
     retry_in: float
 
 
-class Watcher(Closing, AsyncIterator[WatchEvent]):
+class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     """The events of some groups, as :func:`arena_groups.watch` returns them.
 
     An event counts as handled when the next one is asked for, or :meth:`ack` is called.
