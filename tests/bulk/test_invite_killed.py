@@ -19,17 +19,17 @@ from arena_groups.sandbox.faults import Detour, Exchange
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = 50
 PATIENCE = 120  # seconds; only ever reached when something hangs
-SETTLE_AFTER = 1.0  # seconds; on loopback a request is there in a few milliseconds
+CLAIM_TIMEOUT = 1.0  # seconds; on loopback a request is there in a few milliseconds
 
 CHILD = """
 import asyncio, sys
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, invite_many
 
-async def main(url, journal, settle_after):
+async def main(url, journal, claim_timeout):
     people = [line.strip() for line in sys.stdin]
     async with ArenaClient(base_url=url, pacer=NoPacer()) as arena, SQLiteStore(journal) as store:
         print(await invite_many(
-            arena, "spring", people, store=store, concurrency=2, settle_after=float(settle_after)
+            arena, "spring", people, store=store, concurrency=2, claim_timeout=float(claim_timeout)
         ))
 
 asyncio.run(main(*sys.argv[1:]))
@@ -64,7 +64,7 @@ class Killer(Detour):
 async def run(sandbox: Sandbox, journal: Path, killer: Killer | None = None) -> tuple[int, str]:
     """Start the child and feed it; its exit code and what it printed."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CHILD, sandbox.url, str(journal), str(SETTLE_AFTER),
+        sys.executable, "-c", CHILD, sandbox.url, str(journal), str(CLAIM_TIMEOUT),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         env={**os.environ, "ARENA_TOKEN": sandbox.tokens.owner},
     )  # fmt: skip
