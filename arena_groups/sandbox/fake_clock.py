@@ -1,12 +1,41 @@
-"""A clock for clients under test: nobody waits, and the sandbox's time goes with it."""
+"""Clocks: one for the sandbox, and one for clients under test."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Unix time that can be moved forward, never back.
+
+    `source` returns Unix time in seconds; it is `time.time` unless a test brings its own.
+    """
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._ahead = 0.0
+
+    def timestamp(self) -> float:
+        """The sandbox's Unix time in seconds."""
+        return self._source() + self._ahead
+
+    def now(self) -> datetime:
+        """The same instant as an aware datetime in UTC."""
+        return datetime.fromtimestamp(self.timestamp(), tz=UTC)
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """Let `seconds` pass. Raises `ValueError` when they are negative."""
+        step = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        if not 0 <= step < float("inf"):
+            raise ValueError("the sandbox's time only moves forward, by a finite number of seconds")
+        self._ahead += step
+
 
 _TURNS = 10
 
 
-class JumpingClock:
+class AutoAdvanceClock:
     """A clock that stands still until somebody waits, and then jumps to the end of the wait.
 
     Give it to a client as `clock=`. `waits` are the seconds of each wait that was waited to its
@@ -22,7 +51,7 @@ class JumpingClock:
         self._jumped = jumped
 
     def __repr__(self) -> str:
-        return f"<JumpingClock after {len(self.waits)} waits, {self._now:g} seconds>"
+        return f"<AutoAdvanceClock after {len(self.waits)} waits, {self._now:g} seconds>"
 
     def now(self) -> float:
         """The seconds that have passed since the clock was made: those of all its jumps."""

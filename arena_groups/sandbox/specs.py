@@ -7,10 +7,8 @@ from typing import Any, cast
 import attrs
 
 from arena_groups.sandbox.entities import Tier
-from arena_groups.sandbox.faults.base import Fault
-from arena_groups.sandbox.faults.catalogue import FAULTS
-from arena_groups.sandbox.faults.specs import parse_spec
-from arena_groups.sandbox.faults.target import Target
+from arena_groups.sandbox.faults.base import Fault, FaultTarget
+from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400
@@ -18,7 +16,7 @@ DAY = 86_400
 _MANY = 100_000
 
 _KINDS = {each.name(): each for each in FAULTS}
-_TARGET_OPTIONS = [each.name for each in attrs.fields(Target)]
+_TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
 
 
 def _is_text(_order: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -79,7 +77,7 @@ class FaultOrder:
     """A fault, and the requests it is for."""
 
     fault: Fault
-    target: Target
+    target: FaultTarget
 
 
 def order_fault(fault: str | Fault, /, **options: object) -> FaultOrder:
@@ -101,12 +99,12 @@ def order_fault(fault: str | Fault, /, **options: object) -> FaultOrder:
     return FaultOrder(kind(**own), target)
 
 
-def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> Target:
+def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
     unknown = [name for name in options if name not in _TARGET_OPTIONS]
     if unknown:
         allowed = ", ".join([*others, *_TARGET_OPTIONS])
         raise ValueError(f"{fault} has no option {unknown[0]!r}; it has {allowed}")
-    return Target(**options)  # type: ignore[arg-type]
+    return FaultTarget(**options)  # type: ignore[arg-type]
 
 
 def made_to_order(

@@ -1,15 +1,30 @@
-"""Connections, as the sandbox needs them: faults wait on them, break them, or garble them."""
+"""Connections, and how a response is written to one."""
 
 import asyncio
 import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import NoReturn, Protocol, cast
 
 import attrs
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+
+# Python's own phrases for these changed between versions.
+_PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
+_STANDARD = frozenset(HTTPStatus)
+
+
+def phrase(status: int) -> str:
+    """The reason phrase of a status, the same under every version of Python."""
+    known = _PHRASES.get(status)
+    if known is None and status in _STANDARD:
+        known = HTTPStatus(status).phrase
+    return known or "Unknown Status"
+
 
 # What aiohttp logs of a malformed request quotes its headers, and with them the token.
 _SILENCE = logging.getLogger("arena_groups.sandbox.silence")
@@ -136,3 +151,126 @@ class Line:
             handle = transport.get_extra_info("socket")
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             transport.abort()
+
+
+class Delivery(Protocol):
+    """Sends a message, or whatever it makes of it."""
+
+    async def __call__(self, message: "Message", line: Line) -> web.StreamResponse:
+        """Send the message and return the response, as a handler of aiohttp does."""
+        ...
+
+
+async def whole(message: "Message", line: Line) -> web.StreamResponse:
+    """The message as it should be."""
+    del line
+    return to_response(message)
+
+
+@attrs.frozen
+class Message:
+    """An HTTP answer. Without a status it is none: the connection just ends."""
+
+    status: int | None
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes | None = attrs.field(default=None, repr=False)
+    deliver: Delivery = attrs.field(default=whole, repr=False)
+
+
+def to_response(message: Message) -> web.Response:
+    """The whole message as a response."""
+    status = message.status or 500
+    return web.Response(
+        status=status, reason=phrase(status), body=message.body, headers=message.headers
+    )
+
+
+@attrs.frozen
+class Pieces:
+    """The body in pieces of `size` bytes, each `seconds` after the one before."""
+
+    size: int
+    seconds: float
+
+    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+        """Send a piece, wait, send the next."""
+        body = message.body or b""
+        response = await _begin(message, line, length=len(body))
+        for start in range(0, len(body), self.size):
+            if start:
+                await line.pause(self.seconds)
+            await response.write(body[start : start + self.size])
+        return response
+
+
+@attrs.frozen
+class CutOff:
+    """The first part of the body, between 0 and 1 of it, and then the end of the connection."""
+
+    sent: float
+    chunked: bool = False
+    reset: bool = False
+
+    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+        """Send the part and close."""
+        body = message.body or b""
+        chunked = self.chunked and line.request.version >= HttpVersion11
+        response = await _begin(message, line, length=None if chunked else len(body))
+        await response.write(first_part(body, self.sent))
+        if self.reset:
+            line.reset()
+        else:
+            line.close()
+        return response
+
+
+@attrs.frozen
+class Misannounced:
+    """The whole body under a Content-Length that is `by` bytes off."""
+
+    by: int
+
+    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+        """Send the body; when more was announced, wait for the client to give up."""
+        body = message.body or b""
+        announced = max(0, len(body) + self.by)
+        response = await _begin(message, line, length=announced)
+        await response.write(body[:announced])
+        if announced > len(body):
+            await line.hang()
+        # Otherwise aiohttp holds back what goes beyond the length.
+        line.request.writer.length = None
+        await response.write(body[announced:])
+        return response
+
+
+@attrs.frozen
+class Nothing:
+    """No answer: the connection is closed, or reset."""
+
+    reset: bool
+
+    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+        """End the connection."""
+        if self.reset:
+            line.reset()
+        else:
+            line.close()
+        # It goes nowhere, but aiohttp wants a response, and notes that nobody is there.
+        return web.Response()
+
+
+def first_part(body: bytes, share: float) -> bytes:
+    """A share of the body between 0 and 1, at least one byte less than the whole."""
+    return body[: min(int(len(body) * share), max(0, len(body) - 1))]
+
+
+async def _begin(message: Message, line: Line, *, length: int | None) -> web.StreamResponse:
+    status = message.status or 500
+    response = web.StreamResponse(status=status, reason=phrase(status), headers=message.headers)
+    if length is None:
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = length
+    await response.prepare(line.request)
+    return response

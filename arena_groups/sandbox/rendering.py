@@ -1,7 +1,14 @@
-"""State as JSON: one method per schema of the API document."""
+"""State as JSON: text, lists, pages, and one method per schema of the API document."""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import attrs
 
+from arena_groups.sandbox.backend import InviteResult, World
 from arena_groups.sandbox.entities import (
     Block,
     Channel,
@@ -12,15 +19,168 @@ from arena_groups.sandbox.entities import (
     JSONObject,
     Person,
 )
-from arena_groups.sandbox.rules import (
+from arena_groups.sandbox.permissions import (
     abilities,
     block_abilities,
     channel_abilities,
     group_collaborates,
     is_owner,
+    may_see,
 )
-from arena_groups.sandbox.state import InviteResult, World
-from arena_groups.sandbox.text import initials, markdown, timestamp
+from arena_groups.sandbox.validation import PageRequest, choice
+
+_LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")
+_STRONG = re.compile(r"\*\*([^*\n]+)\*\*")
+_EMPHASIS = re.compile(r"\*([^*\n]+)\*")
+
+
+def initials(name: str) -> str:
+    """The first letters of the first two words, in capitals."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+def timestamp(moment: datetime) -> str:
+    """An instant as the API writes it: UTC, whole seconds, a trailing Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def markdown(source: str) -> dict[str, object]:
+    """The three renderings of a text: as written, as HTML (escaped), and without marks."""
+    return {"markdown": source, "html": _as_html(source), "plain": _as_plain(source)}
+
+
+def _as_html(source: str) -> str:
+    paragraphs = [part for part in re.split(r"\n{2,}", source) if part.strip()]
+    return "".join(f"<p>{_inline_html(paragraph.strip())}</p>" for paragraph in paragraphs)
+
+
+def _inline_html(paragraph: str) -> str:
+    # Escaping comes first, so that every tag is one of ours; URLs are kept out of the emphasis.
+    pieces: list[str] = []
+    end = 0
+    escaped = html.escape(paragraph)
+    for link in _LINK.finditer(escaped):
+        pieces += [_emphasise(escaped[end : link.start()]), _anchor(link[1], link[2])]
+        end = link.end()
+    return "".join([*pieces, _emphasise(escaped[end:])])
+
+
+def _anchor(words: str, url: str) -> str:
+    return f'<a href="{url}" target="_blank" rel="nofollow noopener">{_emphasise(words)}</a>'
+
+
+def _emphasise(escaped: str) -> str:
+    strong = _STRONG.sub(r"<strong>\1</strong>", escaped)
+    return _EMPHASIS.sub(r"<em>\1</em>", strong).replace("\n", "<br>")
+
+
+def _as_plain(source: str) -> str:
+    without_links = _LINK.sub(r"\1 (\2)", source)
+    return _EMPHASIS.sub(r"\1", _STRONG.sub(r"\1", without_links))
+
+
+_T = TypeVar("_T")
+
+
+def page_of(items: Sequence[_T], wanted: PageRequest) -> tuple[Sequence[_T], JSONObject]:
+    """The items of one page (none beyond the end), and the `meta` that goes with them."""
+    start = (wanted.page - 1) * wanted.per
+    return items[start : start + wanted.per], _meta(len(items), wanted)
+
+
+def _meta(total: int, wanted: PageRequest) -> JSONObject:
+    pages = -(-total // wanted.per)
+    has_more = wanted.page < pages
+    return {
+        "current_page": wanted.page,
+        "next_page": wanted.page + 1 if has_more else None,
+        "prev_page": wanted.page - 1 if wanted.page > 1 else None,
+        "per_page": wanted.per,
+        "total_pages": pages,
+        "total_count": total,
+        "has_more_pages": has_more,
+    }
+
+
+_Dated = TypeVar("_Dated", Content, Group)
+
+_TIMES = ("created_at_desc", "created_at_asc", "updated_at_desc", "updated_at_asc")
+CONTENT_SORTS = _TIMES
+GROUP_SORTS = ("name_asc", "name_desc", *_TIMES)
+FOLLOWER_SORTS = ("created_at_desc", "created_at_asc")
+CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
+
+
+def visible_members(world: World, group: Group, *, viewer: Person | None) -> list[Person]:
+    """The owner, then the members, newest first. Accounts not confirmed: for the owner only."""
+    newest_first = [world.people[each] for each in reversed(group.members)]
+    everyone = is_owner(group, viewer)
+    shown = [person for person in newest_first if everyone or person.confirmed]
+    return [world.people[group.owner_id], *shown]
+
+
+def followers_of(world: World, group: Group, *, newest_first: bool) -> list[Person]:
+    """The group's followers by the time they began to follow it."""
+    ids = reversed(group.followers) if newest_first else iter(group.followers)
+    return [world.people[each] for each in ids]
+
+
+def wants_newest_first(query: Mapping[str, str]) -> bool:
+    """Whether a list of followers is wanted newest first."""
+    return choice(query, "sort", FOLLOWER_SORTS) != "created_at_asc"
+
+
+def visible_contents(group: Group, *, viewer: Person | None) -> list[Content]:
+    """The contents that this person may see."""
+    return [each for each in group.contents if may_see(group, each, viewer)]
+
+
+def content_filter(query: Mapping[str, str]) -> Callable[[Content], bool]:
+    """Which contents the `type` parameter lets through."""
+    wanted = choice(query, "type", CONTENT_TYPES)
+
+    def keep(content: Content) -> bool:
+        match wanted:
+            case None:
+                return True
+            case "Channel":
+                return isinstance(content, Channel)
+            case "Block":
+                return isinstance(content, Block)
+            case kind:
+                return isinstance(content, Block) and content.kind == kind
+
+    return keep
+
+
+def content_order(query: Mapping[str, str]) -> Callable[[Iterable[Content]], list[Content]]:
+    """Sorts contents as the `sort` parameter says, by default newest first."""
+    sort = choice(query, "sort", CONTENT_SORTS) or "created_at_desc"
+    return lambda items: _by_time(items, sort)
+
+
+def group_order(query: Mapping[str, str]) -> Callable[[Iterable[Group]], list[Group]]:
+    """Sorts groups as the `sort` parameter says, by default by name."""
+    sort = choice(query, "sort", GROUP_SORTS) or "name_asc"
+    if sort.startswith("name"):
+        return lambda items: sorted(items, key=_by_name, reverse=sort == "name_desc")
+    return lambda items: _by_time(items, sort)
+
+
+def _by_name(group: Group) -> tuple[str, int]:
+    return group.name.casefold(), group.id
+
+
+def _by_time(items: Iterable[_Dated], sort: str) -> list[_Dated]:
+    field, direction = sort.rsplit("_", 1)
+
+    def moment(item: _Dated) -> tuple[datetime, int]:
+        return (item.created_at if field == "created_at" else item.updated_at), item.id
+
+    # A block and a channel may tie in both, so the one order is the other turned around.
+    rising = sorted(items, key=moment)
+    return rising if direction == "asc" else rising[::-1]
+
 
 PUBLIC_SITE = "https://www.are.na"
 

@@ -1,18 +1,108 @@
-"""Checks what a request brings against the API document's schemas; anything else is a 400."""
+"""Validation of requests: a malformed one is a 400, an impossible one a 422."""
 
 import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.addresses import is_address
+from arena_groups.sandbox.backend import InviteTarget
 from arena_groups.sandbox.entities import JSONObject
-from arena_groups.sandbox.refusals import bad_body, bad_parameter
-from arena_groups.sandbox.state import InviteTarget
-from arena_groups.sandbox.uris import parse_uri
+from arena_groups.sandbox.responses import bad_body, bad_parameter, impossible
+
+_NAMES = r"A-Za-z0-9\-._~!$&'()*+,;="
+_ESCAPED = r"%[0-9A-Fa-f]{2}"
+_LETTER = rf"(?:[{_NAMES}:@]|{_ESCAPED})"
+_SEGMENTS = rf"(?:/{_LETTER}*)*"
+_REST = rf"(?:[{_NAMES}:@/?]|{_ESCAPED})*"
+_AUTHORITY = (
+    rf"(?:(?:[{_NAMES}:]|{_ESCAPED})*@)?"
+    rf"(?P<host>\[(?P<literal>[{_NAMES}:]+)\]|(?:[{_NAMES}]|{_ESCAPED})*)"
+    r"(?::(?P<port>[0-9]*))?"
+)
+_URI = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
+    rf"(?://{_AUTHORITY}{_SEGMENTS}|/?(?:{_LETTER}+{_SEGMENTS})?)"
+    rf"(?:\?{_REST})?(?:#{_REST})?",
+    re.ASCII,
+)
+_FUTURE = re.compile(rf"[vV][0-9A-Fa-f]+\.[{_NAMES}:]+", re.ASCII)
+
+
+@attrs.frozen
+class URI:
+    """The parts of a URI that say where it leads. `port` is None when none is given."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+
+def parse_uri(text: str) -> URI | None:
+    """The parts of a URI; None when the text is none."""
+    found = _URI.fullmatch(text)
+    if found is None or not _is_address(found["literal"]):
+        return None
+    # Longer numbers are no ports either, and Python may refuse to read them.
+    port = found["port"] or ""
+    return URI(found["scheme"].lower(), found["host"] or "", int(port[:9]) if port else None)
+
+
+def _is_address(literal: str | None) -> bool:
+    if literal is None or _FUTURE.fullmatch(literal):
+        return True
+    try:
+        IPv6Address(literal)
+    except AddressValueError:
+        return False
+    return True
+
+
+LONGEST_ADDRESS = 254
+LONGEST_LOCAL_PART = 64
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(
+    rf"(?P<local>(?P<atoms>{_ATOM}(?:\.{_ATOM})*)|{_QUOTED})"
+    rf"@(?:(?P<first>{_LABEL})(?P<others>(?:\.{_LABEL})*)|\[(?P<literal>[0-9A-Za-z:.]+)\])",
+    re.ASCII,
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether this is written like an email address, be it one of those that are refused."""
+    found = _parse(text)
+    return found is not None and _is_host(found["literal"])
+
+
+def is_acceptable(text: str) -> bool:
+    """Whether mail to this address can be sent: no quoted names, no numbers or bare names."""
+    found = _parse(text)
+    return found is not None and bool(found["atoms"]) and bool(found["others"])
+
+
+def _parse(text: str) -> re.Match[str] | None:
+    found = _ADDRESS.fullmatch(text) if len(text) <= LONGEST_ADDRESS else None
+    return found if found and len(found["local"]) <= LONGEST_LOCAL_PART else None
+
+
+def _is_host(literal: str | None) -> bool:
+    if literal is None:
+        return True
+    try:
+        if literal.lower().startswith("ipv6:"):
+            IPv6Address(literal[len("ipv6:") :])
+        else:
+            IPv4Address(literal)
+    except AddressValueError:
+        return False
+    return True
+
 
 DEFAULT_PER = 24
 LARGEST_PER = 100
@@ -190,3 +280,41 @@ def _whole_number(body: JSONObject, field: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise bad_body(field, "must be an integer")
     return value
+
+
+LARGEST_PORT = 65_535
+
+
+def check_group(name: str | None, description: str | None, avatar_url: str | None) -> None:
+    """Raises the 422 of fields that a group cannot have; None is a field that is not given."""
+    found = {
+        "name": None if name is None else _fault_of_name(name),
+        "description": None if description is None else _fault_of_text(description),
+        "avatar_url": None if avatar_url is None else _fault_of_image(avatar_url),
+    }
+    faults = {field: [fault] for field, fault in found.items() if fault is not None}
+    if faults:
+        raise impossible(faults)
+
+
+def check_address(email: str) -> None:
+    """Raises the 422 of an address to which no invitation is sent."""
+    if not is_acceptable(email):
+        raise impossible({"email": ["must be an address at a domain, without quotation marks"]})
+
+
+def _fault_of_name(name: str) -> str | None:
+    return _fault_of_text(name) if name.strip() else "must not be empty"
+
+
+def _fault_of_text(text: str) -> str | None:
+    return "must not contain NUL" if "\0" in text else None
+
+
+def _fault_of_image(url: str) -> str | None:
+    uri = parse_uri(url)
+    if uri is None or uri.scheme not in {"http", "https"}:
+        return "must lead to an image by http or https"
+    if not uri.host or (uri.port is not None and not 0 < uri.port <= LARGEST_PORT):
+        return "must lead to a host"
+    return None

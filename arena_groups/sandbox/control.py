@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from arena_groups.sandbox.addresses import is_acceptable
+from arena_groups.sandbox.backend import SandboxNotFoundError, World
 from arena_groups.sandbox.entities import (
+    Application,
     Credential,
     Group,
     Invitation,
@@ -14,14 +15,13 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
-from arena_groups.sandbox.oauth_apps import Application
-from arena_groups.sandbox.oauth_consent import Consent, SentBackError, consent
-from arena_groups.sandbox.rules import belongs
+from arena_groups.sandbox.oauth import Consent, SentBackError, consent
+from arena_groups.sandbox.permissions import belongs
 from arena_groups.sandbox.seed import Crowd, add_invitations, new_people, new_token
-from arena_groups.sandbox.state import UnknownError, World
+from arena_groups.sandbox.validation import is_acceptable
 
 
-class Backstage:
+class SandboxControl:
     """Direct access to a sandbox's world, for tests.
 
     Groups and users are named by id or slug. Every method raises `LookupError` when there is no
@@ -70,7 +70,7 @@ class Backstage:
         """Let time pass. Raises `ValueError` when it is negative."""
         self._world.clock.advance(seconds)
 
-    def accept(self, invitation_id: int) -> int:
+    def accept_invitation(self, invitation_id: int) -> int:
         """The invitee accepts and is a member from now on. Returns the invitee's user id.
 
         Whoever was invited by an address without an account signs up with it. Raises
@@ -79,11 +79,11 @@ class Backstage:
         invitation = self._invitation(invitation_id)
         return self._world.accept(invitation).id
 
-    def decline(self, invitation_id: int) -> None:
+    def decline_invitation(self, invitation_id: int) -> None:
         """The invitee declines. Raises `ValueError` when the invitation is no longer pending."""
         self._world.close_invitation(self._invitation(invitation_id), "declined")
 
-    def hand_over(self, group: int | str, user: int | str) -> None:
+    def transfer_ownership(self, group: int | str, user: int | str) -> None:
         """A member owns the group from now on; who did before is its newest member.
 
         Raises `ValueError` when the user is no member.
@@ -96,7 +96,7 @@ class Backstage:
             found.members[found.owner_id] = None
             found.owner_id = person.id
 
-    def leave(self, group: int | str, user: int | str) -> None:
+    def leave_group(self, group: int | str, user: int | str) -> None:
         """A member leaves. Raises `ValueError` when the user is no member, or the owner."""
         found, person = self._group(group), self._person(user)
         if person.id not in found.members:
@@ -107,7 +107,7 @@ class Backstage:
         """One user follows another from now on: inviting that user's id then adds at once."""
         self._world.follow(self._person(user), self._person(other))
 
-    def approve(self, authorize_url: str, *, user: int | str | None = None) -> str:
+    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
         """A user, by default the owner, lets an app have a token. Returns where that leads them.
 
         It is the app's redirect URI with a code, or with an error where the page would send the
@@ -116,7 +116,7 @@ class Backstage:
         person = self._owner if user is None else self._person(user)
         return self._decide(authorize_url, lambda asked: asked.allowed(self._world, person))
 
-    def deny(self, authorize_url: str) -> str:
+    def deny_authorization(self, authorize_url: str) -> str:
         """A user says no to an app. Returns and raises what `approve` does."""
         return self._decide(authorize_url, Consent.denied)
 
@@ -131,9 +131,9 @@ class Backstage:
         """One user no longer follows another."""
         self._world.unfollow(self._person(user), self._person(other))
 
-    def allow_new_people(self, user: int | str, *, allowed: bool = True) -> None:
+    def allow_inviting_new_addresses(self, user: int | str, *, allowed: bool = True) -> None:
         """From now on a user may, or may not, invite addresses that nobody has."""
-        self._person(user).may_invite_new_people = allowed
+        self._person(user).may_invite_new_addresses = allowed
 
     # What is new
 
@@ -144,12 +144,12 @@ class Backstage:
         email: str | None = None,
         tier: Tier | None = None,
         confirmed: bool = True,
-        may_invite_new_people: bool | None = None,
+        may_invite_new_addresses: bool | None = None,
         follows: Iterable[int | str] = (),
     ) -> int:
         """A new account. Returns its id.
 
-        Without `email` it gets an address for examples. Unless `may_invite_new_people` says
+        Without `email` it gets an address for examples. Unless `may_invite_new_addresses` says
         otherwise, whoever is confirmed may also invite addresses that nobody has. Raises
         `ValueError` when the name is empty, the address is not usable or taken, or `tier` is
         "guest", which nobody with an account is.
@@ -161,8 +161,8 @@ class Backstage:
         others = [self._person(other) for other in follows]
         person = self._world.add_person(name, email=email, tier=tier or self._tier)
         person.confirmed = confirmed
-        person.may_invite_new_people = (
-            confirmed if may_invite_new_people is None else may_invite_new_people
+        person.may_invite_new_addresses = (
+            confirmed if may_invite_new_addresses is None else may_invite_new_addresses
         )
         for other in others:
             self._world.follow(person, other)
@@ -242,17 +242,17 @@ class Backstage:
     def _group(self, ref: int | str) -> Group:
         group = self._world.find_group(ref)
         if group is None:
-            raise UnknownError(f"there is no group {ref!r} in the sandbox")
+            raise SandboxNotFoundError(f"there is no group {ref!r} in the sandbox")
         return group
 
     def _person(self, ref: int | str) -> Person:
         person = self._world.find_person(ref)
         if person is None:
-            raise UnknownError(f"there is no user {ref!r} in the sandbox")
+            raise SandboxNotFoundError(f"there is no user {ref!r} in the sandbox")
         return person
 
     def _invitation(self, invitation_id: int) -> Invitation:
         invitation = self._world.invitations.get(invitation_id)
         if invitation is None:
-            raise UnknownError(f"there is no invitation {invitation_id} in the sandbox")
+            raise SandboxNotFoundError(f"there is no invitation {invitation_id} in the sandbox")
         return invitation

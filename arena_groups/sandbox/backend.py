@@ -3,15 +3,17 @@
 import itertools
 import random
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import attrs
 
-from arena_groups.sandbox.clock import Clock
 from arena_groups.sandbox.entities import (
+    Application,
     Credential,
+    Grant,
     Group,
     Invitation,
     InvitationState,
@@ -21,9 +23,14 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
-from arena_groups.sandbox.oauth_apps import Provider
-from arena_groups.sandbox.rules import InviteOutcome, belongs, invite_outcome
-from arena_groups.sandbox.text import slugify
+from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.permissions import InviteOutcome, belongs, invite_outcome
+
+# Letters that have no decomposition into an ASCII letter and an accent.
+_SPECIAL_LETTERS = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ß": "ss", "\u0131": "i"}
+)
+_SLUG_LENGTH = 60
 
 _T = TypeVar("_T")
 
@@ -46,7 +53,7 @@ FETCHING = timedelta(seconds=2)
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
-class UnknownError(LookupError):
+class SandboxNotFoundError(LookupError):
     """The sandbox holds no such user, group or invitation."""
 
 
@@ -65,6 +72,48 @@ class InviteResult:
     outcome: InviteOutcome
     person: Person | None
     invitation: Invitation | None = None
+
+
+@attrs.define(eq=False)
+class Provider:
+    """Registered apps by client id, and codes that wait to be exchanged."""
+
+    rng: random.Random = attrs.field(factory=random.Random, repr=False)
+    applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
+    _grants: dict[str, Grant] = attrs.field(factory=dict[str, Grant], init=False, repr=False)
+
+    def register(
+        self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
+    ) -> Application:
+        """A new app, with a secret if it is `confidential`."""
+        app = Application(
+            name=name,
+            client_id=self.draw("app"),
+            client_secret=self.draw("secret") if confidential else None,
+            redirect_uris=redirect_uris,
+            owner=owner,
+        )
+        self.applications[app.client_id] = app
+        return app
+
+    def issue(self, grant: Grant) -> str:
+        """A code that stands for the grant."""
+        code = self.draw("code")
+        self._grants[code] = grant
+        return code
+
+    def find(self, code: str, now: datetime) -> Grant | None:
+        """What the code stands for, if it was not used and has not expired."""
+        grant = self._grants.get(code)
+        return grant if grant is not None and now < grant.expires_at else None
+
+    def use_up(self, code: str) -> None:
+        """From now on the code stands for nothing."""
+        del self._grants[code]
+
+    def draw(self, label: str) -> str:
+        """A name or secret that nobody can guess who does not know the seed."""
+        return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
 
 
 @attrs.define(eq=False)
@@ -234,7 +283,7 @@ class World:
         return invitation
 
     def invite(self, group: Group, caller: Person, target: InviteTarget) -> InviteResult:
-        """Add or invite somebody. Raises `UnknownError` when nobody has the id."""
+        """Add or invite somebody. Raises `SandboxNotFoundError` when nobody has the id."""
         person = self._resolve(target)
         pending = self._pending_for(group, person, target.email)
         trusted = target.email is None and person is not None and caller.id in person.following
@@ -293,7 +342,7 @@ class World:
             return self.find_by_address(target.email)
         person = self.people.get(target.user_id or 0)
         if person is None:
-            raise UnknownError("user")
+            raise SandboxNotFoundError("user")
         return person
 
     def _pending_for(
@@ -361,3 +410,10 @@ def as_id(text: str) -> int | None:
     if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_ID:
         return None
     return int(text)
+
+
+def slugify(words: str) -> str:
+    """Lower-case ASCII words joined by hyphens; empty when nothing of the text is left."""
+    plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
+    ascii_only = plain.encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LENGTH].strip("-")
