@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 from arena_groups._version import __version__
 
-# At once: the first import of a submodule would put the module in the function's place.
-from arena_groups.watch import watch
-
 if TYPE_CHECKING:
     from arena_groups._api.codec import (
         from_dict,
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
         TokenProvider,
     )
     from arena_groups._pacing.pacer import (
-        Clock,
         NoPacer,
         Pacer,
         PacerSnapshot,
@@ -54,14 +50,15 @@ if TYPE_CHECKING:
     from arena_groups._retry import (
         RetryPolicy,
     )
+    from arena_groups._types import UNSET, Clock, Unset
     from arena_groups.bulk import (
         BulkOutcome,
         BulkResult,
         BulkRun,
         BulkSummary,
-        Invitee,
-        Removal,
-        Revocation,
+        InviteTarget,
+        RemoveTarget,
+        RevokeTarget,
         invite_many,
         remove_many,
         revoke_many,
@@ -89,7 +86,6 @@ if TYPE_CHECKING:
         UnprocessableError,
     )
     from arena_groups.models import (
-        UNSET,
         AttachmentBlock,
         BlockAbilities,
         BlockAttachment,
@@ -139,7 +135,6 @@ if TYPE_CHECKING:
         ResourceType,
         TextBlock,
         UnknownContent,
-        Unset,
         User,
         UserBadge,
         UserCounts,
@@ -161,10 +156,12 @@ if TYPE_CHECKING:
         RoleChanged,
         Watcher,
         WatchEvent,
+        watch,
     )
 
 # Where the names are, what loads least first.
 _HOMES = (
+    "_types",
     "models",
     "errors",
     "_retry",
@@ -178,7 +175,7 @@ _HOMES = (
     "_resources.users",
     "_client",
     "stores",
-    "watch",
+    "watching",
     "bulk",
 )
 
@@ -243,7 +240,7 @@ __all__ = [
     "InviteCodeChanged",
     "InviteOutcome",
     "InviteResult",
-    "Invitee",
+    "InviteTarget",
     "Link",
     "LinkBlock",
     "Links",
@@ -273,12 +270,12 @@ __all__ = [
     "RateLimit",
     "RateLimitError",
     "RateLimitUpdate",
-    "Removal",
+    "RemoveTarget",
     "RequestTimeoutError",
     "ResourceType",
     "ResponseCache",
     "RetryPolicy",
-    "Revocation",
+    "RevokeTarget",
     "RoleChanged",
     "SQLiteStore",
     "ServerError",

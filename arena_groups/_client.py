@@ -10,11 +10,12 @@ from arena_groups._http import ExchangeHook, Session, Timeout, TokenProvider
 from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
 from arena_groups._http.owner import SessionOwner
 from arena_groups._http.transport import Transport
-from arena_groups._pacing.pacer import Clock, Pacer, QuotaPacer, SystemClock
+from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy
-from arena_groups.models import UNSET, Me, RateLimit, Unset
+from arena_groups._types import UNSET, Clock, Unset
+from arena_groups.models import Me, RateLimit
 
 __all__ = ["ArenaClient"]
 

@@ -12,8 +12,8 @@ from arena_groups._api import (
 )
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import Resource
+from arena_groups._types import UNSET, Unset
 from arena_groups.models import (
-    UNSET,
     ConnectionSort,
     Content,
     ContentSort,
@@ -23,7 +23,6 @@ from arena_groups.models import (
     GroupMember,
     InviteResult,
     MembershipInvitation,
-    Unset,
     User,
 )
 

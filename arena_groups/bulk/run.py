@@ -17,8 +17,8 @@ from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from arena_groups._api import check_range
 from arena_groups._pagination.prefetch import cancel_dropped
+from arena_groups._types import AsyncCloseable
 from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
-from arena_groups.closing import Closing
 
 __all__ = ["BulkRun", "OnError", "Source", "Task", "Work"]
 
@@ -46,7 +46,7 @@ class _Closable(Protocol):
     def aclose(self) -> Awaitable[object]: ...
 
 
-class BulkRun(Closing, AsyncIterator[BulkResult[T]], Generic[T]):
+class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     """A bulk call under way: ``async for result in run``, or ``await run`` for its summary.
 
     Nothing is sent before that. No more than ``concurrency`` inputs are read ahead of the

@@ -9,7 +9,8 @@ from typing import get_origin as _get_origin
 import attrs
 
 from arena_groups import models
-from arena_groups.models import Links, MetadataValue, OpenEnum, UnknownContent
+from arena_groups._types import OpenEnum
+from arena_groups.models import Links, MetadataValue, UnknownContent
 
 Shape = Any  # a class, or what typing makes of one
 READ_ONLY: Mapping[Shape, type] = {tuple: list, Mapping: dict}
