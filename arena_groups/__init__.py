@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 from arena_groups._version import __version__
 
-# At once: the first import of a submodule would put the module in the function's place.
-from arena_groups.watch import watch
-
 if TYPE_CHECKING:
     from arena_groups._api.codec import (
         from_dict,
@@ -159,6 +156,7 @@ if TYPE_CHECKING:
         RoleChanged,
         Watcher,
         WatchEvent,
+        watch,
     )
 
 # Where the names are, what loads least first.
@@ -177,7 +175,7 @@ _HOMES = (
     "_resources.users",
     "_client",
     "stores",
-    "watch",
+    "watching",
     "bulk",
 )
 

@@ -70,6 +70,12 @@ class TestImport:
         unwanted |= {f"arena_groups.{name}" for name in ("cli", "oauth", "redis", "sandbox")}
         assert not unwanted & loaded
 
+    def test_watch_loads_no_other_room(self) -> None:
+        loaded = loaded_by_import("from arena_groups import watch")
+        assert "arena_groups.watching" in loaded
+        others = ("bulk", "cli", "oauth", "redis", "sandbox", "pytest_plugin")
+        assert not {f"arena_groups.{name}" for name in others} & loaded
+
     def test_it_loads_no_test_tool(self) -> None:
         assert not {"pytest", "hypothesis", "aioresponses", "unittest.mock"} & loaded_by_import()
 
@@ -102,7 +108,7 @@ class TestNames:
         assert set(arena_groups.models.__all__) - inner <= names
 
     def test_type_checkers_see_the_names_that_there_are(self) -> None:
-        assert sorted([*imported_for_type_checkers(), "__version__", "watch"]) == sorted(
+        assert sorted([*imported_for_type_checkers(), "__version__"]) == sorted(
             arena_groups.__all__
         )
         assert dir(arena_groups) == sorted(arena_groups.__all__)
