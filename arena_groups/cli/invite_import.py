@@ -14,12 +14,12 @@ from rich.progress import Progress
 from arena_groups import (
     ArenaError,
     BulkResult,
-    Invitee,
+    InviteTarget,
     RetryPolicy,
     SQLiteStore,
     invite_many,
 )
-from arena_groups.bulk import invitee_of
+from arena_groups.bulk import normalize_invite_target
 from arena_groups.cli.batch import Failure, raise_first
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError
@@ -31,7 +31,16 @@ from arena_groups.cli.output.writers import guarded, progress_console, write_one
 from arena_groups.errors import ArenaAPIError
 
 INVITATIONS = ("invitation", "invitations")
-COLUMNS = ("line", "outcome", "email", "user_id", "name", "invitation_id", "earlier", "problem")
+COLUMNS = (
+    "line",
+    "outcome",
+    "email",
+    "user_id",
+    "name",
+    "invitation_id",
+    "from_journal",
+    "problem",
+)
 
 
 @frozen
@@ -39,7 +48,7 @@ class Line:
     """Somebody, and the number of the line that tells of them."""
 
     number: int
-    who: Invitee
+    who: InviteTarget
 
 
 @frozen(kw_only=True)
@@ -94,7 +103,7 @@ class _Rows:
         self._stream = stream
         self._write(COLUMNS)
 
-    def row(self, line: Line, result: BulkResult[Invitee]) -> None:
+    def row(self, line: Line, result: BulkResult[InviteTarget]) -> None:
         """Write what became of a line."""
         invite, who = result.invite, line.who
         person = None if invite is None else invite.user
@@ -106,7 +115,7 @@ class _Rows:
             who.user_id if person is None else person.id,
             None if person is None else person.name,
             None if sent is None else sent.id,
-            str(result.earlier).lower(),
+            str(result.from_journal).lower(),
             None if result.error is None else str(result.error),
         ]
         self._write([guarded(cell) for cell in cells])
@@ -195,9 +204,9 @@ def _checked(
     return people
 
 
-def _person(cell: str) -> Invitee:
+def _person(cell: str) -> InviteTarget:
     is_id = cell.isascii() and cell.isdigit() and len(cell) < 20
-    return invitee_of(int(cell) if is_id else cell)
+    return normalize_invite_target(int(cell) if is_id else cell)
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:

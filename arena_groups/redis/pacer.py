@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from arena_groups._api import Credentials, Secret
 from arena_groups._http.config import TokenSource
-from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
+from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import PacerError
 from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
 from arena_groups.redis.share import ShareOverError, SharePacer, Standing
@@ -51,7 +51,7 @@ class _Slot:
     share: SharePacer | None = None
 
 
-class RedisPacer(Closing):
+class RedisPacer(AsyncCloseable):
     """A :class:`Pacer` whose quota is shared by all processes that use the same token.
 
     ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is

@@ -2,8 +2,9 @@
 
 from attrs import evolve, frozen
 
-from arena_groups._pacing.pacer import Clock, QuotaPacer
+from arena_groups._pacing.pacer import QuotaPacer
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
+from arena_groups._types import Clock
 
 __all__ = ["ShareOverError", "SharePacer", "Standing"]
 

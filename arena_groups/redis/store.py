@@ -5,7 +5,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.redis.server import AwayError, LostError, Script, Server
 from arena_groups.stores import NOTHING
@@ -32,7 +32,7 @@ return 1
 """)
 
 
-class RedisStore(Closing):
+class RedisStore(AsyncCloseable):
     """A :class:`Store` in Redis, for as many groups and machines as there are.
 
     ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is

@@ -22,7 +22,7 @@ from arena_groups.cli.commands import sandbox as sandbox_command
 from arena_groups.cli.connect import retry_policy
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerError
+from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerFailure
 
 AsPerson = Callable[[str], list[str]]
 Captured = pytest.CaptureFixture[str]
@@ -294,10 +294,10 @@ def test_sandbox_with_faults(capsys: Captured, monkeypatch: pytest.MonkeyPatch) 
             raise OSError("seen enough")
 
     monkeypatch.setattr("arena_groups.sandbox.Sandbox", Watched)
-    specs = ["--fault", "server-error:status=503,times=3", "--fault", "latency:seconds=0.2"]
+    specs = ["--fault", "server-failure:status=503,times=3", "--fault", "latency:seconds=0.2"]
     assert run(["sandbox", *specs]) == 1
     assert "seen enough" in capsys.readouterr().err
-    assert added == [[ServerError(503), Latency(0.2)]]
+    assert added == [[ServerFailure(503), Latency(0.2)]]
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def update(
         raise click.UsageError("--description and --no-description exclude each other")
     if name is None and description is None and avatar_url is None and not no_description:
         raise click.UsageError("say what to change")
-    from arena_groups.models import UNSET
+    from arena_groups._types import UNSET
 
     cleared = None if no_description else UNSET
     work = update_group(
@@ -160,7 +160,7 @@ async def update_group(
     avatar_url: str | None,
 ) -> None:
     """Change a group, and write it as it is then."""
-    from arena_groups.models import UNSET
+    from arena_groups._types import UNSET
 
     async with connected(settings) as arena:
         changed = await arena.groups.update(
