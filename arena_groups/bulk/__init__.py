@@ -4,11 +4,10 @@ The three functions take any iterable or async iterable and send nothing by them
 return a :class:`BulkRun`, to be iterated over or awaited.
 """
 
-from arena_groups.bulk.inviting import invite_many
-from arena_groups.bulk.removing import remove_many
+from arena_groups.bulk.delete import remove_many, revoke_many
+from arena_groups.bulk.invite import invite_many
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
-from arena_groups.bulk.revoking import revoke_many
-from arena_groups.bulk.run import BulkRun
+from arena_groups.bulk.runner import BulkRun
 from arena_groups.bulk.targets import (
     InviteTarget,
     RemoveTarget,

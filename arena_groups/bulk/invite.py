@@ -11,11 +11,11 @@ from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
-from arena_groups.bulk.failures import Streak, already_taken, concerns_all, rejected
+from arena_groups.bulk.handler import Streak, already_taken, concerns_all, rejected
 from arena_groups.bulk.journal import Entry, Journal, State
-from arena_groups.bulk.look import Look, look_at
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
-from arena_groups.bulk.run import BulkRun, OnError, Task
+from arena_groups.bulk.roster import Look, look_at
+from arena_groups.bulk.runner import BulkRun, OnError, Task
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult
