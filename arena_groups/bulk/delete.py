@@ -8,9 +8,9 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups.bulk.handler import already_taken, concerns_all, rejected
-from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
-from arena_groups.bulk.runner import BulkRun, OnError, Source, Task
+from arena_groups.bulk.handler import duplicate_result, invalid_result, is_fatal
+from arena_groups.bulk.results import BulkOutcome, BulkResult, ItemOutcome
+from arena_groups.bulk.runner import BulkRun, ItemJob, OnError, Source
 from arena_groups.bulk.targets import (
     RemoveTarget,
     RemoveTargetLike,
@@ -56,11 +56,11 @@ def revoke_many(
         source = Walked(arena.groups.invitations(group), _fits(older_than, where))
     else:
         source = invitations
-    work = _Revoking(arena, group, dry_run=dry_run)
-    return BulkRun(source, work, concurrency=concurrency, on_error=on_error)
+    handler = _RevokeHandler(arena, group, dry_run=dry_run)
+    return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
 
 
-class _Revoking:
+class _RevokeHandler:
     """The work of one run."""
 
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
@@ -72,33 +72,37 @@ class _Revoking:
     async def prepare(self) -> None:
         """Nothing has to be known before."""
 
-    def take(self, position: int, item: object) -> Ended[RevokeTarget] | Task[RevokeTarget]:
+    def accept(
+        self, position: int, item: object
+    ) -> ItemOutcome[RevokeTarget] | ItemJob[RevokeTarget]:
         """Tell apart what is no invitation, and what came before."""
         try:
             target = normalize_revoke_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, RevokeTarget(invitation_id=None), error)
-        seen = already_taken(self._seen, target.invitation_id, position, lambda: target)
+            return invalid_result(position, RevokeTarget(invitation_id=None), error)
+        seen = duplicate_result(self._seen, target.invitation_id, position, lambda: target)
         return seen or partial(self._do, position, target, target.invitation_id or 0)
 
-    async def _do(self, position: int, target: RevokeTarget, number: int) -> Ended[RevokeTarget]:
+    async def _do(
+        self, position: int, target: RevokeTarget, number: int
+    ) -> ItemOutcome[RevokeTarget]:
         result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REVOKE)
         if self._dry_run:
-            return Ended(result)
+            return ItemOutcome(result)
         try:
             await self._arena.groups.revoke_invitation(self._group, number)
         except ArenaError as error:
-            return await self._refused(result, error)
-        return Ended(evolve(result, outcome=BulkOutcome.REVOKED))
+            return await self._failed_deletion(result, error)
+        return ItemOutcome(evolve(result, outcome=BulkOutcome.REVOKED))
 
-    async def _refused(
+    async def _failed_deletion(
         self, result: BulkResult[RevokeTarget], error: ArenaError
-    ) -> Ended[RevokeTarget]:
-        if await concerns_all(self._arena, self._group, error):
-            return Ended(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
+    ) -> ItemOutcome[RevokeTarget]:
+        if await is_fatal(self._arena, self._group, error):
+            return ItemOutcome(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
         gone = isinstance(error, NotFoundError | UnprocessableError)
         outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
-        return Ended(evolve(result, outcome=outcome, error=error))
+        return ItemOutcome(evolve(result, outcome=outcome, error=error))
 
 
 def _fits(
@@ -140,11 +144,11 @@ def remove_many(
         source = Walked(arena.groups.members(group), _fits_members(where))
     else:
         raise ValueError("remove_many takes either users or where=")
-    work = _Removing(arena, group, dry_run=dry_run)
-    return BulkRun(source, work, concurrency=concurrency, on_error=on_error)
+    handler = _RemoveHandler(arena, group, dry_run=dry_run)
+    return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
 
 
-class _Removing:
+class _RemoveHandler:
     """The work of one run."""
 
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
@@ -158,36 +162,40 @@ class _Removing:
         """Find out who the owner is."""
         self._owner = (await self._arena.groups.get(self._group)).user.id
 
-    def take(self, position: int, item: object) -> Ended[RemoveTarget] | Task[RemoveTarget]:
+    def accept(
+        self, position: int, item: object
+    ) -> ItemOutcome[RemoveTarget] | ItemJob[RemoveTarget]:
         """Tell apart what is nobody, who came before, and the owner."""
         try:
             target = normalize_remove_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, RemoveTarget(user_id=None), error)
+            return invalid_result(position, RemoveTarget(user_id=None), error)
         if target.user_id == self._owner:
             owner = BulkOutcome.OWNER
-            return Ended(BulkResult(position=position, target=target, outcome=owner))
-        seen = already_taken(self._seen, target.user_id, position, lambda: target)
+            return ItemOutcome(BulkResult(position=position, target=target, outcome=owner))
+        seen = duplicate_result(self._seen, target.user_id, position, lambda: target)
         return seen or partial(self._do, position, target, target.user_id or 0)
 
-    async def _do(self, position: int, target: RemoveTarget, number: int) -> Ended[RemoveTarget]:
+    async def _do(
+        self, position: int, target: RemoveTarget, number: int
+    ) -> ItemOutcome[RemoveTarget]:
         result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REMOVE)
         if self._dry_run:
-            return Ended(result)
+            return ItemOutcome(result)
         try:
             await self._arena.groups.remove_member(self._group, number)
         except ArenaError as error:
-            return await self._refused(result, error)
-        return Ended(evolve(result, outcome=BulkOutcome.REMOVED))
+            return await self._failed_deletion(result, error)
+        return ItemOutcome(evolve(result, outcome=BulkOutcome.REMOVED))
 
-    async def _refused(
+    async def _failed_deletion(
         self, result: BulkResult[RemoveTarget], error: ArenaError
-    ) -> Ended[RemoveTarget]:
-        if await concerns_all(self._arena, self._group, error):
-            return Ended(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
+    ) -> ItemOutcome[RemoveTarget]:
+        if await is_fatal(self._arena, self._group, error):
+            return ItemOutcome(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
         gone = isinstance(error, NotFoundError)
         outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
-        return Ended(evolve(result, outcome=outcome, error=error))
+        return ItemOutcome(evolve(result, outcome=outcome, error=error))
 
 
 def _fits_members(where: Callable[[GroupMember], bool]) -> Callable[[GroupMember], bool]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from arena_groups._client import ArenaClient
-from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
+from arena_groups.bulk.results import BulkOutcome, BulkResult, ItemOutcome
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -14,7 +14,7 @@ from arena_groups.errors import (
     RateLimitError,
 )
 
-__all__ = ["Streak", "already_taken", "concerns_all", "rejected"]
+__all__ = ["Streak", "duplicate_result", "invalid_result", "is_fatal"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Streak:
         return self._failures >= PATIENCE
 
 
-async def concerns_all(arena: ArenaClient, group: str | int, error: ArenaError) -> bool:
+async def is_fatal(arena: ArenaClient, group: str | int, error: ArenaError) -> bool:
     """Whether every other input would fail with ``error`` too, so that there is no sense in it.
 
     A 404 can mean the one as well as the group, so the group is asked for.
@@ -53,21 +53,21 @@ async def concerns_all(arena: ArenaClient, group: str | int, error: ArenaError) 
     )
 
 
-def rejected(position: int, target: T, error: Exception) -> Ended[T]:
+def invalid_result(position: int, target: T, error: Exception) -> ItemOutcome[T]:
     """The failed result of an input that cannot be meant."""
-    return Ended(
+    return ItemOutcome(
         BulkResult(position=position, target=target, outcome=BulkOutcome.FAILED, error=error)
     )
 
 
-def already_taken(
+def duplicate_result(
     seen: dict[object, int], key: object, position: int, target: Callable[[], T]
-) -> Ended[T] | None:
+) -> ItemOutcome[T] | None:
     """The result of an input that came before; ``None``, and noted, for a new one."""
     first = seen.setdefault(key, position)
     if first == position:
         return None
-    return Ended(
+    return ItemOutcome(
         BulkResult(
             position=position,
             target=target(),

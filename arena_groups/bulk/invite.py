@@ -11,11 +11,11 @@ from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
-from arena_groups.bulk.handler import Streak, already_taken, concerns_all, rejected
-from arena_groups.bulk.journal import Entry, Journal, State
-from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
-from arena_groups.bulk.roster import Look, look_at
-from arena_groups.bulk.runner import BulkRun, OnError, Task
+from arena_groups.bulk.handler import Streak, duplicate_result, invalid_result, is_fatal
+from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
+from arena_groups.bulk.results import BulkOutcome, BulkResult, ItemOutcome
+from arena_groups.bulk.roster import KnownPeople, load_known_people
+from arena_groups.bulk.runner import BulkRun, ItemJob, OnError
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult
@@ -24,10 +24,10 @@ from arena_groups.stores import MemoryStore, Store
 __all__ = ["invite_many"]
 
 CLAIM_TIMEOUT = 120.0
-SENDS = 2  # the second only after a look that told that the first did nothing
-SHOWN = 5
+MAX_SENDS = 2  # the second only after a look that told that the first did nothing
+MAX_LISTED_POSITIONS = 5
 
-_BEFORE: Final = {
+_OUTCOMES: Final = {
     InviteOutcome.ADDED: BulkOutcome.ADDED,
     InviteOutcome.INVITED: BulkOutcome.INVITED,
     InviteOutcome.INVITATION_PENDING: BulkOutcome.ALREADY_INVITED,
@@ -71,7 +71,7 @@ def invite_many(
     path_name(group, "group")
     if claim_timeout <= 0:
         raise ValueError(f"claim_timeout must be more than 0 seconds, not {claim_timeout}")
-    work = _Inviting(
+    handler = _InviteHandler(
         arena,
         group,
         store=MemoryStore() if store is None else store,
@@ -80,10 +80,10 @@ def invite_many(
         claim_timeout=claim_timeout,
         clock=clock or SystemClock(),
     )
-    return BulkRun(targets, work, concurrency=concurrency, on_error=on_error)
+    return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
 
 
-class _Inviting:
+class _InviteHandler:
     """The work of one run. What it knows is shared by the inputs that are under way."""
 
     def __init__(
@@ -111,50 +111,52 @@ class _Inviting:
     async def prepare(self) -> None:
         """Find the group, what the journal has, and who is there, in this order."""
         self._group = (await self._arena.groups.get(self._named)).id
-        self._journal = Journal(
+        self._journal = InviteJournal(
             self._store,
             f"invite_many/{self._group}/{self._journal_name}",
             claim_timeout=self._claim_timeout,
         )
         await self._journal.open()
-        self._look = await look_at(self._arena, self._group)
+        self._known = await load_known_people(self._arena, self._group)
 
-    def take(self, position: int, item: object) -> Ended[InviteTarget] | Task[InviteTarget]:
+    def accept(
+        self, position: int, item: object
+    ) -> ItemOutcome[InviteTarget] | ItemJob[InviteTarget]:
         """Tell apart what is no target, and what came before."""
         try:
             who = normalize_invite_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, InviteTarget(), error)
-        return already_taken(self._seen, who.key, position, lambda: who) or partial(
+            return invalid_result(position, InviteTarget(), error)
+        return duplicate_result(self._seen, who.key, position, lambda: who) or partial(
             self._do, position, who
         )
 
-    async def _do(self, position: int, who: InviteTarget) -> Ended[InviteTarget]:
+    async def _do(self, position: int, who: InviteTarget) -> ItemOutcome[InviteTarget]:
         result = BulkResult(position=position, target=who, outcome=BulkOutcome.WOULD_INVITE)
         entry = self._journal.find(who.key)
-        if entry is None and self._look.knows(who):
-            return Ended(evolve(result, outcome=_before(self._look, who)))
-        if entry is not None and entry.settled:
-            return Ended(_earlier(result, entry))
+        if entry is None and self._known.contains(who):
+            return ItemOutcome(evolve(result, outcome=_before(self._known, who)))
+        if entry is not None and entry.completed:
+            return ItemOutcome(_earlier(result, entry))
         if self._dry_run:
-            known = entry is not None and self._look.knows(who)
-            return Ended(evolve(result, outcome=BulkOutcome.INVITED) if known else result)
+            known = entry is not None and self._known.contains(who)
+            return ItemOutcome(evolve(result, outcome=BulkOutcome.INVITED) if known else result)
         return await self._invite(result, who)
 
     async def _invite(
         self, result: BulkResult[InviteTarget], who: InviteTarget
-    ) -> Ended[InviteTarget]:
+    ) -> ItemOutcome[InviteTarget]:
         """Send until it is certain that it was sent, at most twice."""
         lost: ArenaError | None = None
         sends = 0
         while True:
             entry = self._journal.find(who.key)
-            if entry is not None and not entry.settled:
-                entry = await self._settled(entry, who)
-            if entry is not None and entry.settled:
+            if entry is not None and not entry.completed:
+                entry = await self._resolve_claim(entry, who)
+            if entry is not None and entry.completed:
                 self._streak.good()
-                return Ended(_earlier(result, entry, from_journal=sends == 0))
-            if sends == SENDS and lost is not None:
+                return ItemOutcome(_earlier(result, entry, from_journal=sends == 0))
+            if sends == MAX_SENDS and lost is not None:
                 return _failed(result, lost, stop=self._streak.too_long())
             claimed_before = entry is not None
             if not await self._journal.claim(who.key):
@@ -164,26 +166,26 @@ class _Inviting:
             if isinstance(answer, InviteResult):
                 return await self._sent(result, answer, certain=not claimed_before)
             if not answer.outcome_unknown:
-                await self._journal.release(who.key)
-                return _failed(result, answer, stop=await self._concerns_all(answer))
+                await self._journal.abandon(who.key)
+                return _failed(result, answer, stop=await self._is_fatal(answer))
             lost = answer
 
     async def _sent(
         self, result: BulkResult[InviteTarget], answer: InviteResult, *, certain: bool
-    ) -> Ended[InviteTarget]:
+    ) -> ItemOutcome[InviteTarget]:
         """Note what the API answered.
 
         After a claim whose end is not known, somebody who is invited already is so by us.
         """
         self._streak.good()
-        key, outcome = result.target.key, _BEFORE.get(answer.outcome, BulkOutcome.INVITED)
+        key, outcome = result.target.key, _OUTCOMES.get(answer.outcome, BulkOutcome.INVITED)
         if not certain and outcome is not BulkOutcome.ADDED:
             outcome = BulkOutcome.INVITED
         if outcome in {BulkOutcome.INVITED, BulkOutcome.ADDED}:
-            await self._journal.settle(key, State(outcome.value))
+            await self._journal.complete(key, JournalState(outcome.value))
         else:
-            await self._journal.release(key)
-        return Ended(evolve(result, outcome=outcome, invite=answer))
+            await self._journal.abandon(key)
+        return ItemOutcome(evolve(result, outcome=outcome, invite=answer))
 
     async def _send(self, who: InviteTarget) -> InviteResult | ArenaError:
         # Whoever takes the claim over relies on it that nothing is sent after this time.
@@ -201,48 +203,52 @@ class _Inviting:
             late.advice = "look at the group's invitations."
             return late
 
-    async def _settled(self, claim: Entry, who: InviteTarget) -> Entry | None:
+    async def _resolve_claim(self, claim: JournalEntry, who: InviteTarget) -> JournalEntry | None:
         """Find out what became of a claim.
 
         The entry as it is then comes back; it is still the claim where nothing was found, and
         it is certain that nothing will come of it.
         """
-        left = self._journal.left(claim)
-        self._look = await look_at(self._arena, self._group)
-        while left > 0 and not self._look.knows(who):
+        left = self._journal.claim_expires_in(claim)
+        self._known = await load_known_people(self._arena, self._group)
+        while left > 0 and not self._known.contains(who):
             pause = min(left, self._claim_timeout / 10)
             await self._clock.wait(asyncio.Event(), pause)
             left -= pause
             entry = await self._journal.refresh(who.key)
             if entry != claim:
-                return entry if entry is None or entry.settled else await self._settled(entry, who)
+                return (
+                    entry
+                    if entry is None or entry.completed
+                    else await self._resolve_claim(entry, who)
+                )
             if left <= 0:
-                self._look = await look_at(self._arena, self._group)
-        if not self._look.knows(who):
+                self._known = await load_known_people(self._arena, self._group)
+        if not self._known.contains(who):
             return claim
-        added = who.user_id is not None and self._look.is_member(who)
-        await self._journal.settle(who.key, State.ADDED if added else State.INVITED)
+        added = who.user_id is not None and self._known.is_member(who)
+        await self._journal.complete(who.key, JournalState.ADDED if added else JournalState.INVITED)
         return self._journal.find(who.key)
 
-    async def _concerns_all(self, error: ArenaError) -> bool:
-        return await concerns_all(self._arena, self._group, error)
+    async def _is_fatal(self, error: ArenaError) -> bool:
+        return await is_fatal(self._arena, self._group, error)
 
 
-def _before(look: Look, who: InviteTarget) -> BulkOutcome:
+def _before(look: KnownPeople, who: InviteTarget) -> BulkOutcome:
     return BulkOutcome.ALREADY_MEMBER if look.is_member(who) else BulkOutcome.ALREADY_INVITED
 
 
 def _earlier(
-    result: BulkResult[InviteTarget], entry: Entry, *, from_journal: bool = True
+    result: BulkResult[InviteTarget], entry: JournalEntry, *, from_journal: bool = True
 ) -> BulkResult[InviteTarget]:
     return evolve(result, outcome=BulkOutcome(entry.state.value), from_journal=from_journal)
 
 
 def _failed(
     result: BulkResult[InviteTarget], error: ArenaError, *, stop: bool
-) -> Ended[InviteTarget]:
+) -> ItemOutcome[InviteTarget]:
     failed = evolve(result, outcome=BulkOutcome.FAILED, error=error)
-    return Ended(failed, error if stop else None)
+    return ItemOutcome(failed, error if stop else None)
 
 
 def _check(targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike]) -> None:
@@ -258,6 +264,10 @@ def _check(targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike]
         except (ValueError, TypeError):
             bad.append(position)
     if bad:
-        listed = ", ".join(map(str, bad[:SHOWN]))
-        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        listed = ", ".join(map(str, bad[:MAX_LISTED_POSITIONS]))
+        more = (
+            f" and {len(bad) - MAX_LISTED_POSITIONS} more"
+            if len(bad) > MAX_LISTED_POSITIONS
+            else ""
+        )
         raise ValueError(f"no email address and no user id at position {listed}{more}")

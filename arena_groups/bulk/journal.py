@@ -12,10 +12,10 @@ from attrs import frozen
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
 
-__all__ = ["Entry", "Journal", "State"]
+__all__ = ["InviteJournal", "JournalEntry", "JournalState"]
 
 
-class State(StrEnum):
+class JournalState(StrEnum):
     """How far the journal knows an invitation to have come."""
 
     CLAIMED = "claimed"
@@ -24,20 +24,20 @@ class State(StrEnum):
 
 
 @frozen(kw_only=True)
-class Entry:
+class JournalEntry:
     """What the journal has of one person: since when (Unix time) and by which run."""
 
-    state: State
+    state: JournalState
     at: float
     run: str
 
     @property
-    def settled(self) -> bool:
+    def completed(self) -> bool:
         """Whether what became of the invitation is known."""
-        return self.state is not State.CLAIMED
+        return self.state is not JournalState.CLAIMED
 
 
-class Journal:
+class InviteJournal:
     """The entries of one campaign.
 
     Whoever wants to send an invitation claims it first, so that no two do; a claim without an
@@ -64,17 +64,17 @@ class Journal:
         """Read all there is. Raises :class:`StoreError`, as do the others."""
         self._texts = await self._store.read(self._scope)
 
-    def find(self, key: str) -> Entry | None:
+    def find(self, key: str) -> JournalEntry | None:
         """The entry of somebody, as it was last read or written here."""
         text = self._texts.get(self._name(key))
-        return None if text is None else _parsed(text)
+        return None if text is None else _parse(text)
 
-    async def refresh(self, key: str) -> Entry | None:
+    async def refresh(self, key: str) -> JournalEntry | None:
         """The entry of somebody as it is now, with whatever others wrote."""
         await self.open()
         return self.find(key)
 
-    def left(self, entry: Entry) -> float:
+    def claim_expires_in(self, entry: JournalEntry) -> float:
         """In how many seconds a claim may be taken over; 0 if it may be now."""
         # A clock that was set back must not make anybody wait for years.
         left = entry.at + self._claim_timeout - self._now()
@@ -83,7 +83,7 @@ class Journal:
     async def claim(self, key: str) -> bool:
         """Claim somebody, if the entry still is as it was last seen here."""
         name = self._name(key)
-        claim = _text(Entry(state=State.CLAIMED, at=self._now(), run=self._run))
+        claim = _serialize(JournalEntry(state=JournalState.CLAIMED, at=self._now(), run=self._run))
         claimed = await self._store.compare_and_set(
             self._scope, {name: claim}, expected={name: self._texts.get(name)}
         )
@@ -93,14 +93,14 @@ class Journal:
             await self.open()
         return claimed
 
-    async def settle(self, key: str, state: State) -> None:
+    async def complete(self, key: str, state: JournalState) -> None:
         """Note what became of somebody's invitation."""
         name = self._name(key)
-        text = _text(Entry(state=state, at=self._now(), run=self._run))
+        text = _serialize(JournalEntry(state=state, at=self._now(), run=self._run))
         await self._store.compare_and_set(self._scope, {name: text})
         self._texts[name] = text
 
-    async def release(self, key: str) -> None:
+    async def abandon(self, key: str) -> None:
         """Give a claim of ours back: nothing was sent."""
         name = self._name(key)
         if await self._store.compare_and_set(
@@ -115,14 +115,16 @@ class Journal:
         return sha256(f"{self._scope}\0{key}".encode()).hexdigest()
 
 
-def _text(entry: Entry) -> str:
+def _serialize(entry: JournalEntry) -> str:
     return json.dumps({"state": entry.state.value, "at": entry.at, "run": entry.run})
 
 
-def _parsed(text: str) -> Entry:
+def _parse(text: str) -> JournalEntry:
     try:
         told = json.loads(text)
-        return Entry(state=State(told["state"]), at=float(told["at"]), run=str(told["run"]))
+        return JournalEntry(
+            state=JournalState(told["state"]), at=float(told["at"]), run=str(told["run"])
+        )
     except (ValueError, KeyError, TypeError):
         raise StoreError(
             "the journal has an entry that this version of arena-groups did not write"

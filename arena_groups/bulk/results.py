@@ -10,7 +10,7 @@ from attrs import Factory, define, field, frozen
 
 from arena_groups.models import InviteResult
 
-__all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "Ended", "Tally"]
+__all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "ItemOutcome", "Tally"]
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ class Tally(Generic[T]):
 
 
 @frozen
-class Ended(Generic[T]):
+class ItemOutcome(Generic[T]):
     """How the work for one input ended: its result, and the error that no other would escape."""
 
     result: BulkResult[T] | None

@@ -5,11 +5,11 @@ from attrs import frozen
 from arena_groups._client import ArenaClient
 from arena_groups.bulk.targets import InviteTarget
 
-__all__ = ["Look", "look_at"]
+__all__ = ["KnownPeople", "load_known_people"]
 
 
 @frozen
-class Look:
+class KnownPeople:
     """Who was there: members by id, pending invitations by id and by address."""
 
     members: frozenset[int]
@@ -23,12 +23,12 @@ class Look:
         """Whether they are known to be invited."""
         return who.key in self.pending
 
-    def knows(self, who: InviteTarget) -> bool:
+    def contains(self, who: InviteTarget) -> bool:
         """Whether they are known to be either."""
         return self.is_member(who) or self.is_pending(who)
 
 
-async def look_at(arena: ArenaClient, group: int) -> Look:
+async def load_known_people(arena: ArenaClient, group: int) -> KnownPeople:
     """Walk the invitations and the members; raises what that raises."""
     pending: set[str] = set()
     # In this order: whoever accepts meanwhile is seen twice, not overlooked.
@@ -38,4 +38,4 @@ async def look_at(arena: ArenaClient, group: int) -> Look:
         if invitation.invitee is not None:
             pending.add(InviteTarget(user_id=invitation.invitee.id).key)
     members = {member.id async for member in arena.groups.members(group)}
-    return Look(frozenset(members), frozenset(pending))
+    return KnownPeople(frozenset(members), frozenset(pending))

@@ -18,25 +18,25 @@ from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 from arena_groups._api import check_range
 from arena_groups._pagination.prefetch import cancel_dropped
 from arena_groups._types import AsyncCloseable
-from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
+from arena_groups.bulk.results import BulkResult, BulkSummary, ItemOutcome, Tally
 
-__all__ = ["BulkRun", "OnError", "Source", "Task", "Work"]
+__all__ = ["BulkHandler", "BulkRun", "ItemJob", "OnError", "Source"]
 
 T = TypeVar("T")
 
 OnError = Literal["collect", "stop"]
 Source = Iterable[object] | AsyncIterable[object]
 # Not begun: a coroutine would have to be awaited, come what may.
-Task = Callable[[], Coroutine[object, object, Ended[T]]]
+ItemJob = Callable[[], Coroutine[object, object, ItemOutcome[T]]]
 
 
-class Work(Protocol[T]):
+class BulkHandler(Protocol[T]):
     """What is done for the inputs of a run."""
 
     async def prepare(self) -> None:
         """Find out what has to be known before the first input. May be tried again."""
 
-    def take(self, position: int, item: object) -> Ended[T] | Task[T]:
+    def accept(self, position: int, item: object) -> ItemOutcome[T] | ItemJob[T]:
         """Take the next input; what is still to be done for it is returned as a function."""
         ...
 
@@ -65,27 +65,27 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     def __init__(
         self,
         source: Source,
-        work: Work[T],
+        handler: BulkHandler[T],
         *,
         concurrency: int = 1,
         on_error: OnError = "collect",
     ) -> None:
         if on_error not in {"collect", "stop"}:
             raise ValueError("on_error must be 'collect' or 'stop'")
-        self._width = check_range(concurrency, "concurrency", 1)
+        self._concurrency = check_range(concurrency, "concurrency", 1)
         self.total = len(source) if isinstance(source, Sized) else None
         self._source = source
         self._items: Iterator[object] | AsyncIterator[object] | None = None
-        self._work = work
+        self._handler = handler
         self._stop_on_failure = on_error == "stop"
         self._tally: Tally[T] = Tally()
         self._preparing: asyncio.Task[Exception | None] | None = None
         self._prepared = False
-        self._reading: asyncio.Task[_Read] | None = None
+        self._reading: asyncio.Task[_SourceItem] | None = None
         self._read_all = False
-        self._taken = 0
-        self._under_way: deque[Ended[T] | asyncio.Task[Ended[T]]] = deque()
-        self._turn = asyncio.Lock()
+        self._accepted = 0
+        self._in_progress: deque[ItemOutcome[T] | asyncio.Task[ItemOutcome[T]]] = deque()
+        self._lock = asyncio.Lock()
         self._closed = False
         self._raised = False
 
@@ -108,19 +108,19 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         return self
 
     async def __anext__(self) -> BulkResult[T]:
-        async with self._turn:
+        async with self._lock:
             await self._prepare()
             while not self.closed:
-                ended = self._next_ended()
-                if ended is not None and (result := self._noted(ended)) is not None:
+                ended = self._next_outcome()
+                if ended is not None and (result := self._record(ended)) is not None:
                     return result
-                if ended is None and not await self._go_on():
+                if ended is None and not await self._step():
                     break
             await self.aclose()
-            raise self._ending()
+            raise self._final_error()
 
     def __await__(self) -> Generator[object, None, BulkSummary[T]]:
-        return self._to_end().__await__()
+        return self._run_to_end().__await__()
 
     async def aclose(self) -> None:
         """End the run: what is under way is cancelled, and over when this returns.
@@ -130,7 +130,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         """
         self._closed = True
         tasks = self._tasks()
-        self._under_way.clear()
+        self._in_progress.clear()
         for task in tasks:
             task.cancel()
         if tasks:
@@ -145,10 +145,10 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         return f"<BulkRun {self.done}{of} done>"
 
     def __del__(self) -> None:
-        if hasattr(self, "_under_way"):
+        if hasattr(self, "_in_progress"):
             cancel_dropped(self._tasks())
 
-    async def _to_end(self) -> BulkSummary[T]:
+    async def _run_to_end(self) -> BulkSummary[T]:
         async with self:
             async for _ in self:
                 pass
@@ -158,26 +158,26 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         if self._prepared or self._closed:
             return
         if self._preparing is None:
-            self._preparing = asyncio.create_task(_outcome(self._work.prepare))
+            self._preparing = asyncio.create_task(_prepare_outcome(self._handler.prepare))
         if not self._preparing.done():
             await asyncio.wait((self._preparing,))
         self._prepared = True
         if not self._preparing.cancelled():
             self._tally.stopped_by = self._preparing.result()
 
-    def _next_ended(self) -> Ended[T] | None:
+    def _next_outcome(self) -> ItemOutcome[T] | None:
         """Take out how the oldest input under way ended, if it has."""
-        if not self._under_way:
+        if not self._in_progress:
             return None
-        first = self._under_way[0]
+        first = self._in_progress[0]
         if isinstance(first, asyncio.Task):
             if not first.done():
                 return None
             first = first.result()
-        self._under_way.popleft()
+        self._in_progress.popleft()
         return first
 
-    def _noted(self, ended: Ended[T]) -> BulkResult[T] | None:
+    def _record(self, ended: ItemOutcome[T]) -> BulkResult[T] | None:
         result, stop = ended.result, ended.stop
         if result is not None:
             self._tally.add(result)
@@ -187,57 +187,59 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
             self._tally.stopped_by = self._tally.stopped_by or stop
         return result
 
-    async def _go_on(self) -> bool:
+    async def _step(self) -> bool:
         """Read the next input or wait for the oldest; whether there is anything of both."""
-        self._read_on()
-        waiting: set[asyncio.Task[Ended[T]] | asyncio.Task[_Read]] = set()
-        if self._under_way and isinstance(self._under_way[0], asyncio.Task):
-            waiting.add(self._under_way[0])
+        self._start_reading()
+        waiting: set[asyncio.Task[ItemOutcome[T]] | asyncio.Task[_SourceItem]] = set()
+        if self._in_progress and isinstance(self._in_progress[0], asyncio.Task):
+            waiting.add(self._in_progress[0])
         if self._reading is not None:
             waiting.add(self._reading)
         if not waiting:
-            return bool(self._under_way)
+            return bool(self._in_progress)
         # What is done needs no wait, in which a cancellation would find us.
         if not any(task.done() for task in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if self._reading is not None and self._reading.done() and not self.closed:
             read, self._reading = self._reading.result(), None
-            self._take(read)
+            self._accept(read)
         return True
 
-    def _read_on(self) -> None:
+    def _start_reading(self) -> None:
         stopped = self._read_all or self._tally.stopped_by is not None
-        if self._reading is None and not stopped and len(self._under_way) < self._width:
+        if self._reading is None and not stopped and len(self._in_progress) < self._concurrency:
             if self._items is None:
                 self._items = _iterator(self._source)
-            self._reading = asyncio.create_task(_read(self._items))
+            self._reading = asyncio.create_task(_read_source(self._items))
 
-    def _take(self, read: "_Read") -> None:
+    def _accept(self, read: "_SourceItem") -> None:
         if read.error is not None:
             self._read_all = True
-            self._under_way.append(Ended(None, read.error))
+            self._in_progress.append(ItemOutcome(None, read.error))
         elif read.over:
             self._read_all = True
         elif self._tally.stopped_by is None:
-            taken = self._work.take(self._taken, read.item)
-            self._taken += 1
-            self._under_way.append(asyncio.create_task(_ended(taken)) if callable(taken) else taken)
+            taken = self._handler.accept(self._accepted, read.item)
+            self._accepted += 1
+            self._in_progress.append(
+                asyncio.create_task(_run_job(taken)) if callable(taken) else taken
+            )
 
-    def _ending(self) -> Exception:
+    def _final_error(self) -> Exception:
         """What the last call of ``anext()`` raises; an error only once."""
         error = self._tally.stopped_by
         if error is None or self._raised:
             return StopAsyncIteration()
         self._raised = True
-        error.add_note(f"The run ended: {self._taken} inputs were begun, no other was touched.")
+        error.add_note(f"The run ended: {self._accepted} inputs were begun, no other was touched.")
         return error
 
     def _tasks(self) -> list[asyncio.Task[object]]:
-        tasks: list[object] = [self._preparing, self._reading, *self._under_way]
+        tasks: list[object] = [self._preparing, self._reading, *self._in_progress]
         return [task for task in tasks if isinstance(task, asyncio.Task) and not task.done()]
 
 
-class _Read:
+class _SourceItem:
     """What reading the next input brought: it, the end, or an error."""
 
     def __init__(
@@ -253,25 +255,25 @@ def _iterator(source: Source) -> Iterator[object] | AsyncIterator[object]:
     return aiter(source) if isinstance(source, AsyncIterable) else iter(source)
 
 
-async def _read(items: Iterator[object] | AsyncIterator[object]) -> _Read:
+async def _read_source(items: Iterator[object] | AsyncIterator[object]) -> _SourceItem:
     try:
         if isinstance(items, AsyncIterator):
             item = await anext(items, _END)
         else:
             item = next(items, _END)
     except Exception as error:  # noqa: BLE001 - raised after the results before it
-        return _Read(error=error)
-    return _Read(over=True) if item is _END else _Read(item)
+        return _SourceItem(error=error)
+    return _SourceItem(over=True) if item is _END else _SourceItem(item)
 
 
-async def _ended(task: Task[T]) -> Ended[T]:
+async def _run_job(task: ItemJob[T]) -> ItemOutcome[T]:
     try:
         return await task()
     except Exception as error:  # noqa: BLE001 - raised after the results before it
-        return Ended(None, error)
+        return ItemOutcome(None, error)
 
 
-async def _outcome(act: Callable[[], Awaitable[None]]) -> Exception | None:
+async def _prepare_outcome(act: Callable[[], Awaitable[None]]) -> Exception | None:
     try:
         await act()
     except Exception as error:  # noqa: BLE001 - raised where it is waited for

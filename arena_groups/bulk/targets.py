@@ -19,10 +19,10 @@ __all__ = [
     "normalize_revoke_target",
 ]
 
-LONGEST_ADDRESS = 254
-LONGEST_NAME = 64
+MAX_ADDRESS_LENGTH = 254
+MAX_NAME_LENGTH = 64
 # What is left of a name, a list or a link around an address.
-STRAY = frozenset(',;:<>()[]"\\')
+FORBIDDEN_CHARACTERS = frozenset(',;:<>()[]"\\')
 
 
 @frozen(kw_only=True)
@@ -127,17 +127,17 @@ def _address(text: object) -> str:
         raise TypeError(f"an email address must be a str, not {type(text).__name__}")
     composed = unicodedata.normalize("NFC", text.strip())
     name, _, domain = composed.rpartition("@")
-    written = Secret(composed).looks_like_address() and not STRAY & set(composed)
+    written = Secret(composed).looks_like_address() and not FORBIDDEN_CHARACTERS & set(composed)
     if not (written and _is_name(name) and _is_domain(domain)):
         raise ValueError("this is not an email address")
     address = f"{name}@{domain.casefold()}"
-    if len(address) > LONGEST_ADDRESS:
+    if len(address) > MAX_ADDRESS_LENGTH:
         raise ValueError("this is longer than any email address")
     return address
 
 
 def _is_name(name: str) -> bool:
-    return "@" not in name and len(name) <= LONGEST_NAME
+    return "@" not in name and len(name) <= MAX_NAME_LENGTH
 
 
 def _is_domain(domain: str) -> bool:
