@@ -4,8 +4,8 @@ import hashlib
 import json
 import random
 
-from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.render import Renderer
+from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.rendering import Renderer
 from arena_groups.sandbox.seed import new_world
 
 __all__ = ["PER", "Library"]

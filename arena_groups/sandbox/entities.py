@@ -1,8 +1,11 @@
 """What the sandbox holds in memory: plain mutable records, without rules."""
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
@@ -29,7 +32,7 @@ class Person:
     bio: str | None = None
     badge: Badge | None = None
     confirmed: bool = True
-    may_invite_new_people: bool = True
+    may_invite_new_addresses: bool = True
     channels: int = 0
     notifications: int = 0
     sparse: bool = False
@@ -149,3 +152,101 @@ class SentEmail:
 
     invitation_id: int
     address: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Application:
+    """An app that may ask people for tokens. A public one has no `client_secret`.
+
+    `owner` is the id of the user who registered it. A redirect to a loopback address (not to
+    `localhost`) may be on any port.
+    """
+
+    name: str
+    client_id: str
+    client_secret: str | None = attrs.field(repr=False)
+    redirect_uris: tuple[str, ...]
+    owner: int
+
+    @property
+    def redirect_uri(self) -> str:
+        """The first of the redirect URIs that were registered."""
+        return self.redirect_uris[0]
+
+    def leads_to(self, redirect_uri: str) -> bool:
+        """Whether this is one of the redirect URIs."""
+        return _without_port(redirect_uri) in {_without_port(each) for each in self.redirect_uris}
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """What a person agreed to, and what the app must show to get it."""
+
+    client_id: str
+    redirect_uri: str
+    user_id: int
+    scopes: tuple[str, ...]
+    challenge: str | None = attrs.field(default=None, repr=False)
+    method: str = "plain"
+    expires_at: datetime
+
+
+def _without_port(uri: str) -> str:
+    """The URI, without its port where that does not matter."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        if parts.scheme != "http" or not ip_address(host).is_loopback:
+            return uri
+    except ValueError:
+        return uri
+    return urlunsplit(parts._replace(netloc=f"[{host}]" if ":" in host else host))
+
+
+LONGEST_JOURNAL = 100_000
+
+
+@attrs.frozen
+class RecordedRequest:
+    """A request that reached the sandbox. The path is as it was sent, still percent-encoded.
+
+    `operation` is the operation's name in the API document, None when the path or method leads
+    nowhere. `status` is None as long as nothing was answered, for good when a fault broke the
+    connection first. `executed` tells whether the operation was carried out, whatever became
+    of its answer. `faults` names the injected faults that struck, as the shell spells them.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    status: int | None = None
+    operation: str | None = None
+    executed: bool = False
+    faults: tuple[str, ...] = ()
+
+
+@attrs.define(eq=False)
+class Entry:
+    """The place of one request in the journal, filled in while it is being answered."""
+
+    record: RecordedRequest
+
+    def executed(self) -> None:
+        """The operation was carried out."""
+        self.record = attrs.evolve(self.record, executed=True)
+
+    def answered(self, status: int | None) -> None:
+        """This status is about to go out, or (None) no answer at all."""
+        self.record = attrs.evolve(self.record, status=status)
+
+    def struck(self, fault: str) -> None:
+        """A fault of this name had its way with the request."""
+        self.record = attrs.evolve(self.record, faults=(*self.record.faults, fault))
+
+
+Journal = deque[Entry]
+
+
+def new_journal() -> Journal:
+    """An empty journal; the oldest entries make room for new ones when it is full."""
+    return deque(maxlen=LONGEST_JOURNAL)

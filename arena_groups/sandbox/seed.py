@@ -6,19 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from arena_groups.sandbox import lore
-from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.entities import (
-    Badge,
-    Block,
-    Credential,
-    Group,
-    Invitation,
-    Person,
-    Tier,
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.entities import Badge, Block, Credential, Group, Invitation, Person, Tier
+from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.seed_data import (
+    BIOS,
+    FIRST_NAMES,
+    GROUP_DESCRIPTION,
+    LAST_NAMES,
+    OTHER_GROUPS,
+    add_channels,
+    add_contents,
 )
-from arena_groups.sandbox.seed_contents import add_channels, add_contents
-from arena_groups.sandbox.state import World
 
 SEEDED_AT = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 """When the seeded history ends. Everything in it is dated before, whatever the clock says."""
@@ -77,7 +76,7 @@ def dress(person: Person, rng: random.Random) -> None:
     person.updated_at = max(person.created_at, min(later, SEEDED_AT))
     portrait = f"https://images.example.net/people/{person.slug}.jpg"
     person.avatar = portrait if rng.random() < 0.7 else None
-    person.bio = rng.choice(lore.BIOS) if rng.random() < 0.5 else None
+    person.bio = rng.choice(BIOS) if rng.random() < 0.5 else None
     person.badge = _BADGES[person.tier]
     person.channels = rng.randrange(90)
     person.sparse = rng.random() < 0.4
@@ -92,7 +91,7 @@ def new_world(seed: int, clock: Clock, tier: Tier | None) -> tuple[World, Cast, 
     cast = _cast(world, tier)
     crowd = Crowd(world, tier)
     studio = _group(world, cast.owner, "Research Studio", slug="research-studio", age_in_days=430)
-    studio.description = lore.GROUP_DESCRIPTION
+    studio.description = GROUP_DESCRIPTION
     studio.avatar = "https://images.example.net/groups/research-studio.jpg"
     _populate(world, cast, crowd, studio)
     _private_group(world, cast, crowd)
@@ -111,9 +110,9 @@ def new_token(world: World, label: str, credential: Credential) -> str:
 def _names(rng: random.Random) -> Iterator[tuple[str, str]]:
     """First and last names, none twice until half of all are used up."""
     used: set[tuple[str, str]] = set()
-    enough = len(lore.FIRST_NAMES) * len(lore.LAST_NAMES) // 2
+    enough = len(FIRST_NAMES) * len(LAST_NAMES) // 2
     while True:
-        name = (rng.choice(lore.FIRST_NAMES), rng.choice(lore.LAST_NAMES))
+        name = (rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES))
         if len(used) > enough:
             used.clear()
         if name not in used:
@@ -137,10 +136,10 @@ def _cast(world: World, tier: Tier | None) -> Cast:
 
     badge = _BADGES[tier or "supporter"]
     cast = Cast(
-        owner=introduce("Ada Osei", lore.BIOS[0], badge, 3),
-        member=introduce("Minh Castellanos", lore.BIOS[2], badge, 0),
+        owner=introduce("Ada Osei", BIOS[0], badge, 3),
+        member=introduce("Minh Castellanos", BIOS[2], badge, 0),
         follower=introduce("Noor Halvorsen", None, "investor", 1),
-        stranger=introduce("Tomasz Whetu", lore.BIOS[4], badge, 0),
+        stranger=introduce("Tomasz Whetu", BIOS[4], badge, 0),
     )
     cast.stranger.avatar = None
     cast.stranger.sparse = True
@@ -171,7 +170,7 @@ def _add_members(world: World, cast: Cast, crowd: Crowd, group: Group) -> None:
     newcomers.insert(MEMBERS // 2, cast.member)
     group.members.update(dict.fromkeys(person.id for person in newcomers))
     for person in newcomers[3 : 3 + UNCONFIRMED_MEMBERS]:
-        person.confirmed = person.may_invite_new_people = False
+        person.confirmed = person.may_invite_new_addresses = False
     for person in newcomers[::4]:
         world.follow(person, cast.owner)
         world.follow(cast.member, person)
@@ -235,7 +234,7 @@ def _private_group(world: World, cast: Cast, crowd: Crowd) -> None:
 
 
 def _other_groups(world: World, cast: Cast, crowd: Crowd) -> None:
-    for number, (name, description, channels, members, followers) in enumerate(lore.OTHER_GROUPS):
+    for number, (name, description, channels, members, followers) in enumerate(OTHER_GROUPS):
         group = _group(world, cast.owner, name, slug=None, age_in_days=700 - 131 * number)
         group.description = description
         for _ in range(members):

@@ -11,17 +11,21 @@ from typing import Self, get_args
 import attrs
 from aiohttp import web
 
-from arena_groups.sandbox import seed as seeding
-from arena_groups.sandbox.app import Service
-from arena_groups.sandbox.backstage import Backstage
-from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.entities import Credential, Tier
-from arena_groups.sandbox.faults.registry import Faults
-from arena_groups.sandbox.journal import RecordedRequest, new_journal
-from arena_groups.sandbox.oauth_apps import Application
-from arena_groups.sandbox.quota import Quota
-from arena_groups.sandbox.state import World
-from arena_groups.sandbox.wire import Server, Sleep
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.control import SandboxControl
+from arena_groups.sandbox.entities import (
+    Application,
+    Credential,
+    RecordedRequest,
+    Tier,
+    new_journal,
+)
+from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.faults.registry import FaultRegistry
+from arena_groups.sandbox.permissions import Quota
+from arena_groups.sandbox.seed import Cast, new_token, new_world
+from arena_groups.sandbox.server_protocol import Server, Sleep
+from arena_groups.sandbox.service import Service
 
 DEFAULT_SEED = 1
 REDIRECT_URIS = (
@@ -67,7 +71,7 @@ class Applications:
     confidential: Application
 
 
-class Sandbox(Backstage):
+class Sandbox(SandboxControl):
     """An Are.na of your own on loopback, with seeded people, groups and invitations.
 
     Use it with `async with`, or with `start()` and `aclose()`. Sandboxes share nothing, and two
@@ -101,7 +105,7 @@ class Sandbox(Backstage):
         own_clock = Clock(clock)
         # Only those without an account are guests.
         accounts: Tier | None = "free" if tier == "guest" else tier
-        world, cast, crowd = seeding.new_world(seed, own_clock, accounts)
+        world, cast, crowd = new_world(seed, own_clock, accounts)
         super().__init__(world, crowd, cast.owner, accounts or "supporter")
         world.oauth.rng = Random(f"oauth {seed}")
         self.tokens = _new_tokens(world, cast)
@@ -112,7 +116,7 @@ class Sandbox(Backstage):
         self._sleep = sleep
         self._running: tuple[Server, web.ServerRunner] | None = None
         self._journal = new_journal()
-        self._faults = Faults(Random(f"faults {seed}"))
+        self._faults = FaultRegistry(Random(f"faults {seed}"))
         everybody: Tier | None = "guest" if tier == "guest" else None
         quota = Quota(
             own_clock, window=window, limit=limit, tier=everybody, enforced=tier is not None
@@ -140,7 +144,7 @@ class Sandbox(Backstage):
         self._journal.clear()
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> FaultRegistry:
         """What is to go wrong: nothing, until a fault is added."""
         return self._faults
 
@@ -212,11 +216,11 @@ def _described(app: Application) -> dict[str, str | None]:
     }
 
 
-def _new_tokens(world: World, cast: seeding.Cast) -> Tokens:
+def _new_tokens(world: World, cast: Cast) -> Tokens:
     owner = cast.owner.id
 
     def token(label: str, credential: Credential) -> str:
-        return seeding.new_token(world, label, credential)
+        return new_token(world, label, credential)
 
     return Tokens(
         owner=token("owner", Credential(owner)),

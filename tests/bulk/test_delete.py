@@ -64,7 +64,7 @@ class TestRevoke:
 
     async def test_given_ones(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         first, second, third = sandbox.pending_invitations(GROUP)[:3]
-        sandbox.accept(second)
+        sandbox.accept_invitation(second)
         item = await arena.groups.invitations(GROUP).first()
         assert item is not None
         targets: list[Any] = [item, second, third, third, 999_999_999, "x", 0]

@@ -43,9 +43,9 @@ from arena_groups.sandbox.faults import (
     RateLimited,
     RequestTimeout,
     Reset,
+    ServerFailure,
     TruncatedJSON,
 )
-from arena_groups.sandbox.faults import ServerError as Failing
 from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
 
@@ -294,7 +294,7 @@ class TestStopping:
 
     async def test_a_server_that_only_fails_is_left_in_peace(self, sandbox: Sandbox) -> None:
         clock = FakeClock()
-        sandbox.faults.add(Failing(500), operation=INVITE)
+        sandbox.faults.add(ServerFailure(500), operation=INVITE)
         async with client(sandbox) as arena:
             run = invite_many(arena, "spring", people(300), clock=clock)
             with pytest.raises(ServerError):
@@ -557,8 +557,8 @@ class TestJournal:
 
 FAULTS: list[Fault] = [
     Reset(), Reset(after=True), Disconnect(), Disconnect(after=True),
-    Failing(500), Failing(500, after=True), Failing(502, after=True, html=True),
-    Failing(503), Failing(504), Failing(504, after=True),
+    ServerFailure(500), ServerFailure(500, after=True), ServerFailure(502, after=True, html=True),
+    ServerFailure(503), ServerFailure(504), ServerFailure(504, after=True),
     RequestTimeout(), RequestTimeout(after=True), RateLimited(retry_after=0),
     CutBody(), TruncatedJSON(), HTMLPage(), Hang(), Hang(after=True),
 ]  # fmt: skip

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.delivery import Message
-from arena_groups.sandbox.faults import Detour, Exchange
+from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
+from arena_groups.sandbox.server_protocol import Message
 
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = 50
@@ -39,18 +39,18 @@ BEFORE, DONE, ANSWERED = "before it is done", "done, not answered", "answered"
 
 
 @attrs.frozen
-class Killer(Detour):
+class Killer(MiddlewareFault):
     """Kills the child at an invitation: before it is done, before or after it is answered."""
 
     moment: str
     children: list[int] = attrs.field(factory=list)
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         if self.moment == BEFORE:
             self._kill()
             # A killed client's request may reach the server, or be lost on the way.
-            await exchange.hang()
-        message = await exchange.proceed()
+            await context.hang()
+        message = await context.call_next()
         if self.moment == DONE:
             self._kill()
         else:
@@ -89,7 +89,7 @@ async def test_killed_fifty_times_everybody_has_exactly_one_email(tmp_path: Path
             ) as fault:
                 code, out = await run(sandbox, journal, killer)
                 assert (code, out) == (-signal.SIGKILL, ""), killer.moment
-                assert fault.hits == 1
+                assert fault.call_count == 1
             counts = Counter(email.address for email in sandbox.emails)
             assert max(counts.values(), default=0) <= 1
         code, out = await run(sandbox, journal)

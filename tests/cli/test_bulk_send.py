@@ -13,8 +13,7 @@ from arena_groups import InviteTarget
 from arena_groups.cli.people import read_people
 from arena_groups.cli.problem import ProblemError
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import RateLimited
-from arena_groups.sandbox.faults import ServerError as Failing
+from arena_groups.sandbox.faults import RateLimited, ServerFailure
 
 At = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -186,6 +185,6 @@ class TestSending:
 
 def test_revoking_ends_where_the_server_fails(at: At, sandbox: Sandbox) -> None:
     first, second = sandbox.pending_invitations("night-shift")
-    sandbox.faults.add(Failing(501), operation="revokeGroupInvitation", times=1)
+    sandbox.faults.add(ServerFailure(501), operation="revokeGroupInvitation", times=1)
     assert at("invitations", "revoke", "night-shift", str(first), str(second), "--yes") == 1
     assert len(sandbox.pending_invitations("night-shift")) == 2

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from arena_groups._api import OPERATIONS, Operation
 from arena_groups.models import MembershipInvitation, Page
-from arena_groups.sandbox.render import Renderer
+from arena_groups.sandbox.rendering import Renderer
 from tests.contract import __main__ as command
 from tests.contract.client import compare_client
 from tests.contract.document import Document, JSONObject

@@ -53,7 +53,7 @@ async def strike(
 
 
 def written(requests: list[RecordedRequest]) -> int:
-    return sum(request.took_effect for request in requests)
+    return sum(request.executed for request in requests)
 
 
 def check_once(call: Call, row: Row, error: ArenaError | None, reached: int) -> None:

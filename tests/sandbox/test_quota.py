@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tier
-from arena_groups.sandbox.clock import Clock
-from arena_groups.sandbox.quota import TIER_LIMITS, Quota
+from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.permissions import TIER_LIMITS, Quota
 from tests.sandbox.api import Api, FakeClock
 
 NOON = 1_780_000_020.0  # 20 seconds into a window of a minute, as 1,780,000,000 leaves 20 over.

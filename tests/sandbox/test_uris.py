@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from arena_groups.sandbox.uris import URI, parse_uri
+from arena_groups.sandbox.validation import URI, parse_uri
 
 SCHEMA = Draft202012Validator(
     {"type": "string", "format": "uri"}, format_checker=FormatChecker(formats=("uri",))

@@ -7,7 +7,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.entities import Block, Channel, Group
-from arena_groups.sandbox.rules import channel_abilities, group_collaborates, may_see
+from arena_groups.sandbox.permissions import channel_abilities, group_collaborates, may_see
 from arena_groups.sandbox.seed import SEEDED_AT
 from tests.sandbox.api import Api
 
@@ -42,7 +42,7 @@ async def test_an_author_keeps_a_private_block_after_leaving(
         return [each["id"] for each in blocks if each["visibility"] == "private"]
 
     before = private_blocks(await http.every_page(CONTENTS, tokens.member))
-    sandbox.leave(STUDIO, sandbox.users.member)
+    sandbox.leave_group(STUDIO, sandbox.users.member)
     assert before
     assert private_blocks(await http.every_page(CONTENTS, tokens.member)) == before
 
@@ -66,7 +66,7 @@ async def test_owners_and_collaborators_keep_private_channels_after_leaving(
     assert {each["owner"]["type"] for each in private} == {"User", "Group"}
     kept = 0
     for user in sandbox.members(STUDIO)[1:]:
-        sandbox.leave(STUDIO, user)
+        sandbox.leave_group(STUDIO, user)
         shown = await http.every_page(f"{CONTENTS}?type=Channel", sandbox.token_for(user))
         ids = {each["id"] for each in shown}
         for channel in private:

@@ -36,11 +36,11 @@ from arena_groups.sandbox.faults import (
     Redirect,
     RequestTimeout,
     Reset,
+    ServerFailure,
     Trickle,
     TruncatedJSON,
     WrongLength,
 )
-from arena_groups.sandbox.faults import ServerError as Failing
 
 MAX_BODY = 1_000_000
 
@@ -138,12 +138,12 @@ FAULTS: dict[str, Row] = {
     "429, Retry-After in seconds": Row(lambda: RateLimited(3), RateLimitError, KINDS),
     "429, Retry-After as a date": Row(lambda: RateLimited(3, as_date=True), RateLimitError, KINDS),
     "429 without Retry-After": Row(lambda: RateLimited(None), RateLimitError, KINDS),
-    "500": Row(lambda: Failing(500), ServerError, SAFE),
-    "500, but done": Row(lambda: Failing(500, after=True), ServerError, SAFE, then=REFUSED),
-    "502 as HTML": Row(lambda: Failing(502, html=True), ServerError, SAFE),
-    "503 with Retry-After": Row(lambda: Failing(503, retry_after=2), ServerError, SAFE),
-    "504, but done": Row(lambda: Failing(504, after=True), ServerError, SAFE, then=LOST),
-    "501": Row(lambda: Failing(501), ServerError),
+    "500": Row(lambda: ServerFailure(500), ServerError, SAFE),
+    "500, but done": Row(lambda: ServerFailure(500, after=True), ServerError, SAFE, then=REFUSED),
+    "502 as HTML": Row(lambda: ServerFailure(502, html=True), ServerError, SAFE),
+    "503 with Retry-After": Row(lambda: ServerFailure(503, retry_after=2), ServerError, SAFE),
+    "504, but done": Row(lambda: ServerFailure(504, after=True), ServerError, SAFE, then=LOST),
+    "501": Row(lambda: ServerFailure(501), ServerError),
     "body cut short": Row(CutBody, ArenaConnectionError, ANSWERED, BODILESS),
     "chunks cut short": Row(CutChunks, ArenaConnectionError, ANSWERED, BODILESS),
     "Content-Length too low": Row(WrongLength, ArenaConnectionError, ANSWERED, BODILESS),

@@ -32,9 +32,9 @@ from arena_groups.models import (
     Link,
     Links,
     MetadataValue,
-    Timestamp,
     UnknownContent,
 )
+from arena_groups.models._common import Timestamp
 
 __all__ = ["structure", "unstructure"]
 

@@ -1,20 +1,96 @@
-"""The kinds of faults, by where they strike. A fault of your own is a subclass of one of them."""
+"""The kinds of faults, and the requests that a fault is for."""
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import Random
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.delivery import Message
-from arena_groups.sandbox.entities import Group, JSONObject
-from arena_groups.sandbox.quota import Standing
-from arena_groups.sandbox.state import World
-from arena_groups.sandbox.wire import Line
+from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.entities import Group, JSONObject, RecordedRequest
+from arena_groups.sandbox.permissions import Standing
+from arena_groups.sandbox.responses import Answer
+from arena_groups.sandbox.routes import EVERY_OPERATION, Operation
+from arena_groups.sandbox.server_protocol import Line, Message
+
+
+def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
+    """Not negative, and not without end."""
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{field.name} must be a number of seconds, not negative")
+
+
+def check_fraction(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
+    """A part that is not the whole."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{field.name} must be at least 0 and less than 1")
+
+
+def check_positive(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
+    """One or more."""
+    if value < 1:
+        raise ValueError(f"{field.name} must be at least 1")
+
+
+def check_not_negative(_fault: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
+    """None or more, or nothing at all where that is possible."""
+    if value is not None and value < 0:
+        raise ValueError(f"{field.name} must not be negative")
+
+
+def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
+    """Off by something."""
+    if value == 0:
+        raise ValueError(f"{field.name} must not be 0")
+
+
+_BY_NAME = {each.name: each for each in EVERY_OPERATION}
+_ROUTES = {each.template for each in EVERY_OPERATION}
+_METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
+
+
+def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", str | None], None]:
+    def check(_target: object, field: "attrs.Attribute[str | None]", value: str | None) -> None:
+        if value is not None and value not in names:
+            raise ValueError(f"{field.name} must be one of {', '.join(sorted(names))}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class FaultTarget:
+    """Requests of one operation, method and route (None: of any), and how many of them."""
+
+    operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
+    method: str | None = attrs.field(default=None, validator=_known(_METHODS))
+    route: str | None = attrs.field(default=None, validator=_known(_ROUTES))
+    where: Callable[[RecordedRequest], bool] | None = None
+    times: int | None = attrs.field(default=None, validator=check_not_negative)
+    skip: int = attrs.field(default=0, validator=check_not_negative)
+    probability: float = 1.0
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError("probability must be between 0 and 1")
+
+    def matches(self, request: RecordedRequest) -> bool:
+        """Whether the request is one of them."""
+        operation = _BY_NAME.get(request.operation or "")
+        return (
+            self.operation in {None, request.operation}
+            and self.method in {None, request.method}
+            and self.route in {None, _route(operation)}
+            and (self.where is None or self.where(request))
+        )
+
+
+def _route(operation: Operation | None) -> str | None:
+    return None if operation is None else operation.template
+
 
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -25,12 +101,12 @@ class Fault:
 
     @classmethod
     def name(cls) -> str:
-        """As the shell and the recorded requests spell it: `ServerError` is `server-error`."""
+        """As the shell and the recorded requests spell it: `ServerFailure` is `server-failure`."""
         return _WORD_ENDS.sub("-", cls.__name__).lower()
 
 
 @attrs.frozen
-class Exchange:
+class FaultContext:
     """A request that a detour has in its hands, read whole and not yet answered.
 
     `standing` is where the caller stands with the quota, `now` the sandbox's own time.
@@ -38,41 +114,41 @@ class Exchange:
 
     standing: Standing
     now: datetime
-    proceed: Callable[[], Awaitable[Message]]
+    call_next: Callable[[], Awaitable[Message]]
     compose: Callable[[Answer], Message]
     _line: Line
 
     async def pause(self, seconds: float) -> None:
-        """Wait. When nobody waits for the answer any more, the exchange ends here."""
+        """Wait. When nobody waits for the answer any more, the context ends here."""
         await self._line.pause(seconds)
 
     async def hang(self) -> NoReturn:
-        """Wait until nobody waits for the answer any more; the exchange ends here."""
+        """Wait until nobody waits for the answer any more; the context ends here."""
         await self._line.hang()
 
 
-class Detour(Fault, ABC):
+class MiddlewareFault(Fault, ABC):
     """A fault between the client and the operation, which it may delay or keep from happening."""
 
     @abstractmethod
-    async def handle(self, exchange: Exchange) -> Message:
-        """The answer. Awaiting `exchange.proceed()` carries the operation out."""
+    async def handle(self, context: FaultContext) -> Message:
+        """The answer. Awaiting `context.call_next()` carries the operation out."""
 
 
 @attrs.frozen
-class Instead(Detour):
+class ReplaceResponseFault(MiddlewareFault):
     """A detour with an answer of its own. The operation takes effect only with `after=True`."""
 
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> Message:
         """The operation's effect, if it is to have one, and another answer."""
         if self.after:
-            await exchange.proceed()
-        return self.reply(exchange)
+            await context.call_next()
+        return self.reply(context)
 
     @abstractmethod
-    def reply(self, exchange: Exchange) -> Message:
+    def reply(self, context: FaultContext) -> Message:
         """The answer in the operation's place."""
 
 
@@ -80,7 +156,7 @@ class BodyFault(Fault, ABC):
     """A fault that spoils an answer on its way back. Answers without a body pass untouched."""
 
     @abstractmethod
-    def spoil(self, message: Message, body: bytes) -> Message:
+    def transform(self, message: Message, body: bytes) -> Message:
         """What becomes of the message, whose body is not empty."""
 
 
@@ -136,15 +212,15 @@ class ListFault(Fault, ABC):
     """A fault in the pages of a list. Everything that is no page of a list passes untouched."""
 
     @abstractmethod
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> Answer | None:
         """The answer in this page's place, None to leave it as it is."""
 
 
-class WorldFault(Fault, ABC):
+class StateFault(Fault, ABC):
     """A fault that changes what is there, just before the operation is carried out."""
 
     @abstractmethod
-    def disturb(self, world: World, group: Group | None, rng: Random) -> bool:
+    def mutate(self, world: World, group: Group | None, rng: Random) -> bool:
         """Change something. `group` is the one the request is about. Returns if it concerned it."""
 
 
