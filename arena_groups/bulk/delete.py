@@ -1,16 +1,17 @@
 """Bulk revocation of invitations and bulk removal of members."""
 
+from abc import abstractmethod
 from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import ClassVar, TypeVar
 
 from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups.bulk.handler import duplicate_result, invalid_result, is_fatal
-from arena_groups.bulk.results import BulkOutcome, BulkResult, ItemOutcome
-from arena_groups.bulk.runner import BulkRun, ItemJob, OnError, Source
+from arena_groups.bulk.handler import BulkHandler, ItemOutcome
+from arena_groups.bulk.results import BulkOutcome, BulkResult
+from arena_groups.bulk.runner import BulkRun, OnError, Source
 from arena_groups.bulk.targets import (
     RemoveTarget,
     RemoveTargetLike,
@@ -19,11 +20,12 @@ from arena_groups.bulk.targets import (
     normalize_remove_target,
     normalize_revoke_target,
 )
-from arena_groups.bulk.walked import Walked
-from arena_groups.errors import ArenaError, NotFoundError, UnprocessableError
+from arena_groups.errors import ArenaAPIError, ArenaError, NotFoundError, UnprocessableError
 from arena_groups.models import GroupMember, GroupRole, MembershipInvitation
 
 __all__ = ["remove_many", "revoke_many"]
+
+T = TypeVar("T")
 
 
 def revoke_many(
@@ -37,15 +39,31 @@ def revoke_many(
     on_error: OnError = "collect",
     dry_run: bool = False,
 ) -> BulkRun[RevokeTarget]:
-    """Revoke pending invitations of a group: those given, or those in its list that fit.
+    """Revoke pending invitations of a group: those passed, or those in its list that match.
 
-    Give ``invitations`` (ids, or invitations), or ``older_than`` (since they were sent) or
-    ``where`` or both: then the group's list is walked meanwhile, and every invitation in it is
-    looked at once. Outcomes are ``revoked``, ``already_gone`` (answered or revoked meanwhile),
-    ``duplicate`` and ``failed``; with ``dry_run`` nothing is sent, and ``would_revoke`` takes
-    the place of the first. It can be run again at any time.
+    Pass either ``invitations``, or ``older_than`` or ``where`` or both. Without
+    ``invitations``, the group's list is read while its invitations are revoked, and each
+    invitation in it is checked once. The call can be repeated at any time.
 
-    Raises ``ValueError`` at once where neither or both ways are given.
+    The outcomes are ``revoked``, ``already_gone`` (answered or revoked in the meantime),
+    ``duplicate`` and ``failed``. In a dry run, ``would_revoke`` replaces ``revoked``.
+
+    Args:
+        arena: The client. Its token needs the right to revoke invitations.
+        group: Slug or id of the group.
+        invitations: Invitations or their ids.
+        older_than: Revoke the invitations that were sent at least this long ago.
+        where: Revoke the invitations for which this returns true.
+        concurrency: Number of invitations to process at a time.
+        on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
+        dry_run: Send no revocation, only report what would be revoked.
+
+    Returns:
+        The run. Nothing is sent before it is iterated over or awaited.
+
+    Raises:
+        ValueError: ``invitations`` is combined with ``older_than`` or ``where``, or all three
+            are missing, or another argument is out of range.
     """
     path_name(group, "group")
     filtered = older_than is not None or where is not None
@@ -53,68 +71,12 @@ def revoke_many(
         raise ValueError("revoke_many takes either invitations or older_than= and where=")
     source: Source
     if invitations is None:
-        source = Walked(arena.groups.invitations(group), _fits(older_than, where))
+        matches = _invitation_filter(older_than, where)
+        source = (item async for item in arena.groups.invitations(group) if matches(item))
     else:
         source = invitations
     handler = _RevokeHandler(arena, group, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
-
-
-class _RevokeHandler:
-    """The work of one run."""
-
-    def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-        self._arena = arena
-        self._group = group
-        self._dry_run = dry_run
-        self._seen: dict[object, int] = {}
-
-    async def prepare(self) -> None:
-        """Nothing has to be known before."""
-
-    def accept(
-        self, position: int, item: object
-    ) -> ItemOutcome[RevokeTarget] | ItemJob[RevokeTarget]:
-        """Tell apart what is no invitation, and what came before."""
-        try:
-            target = normalize_revoke_target(item)
-        except (ValueError, TypeError) as error:
-            return invalid_result(position, RevokeTarget(invitation_id=None), error)
-        seen = duplicate_result(self._seen, target.invitation_id, position, lambda: target)
-        return seen or partial(self._do, position, target, target.invitation_id or 0)
-
-    async def _do(
-        self, position: int, target: RevokeTarget, number: int
-    ) -> ItemOutcome[RevokeTarget]:
-        result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REVOKE)
-        if self._dry_run:
-            return ItemOutcome(result)
-        try:
-            await self._arena.groups.revoke_invitation(self._group, number)
-        except ArenaError as error:
-            return await self._failed_deletion(result, error)
-        return ItemOutcome(evolve(result, outcome=BulkOutcome.REVOKED))
-
-    async def _failed_deletion(
-        self, result: BulkResult[RevokeTarget], error: ArenaError
-    ) -> ItemOutcome[RevokeTarget]:
-        if await is_fatal(self._arena, self._group, error):
-            return ItemOutcome(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
-        gone = isinstance(error, NotFoundError | UnprocessableError)
-        outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
-        return ItemOutcome(evolve(result, outcome=outcome, error=error))
-
-
-def _fits(
-    older_than: timedelta | None, where: Callable[[MembershipInvitation], bool] | None
-) -> Callable[[MembershipInvitation], bool]:
-    before = None if older_than is None else datetime.now(UTC) - older_than
-
-    def fits(invitation: MembershipInvitation) -> bool:
-        is_old = before is None or invitation.created_at <= before
-        return is_old and (where is None or where(invitation))
-
-    return fits
 
 
 def remove_many(
@@ -127,76 +89,123 @@ def remove_many(
     on_error: OnError = "collect",
     dry_run: bool = False,
 ) -> BulkRun[RemoveTarget]:
-    """Remove people from a group: those given, or the members that fit.
+    """Remove users from a group: those passed, or the members that match. Never the owner.
 
-    Give ``users`` (ids, or users), or ``where``: then the members are walked meanwhile, and
-    everyone but the owner is looked at once. Outcomes are ``removed``, ``already_gone`` (no
-    member), ``owner`` (never removed), ``duplicate`` and ``failed``; with ``dry_run`` nothing
-    is sent, and ``would_remove`` takes the place of the first. It can be run again at any time.
+    Pass either ``users`` or ``where``. With ``where``, the list of members is read while
+    members are removed, and each member but the owner is checked once. The call can be
+    repeated at any time.
 
-    Raises ``ValueError`` at once where neither or both ways are given.
+    The outcomes are ``removed``, ``already_gone`` (not a member), ``owner`` (not removed),
+    ``duplicate`` and ``failed``. In a dry run, ``would_remove`` replaces ``removed``.
+
+    Args:
+        arena: The client. Its token needs the right to remove members.
+        group: Slug or id of the group.
+        users: Users or their ids.
+        where: Remove the members for which this returns true.
+        concurrency: Number of members to process at a time.
+        on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
+        dry_run: Send no removal, only report who would be removed.
+
+    Returns:
+        The run. Nothing is sent before it is iterated over or awaited.
+
+    Raises:
+        ValueError: Both or neither of ``users`` and ``where`` are passed, or another argument
+            is out of range.
     """
     path_name(group, "group")
     source: Source
     if users is not None and where is None:
         source = users
     elif where is not None and users is None:
-        source = Walked(arena.groups.members(group), _fits_members(where))
+        source = (
+            member
+            async for member in arena.groups.members(group)
+            if member.role != GroupRole.OWNER and where(member)
+        )
     else:
         raise ValueError("remove_many takes either users or where=")
     handler = _RemoveHandler(arena, group, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
 
 
-class _RemoveHandler:
-    """The work of one run."""
+class _DeleteHandler(BulkHandler[T]):
+    """Deletes each target once. A target that is already gone is not a failure."""
 
-    def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-        self._arena = arena
-        self._group = group
-        self._owner = 0
-        self._dry_run = dry_run
-        self._seen: dict[object, int] = {}
+    success: ClassVar[BulkOutcome]
+    dry_run_success: ClassVar[BulkOutcome]
+    gone_errors: ClassVar[tuple[type[ArenaAPIError], ...]]
+
+    @abstractmethod
+    async def delete(self, target: T) -> None:
+        """Send the request."""
+
+    async def process(self, position: int, target: T) -> ItemOutcome[T]:
+        result = BulkResult(position=position, target=target, outcome=self.success)
+        if self._dry_run:
+            return ItemOutcome(evolve(result, outcome=self.dry_run_success))
+        try:
+            await self.delete(target)
+        except ArenaError as error:
+            if await self.is_fatal(error):
+                failed = evolve(result, outcome=BulkOutcome.FAILED, error=error)
+                return ItemOutcome(failed, fatal=error)
+            is_gone = isinstance(error, self.gone_errors)
+            outcome = BulkOutcome.ALREADY_GONE if is_gone else BulkOutcome.FAILED
+            return ItemOutcome(evolve(result, outcome=outcome, error=error))
+        return ItemOutcome(result)
+
+
+class _RevokeHandler(_DeleteHandler[RevokeTarget]):
+    """Work of ``revoke_many``."""
+
+    invalid_target = RevokeTarget(invitation_id=None)
+    success = BulkOutcome.REVOKED
+    dry_run_success = BulkOutcome.WOULD_REVOKE
+    gone_errors = (NotFoundError, UnprocessableError)
+
+    def normalize(self, item: object) -> RevokeTarget:
+        return normalize_revoke_target(item)
+
+    def key(self, target: RevokeTarget) -> int:
+        return target.invitation_id or 0
+
+    async def delete(self, target: RevokeTarget) -> None:
+        await self._arena.groups.revoke_invitation(self._group, self.key(target))
+
+
+class _RemoveHandler(_DeleteHandler[RemoveTarget]):
+    """Work of ``remove_many``. Skips the owner of the group."""
+
+    invalid_target = RemoveTarget(user_id=None)
+    success = BulkOutcome.REMOVED
+    dry_run_success = BulkOutcome.WOULD_REMOVE
+    gone_errors = (NotFoundError,)
 
     async def prepare(self) -> None:
-        """Find out who the owner is."""
-        self._owner = (await self._arena.groups.get(self._group)).user.id
+        self._owner_id = (await self._arena.groups.get(self._group)).user.id
 
-    def accept(
-        self, position: int, item: object
-    ) -> ItemOutcome[RemoveTarget] | ItemJob[RemoveTarget]:
-        """Tell apart what is nobody, who came before, and the owner."""
-        try:
-            target = normalize_remove_target(item)
-        except (ValueError, TypeError) as error:
-            return invalid_result(position, RemoveTarget(user_id=None), error)
-        if target.user_id == self._owner:
-            owner = BulkOutcome.OWNER
-            return ItemOutcome(BulkResult(position=position, target=target, outcome=owner))
-        seen = duplicate_result(self._seen, target.user_id, position, lambda: target)
-        return seen or partial(self._do, position, target, target.user_id or 0)
+    def normalize(self, item: object) -> RemoveTarget:
+        return normalize_remove_target(item)
 
-    async def _do(
-        self, position: int, target: RemoveTarget, number: int
-    ) -> ItemOutcome[RemoveTarget]:
-        result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REMOVE)
-        if self._dry_run:
-            return ItemOutcome(result)
-        try:
-            await self._arena.groups.remove_member(self._group, number)
-        except ArenaError as error:
-            return await self._failed_deletion(result, error)
-        return ItemOutcome(evolve(result, outcome=BulkOutcome.REMOVED))
+    def precheck(self, target: RemoveTarget) -> BulkOutcome | None:
+        return BulkOutcome.OWNER if target.user_id == self._owner_id else None
 
-    async def _failed_deletion(
-        self, result: BulkResult[RemoveTarget], error: ArenaError
-    ) -> ItemOutcome[RemoveTarget]:
-        if await is_fatal(self._arena, self._group, error):
-            return ItemOutcome(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
-        gone = isinstance(error, NotFoundError)
-        outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
-        return ItemOutcome(evolve(result, outcome=outcome, error=error))
+    def key(self, target: RemoveTarget) -> int:
+        return target.user_id or 0
+
+    async def delete(self, target: RemoveTarget) -> None:
+        await self._arena.groups.remove_member(self._group, self.key(target))
 
 
-def _fits_members(where: Callable[[GroupMember], bool]) -> Callable[[GroupMember], bool]:
-    return lambda member: member.role != GroupRole.OWNER and where(member)
+def _invitation_filter(
+    older_than: timedelta | None, where: Callable[[MembershipInvitation], bool] | None
+) -> Callable[[MembershipInvitation], bool]:
+    sent_before = None if older_than is None else datetime.now(UTC) - older_than
+
+    def matches(invitation: MembershipInvitation) -> bool:
+        is_old = sent_before is None or invitation.created_at <= sent_before
+        return is_old and (where is None or where(invitation))
+
+    return matches

@@ -1,8 +1,7 @@
-"""``invite_many``: everybody exactly one email, whatever happens in between."""
+"""Bulk invitation: one email for each person, also across failures and repeated runs."""
 
 import asyncio
 from collections.abc import AsyncIterable, Collection, Iterable
-from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -11,11 +10,11 @@ from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
-from arena_groups.bulk.handler import Streak, duplicate_result, invalid_result, is_fatal
+from arena_groups.bulk.handler import BulkHandler, ItemOutcome
 from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
-from arena_groups.bulk.results import BulkOutcome, BulkResult, ItemOutcome
-from arena_groups.bulk.roster import KnownPeople, load_known_people
-from arena_groups.bulk.runner import BulkRun, ItemJob, OnError
+from arena_groups.bulk.results import BulkOutcome, BulkResult
+from arena_groups.bulk.roster import load_known_people
+from arena_groups.bulk.runner import BulkRun, OnError
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult
@@ -23,9 +22,10 @@ from arena_groups.stores import MemoryStore, Store
 
 __all__ = ["invite_many"]
 
-CLAIM_TIMEOUT = 120.0
-MAX_SENDS = 2  # the second only after a look that told that the first did nothing
-MAX_LISTED_POSITIONS = 5
+CLAIM_TIMEOUT: Final = 120.0
+MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
+MAX_FAILURES_IN_ROW: Final = 3
+MAX_LISTED_POSITIONS: Final = 5
 
 _OUTCOMES: Final = {
     InviteOutcome.ADDED: BulkOutcome.ADDED,
@@ -48,26 +48,46 @@ def invite_many(
     claim_timeout: float = CLAIM_TIMEOUT,
     clock: Clock | None = None,
 ) -> BulkRun[InviteTarget]:
-    """Invite many people to a group, each once: email addresses, user ids, users, invitations.
+    """Invite many people to a group, each once.
 
-    Before the first is sent, the pending invitations and the members are read; who is among
-    them is told apart without a request. Outcomes are ``invited``, ``added``,
-    ``already_invited``, ``already_member``, ``duplicate`` and ``failed``; with ``dry_run``
-    nothing is sent, and ``would_invite`` takes the place of the first two.
+    The pending invitations and the members are read first: no request is sent for a person
+    who is among them. The outcomes are ``invited``, ``added``, ``already_invited``,
+    ``already_member``, ``duplicate`` and ``failed``. In a dry run nothing is sent, and
+    ``would_invite`` replaces ``invited`` and ``added``.
 
-    With a ``store``, a run that ended early, however it did, is finished by running it again:
-    nobody gets a second email. Runs with the same group and the same ``journal`` belong
-    together: whoever was invited in one of them is not invited again, even if the invitation
-    was revoked since (``from_journal`` is ``True`` for them). Another name is another campaign.
+    With a ``store``, a run that was interrupted is continued by running it again: nobody gets
+    a second email. Before each request the run claims the person in the journal, and records
+    the outcome afterwards. A person who was invited with this journal is not invited with it
+    again, even if the invitation was revoked since; such a result has ``from_journal`` set.
+    Use another ``journal`` for another campaign.
 
-    An invitation whose outcome is unknown is looked for in the group's lists. Where it is not
-    found, it may still be on its way: it is sent again only ``claim_timeout`` seconds after it
-    was claimed, and no request is let take longer than three quarters of that.
+    If the outcome of a request is unknown, or a claim of an earlier run has no outcome, the
+    person is searched for in the group's lists. A person who is not there might still be
+    added by a request on its way, so the invitation is sent again only ``claim_timeout``
+    seconds after the claim. No request of a run takes longer than three quarters of that.
 
-    Raises ``ValueError`` at once if ``targets`` is a collection with one that is no address
-    and no id, naming the positions. In any other iterable such a one gives a failed result.
+    Args:
+        arena: The client. Its token needs the right to invite.
+        group: Slug or id of the group.
+        targets: Email addresses, user ids, users and invitations, in any mix.
+        store: Where the journal is kept; without one it ends with the run.
+        journal: Name of the journal. Runs with the same group and name share it.
+        concurrency: Number of people to process at a time.
+        on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
+        dry_run: Send no invitation, only report who would be invited.
+        claim_timeout: Age in seconds from which a claim without an outcome may be replaced.
+        clock: Source of time for waits, for tests.
+
+    Returns:
+        The run. Nothing is sent before it is iterated over or awaited.
+
+    Raises:
+        ValueError: ``targets`` is a collection with an input that is neither an email address
+            nor a user id (the message has the positions), or another argument is out of
+            range. In an iterable that is not a collection, such an input fails alone.
+        TypeError: ``targets`` is a single string.
     """
-    _check(targets)
+    _check_targets(targets)
     path_name(group, "group")
     if claim_timeout <= 0:
         raise ValueError(f"claim_timeout must be more than 0 seconds, not {claim_timeout}")
@@ -83,8 +103,10 @@ def invite_many(
     return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
 
 
-class _InviteHandler:
-    """The work of one run. What it knows is shared by the inputs that are under way."""
+class _InviteHandler(BulkHandler[InviteTarget]):
+    """Work of ``invite_many``. Concurrent jobs share the journal and the known people."""
+
+    invalid_target = InviteTarget()
 
     def __init__(
         self,
@@ -97,177 +119,165 @@ class _InviteHandler:
         claim_timeout: float,
         clock: Clock,
     ) -> None:
-        self._arena = arena
-        self._named = group
-        self._group = 0
+        super().__init__(arena, group, dry_run=dry_run)
         self._store = store
         self._journal_name = journal
-        self._dry_run = dry_run
         self._claim_timeout = claim_timeout
         self._clock = clock
-        self._seen: dict[object, int] = {}
-        self._streak = Streak()
+        self._failures_in_row = 0
 
     async def prepare(self) -> None:
-        """Find the group, what the journal has, and who is there, in this order."""
-        self._group = (await self._arena.groups.get(self._named)).id
+        """Load the group, the journal and the known people, in this order."""
+        self._group = self._group_id = (await self._arena.groups.get(self._group)).id
         self._journal = InviteJournal(
             self._store,
-            f"invite_many/{self._group}/{self._journal_name}",
+            f"invite_many/{self._group_id}/{self._journal_name}",
             claim_timeout=self._claim_timeout,
         )
         await self._journal.open()
-        self._known = await load_known_people(self._arena, self._group)
+        await self._load_known_people()
 
-    def accept(
-        self, position: int, item: object
-    ) -> ItemOutcome[InviteTarget] | ItemJob[InviteTarget]:
-        """Tell apart what is no target, and what came before."""
-        try:
-            who = normalize_invite_target(item)
-        except (ValueError, TypeError) as error:
-            return invalid_result(position, InviteTarget(), error)
-        return duplicate_result(self._seen, who.key, position, lambda: who) or partial(
-            self._do, position, who
-        )
+    def normalize(self, item: object) -> InviteTarget:
+        return normalize_invite_target(item)
 
-    async def _do(self, position: int, who: InviteTarget) -> ItemOutcome[InviteTarget]:
-        result = BulkResult(position=position, target=who, outcome=BulkOutcome.WOULD_INVITE)
-        entry = self._journal.find(who.key)
-        if entry is None and self._known.contains(who):
-            return ItemOutcome(evolve(result, outcome=_before(self._known, who)))
+    def key(self, target: InviteTarget) -> str:
+        return target.key
+
+    async def process(self, position: int, target: InviteTarget) -> ItemOutcome[InviteTarget]:
+        result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_INVITE)
+        entry = self._journal.find(target.key)
+        is_known = self._known.contains(target)
+        if entry is None and is_known:
+            is_member = self._known.is_member(target)
+            outcome = BulkOutcome.ALREADY_MEMBER if is_member else BulkOutcome.ALREADY_INVITED
+            return ItemOutcome(evolve(result, outcome=outcome))
         if entry is not None and entry.completed:
-            return ItemOutcome(_earlier(result, entry))
+            return ItemOutcome(_recorded(result, entry))
         if self._dry_run:
-            known = entry is not None and self._known.contains(who)
-            return ItemOutcome(evolve(result, outcome=BulkOutcome.INVITED) if known else result)
-        return await self._invite(result, who)
+            return ItemOutcome(evolve(result, outcome=BulkOutcome.INVITED) if is_known else result)
+        return await self._invite(result)
 
-    async def _invite(
-        self, result: BulkResult[InviteTarget], who: InviteTarget
-    ) -> ItemOutcome[InviteTarget]:
-        """Send until it is certain that it was sent, at most twice."""
-        lost: ArenaError | None = None
+    async def _invite(self, result: BulkResult[InviteTarget]) -> ItemOutcome[InviteTarget]:
+        """Send the invitation until its outcome is known, at most twice."""
+        target = result.target
+        last_error: ArenaError | None = None
         sends = 0
         while True:
-            entry = self._journal.find(who.key)
+            entry = self._journal.find(target.key)
             if entry is not None and not entry.completed:
-                entry = await self._resolve_claim(entry, who)
+                entry = await self._resolve_claim(entry, target)
             if entry is not None and entry.completed:
-                self._streak.good()
-                return ItemOutcome(_earlier(result, entry, from_journal=sends == 0))
-            if sends == MAX_SENDS and lost is not None:
-                return _failed(result, lost, stop=self._streak.too_long())
-            claimed_before = entry is not None
-            if not await self._journal.claim(who.key):
+                self._failures_in_row = 0
+                return ItemOutcome(_recorded(result, entry, from_journal=sends == 0))
+            if last_error is not None and sends == MAX_SENDS:
+                self._failures_in_row += 1
+                is_fatal = self._failures_in_row >= MAX_FAILURES_IN_ROW
+                return _failed(result, last_error, is_fatal=is_fatal)
+            if not await self._journal.claim(target.key):
                 continue
-            answer = await self._send(who)
+            response = await self._send(target)
             sends += 1
-            if isinstance(answer, InviteResult):
-                return await self._sent(result, answer, certain=not claimed_before)
-            if not answer.outcome_unknown:
-                await self._journal.abandon(who.key)
-                return _failed(result, answer, stop=await self._is_fatal(answer))
-            lost = answer
+            if isinstance(response, InviteResult):
+                return await self._record_sent(result, response, claimed_before=entry is not None)
+            if not response.outcome_unknown:
+                await self._journal.abandon(target.key)
+                return _failed(result, response, is_fatal=await self.is_fatal(response))
+            last_error = response
 
-    async def _sent(
-        self, result: BulkResult[InviteTarget], answer: InviteResult, *, certain: bool
+    async def _record_sent(
+        self, result: BulkResult[InviteTarget], response: InviteResult, *, claimed_before: bool
     ) -> ItemOutcome[InviteTarget]:
-        """Note what the API answered.
+        """Record what the API answered.
 
-        After a claim whose end is not known, somebody who is invited already is so by us.
+        If an earlier claim had no outcome, a person who is already invited is so by its run.
         """
-        self._streak.good()
-        key, outcome = result.target.key, _OUTCOMES.get(answer.outcome, BulkOutcome.INVITED)
-        if not certain and outcome is not BulkOutcome.ADDED:
+        self._failures_in_row = 0
+        key = result.target.key
+        outcome = _OUTCOMES.get(response.outcome, BulkOutcome.INVITED)
+        if claimed_before and outcome is not BulkOutcome.ADDED:
             outcome = BulkOutcome.INVITED
         if outcome in {BulkOutcome.INVITED, BulkOutcome.ADDED}:
             await self._journal.complete(key, JournalState(outcome.value))
         else:
             await self._journal.abandon(key)
-        return ItemOutcome(evolve(result, outcome=outcome, invite=answer))
+        return ItemOutcome(evolve(result, outcome=outcome, invite=response))
 
-    async def _send(self, who: InviteTarget) -> InviteResult | ArenaError:
-        # Whoever takes the claim over relies on it that nothing is sent after this time.
+    async def _send(self, target: InviteTarget) -> InviteResult | ArenaError:
+        # A run that replaces the claim relies on nothing being sent after this time.
         seconds = self._claim_timeout * 0.75
         try:
             async with asyncio.timeout(seconds):
                 return await self._arena.groups.invite(
-                    self._group, email=who.email, user_id=who.user_id
+                    self._group_id, email=target.email, user_id=target.user_id
                 )
         except ArenaError as error:
             return error
         except TimeoutError:
-            late = ArenaTimeoutError(f"the invitation was not through within {seconds:g} s")
+            late = ArenaTimeoutError(f"the invitation was not sent within {seconds:g} s")
             late.outcome_unknown = True
-            late.advice = "look at the group's invitations."
+            late.advice = "check the group's invitations."
             return late
 
-    async def _resolve_claim(self, claim: JournalEntry, who: InviteTarget) -> JournalEntry | None:
-        """Find out what became of a claim.
+    async def _resolve_claim(
+        self, claim: JournalEntry, target: InviteTarget
+    ) -> JournalEntry | None:
+        """Wait until the outcome behind a claim is known, or the claim has expired.
 
-        The entry as it is then comes back; it is still the claim where nothing was found, and
-        it is certain that nothing will come of it.
+        Returns the entry as it is then: the claim itself if it has expired without effect.
         """
-        left = self._journal.claim_expires_in(claim)
-        self._known = await load_known_people(self._arena, self._group)
-        while left > 0 and not self._known.contains(who):
-            pause = min(left, self._claim_timeout / 10)
+        remaining = self._journal.claim_expires_in(claim)
+        await self._load_known_people()
+        while remaining > 0 and not self._known.contains(target):
+            pause = min(remaining, self._claim_timeout / 10)
             await self._clock.wait(asyncio.Event(), pause)
-            left -= pause
-            entry = await self._journal.refresh(who.key)
+            remaining -= pause
+            entry = await self._journal.refresh(target.key)
             if entry != claim:
-                return (
-                    entry
-                    if entry is None or entry.completed
-                    else await self._resolve_claim(entry, who)
-                )
-            if left <= 0:
-                self._known = await load_known_people(self._arena, self._group)
-        if not self._known.contains(who):
+                if entry is None or entry.completed:
+                    return entry
+                return await self._resolve_claim(entry, target)
+            if remaining <= 0:
+                await self._load_known_people()
+        if not self._known.contains(target):
             return claim
-        added = who.user_id is not None and self._known.is_member(who)
-        await self._journal.complete(who.key, JournalState.ADDED if added else JournalState.INVITED)
-        return self._journal.find(who.key)
+        was_added = target.user_id is not None and self._known.is_member(target)
+        state = JournalState.ADDED if was_added else JournalState.INVITED
+        await self._journal.complete(target.key, state)
+        return self._journal.find(target.key)
 
-    async def _is_fatal(self, error: ArenaError) -> bool:
-        return await is_fatal(self._arena, self._group, error)
-
-
-def _before(look: KnownPeople, who: InviteTarget) -> BulkOutcome:
-    return BulkOutcome.ALREADY_MEMBER if look.is_member(who) else BulkOutcome.ALREADY_INVITED
+    async def _load_known_people(self) -> None:
+        self._known = await load_known_people(self._arena, self._group_id)
 
 
-def _earlier(
+def _recorded(
     result: BulkResult[InviteTarget], entry: JournalEntry, *, from_journal: bool = True
 ) -> BulkResult[InviteTarget]:
     return evolve(result, outcome=BulkOutcome(entry.state.value), from_journal=from_journal)
 
 
 def _failed(
-    result: BulkResult[InviteTarget], error: ArenaError, *, stop: bool
+    result: BulkResult[InviteTarget], error: ArenaError, *, is_fatal: bool
 ) -> ItemOutcome[InviteTarget]:
     failed = evolve(result, outcome=BulkOutcome.FAILED, error=error)
-    return ItemOutcome(failed, error if stop else None)
+    return ItemOutcome(failed, fatal=error if is_fatal else None)
 
 
-def _check(targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike]) -> None:
-    """Refuse a collection with what is no target, all of it before anything is sent."""
+def _check_targets(
+    targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
+) -> None:
+    """Raise if ``targets`` is a collection with invalid inputs, before anything is sent."""
     if isinstance(targets, str | bytes):
-        raise TypeError("targets must be an iterable of people, not one text")
+        raise TypeError("targets must be an iterable of people, not a single string")
     if not isinstance(targets, Collection):
         return
-    bad: list[int] = []
+    invalid: list[int] = []
     for position, target in enumerate(targets):
         try:
             normalize_invite_target(target)
         except (ValueError, TypeError):
-            bad.append(position)
-    if bad:
-        listed = ", ".join(map(str, bad[:MAX_LISTED_POSITIONS]))
-        more = (
-            f" and {len(bad) - MAX_LISTED_POSITIONS} more"
-            if len(bad) > MAX_LISTED_POSITIONS
-            else ""
-        )
-        raise ValueError(f"no email address and no user id at position {listed}{more}")
+            invalid.append(position)
+    if invalid:
+        positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
+        rest = len(invalid) - MAX_LISTED_POSITIONS
+        more = f" and {rest} more" if rest > 0 else ""
+        raise ValueError(f"no email address and no user id at position {positions}{more}")

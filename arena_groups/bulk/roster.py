@@ -1,4 +1,4 @@
-"""Who is in a group and who is invited, as one look at its lists tells."""
+"""Members and pending invitations of a group, loaded once and searched without a request."""
 
 from attrs import frozen
 
@@ -10,28 +10,28 @@ __all__ = ["KnownPeople", "load_known_people"]
 
 @frozen
 class KnownPeople:
-    """Who was there: members by id, pending invitations by id and by address."""
+    """People who are members of a group or have a pending invitation to it."""
 
-    members: frozenset[int]
-    pending: frozenset[str]
+    member_ids: frozenset[int]
+    pending_keys: frozenset[str]
 
-    def is_member(self, who: InviteTarget) -> bool:
-        """Whether they are known to be a member."""
-        return who.user_id in self.members
+    def is_member(self, target: InviteTarget) -> bool:
+        """Return whether the target is a member; members are known by user id only."""
+        return target.user_id in self.member_ids
 
-    def is_pending(self, who: InviteTarget) -> bool:
-        """Whether they are known to be invited."""
-        return who.key in self.pending
+    def is_pending(self, target: InviteTarget) -> bool:
+        """Return whether the target has a pending invitation."""
+        return target.key in self.pending_keys
 
-    def contains(self, who: InviteTarget) -> bool:
-        """Whether they are known to be either."""
-        return self.is_member(who) or self.is_pending(who)
+    def contains(self, target: InviteTarget) -> bool:
+        """Return whether the target is a member or has a pending invitation."""
+        return self.is_member(target) or self.is_pending(target)
 
 
 async def load_known_people(arena: ArenaClient, group: int) -> KnownPeople:
-    """Walk the invitations and the members; raises what that raises."""
+    """Read the pending invitations, then the members, of a group."""
     pending: set[str] = set()
-    # In this order: whoever accepts meanwhile is seen twice, not overlooked.
+    # In this order, a person who accepts in between is in both lists instead of neither.
     async for invitation in arena.groups.invitations(group):
         if invitation.invitee_email is not None:
             pending.add(InviteTarget(email=invitation.invitee_email).key)

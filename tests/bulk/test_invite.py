@@ -88,7 +88,7 @@ def invites(sandbox: Sandbox) -> int:
 
 def own_tasks() -> list[object]:
     """The tasks of runs, among those of the sandbox."""
-    names = {"_run_job", "_read_source", "_prepare_outcome"}
+    names = {"_run_job", "_read_source", "_run_preparation"}
     return [t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__name__", "") in names]
 
 
@@ -248,9 +248,7 @@ class TestStopping:
             run = invite_many(arena, group, people(300))
             with pytest.raises(kind) as caught:
                 await run
-        assert caught.value.__notes__ == [
-            "The run ended: 0 inputs were begun, no other was touched."
-        ]
+        assert caught.value.__notes__ == ["The run stopped after starting 0 inputs."]
         assert run.summary.stopped_by is caught.value
         assert len(sandbox.requests) <= 3
         assert sandbox.emails == ()
