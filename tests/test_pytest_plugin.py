@@ -448,7 +448,6 @@ class TestInTheBackground:
                 ours = {name for name in sys.modules if name.startswith("arena_groups")}
                 assert ours == {
                     "arena_groups", "arena_groups._version", "arena_groups.pytest_plugin",
-                    "arena_groups.watch",
                 }
                 assert not {"aiohttp", "attrs", "cattrs", "asyncio"} & set(sys.modules)
             """

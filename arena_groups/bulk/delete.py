@@ -9,6 +9,7 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups.bulk.handler import BulkHandler, ItemOutcome
 from arena_groups.bulk.results import BulkOutcome, BulkResult
 from arena_groups.bulk.runner import BulkRun, OnError, Source
@@ -209,3 +210,6 @@ def _invitation_filter(
         return is_old and (where is None or where(invitation))
 
     return matches
+
+
+set_public_module(globals(), __all__)

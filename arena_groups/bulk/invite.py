@@ -8,6 +8,7 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
 from arena_groups.bulk.handler import BulkHandler, ItemOutcome
@@ -281,3 +282,6 @@ def _check_targets(
         rest = len(invalid) - MAX_LISTED_POSITIONS
         more = f" and {rest} more" if rest > 0 else ""
         raise ValueError(f"no email address and no user id at position {positions}{more}")
+
+
+set_public_module(globals(), __all__)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups.models import InviteResult
 
 __all__ = ["BulkOutcome", "BulkResult", "BulkSummary"]
@@ -99,3 +100,6 @@ class BulkSummary(Generic[T]):
             if outcome in self.counts
         )
         return f"{self.done} done" + (f": {counts}" if counts else "")
+
+
+set_public_module(globals(), __all__)

@@ -17,6 +17,7 @@ from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_che
 from attrs import frozen
 
 from arena_groups._api import check_range
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_dropped
 from arena_groups._types import AsyncCloseable
 from arena_groups.bulk.handler import BulkHandler, ItemJob, ItemOutcome
@@ -278,3 +279,6 @@ async def _run_preparation(handler: BulkHandler[T]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - raised by anext()
         return error
     return None
+
+
+set_public_module(globals(), ["BulkRun"])

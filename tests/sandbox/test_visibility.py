@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.entities import Block, Channel, Group
-from arena_groups.sandbox.permissions import channel_abilities, group_collaborates, may_see
+from arena_groups.sandbox.entities import BlockRecord, ChannelRecord, GroupRecord
+from arena_groups.sandbox.permissions import (
+    can_see_content,
+    channel_permissions,
+    group_collaborates,
+)
 from arena_groups.sandbox.seed import SEEDED_AT
 from tests.sandbox.api import Api
 
@@ -78,8 +82,8 @@ async def test_owners_and_collaborators_keep_private_channels_after_leaving(
     assert kept >= 2
 
 
-def channel(owner_id: int | None, visibility: str, *collaborators: int) -> Channel:
-    return Channel(
+def channel(owner_id: int | None, visibility: str, *collaborators: int) -> ChannelRecord:
+    return ChannelRecord(
         id=1,
         slug="a",
         title="A",
@@ -99,7 +103,7 @@ def world() -> Sandbox:
 
 
 @pytest.fixture
-def group(world: Sandbox) -> Group:
+def group(world: Sandbox) -> GroupRecord:
     """Its owner is the cast's, its one member too."""
     number = world.add_group("Small")
     world.add_member(number, world.users.member)
@@ -126,7 +130,7 @@ PEOPLE = ("owner", "member", "follower", "stranger", None)
 )
 def test_abilities_come_from_the_channels_owner_and_collaborators(
     world: Sandbox,
-    group: Group,
+    group: GroupRecord,
     visibility: str,
     owner: str | None,
     collaborators: tuple[str, ...],
@@ -136,15 +140,19 @@ def test_abilities_come_from_the_channels_owner_and_collaborators(
     one = channel(ids.get(owner or ""), visibility, *(ids[each] for each in collaborators))
     assert group_collaborates(one) == (owner is not None)
     for name, degree in zip(PEOPLE, (*expected, NOTHING), strict=True):
-        person = None if name is None else world._world.people[ids[name]]
-        can = channel_abilities(group, one, person)
+        person = None if name is None else world._backend.users[ids[name]]
+        can = channel_permissions(group, one, person)
         assert can.add_to == (degree >= ADD or (visibility == "public" and person is not None))
         assert can.update == (degree >= UPDATE)
         assert can.destroy == can.manage_collaborators == (degree == EVERYTHING)
-        assert may_see(group, one, person) == (visibility != "private" or degree >= ADD)
+        assert can_see_content(group, one, person) == (visibility != "private" or degree >= ADD)
 
 
 @pytest.mark.parametrize("visibility", ["public", "orphan"])
-def test_other_blocks_are_for_everybody(world: Sandbox, group: Group, visibility: str) -> None:
-    block = Block(1, "Text", world.users.owner, SEEDED_AT, SEEDED_AT, {}, visibility=visibility)
-    assert may_see(group, block, None)
+def test_other_blocks_are_for_everybody(
+    world: Sandbox, group: GroupRecord, visibility: str
+) -> None:
+    block = BlockRecord(
+        1, "Text", world.users.owner, SEEDED_AT, SEEDED_AT, {}, visibility=visibility
+    )
+    assert can_see_content(group, block, None)

@@ -6,8 +6,8 @@ import pytest
 
 from arena_groups import ArenaClient, Exchange, NoPacer, PaginationError
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching import look
-from arena_groups.watching.look import Look
+from arena_groups.watching import poller
+from arena_groups.watching.poller import Look
 
 GROUP = "relay"
 
@@ -29,7 +29,7 @@ class Between:
 
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr(look, "PER", 2)
+    monkeypatch.setattr(poller, "PER", 2)
     async with Sandbox() as made:
         made.add_group("Relay", slug=GROUP)
         made.add_invitations(GROUP, 5)

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent, watch
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching import look
+from arena_groups.watching import poller
 from arena_groups.watching.schedule import DEEP
 from tests.support.told import Told
 
@@ -260,7 +260,7 @@ class Watched(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("per", [2, 100])
 def test_the_events_always_rebuild_the_truth(per: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look, "PER", per)
+    monkeypatch.setattr(poller, "PER", per)
     run_state_machine_as_test(
         Watched,
         settings=settings(

@@ -1,10 +1,4 @@
-"""Where watches and bulk calls keep what they must not forget.
-
-A store holds records (a name and a text) by namespace, and one never touches another. All that
-is built on it needs two operations only: read a namespace, and change some of its records if
-some still are as they were read. The second is atomic, among processes too, and so is enough
-for leases and journals.
-"""
+"""Store in an SQLite file."""
 
 import asyncio
 import os
@@ -14,79 +8,18 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Protocol, TypeVar
+from typing import TypeVar
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
+from arena_groups.stores.base import NOTHING
 
-__all__ = ["NOTHING", "MemoryStore", "SQLiteStore", "Store"]
+__all__ = ["SQLiteStore"]
 
 R = TypeVar("R")
 
 BETWEEN_TRIES = 0.01  # seconds
-NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
-
-
-class Store(Protocol):
-    """Records by namespace.
-
-    The contents are whatever the callers need, email addresses among it.
-    """
-
-    async def read(self, namespace: str) -> dict[str, str]:
-        """All records of a namespace, by name; none where nothing was kept.
-
-        Raises :class:`StoreError` where the store cannot be read.
-        """
-        ...
-
-    async def compare_and_set(
-        self,
-        namespace: str,
-        updates: Mapping[str, str | None],
-        *,
-        expected: Mapping[str, str | None] = NOTHING,
-    ) -> bool:
-        """Set the records in ``updates`` (``None`` removes one), all of them or none.
-
-        They are set only if every record in ``expected`` is as given there (``None``: it is
-        absent). Whether they were set comes back, and when it does they are durable, as far as
-        the store can make them. Raises :class:`StoreError` where the store cannot be written.
-        """
-        ...
-
-
-class MemoryStore:
-    """A store that lasts as long as the object: for tests, and for what may be forgotten."""
-
-    def __init__(self) -> None:
-        self._namespaces: dict[str, dict[str, str]] = {}
-
-    async def read(self, namespace: str) -> dict[str, str]:
-        """A copy of the records of a namespace."""
-        return dict(self._namespaces.get(namespace, {}))
-
-    async def compare_and_set(
-        self,
-        namespace: str,
-        updates: Mapping[str, str | None],
-        *,
-        expected: Mapping[str, str | None] = NOTHING,
-    ) -> bool:
-        """Set records, if those in ``expected`` are as given."""
-        records = self._namespaces.setdefault(namespace, {})
-        if any(records.get(name) != text for name, text in expected.items()):
-            return False
-        for name, text in updates.items():
-            if text is None:
-                records.pop(name, None)
-            else:
-                records[name] = text
-        return True
-
-    def __repr__(self) -> str:
-        return f"MemoryStore(namespaces={len(self._namespaces)})"
 
 
 class SQLiteStore(AsyncCloseable):
@@ -269,3 +202,6 @@ class _File:
     def _make(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+set_public_module(globals(), __all__)

@@ -31,7 +31,7 @@ from arena_groups.models import (
     MembershipInvitation,
     Page,
 )
-from arena_groups.watching.state import Code, Snapshot
+from arena_groups.watching.diff import Code, Snapshot
 
 __all__ = ["Look", "embedded", "fingerprint"]
 

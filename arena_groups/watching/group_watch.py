@@ -8,12 +8,12 @@ from arena_groups._client import ArenaClient
 from arena_groups.errors import ArenaError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
-from arena_groups.watching.book import Book
+from arena_groups.watching.checkpoint import Book
+from arena_groups.watching.diff import diff
 from arena_groups.watching.events import WatchEvent
 from arena_groups.watching.lease import Vigil
-from arena_groups.watching.look import Look
+from arena_groups.watching.poller import Look
 from arena_groups.watching.schedule import deep_look_in, next_look_in, retry_in
-from arena_groups.watching.state import diff
 
 __all__ = ["Course"]
 
