@@ -16,13 +16,13 @@ from arena_groups.cli.errors import ExitCode, Problem, ProblemError, cannot_list
 
 HOST = "127.0.0.1"
 PATH = "/callback"
-PATIENCE = 300.0  # seconds for somebody to read a page and press a button
+AUTHORIZATION_TIMEOUT = 300.0  # seconds for somebody to read a page and press a button
 SCOPES = ("read", "write")
-STRAY = frozenset({"state_mismatch", "malformed_callback"})
+FOREIGN_CALLBACK_ERRORS = frozenset({"state_mismatch", "malformed_callback"})
 PAGE = "<!doctype html><meta charset=utf-8><title>arena-groups</title><p>{}"
 GRANTED = "Thank you. You can close this page and go back to the terminal."
 REFUSED = "Nothing was authorized. You can close this page and go back to the terminal."
-NOT_ASKED = "This is not the answer that arena-groups waits for, so nothing was done."
+FOREIGN_CALLBACK = "This is not the answer that arena-groups waits for, so nothing was done."
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -85,14 +85,14 @@ def oauth_client(
 
 
 async def authorize(
-    client: Callable[[str], OAuth], port: int, tell: Callable[[str], None], *, browser: bool
+    client: Callable[[str], OAuth], port: int, show: Callable[[str], None], *, browser: bool
 ) -> tuple[Secret, tuple[str, ...]]:
     """Let somebody authorize this program, and return the token and its scopes.
 
-    ``client`` makes an OAuth client for a redirect URI, and ``tell`` says what there is to do.
+    ``client`` makes an OAuth client for a redirect URI, and ``show`` says what there is to do.
     Raises a problem when they refuse, or take more than :data:`PATIENCE` seconds.
     """
-    with _listener(port) as listener:
+    with _open_socket(port) as listener:
         redirect_uri = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
         async with aclosing(client(redirect_uri)) as oauth:
             start = oauth.authorize_url(scopes=SCOPES)
@@ -100,36 +100,36 @@ async def authorize(
             def read(query: str) -> object:
                 return oauth.parse_callback(f"{redirect_uri}?{query}", start)
 
-            async with _answered(listener, read) as answer:
+            async with _callback_server(listener, read) as answer:
                 if browser:
-                    tell(f"a browser opens to authorize this; if none does, open {start.url}")
-                    _open(start.url, tell)
+                    show(f"a browser opens to authorize this; if none does, open {start.url}")
+                    _open(start.url, show)
                 else:
-                    tell(f"to authorize arena-groups, open {start.url}")
-                token = await oauth.exchange_code(await _granted(answer), start)
+                    show(f"to authorize arena-groups, open {start.url}")
+                token = await oauth.exchange_code(await _wait_for_grant(answer), start)
     return Secret(token.access_token), tuple(str(scope) for scope in token.scopes)
 
 
-def _listener(port: int) -> socket.socket:
+def _open_socket(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise cannot_listen(port, error) from None
 
 
-def _open(url: str, tell: Callable[[str], None]) -> None:
+def _open(url: str, show: Callable[[str], None]) -> None:
     def open_() -> None:
         if not webbrowser.open(url):
-            tell("no browser could be opened: open the address yourself, or stop with Ctrl-C")
+            show("no browser could be opened: open the address yourself, or stop with Ctrl-C")
 
     # Some browsers return only when they are closed, and nobody here may wait for that.
     Thread(target=open_, daemon=True).start()
 
 
-async def _granted(answer: "asyncio.Future[object]") -> object:
+async def _wait_for_grant(answer: "asyncio.Future[object]") -> object:
     """Wait for the answer, and return it if it is a yes."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(AUTHORIZATION_TIMEOUT):
             callback = await answer
     except TimeoutError:
         message, hint = "nobody has authorized it in time", "try again, and answer in the browser"
@@ -149,7 +149,7 @@ def _reason(callback: object) -> object:
 
 
 @asynccontextmanager
-async def _answered(
+async def _callback_server(
     listener: socket.socket, read: Callable[[str], object]
 ) -> "AsyncGenerator[asyncio.Future[object], None]":
     """Serve the redirect URI meanwhile, and give what its first visitor to be meant brings."""
@@ -161,8 +161,8 @@ async def _answered(
         callback = read(request.rel_url.raw_query_string)
         reason = _reason(callback)
         # Any page in a browser can call this address: what is not for us is no answer.
-        if reason in STRAY:
-            return _page(NOT_ASKED, status=400)
+        if reason in FOREIGN_CALLBACK_ERRORS:
+            return _page(FOREIGN_CALLBACK, status=400)
         if not answer.done():
             answer.set_result(callback)
         return _page(GRANTED if reason is None else REFUSED)

@@ -15,7 +15,7 @@ from arena_groups.cli.errors import Problem, ProblemError
 
 SERVICE = "arena-groups"
 FILE_NAME = "logins.json"
-USABLE = 1  # the least priority of keyrings that really keep something
+MIN_KEYRING_PRIORITY = 1  # the least priority of keyrings that really keep something
 
 
 class Keyring(Protocol):
@@ -48,7 +48,7 @@ def find_login(base_url: str) -> Login | None:
     scopes = tuple(str(each) for each in cast("list[object]", entry.get("scopes") or []))
     if isinstance(entry.get("token"), str):
         return Login(Secret(str(entry["token"])), f"the file {path()}", scopes)
-    token = _from_keyring(base_url)
+    token = _read_keyring(base_url)
     return None if token is None else Login(token, "the system's keyring", scopes)
 
 
@@ -56,21 +56,21 @@ def store_login(base_url: str, token: Secret, scopes: Sequence[str] = ()) -> str
     """Store a token in place of an earlier one, and return where it is now."""
     entries = _read()
     entry: dict[str, object] = {"scopes": list(scopes)}
-    kept = _into_keyring(base_url, token)
+    kept = _write_keyring(base_url, token)
     if not kept:
         entry["token"] = token.reveal()
     _write({**entries, base_url: entry})
     return "the system's keyring" if kept else f"the file {path()}"
 
 
-def forget_login(base_url: str) -> bool:
+def delete_login(base_url: str) -> bool:
     """Remove what is stored for the API at ``base_url``; return whether there was anything."""
     entries = _read()
     entry = entries.pop(base_url, None)
     if entry is None:
         return False
     if "token" not in entry:
-        _out_of_keyring(base_url)
+        _delete_from_keyring(base_url)
     _write(entries)
     return True
 
@@ -87,23 +87,23 @@ def system_keyring() -> Keyring | None:
     except ModuleNotFoundError:
         return None
     backend = keyring.get_keyring()
-    if float(getattr(backend, "priority", 0)) < USABLE:
+    if float(getattr(backend, "priority", 0)) < MIN_KEYRING_PRIORITY:
         return None
     return cast("Keyring", backend)
 
 
-def _from_keyring(base_url: str) -> Secret | None:
+def _read_keyring(base_url: str) -> Secret | None:
     backend = system_keyring()
     if backend is None:
         return None
     try:
         token = backend.get_password(SERVICE, base_url)
     except Exception as error:  # noqa: BLE001 - whatever the system's keyring raises
-        raise _locked(error) from None
+        raise _keyring_error(error) from None
     return None if token is None else Secret(token)
 
 
-def _into_keyring(base_url: str, token: Secret) -> bool:
+def _write_keyring(base_url: str, token: Secret) -> bool:
     backend = system_keyring()
     if backend is None:
         return False
@@ -114,7 +114,7 @@ def _into_keyring(base_url: str, token: Secret) -> bool:
     return True
 
 
-def _out_of_keyring(base_url: str) -> None:
+def _delete_from_keyring(base_url: str) -> None:
     backend = system_keyring()
     if backend is None:
         return
@@ -122,10 +122,10 @@ def _out_of_keyring(base_url: str) -> None:
         if backend.get_password(SERVICE, base_url) is not None:
             backend.delete_password(SERVICE, base_url)
     except Exception as error:  # noqa: BLE001 - whatever the system's keyring raises
-        raise _locked(error) from None
+        raise _keyring_error(error) from None
 
 
-def _locked(error: Exception) -> ProblemError:
+def _keyring_error(error: Exception) -> ProblemError:
     return ProblemError(
         Problem(
             "system",
@@ -141,9 +141,9 @@ def _read() -> dict[str, dict[str, object]]:
     except FileNotFoundError:
         return {}
     except ValueError:
-        raise _spoilt() from None
+        raise _unreadable_file() from None
     if not isinstance(document, dict):
-        raise _spoilt()
+        raise _unreadable_file()
     entries = cast("dict[str, object]", document)
     return {
         base_url: cast("dict[str, object]", entry)
@@ -152,7 +152,7 @@ def _read() -> dict[str, dict[str, object]]:
     }
 
 
-def _spoilt() -> ProblemError:
+def _unreadable_file() -> ProblemError:
     message = f"the stored logins cannot be read: {path()}"
     return ProblemError(Problem("system", message, hint="remove the file, and log in again"))
 

@@ -20,14 +20,14 @@ from arena_groups import (
     invite_many,
 )
 from arena_groups.bulk import normalize_invite_target
-from arena_groups.cli.batch import Failure, raise_first
+from arena_groups.cli.batch import BatchFailure, raise_first_failure
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError
 from arena_groups.cli.options import Settings
-from arena_groups.cli.output.messages import note
-from arena_groups.cli.output.rows import InviteSummary
+from arena_groups.cli.output.messages import info
+from arena_groups.cli.output.rows import InviteSummaryRow
 from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
-from arena_groups.cli.output.writers import guarded, progress_console, write_one
+from arena_groups.cli.output.writers import escape_formula, progress_console, write_one
 from arena_groups.errors import ArenaAPIError
 
 INVITATIONS = ("invitation", "invitations")
@@ -44,7 +44,7 @@ COLUMNS = (
 
 
 @frozen
-class Line:
+class CsvRow:
     """Somebody, and the number of the line that tells of them."""
 
     number: int
@@ -52,7 +52,7 @@ class Line:
 
 
 @frozen(kw_only=True)
-class Sending:
+class ImportOptions:
     """Where the people come from, and where what is known of them is kept."""
 
     file: str
@@ -62,10 +62,10 @@ class Sending:
     dry_run: bool = False
 
 
-async def send_from(settings: Settings, group: str, sending: Sending) -> None:
+async def import_invitations(settings: Settings, group: str, sending: ImportOptions) -> None:
     """Invite the people in a file, and write how many had which outcome."""
-    people = read_people(sending.file, sending.column)
-    failures: list[Failure] = []
+    people = read_invitees(sending.file, sending.column)
+    failures: list[BatchFailure] = []
     async with AsyncExitStack() as stack:
         arena = await stack.enter_async_context(connected(settings, retry=RetryPolicy()))
         store = None
@@ -82,28 +82,28 @@ async def send_from(settings: Settings, group: str, sending: Sending) -> None:
                 write.row(line, result)
                 bar.update(run.done)
                 if isinstance(result.error, ArenaAPIError):
-                    failures.append(Failure(result.error))
+                    failures.append(BatchFailure(result.error))
                 if result.failed:
-                    note(settings, f"line {line.number}: {result.error}")
+                    info(settings, f"line {line.number}: {result.error}")
         except ArenaError:
-            note(settings, f"ended early: {len(people) - run.done} lines were not begun")
+            info(settings, f"ended early: {len(people) - run.done} lines were not begun")
             raise
         summary = run.summary
     counts = {outcome.value: count for outcome, count in summary.counts.items()}
-    write_one(settings, INVITE_SUMMARY, InviteSummary(total=summary.done, **counts))
-    raise_first(failures, len(people), INVITATIONS, "sent")
+    write_one(settings, INVITE_SUMMARY, InviteSummaryRow(total=summary.done, **counts))
+    raise_first_failure(failures, len(people), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
 
 
-class _Rows:
+class _ResultFile:
     """The result file: each line is there as soon as its outcome is."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._write(COLUMNS)
 
-    def row(self, line: Line, result: BulkResult[InviteTarget]) -> None:
+    def row(self, line: CsvRow, result: BulkResult[InviteTarget]) -> None:
         """Write what became of a line."""
         invite, who = result.invite, line.who
         person = None if invite is None else invite.user
@@ -118,7 +118,7 @@ class _Rows:
             str(result.from_journal).lower(),
             None if result.error is None else str(result.error),
         ]
-        self._write([guarded(cell) for cell in cells])
+        self._write([escape_formula(cell) for cell in cells])
 
     def _write(self, cells: Sequence[Cell]) -> None:
         if self._stream is not None:
@@ -127,20 +127,20 @@ class _Rows:
 
 
 @contextmanager
-def _result_file(file: str | None) -> Generator[_Rows, None, None]:
+def _result_file(file: str | None) -> Generator[_ResultFile, None, None]:
     if file is None:
-        yield _Rows(None)
+        yield _ResultFile(None)
         return
     with Path(file).open("w", encoding="utf-8", newline="") as stream:
-        yield _Rows(stream)
+        yield _ResultFile(stream)
 
 
-class _Bar:
+class _HiddenBar:
     def update(self, done: int) -> None:
         """Show how many are done."""
 
 
-class _Shown(_Bar):
+class _ProgressBar(_HiddenBar):
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
         self._task = progress.add_task("inviting", total=total)
@@ -151,13 +151,13 @@ class _Shown(_Bar):
 
 
 @contextmanager
-def _bar(settings: Settings, total: int) -> Generator[_Bar, None, None]:
+def _bar(settings: Settings, total: int) -> Generator[_HiddenBar, None, None]:
     console = progress_console(settings)
     if console is None:
-        yield _Bar()
+        yield _HiddenBar()
         return
     with Progress(console=console, transient=True) as progress:
-        yield _Shown(progress, total)
+        yield _ProgressBar(progress, total)
 
 
 EMAIL, USER_ID = "email", "user_id"
@@ -165,7 +165,7 @@ STDIN = "-"
 SHOWN = 10
 
 
-def read_people(file: str, column: str | None) -> list[Line]:
+def read_invitees(file: str, column: str | None) -> list[CsvRow]:
     """Return the people in a file, or on standard input for ``-``. Empty lines are skipped.
 
     Raises a problem that names every line with nobody that can be invited.
@@ -183,18 +183,18 @@ def read_people(file: str, column: str | None) -> list[Line]:
         rows = rows[1:]
     elif any(len(cells) > 1 for _, cells in rows):
         raise _refused(f"no column is titled {EMAIL} or {USER_ID}: name one with --column")
-    return _checked(rows, places or [("", 0)])
+    return _parse_recipients(rows, places or [("", 0)])
 
 
-def _checked(
+def _parse_recipients(
     rows: Sequence[tuple[int, list[str]]], places: Sequence[tuple[str, int]]
-) -> list[Line]:
-    people: list[Line] = []
+) -> list[CsvRow]:
+    people: list[CsvRow] = []
     bad: list[int] = []
     for number, cells in rows:
         told = [cells[place].strip() for _, place in places if place < len(cells)]
         try:
-            people.append(Line(number, _person(next((each for each in told if each), ""))))
+            people.append(CsvRow(number, _person(next((each for each in told if each), ""))))
         except ValueError:
             bad.append(number)
     if bad:

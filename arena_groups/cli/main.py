@@ -172,10 +172,10 @@ class _Program(LazyGroup):
 @click.pass_context
 def app(context: click.Context) -> None:
     """Groups of Are.na at the terminal."""
-    help_without_command(context)
+    show_help_without_command(context)
 
 
-def help_without_command(context: click.Context) -> None:
+def show_help_without_command(context: click.Context) -> None:
     """Show the help of a group that was named without a command."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -194,13 +194,13 @@ def run(arguments: Sequence[str]) -> int:
         # When nobody reads on, click wraps standard output so that flushing is safe, and ends.
         if sys.stdout is output:
             raise
-        from arena_groups.cli.output.messages import silence
+        from arena_groups.cli.output.messages import discard_output
 
-        silence(output)
+        discard_output(output)
         return 0
     except Exception as error:
         from arena_groups.cli.errors import describe
-        from arena_groups.cli.output.messages import silence, tell
+        from arena_groups.cli.output.messages import discard_output, write_stderr
 
         problem = describe(error, settings.token_source)
         if problem is None:
@@ -208,26 +208,26 @@ def run(arguments: Sequence[str]) -> int:
         if settings.format is None and isinstance(error, click.UsageError):
             settings.format = format_in(arguments)
         if isinstance(error, OSError):
-            silence(sys.stdout)
-        tell(problem.as_json() if settings.json_errors else problem.as_line())
+            discard_output(sys.stdout)
+        write_stderr(problem.as_json() if settings.json_errors else problem.as_line())
         return problem.code
     return code if isinstance(code, int) else 0
 
 
-def wait_for(settings: Settings, work: Coroutine[object, object, None]) -> None:
+def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None:
     """Run ``work`` to its end; Ctrl-C and readers who have seen enough end it quietly."""
     import asyncio
 
     from arena_groups.cli.errors import ExitCode
-    from arena_groups.cli.output.messages import logged, silence
+    from arena_groups.cli.output.messages import discard_output, log_to_stderr
 
     try:
-        with logged(settings):
+        with log_to_stderr(settings):
             asyncio.run(work)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     except BrokenPipeError:
-        silence(sys.stdout)
+        discard_output(sys.stdout)
 
 
 SHELLS = ("bash", "zsh", "fish")

@@ -75,20 +75,20 @@ class CommonOption(click.Option):
     """An option that every command takes; help lists these apart."""
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+def _set_option(context: click.Context, parameter: click.Parameter, value: object) -> None:
     # The option nearest to the end of the line wins, and an absent one changes nothing.
     name = parameter.name or ""
     if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
         setattr(context.ensure_object(Settings), name, value)
 
 
-def _remember_format(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    _remember(context, parameter, None if value is None else Format(str(value)))
+def _set_format(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    _set_option(context, parameter, None if value is None else Format(str(value)))
 
 
 def _flag(*names: str, text: str) -> Callable[[Command], Command]:
     return click.option(
-        *names, cls=CommonOption, is_flag=True, callback=_remember, expose_value=False, help=text
+        *names, cls=CommonOption, is_flag=True, callback=_set_option, expose_value=False, help=text
     )
 
 
@@ -98,7 +98,7 @@ _OPTIONS = (
         cls=CommonOption,
         type=click.Choice([choice.value for choice in Format]),
         metavar="FORMAT",
-        callback=_remember_format,
+        callback=_set_format,
         expose_value=False,
         is_eager=True,
         help="table, json, ndjson or csv. [default: table at a terminal, ndjson elsewhere]",
@@ -108,7 +108,7 @@ _OPTIONS = (
         "--base-url",
         cls=CommonOption,
         metavar="URL",
-        callback=_remember,
+        callback=_set_option,
         expose_value=False,
         help="Where the API is. [default: https://api.are.na]",
     ),

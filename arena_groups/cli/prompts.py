@@ -13,9 +13,9 @@ from arena_groups.cli.options import Settings
 SHOWN = 10
 
 
-def require_answer(settings: Settings) -> None:
+def require_confirmation(settings: Settings) -> None:
     """Refuse to go on where nobody can be asked; nothing has been sent by then."""
-    if not settings.yes and not _somebody_is_there():
+    if not settings.yes and not _is_interactive():
         raise ProblemError(
             Problem(
                 "confirmation",
@@ -25,19 +25,19 @@ def require_answer(settings: Settings) -> None:
         )
 
 
-def confirm(settings: Settings, question: str, losses: Sequence[str]) -> None:
+def confirm(settings: Settings, question: str, loss_lines: Sequence[str]) -> None:
     """Show what will be lost and ask, unless ``--yes`` was given. Raises if the answer is no."""
     if settings.yes:
         return
-    for line in losses[:SHOWN]:
-        output.tell(f"  {output.one_line(line)}")
-    if len(losses) > SHOWN:
-        output.tell(f"  … and {len(losses) - SHOWN} more")
+    for line in loss_lines[:SHOWN]:
+        output.write_stderr(f"  {output.one_line(line)}")
+    if len(loss_lines) > SHOWN:
+        output.write_stderr(f"  … and {len(loss_lines) - SHOWN} more")
     with _interruptible():
-        output.tell(f"{output.one_line(question)} [y/N] ", end="")
+        output.write_stderr(f"{output.one_line(question)} [y/N] ", end="")
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        output.tell("")
+        output.write_stderr("")
     if answer.strip().lower() not in {"y", "yes"}:
         raise ProblemError(Problem("declined", "nothing was done"))
 
@@ -49,7 +49,7 @@ def ask_secret(name: str) -> str:
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
-def _somebody_is_there() -> bool:
+def _is_interactive() -> bool:
     return output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)
 
 

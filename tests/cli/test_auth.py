@@ -129,7 +129,7 @@ def test_a_keyring_that_forgot(
     assert logins.find_login(sandbox.url) is None
     monkeypatch.setattr(logins, "system_keyring", lambda: None)
     assert logins.find_login(sandbox.url) is None
-    assert logins.forget_login(sandbox.url)
+    assert logins.delete_login(sandbox.url)
 
 
 def test_tokens_are_kept_for_each_place(sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_tokens_are_kept_for_each_place(sandbox: Sandbox) -> None:
     assert found is not None
     assert (found.token.reveal(), found.scopes) == ("one", ())
     assert "one" not in repr(found)
-    assert logins.forget_login("https://api.are.na")
+    assert logins.delete_login("https://api.are.na")
     assert logins.find_login("https://api.are.na") is None
     other = logins.find_login(sandbox.url)
     assert other is not None

@@ -11,7 +11,7 @@ import pytest
 
 from arena_groups import InviteTarget
 from arena_groups.cli.errors import ProblemError
-from arena_groups.cli.invite_import import read_people
+from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
 
@@ -53,11 +53,11 @@ class TestReading:
     def test_forms(
         self, text: str, expected: list[tuple[int, InviteTarget]], people: Callable[[str], str]
     ) -> None:
-        found = [(line.number, line.who) for line in read_people(people(text), None)]
+        found = [(line.number, line.who) for line in read_invitees(people(text), None)]
         assert found == expected
 
     def test_a_column_of_another_name(self, people: Callable[[str], str]) -> None:
-        (line,) = read_people(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
+        (line,) = read_invitees(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
         assert line.who == ADA
 
     @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ class TestReading:
         self, text: str, column: str | None, problem: str, people: Callable[[str], str]
     ) -> None:
         with pytest.raises(ProblemError, match=problem):
-            read_people(people(text), column)
+            read_invitees(people(text), column)
 
     def test_another_encoding(self, tmp_path: Path) -> None:
         file = tmp_path / "latin.csv"
         file.write_bytes("email,name\nada@example.org,Zo\u00eb".encode("latin-1"))
         with pytest.raises(ProblemError, match="UTF-8"):
-            read_people(str(file), None)
+            read_invitees(str(file), None)
 
 
 class TestSending:

@@ -29,7 +29,7 @@ LISTS = (
     f"invitations expire {GROUP} --older-than 10d --dry-run",
 )
 ITEMS = (f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
-CHANGES = (
+ACTIONS = (
     "groups create Reading-Room",
     f"groups update {GROUP} --description Quiet",
     "groups delete blank-page --yes",
@@ -73,7 +73,7 @@ def test_results_are_the_same_in_every_format(
 
 
 @pytest.mark.parametrize("chosen", FORMATS)
-@pytest.mark.parametrize("line", [*CHANGES, *CHANGES_OF_SEVERAL])
+@pytest.mark.parametrize("line", [*ACTIONS, *CHANGES_OF_SEVERAL])
 def test_changes_tell_what_they_did(line: str, chosen: str, at: At, capsys: Captured) -> None:
     person = "member" if "leave" in line else "owner"
     words = line.replace("no-member", GROUP).split()

@@ -8,7 +8,7 @@ import pytest
 
 from arena_groups.cli.errors import ProblemError
 from arena_groups.cli.options import Settings
-from arena_groups.cli.prompts import ask_secret, confirm, require_answer
+from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
 
 
 class Person(io.StringIO):
@@ -32,7 +32,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     err = listen(monkeypatch)
     answer(monkeypatch, "Yes\n")
-    require_answer(Settings())
+    require_confirmation(Settings())
     confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
     assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
 
@@ -50,7 +50,7 @@ async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_nobody_is_asked_who_said_yes_already(monkeypatch: pytest.MonkeyPatch) -> None:
     err = listen(monkeypatch)
     monkeypatch.setattr(sys, "stdin", None)
-    require_answer(Settings(yes=True))
+    require_confirmation(Settings(yes=True))
     confirm(Settings(yes=True), "Really?", ["one"])
     assert err.getvalue() == ""
 
@@ -61,7 +61,7 @@ def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Person())
     monkeypatch.setattr(sys, stream, io.StringIO())
     with pytest.raises(ProblemError, match="no terminal"):
-        require_answer(Settings())
+        require_confirmation(Settings())
 
 
 async def test_an_interrupt_before_the_question(

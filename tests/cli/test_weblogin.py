@@ -169,7 +169,7 @@ def test_nobody_answers(
     sandbox: Sandbox, browser: Opened, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser()
-    monkeypatch.setattr(weblogin, "PATIENCE", 0)
+    monkeypatch.setattr(weblogin, "AUTHORIZATION_TIMEOUT", 0)
     assert log_in(sandbox) == 2
     assert "in time" in capsys.readouterr().err
 
@@ -180,7 +180,7 @@ def test_without_a_browser_the_address_is_only_told(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(weblogin.webbrowser, "open", opened.append)
-    monkeypatch.setattr(weblogin, "PATIENCE", 0)
+    monkeypatch.setattr(weblogin, "AUTHORIZATION_TIMEOUT", 0)
     assert log_in(sandbox, "--no-browser") == 2
     assert opened == []
     assert "https://auth.example.org/" in capsys.readouterr().err

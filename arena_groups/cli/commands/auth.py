@@ -19,7 +19,7 @@ from arena_groups.cli.connect import (
     retry_policy,
 )
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
 from arena_groups.cli.prompts import ask_secret
 
@@ -43,7 +43,7 @@ def command(context: click.Context) -> None:
 
     The token of ARENA_TOKEN comes first, then the one stored by logging in.
     """
-    help_without_command(context)
+    show_help_without_command(context)
 
 
 @example("Am I logged in? The exit code tells", "auth status --quiet")
@@ -56,7 +56,7 @@ def status(settings: Settings) -> None:
 
     Nothing is written to find out, so whether the token may write is often unknown.
     """
-    wait_for(settings, show_status(settings))
+    run_async(settings, show_status(settings))
 
 
 async def show_status(settings: Settings) -> None:
@@ -68,7 +68,7 @@ async def show_status(settings: Settings) -> None:
         me = await arena.me()
     quota = pacer.snapshot()
     granted = () if login is None else login.scopes
-    status = output.AuthStatus(
+    status = output.AuthStatusRow(
         base_url=SANDBOX_SOURCE if settings.sandbox else base_url_of(settings),
         token_source=settings.token_source,
         user_id=me.id,
@@ -128,11 +128,11 @@ def login(
     from arena_groups._api import Secret
 
     if client_id is None:
-        wait_for(settings, log_in(settings, Secret(ask_secret("Token"))))
+        run_async(settings, log_in(settings, Secret(ask_secret("Token"))))
         return
     secret = Secret(ask_secret("Client secret")) if client_secret_stdin else None
     work = log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()) -> None:
@@ -143,13 +143,13 @@ async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()
     settings.token_source = ENTERED
     me = await _whose(token, base_url)
     place = store_login(base_url, token, scopes)
-    output.note(settings, f"the token is kept in {place}")
+    output.info(settings, f"the token is kept in {place}")
     if os.environ.get(TOKEN_VARIABLE):
-        output.note(settings, f"{TOKEN_VARIABLE} is set, and comes before what is stored")
-    change = output.Change(
+        output.info(settings, f"{TOKEN_VARIABLE} is set, and comes before what is stored")
+    change = output.ActionRow(
         outcome="logged in", type="User", id=me.id, what=f"{me.name} ({me.slug})"
     )
-    output.write_one(settings, output.CHANGES, change)
+    output.write_one(settings, output.ACTIONS, change)
 
 
 @example("Forget the stored token", "auth logout")
@@ -159,19 +159,19 @@ async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()
 def logout(settings: Settings) -> None:
     """Remove the stored token. It stays valid; revoke it at Are.na to end that."""
     _refuse_sandbox(settings)
-    wait_for(settings, log_out(settings))
+    run_async(settings, log_out(settings))
 
 
 async def log_out(settings: Settings) -> None:
     """Remove the stored token, and write whether there was one."""
-    from arena_groups.cli.credentials import forget_login
+    from arena_groups.cli.credentials import delete_login
 
     base_url = base_url_of(settings)
-    outcome = "logged out" if forget_login(base_url) else "was not logged in"
+    outcome = "logged out" if delete_login(base_url) else "was not logged in"
     if os.environ.get(TOKEN_VARIABLE):
-        output.note(settings, f"{TOKEN_VARIABLE} is still set")
+        output.info(settings, f"{TOKEN_VARIABLE} is still set")
     output.write_one(
-        settings, output.CHANGES, output.Change(outcome=outcome, type="Login", what=base_url)
+        settings, output.ACTIONS, output.ActionRow(outcome=outcome, type="Login", what=base_url)
     )
 
 
@@ -208,8 +208,8 @@ async def log_in_with_browser(
     def client(redirect_uri: str) -> OAuth:
         return oauth_client(client_id, secret, redirect_uri, base_url)
 
-    def tell(text: str) -> None:
-        output.instruct(settings, text)
+    def show(text: str) -> None:
+        output.notify(settings, text)
 
-    token, scopes = await authorize(client, port, tell, browser=browser)
+    token, scopes = await authorize(client, port, show, browser=browser)
     await log_in(settings, token, scopes)

@@ -10,7 +10,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, needs_token
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
     common_options,
@@ -18,7 +18,7 @@ from arena_groups.cli.options import (
     limit_option,
     sort_option,
 )
-from arena_groups.cli.prompts import confirm, require_answer
+from arena_groups.cli.prompts import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups import Unset
@@ -47,7 +47,7 @@ FOLLOWER_SORTS = {"newest": None, "oldest": "created_at_asc"}
 @click.pass_context
 def command(context: click.Context) -> None:
     """Look at groups and look after your own."""
-    help_without_command(context)
+    show_help_without_command(context)
 
 
 @example("Those of somebody else, newest first", "groups list --user SLUG --sort newest")
@@ -59,7 +59,7 @@ def command(context: click.Context) -> None:
 @click.pass_obj
 def list_(settings: Settings, user: str | None, sort: str) -> None:
     """List the groups that you own or belong to."""
-    wait_for(settings, list_groups(settings, user, sort))
+    run_async(settings, list_groups(settings, user, sort))
 
 
 async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
@@ -70,7 +70,7 @@ async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
         owner = user or (await arena.me()).id
         # In this order the walk misses nothing, whatever changes meanwhile.
         walk = arena.users.groups(owner, sort=arena_groups.GroupSort.CREATED_AT_DESC)
-        groups = await output.gather(settings, walk)
+        groups = await output.collect(settings, walk)
     key, descending = ORDERS[sort]
     groups.sort(key=key, reverse=descending)  # type: ignore[arg-type]
     output.write_each(settings, output.GROUPS, groups, ("group", "groups"))
@@ -84,7 +84,7 @@ async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
 @click.pass_obj
 def show(settings: Settings, group: str) -> None:
     """Show GROUP, a slug or an id."""
-    wait_for(settings, show_group(settings, group))
+    run_async(settings, show_group(settings, group))
 
 
 async def show_group(settings: Settings, group: str) -> None:
@@ -102,7 +102,7 @@ async def show_group(settings: Settings, group: str) -> None:
 @click.pass_obj
 def create(settings: Settings, name: str, description: str | None, avatar_url: str | None) -> None:
     """Create a group of your own called NAME, and show it."""
-    wait_for(settings, create_group(settings, name, description, avatar_url))
+    run_async(settings, create_group(settings, name, description, avatar_url))
 
 
 async def create_group(
@@ -148,7 +148,7 @@ def update(
         description=cleared if description is None else description,
         avatar_url=avatar_url,
     )
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def update_group(
@@ -179,12 +179,12 @@ async def update_group(
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
     """Delete GROUP, a slug or an id, for good."""
-    wait_for(settings, delete_group(settings, group))
+    run_async(settings, delete_group(settings, group))
 
 
 async def delete_group(settings: Settings, group: str) -> None:
     """Delete a group, after asking, and write that it is gone."""
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
         number, what = None, group
         if not settings.yes:
@@ -195,8 +195,8 @@ async def delete_group(settings: Settings, group: str) -> None:
         await arena.groups.delete(number or group)
     output.write_one(
         settings,
-        output.CHANGES,
-        output.Change(outcome="deleted", type="Group", id=number, what=what),
+        output.ACTIONS,
+        output.ActionRow(outcome="deleted", type="Group", id=number, what=what),
     )
 
 
@@ -213,7 +213,7 @@ def contents(
     settings: Settings, *, group: str, kind: str | None, sort: str, limit: int | None
 ) -> None:
     """List the blocks and channels of GROUP, a slug or an id."""
-    wait_for(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
+    run_async(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
 
 
 async def list_contents(
@@ -234,7 +234,7 @@ async def list_contents(
 @click.pass_obj
 def followers(settings: Settings, *, group: str, sort: str, limit: int | None) -> None:
     """List the people who follow GROUP, a slug or an id."""
-    wait_for(settings, list_followers(settings, group, sort=sort, limit=limit))
+    run_async(settings, list_followers(settings, group, sort=sort, limit=limit))
 
 
 async def list_followers(settings: Settings, group: str, *, sort: str, limit: int | None) -> None:

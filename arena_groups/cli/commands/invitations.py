@@ -15,7 +15,7 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, needs_token
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
@@ -27,10 +27,10 @@ from arena_groups.cli.options import (
     sort_option,
     utc_now,
 )
-from arena_groups.cli.prompts import confirm, require_answer
+from arena_groups.cli.prompts import confirm, require_confirmation
 
 if TYPE_CHECKING:
-    from arena_groups.cli.batch import Failure
+    from arena_groups.cli.batch import BatchFailure
 
     Walk = AsyncGenerator[arena_groups.MembershipInvitation, None]
     # A key, and whether the largest comes first.
@@ -50,7 +50,7 @@ ORDERS: dict[str, Order] = {
 }
 
 
-def _parsed_age(
+def _age_option(
     _context: click.Context, _option: click.Parameter, text: str | None
 ) -> timedelta | None:
     try:
@@ -66,7 +66,7 @@ def _parsed_age(
 @click.pass_context
 def command(context: click.Context) -> None:
     """Pending invitations."""
-    help_without_command(context)
+    show_help_without_command(context)
 
 
 @example(
@@ -81,7 +81,7 @@ def command(context: click.Context) -> None:
 @click.argument("group", required=False)
 @click.option("--all-groups", is_flag=True, help="In every group whose invitations you manage.")
 @click.option(
-    "--older-than", callback=_parsed_age, metavar="AGE", help="Such as 90m, 12h, 30d or 8w."
+    "--older-than", callback=_age_option, metavar="AGE", help="Such as 90m, 12h, 30d or 8w."
 )
 @click.option("--email", metavar="GLOB", help="Sent to such an address, as *@example.org.")
 @click.option("--invited-by", metavar="USER", help="Sent by this person, a slug or an id.")
@@ -106,14 +106,14 @@ def list_(
     """
     if (group is None) is not all_groups:
         raise click.UsageError("name a GROUP, or give --all-groups")
-    selection = Selection(older_than=older_than, email=email, invited_by=invited_by)
-    wait_for(settings, list_invitations(settings, group, selection, sort=sort, limit=limit))
+    selection = InvitationFilter(older_than=older_than, email=email, invited_by=invited_by)
+    run_async(settings, list_invitations(settings, group, selection, sort=sort, limit=limit))
 
 
 async def list_invitations(
     settings: Settings,
     group: str | None,
-    selection: Selection,
+    selection: InvitationFilter,
     *,
     sort: str | None,
     limit: int | None,
@@ -124,12 +124,14 @@ async def list_invitations(
     """
     view = output.invitations(utc_now(), with_group=group is None)
     async with connected(settings) as arena:
-        walk = _of_all(settings, arena) if group is None else _of_one(arena, group)
-        async with aclosing(_selected(walk, selection)) as chosen:
+        walk = (
+            _all_invitations(settings, arena) if group is None else _group_invitations(arena, group)
+        )
+        async with aclosing(_filtered(walk, selection)) as chosen:
             if sort is None:
                 await output.write_all(settings, view, chosen, PENDING, limit=limit)
                 return
-            found = in_order(await output.gather(settings, chosen), sort)
+            found = sort_invitations(await output.collect(settings, chosen), sort)
     output.write_each(settings, view, found[:limit], PENDING)
 
 
@@ -174,33 +176,35 @@ def send(
             raise click.UsageError("--column, --result, --journal and --dry-run need --from")
         if not emails and not user_ids:
             raise click.UsageError("say whom to invite, with --email, --user-id or --from")
-        wait_for(settings, send_invitations(settings, group, emails, user_ids))
+        run_async(settings, send_invitations(settings, group, emails, user_ids))
         return
     if emails or user_ids:
         raise click.UsageError("--from excludes --email and --user-id")
-    from arena_groups.cli.invite_import import Sending, send_from
+    from arena_groups.cli.invite_import import ImportOptions, import_invitations
 
-    sending = Sending(file=file, column=column, result=result, journal=journal, dry_run=dry_run)
-    wait_for(settings, send_from(settings, group, sending))
+    sending = ImportOptions(
+        file=file, column=column, result=result, journal=journal, dry_run=dry_run
+    )
+    run_async(settings, import_invitations(settings, group, sending))
 
 
 async def send_invitations(
     settings: Settings, group: str, emails: Sequence[str], user_ids: Sequence[int]
 ) -> None:
     """Invite people, and write what became of each."""
-    from arena_groups.cli.batch import in_turn, raise_first
+    from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    people = _checked(emails, user_ids)
+    people = _parse_recipients(emails, user_ids)
     async with connected(settings) as arena:
 
-        async def send(someone: _Invitee) -> output.Sent:
+        async def send(someone: _Recipient) -> output.InviteRow:
             result = await arena.groups.invite(group, email=someone.email, user_id=someone.user_id)
-            return output.Sent.of(someone.email, someone.user_id, result)
+            return output.InviteRow.of(someone.email, someone.user_id, result)
 
-        failures = await in_turn(
-            settings, people, output.SENT, INVITATIONS, act=send, failed=_not_sent
+        failures = await run_batch(
+            settings, people, output.INVITE_RESULTS, INVITATIONS, act=send, failed=_not_sent
         )
-    raise_first(failures, len(people), INVITATIONS, "sent")
+    raise_first_failure(failures, len(people), INVITATIONS, "sent")
 
 
 @example("Two invitations, after a question", "invitations revoke GROUP 50001 50002")
@@ -211,14 +215,14 @@ async def send_invitations(
 @click.pass_obj
 def revoke(settings: Settings, group: str, ids: tuple[int, ...]) -> None:
     """Revoke the pending invitations of GROUP with these IDs."""
-    wait_for(settings, revoke_invitations(settings, group, ids))
+    run_async(settings, revoke_invitations(settings, group, ids))
 
 
 async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int]) -> None:
     """Revoke invitations by id, after asking; write what became of each."""
-    from arena_groups.cli.batch import raise_first, revoke_all
+    from arena_groups.cli.batch import raise_first_failure, revoke_all
 
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
         if settings.yes:
             things = [(number, None) for number in dict.fromkeys(ids)]
@@ -226,12 +230,14 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
         else:
             found = await _find(settings, arena, group, ids)
             confirm(
-                settings, f"Revoke {output.counted(len(found), INVITATIONS)}?", output.losses(found)
+                settings,
+                f"Revoke {output.counted(len(found), INVITATIONS)}?",
+                output.loss_lines(found),
             )
             failures = await revoke_all(
                 settings, arena, group, [(i.id, output.invitee(i)) for i in found]
             )
-    raise_first(failures, len(set(ids)), INVITATIONS, "revoked")
+    raise_first_failure(failures, len(set(ids)), INVITATIONS, "revoked")
 
 
 @example("Which ones would that be?", "invitations expire GROUP --older-than 30d --dry-run")
@@ -240,7 +246,7 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
 @group_argument
 @click.option(
     "--older-than",
-    callback=_parsed_age,
+    callback=_age_option,
     required=True,
     metavar="AGE",
     help="Since they were sent, such as 12h, 30d or 8w.",
@@ -250,7 +256,7 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
 @click.pass_obj
 def expire(settings: Settings, *, group: str, older_than: timedelta, dry_run: bool) -> None:
     """Revoke the pending invitations of GROUP, a slug or an id, that are too old."""
-    wait_for(settings, expire_invitations(settings, group, older_than, dry_run=dry_run))
+    run_async(settings, expire_invitations(settings, group, older_than, dry_run=dry_run))
 
 
 async def expire_invitations(
@@ -261,41 +267,43 @@ async def expire_invitations(
     One that was answered meanwhile is told, and no failure. A dry run only writes which
     invitations would be lost.
     """
-    from arena_groups.cli.batch import raise_first, revoke_all
+    from arena_groups.cli.batch import raise_first_failure, revoke_all
 
     if not dry_run:
-        require_answer(settings)
+        require_confirmation(settings)
     now = utc_now()
     async with connected(settings) as arena:
-        async with aclosing(_selected(_of_one(arena, group), Selection(older_than=age))) as chosen:
-            old = in_order(await output.gather(settings, chosen), "oldest")
+        async with aclosing(
+            _filtered(_group_invitations(arena, group), InvitationFilter(older_than=age))
+        ) as chosen:
+            old = sort_invitations(await output.collect(settings, chosen), "oldest")
         if dry_run:
             output.write_each(settings, output.invitations(now), old, PENDING)
             return
         if old:
             question = f"Revoke {output.counted(len(old), INVITATIONS)} of {group}?"
-            confirm(settings, question, output.losses(old))
+            confirm(settings, question, output.loss_lines(old))
         else:
-            output.note_none(settings, f"no invitation is older than {short_age(age)}")
+            output.info_at_terminal(settings, f"no invitation is older than {short_age(age)}")
         failures = await revoke_all(
             settings, arena, group, [(i.id, output.invitee(i)) for i in old]
         )
-    left = [failure for failure in failures if not failure.gone_meanwhile]
-    raise_first(left, len(old), INVITATIONS, "revoked")
+    left = [failure for failure in failures if not failure.already_gone]
+    raise_first_failure(left, len(old), INVITATIONS, "revoked")
 
 
 @dataclass(frozen=True)
-class _Invitee:
+class _Recipient:
     email: str | None = field(default=None, repr=False)
     user_id: int | None = None
 
 
-async def _of_one(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
+async def _group_invitations(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
     async for invitation in arena.groups.invitations(group):
         yield invitation
 
 
-async def _of_all(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
+async def _all_invitations(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
     needs_token(settings)
     skipped: list[str] = []
     async for group in _own_groups(arena):
@@ -303,12 +311,12 @@ async def _of_all(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
             skipped.append(group.slug)
             continue
         try:
-            async for invitation in _of_one(arena, group.id):
+            async for invitation in _group_invitations(arena, group.id):
                 yield invitation
         except (arena_groups.ForbiddenError, arena_groups.NotFoundError):
             skipped.append(group.slug)
     if skipped:
-        output.note(
+        output.info(
             settings, f"skipped, as you may not manage its invitations: {', '.join(skipped)}"
         )
 
@@ -319,7 +327,7 @@ async def _own_groups(arena: arena_groups.ArenaClient) -> AsyncGenerator[arena_g
         yield group
 
 
-async def _selected(walk: Walk, selection: Selection) -> Walk:
+async def _filtered(walk: Walk, selection: InvitationFilter) -> Walk:
     now = utc_now()
     async with aclosing(walk):
         async for invitation in walk:
@@ -352,7 +360,7 @@ async def _find(
     return [found[number] for number in dict.fromkeys(ids)]
 
 
-def _checked(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Invitee]:
+def _parse_recipients(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Recipient]:
     """Return everybody once. Raises ``ValueError`` before anything is sent for a bad one."""
     from arena_groups._api import Secret
     from arena_groups._api import invitee as check_invitee
@@ -367,12 +375,12 @@ def _checked(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Invitee]:
     addresses: dict[str, str] = {}
     for email in emails:
         addresses.setdefault(email.casefold(), email)
-    people = [_Invitee(email=email) for email in addresses.values()]
-    return [*people, *(_Invitee(user_id=user_id) for user_id in dict.fromkeys(user_ids))]
+    people = [_Recipient(email=email) for email in addresses.values()]
+    return [*people, *(_Recipient(user_id=user_id) for user_id in dict.fromkeys(user_ids))]
 
 
-def _not_sent(someone: _Invitee, failure: Failure) -> output.Sent:
-    return output.Sent(
+def _not_sent(someone: _Recipient, failure: BatchFailure) -> output.InviteRow:
+    return output.InviteRow(
         email=someone.email,
         user_id=someone.user_id,
         outcome="failed",
@@ -381,7 +389,7 @@ def _not_sent(someone: _Invitee, failure: Failure) -> output.Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class InvitationFilter:
     """Filters on invitations; ``None`` lets every one through.
 
     ``older_than`` is the least time since an invitation was sent, ``email`` a pattern with
@@ -414,7 +422,7 @@ class Selection:
         return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
 
 
-def in_order(
+def sort_invitations(
     invitations: list[arena_groups.MembershipInvitation], sort: str
 ) -> list[arena_groups.MembershipInvitation]:
     """Return invitations in one of the orders of :data:`ORDERS`."""

@@ -12,9 +12,9 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument
-from arena_groups.cli.prompts import confirm, require_answer
+from arena_groups.cli.prompts import confirm, require_confirmation
 
 if TYPE_CHECKING:
     import segno
@@ -45,7 +45,7 @@ def _drawing_options(function: F) -> F:
 @click.pass_context
 def command(context: click.Context) -> None:
     """The shareable invite code of a group."""
-    help_without_command(context)
+    show_help_without_command(context)
 
 
 @example("For a poster", "invite-code show GROUP --qr-svg poster.svg --qr-png poster.png")
@@ -59,7 +59,7 @@ def command(context: click.Context) -> None:
 def show(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
     """Show the invite code of GROUP, a slug or an id, and the URL to hand out."""
     _check(settings, qr=qr)
-    wait_for(settings, show_invite_code(settings, group, qr=qr, svg=svg, png=png))
+    run_async(settings, show_invite_code(settings, group, qr=qr, svg=svg, png=png))
 
 
 async def show_invite_code(
@@ -80,7 +80,7 @@ async def show_invite_code(
 def create(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
     """Make the invite code of GROUP, a slug or an id, if it has none, and show it."""
     _check(settings, qr=qr)
-    wait_for(settings, create_invite_code(settings, group, qr=qr, svg=svg, png=png))
+    run_async(settings, create_invite_code(settings, group, qr=qr, svg=svg, png=png))
 
 
 async def create_invite_code(
@@ -99,12 +99,12 @@ async def create_invite_code(
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
     """Delete the invite code of GROUP, a slug or an id."""
-    wait_for(settings, delete_invite_code(settings, group))
+    run_async(settings, delete_invite_code(settings, group))
 
 
 async def delete_invite_code(settings: Settings, group: str) -> None:
     """Delete a group's invite code, after asking, and write that it is gone."""
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
         number = None
         if not settings.yes:
@@ -113,10 +113,10 @@ async def delete_invite_code(settings: Settings, group: str) -> None:
             loss = f"the code of {invite.created_at.date()}: links handed out stop working"
             confirm(settings, f"Delete the invite code of {group}?", [loss])
         await arena.groups.delete_invite_code(group)
-    change = output.Change(
+    change = output.ActionRow(
         outcome="deleted", type="GroupInvite", id=number, what=f"the invite code of {group}"
     )
-    output.write_one(settings, output.CHANGES, change)
+    output.write_one(settings, output.ACTIONS, change)
 
 
 def _check(settings: Settings, *, qr: bool) -> None:
@@ -137,8 +137,8 @@ def _write(
             if path is not None:
                 save_qr(invite.url, path, kind)
         if qr:
-            write_qr(invite.url, output.results_stream())
-    if not qr or output.results_stream().isatty():
+            write_qr(invite.url, output.stdout_stream())
+    if not qr or output.stdout_stream().isatty():
         output.write_one(settings, output.INVITE_CODE, invite)
 
 

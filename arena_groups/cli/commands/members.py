@@ -13,13 +13,13 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
-from arena_groups.cli.prompts import ask_secret, confirm, require_answer
+from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
-    from arena_groups.cli.batch import Failure
+    from arena_groups.cli.batch import BatchFailure
 
 # ruff: noqa: PLC0415 - help loads nothing that takes time
 
@@ -33,7 +33,7 @@ MEMBER_NOUN = ("member", "members")
 @click.pass_context
 def command(context: click.Context) -> None:
     """The people in a group."""
-    help_without_command(context)
+    show_help_without_command(context)
 
 
 @example("Their slugs, one a line", "members list GROUP --format ndjson | jq -r .slug")
@@ -45,7 +45,7 @@ def command(context: click.Context) -> None:
 @click.pass_obj
 def list_(settings: Settings, group: str, limit: int | None) -> None:
     """List the members of GROUP, a slug or an id: the owner, then the newest first."""
-    wait_for(settings, list_members(settings, group, limit=limit))
+    run_async(settings, list_members(settings, group, limit=limit))
 
 
 async def list_members(settings: Settings, group: str, *, limit: int | None) -> None:
@@ -65,27 +65,27 @@ async def list_members(settings: Settings, group: str, *, limit: int | None) -> 
 @click.pass_obj
 def remove(settings: Settings, group: str, users: tuple[str, ...]) -> None:
     """Remove each USER, a slug or an id, from GROUP."""
-    wait_for(settings, remove_members(settings, group, users))
+    run_async(settings, remove_members(settings, group, users))
 
 
 async def remove_members(settings: Settings, group: str, users: Sequence[str]) -> None:
     """Remove people, by slug or id, after asking; write what became of each."""
-    from arena_groups.cli.batch import in_turn, raise_first
+    from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
-        leavers = await _leavers(settings, arena, group, users)
+        leavers = await _resolve_members(settings, arena, group, users)
         count = f"{len(leavers)} people" if len(leavers) > 1 else leavers[0].what
         confirm(settings, f"Remove {count} from {group}?", [each.what for each in leavers])
 
-        async def remove(leaver: _Leaver) -> output.Change:
+        async def remove(leaver: _MemberRef) -> output.ActionRow:
             await arena.groups.remove_member(group, leaver.id)
             return _change("removed", leaver)
 
-        failures = await in_turn(
-            settings, leavers, output.CHANGES, MEMBER_NOUN, act=remove, failed=_not_removed
+        failures = await run_batch(
+            settings, leavers, output.ACTIONS, MEMBER_NOUN, act=remove, failed=_failed_row
         )
-    raise_first(failures, len(leavers), MEMBER_NOUN, "removed")
+    raise_first_failure(failures, len(leavers), MEMBER_NOUN, "removed")
 
 
 @example("From a file", "members join GROUP < invite-code.txt")
@@ -100,8 +100,8 @@ def join(settings: Settings, group: str) -> None:
     The code, or the URL that ends in it, is asked for at a terminal and read from standard
     input elsewhere. It is a secret, so it is no argument.
     """
-    code = code_in(ask_secret("Invite code"))
-    wait_for(settings, join_group(settings, group, code))
+    code = extract_invite_code(ask_secret("Invite code"))
+    run_async(settings, join_group(settings, group, code))
 
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
@@ -121,12 +121,12 @@ async def join_group(settings: Settings, group: str, code: Secret) -> None:
 @click.pass_obj
 def leave(settings: Settings, group: str) -> None:
     """Leave GROUP, a slug or an id."""
-    wait_for(settings, leave_group(settings, group))
+    run_async(settings, leave_group(settings, group))
 
 
 async def leave_group(settings: Settings, group: str) -> None:
     """Leave a group, after asking, and write that one has left."""
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
         if not settings.yes:
             found = await arena.groups.get(group)
@@ -134,17 +134,17 @@ async def leave_group(settings: Settings, group: str) -> None:
             confirm(settings, f"Leave {found.name}?", [loss])
         await arena.groups.leave(group)
     output.write_one(
-        settings, output.CHANGES, output.Change(outcome="left", type="Group", what=group)
+        settings, output.ACTIONS, output.ActionRow(outcome="left", type="Group", what=group)
     )
 
 
 @dataclass(frozen=True)
-class _Leaver:
+class _MemberRef:
     id: int
     what: str
 
 
-def code_in(text: str) -> Secret:
+def extract_invite_code(text: str) -> Secret:
     """Return the invite code in what somebody pasted: the code, or the URL that ends in it."""
     from arena_groups._api import Secret
 
@@ -153,11 +153,11 @@ def code_in(text: str) -> Secret:
     return Secret(text)
 
 
-async def _leavers(
+async def _resolve_members(
     settings: Settings, arena: arena_groups.ArenaClient, group: str, users: Sequence[str]
-) -> list[_Leaver]:
+) -> list[_MemberRef]:
     if settings.yes and all(user.isdecimal() for user in users):
-        return [_Leaver(int(user), user) for user in dict.fromkeys(users)]
+        return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
     with output.progress(settings):
         found = await _find(arena.groups.members(group), set(users))
     missing = [user for user in users if user not in found]
@@ -171,7 +171,7 @@ async def _leavers(
             )
         )
     members = {found[user].id: found[user] for user in users}
-    return [_Leaver(member.id, output.person(member)) for member in members.values()]
+    return [_MemberRef(member.id, output.person(member)) for member in members.values()]
 
 
 async def _find(
@@ -185,11 +185,11 @@ async def _find(
     return found
 
 
-def _change(outcome: str, leaver: _Leaver, problem: str | None = None) -> output.Change:
-    return output.Change(
+def _change(outcome: str, leaver: _MemberRef, problem: str | None = None) -> output.ActionRow:
+    return output.ActionRow(
         outcome=outcome, type="GroupMember", id=leaver.id, what=leaver.what, problem=problem
     )
 
 
-def _not_removed(leaver: _Leaver, failure: Failure) -> output.Change:
+def _failed_row(leaver: _MemberRef, failure: BatchFailure) -> output.ActionRow:
     return _change("failed", leaver, failure.problem.message)

@@ -13,7 +13,7 @@ import click
 
 from arena_groups.cli import output
 from arena_groups.cli.errors import cannot_listen
-from arena_groups.cli.main import Command, example, wait_for
+from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import PORT, Settings
 
 if TYPE_CHECKING:
@@ -93,16 +93,16 @@ def command(
     Prints its URL, its groups, its people and their tokens.
     """
     as_json = as_json or settings.json_errors
-    wait_for(settings, serve(port, tier, seed, faults, as_json=as_json))
+    run_async(settings, serve_sandbox(port, tier, seed, faults, as_json=as_json))
 
 
-async def serve(
+async def serve_sandbox(
     port: int, tier: Tier | None, seed: int | None, faults: Iterable[str], *, as_json: bool
 ) -> None:
     """Run a sandbox with these faults until SIGTERM or Ctrl-C; first tell how to reach it."""
     from arena_groups.sandbox import DEFAULT_SEED, Sandbox
 
-    stream = output.results_stream()
+    stream = output.stdout_stream()
     sandbox = Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed)
     for spec in faults:
         sandbox.faults.add_spec(spec)
@@ -110,7 +110,7 @@ async def serve(
         # Before anybody is told that it runs: they may stop it right then.
         stopped = stop_on_sigterm()
         described = sandbox.describe()
-        stream.write(json.dumps(described) + "\n" if as_json else _for_people(described))
+        stream.write(json.dumps(described) + "\n" if as_json else _as_text(described))
         stream.flush()
         await stopped.wait()
 
@@ -141,16 +141,16 @@ def fault_help() -> tuple[str, list[tuple[str, str]]]:
         f"{', '.join(target_options())}; without them it strikes every request. "
         "With the option after, the operation takes effect all the same."
     )
-    return introduction, [(each.name, _what_it_does(each)) for each in describe_faults()]
+    return introduction, [(each.name, _fault_line(each)) for each in describe_faults()]
 
 
-def _what_it_does(fault: FaultHelp) -> str:
+def _fault_line(fault: FaultHelp) -> str:
     return (
         f"{fault.summary} Options: {', '.join(fault.options)}." if fault.options else fault.summary
     )
 
 
-def _for_people(described: Mapping[str, object]) -> str:
+def _as_text(described: Mapping[str, object]) -> str:
     lines = [f"Serving a made-up Are.na at {described['url']} (Ctrl-C stops it)"]
     for title in ("groups", "users", "tokens"):
         lines += ["", title, *_aligned(cast("Mapping[str, object]", described[title]))]

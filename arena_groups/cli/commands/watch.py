@@ -14,7 +14,7 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import Problem, ProblemError
-from arena_groups.cli.main import Command, example, wait_for
+from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, common_options
 
 # ruff: noqa: PLC0415 - help loads nothing that takes time
@@ -83,11 +83,11 @@ def command(
         interval=interval,
         path=store,
         name=name,
-        words=None if line is None else parsed(line),
+        words=None if line is None else parse_command(line),
         replay=replay,
         once=once,
     )
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def watch_groups(
@@ -103,8 +103,8 @@ async def watch_groups(
 ) -> None:
     """Write what happens in groups, or run a command for each event."""
 
-    def tell(failure: arena_groups.PollFailure) -> None:
-        output.note(
+    def report(failure: arena_groups.PollFailure) -> None:
+        output.info(
             settings, f"{failure.group}: {failure.error}; again in {failure.retry_in:.0f} s"
         )
 
@@ -117,7 +117,7 @@ async def watch_groups(
             name=name,
             replay=replay,
             once=once,
-            on_failure=tell,
+            on_failure=report,
         )
         results = None if words is not None else output.Results(settings, output.EVENTS, EVENT_NOUN)
         async with watcher:
@@ -130,7 +130,7 @@ async def watch_groups(
             results.close()
 
 
-def parsed(line: str) -> list[str]:
+def parse_command(line: str) -> list[str]:
     """Return the words of a command line. Raises ``UsageError`` where it is none."""
     try:
         words = shlex.split(line)

@@ -16,19 +16,19 @@ from arena_groups.cli.options import Settings
 LOGGER = logging.getLogger("arena_groups")
 
 
-def note(settings: Settings, text: str) -> None:
+def info(settings: Settings, text: str) -> None:
     """Tell something worth knowing on standard error, unless quiet was asked for."""
     if not settings.quiet:
-        instruct(settings, text)
+        notify(settings, text)
 
 
-def instruct(settings: Settings, text: str) -> None:
+def notify(settings: Settings, text: str) -> None:
     """Tell somebody on standard error what they have to do, quiet or not."""
-    tell(_line(settings, "note", {"message": text}, f"arena-groups: {text}"))
+    write_stderr(_line(settings, "note", {"message": text}, f"arena-groups: {text}"))
 
 
 @contextmanager
-def logged(settings: Settings) -> Generator[None, None, None]:
+def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
     """Show the client's log on standard error meanwhile, if it was asked for."""
     if not settings.verbose:
         yield
@@ -51,7 +51,7 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level, message = record.levelname.lower(), record.getMessage()
         told = {"level": level, "message": message}
-        tell(_line(self._settings, "log", told, f"{level}: {message}"))
+        write_stderr(_line(self._settings, "log", told, f"{level}: {message}"))
 
 
 def _line(settings: Settings, kind: str, told: dict[str, str], text: str) -> str:
@@ -69,7 +69,7 @@ class _Adjustable(Protocol):
     def reconfigure(self, *, encoding: str, errors: str) -> None: ...
 
 
-def results_stream() -> TextIO:
+def stdout_stream() -> TextIO:
     """Return standard output, made fit for any text.
 
     Programs get UTF-8 wherever they run. What cannot be written at all is written as an
@@ -79,15 +79,15 @@ def results_stream() -> TextIO:
     if isinstance(stream, _Adjustable):
         encoding = stream.encoding if stream.isatty() else "utf-8"
         stream.reconfigure(encoding=encoding, errors="backslashreplace")
-    return _present(sys.stdout)
+    return _or_null(sys.stdout)
 
 
-def tell(line: str, *, end: str = "\n") -> None:
+def write_stderr(line: str, *, end: str = "\n") -> None:
     """Write a line to standard error, if anybody listens."""
     try:
-        print(line, end=end, file=_present(sys.stderr), flush=True)
+        print(line, end=end, file=_or_null(sys.stderr), flush=True)
     except OSError:
-        silence(sys.stderr)
+        discard_output(sys.stderr)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -95,7 +95,7 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def silence(stream: TextIO | None) -> None:
+def discard_output(stream: TextIO | None) -> None:
     """Let what the stream still holds go nowhere, so that exiting does not fail on it."""
     if stream is None:
         return
@@ -107,7 +107,7 @@ def silence(stream: TextIO | None) -> None:
         os.dup2(nowhere.fileno(), target)
 
 
-def _present(stream: TextIO | None) -> TextIO:
+def _or_null(stream: TextIO | None) -> TextIO:
     # A process can be started with its standard streams closed.
     return stream if stream is not None else io.StringIO()
 

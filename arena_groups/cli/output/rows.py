@@ -22,7 +22,7 @@ from arena_groups.models import (
 
 
 @frozen(kw_only=True)
-class Record:
+class Row:
     """A result that is no model."""
 
     def as_dict(self) -> dict[str, object]:
@@ -31,7 +31,7 @@ class Record:
 
 
 @frozen(kw_only=True)
-class Change(Record):
+class ActionRow(Row):
     """What became of something: ``outcome`` of ``what``; ``problem`` tells why not."""
 
     outcome: str
@@ -42,7 +42,7 @@ class Change(Record):
 
 
 @frozen(kw_only=True)
-class Sent(Record):
+class InviteRow(Row):
     """What became of an invitation to one person, given by address or by id."""
 
     email: str | None = field(default=None, repr=False)
@@ -68,7 +68,7 @@ class Sent(Record):
 
 
 @frozen(kw_only=True)
-class InviteSummary(Record):
+class InviteSummaryRow(Row):
     """How many of the people in a file had which outcome."""
 
     total: int
@@ -82,7 +82,7 @@ class InviteSummary(Record):
 
 
 @frozen(kw_only=True)
-class AuthStatus(Record):
+class AuthStatusRow(Row):
     """Who a token stands for, and what is known of its quota and scopes.
 
     ``scopes`` are the certain ones; ``write`` is ``"yes"``, ``"no"`` or ``"unknown"``.
@@ -103,7 +103,9 @@ class AuthStatus(Record):
     quota_resets_in: float | None
 
 
-Known = TextBlock | ImageBlock | LinkBlock | AttachmentBlock | EmbedBlock | PendingBlock | Channel
+KnownContent = (
+    TextBlock | ImageBlock | LinkBlock | AttachmentBlock | EmbedBlock | PendingBlock | Channel
+)
 """The kinds that this release knows."""
 
 

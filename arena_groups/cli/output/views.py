@@ -8,11 +8,11 @@ from attrs import frozen
 
 from arena_groups.cli.options import short_age
 from arena_groups.cli.output.rows import (
-    AuthStatus,
-    Change,
-    InviteSummary,
-    Known,
-    Sent,
+    ActionRow,
+    AuthStatusRow,
+    InviteRow,
+    InviteSummaryRow,
+    KnownContent,
     title_of,
     url_of,
 )
@@ -93,7 +93,7 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
             Column(
                 "INVITED BY", lambda i: i.invited_by.name, width=10, share=0 if with_group else 1
             ),
-            Column("SENT", lambda i: _day(i.created_at), width=10),
+            Column("SENT", lambda i: _date(i.created_at), width=10),
             Column("WAITING", lambda i: short_age(now - i.created_at), width=7),
         ),
         csv=(
@@ -101,9 +101,9 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
             Column("state", lambda i: i.state.value),
             Column("group_id", lambda i: i.target.id),
             Column("group_slug", lambda i: i.target.slug),
-            Column("invitee_id", lambda i: _of(i.invitee, lambda person: person.id)),
-            Column("invitee_slug", lambda i: _of(i.invitee, lambda person: person.slug)),
-            Column("invitee_name", lambda i: _of(i.invitee, lambda person: person.name)),
+            Column("invitee_id", lambda i: _user_cell(i.invitee, lambda person: person.id)),
+            Column("invitee_slug", lambda i: _user_cell(i.invitee, lambda person: person.slug)),
+            Column("invitee_name", lambda i: _user_cell(i.invitee, lambda person: person.name)),
             Column("invitee_email", lambda i: i.invitee_email),
             Column("invited_by_id", lambda i: i.invited_by.id),
             Column("invited_by_slug", lambda i: i.invited_by.slug),
@@ -116,7 +116,7 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
     )
 
 
-def _day(moment: datetime) -> str:
+def _date(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
@@ -124,11 +124,11 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def _of(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
+def _user_cell(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
     return None if someone is None else fact(someone)
 
 
-def _may(group: Group) -> str:
+def _permissions(group: Group) -> str:
     rights = {
         "change it": group.can.update,
         "delete it": group.can.destroy,
@@ -142,11 +142,11 @@ def _description(group: Group) -> str | None:
     return None if group.description is None else group.description.plain
 
 
-def _fact(content: Content, fact: Callable[[Known], Cell]) -> Cell:
+def _content_cell(content: Content, fact: Callable[[KnownContent], Cell]) -> Cell:
     return None if isinstance(content, UnknownContent) else fact(content)
 
 
-def _by(content: Content) -> EmbeddedUser | None:
+def _author(content: Content) -> EmbeddedUser | None:
     if isinstance(content, UnknownContent):
         return None
     if isinstance(content, Channel):
@@ -154,7 +154,7 @@ def _by(content: Content) -> EmbeddedUser | None:
     return content.user
 
 
-def _quota(status: AuthStatus) -> str:
+def _quota(status: AuthStatusRow) -> str:
     if status.quota_limit is None:
         return "unknown"
     text = f"at most {status.quota_left} of {status.quota_limit} requests left"
@@ -163,7 +163,7 @@ def _quota(status: AuthStatus) -> str:
     return f"{text} for the next {status.quota_resets_in:.0f} s"
 
 
-def _scopes(status: AuthStatus) -> str:
+def _scopes(status: AuthStatusRow) -> str:
     words = {"unknown": " (write: unknown, only a write would tell)", "no": " (not write)"}
     return " ".join(status.scopes) + words.get(status.write, "")
 
@@ -199,9 +199,9 @@ GROUPS: View[Group] = View(
         Column("Owner", lambda g: person(g.user)),
         Column("People", lambda g: g.counts.users),
         Column("Channels", lambda g: g.counts.channels),
-        Column("Created", lambda g: _day(g.created_at)),
-        Column("Updated", lambda g: _day(g.updated_at)),
-        Column("You may", _may),
+        Column("Created", lambda g: _date(g.created_at)),
+        Column("Updated", lambda g: _date(g.updated_at)),
+        Column("You may", _permissions),
         Column("Description", _description),
     ),
 )
@@ -211,19 +211,23 @@ CONTENTS: View[Content] = View(
         Column("ID", lambda c: c.id, width=9),
         Column("TYPE", lambda c: c.type.value, width=12),
         Column("TITLE", title_of, width=20, share=2),
-        Column("BY", lambda c: _of(_by(c), lambda person: person.name), width=10, share=1),
-        Column("CREATED", lambda c: _fact(c, lambda known: _day(known.created_at)), width=10),
+        Column(
+            "BY", lambda c: _user_cell(_author(c), lambda person: person.name), width=10, share=1
+        ),
+        Column(
+            "CREATED", lambda c: _content_cell(c, lambda known: _date(known.created_at)), width=10
+        ),
     ),
     csv=(
         Column("id", lambda c: c.id),
         Column("type", lambda c: c.type.value),
         Column("title", title_of),
         Column("url", url_of),
-        Column("user_id", lambda c: _of(_by(c), lambda person: person.id)),
-        Column("user_slug", lambda c: _of(_by(c), lambda person: person.slug)),
-        Column("visibility", lambda c: _fact(c, lambda known: known.visibility.value)),
-        Column("created_at", lambda c: _fact(c, lambda known: _iso(known.created_at))),
-        Column("updated_at", lambda c: _fact(c, lambda known: _iso(known.updated_at))),
+        Column("user_id", lambda c: _user_cell(_author(c), lambda person: person.id)),
+        Column("user_slug", lambda c: _user_cell(_author(c), lambda person: person.slug)),
+        Column("visibility", lambda c: _content_cell(c, lambda known: known.visibility.value)),
+        Column("created_at", lambda c: _content_cell(c, lambda known: _iso(known.created_at))),
+        Column("updated_at", lambda c: _content_cell(c, lambda known: _iso(known.updated_at))),
     ),
 )
 
@@ -233,7 +237,7 @@ FOLLOWERS: View[User] = View(
         Column("NAME", lambda u: u.name, width=16, share=1),
         Column("SLUG", lambda u: u.slug, width=16, share=1),
         Column("TIER", lambda u: u.tier.value, width=9),
-        Column("SINCE", lambda u: _day(u.created_at), width=10),
+        Column("SINCE", lambda u: _date(u.created_at), width=10),
     ),
     csv=(
         Column("id", lambda u: u.id),
@@ -273,7 +277,7 @@ INVITE_CODE: View[GroupInvite] = View(
     table=(
         Column("URL", lambda i: i.url),
         Column("Code", lambda i: i.code),
-        Column("Created", lambda i: _day(i.created_at)),
+        Column("Created", lambda i: _date(i.created_at)),
     ),
     csv=(
         Column("id", lambda i: i.id),
@@ -284,7 +288,7 @@ INVITE_CODE: View[GroupInvite] = View(
     ),
 )
 
-CHANGES: View[Change] = View(
+ACTIONS: View[ActionRow] = View(
     table=(
         Column("OUTCOME", lambda c: c.outcome, width=10),
         Column("ID", lambda c: c.id, width=9),
@@ -305,7 +309,7 @@ CHANGES: View[Change] = View(
     ),
 )
 
-SENT: View[Sent] = View(
+INVITE_RESULTS: View[InviteRow] = View(
     table=(
         Column("OUTCOME", lambda s: s.outcome, width=18),
         Column("INVITEE", lambda s: s.name or s.email or s.user_id, width=20, share=2),
@@ -323,7 +327,7 @@ SENT: View[Sent] = View(
     ),
 )
 
-_SUMMARY: tuple[Column[InviteSummary], ...] = (
+_SUMMARY: tuple[Column[InviteSummaryRow], ...] = (
     Column("total", lambda s: s.total),
     Column("invited", lambda s: s.invited),
     Column("added", lambda s: s.added),
@@ -333,14 +337,14 @@ _SUMMARY: tuple[Column[InviteSummary], ...] = (
     Column("failed", lambda s: s.failed),
     Column("would_invite", lambda s: s.would_invite),
 )
-INVITE_SUMMARY: View[InviteSummary] = View(
+INVITE_SUMMARY: View[InviteSummaryRow] = View(
     table=tuple(
         Column(column.title.replace("_", " ").capitalize(), column.cell) for column in _SUMMARY
     ),
     csv=_SUMMARY,
 )
 
-AUTH_STATUS: View[AuthStatus] = View(
+AUTH_STATUS: View[AuthStatusRow] = View(
     table=(
         Column("User", lambda s: f"{s.name} ({s.slug})"),
         Column("ID", lambda s: s.user_id),
@@ -365,12 +369,12 @@ AUTH_STATUS: View[AuthStatus] = View(
 )
 
 
-def losses(changing: Sequence[MembershipInvitation]) -> list[str]:
+def loss_lines(changing: Sequence[MembershipInvitation]) -> list[str]:
     """Return a line for each invitation that is about to be lost."""
-    return [f"{each.id}  {invitee(each)}, sent {_day(each.created_at)}" for each in changing]
+    return [f"{each.id}  {invitee(each)}, sent {_date(each.created_at)}" for each in changing]
 
 
-def told_by(event: WatchEvent) -> str:
+def describe_event(event: WatchEvent) -> str:
     """Return what happened, in words."""
     if isinstance(event, InviteCodeChanged):
         return "invite code changed" if event.exists else "invite code deleted"
@@ -379,7 +383,7 @@ def told_by(event: WatchEvent) -> str:
     return event.kind.replace("-", " ")
 
 
-def about(event: WatchEvent) -> str:
+def event_subject(event: WatchEvent) -> str:
     """Return whom an event is about."""
     match event:
         case InvitationSent() | InvitationAccepted() | InvitationClosed():
@@ -393,13 +397,13 @@ def about(event: WatchEvent) -> str:
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
-        Column("WHAT", told_by, width=20),
-        Column("WHO", about, width=20, share=2),
+        Column("WHAT", describe_event, width=20),
+        Column("WHO", event_subject, width=20, share=2),
     ),
     csv=(
         Column("key", lambda e: e.key),
         Column("group", lambda e: e.group.slug),
         Column("kind", lambda e: e.kind),
-        Column("who", about),
+        Column("who", event_subject),
     ),
 )

@@ -13,8 +13,14 @@ from rich.text import Text
 
 from arena_groups import to_dict
 from arena_groups.cli.options import Format, Settings
-from arena_groups.cli.output.messages import is_terminal, note, one_line, results_stream, tell
-from arena_groups.cli.output.rows import Record
+from arena_groups.cli.output.messages import (
+    info,
+    is_terminal,
+    one_line,
+    stdout_stream,
+    write_stderr,
+)
+from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.views import Cell, Column, View
 
 T = TypeVar("T")
@@ -105,16 +111,16 @@ class CsvWriter(Generic[T]):
             self._started = True
 
     def _row(self, cells: Sequence[Cell]) -> None:
-        self._csv.writerow([guarded(cell) for cell in cells])
+        self._csv.writerow([escape_formula(cell) for cell in cells])
         self._stream.flush()
 
 
 def plain(item: object) -> dict[str, object]:
     """Return a result ready for JSON."""
-    return item.as_dict() if isinstance(item, Record) else to_dict(item)
+    return item.as_dict() if isinstance(item, Row) else to_dict(item)
 
 
-def guarded(cell: Cell) -> Cell:
+def escape_formula(cell: Cell) -> Cell:
     """Return a cell that no spreadsheet takes for a formula: a quote goes before it."""
     if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + cell
@@ -138,7 +144,7 @@ def item_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
     """Return the writer for a result that stands alone."""
     match chosen:
         case Format.TABLE:
-            return RecordWriter(stream, view)
+            return DetailWriter(stream, view)
         case Format.JSON:
             return JsonWriter(stream)
         case Format.CSV | Format.NDJSON:
@@ -165,7 +171,7 @@ class Results(Generic[T]):
     """A list of results that goes out one by one."""
 
     def __init__(self, settings: Settings, view: View[T], noun: Noun) -> None:
-        stream = results_stream()
+        stream = stdout_stream()
         self._writer: Writer[T] = list_writer(
             settings.chosen_format(terminal=stream.isatty()), stream, view
         )
@@ -182,7 +188,7 @@ class Results(Generic[T]):
         """Write what belongs after the last result, and tell people how many there were."""
         self._writer.close()
         if is_terminal(sys.stderr) and not self._settings.quiet:
-            tell(counted(self.count, self._noun))
+            write_stderr(counted(self.count, self._noun))
 
 
 async def write_all(
@@ -216,14 +222,14 @@ def write_each(settings: Settings, view: View[T], items: Iterable[T], noun: Noun
 
 def write_one(settings: Settings, view: View[T], item: T) -> None:
     """Write a result that stands alone."""
-    stream = results_stream()
+    stream = stdout_stream()
     chosen = settings.chosen_format(terminal=stream.isatty())
     writer = item_writer(chosen, stream, view)
     writer.write(item)
     writer.close()
 
 
-async def gather(settings: Settings, items: AsyncIterable[T]) -> list[T]:
+async def collect(settings: Settings, items: AsyncIterable[T]) -> list[T]:
     """Return all items of a walk, with its progress shown."""
     found: list[T] = []
     with progress(settings) as shown:
@@ -259,16 +265,16 @@ def counted(count: int, noun: Noun) -> str:
     return f"{count} {noun[count != 1]}"
 
 
-def note_none(settings: Settings, text: str) -> None:
+def info_at_terminal(settings: Settings, text: str) -> None:
     """Tell people why there is no result."""
     if is_terminal(sys.stderr):
-        note(settings, text)
+        info(settings, text)
 
 
 GAP = "  "
 
 
-def widths(columns: Sequence[Column[T]], total: int) -> list[int]:
+def column_widths(columns: Sequence[Column[T]], total: int) -> list[int]:
     """Return how wide each column is where all of them may take ``total`` terminal columns.
 
     No column gets less than its own width, however narrow the terminal is.
@@ -281,7 +287,7 @@ def widths(columns: Sequence[Column[T]], total: int) -> list[int]:
     ]
 
 
-class Output(Console):
+class TableConsole(Console):
     """A console that leaves it to the program how to end when nobody reads on."""
 
     def on_broken_pipe(self) -> NoReturn:
@@ -293,10 +299,10 @@ class TableWriter(Generic[T]):
     """A heading and rows of fixed widths, so that a row can be shown when it arrives."""
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Output(file=stream, highlight=False)
+        self._console = TableConsole(file=stream, highlight=False)
         self._columns = view.table
         # The last column of a terminal is left free: some wrap when it is filled.
-        self._widths = widths(self._columns, self._console.width - 1)
+        self._widths = column_widths(self._columns, self._console.width - 1)
         self._started = False
 
     def write(self, item: T) -> None:
@@ -318,11 +324,11 @@ class TableWriter(Generic[T]):
         show(self._console, Text(GAP.join(shown).rstrip(), style))
 
 
-class RecordWriter(Generic[T]):
+class DetailWriter(Generic[T]):
     """One result, a fact a line, nothing shortened."""
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Output(file=stream, highlight=False)
+        self._console = TableConsole(file=stream, highlight=False)
         self._columns = view.record or view.table
 
     def write(self, item: T) -> None:
