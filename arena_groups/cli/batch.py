@@ -2,7 +2,6 @@
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from attrs import frozen
@@ -16,7 +15,7 @@ from arena_groups import (
     UnprocessableError,
     revoke_many,
 )
-from arena_groups.cli.errors import Problem, ProblemError, describe_api
+from arena_groups.cli.errors import CliError, describe_api
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import ActionRow
@@ -40,7 +39,7 @@ class BatchFailure:
     error: ArenaAPIError
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> CliError:
         """The failure as it is told."""
         return describe_api(self.error)
 
@@ -160,6 +159,7 @@ def raise_first_failure(
         return
     first = failures[0].problem
     if total > 1:
-        told = f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"
-        first = replace(first, message=told)
-    raise ProblemError(first)
+        first.message = (
+            f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"
+        )
+    raise first

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from aiohttp import web
 
 from arena_groups._api import Secret
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError, cannot_listen
+from arena_groups.cli.errors import CliError, ExitCode, cannot_listen
 
 HOST = "127.0.0.1"
 PATH = "/callback"
@@ -75,8 +75,8 @@ def oauth_client(
     try:
         module = import_module("arena_groups.oauth")
     except ImportError:
-        raise ProblemError(
-            Problem("usage", "OAuth is not installed", hint="pip install 'arena-groups[cli,oauth]'")
+        raise CliError(
+            "usage", "OAuth is not installed", hint="pip install 'arena-groups[cli,oauth]'"
         ) from None
     make = cast("Callable[..., OAuth]", module.OAuthClient)
     places = {} if base_url is None else {"base_url": base_url, "authorize_base_url": base_url}
@@ -133,14 +133,14 @@ async def _wait_for_grant(answer: "asyncio.Future[object]") -> object:
             callback = await answer
     except TimeoutError:
         message, hint = "nobody has authorized it in time", "try again, and answer in the browser"
-        problem = Problem("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
-        raise ProblemError(problem) from None
+        problem = CliError("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
+        raise problem from None
     reason = _reason(callback)
     if reason is not None:
         message = f"it was not authorized: {reason}"
         description: object = getattr(callback, "description", "")
         told = f"{message}, {description}" if description else message
-        raise ProblemError(Problem("unauthorized", told, ExitCode.UNAUTHORIZED))
+        raise CliError("unauthorized", told, ExitCode.UNAUTHORIZED)
     return callback
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import arena_groups
-from arena_groups.cli.errors import ProblemError, no_token
+from arena_groups.cli.errors import no_token
 from arena_groups.cli.options import Settings
 
 if TYPE_CHECKING:
@@ -95,4 +95,4 @@ def refuse_base_url(settings: Settings) -> None:
 def needs_token(settings: Settings) -> None:
     """Refuse a command that is of no use to guests, before anything is sent."""
     if not settings.sandbox and not settings.token_source:
-        raise ProblemError(no_token())
+        raise no_token()

@@ -11,7 +11,7 @@ import click
 from attrs import frozen
 
 from arena_groups._api import Secret
-from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.errors import CliError
 
 SERVICE = "arena-groups"
 FILE_NAME = "logins.json"
@@ -125,13 +125,11 @@ def _delete_from_keyring(base_url: str) -> None:
         raise _keyring_error(error) from None
 
 
-def _keyring_error(error: Exception) -> ProblemError:
-    return ProblemError(
-        Problem(
-            "system",
-            f"the system's keyring cannot be used ({type(error).__name__})",
-            hint="unlock it, or set the variable ARENA_TOKEN",
-        )
+def _keyring_error(error: Exception) -> CliError:
+    return CliError(
+        "system",
+        f"the system's keyring cannot be used ({type(error).__name__})",
+        hint="unlock it, or set the variable ARENA_TOKEN",
     )
 
 
@@ -152,9 +150,9 @@ def _read() -> dict[str, dict[str, object]]:
     }
 
 
-def _unreadable_file() -> ProblemError:
+def _unreadable_file() -> CliError:
     message = f"the stored logins cannot be read: {path()}"
-    return ProblemError(Problem("system", message, hint="remove the file, and log in again"))
+    return CliError("system", message, hint="remove the file, and log in again")
 
 
 def _write(entries: dict[str, dict[str, object]]) -> None:

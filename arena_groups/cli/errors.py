@@ -1,20 +1,18 @@
-"""Problems: which one an error is, and how it is told, with which exit code."""
+"""Errors of the command line: a message, a hint, and an exit code for each kind."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import IntEnum
 
 import click
 
 import arena_groups
-from arena_groups.cli import output
 from arena_groups.cli.options import ENTERED
 
 
 class ExitCode(IntEnum):
-    """A failure, by its kind."""
+    """Exit code of the process, by the kind of the error."""
 
     OK = 0
     FAILURE = 1
@@ -26,27 +24,43 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A failure as it is told: ``kind`` for programs, ``message`` and ``hint`` for people."""
+class CliError(Exception):
+    """An error as a user sees it.
 
-    kind: str
-    message: str
-    code: ExitCode = ExitCode.FAILURE
-    hint: str = ""
-    status: int | None = None
-    retry_after: float | None = None
+    Args:
+        kind: Stable name of the kind, for programs, such as ``"not_found"``.
+        message: What is wrong, in one sentence without a full stop.
+        code: Exit code of the process.
+        hint: What to do about it; empty if there is nothing to suggest.
+        status: HTTP status of the response, if the API refused the request.
+        retry_after: Seconds until the request may be sent again, if the API named them.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        code: ExitCode = ExitCode.FAILURE,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.kind = kind
+        self.message = message
+        self.code = code
+        self.hint = hint
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(message)
 
     def as_line(self) -> str:
-        """Return the problem as one line of text."""
-        line = f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
-        return output.one_line(line)
+        """Return the error as one line of text, with the hint at its end."""
+        return f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
 
-    def as_json(self) -> str:
-        """Return the problem as one line of JSON, without what is not known."""
-        import json  # noqa: PLC0415 - help loads nothing that takes time
-
-        told = {
+    def as_dict(self) -> dict[str, object]:
+        """Return the error for JSON, without the facts that are unknown."""
+        facts = {
             "type": self.kind,
             "message": self.message,
             "hint": self.hint or None,
@@ -54,23 +68,14 @@ class Problem:
             "retry_after": self.retry_after,
             "exit_code": int(self.code),
         }
-        error = {name: value for name, value in told.items() if value is not None}
-        return json.dumps({"error": error}, ensure_ascii=False)
+        return {"error": {name: value for name, value in facts.items() if value is not None}}
 
 
-class ProblemError(Exception):
-    """A problem that a command found itself."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem.message)
-
-
-def cannot_listen(port: int, error: OSError) -> ProblemError:
+def cannot_listen(port: int, error: OSError) -> CliError:
     """Return the problem of a port that is not to be had."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
-    return ProblemError(Problem("system", message, hint="choose another one with --port"))
+    return CliError("system", message, hint="choose another one with --port")
 
 
 # Where the client's own hint would not help somebody at a terminal.
@@ -93,38 +98,40 @@ _MISSING = {
 _LOG_IN = "log in with `arena-groups auth login`, set the variable ARENA_TOKEN, or try --sandbox"
 
 
-def describe(error: Exception, token_source: str = "") -> Problem | None:
+def describe(error: Exception, token_source: str = "") -> CliError | None:
     """Return how to tell an error, or ``None`` for one that only a bug can cause.
 
     ``token_source`` says where the token came from that was sent, if one was.
     """
-    if isinstance(error, ProblemError):
-        return error.problem
+    if isinstance(error, CliError):
+        return error
     if isinstance(error, arena_groups.ArenaError):
         return describe_api(error, token_source)
     if isinstance(error, click.ClickException):
-        return Problem("usage", error.format_message(), hint=_usage_hint(error))
+        return CliError("usage", error.format_message(), hint=_usage_hint(error))
     if isinstance(error, ValueError):
-        return Problem("usage", str(error))
+        return CliError("usage", str(error))
     if isinstance(error, OSError):
-        return Problem("system", _system_message(error))
+        return CliError("system", _system_message(error))
     return None
 
 
-def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> Problem:
+def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> CliError:
     """Return how to tell an error of the client."""
     kind, code = _kind(error)
     hint = _hint(error, kind, token_source)
     if isinstance(error, arena_groups.ArenaAPIError | arena_groups.OAuthError):
         message = str(error).removesuffix(f" ({error.hint})")
-        retry_after = error.retry_after if isinstance(error, arena_groups.ArenaAPIError) else None
-        return Problem(kind, message, code, hint or error.hint, error.status, retry_after)
-    return Problem(kind, str(error), code, hint)
+        found = CliError(kind, message, code, hint or error.hint, status=error.status)
+        if isinstance(error, arena_groups.ArenaAPIError):
+            found.retry_after = error.retry_after
+        return found
+    return CliError(kind, str(error), code, hint)
 
 
-def no_token() -> Problem:
+def no_token() -> CliError:
     """Return the problem of a command that needs a token where there is none."""
-    return Problem("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
+    return CliError("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
 
 
 def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:

@@ -22,7 +22,7 @@ from arena_groups import (
 from arena_groups.bulk import normalize_invite_target
 from arena_groups.cli.batch import BatchFailure, raise_first_failure
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import InviteSummaryRow
@@ -228,12 +228,10 @@ def _text(file: str) -> str:
         raise _refused("it is not in UTF-8") from None
 
 
-def _refused(reason: str) -> ProblemError:
-    return ProblemError(
-        Problem(
-            "validation",
-            f"the people cannot be read: {reason}",
-            ExitCode.VALIDATION,
-            "nothing was sent",
-        )
+def _refused(reason: str) -> CliError:
+    return CliError(
+        "validation",
+        f"the people cannot be read: {reason}",
+        ExitCode.VALIDATION,
+        "nothing was sent",
     )

@@ -200,7 +200,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:
         from arena_groups.cli.errors import describe
-        from arena_groups.cli.output.messages import discard_output, write_stderr
+        from arena_groups.cli.output.messages import discard_output, write_error
 
         problem = describe(error, settings.token_source)
         if problem is None:
@@ -209,7 +209,7 @@ def run(arguments: Sequence[str]) -> int:
             settings.format = format_in(arguments)
         if isinstance(error, OSError):
             discard_output(sys.stdout)
-        write_stderr(problem.as_json() if settings.json_errors else problem.as_line())
+        write_error(settings, problem)
         return problem.code
     return code if isinstance(code, int) else 0
 

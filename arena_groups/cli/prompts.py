@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from getpass import getpass
 
 from arena_groups.cli import output
-from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 
 SHOWN = 10
@@ -16,12 +16,10 @@ SHOWN = 10
 def require_confirmation(settings: Settings) -> None:
     """Refuse to go on where nobody can be asked; nothing has been sent by then."""
     if not settings.yes and not _is_interactive():
-        raise ProblemError(
-            Problem(
-                "confirmation",
-                "this has to be confirmed, and there is no terminal to ask at",
-                hint="--yes does it without asking",
-            )
+        raise CliError(
+            "confirmation",
+            "this has to be confirmed, and there is no terminal to ask at",
+            hint="--yes does it without asking",
         )
 
 
@@ -39,7 +37,7 @@ def confirm(settings: Settings, question: str, loss_lines: Sequence[str]) -> Non
     if not answer.endswith("\n"):
         output.write_stderr("")
     if answer.strip().lower() not in {"y", "yes"}:
-        raise ProblemError(Problem("declined", "nothing was done"))
+        raise CliError("declined", "nothing was done")
 
 
 def ask_secret(name: str) -> str:

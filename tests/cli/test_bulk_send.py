@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena_groups import InviteTarget
-from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
@@ -73,13 +73,13 @@ class TestReading:
     def test_what_cannot_be_read(
         self, text: str, column: str | None, problem: str, people: Callable[[str], str]
     ) -> None:
-        with pytest.raises(ProblemError, match=problem):
+        with pytest.raises(CliError, match=problem):
             read_invitees(people(text), column)
 
     def test_another_encoding(self, tmp_path: Path) -> None:
         file = tmp_path / "latin.csv"
         file.write_bytes("email,name\nada@example.org,Zo\u00eb".encode("latin-1"))
-        with pytest.raises(ProblemError, match="UTF-8"):
+        with pytest.raises(CliError, match="UTF-8"):
             read_invitees(str(file), None)
 
 

@@ -18,7 +18,7 @@ from arena_groups import (
 from arena_groups.cli import batch as turns
 from arena_groups.cli.commands import invitations as actions
 from arena_groups.cli.commands.invitations import ORDERS, InvitationFilter
-from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Format, Settings, parse_age, short_age
 from arena_groups.cli.output.rows import ActionRow
 from arena_groups.cli.output.views import ACTIONS
@@ -310,7 +310,7 @@ class TestTurns:
 
     def test_no_failure_is_no_problem(self) -> None:
         turns.raise_first_failure([], 3, ("thing", "things"), "done")
-        with pytest.raises(ProblemError):
+        with pytest.raises(CliError):
             turns.raise_first_failure(
                 [turns.BatchFailure(RateLimitError(429))], 1, ("thing", "things"), "done"
             )

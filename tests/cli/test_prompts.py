@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
 
@@ -41,7 +41,7 @@ async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     err = listen(monkeypatch)
     answer(monkeypatch, text)
-    with pytest.raises(ProblemError, match="nothing was done"):
+    with pytest.raises(CliError, match="nothing was done"):
         confirm(Settings(), "Really?", [str(number) for number in range(12)])
     assert "  9\n  … and 2 more\n" in err.getvalue()
     assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
@@ -60,7 +60,7 @@ def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Person())
     monkeypatch.setattr(sys, "stderr", Person())
     monkeypatch.setattr(sys, stream, io.StringIO())
-    with pytest.raises(ProblemError, match="no terminal"):
+    with pytest.raises(CliError, match="no terminal"):
         require_confirmation(Settings())
 
 

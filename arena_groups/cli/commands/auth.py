@@ -18,7 +18,7 @@ from arena_groups.cli.connect import (
     needs_token,
     retry_policy,
 )
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
 from arena_groups.cli.prompts import ask_secret
@@ -184,7 +184,7 @@ def _refuse_sandbox(settings: Settings) -> None:
 async def _whose(token: Secret, base_url: str) -> arena_groups.Me:
     if token.problem():
         message = f"the token {token.problem()}"
-        raise ProblemError(Problem("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER))
+        raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER)
     async with arena_groups.ArenaClient(
         token.reveal(), base_url=base_url, retry=retry_policy()
     ) as arena:

@@ -14,7 +14,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, needs_token
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
@@ -349,13 +349,11 @@ async def _find(
                 break
     missing = [str(number) for number in dict.fromkeys(ids) if number not in found]
     if missing:
-        raise ProblemError(
-            Problem(
-                "not_found",
-                f"not among the pending invitations of {group}: {', '.join(missing)}",
-                ExitCode.NOT_FOUND,
-                f"arena-groups invitations list {group}",
-            )
+        raise CliError(
+            "not_found",
+            f"not among the pending invitations of {group}: {', '.join(missing)}",
+            ExitCode.NOT_FOUND,
+            f"arena-groups invitations list {group}",
         )
     return [found[number] for number in dict.fromkeys(ids)]
 

@@ -12,7 +12,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
 from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
@@ -108,7 +108,7 @@ async def join_group(settings: Settings, group: str, code: Secret) -> None:
     """Join a group with its invite code, and write what one is in it then."""
     if problem := code.problem():
         hint = "type or paste it when asked, or pipe it in"
-        raise ProblemError(Problem("usage", f"the invite code {problem}", hint=hint))
+        raise CliError("usage", f"the invite code {problem}", hint=hint)
     async with connected(settings) as arena:
         member = await arena.groups.join(group, invite_token=code.reveal())
         output.write_one(settings, output.MEMBERS, member)
@@ -162,13 +162,11 @@ async def _resolve_members(
         found = await _find(arena.groups.members(group), set(users))
     missing = [user for user in users if user not in found]
     if missing:
-        raise ProblemError(
-            Problem(
-                "not_found",
-                f"not among the members of {group}: {', '.join(missing)}",
-                ExitCode.NOT_FOUND,
-                f"arena-groups members list {group}",
-            )
+        raise CliError(
+            "not_found",
+            f"not among the members of {group}: {', '.join(missing)}",
+            ExitCode.NOT_FOUND,
+            f"arena-groups members list {group}",
         )
     members = {found[user].id: found[user] for user in users}
     return [_MemberRef(member.id, output.person(member)) for member in members.values()]

@@ -13,7 +13,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, common_options
 
@@ -173,10 +173,8 @@ async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
             process.terminate()
             await process.wait()
     if process.returncode != 0:
-        raise ProblemError(
-            Problem(
-                "command",
-                f"{words[0]} failed with exit code {process.returncode} for {event.key}",
-                hint="with --store the event comes again at the next start",
-            )
+        raise CliError(
+            "command",
+            f"{words[0]} failed with exit code {process.returncode} for {event.key}",
+            hint="with --store the event comes again at the next start",
         )

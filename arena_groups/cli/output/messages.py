@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol, TextIO, runtime_checkable
 
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 
 LOGGER = logging.getLogger("arena_groups")
@@ -41,6 +42,14 @@ def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
     finally:
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
+
+
+def write_error(settings: Settings, error: CliError) -> None:
+    """Write an error to standard error: a line, or an object for readers of JSON."""
+    if settings.json_errors:
+        write_stderr(json.dumps(error.as_dict(), ensure_ascii=False))
+    else:
+        write_stderr(one_line(error.as_line()))
 
 
 class _Handler(logging.Handler):
