@@ -13,7 +13,7 @@ from arena_groups._version import __version__
 from arena_groups.watch import watch
 
 if TYPE_CHECKING:
-    from arena_groups._api.codec import (
+    from arena_groups._api.issues import (
         from_dict,
         to_dict,
     )
@@ -171,7 +171,7 @@ _HOMES = (
     "_cache",
     "_pacing.window",
     "_pacing.pacer",
-    "_api.codec",
+    "_api.issues",
     "_pagination.paginator",
     "_http",
     "_resources.groups",

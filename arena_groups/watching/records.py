@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from arena_groups._api.codec import from_dict, to_dict
+from arena_groups._api.issues import from_dict, to_dict
 from arena_groups.errors import DecodeError, StoreError
 from arena_groups.models import UNSET, GroupMember, MembershipInvitation, Unset
 from arena_groups.watching.events import (
