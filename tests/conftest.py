@@ -14,9 +14,12 @@ from hypothesis import settings
 from arena_groups import ArenaClient
 from tests.support.clients import single
 from tests.support.documents import TOKEN
+from tests.support.repetitions import repetitions
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, max_examples=repetitions(40, thorough=100)
+)
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
 

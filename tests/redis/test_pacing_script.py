@@ -19,9 +19,13 @@ pytest.importorskip("redis", reason="redis is in the extra redis")
 
 from arena_groups.redis.server import AwayError, Script, Server
 from arena_groups.redis.visit import Ask, Back, Reply, visit, written
+from tests.support.repetitions import repetitions
 
-ONE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-TWO = settings(ONE, max_examples=60)
+ONE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=repetitions(40, thorough=150),
+)
+TWO = settings(ONE, max_examples=repetitions(20, thorough=60))
 PREFIX = "test:{quota}"
 
 

@@ -21,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arena_groups.redis import RedisStore
 from arena_groups.redis.server import Server
+from tests.support.repetitions import repetitions
 
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
 texts = st.text(max_size=8)
@@ -40,7 +41,10 @@ async def store(redis: OwnRedis) -> AsyncIterator[RedisStore]:
         yield made
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=repetitions(20, thorough=60),
+)
 @given(steps)
 def test_memory_and_redis_agree(
     redis: OwnRedis, course: list[tuple[str, dict[str, str | None], dict[str, str | None]]]

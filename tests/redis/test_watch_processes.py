@@ -16,12 +16,13 @@ from attrs import define, field
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from tests.redis.processes import python
 from tests.redis.servers import OwnRedis
+from tests.support.repetitions import repetitions
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 INTERVAL = 0.4
 PATIENCE = 40.0  # seconds; only ever reached when something hangs
-DISTURBANCES = 30
+DISTURBANCES = repetitions(10, thorough=30)
 
 
 @define(eq=False)
