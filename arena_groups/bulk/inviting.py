@@ -9,6 +9,7 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
 from arena_groups.bulk.failures import Streak, already_taken, concerns_all, rejected
@@ -261,3 +262,6 @@ def _check(targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike]
         listed = ", ".join(map(str, bad[:SHOWN]))
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise ValueError(f"no email address and no user id at position {listed}{more}")
+
+
+set_public_module(globals(), __all__)

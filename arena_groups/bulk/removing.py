@@ -7,6 +7,7 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups.bulk.failures import already_taken, concerns_all, rejected
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Source, Task
@@ -97,3 +98,6 @@ class _Removing:
 
 def _fits(where: Callable[[GroupMember], bool]) -> Callable[[GroupMember], bool]:
     return lambda member: member.role != GroupRole.OWNER and where(member)
+
+
+set_public_module(globals(), __all__)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from attrs import Factory, define, field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups.models import InviteResult
 
 __all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "Ended", "Tally"]
@@ -127,3 +128,6 @@ class Ended(Generic[T]):
 
     result: BulkResult[T] | None
     stop: Exception | None = None
+
+
+set_public_module(globals(), ["BulkOutcome", "BulkResult", "BulkSummary"])

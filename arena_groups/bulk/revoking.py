@@ -8,6 +8,7 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups.bulk.failures import already_taken, concerns_all, rejected
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Source, Task
@@ -104,3 +105,6 @@ def _fits(
         return is_old and (where is None or where(invitation))
 
     return fits
+
+
+set_public_module(globals(), __all__)

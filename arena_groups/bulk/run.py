@@ -16,6 +16,7 @@ from collections.abc import (
 from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from arena_groups._api import check_range
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_dropped
 from arena_groups._types import AsyncCloseable
 from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
@@ -277,3 +278,6 @@ async def _outcome(act: Callable[[], Awaitable[None]]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         return error
     return None
+
+
+set_public_module(globals(), ["BulkRun"])

@@ -5,6 +5,7 @@ import unicodedata
 from attrs import field, frozen
 
 from arena_groups._api import Secret, invitee
+from arena_groups._exports import set_public_module
 from arena_groups.models import EmbeddedUser, MembershipInvitation
 
 __all__ = [
@@ -145,3 +146,6 @@ def _is_domain(domain: str) -> bool:
     return len(labels) > 1 and all(
         label and not label.startswith("-") and not label.endswith("-") for label in labels
     )
+
+
+set_public_module(globals(), ["InviteTarget", "RemoveTarget", "RevokeTarget"])

@@ -152,7 +152,7 @@ class ConsentRequest:
         )
         return _redirect_uri(self.parameters, code=code)
 
-    def deny_authorization(self) -> str:
+    def deny(self) -> str:
         """Where the person is sent without one."""
         description = "The person did not give the permission."
         return _redirect_uri(self.parameters, error="access_denied", error_description=description)

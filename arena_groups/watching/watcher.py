@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
     ArenaAPIError,
@@ -384,3 +385,6 @@ def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     )
     told.attempts = error.attempts
     return told
+
+
+set_public_module(globals(), __all__)
