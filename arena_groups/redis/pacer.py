@@ -18,9 +18,18 @@ from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups.closing import Closing
 from arena_groups.errors import PacerError
-from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
-from arena_groups.redis.share import ShareOverError, SharePacer, Standing
-from arena_groups.redis.visit import Alone, Ask, Back, Reply, visit, written
+from arena_groups.redis.connection import AwayError, LostError, RefusedError, Server
+from arena_groups.redis.script import (
+    Alone,
+    Ask,
+    Back,
+    Reply,
+    ShareOverError,
+    SharePacer,
+    Standing,
+    visit,
+    written,
+)
 
 __all__ = ["RedisPacer"]
 

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from arena_groups.closing import Closing
 from arena_groups.errors import StoreError
-from arena_groups.redis.server import AwayError, LostError, Script, Server
+from arena_groups.redis.connection import AwayError, LostError, Script, Server
 from arena_groups.stores import NOTHING
 
 __all__ = ["RedisStore"]

@@ -321,7 +321,7 @@ class TestOutage:
     async def test_nor_is_one_that_breaks_while_it_is_asked(
         self, redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from arena_groups.redis import server as module
+        from arena_groups.redis import connection as module
 
         run, left = module.Server._run, ["done, but not heard of"]
 

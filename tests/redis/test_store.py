@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arena_groups.redis import RedisStore
-from arena_groups.redis.server import Server
+from arena_groups.redis.connection import Server
 
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
 texts = st.text(max_size=8)

@@ -10,7 +10,7 @@ pytest.importorskip("redis", reason="redis is in the extra redis")
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from arena_groups.redis.server import AwayError, Server
+from arena_groups.redis.connection import AwayError, Server
 
 
 class Deaf(Redis):

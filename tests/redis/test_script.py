@@ -17,8 +17,8 @@ from tests.redis.servers import OwnRedis
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
-from arena_groups.redis.server import AwayError, Script, Server
-from arena_groups.redis.visit import Ask, Back, Reply, visit, written
+from arena_groups.redis.connection import AwayError, Script, Server
+from arena_groups.redis.script import Ask, Back, Reply, visit, written
 
 ONE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 TWO = settings(ONE, max_examples=60)
@@ -318,7 +318,7 @@ async def _visit_once(server: Server) -> None:
 async def test_an_answer_that_is_none_of_the_scripts(
     redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from arena_groups.redis import visit as module
+    from arena_groups.redis import script as module
 
     monkeypatch.setattr(module, "SCRIPT", Script("return {'1', 'what'}"))
     server = Server(redis.url, timeout=5)

@@ -32,7 +32,7 @@ def test_four_processes_use_one_quota_and_no_more(redis: OwnRedis) -> None:
     with ThreadedSandbox(limit=LIMIT, window=WINDOW) as sandbox, ExitStack() as stack:
         processes = [
             stack.enter_context(
-                python("pacing_worker.py", redis.url, sandbox.url, 8, windows * WINDOW - 0.1, "{}",
+                python("pacer_worker.py", redis.url, sandbox.url, 8, windows * WINDOW - 0.1, "{}",
                        ARENA_TOKEN=sandbox.tokens.owner)
             )
             for _ in range(4)
@@ -58,7 +58,7 @@ def test_redis_is_killed_in_the_middle(own_redis: OwnRedis, policy: str) -> None
     with ThreadedSandbox(limit=LIMIT, window=WINDOW) as sandbox, ExitStack() as stack:
         processes = [
             stack.enter_context(
-                python("pacing_worker.py", own_redis.url, sandbox.url, 4, seconds, options,
+                python("pacer_worker.py", own_redis.url, sandbox.url, 4, seconds, options,
                        ARENA_TOKEN=sandbox.tokens.owner)
             )
             for _ in range(2)
@@ -92,7 +92,7 @@ def test_the_death_of_one_keeps_nobody_waiting_for_long(redis: OwnRedis) -> None
         sandbox.faults.add(faults.Latency(0.5), probability=0.2)
         processes = [
             stack.enter_context(
-                python("pacing_worker.py", redis.url, sandbox.url, 8, 6, options,
+                python("pacer_worker.py", redis.url, sandbox.url, 8, 6, options,
                        ARENA_TOKEN=sandbox.tokens.owner)
             )
             for _ in range(2)
