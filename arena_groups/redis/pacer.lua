@@ -1,222 +1,226 @@
--- One visit of a process: what it gives back, what it asks for, what it is told.
--- The counting is that of arena_groups/_pacing/window.py; what is added is said where it is.
--- KEYS: the quota, the slots in flight, the processes seen, and those that wait (since, until).
-local ask = cjson.decode(ARGV[1])
-local NEVER, LONGEST, CLOCK_ERROR, UNSURE = 1e15, 3600, 1, 3
-local SEEN, GRACE = 120, 0.25
-local quota_key, slots_key, seen_key, since_key, until_key = unpack(KEYS)
+-- Shared rate limit: one run takes the releases of a process and grants it permits.
+-- The counting is that of arena_groups/_pacing/window.py; comments mark the additions.
+-- KEYS: the window, the permits in flight, the processes, and those that wait (since, until).
+local request = cjson.decode(ARGV[1])
+local FOREVER, MAX_WAIT, CLOCK_RESOLUTION, BOUNDARY_MARGIN = 1e15, 3600, 1, 3
+local PROCESS_TTL, WAIT_MARGIN = 120, 0.25  -- seconds
+local window_key, in_flight_key, processes_key, since_key, until_key = unpack(KEYS)
 
-local now = ask.now
+local now = request.now
 if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 end
 
-local q = {
-  limit = -1, window = 60, counted = 0, resets_at = NEVER, held_until = -NEVER, probing = 1,
-  holds = 0, untold = 0, last_untold = 0, unix_reset = -NEVER, over = 0, unix_offset = -NEVER,
-  offset_now = -NEVER, next_write = -NEVER, epoch = now, reckoned_until = -NEVER, last_now = now,
+local w = {
+  limit = -1, window = 60, counted = 0, resets_at = FOREVER, blocked_until = -FOREVER,
+  probing = 1, hold_generation = 0, unconfirmed = 0, unconfirmed_at_end = 0,
+  unix_reset = -FOREVER, expired = 0, unix_offset = -FOREVER, offset_now = -FOREVER,
+  next_write = -FOREVER, epoch = now, offline_added_until = -FOREVER, last_now = now,
 }
-local kept = redis.call('HGETALL', quota_key)
-for i = 1, #kept, 2 do q[kept[i]] = tonumber(kept[i + 1]) end
-local in_flight = redis.call('ZCARD', slots_key)
+local saved = redis.call('HGETALL', window_key)
+for i = 1, #saved, 2 do w[saved[i]] = tonumber(saved[i + 1]) end
+local in_flight = redis.call('ZCARD', in_flight_key)
 
--- A clock that was set back, or another server's.
-local function set_back(by)
-  for _, name in ipairs({'resets_at', 'held_until', 'next_write', 'reckoned_until'}) do
-    if math.abs(q[name]) < NEVER then q[name] = q[name] - by end
+local function decimal(value)
+  return string.format('%.6f', value)
+end
+
+-- The clock was set back, or belongs to another server.
+local function shift_times(seconds)
+  for _, name in ipairs({'resets_at', 'blocked_until', 'next_write', 'offline_added_until'}) do
+    if math.abs(w[name]) < FOREVER then w[name] = w[name] - seconds end
   end
   for _, name in ipairs({'unix_offset', 'offset_now'}) do
-    if q[name] > -NEVER then q[name] = q[name] + by end
+    if w[name] > -FOREVER then w[name] = w[name] + seconds end
   end
-  for _, key in ipairs({slots_key, seen_key, since_key, until_key}) do
+  for _, key in ipairs({in_flight_key, processes_key, since_key, until_key}) do
     for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-      redis.call('ZINCRBY', key, string.format('%.6f', -by), member)
+      redis.call('ZINCRBY', key, decimal(-seconds), member)
     end
   end
 end
 
-local function start_window(already)
-  q.counted, q.untold, q.last_untold = already, 0, 0
+local function reset_counts(counted)
+  w.counted, w.unconfirmed, w.unconfirmed_at_end = counted, 0, 0
 end
 
-local function roll()
-  start_window(q.last_untold)
-  q.over = 1
-  q.resets_at = now + q.window
+local function start_next_window_if_due()
+  if now >= w.resets_at then
+    reset_counts(w.unconfirmed_at_end)
+    w.expired = 1
+    w.resets_at = now + w.window
+  end
 end
 
-local function roll_if_due()
-  if now >= q.resets_at then roll() end
-end
-
-local function count_untold()
-  q.counted, q.untold = q.counted + 1, q.untold + 1
-  if now >= q.resets_at - UNSURE then q.last_untold = q.last_untold + 1 end
+local function count_unconfirmed()
+  w.counted, w.unconfirmed = w.counted + 1, w.unconfirmed + 1
+  if now >= w.resets_at - BOUNDARY_MARGIN then
+    w.unconfirmed_at_end = w.unconfirmed_at_end + 1
+  end
 end
 
 local function learn_time(server_time)
   local offset = server_time - now
-  if offset < q.unix_offset - q.window - 2 then
-    q.unix_reset = -NEVER
-    q.unix_offset, q.offset_now = offset, offset
+  if offset < w.unix_offset - w.window - 2 then
+    w.unix_reset = -FOREVER
+    w.unix_offset, w.offset_now = offset, offset
   end
-  q.offset_now = math.max(q.offset_now, offset)
-  q.unix_offset = math.max(q.unix_offset, offset)
+  w.offset_now = math.max(w.offset_now, offset)
+  w.unix_offset = math.max(w.unix_offset, offset)
 end
 
-local function learn(told)
-  q.limit, q.window = told.limit, math.min(told.window, LONGEST)
-  learn_time(told.server_time)
-  local unix_reset = told.reset or (told.server_time + q.window)
-  local behind = q.unix_reset - unix_reset
-  local stride = math.max(q.window - 1, q.window / 2)
-  if behind >= 0 and (q.over == 1 or behind >= stride) then return end
+local function learn(update)
+  w.limit, w.window = update.limit, math.min(update.window, MAX_WAIT)
+  learn_time(update.server_time)
+  local unix_reset = update.reset or (update.server_time + w.window)
+  local behind = w.unix_reset - unix_reset
+  local min_window_gap = math.max(w.window - 1, w.window / 2)
+  if behind >= 0 and (w.expired == 1 or behind >= min_window_gap) then return end
   if behind < 0 then
-    if -behind >= stride then
-      if q.over == 0 then start_window(math.max(q.untold, q.last_untold)) end
-      q.unix_offset, q.offset_now = q.offset_now, -NEVER
+    if -behind >= min_window_gap then
+      if w.expired == 0 then reset_counts(math.max(w.unconfirmed, w.unconfirmed_at_end)) end
+      w.unix_offset, w.offset_now = w.offset_now, -FOREVER
     end
-    q.unix_reset, q.over = unix_reset, 0
+    w.unix_reset, w.expired = unix_reset, 0
   end
-  q.resets_at = math.min(q.unix_reset - q.unix_offset, now + q.window + CLOCK_ERROR)
-  if q.resets_at <= now then q.resets_at = now + CLOCK_ERROR end
-  q.counted, q.untold = q.counted + 1, 0
+  w.resets_at = math.min(w.unix_reset - w.unix_offset, now + w.window + CLOCK_RESOLUTION)
+  if w.resets_at <= now then w.resets_at = now + CLOCK_RESOLUTION end
+  w.counted, w.unconfirmed = w.counted + 1, 0
 end
 
-local function hold(retry_after)
+local function block(retry_after)
   local wait = retry_after
-  if not wait then wait = q.resets_at == NEVER and q.window or q.resets_at - now end
-  q.held_until = math.max(q.held_until, now + math.min(wait, LONGEST))
-  q.probing = 1
-  q.holds = q.holds + 1
-  -- The probe waits for all that is in flight, but no longer for the dead than for a lost probe.
-  local latest = string.format('%.6f', q.held_until + ask.probe_lifetime)
-  for _, slot in ipairs(redis.call('ZRANGEBYSCORE', slots_key, '(' .. latest, '+inf')) do
-    redis.call('ZADD', slots_key, latest, slot)
+  if not wait then wait = w.resets_at == FOREVER and w.window or w.resets_at - now end
+  w.blocked_until = math.max(w.blocked_until, now + math.min(wait, MAX_WAIT))
+  w.probing = 1
+  w.hold_generation = w.hold_generation + 1
+  -- The probe waits for all that is in flight, but for a dead process only as long as for a lost
+  -- probe.
+  local latest = decimal(w.blocked_until + request.probe_ttl)
+  for _, permit in ipairs(redis.call('ZRANGEBYSCORE', in_flight_key, '(' .. latest, '+inf')) do
+    redis.call('ZADD', in_flight_key, latest, permit)
   end
 end
 
-local function answered(back)
-  in_flight = in_flight - redis.call('ZREM', slots_key, back.slot)
-  if back.unsent then return end
-  roll_if_due()
-  local told = back.told
-  if told and told.limit then learn(told) else count_untold() end
-  if told and told.status == 429 then
-    hold(told.retry_after)
-  elseif back.mark == q.holds and (told or back.mark == 0) then
-    q.probing = 0
+local function record_release(release)
+  in_flight = in_flight - redis.call('ZREM', in_flight_key, release.permit)
+  if release.unused then return end
+  start_next_window_if_due()
+  local update = release.update
+  if update and update.limit then learn(update) else count_unconfirmed() end
+  if update and update.status == 429 then
+    block(update.retry_after)
+  elseif release.generation == w.hold_generation and (update or release.generation == 0) then
+    w.probing = 0
   end
 end
 
--- What a process had in flight when it died. It was counted, if at all, in a window that may be
--- over by now.
-local function expire_slots()
-  for _, slot in ipairs(redis.call('ZRANGEBYSCORE', slots_key, '-inf', now)) do
-    in_flight = in_flight - redis.call('ZREM', slots_key, slot)
-    roll_if_due()
-    count_untold()
+-- Permits of processes that died. The server may have counted their requests, perhaps in a window
+-- that is over.
+local function expire_permits()
+  for _, permit in ipairs(redis.call('ZRANGEBYSCORE', in_flight_key, '-inf', now)) do
+    in_flight = in_flight - redis.call('ZREM', in_flight_key, permit)
+    start_next_window_if_due()
+    count_unconfirmed()
   end
 end
 
--- How long until a request may be sent; 0 or less: at once; NEVER: not before an answer.
-local function wait_for_one()
-  roll_if_due()
-  if now < q.held_until then return q.held_until - now end
-  if q.probing == 1 then return in_flight > 0 and NEVER or 0 end
-  if q.limit < 0 or q.counted + in_flight < math.max(1, q.limit) then return 0 end
-  return q.counted > 0 and q.resets_at - now or NEVER
+-- Seconds until the next permit; 0 or less: at once; FOREVER: not before a response.
+local function next_delay()
+  start_next_window_if_due()
+  if now < w.blocked_until then return w.blocked_until - now end
+  if w.probing == 1 then return in_flight > 0 and FOREVER or 0 end
+  if w.limit < 0 or w.counted + in_flight < math.max(1, w.limit) then return 0 end
+  return w.counted > 0 and w.resets_at - now or FOREVER
 end
 
-local function free_slots()
-  if wait_for_one() > 0 then return 0 end
-  if q.probing == 1 then return 1 end
-  if q.limit < 0 then return ask.want end
-  return math.max(1, q.limit) - q.counted - in_flight
+local function free_permits()
+  if next_delay() > 0 then return 0 end
+  if w.probing == 1 then return 1 end
+  if w.limit < 0 then return request.wanted end
+  return math.max(1, w.limit) - w.counted - in_flight
 end
 
--- While others wait, each gets a part of what is free, and who has waited longer goes first.
--- A place in the line lasts a little longer than its process was told to wait.
-local function may_take(free, want)
-  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', until_key, '-inf', now)) do
-    redis.call('ZREM', until_key, gone)
-    redis.call('ZREM', since_key, gone)
+-- While others wait, each process gets its part of the free permits, the longest waiting first.
+-- A place in the queue lasts a little longer than its process was asked to wait.
+local function fair_share(free, wanted)
+  for _, process in ipairs(redis.call('ZRANGEBYSCORE', until_key, '-inf', now)) do
+    redis.call('ZREM', until_key, process)
+    redis.call('ZREM', since_key, process)
   end
-  local mine = redis.call('ZSCORE', since_key, ask.process)
-  local others = redis.call('ZCARD', since_key) - (mine and 1 or 0)
-  local ahead = redis.call('ZCOUNT', since_key, '-inf', '(' .. (mine or 'inf'))
-  if mine then ahead = math.min(ahead, others) else ahead = others end
+  local own = redis.call('ZSCORE', since_key, request.process)
+  local others = redis.call('ZCARD', since_key) - (own and 1 or 0)
+  local ahead = redis.call('ZCOUNT', since_key, '-inf', '(' .. (own or 'inf'))
+  if own then ahead = math.min(ahead, others) else ahead = others end
   local part = math.floor(free / (others + 1))
   if part < 1 and free > ahead then part = 1 end
-  return math.max(0, math.min(want, part))
+  return math.max(0, math.min(wanted, part))
 end
 
-if now < q.last_now then set_back(q.last_now - now) end
-q.last_now = now
+if now < w.last_now then shift_times(w.last_now - now) end
+w.last_now = now
 
--- What all have sent without asking while this was away, as the first to come back reckons; and
--- before that too, if it was forgotten.
-if ask.alone and now >= q.reckoned_until then
-  local alone = ask.epoch == string.format('%.6f', q.epoch) and ask.alone.since or ask.alone.all
-  roll_if_due()
-  q.counted, q.untold = q.counted + alone, q.untold + alone
-  q.reckoned_until = now + math.min(ask.alone.left, LONGEST)
+-- Requests that all processes sent while Redis was unavailable, by the estimate of the first one
+-- to return; and earlier ones too, if Redis was restarted empty.
+if request.offline and now >= w.offline_added_until then
+  local same_epoch = request.epoch == decimal(w.epoch)
+  local sent = same_epoch and request.offline.since_outage or request.offline.in_window
+  start_next_window_if_due()
+  w.counted, w.unconfirmed = w.counted + sent, w.unconfirmed + sent
+  w.offline_added_until = now + math.min(request.offline.window_left, MAX_WAIT)
 end
 
-expire_slots()
-for _, back in ipairs(ask.back) do answered(back) end
+expire_permits()
+for _, release in ipairs(request.releases) do record_release(release) end
 
-local write_wait = ask.write and math.max(0, q.next_write - now) or 0
-local want = ask.want
-if write_wait > 0 then want = want - 1 end
-local free = free_slots()
-local granted = want > 0 and may_take(free, want) or 0
--- All wait for a probe, so it is soon taken for lost.
-local lifetime = q.probing == 1 and ask.probe_lifetime or ask.lifetime
+local write_delay = request.write and math.max(0, w.next_write - now) or 0
+local wanted = request.wanted
+if write_delay > 0 then wanted = wanted - 1 end
+local free = free_permits()
+local granted = wanted > 0 and fair_share(free, wanted) or 0
+-- All processes wait for a probe, so it expires soon.
+local ttl = w.probing == 1 and request.probe_ttl or request.permit_ttl
 for i = 1, granted do
-  redis.call('ZADD', slots_key, string.format('%.6f', now + lifetime), ask.name .. i)
+  redis.call('ZADD', in_flight_key, decimal(now + ttl), request.permit_prefix .. i)
 end
 in_flight = in_flight + granted
-if ask.write and write_wait == 0 and granted > ask.before_write then
-  q.next_write = now + ask.spacing
+if request.write and write_delay == 0 and granted > request.ahead_of_write then
+  w.next_write = now + request.write_spacing
 end
 
-local wait = 0
-if granted < want then
-  wait = wait_for_one()
-  local until_when = now + GRACE + (wait == NEVER and ask.poll or wait)
-  redis.call('ZADD', until_key, string.format('%.6f', until_when), ask.process)
-  if granted > 0 or not redis.call('ZSCORE', since_key, ask.process) then
-    redis.call('ZADD', since_key, string.format('%.6f', now), ask.process)
+local delay = 0
+if granted < wanted then
+  delay = next_delay()
+  local waits_until = now + WAIT_MARGIN + (delay == FOREVER and request.max_poll or delay)
+  redis.call('ZADD', until_key, decimal(waits_until), request.process)
+  if granted > 0 or not redis.call('ZSCORE', since_key, request.process) then
+    redis.call('ZADD', since_key, decimal(now), request.process)
   end
 else
-  redis.call('ZREM', since_key, ask.process)
-  redis.call('ZREM', until_key, ask.process)
+  redis.call('ZREM', since_key, request.process)
+  redis.call('ZREM', until_key, request.process)
 end
 
-redis.call('ZREMRANGEBYSCORE', seen_key, '-inf', now - SEEN)
-if ask.leaving then
-  redis.call('ZREM', seen_key, ask.process)
+redis.call('ZREMRANGEBYSCORE', processes_key, '-inf', now - PROCESS_TTL)
+if request.leaving then
+  redis.call('ZREM', processes_key, request.process)
 else
-  redis.call('ZADD', seen_key, string.format('%.6f', now), ask.process)
+  redis.call('ZADD', processes_key, decimal(now), request.process)
 end
 
 local fields = {}
-for name, value in pairs(q) do
+for name, value in pairs(w) do
   fields[#fields + 1] = name
-  fields[#fields + 1] = string.format('%.6f', value)
+  fields[#fields + 1] = decimal(value)
 end
-redis.call('HSET', quota_key, unpack(fields))
-for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, 2 * LONGEST) end
+redis.call('HSET', window_key, unpack(fields))
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, 2 * MAX_WAIT) end
 
-local function told(value)
-  return string.format('%.6f', value)
-end
 return {
-  told(granted), told(wait == NEVER and -1 or wait), told(write_wait), told(q.holds),
-  told(q.limit), told(q.window), told(q.counted), told(in_flight),
-  told(q.resets_at == NEVER and -1 or math.max(0, q.resets_at - now)),
-  told(math.max(0, q.held_until - now)), told(redis.call('ZCARD', seen_key)),
-  told(q.epoch),
+  decimal(granted), decimal(delay == FOREVER and -1 or delay), decimal(write_delay),
+  decimal(w.hold_generation), decimal(w.limit), decimal(w.window), decimal(w.counted),
+  decimal(in_flight), decimal(w.resets_at == FOREVER and -1 or math.max(0, w.resets_at - now)),
+  decimal(math.max(0, w.blocked_until - now)), decimal(redis.call('ZCARD', processes_key)),
+  decimal(w.epoch),
 }

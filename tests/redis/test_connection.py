@@ -1,4 +1,4 @@
-"""Commands to Redis end when they are cancelled, whatever redis-py makes of that."""
+"""Connection to Redis: cancellation and time limits, whatever redis-py does with them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ import pytest
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ConnectionError as RedisPyConnectionError
 
-from arena_groups.redis.connection import AwayError, Server
+from arena_groups.redis.connection import RedisConnection, RedisUnavailableError
 
 
-class Deaf(Redis):
-    """A client whose command goes on when it is cancelled, as if it had ended just then."""
+class UncancellableRedis(Redis):
+    """A client whose command drops a cancellation, as if it had ended at that moment."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()
         self.error = error
-        self.began = asyncio.Event()
+        self.started = asyncio.Event()
 
     async def hgetall(self, name: str) -> Mapping[str, str]:
-        self.began.set()
+        self.started.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -31,45 +31,49 @@ class Deaf(Redis):
         return {"name": name}
 
 
-def server(deaf: Deaf, timeout: float = 60.0) -> Server:
-    return Server(deaf, timeout=timeout)
+def connect(client: Redis, timeout: float = 60.0) -> RedisConnection:
+    return RedisConnection(client, timeout=timeout)
 
 
-@pytest.mark.parametrize("error", [None, RedisConnectionError("gone")], ids=["answer", "error"])
-async def test_a_cancellation_is_not_lost(error: Exception | None) -> None:
-    deaf = Deaf(error)
-    reading = asyncio.create_task(server(deaf).read_hash("key"))
-    await deaf.began.wait()
+@pytest.mark.parametrize("error", [None, RedisPyConnectionError("gone")], ids=["reply", "error"])
+async def test_read_hash_cancelled_at_the_last_moment_raises_cancelled_error(
+    error: Exception | None,
+) -> None:
+    client = UncancellableRedis(error)
+    reading = asyncio.create_task(connect(client).read_hash("key"))
+    await client.started.wait()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
 
 
-async def test_an_answer_at_the_last_moment_is_one() -> None:
-    assert await server(Deaf(), timeout=0.01).read_hash("key") == {"name": "key"}
+async def test_read_hash_reply_at_the_timeout_is_returned() -> None:
+    client = connect(UncancellableRedis(), timeout=0.01)
+    assert await client.read_hash("key") == {"name": "key"}
 
 
-async def test_an_error_at_the_last_moment_is_one() -> None:
-    with pytest.raises(AwayError, match="gone"):
-        await server(Deaf(RedisConnectionError("gone")), timeout=0.01).read_hash("key")
+async def test_read_hash_error_at_the_timeout_is_raised() -> None:
+    client = connect(UncancellableRedis(RedisPyConnectionError("gone")), timeout=0.01)
+    with pytest.raises(RedisUnavailableError, match="gone"):
+        await client.read_hash("key")
 
 
-async def test_who_was_cancelled_may_still_ask_on_the_way_out() -> None:
-    class Quick(Deaf):
+async def test_read_hash_in_a_cancelled_task_still_works() -> None:
+    class QuickRedis(UncancellableRedis):
         async def hgetall(self, name: str) -> Mapping[str, str]:
             return {"name": name}
 
     found = dict[str, str]()
 
-    async def ask_at_the_end() -> None:
+    async def read_at_the_end() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            found.update(await server(Quick()).read_hash("key"))
+            found.update(await connect(QuickRedis()).read_hash("key"))
 
-    asking = asyncio.create_task(ask_at_the_end())
+    reading = asyncio.create_task(read_at_the_end())
     await asyncio.sleep(0)
-    asking.cancel()
+    reading.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await reading
     assert found == {"name": "key"}
