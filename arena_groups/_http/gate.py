@@ -4,8 +4,9 @@ import asyncio
 from typing import TypeVar
 
 from arena_groups._api import Operation
-from arena_groups._pacing.pacer import Clock, Pacer
+from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import Permit
+from arena_groups._types import Clock
 from arena_groups.errors import RateLimitError
 
 __all__ = ["Gate"]

@@ -22,9 +22,10 @@ from arena_groups._http.events import Exchange, ExchangeHook, report
 from arena_groups._http.gate import Gate
 from arena_groups._http.registry import Call, Lifetime
 from arena_groups._http.transport import Transport
-from arena_groups._pacing.pacer import Clock, Pacer
+from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import RateLimitUpdate
 from arena_groups._retry import RetryPolicy
+from arena_groups._types import Clock
 from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
 from arena_groups.models import RateLimit
 

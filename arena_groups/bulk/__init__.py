@@ -9,18 +9,23 @@ from arena_groups.bulk.removing import remove_many
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
 from arena_groups.bulk.revoking import revoke_many
 from arena_groups.bulk.run import BulkRun
-from arena_groups.bulk.targets import Invitee, Removal, Revocation, invitee_of
+from arena_groups.bulk.targets import (
+    InviteTarget,
+    RemoveTarget,
+    RevokeTarget,
+    normalize_invite_target,
+)
 
 __all__ = [
     "BulkOutcome",
     "BulkResult",
     "BulkRun",
     "BulkSummary",
-    "Invitee",
-    "Removal",
-    "Revocation",
+    "InviteTarget",
+    "RemoveTarget",
+    "RevokeTarget",
     "invite_many",
-    "invitee_of",
+    "normalize_invite_target",
     "remove_many",
     "revoke_many",
 ]

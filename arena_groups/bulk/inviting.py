@@ -9,58 +9,60 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups._pacing.pacer import Clock, SystemClock
+from arena_groups._exports import set_public_module
+from arena_groups._pacing.pacer import SystemClock
+from arena_groups._types import Clock
 from arena_groups.bulk.failures import Streak, already_taken, concerns_all, rejected
 from arena_groups.bulk.journal import Entry, Journal, State
 from arena_groups.bulk.look import Look, look_at
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Task
-from arena_groups.bulk.targets import Invitee, InviteTarget, invitee_of
+from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult
 from arena_groups.stores import MemoryStore, Store
 
 __all__ = ["invite_many"]
 
-SETTLE_AFTER = 120.0
+CLAIM_TIMEOUT = 120.0
 SENDS = 2  # the second only after a look that told that the first did nothing
 SHOWN = 5
 
 _BEFORE: Final = {
     InviteOutcome.ADDED: BulkOutcome.ADDED,
     InviteOutcome.INVITED: BulkOutcome.INVITED,
-    InviteOutcome.INVITATION_PENDING: BulkOutcome.PENDING_BEFORE,
-    InviteOutcome.ALREADY_MEMBER: BulkOutcome.MEMBER_BEFORE,
+    InviteOutcome.INVITATION_PENDING: BulkOutcome.ALREADY_INVITED,
+    InviteOutcome.ALREADY_MEMBER: BulkOutcome.ALREADY_MEMBER,
 }
 
 
 def invite_many(
     arena: ArenaClient,
     group: str | int,
-    targets: Iterable[InviteTarget] | AsyncIterable[InviteTarget],
+    targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
     *,
     store: Store | None = None,
     journal: str = "invitations",
     concurrency: int = 1,
     on_error: OnError = "collect",
     dry_run: bool = False,
-    settle_after: float = SETTLE_AFTER,
+    claim_timeout: float = CLAIM_TIMEOUT,
     clock: Clock | None = None,
-) -> BulkRun[Invitee]:
+) -> BulkRun[InviteTarget]:
     """Invite many people to a group, each once: email addresses, user ids, users, invitations.
 
     Before the first is sent, the pending invitations and the members are read; who is among
     them is told apart without a request. Outcomes are ``invited``, ``added``,
-    ``pending_before``, ``member_before``, ``duplicate`` and ``failed``; with ``dry_run``
+    ``already_invited``, ``already_member``, ``duplicate`` and ``failed``; with ``dry_run``
     nothing is sent, and ``would_invite`` takes the place of the first two.
 
     With a ``store``, a run that ended early, however it did, is finished by running it again:
     nobody gets a second email. Runs with the same group and the same ``journal`` belong
     together: whoever was invited in one of them is not invited again, even if the invitation
-    was revoked since (``earlier`` is ``True`` for them). Another name is another campaign.
+    was revoked since (``from_journal`` is ``True`` for them). Another name is another campaign.
 
     An invitation whose outcome is unknown is looked for in the group's lists. Where it is not
-    found, it may still be on its way: it is sent again only ``settle_after`` seconds after it
+    found, it may still be on its way: it is sent again only ``claim_timeout`` seconds after it
     was claimed, and no request is let take longer than three quarters of that.
 
     Raises ``ValueError`` at once if ``targets`` is a collection with one that is no address
@@ -68,15 +70,15 @@ def invite_many(
     """
     _check(targets)
     path_name(group, "group")
-    if settle_after <= 0:
-        raise ValueError(f"settle_after must be more than 0 seconds, not {settle_after}")
+    if claim_timeout <= 0:
+        raise ValueError(f"claim_timeout must be more than 0 seconds, not {claim_timeout}")
     work = _Inviting(
         arena,
         group,
         store=MemoryStore() if store is None else store,
         journal=journal,
         dry_run=dry_run,
-        settle_after=settle_after,
+        claim_timeout=claim_timeout,
         clock=clock or SystemClock(),
     )
     return BulkRun(targets, work, concurrency=concurrency, on_error=on_error)
@@ -93,7 +95,7 @@ class _Inviting:
         store: Store,
         journal: str,
         dry_run: bool,
-        settle_after: float,
+        claim_timeout: float,
         clock: Clock,
     ) -> None:
         self._arena = arena
@@ -102,7 +104,7 @@ class _Inviting:
         self._store = store
         self._journal_name = journal
         self._dry_run = dry_run
-        self._settle_after = settle_after
+        self._claim_timeout = claim_timeout
         self._clock = clock
         self._seen: dict[object, int] = {}
         self._streak = Streak()
@@ -113,22 +115,22 @@ class _Inviting:
         self._journal = Journal(
             self._store,
             f"invite_many/{self._group}/{self._journal_name}",
-            settle_after=self._settle_after,
+            claim_timeout=self._claim_timeout,
         )
         await self._journal.open()
         self._look = await look_at(self._arena, self._group)
 
-    def take(self, position: int, item: object) -> Ended[Invitee] | Task[Invitee]:
+    def take(self, position: int, item: object) -> Ended[InviteTarget] | Task[InviteTarget]:
         """Tell apart what is no target, and what came before."""
         try:
-            who = invitee_of(item)
+            who = normalize_invite_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, Invitee(), error)
+            return rejected(position, InviteTarget(), error)
         return already_taken(self._seen, who.key, position, lambda: who) or partial(
             self._do, position, who
         )
 
-    async def _do(self, position: int, who: Invitee) -> Ended[Invitee]:
+    async def _do(self, position: int, who: InviteTarget) -> Ended[InviteTarget]:
         result = BulkResult(position=position, target=who, outcome=BulkOutcome.WOULD_INVITE)
         entry = self._journal.find(who.key)
         if entry is None and self._look.knows(who):
@@ -140,7 +142,9 @@ class _Inviting:
             return Ended(evolve(result, outcome=BulkOutcome.INVITED) if known else result)
         return await self._invite(result, who)
 
-    async def _invite(self, result: BulkResult[Invitee], who: Invitee) -> Ended[Invitee]:
+    async def _invite(
+        self, result: BulkResult[InviteTarget], who: InviteTarget
+    ) -> Ended[InviteTarget]:
         """Send until it is certain that it was sent, at most twice."""
         lost: ArenaError | None = None
         sends = 0
@@ -150,7 +154,7 @@ class _Inviting:
                 entry = await self._settled(entry, who)
             if entry is not None and entry.settled:
                 self._streak.good()
-                return Ended(_earlier(result, entry, earlier=sends == 0))
+                return Ended(_earlier(result, entry, from_journal=sends == 0))
             if sends == SENDS and lost is not None:
                 return _failed(result, lost, stop=self._streak.too_long())
             claimed_before = entry is not None
@@ -166,8 +170,8 @@ class _Inviting:
             lost = answer
 
     async def _sent(
-        self, result: BulkResult[Invitee], answer: InviteResult, *, certain: bool
-    ) -> Ended[Invitee]:
+        self, result: BulkResult[InviteTarget], answer: InviteResult, *, certain: bool
+    ) -> Ended[InviteTarget]:
         """Note what the API answered.
 
         After a claim whose end is not known, somebody who is invited already is so by us.
@@ -182,9 +186,9 @@ class _Inviting:
             await self._journal.release(key)
         return Ended(evolve(result, outcome=outcome, invite=answer))
 
-    async def _send(self, who: Invitee) -> InviteResult | ArenaError:
+    async def _send(self, who: InviteTarget) -> InviteResult | ArenaError:
         # Whoever takes the claim over relies on it that nothing is sent after this time.
-        seconds = self._settle_after * 0.75
+        seconds = self._claim_timeout * 0.75
         try:
             async with asyncio.timeout(seconds):
                 return await self._arena.groups.invite(
@@ -198,7 +202,7 @@ class _Inviting:
             late.advice = "look at the group's invitations."
             return late
 
-    async def _settled(self, claim: Entry, who: Invitee) -> Entry | None:
+    async def _settled(self, claim: Entry, who: InviteTarget) -> Entry | None:
         """Find out what became of a claim.
 
         The entry as it is then comes back; it is still the claim where nothing was found, and
@@ -207,7 +211,7 @@ class _Inviting:
         left = self._journal.left(claim)
         self._look = await look_at(self._arena, self._group)
         while left > 0 and not self._look.knows(who):
-            pause = min(left, self._settle_after / 10)
+            pause = min(left, self._claim_timeout / 10)
             await self._clock.wait(asyncio.Event(), pause)
             left -= pause
             entry = await self._journal.refresh(who.key)
@@ -225,22 +229,24 @@ class _Inviting:
         return await concerns_all(self._arena, self._group, error)
 
 
-def _before(look: Look, who: Invitee) -> BulkOutcome:
-    return BulkOutcome.MEMBER_BEFORE if look.is_member(who) else BulkOutcome.PENDING_BEFORE
+def _before(look: Look, who: InviteTarget) -> BulkOutcome:
+    return BulkOutcome.ALREADY_MEMBER if look.is_member(who) else BulkOutcome.ALREADY_INVITED
 
 
 def _earlier(
-    result: BulkResult[Invitee], entry: Entry, *, earlier: bool = True
-) -> BulkResult[Invitee]:
-    return evolve(result, outcome=BulkOutcome(entry.state.value), earlier=earlier)
+    result: BulkResult[InviteTarget], entry: Entry, *, from_journal: bool = True
+) -> BulkResult[InviteTarget]:
+    return evolve(result, outcome=BulkOutcome(entry.state.value), from_journal=from_journal)
 
 
-def _failed(result: BulkResult[Invitee], error: ArenaError, *, stop: bool) -> Ended[Invitee]:
+def _failed(
+    result: BulkResult[InviteTarget], error: ArenaError, *, stop: bool
+) -> Ended[InviteTarget]:
     failed = evolve(result, outcome=BulkOutcome.FAILED, error=error)
     return Ended(failed, error if stop else None)
 
 
-def _check(targets: Iterable[InviteTarget] | AsyncIterable[InviteTarget]) -> None:
+def _check(targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike]) -> None:
     """Refuse a collection with what is no target, all of it before anything is sent."""
     if isinstance(targets, str | bytes):
         raise TypeError("targets must be an iterable of people, not one text")
@@ -249,10 +255,13 @@ def _check(targets: Iterable[InviteTarget] | AsyncIterable[InviteTarget]) -> Non
     bad: list[int] = []
     for position, target in enumerate(targets):
         try:
-            invitee_of(target)
+            normalize_invite_target(target)
         except (ValueError, TypeError):
             bad.append(position)
     if bad:
         listed = ", ".join(map(str, bad[:SHOWN]))
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise ValueError(f"no email address and no user id at position {listed}{more}")
+
+
+set_public_module(globals(), __all__)

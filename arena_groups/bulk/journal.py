@@ -41,7 +41,7 @@ class Journal:
     """The entries of one campaign.
 
     Whoever wants to send an invitation claims it first, so that no two do; a claim without an
-    outcome, left behind by a process that was killed, may be taken over ``settle_after``
+    outcome, left behind by a process that was killed, may be taken over ``claim_timeout``
     seconds after it was made. Names are digests: no address is in the journal.
     """
 
@@ -50,12 +50,12 @@ class Journal:
         store: Store,
         scope: str,
         *,
-        settle_after: float,
+        claim_timeout: float,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._scope = scope
-        self._settle_after = settle_after
+        self._claim_timeout = claim_timeout
         self._now = now
         self._run = uuid4().hex
         self._texts: dict[str, str] = {}
@@ -77,8 +77,8 @@ class Journal:
     def left(self, entry: Entry) -> float:
         """In how many seconds a claim may be taken over; 0 if it may be now."""
         # A clock that was set back must not make anybody wait for years.
-        left = entry.at + self._settle_after - self._now()
-        return min(max(0.0, left), self._settle_after)
+        left = entry.at + self._claim_timeout - self._now()
+        return min(max(0.0, left), self._claim_timeout)
 
     async def claim(self, key: str) -> bool:
         """Claim somebody, if the entry still is as it was last seen here."""

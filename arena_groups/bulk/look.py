@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
-from arena_groups.bulk.targets import Invitee
+from arena_groups.bulk.targets import InviteTarget
 
 __all__ = ["Look", "look_at"]
 
@@ -15,15 +15,15 @@ class Look:
     members: frozenset[int]
     pending: frozenset[str]
 
-    def is_member(self, who: Invitee) -> bool:
+    def is_member(self, who: InviteTarget) -> bool:
         """Whether they are known to be a member."""
         return who.user_id in self.members
 
-    def is_pending(self, who: Invitee) -> bool:
+    def is_pending(self, who: InviteTarget) -> bool:
         """Whether they are known to be invited."""
         return who.key in self.pending
 
-    def knows(self, who: Invitee) -> bool:
+    def knows(self, who: InviteTarget) -> bool:
         """Whether they are known to be either."""
         return self.is_member(who) or self.is_pending(who)
 
@@ -34,8 +34,8 @@ async def look_at(arena: ArenaClient, group: int) -> Look:
     # In this order: whoever accepts meanwhile is seen twice, not overlooked.
     async for invitation in arena.groups.invitations(group):
         if invitation.invitee_email is not None:
-            pending.add(Invitee(email=invitation.invitee_email).key)
+            pending.add(InviteTarget(email=invitation.invitee_email).key)
         if invitation.invitee is not None:
-            pending.add(Invitee(user_id=invitation.invitee.id).key)
+            pending.add(InviteTarget(user_id=invitation.invitee.id).key)
     members = {member.id async for member in arena.groups.members(group)}
     return Look(frozenset(members), frozenset(pending))

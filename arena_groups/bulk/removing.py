@@ -7,10 +7,11 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups.bulk.failures import already_taken, concerns_all, rejected
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Source, Task
-from arena_groups.bulk.targets import Removal, RemoveTarget, removal_of
+from arena_groups.bulk.targets import RemoveTarget, RemoveTargetLike, normalize_remove_target
 from arena_groups.bulk.walked import Walked
 from arena_groups.errors import ArenaError, NotFoundError
 from arena_groups.models import GroupMember, GroupRole
@@ -21,17 +22,17 @@ __all__ = ["remove_many"]
 def remove_many(
     arena: ArenaClient,
     group: str | int,
-    users: Iterable[RemoveTarget] | AsyncIterable[RemoveTarget] | None = None,
+    users: Iterable[RemoveTargetLike] | AsyncIterable[RemoveTargetLike] | None = None,
     *,
     where: Callable[[GroupMember], bool] | None = None,
     concurrency: int = 1,
     on_error: OnError = "collect",
     dry_run: bool = False,
-) -> BulkRun[Removal]:
+) -> BulkRun[RemoveTarget]:
     """Remove people from a group: those given, or the members that fit.
 
     Give ``users`` (ids, or users), or ``where``: then the members are walked meanwhile, and
-    everyone but the owner is looked at once. Outcomes are ``removed``, ``gone_before`` (no
+    everyone but the owner is looked at once. Outcomes are ``removed``, ``already_gone`` (no
     member), ``owner`` (never removed), ``duplicate`` and ``failed``; with ``dry_run`` nothing
     is sent, and ``would_remove`` takes the place of the first. It can be run again at any time.
 
@@ -63,19 +64,19 @@ class _Removing:
         """Find out who the owner is."""
         self._owner = (await self._arena.groups.get(self._group)).user.id
 
-    def take(self, position: int, item: object) -> Ended[Removal] | Task[Removal]:
+    def take(self, position: int, item: object) -> Ended[RemoveTarget] | Task[RemoveTarget]:
         """Tell apart what is nobody, who came before, and the owner."""
         try:
-            target = removal_of(item)
+            target = normalize_remove_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, Removal(user_id=None), error)
+            return rejected(position, RemoveTarget(user_id=None), error)
         if target.user_id == self._owner:
             owner = BulkOutcome.OWNER
             return Ended(BulkResult(position=position, target=target, outcome=owner))
         seen = already_taken(self._seen, target.user_id, position, lambda: target)
         return seen or partial(self._do, position, target, target.user_id or 0)
 
-    async def _do(self, position: int, target: Removal, number: int) -> Ended[Removal]:
+    async def _do(self, position: int, target: RemoveTarget, number: int) -> Ended[RemoveTarget]:
         result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REMOVE)
         if self._dry_run:
             return Ended(result)
@@ -85,13 +86,18 @@ class _Removing:
             return await self._refused(result, error)
         return Ended(evolve(result, outcome=BulkOutcome.REMOVED))
 
-    async def _refused(self, result: BulkResult[Removal], error: ArenaError) -> Ended[Removal]:
+    async def _refused(
+        self, result: BulkResult[RemoveTarget], error: ArenaError
+    ) -> Ended[RemoveTarget]:
         if await concerns_all(self._arena, self._group, error):
             return Ended(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
         gone = isinstance(error, NotFoundError)
-        outcome = BulkOutcome.GONE_BEFORE if gone else BulkOutcome.FAILED
+        outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
         return Ended(evolve(result, outcome=outcome, error=error))
 
 
 def _fits(where: Callable[[GroupMember], bool]) -> Callable[[GroupMember], bool]:
     return lambda member: member.role != GroupRole.OWNER and where(member)
+
+
+set_public_module(globals(), __all__)

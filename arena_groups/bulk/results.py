@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from attrs import Factory, define, field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups.models import InviteResult
 
 __all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "Ended", "Tally"]
@@ -22,15 +23,15 @@ class BulkOutcome(StrEnum):
     """An email went to them, or went before in the same journal."""
     ADDED = "added"
     """They follow the token's user, and are members now."""
-    PENDING_BEFORE = "pending_before"
+    ALREADY_INVITED = "already_invited"
     """They had been invited already; nothing was done."""
-    MEMBER_BEFORE = "member_before"
+    ALREADY_MEMBER = "already_member"
     """They were members already; nothing was done."""
     REVOKED = "revoked"
     """The invitation was revoked."""
     REMOVED = "removed"
     """They are no longer members."""
-    GONE_BEFORE = "gone_before"
+    ALREADY_GONE = "already_gone"
     """The invitation was no longer pending, or they were no members: nothing was to be done."""
     OWNER = "owner"
     """They own the group, and were left alone."""
@@ -51,7 +52,7 @@ class BulkResult(Generic[T]):
     """What became of one input.
 
     ``position`` counts the inputs from 0. ``invite`` is what the API answered, where it did.
-    ``earlier`` is ``True`` where an earlier run with the same journal did it. ``duplicate_of``
+    ``from_journal`` is ``True`` where an earlier run with the same journal did it. ``duplicate_of``
     is the position of the input that came first. ``error`` is set where ``outcome`` is
     ``failed``, and where the API's refusal told that something was gone before.
     """
@@ -60,7 +61,7 @@ class BulkResult(Generic[T]):
     target: T
     outcome: BulkOutcome
     invite: InviteResult | None = None
-    earlier: bool = False
+    from_journal: bool = False
     duplicate_of: int | None = None
     error: Exception | None = field(default=None, eq=False)
 
@@ -74,14 +75,14 @@ class BulkResult(Generic[T]):
 class BulkSummary(Generic[T]):
     """What became of the inputs so far.
 
-    ``done`` counts them, ``counts`` by outcome (those that there were), ``earlier`` those that
+    ``done`` counts them, ``counts`` by outcome (those that there were), ``from_journal`` those that
     an earlier run did. ``failed`` has the results that failed, each with its ``error``.
     ``stopped_by`` is the error that ended the run before all inputs were read, if one did.
     """
 
     done: int
     counts: Mapping[BulkOutcome, int]
-    earlier: int
+    from_journal: int
     failed: tuple[BulkResult[T], ...]
     stopped_by: Exception | None = field(default=None, eq=False)
 
@@ -99,14 +100,14 @@ class Tally(Generic[T]):
     """Counts results as they come."""
 
     counts: Counter[BulkOutcome] = Factory(Counter[BulkOutcome])
-    earlier: int = 0
+    from_journal: int = 0
     failed: list[BulkResult[T]] = Factory(list[BulkResult[T]])
     stopped_by: Exception | None = None
 
     def add(self, result: BulkResult[T]) -> None:
         """Count a result."""
         self.counts[result.outcome] += 1
-        self.earlier += result.earlier
+        self.from_journal += result.from_journal
         if result.failed:
             self.failed.append(result)
 
@@ -115,7 +116,7 @@ class Tally(Generic[T]):
         return BulkSummary(
             done=self.counts.total(),
             counts=MappingProxyType(dict(self.counts)),
-            earlier=self.earlier,
+            from_journal=self.from_journal,
             failed=tuple(self.failed),
             stopped_by=self.stopped_by,
         )
@@ -127,3 +128,6 @@ class Ended(Generic[T]):
 
     result: BulkResult[T] | None
     stop: Exception | None = None
+
+
+set_public_module(globals(), ["BulkOutcome", "BulkResult", "BulkSummary"])

@@ -8,10 +8,11 @@ from attrs import evolve
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups.bulk.failures import already_taken, concerns_all, rejected
 from arena_groups.bulk.results import BulkOutcome, BulkResult, Ended
 from arena_groups.bulk.run import BulkRun, OnError, Source, Task
-from arena_groups.bulk.targets import Revocation, RevokeTarget, revocation_of
+from arena_groups.bulk.targets import RevokeTarget, RevokeTargetLike, normalize_revoke_target
 from arena_groups.bulk.walked import Walked
 from arena_groups.errors import ArenaError, NotFoundError, UnprocessableError
 from arena_groups.models import MembershipInvitation
@@ -22,19 +23,19 @@ __all__ = ["revoke_many"]
 def revoke_many(
     arena: ArenaClient,
     group: str | int,
-    invitations: Iterable[RevokeTarget] | AsyncIterable[RevokeTarget] | None = None,
+    invitations: Iterable[RevokeTargetLike] | AsyncIterable[RevokeTargetLike] | None = None,
     *,
     older_than: timedelta | None = None,
     where: Callable[[MembershipInvitation], bool] | None = None,
     concurrency: int = 1,
     on_error: OnError = "collect",
     dry_run: bool = False,
-) -> BulkRun[Revocation]:
+) -> BulkRun[RevokeTarget]:
     """Revoke pending invitations of a group: those given, or those in its list that fit.
 
     Give ``invitations`` (ids, or invitations), or ``older_than`` (since they were sent) or
     ``where`` or both: then the group's list is walked meanwhile, and every invitation in it is
-    looked at once. Outcomes are ``revoked``, ``gone_before`` (answered or revoked meanwhile),
+    looked at once. Outcomes are ``revoked``, ``already_gone`` (answered or revoked meanwhile),
     ``duplicate`` and ``failed``; with ``dry_run`` nothing is sent, and ``would_revoke`` takes
     the place of the first. It can be run again at any time.
 
@@ -65,16 +66,16 @@ class _Revoking:
     async def prepare(self) -> None:
         """Nothing has to be known before."""
 
-    def take(self, position: int, item: object) -> Ended[Revocation] | Task[Revocation]:
+    def take(self, position: int, item: object) -> Ended[RevokeTarget] | Task[RevokeTarget]:
         """Tell apart what is no invitation, and what came before."""
         try:
-            target = revocation_of(item)
+            target = normalize_revoke_target(item)
         except (ValueError, TypeError) as error:
-            return rejected(position, Revocation(invitation_id=None), error)
+            return rejected(position, RevokeTarget(invitation_id=None), error)
         seen = already_taken(self._seen, target.invitation_id, position, lambda: target)
         return seen or partial(self._do, position, target, target.invitation_id or 0)
 
-    async def _do(self, position: int, target: Revocation, number: int) -> Ended[Revocation]:
+    async def _do(self, position: int, target: RevokeTarget, number: int) -> Ended[RevokeTarget]:
         result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_REVOKE)
         if self._dry_run:
             return Ended(result)
@@ -85,12 +86,12 @@ class _Revoking:
         return Ended(evolve(result, outcome=BulkOutcome.REVOKED))
 
     async def _refused(
-        self, result: BulkResult[Revocation], error: ArenaError
-    ) -> Ended[Revocation]:
+        self, result: BulkResult[RevokeTarget], error: ArenaError
+    ) -> Ended[RevokeTarget]:
         if await concerns_all(self._arena, self._group, error):
             return Ended(evolve(result, outcome=BulkOutcome.FAILED, error=error), error)
         gone = isinstance(error, NotFoundError | UnprocessableError)
-        outcome = BulkOutcome.GONE_BEFORE if gone else BulkOutcome.FAILED
+        outcome = BulkOutcome.ALREADY_GONE if gone else BulkOutcome.FAILED
         return Ended(evolve(result, outcome=outcome, error=error))
 
 
@@ -104,3 +105,6 @@ def _fits(
         return is_old and (where is None or where(invitation))
 
     return fits
+
+
+set_public_module(globals(), __all__)

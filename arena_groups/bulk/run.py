@@ -16,9 +16,10 @@ from collections.abc import (
 from typing import Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from arena_groups._api import check_range
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_dropped
+from arena_groups._types import AsyncCloseable
 from arena_groups.bulk.results import BulkResult, BulkSummary, Ended, Tally
-from arena_groups.closing import Closing
 
 __all__ = ["BulkRun", "OnError", "Source", "Task", "Work"]
 
@@ -46,7 +47,7 @@ class _Closable(Protocol):
     def aclose(self) -> Awaitable[object]: ...
 
 
-class BulkRun(Closing, AsyncIterator[BulkResult[T]], Generic[T]):
+class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     """A bulk call under way: ``async for result in run``, or ``await run`` for its summary.
 
     Nothing is sent before that. No more than ``concurrency`` inputs are read ahead of the
@@ -277,3 +278,6 @@ async def _outcome(act: Callable[[], Awaitable[None]]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         return error
     return None
+
+
+set_public_module(globals(), ["BulkRun"])

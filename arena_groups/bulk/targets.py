@@ -5,18 +5,19 @@ import unicodedata
 from attrs import field, frozen
 
 from arena_groups._api import Secret, invitee
+from arena_groups._exports import set_public_module
 from arena_groups.models import EmbeddedUser, MembershipInvitation
 
 __all__ = [
     "InviteTarget",
-    "Invitee",
-    "Removal",
+    "InviteTargetLike",
     "RemoveTarget",
-    "Revocation",
+    "RemoveTargetLike",
     "RevokeTarget",
-    "invitee_of",
-    "removal_of",
-    "revocation_of",
+    "RevokeTargetLike",
+    "normalize_invite_target",
+    "normalize_remove_target",
+    "normalize_revoke_target",
 ]
 
 LONGEST_ADDRESS = 254
@@ -26,7 +27,7 @@ STRAY = frozenset(',;:<>()[]"\\')
 
 
 @frozen(kw_only=True)
-class Invitee:
+class InviteTarget:
     """Somebody to invite, by ``email`` or by ``user_id``. The address does not show."""
 
     email: str | None = field(default=None, repr=False)
@@ -41,7 +42,7 @@ class Invitee:
 
 
 @frozen(kw_only=True)
-class Revocation:
+class RevokeTarget:
     """An invitation to revoke: its id and, where it was given or found, all of it."""
 
     invitation_id: int | None
@@ -49,26 +50,26 @@ class Revocation:
 
 
 @frozen(kw_only=True)
-class Removal:
+class RemoveTarget:
     """Somebody to remove from a group: the id and, where given or found, the person."""
 
     user_id: int | None
     user: EmbeddedUser | None = None
 
 
-InviteTarget = str | int | EmbeddedUser | MembershipInvitation | Invitee
-RevokeTarget = int | MembershipInvitation | Revocation
-RemoveTarget = int | EmbeddedUser | Removal
+InviteTargetLike = str | int | EmbeddedUser | MembershipInvitation | InviteTarget
+RevokeTargetLike = int | MembershipInvitation | RevokeTarget
+RemoveTargetLike = int | EmbeddedUser | RemoveTarget
 
 
-def invitee_of(target: object) -> Invitee:
+def normalize_invite_target(target: object) -> InviteTarget:
     """The person that ``target`` means: an address, a user id, a user or an invitation.
 
     Addresses come trimmed, in Unicode's composed form, with the domain in lower case. Raises
     ``ValueError`` for what is no address or id, ``TypeError`` for anything else.
     """
     match target:
-        case Invitee():
+        case InviteTarget():
             return _by_one_of(target.email, target.user_id)
         case MembershipInvitation(invitee=EmbeddedUser(id=user_id)):
             return _by_one_of(None, user_id)
@@ -79,40 +80,40 @@ def invitee_of(target: object) -> Invitee:
         case EmbeddedUser():
             return _by_one_of(None, target.id)
         case _:
-            return Invitee(user_id=_id(target, "an email address, a user id"))
+            return InviteTarget(user_id=_id(target, "an email address, a user id"))
 
 
-def revocation_of(target: object) -> Revocation:
+def normalize_revoke_target(target: object) -> RevokeTarget:
     """The invitation that ``target`` means: an id, or an invitation. Raises as the above."""
     match target:
-        case Revocation():
-            return Revocation(
+        case RevokeTarget():
+            return RevokeTarget(
                 invitation_id=_id(target.invitation_id, "an invitation id"),
                 invitation=target.invitation,
             )
         case MembershipInvitation(id=number):
-            return Revocation(invitation_id=number, invitation=target)
+            return RevokeTarget(invitation_id=number, invitation=target)
         case _:
-            return Revocation(invitation_id=_id(target, "an invitation id"))
+            return RevokeTarget(invitation_id=_id(target, "an invitation id"))
 
 
-def removal_of(target: object) -> Removal:
+def normalize_remove_target(target: object) -> RemoveTarget:
     """The person that ``target`` means: an id, or a user. Raises as the above."""
     match target:
-        case Removal():
-            return Removal(user_id=_id(target.user_id, "a user id"), user=target.user)
+        case RemoveTarget():
+            return RemoveTarget(user_id=_id(target.user_id, "a user id"), user=target.user)
         case EmbeddedUser(id=number):
-            return Removal(user_id=number, user=target)
+            return RemoveTarget(user_id=number, user=target)
         case _:
-            return Removal(user_id=_id(target, "a user id"))
+            return RemoveTarget(user_id=_id(target, "a user id"))
 
 
-def _by_one_of(email: str | None, user_id: int | None) -> Invitee:
+def _by_one_of(email: str | None, user_id: int | None) -> InviteTarget:
     if (email is None) == (user_id is None):
         raise ValueError("somebody to invite has an email address or a user id: one of the two")
     if email is None:
-        return Invitee(user_id=_id(user_id, "a user id"))
-    return Invitee(email=_address(email))
+        return InviteTarget(user_id=_id(user_id, "a user id"))
+    return InviteTarget(email=_address(email))
 
 
 def _id(number: object, what: str) -> int:
@@ -145,3 +146,6 @@ def _is_domain(domain: str) -> bool:
     return len(labels) > 1 and all(
         label and not label.startswith("-") and not label.endswith("-") for label in labels
     )
+
+
+set_public_module(globals(), ["InviteTarget", "RemoveTarget", "RevokeTarget"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from arena_groups.bulk import Invitee, invitee_of
+from arena_groups.bulk import InviteTarget, normalize_invite_target
 from arena_groups.cli.exits import ExitCode
 from arena_groups.cli.problem import Problem, ProblemError
 
@@ -22,7 +22,7 @@ class Line:
     """Somebody, and the number of the line that tells of them."""
 
     number: int
-    who: Invitee
+    who: InviteTarget
 
 
 def read_people(file: str, column: str | None) -> list[Line]:
@@ -64,9 +64,9 @@ def _checked(
     return people
 
 
-def _person(cell: str) -> Invitee:
+def _person(cell: str) -> InviteTarget:
     is_id = cell.isascii() and cell.isdigit() and len(cell) < 20
-    return invitee_of(int(cell) if is_id else cell)
+    return normalize_invite_target(int(cell) if is_id else cell)
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:

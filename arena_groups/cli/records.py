@@ -62,8 +62,8 @@ class InviteSummary(Record):
     total: int
     invited: int = 0
     added: int = 0
-    pending_before: int = 0
-    member_before: int = 0
+    already_invited: int = 0
+    already_member: int = 0
     duplicate: int = 0
     failed: int = 0
     would_invite: int = 0

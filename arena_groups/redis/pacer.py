@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from arena_groups._api import Credentials, Secret
 from arena_groups._http.config import TokenSource
-from arena_groups._pacing.pacer import Clock, PacerSnapshot, SystemClock
+from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import PacerError
 from arena_groups.redis.connection import (
     RedisConnection,
@@ -62,7 +62,7 @@ class _Grant:
     fallback: FallbackPacer | None = None
 
 
-class RedisPacer(Closing):
+class RedisPacer(AsyncCloseable):
     """A :class:`Pacer` whose rate limit is shared by all processes that use the same token.
 
     The limit is stored under the fingerprint of the token; the token itself is never stored.

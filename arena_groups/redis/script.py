@@ -9,8 +9,9 @@ from typing import Final, NotRequired, TypedDict, cast
 
 from attrs import evolve, frozen
 
-from arena_groups._pacing.pacer import Clock, QuotaPacer
+from arena_groups._pacing.pacer import QuotaPacer
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
+from arena_groups._types import Clock
 from arena_groups.redis.connection import (
     LuaScript,
     RedisConnection,

@@ -5,7 +5,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.redis.connection import (
     LuaScript,
@@ -37,7 +37,7 @@ return 1
 """)
 
 
-class RedisStore(Closing):
+class RedisStore(AsyncCloseable):
     """A :class:`Store` in Redis, for any number of groups, processes and machines.
 
     Its records are as durable as the configuration of Redis makes them. Close it with

@@ -20,7 +20,7 @@ from arena_groups.cli.actions import invitations
 from arena_groups.cli.app import run
 from arena_groups.cli.connect import RETRY
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerError
+from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerFailure
 
 AsPerson = Callable[[str], list[str]]
 Captured = pytest.CaptureFixture[str]
@@ -292,10 +292,10 @@ def test_sandbox_with_faults(capsys: Captured, monkeypatch: pytest.MonkeyPatch) 
             raise OSError("seen enough")
 
     monkeypatch.setattr(serve, "Sandbox", Watched)
-    specs = ["--fault", "server-error:status=503,times=3", "--fault", "latency:seconds=0.2"]
+    specs = ["--fault", "server-failure:status=503,times=3", "--fault", "latency:seconds=0.2"]
     assert run(["sandbox", *specs]) == 1
     assert "seen enough" in capsys.readouterr().err
-    assert added == [[ServerError(503), Latency(0.2)]]
+    assert added == [[ServerFailure(503), Latency(0.2)]]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ class TestSend:
 class TestRevoke:
     def test_the_others_are_revoked(self, at: At, sandbox: Sandbox, capsys: Captured) -> None:
         first, second = sandbox.pending_invitations("night-shift")
-        sandbox.accept(first)
+        sandbox.accept_invitation(first)
         ids = [str(first), str(second), str(second)]
         assert at("invitations", "revoke", "night-shift", *ids, "--yes") == 4
         out, err = capsys.readouterr()
@@ -237,7 +237,7 @@ class TestRevoke:
 
     def test_a_single_one(self, at: At, sandbox: Sandbox, capsys: Captured) -> None:
         first, _ = sandbox.pending_invitations("night-shift")
-        sandbox.decline(first)
+        sandbox.decline_invitation(first)
         assert at("invitations", "revoke", "night-shift", str(first), "--yes") == 4
         assert json.loads(capsys.readouterr().err)["error"]["message"].startswith("422 ")
 

@@ -23,7 +23,7 @@ async def test_concurrent_runs_send_one_email_to_each_address(redis_server: Redi
             ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer()) as arena,
         ):
             summary = await invite_many(
-                arena, "spring", people, store=store, concurrency=4, settle_after=5
+                arena, "spring", people, store=store, concurrency=4, claim_timeout=5
             )
             assert not summary.failed
             return Counter(summary.counts)

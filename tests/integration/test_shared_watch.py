@@ -172,6 +172,7 @@ def test_kills_and_pauses_skip_no_event_and_repeat_only_interrupted_ones(
     changes.start()
     try:
         for number in range(DISTURBANCES):
+            until_blocking(lambda: any(each.ready.is_set() for each in fleet.running))
             victim = rng.choice([each for each in fleet.running if each.ready.is_set()])
             if number % 2:
                 victim.pause(rng.choice([0.05, 0.3, 0.9]))

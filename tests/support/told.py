@@ -15,7 +15,7 @@ from arena_groups import (
     WatchEvent,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching.look import fingerprint
+from arena_groups.watching.poller import fingerprint
 
 
 @define

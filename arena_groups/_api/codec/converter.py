@@ -26,15 +26,15 @@ from arena_groups._api.codec.faults import BadValueError, Faults, expected
 from arena_groups._api.codec.kinds import CONTENT_KINDS, Owner, owner_kind
 from arena_groups._api.codec.places import faults_of
 from arena_groups._api.codec.plain import DAMAGED
+from arena_groups._types import OpenEnum
 from arena_groups.models import (
     Content,
     Link,
     Links,
     MetadataValue,
-    OpenEnum,
-    Timestamp,
     UnknownContent,
 )
+from arena_groups.models._common import Timestamp
 
 __all__ = ["structure", "unstructure"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from arena_groups import Group, GroupSort
+from arena_groups._types import UNSET, Unset
 from arena_groups.cli.connect import connected, needs_token
 from arena_groups.cli.prompts import confirm, require_answer
 from arena_groups.cli.records import Change
@@ -15,7 +16,6 @@ from arena_groups.cli.results import (
 )
 from arena_groups.cli.settings import Settings
 from arena_groups.cli.views import CHANGES, CONTENTS, FOLLOWERS, GROUPS
-from arena_groups.models import UNSET, Unset
 
 ORDERS: dict[str, tuple[Callable[[Group], object], bool]] = {
     "name": (lambda group: group.name.casefold(), False),

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from arena_groups import (
     ArenaError,
     BulkResult,
-    Invitee,
+    InviteTarget,
     RetryPolicy,
     SQLiteStore,
     invite_many,
@@ -29,7 +29,16 @@ from arena_groups.cli.views import INVITE_SUMMARY, Cell
 from arena_groups.errors import ArenaAPIError
 
 INVITATIONS = ("invitation", "invitations")
-COLUMNS = ("line", "outcome", "email", "user_id", "name", "invitation_id", "earlier", "problem")
+COLUMNS = (
+    "line",
+    "outcome",
+    "email",
+    "user_id",
+    "name",
+    "invitation_id",
+    "from_journal",
+    "problem",
+)
 
 
 @frozen(kw_only=True)
@@ -84,7 +93,7 @@ class _Rows:
         self._stream = stream
         self._write(COLUMNS)
 
-    def row(self, line: Line, result: BulkResult[Invitee]) -> None:
+    def row(self, line: Line, result: BulkResult[InviteTarget]) -> None:
         """Write what became of a line."""
         invite, who = result.invite, line.who
         person = None if invite is None else invite.user
@@ -96,7 +105,7 @@ class _Rows:
             who.user_id if person is None else person.id,
             None if person is None else person.name,
             None if sent is None else sent.id,
-            str(result.earlier).lower(),
+            str(result.from_journal).lower(),
             None if result.error is None else str(result.error),
         ]
         self._write([guarded(cell) for cell in cells])

@@ -88,8 +88,8 @@ def update(
         raise click.UsageError("--description and --no-description exclude each other")
     if name is None and description is None and avatar_url is None and not no_description:
         raise click.UsageError("say what to change")
+    from arena_groups._types import UNSET
     from arena_groups.cli.actions.groups import update_group
-    from arena_groups.models import UNSET
 
     cleared = None if no_description else UNSET
     work = update_group(

@@ -47,7 +47,7 @@ def _checked_faults(
 
 @example(
     "What does my bot do when a third of the answers fail?",
-    "sandbox --fault server-error:probability=0.33",
+    "sandbox --fault server-failure:probability=0.33",
 )
 @example("With the quota of a free account", "sandbox --port 8080 --tier free")
 @example("For a program: one line of JSON, then it serves", "sandbox --json")
