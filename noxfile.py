@@ -90,7 +90,7 @@ def tests(session: nox.Session) -> None:
 def thorough(session: nox.Session) -> None:
     """Run the tests with many more repetitions of those that draw their input at random."""
     install(session)
-    session.env["ARENA_GROUPS_TESTS"] = "thorough"
+    session.env["ARENA_GROUPS_THOROUGH"] = "1"
     python(session, "-m", "pytest", *session.posargs)
 
 

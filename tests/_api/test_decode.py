@@ -44,10 +44,10 @@ from arena_groups import (
 )
 from arena_groups._api.codec import decode
 from tests.support import documents
-from tests.support.repetitions import repetitions
 from tests.support.shapes import MODELS, Place, Shape, places, wrong_values
 from tests.support.strategies import Both, json_values, unknown_contents, values
 from tests.support.strategies import documents as random_documents
+from tests.support.thorough import repetitions
 
 WHOLE: Mapping[str, tuple[Shape, documents.Document]] = {
     **{

@@ -36,8 +36,8 @@ from arena_groups._api.codec.faults import Faults
 from arena_groups.models import Links, MetadataValue
 from tests.support import documents
 from tests.support.bodies import bodies, good_bodies, odd_moments, odd_numbers
-from tests.support.repetitions import repetitions
 from tests.support.shapes import MODELS, Shape
+from tests.support.thorough import repetitions
 
 RETURNED: tuple[Shape, ...] = tuple(
     dict.fromkeys(each.returns for each in OPERATIONS if each.returns is not NoneType)

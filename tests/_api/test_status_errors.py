@@ -34,8 +34,8 @@ from arena_groups._api import (
     read,
 )
 from tests.support.documents import CODE, EMAIL, TOKEN
-from tests.support.repetitions import repetitions
 from tests.support.strategies import json_values
+from tests.support.thorough import repetitions
 
 NOW = 1_773_093_746.0
 JSON = {"content-type": "application/json; charset=utf-8"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arena_groups._pacing.window import FOREVER, RateLimitUpdate, RateLimitWindow
 from arena_groups.models import RateLimit
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 
 @define

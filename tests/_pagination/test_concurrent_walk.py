@@ -19,7 +19,7 @@ from tests.support.churn import (
     random_list,
     read_by_walk,
 )
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 changes = st.builds(
     Change,

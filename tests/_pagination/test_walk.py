@@ -18,7 +18,7 @@ from tests.support.churn import (
     read_by_plain_loop,
     read_by_walk,
 )
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 changes = st.builds(
     Change,

@@ -48,7 +48,7 @@ from arena_groups.sandbox.faults import (
 )
 from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 INVITE = "createGroupInvitation"
 INVITED, FAILED = BulkOutcome.INVITED, BulkOutcome.FAILED

@@ -15,7 +15,7 @@ import pytest
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
 from arena_groups.sandbox.server_protocol import SerializedResponse
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = repetitions(10, thorough=50)
@@ -25,7 +25,7 @@ CLAIM_TIMEOUT = 1.0  # seconds; on loopback a request is there in a few millisec
 CHILD = """
 import asyncio, sys
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, invite_many
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 async def main(url, journal, claim_timeout):
     people = [line.strip() for line in sys.stdin]

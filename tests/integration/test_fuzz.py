@@ -20,7 +20,7 @@ from arena_groups._api import (
     read,
 )
 from tests.support.documents import TOKEN, contents, invitation, invite, invite_result, me, page
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 
 SAMPLES = [
     json.dumps(document).encode()

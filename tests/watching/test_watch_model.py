@@ -25,7 +25,7 @@ from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent,
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
 from arena_groups.watching.schedule import DEEP
-from tests.support.repetitions import repetitions
+from tests.support.thorough import repetitions
 from tests.support.told import Told
 
 EXAMPLES = repetitions(20, thorough=100)
