@@ -5,7 +5,9 @@ the extra ``test`` and the dependency group ``dev``.
 """
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,20 @@ nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+CORE = [
+    "tests/_api",
+    "tests/_http",
+    "tests/_pacing",
+    "tests/_pagination",
+    "tests/oauth",
+    "tests/stores",
+    "tests/test_client.py",
+    "tests/test_errors.py",
+    "tests/test_models.py",
+    "tests/test_packaging.py",
+    "tests/test_retry.py",
+    "tests/watching",
+]
 DOCUMENT = "https://api.are.na/v3/openapi.json"
 
 IN_AN_EMPTY_PLACE = """
@@ -34,6 +50,21 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def show_all_of_pyenv() -> None:
+    """Let nox find every Python that pyenv has, and not the active ones only."""
+    if (pyenv := shutil.which("pyenv")) is None:
+        return
+    active, installed = (
+        subprocess.check_output([pyenv, *command], text=True).replace(":", " ").split()  # noqa: S603
+        for command in (["version-name"], ["versions", "--bare"])
+    )
+    usable = [version for version in installed if re.fullmatch(r"3\.\d+\.\d+", version)]
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*active, *reversed(usable)]))
+
+
+show_all_of_pyenv()
 
 
 def install(session: nox.Session, *groups: str, extras: str = "test") -> None:
@@ -53,6 +84,21 @@ def tests(session: nox.Session) -> None:
     """Run the tests on every Python that is there."""
     install(session)
     python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Run the tests with many more repetitions of those that draw their input at random."""
+    install(session)
+    session.env["ARENA_GROUPS_THOROUGH"] = "1"
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[1:])
+def core(session: nox.Session) -> None:
+    """Run the tests of the client itself on every further Python that is there."""
+    install(session)
+    python(session, "-m", "pytest", *CORE, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -6,15 +6,17 @@ import aiohttp
 
 from arena_groups._api import Secret, build_request, check_range, operations
 from arena_groups._cache import MemoryCache, ResponseCache
+from arena_groups._exports import set_public_module
 from arena_groups._http import ExchangeHook, Session, Timeout, TokenProvider
 from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
 from arena_groups._http.owner import SessionOwner
 from arena_groups._http.transport import Transport
-from arena_groups._pacing.pacer import Clock, Pacer, QuotaPacer, SystemClock
+from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy
-from arena_groups.models import UNSET, Me, RateLimit, Unset
+from arena_groups._types import UNSET, Clock, Unset
+from arena_groups.models import Me, RateLimit
 
 __all__ = ["ArenaClient"]
 
@@ -99,3 +101,6 @@ class ArenaClient(SessionOwner):
         Raises :class:`ArenaConnectionError`, :class:`ServerError` and the like if it does not.
         """
         await self._session.send(build_request(operations.PING))
+
+
+set_public_module(globals(), __all__)

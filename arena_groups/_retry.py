@@ -5,6 +5,7 @@ from typing import TypeVar
 from attrs import define, field, frozen, validators
 
 from arena_groups._api import Operation
+from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaConnectionError,
@@ -122,3 +123,6 @@ class RetryState:
         error.outcome_unknown = self.outcome_unknown
         error.advice = operation.advice
         return error
+
+
+set_public_module(globals(), ["RetryPolicy"])

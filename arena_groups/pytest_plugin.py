@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from arena_groups import ArenaClient
     from arena_groups.sandbox import Sandbox
-    from arena_groups.sandbox.jumping import JumpingClock
+    from arena_groups.sandbox.fake_clock import AutoAdvanceClock
     from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = ["arena_client", "arena_clock", "arena_sandbox"]
@@ -30,7 +30,7 @@ GROUP = (
 )
 FAULT = (
     "arena_fault(fault, **options): what goes wrong in arena_sandbox from the start, as in "
-    "arena_fault('server-error', times=1)."
+    "arena_fault('server-failure', times=1)."
 )
 QUOTA = (
     "arena_quota(tier=None, *, limit=None, window=60): the quota in arena_sandbox, of a tier "
@@ -57,18 +57,18 @@ def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def arena_clock(arena_sandbox: Sandbox) -> JumpingClock:
+def arena_clock(arena_sandbox: Sandbox) -> AutoAdvanceClock:
     """A clock for clients of ``arena_sandbox``, as ``clock=``: nobody waits.
 
     Where a client would wait, the sandbox's time moves on instead; ``waits`` tells by how much.
     """
-    from arena_groups.sandbox.jumping import JumpingClock  # noqa: PLC0415
+    from arena_groups.sandbox.fake_clock import AutoAdvanceClock  # noqa: PLC0415
 
-    return JumpingClock(arena_sandbox.advance)
+    return AutoAdvanceClock(arena_sandbox.advance)
 
 
 @pytest.fixture
-def arena_client(arena_sandbox: Sandbox, arena_clock: JumpingClock) -> Iterator[ArenaClient]:
+def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Iterator[ArenaClient]:
     """A client of ``arena_sandbox`` with the owner's token, which never waits.
 
     It belongs to the event loop in which it is used first, and is closed in it.
@@ -118,27 +118,27 @@ async def _held_open(client: ArenaClient) -> AsyncGenerator[None]:
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     """A sandbox, not started yet, as the test's markers want it."""
-    from arena_groups.sandbox import orders  # noqa: PLC0415
+    from arena_groups.sandbox import specs  # noqa: PLC0415
 
-    groups = _orders(node, "arena_group", orders.GroupOrder)
-    faults = _orders(node, "arena_fault", orders.order_fault)
-    quotas = _orders(node, "arena_quota", orders.QuotaOrder)
-    quota = quotas[-1] if quotas else orders.QuotaOrder()
+    groups = _specs(node, "arena_group", specs.GroupSpec)
+    faults = _specs(node, "arena_fault", specs.make_fault_spec)
+    quotas = _specs(node, "arena_quota", specs.QuotaSpec)
+    quota = quotas[-1] if quotas else specs.QuotaSpec()
     try:
-        return orders.made_to_order(groups, faults, quota)
+        return specs.build_sandbox(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
     pytest.fail(f"arena_sandbox: {problem}", pytrace=False)
 
 
-def _orders(node: pytest.Item, name: str, order: Callable[..., _T]) -> list[_T]:
+def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_T]:
     """What the markers of one name say, those nearest to the test last."""
-    return [_read(mark, order) for mark in reversed(list(node.iter_markers(name)))]
+    return [_read(mark, make_spec) for mark in reversed(list(node.iter_markers(name)))]
 
 
-def _read(mark: pytest.Mark, order: Callable[..., _T]) -> _T:
+def _read(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
     try:
-        return order(*mark.args, **mark.kwargs)
+        return make_spec(*mark.args, **mark.kwargs)
     except (TypeError, ValueError) as error:
         problem = str(error).rpartition("__init__() ")[2]
     pytest.fail(f"@pytest.mark.{mark.name}: {problem}", pytrace=False)

@@ -45,7 +45,7 @@ def shorten(*told: object) -> tuple[str, object] | None:
 def drop_plain_bases(_app: Sphinx, document: nodes.document) -> None:
     """Leave out that a class is an ``object``, or has a base that is nobody else's business."""
     for paragraph in list(document.findall(nodes.paragraph)):
-        if paragraph.astext() in {"Bases: object", "Bases: SessionOwner"}:
+        if paragraph.astext() in {"Bases: object", "Bases: SessionOwner", "Bases: AsyncCloseable"}:
             paragraph.parent.remove(paragraph)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from arena_groups import ArenaClient, ArenaError, BulkOutcome, invite_many
 
 SAID = {
-    BulkOutcome.PENDING_BEFORE: "skipped, invited before",
-    BulkOutcome.MEMBER_BEFORE: "skipped, a member already",
+    BulkOutcome.ALREADY_INVITED: "skipped, invited before",
+    BulkOutcome.ALREADY_MEMBER: "skipped, a member already",
 }
 
 

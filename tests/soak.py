@@ -30,7 +30,7 @@ from arena_groups.sandbox.faults import (
     RateLimited,
     RequestTimeout,
     Reset,
-    ServerError,
+    ServerFailure,
     TruncatedJSON,
 )
 
@@ -44,8 +44,8 @@ FLAT = 32 * 1024 * 1024
 FAULTS: list[tuple[Fault, float]] = [
     (Latency(0.02), 0.05),
     (RequestTimeout(), 0.005),
-    (ServerError(503), 0.01),
-    (ServerError(500, after=True), 0.005),
+    (ServerFailure(503), 0.01),
+    (ServerFailure(500, after=True), 0.005),
     (Reset(), 0.005),
     (Reset(after=True), 0.005),
     (Disconnect(after=True), 0.005),

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 import arena_groups
-from arena_groups import errors, models, oauth, pytest_plugin, redis, sandbox
+from arena_groups import errors, oauth, pytest_plugin, redis, sandbox
 from arena_groups.sandbox import faults
 
 REFERENCE = (Path(__file__).parent.parent / "docs/reference.md").read_text("utf-8")
@@ -49,7 +49,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 LISTED = {
     f"{module.__name__}.{name}"
-    for module in (errors, models, sandbox, faults)
+    for module in (errors, sandbox, faults)
     if module.__name__ in WHOLE
     for name in listed_names(module)
 }
@@ -57,7 +57,7 @@ LISTED = {
 
 @pytest.mark.parametrize(("module", "name"), PUBLIC)
 def test_the_reference_has_every_public_name(module: ModuleType, name: str) -> None:
-    homes = (module, errors, models) if module in (arena_groups, oauth) else (module,)
+    homes = (module, errors) if module in (arena_groups, oauth) else (module,)
     places = {f"{home.__name__}.{name}" for home in homes}
     assert places & (BY_ITSELF | LISTED)
 
@@ -68,5 +68,4 @@ def test_the_reference_has_every_marker(marker: str) -> None:
 
 
 def test_a_name_without_a_docstring_is_not_listed() -> None:
-    assert "arena_groups.models.UNSET" in LISTED
     assert "arena_groups.sandbox.SEEDED_AT" not in LISTED

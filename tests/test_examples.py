@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from arena_groups import ArenaClient, ForbiddenError, NotFoundError
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import RateLimited, ServerError
+from arena_groups.sandbox.faults import RateLimited, ServerFailure
 from examples import aiohttp_service, nightly_digest, onboarding
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
@@ -194,7 +194,7 @@ class TestAiohttpService:
         self, http: TestClient[Any, Any], arena_sandbox: Sandbox
     ) -> None:
         assert (await http.get("/groups/no-such-group/pending")).status == 404
-        arena_sandbox.faults.add(ServerError(501), times=1)
+        arena_sandbox.faults.add(ServerFailure(501), times=1)
         assert (await http.get(f"/groups/{GROUP}/pending")).status == 502
         arena_sandbox.faults.add(RateLimited(retry_after=600), times=1)
         answer = await http.get(f"/groups/{GROUP}/pending")
@@ -251,7 +251,7 @@ class TestFastAPIService:
 
     async def test_what_are_na_refuses(self, http: Any, arena_sandbox: Sandbox) -> None:
         assert (await http.get("/groups/no-such-group/pending")).status_code == 404
-        arena_sandbox.faults.add(ServerError(501), times=1)
+        arena_sandbox.faults.add(ServerFailure(501), times=1)
         answer = await http.get(f"/groups/{GROUP}/pending")
         assert answer.status_code == 502
         arena_sandbox.faults.add(RateLimited(retry_after=600), times=1)
@@ -340,7 +340,7 @@ class TestDiscordBot:
         assert interaction.said == [f"Whoever opens this may join: {invite.url}"]
 
     async def test_what_are_na_refuses_is_told(self, cog: Any, arena_sandbox: Sandbox) -> None:
-        with arena_sandbox.faults.add(ServerError(501)):
+        with arena_sandbox.faults.add(ServerFailure(501)):
             interaction = await self.invoke(cog, cog.invite)
         (said,) = interaction.said
         assert said.startswith("That did not work: ")

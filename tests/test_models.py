@@ -27,7 +27,7 @@ from arena_groups import (
     UserTier,
     from_dict,
 )
-from arena_groups.models import OpenEnum
+from arena_groups._types import OpenEnum
 from tests.support import documents
 from tests.support.shapes import ENUMS, MODELS
 

@@ -270,7 +270,7 @@ class TestMarkers:
             from arena_groups import ArenaConnectionError, ServerError
             from arena_groups.sandbox import faults
 
-            @pytest.mark.arena_fault("server-error", status=503, times=2)
+            @pytest.mark.arena_fault("server-failure", status=503, times=2)
             @pytest.mark.arena_fault("request-timeout:operation=getGroup,times=1")
             async def test_by_name(arena_client, arena_sandbox):
                 await arena_client.me()
@@ -278,7 +278,7 @@ class TestMarkers:
                 statuses = [each.status for each in arena_sandbox.requests]
                 assert statuses == [503, 503, 200, 408, 200]
 
-            @pytest.mark.arena_fault(faults.ServerError(501), where=lambda each: each.query)
+            @pytest.mark.arena_fault(faults.ServerFailure(501), where=lambda each: each.query)
             async def test_by_class(arena_client):
                 await arena_client.groups.get("research-studio")
                 with pytest.raises(ServerError):
@@ -333,7 +333,7 @@ class TestMarkers:
             ("fault('hang', time=1)", "hang has no option 'time'; it has after, operation, *"),
             ("fault('hang:time=1')", "hang has no option 'time'; it has after, operation, *"),
             ("fault('hang', times=-1)", "times must not be negative"),
-            ("fault('server-error', status=200)", "status must be between 500 and 599"),
+            ("fault('server-failure', status=200)", "status must be between 500 and 599"),
             ("fault('redirect')", "missing 1 required positional argument: 'location'"),
         ],
     )
@@ -448,7 +448,6 @@ class TestInTheBackground:
                 ours = {name for name in sys.modules if name.startswith("arena_groups")}
                 assert ours == {
                     "arena_groups", "arena_groups._version", "arena_groups.pytest_plugin",
-                    "arena_groups.watch",
                 }
                 assert not {"aiohttp", "attrs", "cattrs", "asyncio"} & set(sys.modules)
             """
@@ -541,7 +540,7 @@ async def test_all_who_wait(arena_client):
     assert len(await pending(arena_client, "night-walks")) == 3
 
 
-@pytest.mark.arena_fault("server-error", times=1)
+@pytest.mark.arena_fault("server-failure", times=1)
 async def test_a_fault_in_passing(arena_client, arena_clock):
     assert await pending(arena_client, "blank-page") == []
     assert len(arena_clock.waits) == 1

@@ -68,7 +68,7 @@ def test_it_greets_and_says_goodbye_over_a_kill(
     wait_for_looks(arena_sandbox, 2)
     first.kill()
     first.wait(PATIENCE)
-    arena_sandbox.leave(GROUP, ada)
+    arena_sandbox.leave_group(GROUP, ada)
     second = start(keeper, tmp_path)
     assert line(second) == "Goodbye, Ada."
     second.send_signal(signal.SIGINT)

@@ -5,7 +5,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from arena_groups._api.secrets import Secret
-from arena_groups.models import OpenEnum, Unset
+from arena_groups._types import OpenEnum, Unset
 
 __all__ = [
     "check_invite_token",

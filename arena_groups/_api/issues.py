@@ -30,16 +30,17 @@ from arena_groups._api.json_data import (
     expected,
     parse_json,
 )
+from arena_groups._exports import set_public_module
+from arena_groups._types import OpenEnum
 from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
     Content,
     Link,
     Links,
     MetadataValue,
-    OpenEnum,
-    Timestamp,
     UnknownContent,
 )
+from arena_groups.models._common import Timestamp
 
 __all__ = ["decode_with_issues", "from_dict", "structure", "to_dict"]
 
@@ -322,3 +323,6 @@ def _join(path: str, step: object) -> str:
     if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
         return f"{path}[…]"  # a key may be a secret too
     return f"{path}.{step}" if path else step
+
+
+set_public_module(globals(), ["from_dict", "to_dict"])

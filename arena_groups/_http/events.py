@@ -7,6 +7,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from arena_groups._api import Operation, RawResponse
+from arena_groups._exports import set_public_module
 from arena_groups.errors import ArenaConnectionError
 
 __all__ = ["Exchange", "ExchangeHook", "report"]
@@ -77,3 +78,6 @@ def report(
         hook(exchange)
     except Exception as error:  # noqa: BLE001 - a broken metric must not lose an answer
         logger.error("the hook on_exchange failed: %s", type(error).__name__)
+
+
+set_public_module(globals(), ["Exchange"])

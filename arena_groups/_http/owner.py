@@ -1,12 +1,12 @@
 """What every client of ours has in common: a session that it made, and closes."""
 
 from arena_groups._http.session import Session
-from arena_groups.closing import Closing
+from arena_groups._types import AsyncCloseable
 
 __all__ = ["SessionOwner"]
 
 
-class SessionOwner(Closing):
+class SessionOwner(AsyncCloseable):
     """Holds a session, closes it with ``async with`` or :meth:`aclose`, and shows neither."""
 
     _session: Session

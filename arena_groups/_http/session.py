@@ -15,9 +15,10 @@ from arena_groups._http.config import TokenSource
 from arena_groups._http.events import ExchangeHook, report
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.transport import Transport
-from arena_groups._pacing.pacer import Clock, Pacer
+from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import Permit, RateLimitUpdate
 from arena_groups._retry import RetryPolicy, RetryState
+from arena_groups._types import Clock
 from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, RateLimitError
 from arena_groups.models import RateLimit
 

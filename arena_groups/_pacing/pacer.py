@@ -8,34 +8,15 @@ from typing import Protocol
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
+from arena_groups._types import Clock
 
-__all__ = ["Clock", "NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock"]
+__all__ = ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock"]
 
 LOGGED_WAIT = 1.0  # seconds
 
 logger = logging.getLogger("arena_groups")
-
-
-class Clock(Protocol):
-    """Source of time; tests replace it with a fake one."""
-
-    def now(self) -> float:
-        """Return monotonic seconds.
-
-        Returns:
-            Seconds since an arbitrary moment.
-        """
-        ...
-
-    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        """Return when ``event`` is set or ``seconds`` have passed.
-
-        Args:
-            event: The event that ends the wait early.
-            seconds: The longest wait; ``None`` waits for the event alone.
-        """
-        ...
 
 
 class SystemClock:
@@ -259,3 +240,6 @@ class QuotaPacer:
         """Return the seconds until the next permit."""
         now = self._clock.now()
         return self._window.ready_at(now) - now
+
+
+set_public_module(globals(), ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer"])

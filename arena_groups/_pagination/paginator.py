@@ -8,6 +8,7 @@ from typing import Generic
 
 from attrs import evolve
 
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ReadAhead
 from arena_groups._pagination.prefetch import FetchPage, FetchUnread, Prefetch
 from arena_groups._pagination.walk import EndGuard, ItemT, Walk, following_page
@@ -243,3 +244,6 @@ async def _fetch_unread(
         return page
 
     return read
+
+
+set_public_module(globals(), ["Paginator"])

@@ -10,10 +10,11 @@ from arena_groups._api import (
     path_id,
     path_name,
 )
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import Resource
+from arena_groups._types import UNSET, Unset
 from arena_groups.models import (
-    UNSET,
     ConnectionSort,
     Content,
     ContentSort,
@@ -23,7 +24,6 @@ from arena_groups.models import (
     GroupMember,
     InviteResult,
     MembershipInvitation,
-    Unset,
     User,
 )
 
@@ -244,3 +244,6 @@ class GroupsResource(Resource):
 
 def _in(group: str | int) -> dict[str, str]:
     return {"id": path_name(group, "group")}
+
+
+set_public_module(globals(), __all__)

@@ -7,7 +7,7 @@ from typing import Self
 import attrs
 from attrs import field, frozen
 
-from arena_groups.models import OpenEnum
+from arena_groups._types import OpenEnum
 
 __all__ = ["AuthorizationCode", "AuthorizationRequest", "OAuthToken", "Scope"]
 

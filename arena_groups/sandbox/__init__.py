@@ -5,12 +5,16 @@ async with Sandbox() as sandbox:
         ...
 """
 
-from arena_groups.sandbox.entities import InvitationState, SentEmail, Tier
-from arena_groups.sandbox.journal import RecordedRequest
-from arena_groups.sandbox.oauth_apps import Application
+from arena_groups.sandbox.backend import SandboxNotFoundError
+from arena_groups.sandbox.entities import (
+    Application,
+    InvitationState,
+    RecordedRequest,
+    SentEmail,
+    Tier,
+)
 from arena_groups.sandbox.seed import SEEDED_AT
 from arena_groups.sandbox.server import DEFAULT_SEED, Applications, Sandbox, Tokens, Users
-from arena_groups.sandbox.state import UnknownError
 
 __all__ = [
     "DEFAULT_SEED",
@@ -20,9 +24,9 @@ __all__ = [
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
+    "SandboxNotFoundError",
     "SentEmail",
     "Tier",
     "Tokens",
-    "UnknownError",
     "Users",
 ]

@@ -1,19 +1,344 @@
-"""The provider's side of OAuth: the page that asks people, and the token endpoint."""
+"""The provider side of OAuth: the consent page and the token endpoint."""
 
-from arena_groups.sandbox.oauth_consent import AUTHORIZE, ask, decide
-from arena_groups.sandbox.oauth_token import create_token
-from arena_groups.sandbox.operations import Operation
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from hmac import compare_digest
+from html import escape
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-# Whoever calls these is not known by a bearer token. The page is not in the API document.
-OAUTH_OPERATIONS = (
-    Operation("showAuthorization", "GET", AUTHORIZE, ask, any_token=True),
-    Operation("decideAuthorization", "POST", AUTHORIZE, decide, any_token=True, takes_body=True),
-    Operation(
-        "createOAuthToken",
-        "POST",
-        "/v3/oauth/token",
-        create_token,
-        any_token=True,
-        takes_body=True,
-    ),
+import attrs
+
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import Application, CredentialRecord, OAuthGrant, UserRecord
+from arena_groups.sandbox.responses import ApiError, SandboxResponse
+
+SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "read": "See everything that you can see",
+        "write": "See and change everything in your name",
+    }
 )
+DEFAULT_SCOPE = "read"
+CODE_LIFETIME = timedelta(minutes=10)
+
+
+FORM = "application/x-www-form-urlencoded"
+NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+_DESCRIPTIONS = {
+    "invalid_client": "The app is not known here, or its credentials are wrong.",
+    "invalid_grant": "The code is wrong, was used, has expired or belongs to another request.",
+    "unauthorized_client": "The app may not get a token in this way.",
+    "unsupported_grant_type": "Tokens are not granted in this way.",
+}
+
+
+def form_fields(content_type: str, body: bytes) -> Mapping[str, str]:
+    """The fields of a form. Raises the 400 of what is none, or has a field twice."""
+    if content_type != FORM:
+        raise oauth_error("invalid_request", f"The body must be sent as {FORM}.")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise oauth_error("invalid_request", "The body is no form.") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise oauth_error("invalid_request", "No parameter may be given twice.")
+    return fields
+
+
+def required(fields: Mapping[str, str], name: str) -> str:
+    """A field that must be there. Raises the 400 if it is not."""
+    if not fields.get(name):
+        raise oauth_error("invalid_request", f"The parameter {name} is missing.")
+    return fields[name]
+
+
+def oauth_error(error: str, description: str = "") -> ApiError:
+    """The refusal of the token endpoint: a 401 for apps that are not who they say they are."""
+    body: dict[str, object] = {
+        "error": error,
+        "error_description": description or _DESCRIPTIONS[error],
+    }
+    return ApiError(SandboxResponse(401 if error == "invalid_client" else 400, body, NO_STORE))
+
+
+AUTHORIZE = "/oauth/authorize"
+SELECTABLE_USERS = 4  # those whom the sandbox has tokens of, who came first
+PARAMETERS = (
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+)
+
+_CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ max-width: 32rem; margin: 3rem auto; padding: 0 1rem; }}
+label, select, button {{ font: inherit; }}
+button {{ padding: .4rem 1.2rem; margin-right: .5rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+_FORM = """<p>The app <strong>{app}</strong> asks for permission to:</p>
+<ul>
+{scopes}
+</ul>
+<form method="post" action="{action}">
+{hidden}
+<p><label>You are <select name="user">
+{users}
+</select></label></p>
+<p><button name="decision" value="allow">Allow</button>
+<button name="decision" value="deny">Deny</button></p>
+</form>
+<p>This is a sandbox: people and permissions are made up.</p>"""
+
+
+class InvalidRedirectError(ValueError):
+    """A request that names no app, or no place of its own to go back to: the person stays here."""
+
+
+class RedirectToAppError(Exception):
+    """A request that goes back to the app without the person being asked."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__()
+        self.location = location
+
+
+@attrs.frozen
+class ConsentRequest:
+    """A request that a person can say yes or no to."""
+
+    app: Application
+    parameters: Mapping[str, str] = attrs.field(repr=False)
+    scopes: tuple[str, ...]
+
+    def allow(self, backend: Backend, user: UserRecord) -> str:
+        """Where the person is sent with a new code."""
+        challenge = self.parameters.get("code_challenge") or None
+        code = backend.oauth.issue(
+            OAuthGrant(
+                client_id=self.app.client_id,
+                redirect_uri=self.parameters["redirect_uri"],
+                user_id=user.id,
+                scopes=self.scopes,
+                challenge=challenge,
+                method=self.parameters.get("code_challenge_method") or "plain",
+                expires_at=backend.clock.now() + CODE_LIFETIME,
+            )
+        )
+        return _redirect_uri(self.parameters, code=code)
+
+    def deny(self) -> str:
+        """Where the person is sent without one."""
+        description = "The person did not give the permission."
+        return _redirect_uri(self.parameters, error="access_denied", error_description=description)
+
+
+def parse_consent_request(backend: Backend, query: Mapping[str, str]) -> ConsentRequest:
+    """Parse the request. Raises `InvalidRedirectError` or `RedirectToAppError`."""
+    parameters = {name: query[name] for name in PARAMETERS if name in query}
+    app = backend.oauth.applications.get(parameters.get("client_id", ""))
+    if app is None:
+        raise InvalidRedirectError("There is no app with this client_id.")
+    if not app.allows_redirect(parameters.get("redirect_uri", "")):
+        raise InvalidRedirectError("The app did not register this redirect_uri.")
+    scopes = tuple(parameters.get("scope", "").split()) or (DEFAULT_SCOPE,)
+    error, description = _find_error(app, parameters, scopes)
+    if error:
+        raise RedirectToAppError(
+            _redirect_uri(parameters, error=error, error_description=description)
+        )
+    return ConsentRequest(app, parameters, scopes)
+
+
+def show_consent(backend: Backend, query: Mapping[str, str]) -> SandboxResponse:
+    """The page that asks."""
+
+    def show(request: ConsentRequest) -> SandboxResponse:
+        return _page(200, "Permission for an app", _form(backend, request))
+
+    return _respond(backend, query, show)
+
+
+def submit_consent(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
+    """What the person said."""
+    fields = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    user = backend.find_user(fields.get("user", ""))
+    decision = fields.get("decision")
+    if content_type != FORM or decision not in {"allow", "deny"} or user is None:
+        return _error_page("The form is not complete.")
+
+    def send_back(request: ConsentRequest) -> SandboxResponse:
+        return _redirect(request.allow(backend, user) if decision == "allow" else request.deny())
+
+    return _respond(backend, fields, send_back)
+
+
+def _respond(
+    backend: Backend,
+    parameters: Mapping[str, str],
+    respond: Callable[[ConsentRequest], SandboxResponse],
+) -> SandboxResponse:
+    """The answer to a request that a person can say yes or no to, or why it is none."""
+    try:
+        return respond(parse_consent_request(backend, parameters))
+    except InvalidRedirectError as error:
+        return _error_page(str(error))
+    except RedirectToAppError as error:
+        return _redirect(error.location)
+
+
+def _find_error(
+    app: Application, parameters: Mapping[str, str], scopes: tuple[str, ...]
+) -> tuple[str, str]:
+    """What is wrong with a request, and in words; or nothing."""
+    challenge = parameters.get("code_challenge", "")
+    if parameters.get("response_type") != "code":
+        return "unsupported_response_type", "response_type must be code."
+    if not SCOPES.keys() >= set(scopes):
+        return "invalid_scope", f"scope must be of {' and '.join(SCOPES)}."
+    if not challenge and app.client_secret is None:
+        return "invalid_request", "An app without a secret needs a code_challenge."
+    if challenge and _CODE_VERIFIER.fullmatch(challenge) is None:
+        return "invalid_request", "code_challenge must be 43 to 128 unreserved characters."
+    if (parameters.get("code_challenge_method") or "plain") not in {"plain", "S256"}:
+        return "invalid_request", "code_challenge_method must be S256 or plain."
+    return "", ""
+
+
+def _redirect_uri(parameters: Mapping[str, str], **fields: str) -> str:
+    """The redirect URI with what the app is told."""
+    parts = urlsplit(parameters["redirect_uri"])
+    state = {"state": parameters["state"]} if parameters.get("state") else {}
+    added = urlencode({**fields, **state})
+    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
+
+
+def _form(backend: Backend, request: ConsentRequest) -> str:
+    users = list(backend.users.values())[:SELECTABLE_USERS]
+    return _FORM.format(
+        action=AUTHORIZE,
+        app=escape(request.app.name),
+        scopes="\n".join(f"<li>{SCOPES[scope]}</li>" for scope in request.scopes),
+        hidden="\n".join(
+            f'<input type="hidden" name="{name}" value="{escape(value)}">'
+            for name, value in request.parameters.items()
+        ),
+        users="\n".join(
+            f'<option value="{each.id}">{escape(each.name)}</option>' for each in users
+        ),
+    )
+
+
+def _error_page(description: str) -> SandboxResponse:
+    return _page(400, "This cannot be", f"<p>{escape(description)}</p>")
+
+
+def _page(status: int, title: str, content: str) -> SandboxResponse:
+    headers = {
+        **NO_STORE,
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+    }
+    return SandboxResponse(status, headers=headers, page=_PAGE.format(title=title, content=content))
+
+
+def _redirect(location: str) -> SandboxResponse:
+    return SandboxResponse(302, headers={**NO_STORE, "Location": location})
+
+
+def create_token(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
+    """Exchanges a code, or the app's own credentials, for a token."""
+    fields = form_fields(content_type, body)
+    grant_type = required(fields, "grant_type")
+    if grant_type == "authorization_code":
+        return _exchange(backend, _authenticate(backend, fields), fields)
+    if grant_type == "client_credentials":
+        return _client_credentials(backend, _authenticate(backend, fields), fields)
+    raise oauth_error("unsupported_grant_type")
+
+
+def challenge_of(verifier: str, method: str) -> str:
+    """The challenge that a verifier answers to."""
+    if method == "plain":
+        return verifier
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _authenticate(backend: Backend, fields: Mapping[str, str]) -> Application:
+    app = backend.oauth.applications.get(fields.get("client_id", ""))
+    secret = fields.get("client_secret", "")
+    if app is None or not compare_digest((app.client_secret or "").encode(), secret.encode()):
+        raise oauth_error("invalid_client")
+    return app
+
+
+def _exchange(backend: Backend, app: Application, fields: Mapping[str, str]) -> SandboxResponse:
+    code, redirect_uri = required(fields, "code"), required(fields, "redirect_uri")
+    grant = backend.oauth.find(code, backend.clock.now())
+    if grant is None or (grant.client_id, grant.redirect_uri) != (app.client_id, redirect_uri):
+        raise oauth_error("invalid_grant")
+    _verify(grant, fields)
+    backend.oauth.consume(code)
+    return _token_response(backend, grant.user_id, grant.scopes)
+
+
+def _verify(grant: OAuthGrant, fields: Mapping[str, str]) -> None:
+    if grant.challenge is None:
+        return
+    verifier = required(fields, "code_verifier")
+    if _CODE_VERIFIER.fullmatch(verifier) is None:
+        raise oauth_error(
+            "invalid_request", "code_verifier must be 43 to 128 unreserved characters."
+        )
+    if not compare_digest(challenge_of(verifier, grant.method), grant.challenge):
+        raise oauth_error("invalid_grant")
+
+
+def _client_credentials(
+    backend: Backend, app: Application, fields: Mapping[str, str]
+) -> SandboxResponse:
+    if app.client_secret is None:
+        raise oauth_error("unauthorized_client")
+    scopes = tuple(fields.get("scope", DEFAULT_SCOPE).split())
+    if not scopes or not SCOPES.keys() >= set(scopes):
+        raise oauth_error("invalid_request", f"scope must be of {' and '.join(SCOPES)}.")
+    return _token_response(backend, app.owner, scopes)
+
+
+def _token_response(backend: Backend, user_id: int, scopes: Sequence[str]) -> SandboxResponse:
+    token = backend.oauth.random_token("oauth")
+    backend.credentials[token] = CredentialRecord(user_id, write="write" in scopes)
+    body: dict[str, object] = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "scope": " ".join(scopes),
+        "created_at": int(backend.clock.timestamp()),
+    }
+    return SandboxResponse(200, body, NO_STORE)

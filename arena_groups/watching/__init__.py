@@ -12,10 +12,11 @@ from arena_groups.watching.events import (
     InviteCodeChanged,
     MemberJoined,
     MemberLeft,
+    PollFailure,
     RoleChanged,
     WatchEvent,
 )
-from arena_groups.watching.watcher import PollFailure, Watcher
+from arena_groups.watching.watcher import Watcher, watch
 
 __all__ = [
     "InvitationAccepted",
@@ -28,4 +29,5 @@ __all__ = [
     "RoleChanged",
     "WatchEvent",
     "Watcher",
+    "watch",
 ]

@@ -4,6 +4,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
+from arena_groups.errors import ArenaError
 from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, MembershipInvitation
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "InviteCodeChanged",
     "MemberJoined",
     "MemberLeft",
+    "PollFailure",
     "RoleChanged",
     "WatchEvent",
 ]
@@ -118,3 +121,20 @@ WatchEvent = (
     | InviteCodeChanged
 )
 """What a watch hands out; tell the kinds apart with ``match``, ``isinstance`` or ``kind``."""
+
+
+@frozen(kw_only=True)
+class PollFailure:
+    """A look at a group that failed, all of it or at its invite code, and will be tried again.
+
+    ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
+    ``failures`` how many there were in a row, ``retry_in`` the seconds until the next look.
+    """
+
+    group: str | int
+    error: ArenaError
+    failures: int
+    retry_in: float
+
+
+set_public_module(globals(), __all__)

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from random import random
 from typing import Self, TypeVar
 
-from attrs import frozen
-
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
-from arena_groups.closing import Closing
+from arena_groups._exports import set_public_module
+from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -23,32 +22,18 @@ from arena_groups.errors import (
     StoreError,
 )
 from arena_groups.stores import MemoryStore, Store
-from arena_groups.watching.course import Course
-from arena_groups.watching.events import WatchEvent
-from arena_groups.watching.pulse import Pulse
+from arena_groups.watching.events import PollFailure, WatchEvent
+from arena_groups.watching.group_watch import Course
+from arena_groups.watching.lease import Pulse
 
-__all__ = ["PollFailure", "Watcher"]
+__all__ = ["Watcher", "watch"]
 
 T = TypeVar("T")
 
 logger = logging.getLogger("arena_groups")
 
 
-@frozen(kw_only=True)
-class PollFailure:
-    """A look at a group that failed, all of it or at its invite code, and will be tried again.
-
-    ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
-    ``failures`` how many there were in a row, ``retry_in`` the seconds until the next look.
-    """
-
-    group: str | int
-    error: ArenaError
-    failures: int
-    retry_in: float
-
-
-class Watcher(Closing, AsyncIterator[WatchEvent]):
+class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     """The events of some groups, as :func:`arena_groups.watch` returns them.
 
     An event counts as handled when the next one is asked for, or :meth:`ack` is called.
@@ -338,6 +323,51 @@ class Watcher(Closing, AsyncIterator[WatchEvent]):
             )
 
 
+def watch(
+    arena: ArenaClient,
+    *groups: str | int,
+    interval: float = 60.0,
+    store: Store | None = None,
+    name: str = "default",
+    replay: bool = False,
+    once: bool = False,
+    shared: bool = False,
+    on_failure: Callable[[PollFailure], None] | None = None,
+) -> Watcher:
+    """What happens in some groups (slugs or ids), as an async iterator of events.
+
+    Each group is looked at about every ``interval`` seconds, and more rarely where nothing
+    happens and the looks would take more than a quarter of the quota. An event counts as
+    handled when the next one is asked for; that is kept in ``store`` (by default in memory), so
+    that after a restart with the same store nothing is missing and only the event that was in
+    hand comes again, with the same ``key``. Watches of the same groups in one store need
+    different names: of those with the same ``name``, the last to start goes on alone.
+
+    The first look at a group tells nothing, unless ``replay`` asks for an event for everything
+    that is there. ``once`` ends the watch when each group was looked at once.
+
+    With ``shared``, several processes watch the same groups with the same store and ``name``:
+    each group is looked at by one of them, and the others stand by. Within two intervals after
+    it died or got stuck, one that waits for an event takes over. All of them must be ``shared``.
+
+    ``on_failure`` is told of a poll that failed and will be retried; what it raises ends
+    the iteration. With ``once`` the failure itself is raised, after the events that were found.
+    Raises ``ValueError`` and ``TypeError`` for bad arguments; see :class:`Watcher` for what
+    iterating raises.
+    """
+    return Watcher(
+        arena,
+        groups,
+        interval=interval,
+        store=store,
+        name=name,
+        replay=replay,
+        once=once,
+        shared=shared,
+        on_failure=on_failure,
+    )
+
+
 def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     """The same refusal, which also names the group."""
     hint = f"group {group} is no longer watched"
@@ -355,3 +385,6 @@ def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     )
     told.attempts = error.attempts
     return told
+
+
+set_public_module(globals(), __all__)

@@ -64,14 +64,14 @@ class TestRevoke:
 
     async def test_given_ones(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         first, second, third = sandbox.pending_invitations(GROUP)[:3]
-        sandbox.accept(second)
+        sandbox.accept_invitation(second)
         item = await arena.groups.invitations(GROUP).first()
         assert item is not None
         targets: list[Any] = [item, second, third, third, 999_999_999, "x", 0]
         run = revoke_many(arena, GROUP, targets)
         results = [result async for result in run]
         assert [result.outcome.value for result in results] == [
-            "revoked", "gone_before", "revoked", "duplicate", "gone_before", "failed", "failed",
+            "revoked", "already_gone", "revoked", "duplicate", "already_gone", "failed", "failed",
         ]  # fmt: skip
         assert isinstance(results[1].error, UnprocessableError)
         assert isinstance(results[4].error, NotFoundError)
@@ -87,7 +87,7 @@ class TestRevoke:
         sandbox.faults.add(Reset(after=True), operation="revokeGroupInvitation", times=1)
         first, second = sandbox.pending_invitations("night-shift")
         run = revoke_many(arena, "night-shift", [first, second])
-        assert await outcomes(run) == ["gone_before", "revoked"]
+        assert await outcomes(run) == ["already_gone", "revoked"]
         assert sandbox.pending_invitations("night-shift") == []
 
     @pytest.mark.parametrize("group", ["no-such-group", GROUP])
@@ -128,7 +128,7 @@ class TestRemove:
         assert member is not None
         targets: list[Any] = [first, member, sandbox.users.stranger, first, "x", second]
         assert await outcomes(remove_many(arena, "blank-page", targets)) == [
-            "removed", "owner", "gone_before", "duplicate", "failed", "removed",
+            "removed", "owner", "already_gone", "duplicate", "failed", "removed",
         ]  # fmt: skip
 
     async def test_a_dry_run(self, arena: ArenaClient, sandbox: Sandbox) -> None:

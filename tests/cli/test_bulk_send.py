@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups import Invitee
-from arena_groups.cli.people import read_people
-from arena_groups.cli.problem import ProblemError
+from arena_groups import InviteTarget
+from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.invite_import import read_people
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import RateLimited
-from arena_groups.sandbox.faults import ServerError as Failing
+from arena_groups.sandbox.faults import RateLimited, ServerFailure
 
 At = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ADA, BO = Invitee(email="ada@example.org"), Invitee(email="bo@example.org")
+ADA, BO = InviteTarget(email="ada@example.org"), InviteTarget(email="bo@example.org")
 GROUP = "blank-page"
 
 
@@ -43,15 +42,16 @@ class TestReading:
             ("ada@example.org\nbo@example.org\n", [(1, ADA), (2, BO)]),
             ("\ufeffName;E-Mail;Email\r\nAda;x;ada@EXAMPLE.org\r\n\r\n;;\r\nBo;;bo@example.org",
              [(2, ADA), (5, BO)]),
-            ("email,user_id\nada@example.org,\n,4711\n", [(2, ADA), (3, Invitee(user_id=4711))]),
+            ("email,user_id\nada@example.org,\n,4711\n",
+             [(2, ADA), (3, InviteTarget(user_id=4711))]),
             ('name\temail\n"A,\nda"\tada@example.org\n', [(3, ADA)]),
-            ("\n 17 \nada@example.org", [(2, Invitee(user_id=17)), (3, ADA)]),
+            ("\n 17 \nada@example.org", [(2, InviteTarget(user_id=17)), (3, ADA)]),
             ("email\n", []),
             ("", []),
         ],
     )  # fmt: skip
     def test_forms(
-        self, text: str, expected: list[tuple[int, Invitee]], people: Callable[[str], str]
+        self, text: str, expected: list[tuple[int, InviteTarget]], people: Callable[[str], str]
     ) -> None:
         found = [(line.number, line.who) for line in read_people(people(text), None)]
         assert found == expected
@@ -103,7 +103,7 @@ class TestSending:
         rows = list(csv.DictReader(io.StringIO(out))) if chosen == "csv" else [json.loads(out)]
         told = {name: int(count) for name, count in rows[0].items()}
         assert told == {
-            "total": 4, "invited": 2, "added": 1, "pending_before": 0, "member_before": 0,
+            "total": 4, "invited": 2, "added": 1, "already_invited": 0, "already_member": 0,
             "duplicate": 1, "failed": 0, "would_invite": 0,
         }  # fmt: skip
 
@@ -185,6 +185,6 @@ class TestSending:
 
 def test_revoking_ends_where_the_server_fails(at: At, sandbox: Sandbox) -> None:
     first, second = sandbox.pending_invitations("night-shift")
-    sandbox.faults.add(Failing(501), operation="revokeGroupInvitation", times=1)
+    sandbox.faults.add(ServerFailure(501), operation="revokeGroupInvitation", times=1)
     assert at("invitations", "revoke", "night-shift", str(first), str(second), "--yes") == 1
     assert len(sandbox.pending_invitations("night-shift")) == 2

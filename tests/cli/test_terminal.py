@@ -150,12 +150,12 @@ def test_expiring_shows_what_will_be_lost_and_how_far_it_is(
 ) -> None:
     sandbox.add_invitations("blank-page", 12)
     for number in sandbox.pending_invitations("blank-page")[2:]:
-        sandbox.decline(number)
+        sandbox.decline_invitation(number)
     words = ("invitations", "expire", "blank-page", "--older-than", "0d", "--format", "ndjson")
     shown = terminal(*words, script=WITH_PIPED_RESULTS)
     assert "Revoke 2 invitations of blank-page?" in shown.until("[y/N]")
     late, _ = sandbox.pending_invitations("blank-page")
-    sandbox.accept(late)
+    sandbox.accept_invitation(late)
     shown.type("y\n")
     code, screen = shown.end()
     assert code == 0

@@ -53,7 +53,7 @@ def kinds(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_once_and_again(watch: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     store = ["--once", "--store", str(tmp_path / "state.db"), "--ndjson"]
     assert kinds(watch(GROUP, *store)) == []
-    sandbox.accept(sandbox.add_invitations(GROUP, 1)[0])
+    sandbox.accept_invitation(sandbox.add_invitations(GROUP, 1)[0])
     sandbox.add_invitations(GROUP, 1)
     assert kinds(watch(GROUP, *store)) == ["invitation-sent", "member-joined"]
     assert kinds(watch(GROUP, *store)) == []

@@ -8,7 +8,7 @@ from typing import Any, Final, NewType, TypeVar, Union, cast, get_args, get_orig
 import attrs
 from attrs import frozen
 
-from arena_groups.models import OpenEnum
+from arena_groups._types import OpenEnum
 
 __all__ = [
     "Annotation",

@@ -9,8 +9,9 @@ import attrs
 
 import arena_groups.models
 from arena_groups._api.decode import decode
+from arena_groups._types import OpenEnum
 from arena_groups.errors import DecodeError
-from arena_groups.models import Content, OpenEnum, RateLimit, ResourceType, UnknownContent
+from arena_groups.models import Content, RateLimit, ResourceType, UnknownContent
 from tests.contract.annotations import (
     Annotation,
     Field,

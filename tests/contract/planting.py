@@ -11,7 +11,8 @@ import attrs
 from attrs import frozen
 
 from arena_groups._api import Operation
-from arena_groups.models import Links, MetadataValue, OpenEnum, Page, ResourceType
+from arena_groups._types import OpenEnum
+from arena_groups.models import Links, MetadataValue, Page, ResourceType
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
 from tests.contract.models import ModelComparison
 from tests.contract.operations import compare_operations

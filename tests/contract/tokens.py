@@ -103,7 +103,7 @@ def _code(sandbox: Sandbox, app: Application) -> str:
         "client_id": app.client_id,
         "redirect_uri": app.redirect_uri,
     }
-    url = sandbox.approve(f"{sandbox.url}/oauth/authorize?{urlencode(asked)}")
+    url = sandbox.approve_authorization(f"{sandbox.url}/oauth/authorize?{urlencode(asked)}")
     return dict(parse_qsl(urlsplit(url).query))["code"]
 
 

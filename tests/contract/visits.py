@@ -167,9 +167,9 @@ async def _invitations(visitor: Visitor) -> None:
         await _invite(visitor, place, body, 201, "invited")
         await _invite(visitor, place, body, 200, "invitation_pending")
     await visitor.ask(422, "POST", INVITATIONS, "owner", place, body={"email": "ada@localhost"})
-    visitor.sandbox.allow_new_people(sandbox.users.owner, allowed=False)
+    visitor.sandbox.allow_inviting_new_addresses(sandbox.users.owner, allowed=False)
     await visitor.ask(403, "POST", INVITATIONS, "owner", place, body={"email": "new@example.org"})
-    visitor.sandbox.allow_new_people(sandbox.users.owner)
+    visitor.sandbox.allow_inviting_new_addresses(sandbox.users.owner)
     await _invite(visitor, place, follower, 201, "added")
     await _invite(visitor, place, follower, 200, "already_member")
     await _revocations(visitor, place)
@@ -191,7 +191,7 @@ async def _revocations(visitor: Visitor, place: Places) -> None:
     await visitor.ask(204, "DELETE", INVITATION, "owner", invitation)
     await visitor.ask(422, "DELETE", INVITATION, "owner", invitation)
     await visitor.ask(404, "DELETE", INVITATION, "owner", {**place, "invitation_id": 987_654})
-    visitor.sandbox.decline(second)
+    visitor.sandbox.decline_invitation(second)
     await visitor.ask(422, "DELETE", INVITATION, "owner", {**place, "invitation_id": second})
 
 

@@ -99,7 +99,7 @@ async def test_a_list_that_churns_gives_all_that_stays_once(
 async def test_an_error_comes_in_its_place_and_the_iterator_goes_on(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:
-    sandbox.faults.add(broken.ServerError(500), operation=LISTS, times=1, skip=5)
+    sandbox.faults.add(broken.ServerFailure(500), operation=LISTS, times=1, skip=5)
     expected = sandbox.pending_invitations(STUDIO)
     items, found, errors = aiter(arena.groups.invitations(STUDIO, per=24, concurrency=4)), [], 0
     while True:

@@ -53,7 +53,7 @@ async def strike(
 
 
 def written(requests: list[RecordedRequest]) -> int:
-    return sum(request.took_effect for request in requests)
+    return sum(request.executed for request in requests)
 
 
 def check_once(call: Call, row: Row, error: ArenaError | None, reached: int) -> None:
@@ -101,7 +101,7 @@ async def test_a_fault_that_does_not_end(fault: str) -> None:
                     assert (error, len(requests)) == (None, 1)
                     continue
                 assert row.error is not None
-                assert isinstance(error, row.error) or "done" in fault
+                assert isinstance(error, row.error) or "executed" in fault
                 sent = ATTEMPTS if call.kind in row.again else 1
                 assert error is None or error.attempts == sent
                 assert len(requests) == sent

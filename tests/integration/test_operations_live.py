@@ -280,8 +280,8 @@ class TestInvitations:
         await owner.groups.revoke_invitation(STUDIO, first)
         path = f"/v3/groups/{STUDIO}/invitations/{first}"
         assert last(sandbox) == ("DELETE", path, {}, 204)
-        sandbox.accept(second)
-        sandbox.decline(third)
+        sandbox.accept_invitation(second)
+        sandbox.decline_invitation(third)
         for each in (first, second, third):
             with pytest.raises(UnprocessableError, match="no longer pending"):
                 await owner.groups.revoke_invitation(STUDIO, each)
@@ -297,7 +297,7 @@ class TestInvitations:
             found.append(invitation.id)
             if len(found) % 60 == 0:
                 sandbox.add_invitations(STUDIO, 7)
-                sandbox.decline(found[-30])
+                sandbox.decline_invitation(found[-30])
         assert len(found) == len(set(found))
         assert set(before) <= set(found)
 

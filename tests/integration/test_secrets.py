@@ -13,8 +13,7 @@ import pytest
 
 from arena_groups import ArenaClient, ArenaError, RetryPolicy, Timeout
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import Disconnect, RateLimited, TruncatedJSON
-from arena_groups.sandbox.faults import ServerError as ServerFault
+from arena_groups.sandbox.faults import Disconnect, RateLimited, ServerFailure, TruncatedJSON
 from tests.support import documents
 from tests.support.clients import single
 from tests.support.clock import FakeClock
@@ -262,7 +261,7 @@ async def test_a_whole_day_of_faults_shows_none_of_them(
 ) -> None:
     shown: list[str] = []
     async with Sandbox() as sandbox:
-        for fault in (ServerFault(503), Disconnect(after=True), TruncatedJSON(), RateLimited(1)):
+        for fault in (ServerFailure(503), Disconnect(after=True), TruncatedJSON(), RateLimited(1)):
             sandbox.faults.add(fault, probability=0.15)
         clock = FakeClock()
         async with ArenaClient(

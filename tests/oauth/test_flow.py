@@ -37,8 +37,7 @@ from arena_groups.oauth import (
     Scope,
 )
 from arena_groups.sandbox import Application, Sandbox
-from arena_groups.sandbox.faults import Disconnect, PlainText, RateLimited, Reset
-from arena_groups.sandbox.faults import ServerError as ServerFault
+from arena_groups.sandbox.faults import Disconnect, PlainText, RateLimited, Reset, ServerFailure
 from tests.support.clock import FakeClock
 from tests.support.servers import http, serving
 from tests.support.traces import files_behind, shown_by
@@ -119,7 +118,7 @@ def approved(
     oauth: OAuthClient, sandbox: Sandbox, **options: Any
 ) -> tuple[AuthorizationCode, AuthorizationRequest]:
     request = oauth.authorize_url(**options)
-    code = oauth.parse_callback(sandbox.approve(request.url), request)
+    code = oauth.parse_callback(sandbox.approve_authorization(request.url), request)
     assert isinstance(code, AuthorizationCode)
     return code, request
 
@@ -180,7 +179,9 @@ class TestSuccess:
 
         async def sign_in(user: int) -> int:
             request = oauth.authorize_url()
-            code = oauth.parse_callback(sandbox.approve(request.url, user=user), request)
+            code = oauth.parse_callback(
+                sandbox.approve_authorization(request.url, user=user), request
+            )
             assert isinstance(code, AuthorizationCode)
             token = await oauth.exchange_code(code, request)
             async with ArenaClient(token.access_token, base_url=sandbox.url) as arena:
@@ -282,7 +283,7 @@ class TestWire:
 class TestRefusals:
     async def test_somebody_says_no(self, sandbox: Sandbox, oauth: OAuthClient) -> None:
         request = oauth.authorize_url()
-        answer = oauth.parse_callback(sandbox.deny(request.url), request)
+        answer = oauth.parse_callback(sandbox.deny_authorization(request.url), request)
         assert isinstance(answer, CallbackError)
         assert answer.denied
         with pytest.raises(OAuthError, match="access_denied"):
@@ -290,13 +291,13 @@ class TestRefusals:
 
     async def test_a_visit_for_another_request(self, sandbox: Sandbox, oauth: OAuthClient) -> None:
         mine, other = oauth.authorize_url(), oauth.authorize_url()
-        answer = oauth.parse_callback(sandbox.approve(other.url), mine)
+        answer = oauth.parse_callback(sandbox.approve_authorization(other.url), mine)
         assert isinstance(answer, CallbackError)
         assert answer.error == "state_mismatch"
 
     async def test_a_scope_that_there_is_not(self, sandbox: Sandbox, oauth: OAuthClient) -> None:
         request = oauth.authorize_url(["admin"])
-        answer = oauth.parse_callback(sandbox.approve(request.url), request)
+        answer = oauth.parse_callback(sandbox.approve_authorization(request.url), request)
         assert isinstance(answer, CallbackError)
         assert answer.error == "invalid_scope"
 
@@ -333,7 +334,7 @@ class TestRefusals:
             await oauth.exchange_code(code, AuthorizationRequest.from_dict(kept))
         async with client_of(sandbox, app, redirect_uri="https://evil.example/") as other:
             with pytest.raises(ValueError, match="redirect_uri"):
-                sandbox.approve(other.authorize_url().url)
+                sandbox.approve_authorization(other.authorize_url().url)
 
     async def test_a_wrong_secret(self, sandbox: Sandbox) -> None:
         app = sandbox.applications.confidential
@@ -371,7 +372,9 @@ class TestTrouble:
         assert "start again with authorize_url" in str(caught.value)
         assert sent(sandbox) == 1
 
-    @pytest.mark.parametrize("fault", [ServerFault(503), ServerFault(502, html=True, after=True)])
+    @pytest.mark.parametrize(
+        "fault", [ServerFailure(503), ServerFailure(502, html=True, after=True)]
+    )
     async def test_nor_when_the_server_fails(
         self, sandbox: Sandbox, oauth: OAuthClient, fault: Any
     ) -> None:

@@ -121,7 +121,7 @@ class TestPrecedence:
         self, http: Api, sandbox: Sandbox, tokens: Tokens
     ) -> None:
         invitation = sandbox.add_invitations("research-studio", 1)[0]
-        sandbox.decline(invitation)
+        sandbox.decline_invitation(invitation)
         path = f"{GROUP}/invitations/{invitation}"
         assert (await http.delete(path, tokens.stranger)).status == 403
         assert (await http.delete(path, tokens.owner)).status == 422

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arena_groups.sandbox.addresses import is_acceptable, is_address
+from arena_groups.sandbox.validation import is_acceptable, is_address
 
 LABEL = "d" * 63
 LONG_DOMAIN = f"{LABEL}.{LABEL}.{LABEL}"  # 191 characters

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arena_groups.sandbox import Sandbox, UnknownError
+from arena_groups.sandbox import Sandbox, SandboxNotFoundError
 from tests.sandbox.api import Api
 
 
@@ -30,7 +30,7 @@ def test_users_that_cannot_be() -> None:
     for name, email in [("", None), ("X", "no address"), ("X", "ADA.osei@example.org")]:
         with pytest.raises(ValueError, match=r"name|address"):
             sandbox.add_user(name, email=email)
-    with pytest.raises(UnknownError):
+    with pytest.raises(SandboxNotFoundError):
         sandbox.add_user("X", email="x@example.org", follows=[99_999])
     sandbox.add_user("X", email="x@example.org")
 
@@ -88,7 +88,7 @@ def test_nobody_and_nothing() -> None:
     with pytest.raises(LookupError, match="user 99999"):
         sandbox.follow(99_999, 1)
     with pytest.raises(LookupError, match="invitation 1 "):
-        sandbox.accept(1)
+        sandbox.accept_invitation(1)
     with pytest.raises(LookupError):
         sandbox.add_members("nope", 1)
 
@@ -105,19 +105,19 @@ def test_a_group_is_handed_over_to_a_member() -> None:
     sandbox = Sandbox()
     sandbox.add_group("Relay", slug="relay")
     first, second = sandbox.add_members("relay", 2)
-    sandbox.hand_over("relay", first)
-    sandbox.hand_over("relay", first)
+    sandbox.transfer_ownership("relay", first)
+    sandbox.transfer_ownership("relay", first)
     assert sandbox.members("relay") == [first, sandbox.users.owner, second]
     with pytest.raises(ValueError, match="is no member"):
-        sandbox.hand_over("relay", sandbox.users.stranger)
+        sandbox.transfer_ownership("relay", sandbox.users.stranger)
 
 
 def test_members_leave() -> None:
     sandbox = Sandbox()
     sandbox.add_group("Relay", slug="relay")
     (member,) = sandbox.add_members("relay", 1)
-    sandbox.leave("relay", member)
+    sandbox.leave_group("relay", member)
     assert sandbox.members("relay") == [sandbox.users.owner]
     for nobody in (member, sandbox.users.owner):
         with pytest.raises(ValueError, match="no member who could leave"):
-            sandbox.leave("relay", nobody)
+            sandbox.leave_group("relay", nobody)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import HTMLPage, ServerError
+from arena_groups.sandbox.faults import HTMLPage, ServerFailure
 from tests.sandbox.api import Api, FakeClock, Reply
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
@@ -31,7 +31,7 @@ async def test_every_answer_has_the_date_of_the_clock(session: aiohttp.ClientSes
             await http.send("HEAD", group),
             await http.send("BREW", group),
         ]
-        for fault in (HTMLPage(), ServerError()):
+        for fault in (HTMLPage(), ServerFailure()):
             with sandbox.faults.add(fault):
                 replies.append(await http.get(group))
         assert [reply.status for reply in replies] == [200, 404, 204, 304, 200, 405, 200, 500]

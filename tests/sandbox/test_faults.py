@@ -8,21 +8,21 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
-from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.faults import (
     FAULTS,
-    Detour,
-    Exchange,
+    FaultContext,
     HTMLPage,
     Latency,
+    MiddlewareFault,
     MissingTotal,
     RequestTimeout,
     Reset,
-    ServerError,
+    ServerFailure,
     Trickle,
     TruncatedJSON,
     WrongTotal,
 )
+from arena_groups.sandbox.server_protocol import SerializedResponse
 from tests.sandbox.api import Api, Sleeper
 
 GROUP = "/v3/groups/research-studio"
@@ -33,20 +33,20 @@ async def statuses(http: Api, path: str, count: int) -> list[int]:
 
 
 async def test_a_fault_strikes_until_it_is_removed(http: Api, sandbox: Sandbox) -> None:
-    fault = sandbox.faults.add(ServerError(503))
+    fault = sandbox.faults.add(ServerFailure(503))
     assert await statuses(http, "/v3/ping", 3) == [503] * 3
-    assert (fault.hits, fault.fault) == (3, ServerError(503))
+    assert (fault.call_count, fault.fault) == (3, ServerFailure(503))
     fault.remove()
     fault.remove()
     assert await statuses(http, "/v3/ping", 2) == [200] * 2
-    assert fault.hits == 3
-    assert "3 hits" in repr(fault)
+    assert fault.call_count == 3
+    assert "call_count=3" in repr(fault)
 
 
 async def test_a_fault_strikes_so_many_times(http: Api, sandbox: Sandbox) -> None:
-    fault = sandbox.faults.add(ServerError(), times=2, skip=1)
+    fault = sandbox.faults.add(ServerFailure(), times=2, skip=1)
     assert await statuses(http, "/v3/ping", 5) == [200, 500, 500, 200, 200]
-    assert fault.hits == 2
+    assert fault.call_count == 2
 
 
 async def test_a_fault_for_the_length_of_a_block(http: Api, sandbox: Sandbox) -> None:
@@ -54,12 +54,12 @@ async def test_a_fault_for_the_length_of_a_block(http: Api, sandbox: Sandbox) ->
         assert len(sandbox.faults) == 1
         assert await statuses(http, "/v3/ping", 1) == [408]
     assert await statuses(http, "/v3/ping", 1) == [200]
-    assert (fault.hits, len(sandbox.faults)) == (1, 0)
+    assert (fault.call_count, len(sandbox.faults)) == (1, 0)
 
 
 async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Reset())
-    sandbox.faults.add(ServerError())
+    sandbox.faults.add(ServerFailure())
     sandbox.faults.clear()
     assert list(sandbox.faults) == []
     assert await statuses(http, "/v3/ping", 1) == [200]
@@ -82,7 +82,7 @@ async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:
 async def test_a_fault_is_for_some_requests(
     http: Api, sandbox: Sandbox, tokens: Tokens, aim: dict[str, Any], struck: list[str]
 ) -> None:
-    sandbox.faults.add(ServerError(), **aim)
+    sandbox.faults.add(ServerFailure(), **aim)
     replies = {
         "GET": await http.get(GROUP),
         "PUT": await http.put(GROUP, tokens.owner, {}),
@@ -106,14 +106,14 @@ async def test_a_fault_is_for_some_requests(
 )
 async def test_aims_that_cannot_be(sandbox: Sandbox, aim: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        sandbox.faults.add(ServerError(), **aim)
+        sandbox.faults.add(ServerFailure(), **aim)
     assert not len(sandbox.faults)
 
 
 async def test_chance_goes_by_the_seed(session: Any) -> None:
     async def struck(seed: int) -> list[int]:
         async with Sandbox(seed=seed) as sandbox:
-            sandbox.faults.add(ServerError(), probability=0.5)
+            sandbox.faults.add(ServerFailure(), probability=0.5)
             return await statuses(Api(sandbox, session), "/v3/ping", 30)
 
     once, again, other = [await struck(seed) for seed in (1, 1, 2)]
@@ -123,7 +123,7 @@ async def test_chance_goes_by_the_seed(session: Any) -> None:
 
 async def test_faults_do_not_change_what_the_seed_makes_up() -> None:
     one, other = Sandbox(), Sandbox()
-    one.faults.add(ServerError())
+    one.faults.add(ServerFailure())
     one.faults.rng.random()
     assert one.add_invitations(1001, 3) == other.add_invitations(1001, 3)
     assert one.token_for(1) == other.token_for(1)
@@ -131,13 +131,13 @@ async def test_faults_do_not_change_what_the_seed_makes_up() -> None:
 
 async def test_two_sandboxes_share_no_faults(http: Api, sandbox: Sandbox) -> None:
     async with Sandbox() as other:
-        other.faults.add(ServerError())
+        other.faults.add(ServerFailure())
         assert await statuses(http, "/v3/ping", 1) == [200]
 
 
 async def test_what_is_recorded(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
-    sandbox.faults.add(ServerError(503), operation="getGroup", times=1)
-    sandbox.faults.add(ServerError(502, after=True), operation="createGroup")
+    sandbox.faults.add(ServerFailure(503), operation="getGroup", times=1)
+    sandbox.faults.add(ServerFailure(502, after=True), operation="createGroup")
     sandbox.faults.add(TruncatedJSON(), operation="createGroup")
     await http.get(GROUP)
     await http.get(GROUP)
@@ -146,13 +146,13 @@ async def test_what_is_recorded(http: Api, sandbox: Sandbox, tokens: Tokens) -> 
     await http.get("/v3/nothing")
 
     def told(request: RecordedRequest) -> tuple[object, ...]:
-        return request.operation, request.status, request.took_effect, request.faults
+        return request.operation, request.status, request.executed, request.faults
 
     assert [told(each) for each in sandbox.requests] == [
-        ("getGroup", 503, False, ("server-error",)),
+        ("getGroup", 503, False, ("server-failure",)),
         ("getGroup", 200, True, ()),
-        ("createGroup", 502, True, ("server-error", "truncated-json")),
-        ("createGroup", 502, False, ("server-error", "truncated-json")),
+        ("createGroup", 502, True, ("server-failure", "truncated-json")),
+        ("createGroup", 502, False, ("server-failure", "truncated-json")),
         (None, 404, False, ()),
     ]
     assert sum(group.startswith("new-") for group in sandbox.groups) == 1
@@ -165,7 +165,7 @@ async def test_a_request_is_recorded_before_it_is_answered(session: Any) -> None
         asking = asyncio.create_task(Api(sandbox, session).get("/v3/ping"))
         await sleeper.asleep.wait()
         (arrived,) = sandbox.requests
-        assert (arrived.operation, arrived.status, arrived.took_effect) == ("getPing", None, False)
+        assert (arrived.operation, arrived.status, arrived.executed) == ("getPing", None, False)
         sandbox.clear_requests()
         sleeper.wake.set()
         assert (await asking).status == 200
@@ -191,30 +191,30 @@ async def test_faults_add_up(session: Any) -> None:
 async def test_only_the_first_answer_in_place_of_the_operation_is_sent(
     http: Api, sandbox: Sandbox
 ) -> None:
-    first = sandbox.faults.add(ServerError(503))
+    first = sandbox.faults.add(ServerFailure(503))
     second = sandbox.faults.add(HTMLPage())
     assert await statuses(http, "/v3/ping", 1) == [503]
-    assert (first.hits, second.hits) == (1, 0)
+    assert (first.call_count, second.call_count) == (1, 0)
 
 
 async def test_requests_count_even_when_a_fault_answers(session: Any) -> None:
     async with Sandbox(limit=2) as sandbox:
-        sandbox.faults.add(ServerError(), times=2)
+        sandbox.faults.add(ServerFailure(), times=2)
         http = Api(sandbox, session)
         assert await statuses(http, "/v3/ping", 3) == [500, 500, 429]
 
 
 @attrs.frozen
-class Teapot(Detour):
+class Teapot(MiddlewareFault):
     """A fault that users write themselves."""
 
     explode: bool = False
 
-    async def handle(self, exchange: Exchange) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         if self.explode:
             raise ZeroDivisionError
-        message = await exchange.proceed()
-        return attrs.evolve(message, status=418, body=f"at {exchange.now:%Y}".encode())
+        message = await context.call_next()
+        return attrs.evolve(message, status=418, body=f"at {context.now:%Y}".encode())
 
 
 async def test_a_fault_of_ones_own(
@@ -239,9 +239,9 @@ def test_every_fault_is_documented_in_one_line(kind: type) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ServerError(404),
-        lambda: ServerError(600),
-        lambda: ServerError(retry_after=-1),
+        lambda: ServerFailure(404),
+        lambda: ServerFailure(600),
+        lambda: ServerFailure(retry_after=-1),
         lambda: Latency(-0.1),
         lambda: Latency(float("inf")),
         lambda: Latency(float("nan")),

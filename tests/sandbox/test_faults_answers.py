@@ -1,4 +1,4 @@
-"""Faults that answer in the operation's place: errors, quotas, redirects, other bodies."""
+"""FaultRegistry that answer in the operation's place: errors, quotas, redirects, other bodies."""
 
 import json
 import zlib
@@ -14,12 +14,12 @@ from arena_groups.sandbox.faults import (
     DeepJSON,
     GzipBomb,
     HTMLPage,
-    Instead,
     PlainText,
     RateLimited,
     Redirect,
+    ReplaceResponseFault,
     RequestTimeout,
-    ServerError,
+    ServerFailure,
 )
 from tests.sandbox.api import Api, FakeClock
 
@@ -33,7 +33,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
     "fault",
     [
         RequestTimeout(after=True),
-        ServerError(504, after=True),
+        ServerFailure(504, after=True),
         Redirect("http://elsewhere.test/", after=True),
         PlainText(after=True),
         HTMLPage(after=True),
@@ -42,7 +42,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
     ],
 )
 async def test_the_operation_takes_effect_only_if_told_so(
-    http: Api, sandbox: Sandbox, tokens: Tokens, fault: Instead
+    http: Api, sandbox: Sandbox, tokens: Tokens, fault: ReplaceResponseFault
 ) -> None:
     invitation = {"email": "ada@example.org"}
     path = f"{GROUP}/invitations"
@@ -53,12 +53,12 @@ async def test_the_operation_takes_effect_only_if_told_so(
         await http.send("POST", path, tokens.owner, body=invitation)
     (email,) = sandbox.emails
     assert email.address == "ada@example.org"
-    assert [each.took_effect for each in sandbox.requests] == [False, True]
+    assert [each.executed for each in sandbox.requests] == [False, True]
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 599])
 async def test_errors_in_json(http: Api, sandbox: Sandbox, status: int) -> None:
-    sandbox.faults.add(ServerError(status))
+    sandbox.faults.add(ServerFailure(status))
     reply = await http.get(GROUP)
     assert reply.status == status
     assert reply.headers["Content-Type"] == JSON_TYPE
@@ -72,7 +72,7 @@ async def test_errors_in_json(http: Api, sandbox: Sandbox, status: int) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_errors_in_html(http: Api, sandbox: Sandbox, status: int) -> None:
-    sandbox.faults.add(ServerError(status, html=True))
+    sandbox.faults.add(ServerFailure(status, html=True))
     reply = await http.get(GROUP)
     assert reply.status == status
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -83,7 +83,7 @@ async def test_errors_in_html(http: Api, sandbox: Sandbox, status: int) -> None:
 
 @pytest.mark.parametrize("html", [False, True])
 async def test_errors_that_say_when_to_come_back(http: Api, sandbox: Sandbox, html: bool) -> None:
-    sandbox.faults.add(ServerError(503, html=html, retry_after=7))
+    sandbox.faults.add(ServerFailure(503, html=html, retry_after=7))
     assert (await http.get(GROUP)).headers["Retry-After"] == "7"
 
 
@@ -100,7 +100,7 @@ async def test_rate_limited_in_seconds(http: Api, sandbox: Sandbox, tokens: Toke
     assert (reply.status, reply.headers["Retry-After"]) == (429, "7")
     assert (reply.body["error"]["retry_after"], reply.body["error"]["tier"]) == (7, "supporter")
     assert "research-studio" in sandbox.groups
-    assert not sandbox.requests[0].took_effect
+    assert not sandbox.requests[0].executed
 
 
 async def test_rate_limited_until_a_date(session: aiohttp.ClientSession) -> None:

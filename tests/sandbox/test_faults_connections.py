@@ -76,7 +76,7 @@ async def test_no_answer(
     assert len(sandbox.emails) == after
     (recorded,) = sandbox.requests
     assert (recorded.method, recorded.path) == ("POST", INVITATIONS)
-    assert (recorded.status, recorded.took_effect) == (None, after)
+    assert (recorded.status, recorded.executed) == (None, after)
     assert recorded.faults == (kind.name(),)
 
 
@@ -111,7 +111,7 @@ async def test_a_request_that_is_too_large_meets_the_fault_all_the_same(
     sandbox.faults.add(Disconnect(after=True))
     with pytest.raises(aiohttp.ClientConnectionError):
         await http.post("/v3/groups", tokens.owner, {"name": "x" * 2_000_000})
-    assert not sandbox.requests[0].took_effect
+    assert not sandbox.requests[0].executed
 
 
 @pytest.mark.parametrize(("sent", "arrives"), [(0, 0), (0.5, 7), (0.999, 14)])
@@ -151,7 +151,7 @@ async def test_a_client_sees_that_something_is_missing(
     with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
         await http.post(INVITATIONS, tokens.owner, {"email": "ada@example.org"})
     assert len(sandbox.emails) == 1
-    assert sandbox.requests[0].took_effect
+    assert sandbox.requests[0].executed
 
 
 async def test_too_short_a_length(http: Api, sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Faults as they are written for the shell."""
+"""FaultRegistry as they are written for the shell."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from arena_groups.sandbox.faults import (
     PlainText,
     RateLimited,
     Redirect,
-    ServerError,
+    ServerFailure,
     describe_faults,
     parse_spec,
     target_options,
 )
-from arena_groups.sandbox.faults.target import Target
+from arena_groups.sandbox.faults.base import FaultTarget
 
 GUIDE = Path(__file__).parents[2] / "docs/sandbox.md"
 
@@ -30,34 +30,34 @@ GUIDE = Path(__file__).parents[2] / "docs/sandbox.md"
 @pytest.mark.parametrize(
     ("spec", "fault", "target"),
     [
-        ("missing-total", MissingTotal(), Target()),
-        ("html-page:", HTMLPage(), Target()),
-        ("server-error:status=503,times=3", ServerError(503), Target(times=3)),
-        ("latency:seconds=0.2, after", Latency(0.2, after=True), Target()),
-        ("cut-body:reset=true,sent=0", CutBody(0, reset=True), Target()),
-        ("cut-body:reset=false", CutBody(), Target()),
-        ("rate-limited:retry_after=none,times=none", RateLimited(None), Target()),
-        ("rate-limited:retry_after=5,as_date", RateLimited(5, as_date=True), Target()),
-        ("empty-pages:first=2,last=none", EmptyPages(2, None), Target()),
-        ("plain-text:text=a=b: c", PlainText("a=b: c"), Target()),
+        ("missing-total", MissingTotal(), FaultTarget()),
+        ("html-page:", HTMLPage(), FaultTarget()),
+        ("server-failure:status=503,times=3", ServerFailure(503), FaultTarget(times=3)),
+        ("latency:seconds=0.2, after", Latency(0.2, after=True), FaultTarget()),
+        ("cut-body:reset=true,sent=0", CutBody(0, reset=True), FaultTarget()),
+        ("cut-body:reset=false", CutBody(), FaultTarget()),
+        ("rate-limited:retry_after=none,times=none", RateLimited(None), FaultTarget()),
+        ("rate-limited:retry_after=5,as_date", RateLimited(5, as_date=True), FaultTarget()),
+        ("empty-pages:first=2,last=none", EmptyPages(2, None), FaultTarget()),
+        ("plain-text:text=a=b: c", PlainText("a=b: c"), FaultTarget()),
         (
             "redirect:location=http://x.test:81/?a=b,status=307,skip=1,probability=0.5",
             Redirect("http://x.test:81/?a=b", 307),
-            Target(skip=1, probability=0.5),
+            FaultTarget(skip=1, probability=0.5),
         ),
         (
             "churn:group=research-studio,keep=50001+50002,operation=getGroupInvitations",
             Churn("research-studio", keep={50001, 50002}),
-            Target(operation="getGroupInvitations"),
+            FaultTarget(operation="getGroupInvitations"),
         ),
         (
-            "server-error:method=GET,route=/v3/groups/{id}",
-            ServerError(),
-            Target(method="GET", route="/v3/groups/{id}"),
+            "server-failure:method=GET,route=/v3/groups/{id}",
+            ServerFailure(),
+            FaultTarget(method="GET", route="/v3/groups/{id}"),
         ),
     ],
 )
-def test_specs(spec: str, fault: Fault, target: Target) -> None:
+def test_specs(spec: str, fault: Fault, target: FaultTarget) -> None:
     assert parse_spec(spec) == (fault, target)
 
 
@@ -73,7 +73,7 @@ def test_specs(spec: str, fault: Fault, target: Target) -> None:
         ("latency:after=yes", "after cannot be 'yes'"),
         ("latency:seconds=1,", "no option ''"),
         ("latency:seconds=-1", "seconds must be"),
-        ("server-error:status=404", "status must be between 500 and 599"),
+        ("server-failure:status=404", "status must be between 500 and 599"),
         ("redirect", "the option location is required"),
         ("churn:keep=1+x", "keep cannot be '1\\+x'"),
         ("latency:times=-1", "times must not be negative"),
@@ -87,9 +87,9 @@ def test_specs_that_cannot_be(spec: str, problem: str) -> None:
 
 def test_specs_are_added() -> None:
     sandbox = Sandbox()
-    injected = sandbox.faults.add_spec("server-error:status=504")
+    injected = sandbox.faults.add_spec("server-failure:status=504")
     assert list(sandbox.faults) == [injected]
-    assert injected.fault == ServerError(504)
+    assert injected.fault == ServerFailure(504)
 
 
 def test_every_fault_has_a_name_of_its_own_and_is_described() -> None:
@@ -99,7 +99,7 @@ def test_every_fault_has_a_name_of_its_own_and_is_described() -> None:
         assert 20 < len(each.summary) < 90
         assert "`" not in each.summary
     options = {each.name: each.options for each in described}
-    assert options["server-error"] == ("status=500", "html", "retry_after=none", "after")
+    assert options["server-failure"] == ("status=500", "html", "retry_after=none", "after")
     assert options["redirect"] == ("location=...", "status=302", "after")
     assert options["churn"][-1] == "keep=ID+ID"
     assert options["missing-total"] == ()

@@ -9,21 +9,25 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.delivery import Message
 from arena_groups.sandbox.faults import (
     CutBody,
     CutChunks,
-    Detour,
     Disconnect,
-    Exchange,
     Fault,
+    FaultContext,
     Hang,
     Latency,
+    MiddlewareFault,
     Reset,
     Trickle,
     WrongLength,
 )
-from arena_groups.sandbox.wire import GoneError, Responder, Server
+from arena_groups.sandbox.server_protocol import (
+    ClientGoneError,
+    LoopbackServer,
+    RequestProcessor,
+    SerializedResponse,
+)
 from tests.sandbox.api import Api, Sleeper, until
 
 GROUPS = "/v3/groups"
@@ -64,7 +68,7 @@ async def test_latency(session: aiohttp.ClientSession, after: bool) -> None:
         asking = asyncio.create_task(api.post(GROUPS, token, {"name": "Late"}))
         await sleeper.asleep.wait()
         assert sleeper.asked == [2.5]
-        assert sandbox.requests[0].took_effect == after
+        assert sandbox.requests[0].executed == after
         assert len(sandbox.groups) == before + after
         sleeper.wake.set()
         assert (await asking).status == 201
@@ -88,7 +92,7 @@ async def test_a_client_who_does_not_wait(after: bool) -> None:
         await writer.wait_closed()
         await settled(sandbox)
         (request,) = sandbox.requests
-        assert (request.status, request.took_effect) == (None, after)
+        assert (request.status, request.executed) == (None, after)
         assert len(sandbox.groups) == before + after
 
 
@@ -98,24 +102,24 @@ async def test_hanging_ends_with_the_client(after: bool) -> None:
         fault = sandbox.faults.add(Hang(after=after))
         before = len(sandbox.groups)
         _, writer = await Api(sandbox, session).talk(creation(sandbox.tokens.owner))
-        await until(lambda: bool(fault.hits))
-        await until(lambda: sandbox.requests[0].took_effect == after)
+        await until(lambda: bool(fault.call_count))
+        await until(lambda: sandbox.requests[0].executed == after)
         writer.close()
         await writer.wait_closed()
         await settled(sandbox)
         (request,) = sandbox.requests
-        assert (request.status, request.took_effect) == (None, after)
+        assert (request.status, request.executed) == (None, after)
         assert len(sandbox.groups) == before + after
 
 
 @attrs.frozen
-class Unaware(Detour):
+class Unaware(MiddlewareFault):
     """Answers when the client is gone."""
 
-    async def handle(self, exchange: Exchange) -> Message:
-        with suppress(GoneError):
-            await exchange.hang()
-        return await exchange.proceed()
+    async def handle(self, context: FaultContext) -> SerializedResponse:
+        with suppress(ClientGoneError):
+            await context.hang()
+        return await context.call_next()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ async def test_a_client_who_is_gone_is_told_nothing(
         writer.close()
         await writer.wait_closed()
         await settled(sandbox)
-        assert injected.hits == 1
+        assert injected.call_count == 1
     assert not caplog.records
 
 
@@ -143,7 +147,7 @@ async def test_closing_ends_every_wait(fault: Fault) -> None:
         await sandbox.start()
         injected = sandbox.faults.add(fault)
         asked = [await Api(sandbox, session).talk(PING) for _ in range(3)]
-        await until(lambda: injected.hits == len(asked))
+        await until(lambda: injected.call_count == len(asked))
         await sandbox.aclose()
         for reader, writer in asked:
             assert b"}" not in await until_the_end(reader)
@@ -154,10 +158,10 @@ async def test_closing_ends_every_wait(fault: Fault) -> None:
 
 
 async def test_whoever_comes_while_it_closes_is_not_kept_waiting() -> None:
-    server = Server(cast("Responder", None), asyncio.sleep)
-    assert not server().over.done()
-    server.end_waits()
-    assert server().over.done()
+    server = LoopbackServer(cast("RequestProcessor", None), asyncio.sleep)
+    assert not server().closed.done()
+    server.cancel_waits()
+    assert server().closed.done()
 
 
 async def test_trickle(session: aiohttp.ClientSession) -> None:
@@ -184,7 +188,7 @@ async def test_trickle_leaves_answers_without_a_body_alone(
     assert (await http.delete(f"{path}/invite", tokens.owner)).status == 204
     assert (await http.send("HEAD", path)).status == 200
     assert (await http.get(path, headers={"If-None-Match": "*"})).status == 304
-    assert fault.hits == 0
+    assert fault.call_count == 0
 
 
 async def test_a_client_who_leaves_a_trickle(session: aiohttp.ClientSession) -> None:

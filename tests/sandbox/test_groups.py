@@ -5,7 +5,7 @@ import re
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.state import FETCHING
+from arena_groups.sandbox.backend import FETCHING
 from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"

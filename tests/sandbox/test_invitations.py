@@ -3,7 +3,7 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.rules import invite_outcome
+from arena_groups.sandbox.permissions import invite_outcome
 from tests.sandbox.api import Api
 
 INVITATIONS = "/v3/groups/research-studio/invitations"
@@ -217,7 +217,7 @@ class TestNewPeople:
     async def test_whoever_may_not_invites_those_who_are_there(
         self, http: Api, sandbox: Sandbox, tokens: Tokens
     ) -> None:
-        sandbox.allow_new_people(sandbox.users.member, allowed=False)
+        sandbox.allow_inviting_new_addresses(sandbox.users.member, allowed=False)
         refused = await http.post(INVITATIONS, tokens.member, self.NEW)
         assert (refused.status, refused.body["error"]) == (403, "Forbidden")
         assert not sandbox.emails
@@ -226,14 +226,14 @@ class TestNewPeople:
             {"user_id": sandbox.users.stranger},
         ):
             assert (await http.post(INVITATIONS, tokens.member, body)).status == 201
-        sandbox.allow_new_people(sandbox.users.member)
+        sandbox.allow_inviting_new_addresses(sandbox.users.member)
         assert (await http.post(INVITATIONS, tokens.member, self.NEW)).status == 201
 
     async def test_unconfirmed_accounts_may_not(self, http: Api, sandbox: Sandbox) -> None:
         people = {
             sandbox.add_user("Not Yet", confirmed=False): 403,
-            sandbox.add_user("Sure", confirmed=False, may_invite_new_people=True): 201,
-            sandbox.add_user("Shy", may_invite_new_people=False): 403,
+            sandbox.add_user("Sure", confirmed=False, may_invite_new_addresses=True): 201,
+            sandbox.add_user("Shy", may_invite_new_addresses=False): 403,
             sandbox.add_user("Bold"): 200,
         }
         for user, status in people.items():
@@ -286,7 +286,7 @@ async def test_revoke_what_is_not_there(http: Api, sandbox: Sandbox, tokens: Tok
 async def test_accepting_makes_a_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     body = {"user_id": sandbox.users.stranger}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
-    assert sandbox.accept(invitation) == sandbox.users.stranger
+    assert sandbox.accept_invitation(invitation) == sandbox.users.stranger
     assert sandbox.invitation_state(invitation) == "accepted"
     assert sandbox.members("research-studio")[1] == sandbox.users.stranger
     assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
@@ -295,7 +295,7 @@ async def test_accepting_makes_a_member(http: Api, sandbox: Sandbox, tokens: Tok
 async def test_accepting_by_address_signs_up(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     body = {"email": "ines.reyes@example.net"}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
-    newcomer = sandbox.accept(invitation)
+    newcomer = sandbox.accept_invitation(invitation)
     again = (await http.post(INVITATIONS, tokens.owner, body)).body
     assert again["outcome"] == "already_member"
     assert (again["user"]["id"], again["user"]["name"]) == (newcomer, "Ines Reyes")
@@ -307,18 +307,18 @@ async def test_whoever_joined_meanwhile_accepts_once(
     body = {"user_id": sandbox.users.stranger}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
     sandbox.add_member("research-studio", sandbox.users.stranger)
-    sandbox.accept(invitation)
+    sandbox.accept_invitation(invitation)
     assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
 
 
 async def test_declined_invitations_are_over(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     body = {"user_id": sandbox.users.stranger}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
-    sandbox.decline(invitation)
+    sandbox.decline_invitation(invitation)
     assert sandbox.invitation_state(invitation) == "declined"
     assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
     with pytest.raises(ValueError, match="declined"):
-        sandbox.accept(invitation)
+        sandbox.accept_invitation(invitation)
     again = await http.post(INVITATIONS, tokens.owner, body)
     assert again.body["outcome"] == "invited"
     assert again.body["invitation"]["id"] != invitation

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from arena_groups.sandbox import Application, Sandbox, UnknownError
-from arena_groups.sandbox.oauth_apps import CODE_LIFETIME
+from arena_groups.sandbox import Application, Sandbox, SandboxNotFoundError
+from arena_groups.sandbox.oauth import CODE_LIFETIME
 from tests.sandbox.api import Api, Reply
 
 FORM = "application/x-www-form-urlencoded"
@@ -54,7 +54,7 @@ async def token(http: Api, **fields: str | None) -> Reply:
 
 
 def code_for(sandbox: Sandbox, app: Application, **changes: str | None) -> str:
-    return query_of(sandbox.approve(f"{sandbox.url}{page(app, **changes)}"))["code"]
+    return query_of(sandbox.approve_authorization(f"{sandbox.url}{page(app, **changes)}"))["code"]
 
 
 def exchange(app: Application, code: str, /, **changes: str | None) -> dict[str, str | None]:
@@ -159,7 +159,7 @@ class TestPage:
         reply = await post(http, "/oauth/authorize", fields)
         assert (reply.status, reply.headers.get("Location")) == (400, None)
         with pytest.raises(ValueError, match=r"app|redirect_uri"):
-            sandbox.approve(sandbox.url + page(app, **changes))
+            sandbox.approve_authorization(sandbox.url + page(app, **changes))
 
     @pytest.mark.parametrize(
         "redirect_uri",
@@ -173,7 +173,7 @@ class TestPage:
     async def test_loopback_may_be_on_any_port(
         self, sandbox: Sandbox, app: Application, redirect_uri: str
     ) -> None:
-        url = sandbox.approve(sandbox.url + page(app, redirect_uri=redirect_uri))
+        url = sandbox.approve_authorization(sandbox.url + page(app, redirect_uri=redirect_uri))
         assert url.startswith(f"{redirect_uri}?code=")
 
     @pytest.mark.parametrize(
@@ -198,23 +198,30 @@ class TestPage:
         assert reply.status == 302
         told = query_of(reply.headers["Location"])
         assert (told["error"], told["state"]) == (error, "s t/a&te")
-        assert query_of(sandbox.approve(sandbox.url + page(app, **changes)))["error"] == error
+        assert (
+            query_of(sandbox.approve_authorization(sandbox.url + page(app, **changes)))["error"]
+            == error
+        )
 
     async def test_an_app_without_a_secret_needs_a_challenge(self, sandbox: Sandbox) -> None:
         without = {"code_challenge": None, "code_challenge_method": None}
-        url = sandbox.approve(sandbox.url + page(sandbox.applications.public, **without))
+        url = sandbox.approve_authorization(
+            sandbox.url + page(sandbox.applications.public, **without)
+        )
         assert query_of(url)["error"] == "invalid_request"
         assert code_for(sandbox, sandbox.applications.confidential, **without)
 
     async def test_no_state_comes_back_as_none(self, sandbox: Sandbox, app: Application) -> None:
-        assert query_of(sandbox.deny(sandbox.url + page(app, state=None))).keys() == {
+        assert query_of(sandbox.deny_authorization(sandbox.url + page(app, state=None))).keys() == {
             "error",
             "error_description",
         }
 
     async def test_a_redirect_uri_may_have_a_query(self, sandbox: Sandbox) -> None:
         app = sandbox.add_application("With a query", "https://a.example/?page=cb")
-        url = sandbox.approve(sandbox.url + page(app, redirect_uri="https://a.example/?page=cb"))
+        url = sandbox.approve_authorization(
+            sandbox.url + page(app, redirect_uri="https://a.example/?page=cb")
+        )
         assert url.startswith("https://a.example/?page=cb&code=")
 
 
@@ -402,8 +409,8 @@ class TestApplications:
         sandbox = Sandbox()
         with pytest.raises(ValueError, match="redirect URI"):
             sandbox.add_application("Nowhere")
-        with pytest.raises(UnknownError):
+        with pytest.raises(SandboxNotFoundError):
             sandbox.add_application("Nobody's", HOME, owner="no-such-user")
         app = sandbox.applications.public
-        with pytest.raises(UnknownError):
-            sandbox.approve(f"http://127.0.0.1{page(app)}", user="no-such-user")
+        with pytest.raises(SandboxNotFoundError):
+            sandbox.approve_authorization(f"http://127.0.0.1{page(app)}", user="no-such-user")

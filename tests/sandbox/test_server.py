@@ -60,7 +60,7 @@ async def test_two_sandboxes_share_nothing(session: aiohttp.ClientSession) -> No
         await http.put(STUDIO, token, {"name": "Changed"})
         await http.post(f"{STUDIO}/invite", token)
         for invitation in first.pending_invitations(1001)[:5]:
-            first.accept(invitation)
+            first.accept_invitation(invitation)
         first.follow(first.users.stranger, first.users.owner)
         await http.delete("/v3/groups/1001", token)
         second.clear_requests()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_groups.sandbox.text import initials, markdown, slugify
+from arena_groups.sandbox.backend import slugify
+from arena_groups.sandbox.rendering import initials, markdown
 
 ANCHOR = 'target="_blank" rel="nofollow noopener"'
 

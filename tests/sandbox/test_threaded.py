@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import RecordedRequest, Sandbox
-from arena_groups.sandbox.faults import ServerError
+from arena_groups.sandbox.faults import ServerFailure
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 HOME = "arena-sandbox"
@@ -67,7 +67,7 @@ def test_what_it_calls_can_ask_it_back() -> None:
         return len(sandbox.requests) > 1
 
     with ThreadedSandbox() as sandbox:
-        sandbox.faults.add(ServerError(503), where=is_for_all)
+        sandbox.faults.add(ServerFailure(503), where=is_for_all)
         assert slug(sandbox.url)
         with pytest.raises(urllib.error.HTTPError, match="503"):
             slug(sandbox.url)

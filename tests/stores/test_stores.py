@@ -206,10 +206,8 @@ class TestAFileThatAnotherOpens:
                     raise error
                 return super().execute(sql, *parameters)
 
-        monkeypatch.setattr(
-            "arena_groups.stores.sqlite3.connect", partial(sqlite3.connect, factory=Connection)
-        )
-        monkeypatch.setattr("arena_groups.stores.time.sleep", slept.append)
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
+        monkeypatch.setattr("arena_groups.stores.sqlite.time.sleep", slept.append)
         return slept
 
     async def test_is_waited_for(self, tmp_path: Path, busy: list[float]) -> None:

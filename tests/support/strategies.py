@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
-from arena_groups.models import Links, MetadataValue, OpenEnum, UnknownContent
+from arena_groups._types import OpenEnum
+from arena_groups.models import Links, MetadataValue, UnknownContent
 from tests.support.shapes import MODELS, Field, Shape, fields, get_origin
 
 Json = Any

@@ -15,7 +15,7 @@ from arena_groups import (
     WatchEvent,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching.look import fingerprint
+from arena_groups.watching.poller import fingerprint
 
 
 @define
@@ -30,7 +30,7 @@ class Told:
     def of(cls, sandbox: Sandbox, group: int) -> Self:
         """What is true."""
         owner, *others = sandbox.members(group)
-        invite = sandbox._world.groups[group].invite
+        invite = sandbox._backend.groups[group].invite
         return cls(
             set(sandbox.pending_invitations(group)),
             {owner: "owner", **dict.fromkeys(others, "member")},

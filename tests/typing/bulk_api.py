@@ -10,11 +10,11 @@ from arena_groups import (
     BulkResult,
     BulkRun,
     BulkSummary,
-    Invitee,
     InviteResult,
+    InviteTarget,
     MembershipInvitation,
-    Removal,
-    Revocation,
+    RemoveTarget,
+    RevokeTarget,
     SQLiteStore,
     User,
     invite_many,
@@ -26,18 +26,18 @@ from arena_groups import (
 async def invite(arena: ArenaClient, stream: AsyncIterator[str | int], users: list[User]) -> None:
     """Anything iterable, and a result for each."""
     run = invite_many(arena, "g", stream, store=SQLiteStore("x"), on_error="stop", concurrency=2)
-    assert_type(run, BulkRun[Invitee])
+    assert_type(run, BulkRun[InviteTarget])
     async with run:
         async for result in run:
-            assert_type(result, BulkResult[Invitee])
+            assert_type(result, BulkResult[InviteTarget])
             assert_type(result.outcome, BulkOutcome)
             assert_type(result.target.email, str | None)
             assert_type(result.invite, InviteResult | None)
     assert_type(run.total, int | None)
     summary = await invite_many(arena, 7, users, dry_run=True)
-    assert_type(summary, BulkSummary[Invitee])
+    assert_type(summary, BulkSummary[InviteTarget])
     assert_type(summary.counts, Mapping[BulkOutcome, int])
-    assert_type(summary.failed, tuple[BulkResult[Invitee], ...])
+    assert_type(summary.failed, tuple[BulkResult[InviteTarget], ...])
     await invite_many(arena, 7, [1.5])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     await invite_many(arena, 7, [1], on_error="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -45,11 +45,11 @@ async def invite(arena: ArenaClient, stream: AsyncIterator[str | int], users: li
 async def revoke(arena: ArenaClient, some: list[MembershipInvitation]) -> None:
     """By age, by predicate, or given."""
     run = revoke_many(arena, "g", older_than=timedelta(days=30), where=lambda i: i.invitee is None)
-    assert_type(run, BulkRun[Revocation])
-    assert_type(await revoke_many(arena, "g", some), BulkSummary[Revocation])
+    assert_type(run, BulkRun[RevokeTarget])
+    assert_type(await revoke_many(arena, "g", some), BulkSummary[RevokeTarget])
 
 
 async def remove(arena: ArenaClient) -> None:
     """By predicate, or given."""
-    assert_type(remove_many(arena, "g", where=lambda m: m.id > 4), BulkRun[Removal])
-    assert_type(await remove_many(arena, "g", [1, 2]), BulkSummary[Removal])
+    assert_type(remove_many(arena, "g", where=lambda m: m.id > 4), BulkRun[RemoveTarget])
+    assert_type(await remove_many(arena, "g", [1, 2]), BulkSummary[RemoveTarget])

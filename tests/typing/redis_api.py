@@ -20,7 +20,7 @@ async def replica(redis: Redis) -> None:
             await store.compare_and_set("namespace", {"a": "1", "b": None}, expected={"a": None}),
             bool,
         )
-    any_pacer: Pacer = RedisPacer(redis, fingerprint="ours", replicas=3, write_spacing=0.5)
+    any_pacer: Pacer = RedisPacer(redis, fingerprint="ours", min_processes=3, write_spacing=0.5)
     any_store: Store = RedisStore("redis://host")
     async with ArenaClient(pacer=any_pacer) as arena:
         assert_type(watch(arena, "one", store=any_store, shared=True), Watcher)

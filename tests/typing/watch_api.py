@@ -21,8 +21,8 @@ from arena_groups import (
     Watcher,
     WatchEvent,
 )
-from arena_groups.watch import MemberJoined as SameEvent
-from arena_groups.watch import watch
+from arena_groups.watching import MemberJoined as SameEvent
+from arena_groups.watching import watch
 
 
 def tell(failure: PollFailure) -> None:

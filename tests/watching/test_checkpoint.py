@@ -22,9 +22,9 @@ from arena_groups import (
     WatchEvent,
     to_dict,
 )
-from arena_groups.watching import records
+from arena_groups.watching import checkpoint
+from arena_groups.watching.diff import Snapshot, State, apply, diff, refresh
 from arena_groups.watching.schedule import JITTER, deep_look_in, next_look_in, retry_in
-from arena_groups.watching.state import Snapshot, State, apply, diff, refresh
 
 GROUP = EmbeddedGroup(
     id=7, type=ResourceType.GROUP, name="Seven", slug="seven", avatar=None, initials="S"
@@ -124,16 +124,16 @@ def test_the_rest_of_the_events_is_the_same_from_each_step_on(
 
 @given(states, snapshots)
 def test_records_hold_all_of_it(state: State, snapshot: Snapshot) -> None:
-    kept: dict[str, str | None] = records.state_records(state)
+    kept: dict[str, str | None] = checkpoint.state_records(state)
     events = settle(state, snapshot)
-    kept.update(records.state_records(refresh(state, snapshot)))
-    kept.update(records.state_records(state))
+    kept.update(checkpoint.state_records(refresh(state, snapshot)))
+    kept.update(checkpoint.state_records(state))
     for event in events:
-        assert records.read_event(records.event_text(event)) == event
+        assert checkpoint.read_event(checkpoint.event_text(event)) == event
         apply(state, event)
-        kept.update(records.changes_by(event))
+        kept.update(checkpoint.changes_by(event))
     kept["sequence"] = str(state.sequence)
-    assert records.read_state({n: t for n, t in kept.items() if t is not None}) == state
+    assert checkpoint.read_state({n: t for n, t in kept.items() if t is not None}) == state
 
 
 def test_who_was_invited_and_is_a_member_has_accepted() -> None:
@@ -164,17 +164,17 @@ def test_an_event_shows_no_address_and_no_code() -> None:
 )
 def test_a_damaged_event_is_an_error_of_the_store(text: str) -> None:
     with pytest.raises(StoreError, match="offer of the store is damaged"):
-        records.read_event(text)
+        checkpoint.read_event(text)
 
 
 def test_damaged_records_are_an_error_of_the_store() -> None:
     with pytest.raises(StoreError, match="member/3 of the store is damaged") as caught:
-        records.read_state({"member/3": '{"email": "ada@example.org"}'})
+        checkpoint.read_state({"member/3": '{"email": "ada@example.org"}'})
     assert caught.value.__cause__ is None
     with pytest.raises(StoreError, match="sequence of the store is damaged"):
-        records.read_state({"sequence": "many"})
+        checkpoint.read_state({"sequence": "many"})
     with pytest.raises(StoreError, match="version 9"):
-        records.check_version({"version": "9"})
+        checkpoint.check_version({"version": "9"})
 
 
 class TestSchedule:

@@ -26,10 +26,10 @@ from arena_groups import (
     watch,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching.book import Book
-from arena_groups.watching.course import Course
+from arena_groups.watching.checkpoint import Book
+from arena_groups.watching.diff import State
+from arena_groups.watching.group_watch import Course
 from arena_groups.watching.lease import BEATS, Vigil
-from arena_groups.watching.state import State
 from tests.support.leaks import no_warning
 from tests.support.waiting import until
 

@@ -6,8 +6,8 @@ import pytest
 
 from arena_groups import ArenaClient, Exchange, NoPacer, PaginationError
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching import look
-from arena_groups.watching.look import Look
+from arena_groups.watching import poller
+from arena_groups.watching.poller import Look
 
 GROUP = "relay"
 
@@ -29,7 +29,7 @@ class Between:
 
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr(look, "PER", 2)
+    monkeypatch.setattr(poller, "PER", 2)
     async with Sandbox() as made:
         made.add_group("Relay", slug=GROUP)
         made.add_invitations(GROUP, 5)
@@ -74,14 +74,16 @@ async def test_what_was_there_during_a_look_only_is_found_to_be_gone(
     between.after(
         "groups.invitations",
         lambda: sandbox.add_invitations(GROUP, 4),
-        lambda: [sandbox.decline(each) for each in sandbox.pending_invitations(GROUP)[:3]],
+        lambda: [
+            sandbox.decline_invitation(each) for each in sandbox.pending_invitations(GROUP)[:3]
+        ],
     )
     first = await taken.take(deep=True)
     taken.keep()
     (passing,) = sandbox.pending_invitations(GROUP)[:1]
     assert first.invitations is not None
     assert passing in first.invitations
-    sandbox.decline(passing)
+    sandbox.decline_invitation(passing)
     again = await taken.take(deep=False)
     assert again.invitations is not None
     assert passing not in again.invitations
@@ -91,7 +93,7 @@ async def test_nobody_is_missed_where_the_owner_changes_meanwhile(
     sandbox: Sandbox, taken: Look, between: Between
 ) -> None:
     new_owner = sandbox.members(GROUP)[4]
-    between.after("groups.members", lambda: sandbox.hand_over(GROUP, new_owner))
+    between.after("groups.members", lambda: sandbox.transfer_ownership(GROUP, new_owner))
     snapshot = await taken.take(deep=True)
     assert snapshot.members is not None
     assert set(snapshot.members) == set(sandbox.members(GROUP))
@@ -102,7 +104,7 @@ async def test_an_owner_who_never_stays_fails_the_look(
     sandbox: Sandbox, taken: Look, between: Between
 ) -> None:
     def another() -> None:
-        sandbox.hand_over(GROUP, sandbox.members(GROUP)[-1])
+        sandbox.transfer_ownership(GROUP, sandbox.members(GROUP)[-1])
 
     between.after("groups.members", *[another] * 50)
     with pytest.raises(PaginationError, match="the owner changed again and again"):
@@ -113,7 +115,7 @@ async def test_a_role_on_a_later_page_shows_in_a_deep_look(sandbox: Sandbox, tak
     await taken.take(deep=True)
     taken.keep()
     last = sandbox.members(GROUP)[-1]
-    sandbox._world.people[last].name = "Another Name"
+    sandbox._backend.users[last].name = "Another Name"
     assert (await taken.take(deep=False)).members is None
     snapshot = await taken.take(deep=True)
     assert snapshot.members is not None

@@ -23,11 +23,12 @@ from hypothesis.stateful import (
 
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent, watch
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching import look
+from arena_groups.watching import poller
 from arena_groups.watching.schedule import DEEP
+from tests.support.thorough import repetitions
 from tests.support.told import Told
 
-EXAMPLES = 100
+EXAMPLES = repetitions(20, thorough=100)
 picks = st.integers(min_value=0, max_value=50)
 
 
@@ -122,12 +123,12 @@ class Watched(RuleBasedStateMachine):
     @rule(pick=picks)
     def accept(self, pick: int) -> None:
         if (invitation := self._pending(pick)) is not None:
-            self.sandbox.accept(invitation)
+            self.sandbox.accept_invitation(invitation)
 
     @rule(pick=picks)
     def decline(self, pick: int) -> None:
         if (invitation := self._pending(pick)) is not None:
-            self.sandbox.decline(invitation)
+            self.sandbox.decline_invitation(invitation)
 
     @rule(pick=picks)
     def revoke(self, pick: int) -> None:
@@ -137,19 +138,19 @@ class Watched(RuleBasedStateMachine):
     @rule(pick=picks)
     def leave(self, pick: int) -> None:
         if (member := self._anybody(pick)) is not None:
-            self.sandbox.leave(self.group, member)
+            self.sandbox.leave_group(self.group, member)
 
     @rule(pick=picks)
     def leave_and_join_again(self, pick: int) -> None:
         if (member := self._anybody(pick)) is not None:
-            self.sandbox.leave(self.group, member)
+            self.sandbox.leave_group(self.group, member)
             self.sandbox.add_member(self.group, member)
 
     @rule(pick=picks, back=st.booleans())
-    def hand_over(self, pick: int, back: bool) -> None:
+    def transfer_ownership(self, pick: int, back: bool) -> None:
         member = self.sandbox.users.owner if back else self._anybody(pick)
         if member is not None:
-            self.sandbox.hand_over(self.group, member)
+            self.sandbox.transfer_ownership(self.group, member)
 
     @rule(new=st.booleans())
     def change_code(self, new: bool) -> None:
@@ -206,7 +207,7 @@ class Watched(RuleBasedStateMachine):
             self.folder.cleanup()
 
     async def _settle(self) -> None:
-        self.sandbox.hand_over(self.group, self.sandbox.users.owner)
+        self.sandbox.transfer_ownership(self.group, self.sandbox.users.owner)
         self.during = []
         for _ in range(2):
             self.clock.time += DEEP
@@ -260,7 +261,7 @@ class Watched(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("per", [2, 100])
 def test_the_events_always_rebuild_the_truth(per: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look, "PER", per)
+    monkeypatch.setattr(poller, "PER", per)
     run_state_machine_as_test(
         Watched,
         settings=settings(

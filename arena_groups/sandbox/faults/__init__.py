@@ -1,44 +1,56 @@
 """What can go wrong between a client and a server, on demand.
 
-with sandbox.faults.add(ServerError(503), operation="getGroup", times=2) as fault:
+with sandbox.faults.add(ServerFailure(503), operation="getGroup", times=2) as fault:
     ...
-    assert fault.hits == 2
+    assert fault.call_count == 2
 """
 
 from arena_groups.sandbox.faults.base import (
     BodyFault,
-    Detour,
-    Exchange,
     Fault,
-    Instead,
+    FaultContext,
     ListFault,
     ListPage,
-    WorldFault,
+    MiddlewareFault,
+    ReplaceResponseFault,
+    StateFault,
 )
-from arena_groups.sandbox.faults.bodies import (
+from arena_groups.sandbox.faults.http import (
     CutBody,
     CutChunks,
     DeepJSON,
+    Disconnect,
     GzipBomb,
+    Hang,
     HTMLPage,
+    Latency,
     PlainText,
+    RateLimited,
+    Redirect,
+    RequestTimeout,
+    Reset,
+    ServerFailure,
+    Trickle,
     TruncatedJSON,
     WrongLength,
 )
-from arena_groups.sandbox.faults.catalogue import FAULTS
-from arena_groups.sandbox.faults.churn import Churn
-from arena_groups.sandbox.faults.connections import Disconnect, Reset
-from arena_groups.sandbox.faults.errors import RateLimited, Redirect, RequestTimeout, ServerError
 from arena_groups.sandbox.faults.lists import (
     BackwardPages,
+    Churn,
     EmptyPages,
     EndlessPages,
     MissingTotal,
     WrongTotal,
 )
-from arena_groups.sandbox.faults.registry import Faults, InjectedFault
-from arena_groups.sandbox.faults.specs import FaultHelp, describe_faults, parse_spec, target_options
-from arena_groups.sandbox.faults.timing import Hang, Latency, Trickle
+from arena_groups.sandbox.faults.registry import (
+    FAULTS,
+    FaultHelp,
+    FaultRegistry,
+    InjectedFault,
+    describe_faults,
+    parse_spec,
+    target_options,
+)
 
 __all__ = [
     "FAULTS",
@@ -48,32 +60,32 @@ __all__ = [
     "CutBody",
     "CutChunks",
     "DeepJSON",
-    "Detour",
     "Disconnect",
     "EmptyPages",
     "EndlessPages",
-    "Exchange",
     "Fault",
+    "FaultContext",
     "FaultHelp",
-    "Faults",
+    "FaultRegistry",
     "GzipBomb",
     "HTMLPage",
     "Hang",
     "InjectedFault",
-    "Instead",
     "Latency",
     "ListFault",
     "ListPage",
+    "MiddlewareFault",
     "MissingTotal",
     "PlainText",
     "RateLimited",
     "Redirect",
+    "ReplaceResponseFault",
     "RequestTimeout",
     "Reset",
-    "ServerError",
+    "ServerFailure",
+    "StateFault",
     "Trickle",
     "TruncatedJSON",
-    "WorldFault",
     "WrongLength",
     "WrongTotal",
     "describe_faults",

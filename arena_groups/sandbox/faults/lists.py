@@ -1,11 +1,21 @@
-"""Faults of lists: pages that lead nowhere, or back, or promise what does not come."""
+"""FaultRegistry of lists."""
+
+from collections.abc import Iterable
+from random import Random
 
 import attrs
 
-from arena_groups.sandbox.answers import Answer
-from arena_groups.sandbox.entities import JSONObject
-from arena_groups.sandbox.faults import checks
-from arena_groups.sandbox.faults.base import ListFault, ListPage
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import GroupRecord, InvitationRecord, JSONObject
+from arena_groups.sandbox.faults.base import (
+    ListFault,
+    ListPage,
+    StateFault,
+    check_not_negative,
+    check_not_zero,
+    check_positive,
+)
+from arena_groups.sandbox.responses import SandboxResponse
 
 FIRST_INVENTED_ID = 900_000_000
 
@@ -16,55 +26,55 @@ class EndlessPages(ListFault):
 
     invent: bool = False
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The pages up to the last are as they were, except that it promises more."""
         if page.number < page.last:
             return None
         if page.number == page.last:
-            return page.promising(page.number + 1)
+            return page.with_next_page(page.number + 1)
         items = _invented(page) if self.invent else page.items(page.last)
-        return page.promising(page.number + 1, items)
+        return page.with_next_page(page.number + 1, items)
 
 
 @attrs.frozen
 class BackwardPages(ListFault):
     """`next_page` leads back: from page `start` and those after it to page `to`."""
 
-    to: int = attrs.field(default=1, validator=checks.positive)
-    start: int = attrs.field(default=2, validator=checks.positive)
+    to: int = attrs.field(default=1, validator=check_positive)
+    start: int = attrs.field(default=2, validator=check_positive)
 
     def __attrs_post_init__(self) -> None:
         if self.to > self.start:
             raise ValueError("to must not be greater than start")
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page with its items, leading back."""
-        return page.promising(self.to) if page.number >= self.start else None
+        return page.with_next_page(self.to) if page.number >= self.start else None
 
 
 @attrs.frozen
 class EmptyPages(ListFault):
     """Pages from `first` to `last` (`None`: without end) have no items, but promise more."""
 
-    first: int = attrs.field(default=1, validator=checks.positive)
-    last: int | None = attrs.field(default=1, validator=checks.not_negative)
+    first: int = attrs.field(default=1, validator=check_positive)
+    last: int | None = attrs.field(default=1, validator=check_not_negative)
 
     def __attrs_post_init__(self) -> None:
         if self.last is not None and self.last < self.first:
             raise ValueError("last must not be less than first")
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page without its items."""
         if page.number < self.first or (self.last is not None and page.number > self.last):
             return None
-        return page.promising(page.number + 1, [])
+        return page.with_next_page(page.number + 1, [])
 
 
 @attrs.frozen
 class MissingTotal(ListFault):
     """`total_count` is missing."""
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page without its total."""
         if page.total is None:
             return None
@@ -77,9 +87,9 @@ class MissingTotal(ListFault):
 class WrongTotal(ListFault):
     """`total_count` is off by so many: too high or, below 0, too low (though never negative)."""
 
-    by: int = attrs.field(default=1, validator=checks.not_zero)
+    by: int = attrs.field(default=1, validator=check_not_zero)
 
-    def rewrite(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page with another total."""
         if page.total is None:
             return None
@@ -90,3 +100,39 @@ def _invented(page: ListPage) -> list[JSONObject]:
     models = page.items(1)[:1]
     first = FIRST_INVENTED_ID + (page.number - 1) * page.per
     return [{**model, "id": first + place} for model in models for place in range(page.per)]
+
+
+def _ids(ids: Iterable[int]) -> frozenset[int]:
+    return frozenset(ids)
+
+
+@attrs.frozen
+class Churn(StateFault):
+    """Pending invitations appear at the head of the list and vanish anywhere in it.
+
+    `group` is an id or a slug; without it, it is the group that the request is about. Each
+    request brings up to `insertions` new invitations and takes away up to `removals`, without a
+    trace and never one of those in `keep`.
+    """
+
+    group: int | str | None = None
+    insertions: int = attrs.field(default=1, validator=check_not_negative)
+    removals: int = attrs.field(default=1, validator=check_not_negative)
+    keep: frozenset[int] = attrs.field(default=frozenset(), converter=_ids, kw_only=True)
+
+    def mutate(self, backend: Backend, group: GroupRecord | None, rng: Random) -> bool:
+        """Remove, then insert: what came just now stays for at least one answer."""
+        churned = group if self.group is None else backend.find_group(self.group)
+        if churned is None:
+            return False
+        for invitation in self._chosen(churned, rng):
+            backend.erase_invitation(invitation)
+        for _ in range(rng.randint(0, self.insertions)):
+            number = backend.next_id("churn")
+            owner = backend.users[churned.owner_id]
+            backend.add_invitation(churned, owner, email=f"churn{number}@example.org")
+        return True
+
+    def _chosen(self, group: GroupRecord, rng: Random) -> list[InvitationRecord]:
+        free = [each for number, each in group.pending.items() if number not in self.keep]
+        return rng.sample(free, min(len(free), rng.randint(0, self.removals)))

@@ -1,0 +1,89 @@
+"""Small types that every room uses: open enums, the ``UNSET`` marker, clocks, closing."""
+
+import asyncio
+from abc import abstractmethod
+from enum import Enum, StrEnum
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from arena_groups._exports import set_public_module
+
+__all__ = ["UNSET", "AsyncCloseable", "Clock", "OpenEnum", "Unset"]
+
+
+class Unset(Enum):
+    """Type of :data:`UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""Leave a field as it is: the default of every field of ``groups.update``."""
+
+
+class OpenEnum(StrEnum):
+    """Enum of strings that also accepts values it does not know yet.
+
+    An unknown value becomes a member-like object of the same class: equal to its string, with
+    ``name`` and ``value`` set to it, and safe to pickle and copy. It is not added to the
+    class, so iterating over the class gives the known members only.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = value
+        member._value_ = value
+        return member
+
+    def __reduce_ex__(self, protocol: int) -> tuple[type[Self], tuple[str]]:  # type: ignore[override]
+        # By value: early releases of Python 3.11 pickle by name, which unknown values lack.
+        return type(self), (str(self.value),)
+
+
+class Clock(Protocol):
+    """Source of time; tests replace it with a fake one."""
+
+    def now(self) -> float:
+        """Return monotonic seconds.
+
+        Returns:
+            Seconds since an arbitrary moment.
+        """
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Return when ``event`` is set or ``seconds`` have passed.
+
+        Args:
+            event: The event that ends the wait early.
+            seconds: The longest wait; ``None`` waits for the event alone.
+        """
+        ...
+
+
+class AsyncCloseable:
+    """Mixin for objects with an ``aclose()``: ``async with`` closes them."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close it. Closing twice is a no-op."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+set_public_module(globals(), ["Clock", "Unset"])

@@ -1,0 +1,431 @@
+"""The sandbox's world: its people, groups and invitations, and the rules by which they change."""
+
+import itertools
+import random
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import attrs
+
+from arena_groups.sandbox.entities import (
+    Application,
+    CredentialRecord,
+    GroupRecord,
+    InvitationRecord,
+    InvitationState,
+    InviteCodeRecord,
+    OAuthGrant,
+    PendingAvatar,
+    SentEmail,
+    Tier,
+    UserRecord,
+)
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.permissions import InviteOutcomeName, invite_outcome, is_in_group
+
+# Letters that have no decomposition into an ASCII letter and an accent.
+_SPECIAL_LETTERS = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ß": "ss", "\u0131": "i"}
+)
+_SLUG_LENGTH = 60
+
+_T = TypeVar("_T")
+
+# Blocks and channels count alike: an id alone does not tell one from the other.
+FIRST_IDS = {
+    "person": 1,
+    "group": 1001,
+    "invitation": 50001,
+    "invite": 301,
+    "churn": 1,
+    "block": 70001,
+    "channel": 70001,
+}
+SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+LONGEST_ID = 19
+FETCHING = timedelta(seconds=2)
+"""How long it takes until the image of a new avatar has been fetched."""
+
+_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+class SandboxNotFoundError(LookupError):
+    """The sandbox holds no such user, group or invitation."""
+
+
+@attrs.frozen
+class InviteRecipient:
+    """Whom an invitation is for: exactly one of the two is set."""
+
+    user_id: int | None = None
+    email: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class InvitationOutcome:
+    """What came of an invitation."""
+
+    outcome: InviteOutcomeName
+    user: UserRecord | None
+    invitation: InvitationRecord | None = None
+
+
+@attrs.define(eq=False)
+class OAuthRegistry:
+    """Registered apps by client id, and codes that wait to be exchanged."""
+
+    rng: random.Random = attrs.field(factory=random.Random, repr=False)
+    applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
+    _grants: dict[str, OAuthGrant] = attrs.field(
+        factory=dict[str, OAuthGrant], init=False, repr=False
+    )
+
+    def register(
+        self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
+    ) -> Application:
+        """A new app, with a secret if it is `confidential`."""
+        app = Application(
+            name=name,
+            client_id=self.random_token("app"),
+            client_secret=self.random_token("secret") if confidential else None,
+            redirect_uris=redirect_uris,
+            owner=owner,
+        )
+        self.applications[app.client_id] = app
+        return app
+
+    def issue(self, grant: OAuthGrant) -> str:
+        """A code that stands for the grant."""
+        code = self.random_token("code")
+        self._grants[code] = grant
+        return code
+
+    def find(self, code: str, now: datetime) -> OAuthGrant | None:
+        """What the code stands for, if it was not used and has not expired."""
+        grant = self._grants.get(code)
+        return grant if grant is not None and now < grant.expires_at else None
+
+    def consume(self, code: str) -> None:
+        """From now on the code stands for nothing."""
+        del self._grants[code]
+
+    def random_token(self, label: str) -> str:
+        """A name or secret that nobody can guess who does not know the seed."""
+        return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
+
+
+@attrs.define(eq=False)
+class Backend:
+    """Everything one sandbox knows. Two worlds share nothing."""
+
+    clock: SandboxClock
+    rng: random.Random = attrs.field(repr=False)
+    users: dict[int, UserRecord] = attrs.field(factory=dict[int, UserRecord], repr=False)
+    groups: dict[int, GroupRecord] = attrs.field(factory=dict[int, GroupRecord], repr=False)
+    invitations: dict[int, InvitationRecord] = attrs.field(
+        factory=dict[int, InvitationRecord], repr=False
+    )
+    emails: list[SentEmail] = attrs.field(factory=list[SentEmail], repr=False)
+    credentials: dict[str, CredentialRecord] = attrs.field(
+        factory=dict[str, CredentialRecord], repr=False
+    )
+    oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
+    _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
+    _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
+    _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
+    _users_by_address: dict[str, UserRecord] = attrs.field(
+        factory=dict[str, UserRecord], repr=False
+    )
+    _groups_by_slug: dict[str, GroupRecord] = attrs.field(
+        factory=dict[str, GroupRecord], repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
+
+    # People
+
+    def add_user(
+        self, name: str, *, email: str | None, tier: Tier, at: datetime | None = None
+    ) -> UserRecord:
+        """A new account. Raises `ValueError` when the address belongs to somebody already."""
+        if not name.strip():
+            raise ValueError("a person needs a name")
+        if email is not None and self.find_user_by_address(email) is not None:
+            raise ValueError("somebody with that address is here already")
+        person_id = self.next_id("person")
+        slug = self._free_user_slug(slugify(name) or f"user-{person_id}")
+        when = at or self.clock.now()
+        user = UserRecord(
+            id=person_id,
+            name=name,
+            slug=slug,
+            email=email or self._free_address(slug.replace("-", ".")),
+            tier=tier,
+            created_at=when,
+            updated_at=when,
+        )
+        self.users[user.id] = user
+        self._users_by_slug[slug] = user
+        self._users_by_address[user.email.casefold()] = user
+        return user
+
+    def find_user(self, ref: int | str) -> UserRecord | None:
+        """The person with this id or slug."""
+        return _by_slug_or_id(ref, self._users_by_slug, self.users)
+
+    def find_user_by_address(self, email: str) -> UserRecord | None:
+        """The person with this address, whatever its capitals."""
+        return self._users_by_address.get(email.casefold())
+
+    def follow(self, user: UserRecord, other: UserRecord) -> None:
+        """From now on `user` follows `other`."""
+        user.following.add(other.id)
+        other.followers.add(user.id)
+
+    def unfollow(self, user: UserRecord, other: UserRecord) -> None:
+        """From now on `user` does not follow `other`."""
+        user.following.discard(other.id)
+        other.followers.discard(user.id)
+
+    # Groups
+
+    def add_group(
+        self, name: str, owner: UserRecord, *, slug: str | None = None, at: datetime | None = None
+    ) -> GroupRecord:
+        """A new group.
+
+        Raises `ValueError` without a name, or when the slug asked for is taken or not usable.
+        """
+        if not name.strip():
+            raise ValueError("a group needs a name")
+        if slug is not None and (slug in self._groups_by_slug or not _usable_slug(slug)):
+            raise ValueError(f"the slug {slug!r} is taken or not usable")
+        when = at or self.clock.now()
+        group = GroupRecord(
+            id=self.next_id("group"),
+            name=name,
+            slug=slug or self.new_slug(name),
+            owner_id=owner.id,
+            created_at=when,
+            updated_at=when,
+        )
+        self.groups[group.id] = group
+        self._groups_by_slug[group.slug] = group
+        return group
+
+    def find_group(self, ref: int | str) -> GroupRecord | None:
+        """The group with this id or slug."""
+        return _by_slug_or_id(ref, self._groups_by_slug, self.groups)
+
+    def rename_group(self, group: GroupRecord, name: str) -> None:
+        """A new name brings a new slug; the old slug leads nowhere from then on."""
+        if name == group.name:
+            return
+        del self._groups_by_slug[group.slug]
+        group.name = name
+        group.slug = self.new_slug(name)
+        self._groups_by_slug[group.slug] = group
+
+    def fetch_avatar(self, group: GroupRecord, url: str) -> None:
+        """The image at `url` is the group's avatar, but not at once."""
+        group.avatar = self.avatar_of(group)
+        group.next_avatar = PendingAvatar(url, self.clock.now() + FETCHING)
+
+    def avatar_of(self, group: GroupRecord) -> str | None:
+        """The group's avatar as of now."""
+        coming = group.next_avatar
+        return group.avatar if coming is None or self.clock.now() < coming.at else coming.url
+
+    def delete_group(self, group: GroupRecord) -> None:
+        """The group is gone, with its invitations and contents."""
+        del self.groups[group.id]
+        del self._groups_by_slug[group.slug]
+        gone = [each.id for each in self.invitations.values() if each.group_id == group.id]
+        for invitation_id in gone:
+            del self.invitations[invitation_id]
+
+    def groups_of(self, user: UserRecord) -> list[GroupRecord]:
+        """The groups this person owns or belongs to."""
+        return [group for group in self.groups.values() if is_in_group(group, user)]
+
+    def ensure_invite_code(
+        self, group: GroupRecord, at: datetime | None = None
+    ) -> tuple[InviteCodeRecord, bool]:
+        """The group's code, and whether it was made just now for want of one."""
+        if group.invite is not None:
+            return group.invite, False
+        when = at or self.clock.now()
+        code = "".join(self.rng.choices(CODE_LETTERS, k=12))
+        group.invite = InviteCodeRecord(self.next_id("invite"), code, when, when)
+        return group.invite, True
+
+    # Invitations
+
+    def add_invitation(
+        self,
+        group: GroupRecord,
+        invited_by: UserRecord,
+        *,
+        invitee: UserRecord | None = None,
+        email: str | None = None,
+        at: datetime | None = None,
+    ) -> InvitationRecord:
+        """A pending invitation, without the rules and without an email."""
+        when = at or self.clock.now()
+        invitation = InvitationRecord(
+            id=self.next_id("invitation"),
+            group_id=group.id,
+            invited_by=invited_by.id,
+            created_at=when,
+            updated_at=when,
+            invitee_id=invitee.id if invitee else None,
+            email=email,
+        )
+        self.invitations[invitation.id] = invitation
+        group.pending[invitation.id] = invitation
+        if email is not None:
+            self._invited_addresses.add(email.casefold())
+        return invitation
+
+    def invite(
+        self, group: GroupRecord, caller: UserRecord, target: InviteRecipient
+    ) -> InvitationOutcome:
+        """Add or invite somebody. Raises `SandboxNotFoundError` when nobody has the id."""
+        user = self._resolve(target)
+        pending = self._pending_for(group, user, target.email)
+        trusted = target.email is None and user is not None and caller.id in user.following
+        outcome = invite_outcome(
+            member=is_in_group(group, user), pending=pending is not None, trusted=trusted
+        )
+        match outcome:
+            case "added" if user is not None:
+                group.members[user.id] = None
+            case "invited":
+                pending = self.add_invitation(group, caller, invitee=user, email=target.email)
+                self._send_email(pending, user)
+            case _:
+                pass
+        has_invitation = outcome in {"invited", "invitation_pending"}
+        return InvitationOutcome(outcome, user, pending if has_invitation else None)
+
+    def accept(self, invitation: InvitationRecord, *, at: datetime | None = None) -> UserRecord:
+        """The invitee joins. Raises `ValueError` when the invitation is no longer pending."""
+        self.close_invitation(invitation, "accepted", at=at)
+        invitation.accepted_at = invitation.updated_at
+        invitee = self._invitee(invitation)
+        invitation.invitee_id = invitee.id
+        group = self.groups[invitation.group_id]
+        if not is_in_group(group, invitee):
+            group.members[invitee.id] = None
+        return invitee
+
+    def close_invitation(
+        self, invitation: InvitationRecord, state: InvitationState, *, at: datetime | None = None
+    ) -> None:
+        """The invitation ends, one way or another. Raises `ValueError` when it has already."""
+        if invitation.state != "pending":
+            raise ValueError(f"the invitation is no longer pending: it was {invitation.state}")
+        invitation.state = state
+        invitation.updated_at = at or self.clock.now()
+        del self.groups[invitation.group_id].pending[invitation.id]
+
+    def erase_invitation(self, invitation: InvitationRecord) -> None:
+        """A pending invitation is gone without a trace, as if it had never been."""
+        del self.groups[invitation.group_id].pending[invitation.id]
+        del self.invitations[invitation.id]
+        self._invited_addresses.discard((invitation.email or "").casefold())
+
+    def _invitee(self, invitation: InvitationRecord) -> UserRecord:
+        if invitation.invitee_id is not None:
+            return self.users[invitation.invitee_id]
+        address = invitation.email or ""
+        known = self.find_user_by_address(address)
+        # Whoever accepts without an account signs up with the address that was invited.
+        name = address.partition("@")[0].replace(".", " ").title()
+        return known or self.add_user(name.strip() or "Newcomer", email=address, tier="free")
+
+    def _resolve(self, target: InviteRecipient) -> UserRecord | None:
+        if target.email is not None:
+            return self.find_user_by_address(target.email)
+        user = self.users.get(target.user_id or 0)
+        if user is None:
+            raise SandboxNotFoundError("user")
+        return user
+
+    def _pending_for(
+        self, group: GroupRecord, user: UserRecord | None, email: str | None
+    ) -> InvitationRecord | None:
+        addresses = {each.casefold() for each in (email, user and user.email) if each}
+        for invitation in group.pending.values():
+            same_person = user is not None and invitation.invitee_id == user.id
+            if same_person or (invitation.email or "").casefold() in addresses:
+                return invitation
+        return None
+
+    def _send_email(self, invitation: InvitationRecord, user: UserRecord | None) -> None:
+        address = invitation.email or (user.email if user else "")
+        self.emails.append(SentEmail(invitation.id, address))
+
+    # Names and numbers
+
+    def next_id(self, kind: str) -> int:
+        """The next free id of a kind: each kind counts by itself."""
+        return next(self._ids[kind])
+
+    def new_slug(self, name: str) -> str:
+        """The name in a slug's letters, and a suffix that makes it unique."""
+        while True:
+            slug = f"{slugify(name) or 'group'}-{self.random_suffix()}"
+            if slug not in self._groups_by_slug:
+                return slug
+
+    def free_address(self, first: str, last: str) -> str:
+        """An address nobody has yet, at one of the domains set aside for examples."""
+        return self._free_address(f"{slugify(first)}.{slugify(last)}".strip("."))
+
+    def _free_address(self, local_part: str) -> str:
+        domain = self.rng.choice(("example.org", "example.com", "example.net"))
+        numbered = (f"{local_part}{number}@{domain}" for number in itertools.count(2))
+        wanted = itertools.chain([f"{local_part}@{domain}"], numbered)
+        taken = (self._users_by_address, self._invited_addresses)
+        return next(address for address in wanted if not any(address in each for each in taken))
+
+    def random_suffix(self) -> str:
+        """Letters, digits, `_` and `-`, as at the end of a slug."""
+        middle = "".join(self.rng.choices(SUFFIX_LETTERS + "_-", k=9))
+        return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
+
+    def _free_user_slug(self, wanted: str) -> str:
+        numbered = (f"{wanted}-{number}" for number in itertools.count(2))
+        return next(
+            slug for slug in itertools.chain([wanted], numbered) if slug not in self._users_by_slug
+        )
+
+
+def _usable_slug(slug: str) -> bool:
+    return _SLUG.fullmatch(slug) is not None and not slug.isdigit()
+
+
+def _by_slug_or_id(ref: int | str, by_slug: dict[str, _T], by_id: dict[int, _T]) -> _T | None:
+    if isinstance(ref, int):
+        return by_id.get(ref)
+    return by_slug.get(ref) or by_id.get(as_id(ref) or 0)
+
+
+def as_id(text: str) -> int | None:
+    """A text as an id, or None when it is not written as one."""
+    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_ID:
+        return None
+    return int(text)
+
+
+def slugify(words: str) -> str:
+    """Lower-case ASCII words joined by hyphens; empty when nothing of the text is left."""
+    plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
+    ascii_only = plain.encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LENGTH].strip("-")

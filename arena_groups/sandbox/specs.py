@@ -1,0 +1,168 @@
+"""Sandboxes made to order: what tests ask for in a line each, checked and then carried out."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import attrs
+
+from arena_groups.sandbox.entities import Tier
+from arena_groups.sandbox.faults.base import Fault, FaultTarget
+from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
+from arena_groups.sandbox.threaded import ThreadedSandbox
+
+DAY = 86_400
+
+_MANY = 100_000
+
+_KINDS = {each.name(): each for each in FAULTS}
+_TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
+
+
+def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{field.name} must be a text, not {value!r}")
+
+
+def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MANY:
+        raise ValueError(f"{field.name} must be a number, 0 or more, not {value!r}")
+
+
+def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    _check_number(spec, field, value)
+    if not isinstance(value, int):
+        raise ValueError(f"{field.name} must be a whole number, not {value!r}")
+
+
+def _check_members(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, int):
+        _check_count(spec, field, value)
+    elif not isinstance(value, list | tuple) or not all(
+        isinstance(each, str) for each in cast("Sequence[object]", value)
+    ):
+        raise ValueError(f"{field.name} must be a list of names, or a number, not {value!r}")
+
+
+@attrs.frozen
+class GroupSpec:
+    """A group, or more people and invitations in one that is there already.
+
+    `owner` and `members` are parts in `Sandbox.users` (`"member"`) or names of new people;
+    `members` can also be a number. `days_old` is how many days ago all of this happened.
+    """
+
+    slug: str = attrs.field(validator=_check_text)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    owner: str = attrs.field(default="owner", kw_only=True, validator=_check_text)
+    members: Sequence[str] | int = attrs.field(default=0, kw_only=True, validator=_check_members)
+    invitations: int = attrs.field(default=0, kw_only=True, validator=_check_count)
+    followers: int = attrs.field(default=0, kw_only=True, validator=_check_count)
+    private: bool = attrs.field(default=False, kw_only=True)
+    description: str | None = attrs.field(default=None, kw_only=True)
+    days_old: float = attrs.field(default=0, kw_only=True, validator=_check_number)
+
+
+@attrs.frozen
+class QuotaSpec:
+    """The quota of a tier, or so many requests in each window of so many seconds."""
+
+    tier: Tier | None = None
+    limit: int | None = attrs.field(default=None, kw_only=True)
+    window: int = attrs.field(default=60, kw_only=True)
+
+
+@attrs.frozen
+class FaultSpec:
+    """A fault, and the requests it is for."""
+
+    fault: Fault
+    target: FaultTarget
+
+
+def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
+    """A fault by its name with options, as one text for the shell, or made by its class.
+
+    Raises `ValueError` or `TypeError` when there is no such thing.
+    """
+    if isinstance(fault, Fault):
+        return FaultSpec(fault, _target(fault.name(), options))
+    if ":" in fault and not options:
+        return FaultSpec(*parse_spec(fault))
+    kind = _KINDS.get(fault)
+    if kind is None:
+        raise ValueError(f"there is no fault {fault!r}; there are {', '.join(sorted(_KINDS))}")
+    names = [each.name for each in attrs.fields(kind)]
+    own = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+    target = _target(fault, rest, names)
+    return FaultSpec(kind(**own), target)
+
+
+def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
+    unknown = [name for name in options if name not in _TARGET_OPTIONS]
+    if unknown:
+        allowed = ", ".join([*others, *_TARGET_OPTIONS])
+        raise ValueError(f"{fault} has no option {unknown[0]!r}; it has {allowed}")
+    return FaultTarget(**options)  # type: ignore[arg-type]
+
+
+def build_sandbox(
+    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
+) -> ThreadedSandbox:
+    """A sandbox, not started yet, in which all of this is so.
+
+    Raises `ValueError` when something is not possible.
+    """
+    oldest_first = sorted(groups, key=lambda each: -each.days_old)
+    oldest = oldest_first[0].days_old * DAY if oldest_first else 0.0
+    sandbox = ThreadedSandbox(
+        tier=quota.tier,
+        limit=quota.limit,
+        window=quota.window,
+        clock=(lambda: time.time() - oldest) if oldest else time.time,
+    )
+    builder, age = _GroupBuilder(sandbox), oldest
+    for spec in oldest_first:
+        sandbox.advance(age - spec.days_old * DAY)
+        age = spec.days_old * DAY
+        try:
+            builder.build(spec)
+        except (ValueError, LookupError) as error:
+            raise ValueError(f"the group {spec.slug!r}: {error}") from error
+    sandbox.advance(age)
+    for each in faults:
+        sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
+    return sandbox
+
+
+class _GroupBuilder:
+    """Brings groups and people into a sandbox, each person only once."""
+
+    def __init__(self, sandbox: ThreadedSandbox) -> None:
+        self._sandbox = sandbox
+        self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
+
+    def build(self, spec: GroupSpec) -> None:
+        sandbox = self._sandbox
+        group = sandbox.groups.get(spec.slug)
+        if group is None:
+            group = sandbox.add_group(
+                spec.name or spec.slug.replace("-", " ").capitalize(),
+                owner=self._user_id(spec.owner),
+                private=spec.private,
+                slug=spec.slug,
+                description=spec.description,
+            )
+        if isinstance(spec.members, int):
+            sandbox.add_members(group, spec.members)
+        else:
+            for name in spec.members:
+                sandbox.add_member(group, self._user_id(name))
+        sandbox.add_followers(group, spec.followers)
+        sandbox.add_invitations(group, spec.invitations)
+
+    def _user_id(self, name: str) -> int:
+        if name not in self._user_ids:
+            self._user_ids[name] = self._sandbox.add_user(name)
+        return self._user_ids[name]
