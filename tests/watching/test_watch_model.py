@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent, watch
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
-from arena_groups.watching.schedule import DEEP
+from arena_groups.watching.schedule import FULL_POLL
 from tests.support.told import Told
 
 EXAMPLES = 100
@@ -177,7 +177,7 @@ class Watched(RuleBasedStateMachine):
     @rule(count=st.integers(1, 6), late=st.booleans())
     def consume(self, count: int, late: bool) -> None:
         if late:
-            self.clock.time += DEEP
+            self.clock.time += FULL_POLL
         self.runner.run(self._take(count))
 
     @rule(handled=st.booleans())
@@ -209,7 +209,7 @@ class Watched(RuleBasedStateMachine):
         self.sandbox.transfer_ownership(self.group, self.sandbox.users.owner)
         self.during = []
         for _ in range(2):
-            self.clock.time += DEEP
+            self.clock.time += FULL_POLL
             await self._take(1000)
         assert self.told == Told.of(self.sandbox, self.group)
         assert self.repeat is None
@@ -260,7 +260,7 @@ class Watched(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("per", [2, 100])
 def test_the_events_always_rebuild_the_truth(per: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "PER", per)
+    monkeypatch.setattr(poller, "PAGE_SIZE", per)
     run_state_machine_as_test(
         Watched,
         settings=settings(

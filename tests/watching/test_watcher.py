@@ -249,7 +249,7 @@ class TestFailures:
         assert [type(each.error) for each in failures] == [ServerError, ArenaConnectionError]
         assert [each.failures for each in failures] == [1, 2]
         assert clock.waits[-2:] == pytest.approx([each.retry_in for each in failures])
-        assert sum("a look at group one failed" in line for line in caplog.messages) == 2
+        assert sum("polling group one failed" in line for line in caplog.messages) == 2
 
     async def test_a_look_that_fails_half_way_loses_nothing(
         self, sandbox: Sandbox, arena: ArenaClient
