@@ -4,13 +4,13 @@ Names are loaded from their modules when they are first used, so that importing 
 costs next to nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from arena_groups._exports import lazy_exports
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
-    from arena_groups._api.codec import (
+    from arena_groups._api.codec.conversion import (
         from_dict,
         to_dict,
     )
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from arena_groups._client import (
         ArenaClient,
     )
-    from arena_groups._http import (
-        Exchange,
-        ExchangeHook,
+    from arena_groups._http.config import (
         Timeout,
         TokenProvider,
+    )
+    from arena_groups._http.events import (
+        Exchange,
+        ExchangeHook,
     )
     from arena_groups._pacing.pacer import (
         NoPacer,
@@ -50,7 +52,11 @@ if TYPE_CHECKING:
     from arena_groups._retry import (
         RetryPolicy,
     )
-    from arena_groups._types import UNSET, Clock, Unset
+    from arena_groups._types import (
+        UNSET,
+        Clock,
+        Unset,
+    )
     from arena_groups.bulk import (
         BulkOutcome,
         BulkResult,
@@ -159,25 +165,128 @@ if TYPE_CHECKING:
         watch,
     )
 
-# Where the names are, what loads least first.
-_HOMES = (
-    "_types",
-    "models",
-    "errors",
-    "_retry",
-    "_cache",
-    "_pacing.window",
-    "_pacing.pacer",
-    "_api.codec",
-    "_pagination.paginator",
-    "_http",
-    "_resources.groups",
-    "_resources.users",
-    "_client",
-    "stores",
-    "watching",
-    "bulk",
-)
+_HOMES = {
+    "ArenaAPIError": "errors",
+    "ArenaClient": "_client",
+    "ArenaConnectionError": "errors",
+    "ArenaError": "errors",
+    "ArenaTimeoutError": "errors",
+    "AttachmentBlock": "models.blocks",
+    "AuthenticationError": "errors",
+    "BadRequestError": "errors",
+    "BlockAbilities": "models.blocks",
+    "BlockAttachment": "models.blocks",
+    "BlockEmbed": "models.blocks",
+    "BlockImage": "models.blocks",
+    "BlockProvider": "models.blocks",
+    "BlockSource": "models.blocks",
+    "BlockState": "models.blocks",
+    "BlockVisibility": "models.blocks",
+    "BulkOutcome": "bulk.results",
+    "BulkResult": "bulk.results",
+    "BulkRun": "bulk.runner",
+    "BulkSummary": "bulk.results",
+    "CachedResponse": "_cache",
+    "CallbackError": "errors",
+    "Channel": "models.contents",
+    "ChannelAbilities": "models.contents",
+    "ChannelCounts": "models.contents",
+    "ChannelState": "models.contents",
+    "ChannelVisibility": "models.contents",
+    "ClientStateError": "errors",
+    "Clock": "_types",
+    "ConnectionSort": "models.groups",
+    "Content": "models.contents",
+    "ContentSort": "models.contents",
+    "ContentType": "models.contents",
+    "DecodeError": "errors",
+    "DecodeIssue": "errors",
+    "EmbedBlock": "models.blocks",
+    "EmbeddedConnection": "models.blocks",
+    "EmbeddedGroup": "models.groups",
+    "EmbeddedUser": "models.users",
+    "Exchange": "_http.events",
+    "ExchangeHook": "_http.events",
+    "ForbiddenError": "errors",
+    "Group": "models.groups",
+    "GroupAbilities": "models.groups",
+    "GroupCounts": "models.groups",
+    "GroupInvite": "models.invitations",
+    "GroupMember": "models.groups",
+    "GroupRole": "models.groups",
+    "GroupSort": "models.groups",
+    "GroupsResource": "_resources.groups",
+    "ImageBlock": "models.blocks",
+    "ImageVersion": "models.blocks",
+    "InvitationAccepted": "watching.events",
+    "InvitationClosed": "watching.events",
+    "InvitationSent": "watching.events",
+    "InvitationState": "models.invitations",
+    "InviteCodeChanged": "watching.events",
+    "InviteOutcome": "models.invitations",
+    "InviteResult": "models.invitations",
+    "InviteTarget": "bulk.targets",
+    "Link": "models._common",
+    "LinkBlock": "models.blocks",
+    "Links": "models._common",
+    "MarkdownContent": "models._common",
+    "Me": "models.users",
+    "MeCounts": "models.users",
+    "MemberJoined": "watching.events",
+    "MemberLeft": "watching.events",
+    "MembershipInvitation": "models.invitations",
+    "MemoryCache": "_cache",
+    "MemoryStore": "stores.memory",
+    "MetadataValue": "models.blocks",
+    "NoPacer": "_pacing.pacer",
+    "NotFoundError": "errors",
+    "OAuthError": "errors",
+    "Pacer": "_pacing.pacer",
+    "PacerError": "errors",
+    "PacerSnapshot": "_pacing.pacer",
+    "Page": "models.pages",
+    "PageMeta": "models.pages",
+    "PaginationError": "errors",
+    "Paginator": "_pagination.paginator",
+    "PendingBlock": "models.blocks",
+    "Permit": "_pacing.window",
+    "PollFailure": "watching.events",
+    "QuotaPacer": "_pacing.pacer",
+    "RateLimit": "models.rate_limit",
+    "RateLimitError": "errors",
+    "RateLimitUpdate": "_pacing.window",
+    "RemoveTarget": "bulk.targets",
+    "RequestTimeoutError": "errors",
+    "ResourceType": "models._common",
+    "ResponseCache": "_cache",
+    "RetryPolicy": "_retry",
+    "RevokeTarget": "bulk.targets",
+    "RoleChanged": "watching.events",
+    "SQLiteStore": "stores.sqlite",
+    "ServerError": "errors",
+    "Store": "stores.base",
+    "StoreError": "errors",
+    "TextBlock": "models.blocks",
+    "Timeout": "_http.config",
+    "TokenProvider": "_http.config",
+    "UNSET": "_types",
+    "UnknownContent": "models.contents",
+    "UnprocessableError": "errors",
+    "Unset": "_types",
+    "User": "models.users",
+    "UserBadge": "models.users",
+    "UserCounts": "models.users",
+    "UserTier": "models.rate_limit",
+    "UsersResource": "_resources.users",
+    "WatchEvent": "watching.events",
+    "Watcher": "watching.watcher",
+    "from_dict": "_api.codec.conversion",
+    "invite_many": "bulk.invite",
+    "remove_many": "bulk.delete",
+    "revoke_many": "bulk.delete",
+    "to_dict": "_api.codec.conversion",
+    "watch": "watching.watcher",
+}
 
 __all__ = [
     "UNSET",
@@ -303,16 +412,5 @@ __all__ = [
     "watch",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name in __all__:
-        for home in _HOMES:
-            module = import_module(f"{__name__}.{home}")
-            if hasattr(module, name):
-                globals()[name] = getattr(module, name)
-                return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:  # a type checker then knows these names only
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -4,6 +4,8 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
+
 __all__ = ["Bounded", "CachedResponse", "MemoryCache", "ResponseCache"]
 
 V = TypeVar("V")
@@ -96,3 +98,6 @@ class MemoryCache(Bounded[CachedResponse]):
 
     def __repr__(self) -> str:
         return f"MemoryCache(max_entries={self.max_entries}, max_bytes={self.max_bytes})"
+
+
+set_public_module(globals(), ["CachedResponse", "MemoryCache", "ResponseCache"])

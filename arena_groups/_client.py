@@ -6,6 +6,7 @@ import aiohttp
 
 from arena_groups._api import Secret, build_request, check_range, operations
 from arena_groups._cache import MemoryCache, ResponseCache
+from arena_groups._exports import set_public_module
 from arena_groups._http import ExchangeHook, Session, Timeout, TokenProvider
 from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
 from arena_groups._http.owner import SessionOwner
@@ -100,3 +101,6 @@ class ArenaClient(SessionOwner):
         Raises :class:`ArenaConnectionError`, :class:`ServerError` and the like if it does not.
         """
         await self._session.send(build_request(operations.PING))
+
+
+set_public_module(globals(), __all__)

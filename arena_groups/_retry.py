@@ -2,6 +2,7 @@
 
 from attrs import field, frozen, validators
 
+from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaConnectionError,
@@ -83,3 +84,6 @@ def answer_was_lost(error: ArenaError) -> bool:
     if isinstance(error, ArenaAPIError):
         return error.status in GATEWAY_STATUSES
     return isinstance(error, DecodeError)
+
+
+set_public_module(globals(), ["RetryPolicy"])

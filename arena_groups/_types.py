@@ -6,6 +6,8 @@ from enum import Enum, StrEnum
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from arena_groups._exports import set_public_module
+
 __all__ = ["UNSET", "AsyncCloseable", "Clock", "OpenEnum", "Unset"]
 
 
@@ -82,3 +84,6 @@ class AsyncCloseable:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+set_public_module(globals(), ["Clock", "Unset"])

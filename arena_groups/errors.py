@@ -9,6 +9,7 @@ from typing import Self
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups.models import RateLimit
 
 __all__ = [
@@ -272,3 +273,6 @@ class CallbackError(OAuthError):
     def denied(self) -> bool:
         """Whether the person said no, which is no fault."""
         return self.error == "access_denied"
+
+
+set_public_module(globals(), __all__)

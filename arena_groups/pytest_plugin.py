@@ -120,25 +120,25 @@ def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     """A sandbox, not started yet, as the test's markers want it."""
     from arena_groups.sandbox import specs  # noqa: PLC0415
 
-    groups = _orders(node, "arena_group", specs.GroupOrder)
-    faults = _orders(node, "arena_fault", specs.order_fault)
-    quotas = _orders(node, "arena_quota", specs.QuotaOrder)
-    quota = quotas[-1] if quotas else specs.QuotaOrder()
+    groups = _specs(node, "arena_group", specs.GroupSpec)
+    faults = _specs(node, "arena_fault", specs.make_fault_spec)
+    quotas = _specs(node, "arena_quota", specs.QuotaSpec)
+    quota = quotas[-1] if quotas else specs.QuotaSpec()
     try:
-        return specs.made_to_order(groups, faults, quota)
+        return specs.build_sandbox(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
     pytest.fail(f"arena_sandbox: {problem}", pytrace=False)
 
 
-def _orders(node: pytest.Item, name: str, order: Callable[..., _T]) -> list[_T]:
+def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_T]:
     """What the markers of one name say, those nearest to the test last."""
-    return [_read(mark, order) for mark in reversed(list(node.iter_markers(name)))]
+    return [_read(mark, make_spec) for mark in reversed(list(node.iter_markers(name)))]
 
 
-def _read(mark: pytest.Mark, order: Callable[..., _T]) -> _T:
+def _read(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
     try:
-        return order(*mark.args, **mark.kwargs)
+        return make_spec(*mark.args, **mark.kwargs)
     except (TypeError, ValueError) as error:
         problem = str(error).rpartition("__init__() ")[2]
     pytest.fail(f"@pytest.mark.{mark.name}: {problem}", pytrace=False)

@@ -4,9 +4,9 @@ import hashlib
 import json
 import random
 
-from arena_groups.sandbox.fake_clock import Clock
-from arena_groups.sandbox.rendering import Renderer
-from arena_groups.sandbox.seed import new_world
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.rendering import JSONRenderer
+from arena_groups.sandbox.seed import new_backend
 
 __all__ = ["PER", "Library"]
 
@@ -76,9 +76,9 @@ def _meta(items: int, pages: int, number: int) -> bytes:
 
 def _templates() -> list[list[bytes]]:
     """Pages cut where the number of the page belongs."""
-    world, cast, _ = new_world(SEED, Clock(), None)
-    renderer = Renderer(world, BASE_URL, cast.owner)
-    pending = [each for each in world.invitations.values() if each.state == "pending"]
+    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
+    renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
+    pending = [each for each in backend.invitations.values() if each.state == "pending"]
     newest_first = sorted(pending, key=lambda each: each.created_at, reverse=True)
     rendered = [renderer.invitation(each) for each in newest_first[: TEMPLATES * PER]]
     return [_template(rendered[start : start + PER]) for start in range(0, len(rendered), PER)]
@@ -95,9 +95,9 @@ def _template(invitations: list[dict[str, object]]) -> list[bytes]:
 
 
 def _group() -> bytes:
-    world, cast, _ = new_world(SEED, Clock(), None)
-    group = next(iter(world.groups.values()))
-    rendered = Renderer(world, BASE_URL, cast.owner).group(group)
+    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
+    group = next(iter(backend.groups.values()))
+    rendered = JSONRenderer(backend, BASE_URL, known_users.owner).group(group)
     return _encode({**rendered, "slug": "%SLUG%"})
 
 

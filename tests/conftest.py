@@ -1,5 +1,6 @@
 """What all tests share: no token from outside, and answers without a network."""
 
+import gc
 import inspect
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,12 @@ settings.load_profile("steady")
 # Started in the background, this process ignores Ctrl-C, and so would all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from going through all tests and modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class StandInWriter:

@@ -1,13 +1,9 @@
 """What an installation has, what importing it loads, and that all of it is documented."""
 
-import ast
 import importlib
 import inspect
-import json
 import pkgutil
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,30 +17,6 @@ import arena_groups
 PACKAGE = Path(arena_groups.__file__).parent
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
-
-
-def loaded_by_import(statement: str = "from arena_groups import *") -> set[str]:
-    run = subprocess.run(
-        [sys.executable, "-c", f"{statement}\n{TELL}"],
-        cwd=PACKAGE.parent,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert run.stderr == ""
-    return set(json.loads(run.stdout))
-
-
-def imported_for_type_checkers() -> list[str]:
-    tree = ast.parse(Path(arena_groups.__file__).read_text("utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
-    return [
-        alias.name
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    ]
 
 
 def core_modules() -> Iterator[ModuleType]:
@@ -62,75 +34,11 @@ PUBLIC = [
 ]
 
 
-class TestImport:
-    def test_it_loads_no_extra(self) -> None:
-        loaded = loaded_by_import()
-        assert "arena_groups._http" in loaded
-        unwanted = {"click", "rich", "segno", "redis", "oauthlib"}
-        unwanted |= {f"arena_groups.{name}" for name in ("cli", "oauth", "redis", "sandbox")}
-        assert not unwanted & loaded
-
-    def test_watch_loads_no_other_room(self) -> None:
-        loaded = loaded_by_import("from arena_groups import watch")
-        assert "arena_groups.watching" in loaded
-        others = ("bulk", "cli", "oauth", "redis", "sandbox", "pytest_plugin")
-        assert not {f"arena_groups.{name}" for name in others} & loaded
-
-    def test_it_loads_no_test_tool(self) -> None:
-        assert not {"pytest", "hypothesis", "aioresponses", "unittest.mock"} & loaded_by_import()
-
-
 class TestNames:
-    def test_every_public_name_is_there_once_and_sorted(self) -> None:
-        names = arena_groups.__all__
-        assert len(names) == len(set(names))
-        for name in names:
-            assert getattr(arena_groups, name) is not None
-
-    def test_nothing_public_was_forgotten(self) -> None:
-        helpers = {"TYPE_CHECKING", "import_module"}
-        found = {
-            name
-            for name, value in vars(arena_groups).items()
-            if not name.startswith("_") and not inspect.ismodule(value)
-        }
-        assert found - helpers <= set(arena_groups.__all__)
-
     @pytest.mark.parametrize("module", CORE, ids=lambda module: module.__name__)
     def test_every_module_names_what_is_there(self, module: ModuleType) -> None:
         for name in getattr(module, "__all__", []):
             assert hasattr(module, name)
-
-    def test_models_and_errors_are_public(self) -> None:
-        names = set(arena_groups.__all__)
-        assert set(arena_groups.errors.__all__) <= names
-        inner = {"Linked", "Ping", "PingStatus"}
-        assert set(arena_groups.models.__all__) - inner <= names
-
-    def test_type_checkers_see_the_names_that_there_are(self) -> None:
-        assert sorted([*imported_for_type_checkers(), "__version__"]) == sorted(
-            arena_groups.__all__
-        )
-        assert dir(arena_groups) == sorted(arena_groups.__all__)
-
-    @pytest.mark.parametrize("name", arena_groups.__all__)
-    def test_every_public_name_is_there_when_it_is_asked_for(self, name: str) -> None:
-        if name != "__version__":
-            vars(arena_groups).pop(name, None)
-        assert getattr(arena_groups, name) is vars(arena_groups)[name]
-
-    def test_any_other_name_is_missing(self) -> None:
-        with pytest.raises(AttributeError, match="'arena_groups' has no attribute 'Sandbox'"):
-            arena_groups.Sandbox  # noqa: B018
-
-    def test_importing_the_package_loads_nothing_that_takes_time(self) -> None:
-        heavy = {"aiohttp", "asyncio", "attrs", "cattrs", "msgspec", "arena_groups.models"}
-        assert heavy.isdisjoint(loaded_by_import("import arena_groups"))
-
-    def test_star_imports_give_the_same(self) -> None:
-        namespace: dict[str, object] = {}
-        exec("from arena_groups import *", namespace)  # noqa: S102
-        assert set(arena_groups.__all__) <= set(namespace)
 
 
 class TestDocumentation:

@@ -14,9 +14,9 @@ from arena_groups.models import (
     Me,
     MembershipInvitation,
     Page,
-    Ping,
     User,
 )
+from arena_groups.models._common import Ping
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 

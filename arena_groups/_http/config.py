@@ -12,6 +12,7 @@ from attrs import Attribute, field, frozen
 from yarl import URL
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
+from arena_groups._exports import set_public_module
 from arena_groups._version import __version__
 
 __all__ = [
@@ -113,3 +114,6 @@ def checked_user_agent(user_agent: str | None) -> str:
     if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():
         raise ValueError("user_agent must be printable ASCII, in one line")
     return user_agent
+
+
+set_public_module(globals(), ["Timeout"])

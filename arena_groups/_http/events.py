@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
+
 __all__ = ["Exchange", "ExchangeHook", "report"]
 
 logger = logging.getLogger("arena_groups")
@@ -54,3 +56,6 @@ def report(exchange: Exchange, hook: ExchangeHook | None) -> None:
         hook(exchange)
     except Exception as error:  # noqa: BLE001 - a broken metric must not lose an answer
         logger.error("the hook on_exchange failed: %s", type(error).__name__)
+
+
+set_public_module(globals(), ["Exchange"])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
 from arena_groups._types import Clock
 
@@ -239,3 +240,6 @@ class QuotaPacer:
         """Return the seconds until the next permit."""
         now = self._clock.now()
         return self._window.ready_at(now) - now
+
+
+set_public_module(globals(), ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer"])

@@ -9,6 +9,7 @@ from typing import NewType
 
 from attrs import define
 
+from arena_groups._exports import set_public_module
 from arena_groups.models import RateLimit
 
 __all__ = ["FOREVER", "Permit", "RateLimitUpdate", "RateLimitWindow"]
@@ -172,3 +173,6 @@ class RateLimitWindow:
         self.blocked_until = max(self.blocked_until, now + min(wait, MAX_WAIT))
         self.probing = True
         self._hold_generation += 1
+
+
+set_public_module(globals(), ["Permit", "RateLimitUpdate"])

@@ -7,6 +7,7 @@ from typing import Generic
 
 from attrs import evolve
 
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ReadAhead
 from arena_groups._pagination.prefetch import FetchPage, FetchUnread, Prefetch
 from arena_groups._pagination.walk import EndGuard, ItemT, check_page, following_page
@@ -211,3 +212,6 @@ async def _fetch_unread(
         return page
 
     return read
+
+
+set_public_module(globals(), ["Paginator"])

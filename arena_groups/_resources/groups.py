@@ -10,6 +10,7 @@ from arena_groups._api import (
     path_id,
     path_name,
 )
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import Resource
 from arena_groups._types import UNSET, Unset
@@ -243,3 +244,6 @@ class GroupsResource(Resource):
 
 def _in(group: str | int) -> dict[str, str]:
     return {"id": path_name(group, "group")}
+
+
+set_public_module(globals(), __all__)

@@ -1,6 +1,7 @@
 """The operations on users."""
 
 from arena_groups._api import choice, operations, path_name
+from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import Resource
 from arena_groups.models import Group, GroupSort
@@ -42,3 +43,6 @@ class UsersResource(Resource):
             limit=limit,
             concurrency=concurrency,
         )
+
+
+set_public_module(globals(), __all__)

@@ -1,18 +1,21 @@
-"""Inviting, revoking and removing many: a result for each input, in order, as it comes.
+"""Bulk calls: invite, revoke and remove many, with one result for each input.
 
-The three functions take any iterable or async iterable and send nothing by themselves: they
-return a :class:`BulkRun`, to be iterated over or awaited.
+:func:`invite_many`, :func:`revoke_many` and :func:`remove_many` take any iterable or async
+iterable. They return a :class:`BulkRun`: iterate over it for the results in the order of the
+inputs, or await it for a :class:`BulkSummary`. Nothing is sent before that.
 """
 
-from arena_groups.bulk.inviting import invite_many
-from arena_groups.bulk.removing import remove_many
+from arena_groups.bulk.delete import remove_many, revoke_many
+from arena_groups.bulk.invite import invite_many
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
-from arena_groups.bulk.revoking import revoke_many
-from arena_groups.bulk.run import BulkRun
+from arena_groups.bulk.runner import BulkRun
 from arena_groups.bulk.targets import (
     InviteTarget,
+    InviteTargetLike,
     RemoveTarget,
+    RemoveTargetLike,
     RevokeTarget,
+    RevokeTargetLike,
     normalize_invite_target,
 )
 
@@ -22,8 +25,11 @@ __all__ = [
     "BulkRun",
     "BulkSummary",
     "InviteTarget",
+    "InviteTargetLike",
     "RemoveTarget",
+    "RemoveTargetLike",
     "RevokeTarget",
+    "RevokeTargetLike",
     "invite_many",
     "normalize_invite_target",
     "remove_many",

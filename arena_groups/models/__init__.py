@@ -9,57 +9,136 @@ No field has a converter or a validator: the fast half of the codec would skip t
 the other for every item.
 """
 
-from arena_groups.models._common import Link, Linked, Links, MarkdownContent, ResourceType
-from arena_groups.models.blocks import (
-    AttachmentBlock,
-    BlockAbilities,
-    BlockAttachment,
-    BlockEmbed,
-    BlockImage,
-    BlockProvider,
-    BlockSource,
-    BlockState,
-    BlockVisibility,
-    EmbedBlock,
-    EmbeddedConnection,
-    ImageBlock,
-    ImageVersion,
-    LinkBlock,
-    MetadataValue,
-    PendingBlock,
-    TextBlock,
-)
-from arena_groups.models.contents import (
-    Channel,
-    ChannelAbilities,
-    ChannelCounts,
-    ChannelState,
-    ChannelVisibility,
-    Content,
-    ContentSort,
-    ContentType,
-    UnknownContent,
-)
-from arena_groups.models.groups import (
-    ConnectionSort,
-    EmbeddedGroup,
-    Group,
-    GroupAbilities,
-    GroupCounts,
-    GroupMember,
-    GroupRole,
-    GroupSort,
-)
-from arena_groups.models.invitations import (
-    GroupInvite,
-    InvitationState,
-    InviteOutcome,
-    InviteResult,
-    MembershipInvitation,
-)
-from arena_groups.models.pages import Page, PageMeta
-from arena_groups.models.service import Ping, PingStatus, RateLimit, UserTier
-from arena_groups.models.users import EmbeddedUser, Me, MeCounts, User, UserBadge, UserCounts
+from typing import TYPE_CHECKING
+
+from arena_groups._exports import lazy_exports
+
+if TYPE_CHECKING:
+    from arena_groups.models._common import (
+        Link,
+        Links,
+        MarkdownContent,
+        ResourceType,
+    )
+    from arena_groups.models.blocks import (
+        AttachmentBlock,
+        BlockAbilities,
+        BlockAttachment,
+        BlockEmbed,
+        BlockImage,
+        BlockProvider,
+        BlockSource,
+        BlockState,
+        BlockVisibility,
+        EmbedBlock,
+        EmbeddedConnection,
+        ImageBlock,
+        ImageVersion,
+        LinkBlock,
+        MetadataValue,
+        PendingBlock,
+        TextBlock,
+    )
+    from arena_groups.models.contents import (
+        Channel,
+        ChannelAbilities,
+        ChannelCounts,
+        ChannelState,
+        ChannelVisibility,
+        Content,
+        ContentSort,
+        ContentType,
+        UnknownContent,
+    )
+    from arena_groups.models.groups import (
+        ConnectionSort,
+        EmbeddedGroup,
+        Group,
+        GroupAbilities,
+        GroupCounts,
+        GroupMember,
+        GroupRole,
+        GroupSort,
+    )
+    from arena_groups.models.invitations import (
+        GroupInvite,
+        InvitationState,
+        InviteOutcome,
+        InviteResult,
+        MembershipInvitation,
+    )
+    from arena_groups.models.pages import (
+        Page,
+        PageMeta,
+    )
+    from arena_groups.models.rate_limit import (
+        RateLimit,
+        UserTier,
+    )
+    from arena_groups.models.users import (
+        EmbeddedUser,
+        Me,
+        MeCounts,
+        User,
+        UserBadge,
+        UserCounts,
+    )
+
+_HOMES = {
+    "AttachmentBlock": "blocks",
+    "BlockAbilities": "blocks",
+    "BlockAttachment": "blocks",
+    "BlockEmbed": "blocks",
+    "BlockImage": "blocks",
+    "BlockProvider": "blocks",
+    "BlockSource": "blocks",
+    "BlockState": "blocks",
+    "BlockVisibility": "blocks",
+    "Channel": "contents",
+    "ChannelAbilities": "contents",
+    "ChannelCounts": "contents",
+    "ChannelState": "contents",
+    "ChannelVisibility": "contents",
+    "ConnectionSort": "groups",
+    "Content": "contents",
+    "ContentSort": "contents",
+    "ContentType": "contents",
+    "EmbedBlock": "blocks",
+    "EmbeddedConnection": "blocks",
+    "EmbeddedGroup": "groups",
+    "EmbeddedUser": "users",
+    "Group": "groups",
+    "GroupAbilities": "groups",
+    "GroupCounts": "groups",
+    "GroupInvite": "invitations",
+    "GroupMember": "groups",
+    "GroupRole": "groups",
+    "GroupSort": "groups",
+    "ImageBlock": "blocks",
+    "ImageVersion": "blocks",
+    "InvitationState": "invitations",
+    "InviteOutcome": "invitations",
+    "InviteResult": "invitations",
+    "Link": "_common",
+    "LinkBlock": "blocks",
+    "Links": "_common",
+    "MarkdownContent": "_common",
+    "Me": "users",
+    "MeCounts": "users",
+    "MembershipInvitation": "invitations",
+    "MetadataValue": "blocks",
+    "Page": "pages",
+    "PageMeta": "pages",
+    "PendingBlock": "blocks",
+    "RateLimit": "rate_limit",
+    "ResourceType": "_common",
+    "TextBlock": "blocks",
+    "UnknownContent": "contents",
+    "User": "users",
+    "UserBadge": "users",
+    "UserCounts": "users",
+    "UserTier": "rate_limit",
+}
 
 __all__ = [
     "AttachmentBlock",
@@ -98,7 +177,6 @@ __all__ = [
     "InviteResult",
     "Link",
     "LinkBlock",
-    "Linked",
     "Links",
     "MarkdownContent",
     "Me",
@@ -108,8 +186,6 @@ __all__ = [
     "Page",
     "PageMeta",
     "PendingBlock",
-    "Ping",
-    "PingStatus",
     "RateLimit",
     "ResourceType",
     "TextBlock",
@@ -119,3 +195,6 @@ __all__ = [
     "UserCounts",
     "UserTier",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""Parts that several models share: kinds, links, texts, timestamps."""
+"""Parts that several models share: kinds, links, texts, timestamps; the health check."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Annotated, NewType
 from attrs import frozen
 from msgspec import Meta
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Linked",
     "Links",
     "MarkdownContent",
+    "Ping",
+    "PingStatus",
     "ResourceType",
     "Timestamp",
 ]
@@ -71,3 +74,19 @@ class MarkdownContent:
     markdown: str
     html: str
     plain: str
+
+
+class PingStatus(OpenEnum):
+    """The health of the API."""
+
+    OK = "ok"
+
+
+@frozen(kw_only=True)
+class Ping:
+    """The answer of the health check."""
+
+    status: PingStatus
+
+
+set_public_module(globals(), ["Link", "Links", "MarkdownContent", "ResourceType"])

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
 from arena_groups.models.users import EmbeddedUser
@@ -218,3 +219,6 @@ class PendingBlock(_Block):
     """A block whose kind is not known before it has been processed."""
 
     KIND: ClassVar = ResourceType.PENDING_BLOCK
+
+
+set_public_module(globals(), __all__)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
 from arena_groups.models.blocks import (
@@ -133,3 +134,6 @@ Content = (
     | UnknownContent
 )
 """What a group's contents can be; tell them apart with ``isinstance`` or ``match``."""
+
+
+set_public_module(globals(), __all__)

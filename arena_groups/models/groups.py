@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
 from arena_groups.models.users import EmbeddedUser
@@ -95,3 +96,6 @@ class GroupMember(EmbeddedUser):
     """A person in a group, with their role."""
 
     role: GroupRole
+
+
+set_public_module(globals(), __all__)

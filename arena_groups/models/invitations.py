@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Linked, Links, ResourceType, Timestamp
 from arena_groups.models.groups import EmbeddedGroup
@@ -92,3 +93,6 @@ class InviteResult:
     outcome: InviteOutcome
     user: EmbeddedUser | None
     invitation: MembershipInvitation | None
+
+
+set_public_module(globals(), __all__)

@@ -4,6 +4,8 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
+
 __all__ = [
     "Page",
     "PageMeta",
@@ -31,3 +33,6 @@ class Page(Generic[T]):
 
     data: list[T]
     meta: PageMeta
+
+
+set_public_module(globals(), __all__)

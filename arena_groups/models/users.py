@@ -4,9 +4,10 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
-from arena_groups.models.service import UserTier
+from arena_groups.models.rate_limit import UserTier
 
 __all__ = [
     "EmbeddedUser",
@@ -76,3 +77,6 @@ class Me(User):
 
     counts: MeCounts
     email: str = field(repr=False)
+
+
+set_public_module(globals(), __all__)

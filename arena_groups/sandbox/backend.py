@@ -12,19 +12,19 @@ import attrs
 
 from arena_groups.sandbox.entities import (
     Application,
-    Credential,
-    Grant,
-    Group,
-    Invitation,
+    CredentialRecord,
+    GroupRecord,
+    InvitationRecord,
     InvitationState,
-    InviteCode,
-    Person,
-    Picture,
+    InviteCodeRecord,
+    OAuthGrant,
+    PendingAvatar,
     SentEmail,
     Tier,
+    UserRecord,
 )
-from arena_groups.sandbox.fake_clock import Clock
-from arena_groups.sandbox.permissions import InviteOutcome, belongs, invite_outcome
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.permissions import InviteOutcomeName, invite_outcome, is_in_group
 
 # Letters that have no decomposition into an ASCII letter and an accent.
 _SPECIAL_LETTERS = str.maketrans(
@@ -58,7 +58,7 @@ class SandboxNotFoundError(LookupError):
 
 
 @attrs.frozen
-class InviteTarget:
+class InviteRecipient:
     """Whom an invitation is for: exactly one of the two is set."""
 
     user_id: int | None = None
@@ -66,21 +66,23 @@ class InviteTarget:
 
 
 @attrs.frozen
-class InviteResult:
+class InvitationOutcome:
     """What came of an invitation."""
 
-    outcome: InviteOutcome
-    person: Person | None
-    invitation: Invitation | None = None
+    outcome: InviteOutcomeName
+    user: UserRecord | None
+    invitation: InvitationRecord | None = None
 
 
 @attrs.define(eq=False)
-class Provider:
+class OAuthRegistry:
     """Registered apps by client id, and codes that wait to be exchanged."""
 
     rng: random.Random = attrs.field(factory=random.Random, repr=False)
     applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
-    _grants: dict[str, Grant] = attrs.field(factory=dict[str, Grant], init=False, repr=False)
+    _grants: dict[str, OAuthGrant] = attrs.field(
+        factory=dict[str, OAuthGrant], init=False, repr=False
+    )
 
     def register(
         self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
@@ -88,69 +90,77 @@ class Provider:
         """A new app, with a secret if it is `confidential`."""
         app = Application(
             name=name,
-            client_id=self.draw("app"),
-            client_secret=self.draw("secret") if confidential else None,
+            client_id=self.random_token("app"),
+            client_secret=self.random_token("secret") if confidential else None,
             redirect_uris=redirect_uris,
             owner=owner,
         )
         self.applications[app.client_id] = app
         return app
 
-    def issue(self, grant: Grant) -> str:
+    def issue(self, grant: OAuthGrant) -> str:
         """A code that stands for the grant."""
-        code = self.draw("code")
+        code = self.random_token("code")
         self._grants[code] = grant
         return code
 
-    def find(self, code: str, now: datetime) -> Grant | None:
+    def find(self, code: str, now: datetime) -> OAuthGrant | None:
         """What the code stands for, if it was not used and has not expired."""
         grant = self._grants.get(code)
         return grant if grant is not None and now < grant.expires_at else None
 
-    def use_up(self, code: str) -> None:
+    def consume(self, code: str) -> None:
         """From now on the code stands for nothing."""
         del self._grants[code]
 
-    def draw(self, label: str) -> str:
+    def random_token(self, label: str) -> str:
         """A name or secret that nobody can guess who does not know the seed."""
         return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
 
 
 @attrs.define(eq=False)
-class World:
+class Backend:
     """Everything one sandbox knows. Two worlds share nothing."""
 
-    clock: Clock
+    clock: SandboxClock
     rng: random.Random = attrs.field(repr=False)
-    people: dict[int, Person] = attrs.field(factory=dict[int, Person], repr=False)
-    groups: dict[int, Group] = attrs.field(factory=dict[int, Group], repr=False)
-    invitations: dict[int, Invitation] = attrs.field(factory=dict[int, Invitation], repr=False)
+    users: dict[int, UserRecord] = attrs.field(factory=dict[int, UserRecord], repr=False)
+    groups: dict[int, GroupRecord] = attrs.field(factory=dict[int, GroupRecord], repr=False)
+    invitations: dict[int, InvitationRecord] = attrs.field(
+        factory=dict[int, InvitationRecord], repr=False
+    )
     emails: list[SentEmail] = attrs.field(factory=list[SentEmail], repr=False)
-    credentials: dict[str, Credential] = attrs.field(factory=dict[str, Credential], repr=False)
-    oauth: Provider = attrs.field(factory=Provider, repr=False)
+    credentials: dict[str, CredentialRecord] = attrs.field(
+        factory=dict[str, CredentialRecord], repr=False
+    )
+    oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
     _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
-    _people_by_slug: dict[str, Person] = attrs.field(factory=dict[str, Person], repr=False)
-    _people_by_address: dict[str, Person] = attrs.field(factory=dict[str, Person], repr=False)
-    _groups_by_slug: dict[str, Group] = attrs.field(factory=dict[str, Group], repr=False)
+    _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
+    _users_by_address: dict[str, UserRecord] = attrs.field(
+        factory=dict[str, UserRecord], repr=False
+    )
+    _groups_by_slug: dict[str, GroupRecord] = attrs.field(
+        factory=dict[str, GroupRecord], repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
 
     # People
 
-    def add_person(
+    def add_user(
         self, name: str, *, email: str | None, tier: Tier, at: datetime | None = None
-    ) -> Person:
+    ) -> UserRecord:
         """A new account. Raises `ValueError` when the address belongs to somebody already."""
         if not name.strip():
             raise ValueError("a person needs a name")
-        if email is not None and self.find_by_address(email) is not None:
+        if email is not None and self.find_user_by_address(email) is not None:
             raise ValueError("somebody with that address is here already")
         person_id = self.next_id("person")
-        slug = self._free_person_slug(slugify(name) or f"user-{person_id}")
+        slug = self._free_user_slug(slugify(name) or f"user-{person_id}")
         when = at or self.clock.now()
-        person = Person(
+        user = UserRecord(
             id=person_id,
             name=name,
             slug=slug,
@@ -159,34 +169,34 @@ class World:
             created_at=when,
             updated_at=when,
         )
-        self.people[person.id] = person
-        self._people_by_slug[slug] = person
-        self._people_by_address[person.email.casefold()] = person
-        return person
+        self.users[user.id] = user
+        self._users_by_slug[slug] = user
+        self._users_by_address[user.email.casefold()] = user
+        return user
 
-    def find_person(self, ref: int | str) -> Person | None:
+    def find_user(self, ref: int | str) -> UserRecord | None:
         """The person with this id or slug."""
-        return _by_slug_or_id(ref, self._people_by_slug, self.people)
+        return _by_slug_or_id(ref, self._users_by_slug, self.users)
 
-    def find_by_address(self, email: str) -> Person | None:
+    def find_user_by_address(self, email: str) -> UserRecord | None:
         """The person with this address, whatever its capitals."""
-        return self._people_by_address.get(email.casefold())
+        return self._users_by_address.get(email.casefold())
 
-    def follow(self, person: Person, other: Person) -> None:
-        """From now on `person` follows `other`."""
-        person.following.add(other.id)
-        other.followers.add(person.id)
+    def follow(self, user: UserRecord, other: UserRecord) -> None:
+        """From now on `user` follows `other`."""
+        user.following.add(other.id)
+        other.followers.add(user.id)
 
-    def unfollow(self, person: Person, other: Person) -> None:
-        """From now on `person` does not follow `other`."""
-        person.following.discard(other.id)
-        other.followers.discard(person.id)
+    def unfollow(self, user: UserRecord, other: UserRecord) -> None:
+        """From now on `user` does not follow `other`."""
+        user.following.discard(other.id)
+        other.followers.discard(user.id)
 
     # Groups
 
     def add_group(
-        self, name: str, owner: Person, *, slug: str | None = None, at: datetime | None = None
-    ) -> Group:
+        self, name: str, owner: UserRecord, *, slug: str | None = None, at: datetime | None = None
+    ) -> GroupRecord:
         """A new group.
 
         Raises `ValueError` without a name, or when the slug asked for is taken or not usable.
@@ -196,10 +206,10 @@ class World:
         if slug is not None and (slug in self._groups_by_slug or not _usable_slug(slug)):
             raise ValueError(f"the slug {slug!r} is taken or not usable")
         when = at or self.clock.now()
-        group = Group(
+        group = GroupRecord(
             id=self.next_id("group"),
             name=name,
-            slug=slug or self.fresh_slug(name),
+            slug=slug or self.new_slug(name),
             owner_id=owner.id,
             created_at=when,
             updated_at=when,
@@ -208,30 +218,30 @@ class World:
         self._groups_by_slug[group.slug] = group
         return group
 
-    def find_group(self, ref: int | str) -> Group | None:
+    def find_group(self, ref: int | str) -> GroupRecord | None:
         """The group with this id or slug."""
         return _by_slug_or_id(ref, self._groups_by_slug, self.groups)
 
-    def rename_group(self, group: Group, name: str) -> None:
+    def rename_group(self, group: GroupRecord, name: str) -> None:
         """A new name brings a new slug; the old slug leads nowhere from then on."""
         if name == group.name:
             return
         del self._groups_by_slug[group.slug]
         group.name = name
-        group.slug = self.fresh_slug(name)
+        group.slug = self.new_slug(name)
         self._groups_by_slug[group.slug] = group
 
-    def fetch_avatar(self, group: Group, url: str) -> None:
+    def fetch_avatar(self, group: GroupRecord, url: str) -> None:
         """The image at `url` is the group's avatar, but not at once."""
         group.avatar = self.avatar_of(group)
-        group.next_avatar = Picture(url, self.clock.now() + FETCHING)
+        group.next_avatar = PendingAvatar(url, self.clock.now() + FETCHING)
 
-    def avatar_of(self, group: Group) -> str | None:
+    def avatar_of(self, group: GroupRecord) -> str | None:
         """The group's avatar as of now."""
         coming = group.next_avatar
         return group.avatar if coming is None or self.clock.now() < coming.at else coming.url
 
-    def delete_group(self, group: Group) -> None:
+    def delete_group(self, group: GroupRecord) -> None:
         """The group is gone, with its invitations and contents."""
         del self.groups[group.id]
         del self._groups_by_slug[group.slug]
@@ -239,35 +249,35 @@ class World:
         for invitation_id in gone:
             del self.invitations[invitation_id]
 
-    def groups_of(self, person: Person) -> list[Group]:
+    def groups_of(self, user: UserRecord) -> list[GroupRecord]:
         """The groups this person owns or belongs to."""
-        return [group for group in self.groups.values() if belongs(group, person)]
+        return [group for group in self.groups.values() if is_in_group(group, user)]
 
     def ensure_invite_code(
-        self, group: Group, at: datetime | None = None
-    ) -> tuple[InviteCode, bool]:
+        self, group: GroupRecord, at: datetime | None = None
+    ) -> tuple[InviteCodeRecord, bool]:
         """The group's code, and whether it was made just now for want of one."""
         if group.invite is not None:
             return group.invite, False
         when = at or self.clock.now()
         code = "".join(self.rng.choices(CODE_LETTERS, k=12))
-        group.invite = InviteCode(self.next_id("invite"), code, when, when)
+        group.invite = InviteCodeRecord(self.next_id("invite"), code, when, when)
         return group.invite, True
 
     # Invitations
 
     def add_invitation(
         self,
-        group: Group,
-        invited_by: Person,
+        group: GroupRecord,
+        invited_by: UserRecord,
         *,
-        invitee: Person | None = None,
+        invitee: UserRecord | None = None,
         email: str | None = None,
         at: datetime | None = None,
-    ) -> Invitation:
+    ) -> InvitationRecord:
         """A pending invitation, without the rules and without an email."""
         when = at or self.clock.now()
-        invitation = Invitation(
+        invitation = InvitationRecord(
             id=self.next_id("invitation"),
             group_id=group.id,
             invited_by=invited_by.id,
@@ -282,38 +292,40 @@ class World:
             self._invited_addresses.add(email.casefold())
         return invitation
 
-    def invite(self, group: Group, caller: Person, target: InviteTarget) -> InviteResult:
+    def invite(
+        self, group: GroupRecord, caller: UserRecord, target: InviteRecipient
+    ) -> InvitationOutcome:
         """Add or invite somebody. Raises `SandboxNotFoundError` when nobody has the id."""
-        person = self._resolve(target)
-        pending = self._pending_for(group, person, target.email)
-        trusted = target.email is None and person is not None and caller.id in person.following
+        user = self._resolve(target)
+        pending = self._pending_for(group, user, target.email)
+        trusted = target.email is None and user is not None and caller.id in user.following
         outcome = invite_outcome(
-            member=belongs(group, person), pending=pending is not None, trusted=trusted
+            member=is_in_group(group, user), pending=pending is not None, trusted=trusted
         )
         match outcome:
-            case "added" if person is not None:
-                group.members[person.id] = None
+            case "added" if user is not None:
+                group.members[user.id] = None
             case "invited":
-                pending = self.add_invitation(group, caller, invitee=person, email=target.email)
-                self._send_email(pending, person)
+                pending = self.add_invitation(group, caller, invitee=user, email=target.email)
+                self._send_email(pending, user)
             case _:
                 pass
         has_invitation = outcome in {"invited", "invitation_pending"}
-        return InviteResult(outcome, person, pending if has_invitation else None)
+        return InvitationOutcome(outcome, user, pending if has_invitation else None)
 
-    def accept(self, invitation: Invitation, *, at: datetime | None = None) -> Person:
+    def accept(self, invitation: InvitationRecord, *, at: datetime | None = None) -> UserRecord:
         """The invitee joins. Raises `ValueError` when the invitation is no longer pending."""
         self.close_invitation(invitation, "accepted", at=at)
         invitation.accepted_at = invitation.updated_at
         invitee = self._invitee(invitation)
         invitation.invitee_id = invitee.id
         group = self.groups[invitation.group_id]
-        if not belongs(group, invitee):
+        if not is_in_group(group, invitee):
             group.members[invitee.id] = None
         return invitee
 
     def close_invitation(
-        self, invitation: Invitation, state: InvitationState, *, at: datetime | None = None
+        self, invitation: InvitationRecord, state: InvitationState, *, at: datetime | None = None
     ) -> None:
         """The invitation ends, one way or another. Raises `ValueError` when it has already."""
         if invitation.state != "pending":
@@ -322,41 +334,41 @@ class World:
         invitation.updated_at = at or self.clock.now()
         del self.groups[invitation.group_id].pending[invitation.id]
 
-    def forget_invitation(self, invitation: Invitation) -> None:
+    def erase_invitation(self, invitation: InvitationRecord) -> None:
         """A pending invitation is gone without a trace, as if it had never been."""
         del self.groups[invitation.group_id].pending[invitation.id]
         del self.invitations[invitation.id]
         self._invited_addresses.discard((invitation.email or "").casefold())
 
-    def _invitee(self, invitation: Invitation) -> Person:
+    def _invitee(self, invitation: InvitationRecord) -> UserRecord:
         if invitation.invitee_id is not None:
-            return self.people[invitation.invitee_id]
+            return self.users[invitation.invitee_id]
         address = invitation.email or ""
-        known = self.find_by_address(address)
+        known = self.find_user_by_address(address)
         # Whoever accepts without an account signs up with the address that was invited.
         name = address.partition("@")[0].replace(".", " ").title()
-        return known or self.add_person(name.strip() or "Newcomer", email=address, tier="free")
+        return known or self.add_user(name.strip() or "Newcomer", email=address, tier="free")
 
-    def _resolve(self, target: InviteTarget) -> Person | None:
+    def _resolve(self, target: InviteRecipient) -> UserRecord | None:
         if target.email is not None:
-            return self.find_by_address(target.email)
-        person = self.people.get(target.user_id or 0)
-        if person is None:
+            return self.find_user_by_address(target.email)
+        user = self.users.get(target.user_id or 0)
+        if user is None:
             raise SandboxNotFoundError("user")
-        return person
+        return user
 
     def _pending_for(
-        self, group: Group, person: Person | None, email: str | None
-    ) -> Invitation | None:
-        addresses = {each.casefold() for each in (email, person and person.email) if each}
+        self, group: GroupRecord, user: UserRecord | None, email: str | None
+    ) -> InvitationRecord | None:
+        addresses = {each.casefold() for each in (email, user and user.email) if each}
         for invitation in group.pending.values():
-            same_person = person is not None and invitation.invitee_id == person.id
+            same_person = user is not None and invitation.invitee_id == user.id
             if same_person or (invitation.email or "").casefold() in addresses:
                 return invitation
         return None
 
-    def _send_email(self, invitation: Invitation, person: Person | None) -> None:
-        address = invitation.email or (person.email if person else "")
+    def _send_email(self, invitation: InvitationRecord, user: UserRecord | None) -> None:
+        address = invitation.email or (user.email if user else "")
         self.emails.append(SentEmail(invitation.id, address))
 
     # Names and numbers
@@ -365,7 +377,7 @@ class World:
         """The next free id of a kind: each kind counts by itself."""
         return next(self._ids[kind])
 
-    def fresh_slug(self, name: str) -> str:
+    def new_slug(self, name: str) -> str:
         """The name in a slug's letters, and a suffix that makes it unique."""
         while True:
             slug = f"{slugify(name) or 'group'}-{self.random_suffix()}"
@@ -380,7 +392,7 @@ class World:
         domain = self.rng.choice(("example.org", "example.com", "example.net"))
         numbered = (f"{local_part}{number}@{domain}" for number in itertools.count(2))
         wanted = itertools.chain([f"{local_part}@{domain}"], numbered)
-        taken = (self._people_by_address, self._invited_addresses)
+        taken = (self._users_by_address, self._invited_addresses)
         return next(address for address in wanted if not any(address in each for each in taken))
 
     def random_suffix(self) -> str:
@@ -388,10 +400,10 @@ class World:
         middle = "".join(self.rng.choices(SUFFIX_LETTERS + "_-", k=9))
         return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
-    def _free_person_slug(self, wanted: str) -> str:
+    def _free_user_slug(self, wanted: str) -> str:
         numbered = (f"{wanted}-{number}" for number in itertools.count(2))
         return next(
-            slug for slug in itertools.chain([wanted], numbered) if slug not in self._people_by_slug
+            slug for slug in itertools.chain([wanted], numbered) if slug not in self._users_by_slug
         )
 
 

@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from arena_groups.sandbox.backend import SandboxNotFoundError, World
+from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
-    Credential,
-    Group,
-    Invitation,
+    CredentialRecord,
+    GroupRecord,
+    InvitationRecord,
     InvitationState,
-    Person,
     SentEmail,
     Tier,
+    UserRecord,
 )
-from arena_groups.sandbox.oauth import Consent, SentBackError, consent
-from arena_groups.sandbox.permissions import belongs
-from arena_groups.sandbox.seed import Crowd, add_invitations, new_people, new_token
+from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
+from arena_groups.sandbox.permissions import is_in_group
+from arena_groups.sandbox.seed import UserFactory, add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
 
 
@@ -28,9 +28,11 @@ class SandboxControl:
     such group, user or invitation.
     """
 
-    def __init__(self, world: World, crowd: Crowd, owner: Person, tier: Tier) -> None:
-        self._world = world
-        self._crowd = crowd
+    def __init__(
+        self, backend: Backend, user_factory: UserFactory, owner: UserRecord, tier: Tier
+    ) -> None:
+        self._backend = backend
+        self._user_factory = user_factory
         self._owner = owner
         self._tier: Tier = tier
 
@@ -39,17 +41,17 @@ class SandboxControl:
     @property
     def now(self) -> datetime:
         """The sandbox's own time, in UTC."""
-        return self._world.clock.now()
+        return self._backend.clock.now()
 
     @property
     def groups(self) -> Mapping[str, int]:
         """The ids of all groups by slug, as of now."""
-        return {group.slug: group.id for group in self._world.groups.values()}
+        return {group.slug: group.id for group in self._backend.groups.values()}
 
     @property
     def emails(self) -> Sequence[SentEmail]:
         """The invitation emails "sent" so far, oldest first."""
-        return tuple(self._world.emails)
+        return tuple(self._backend.emails)
 
     def members(self, group: int | str) -> list[int]:
         """The ids of the owner and then all members, newest first."""
@@ -68,7 +70,7 @@ class SandboxControl:
 
     def advance(self, seconds: float | timedelta) -> None:
         """Let time pass. Raises `ValueError` when it is negative."""
-        self._world.clock.advance(seconds)
+        self._backend.clock.advance(seconds)
 
     def accept_invitation(self, invitation_id: int) -> int:
         """The invitee accepts and is a member from now on. Returns the invitee's user id.
@@ -77,35 +79,35 @@ class SandboxControl:
         `ValueError` when the invitation is no longer pending.
         """
         invitation = self._invitation(invitation_id)
-        return self._world.accept(invitation).id
+        return self._backend.accept(invitation).id
 
     def decline_invitation(self, invitation_id: int) -> None:
         """The invitee declines. Raises `ValueError` when the invitation is no longer pending."""
-        self._world.close_invitation(self._invitation(invitation_id), "declined")
+        self._backend.close_invitation(self._invitation(invitation_id), "declined")
 
     def transfer_ownership(self, group: int | str, user: int | str) -> None:
         """A member owns the group from now on; who did before is its newest member.
 
         Raises `ValueError` when the user is no member.
         """
-        found, person = self._group(group), self._person(user)
-        if not belongs(found, person):
-            raise ValueError(f"user {person.id} is no member of the group")
-        if person.id != found.owner_id:
-            del found.members[person.id]
+        found, record = self._group(group), self._user(user)
+        if not is_in_group(found, record):
+            raise ValueError(f"user {record.id} is no member of the group")
+        if record.id != found.owner_id:
+            del found.members[record.id]
             found.members[found.owner_id] = None
-            found.owner_id = person.id
+            found.owner_id = record.id
 
     def leave_group(self, group: int | str, user: int | str) -> None:
         """A member leaves. Raises `ValueError` when the user is no member, or the owner."""
-        found, person = self._group(group), self._person(user)
-        if person.id not in found.members:
-            raise ValueError(f"user {person.id} is no member who could leave")
-        del found.members[person.id]
+        found, record = self._group(group), self._user(user)
+        if record.id not in found.members:
+            raise ValueError(f"user {record.id} is no member who could leave")
+        del found.members[record.id]
 
     def follow(self, user: int | str, other: int | str) -> None:
         """One user follows another from now on: inviting that user's id then adds at once."""
-        self._world.follow(self._person(user), self._person(other))
+        self._backend.follow(self._user(user), self._user(other))
 
     def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
         """A user, by default the owner, lets an app have a token. Returns where that leads them.
@@ -113,27 +115,27 @@ class SandboxControl:
         It is the app's redirect URI with a code, or with an error where the page would send the
         user back at once. Raises `ValueError` where it would not send them anywhere.
         """
-        person = self._owner if user is None else self._person(user)
-        return self._decide(authorize_url, lambda asked: asked.allowed(self._world, person))
+        record = self._owner if user is None else self._user(user)
+        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
 
     def deny_authorization(self, authorize_url: str) -> str:
         """A user says no to an app. Returns and raises what `approve` does."""
-        return self._decide(authorize_url, Consent.denied)
+        return self._decide(authorize_url, ConsentRequest.deny)
 
-    def _decide(self, authorize_url: str, decide: Callable[[Consent], str]) -> str:
+    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
         query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
         try:
-            return decide(consent(self._world, query))
-        except SentBackError as error:
+            return decide(parse_consent_request(self._backend, query))
+        except RedirectToAppError as error:
             return error.location
 
     def unfollow(self, user: int | str, other: int | str) -> None:
         """One user no longer follows another."""
-        self._world.unfollow(self._person(user), self._person(other))
+        self._backend.unfollow(self._user(user), self._user(other))
 
-    def allow_inviting_new_addresses(self, user: int | str, *, allowed: bool = True) -> None:
+    def allow_inviting_new_addresses(self, user: int | str, *, allow: bool = True) -> None:
         """From now on a user may, or may not, invite addresses that nobody has."""
-        self._person(user).may_invite_new_addresses = allowed
+        self._user(user).may_invite_new_addresses = allow
 
     # What is new
 
@@ -158,20 +160,20 @@ class SandboxControl:
             raise ValueError("email must be an email address")
         if tier == "guest":
             raise ValueError("nobody with an account is a guest")
-        others = [self._person(other) for other in follows]
-        person = self._world.add_person(name, email=email, tier=tier or self._tier)
-        person.confirmed = confirmed
-        person.may_invite_new_addresses = (
+        others = [self._user(other) for other in follows]
+        record = self._backend.add_user(name, email=email, tier=tier or self._tier)
+        record.confirmed = confirmed
+        record.may_invite_new_addresses = (
             confirmed if may_invite_new_addresses is None else may_invite_new_addresses
         )
         for other in others:
-            self._world.follow(person, other)
-        return person.id
+            self._backend.follow(record, other)
+        return record.id
 
     def token_for(self, user: int | str, *, write: bool = True) -> str:
         """A new token of this user, with the write or only the read scope."""
-        credential = Credential(self._person(user).id, write=write)
-        return new_token(self._world, "user", credential)
+        credential = CredentialRecord(self._user(user).id, write=write)
+        return new_token(self._backend, "user", credential)
 
     def add_application(
         self,
@@ -186,9 +188,9 @@ class SandboxControl:
         """
         if not redirect_uris:
             raise ValueError("an app needs a redirect URI")
-        person = self._owner if owner is None else self._person(owner)
-        return self._world.oauth.register(
-            name, redirect_uris, owner=person.id, confidential=confidential
+        record = self._owner if owner is None else self._user(owner)
+        return self._backend.oauth.register(
+            name, redirect_uris, owner=record.id, confidential=confidential
         )
 
     def add_group(
@@ -204,27 +206,27 @@ class SandboxControl:
 
         Raises `ValueError` when the name is empty, or the slug is taken or not usable.
         """
-        person = self._owner if owner is None else self._person(owner)
-        group = self._world.add_group(name, person, slug=slug)
+        record = self._owner if owner is None else self._user(owner)
+        group = self._backend.add_group(name, record, slug=slug)
         group.private = private
         group.description = description
         return group.id
 
     def add_member(self, group: int | str, user: int | str) -> None:
         """A user is a member from now on, if not so before."""
-        found, person = self._group(group), self._person(user)
-        if not belongs(found, person):
-            found.members[person.id] = None
+        found, record = self._group(group), self._user(user)
+        if not is_in_group(found, record):
+            found.members[record.id] = None
 
     def add_members(self, group: int | str, count: int) -> list[int]:
         """New people, members from now on. Returns their ids, oldest member first."""
-        ids = [person.id for person in new_people(self._crowd, count)]
+        ids = [record.id for record in new_users(self._user_factory, count)]
         self._group(group).members.update(dict.fromkeys(ids))
         return ids
 
     def add_followers(self, group: int | str, count: int) -> list[int]:
         """New people, followers of the group from now on. Returns their ids, oldest first."""
-        ids = [person.id for person in new_people(self._crowd, count)]
+        ids = [record.id for record in new_users(self._user_factory, count)]
         self._group(group).followers.update(dict.fromkeys(ids))
         return ids
 
@@ -235,24 +237,26 @@ class SandboxControl:
         """
         times = [self.now] * count
         found = self._group(group)
-        return [each.id for each in add_invitations(self._world, self._crowd, found, times)]
+        return [
+            each.id for each in add_invitations(self._backend, self._user_factory, found, times)
+        ]
 
     # Finding
 
-    def _group(self, ref: int | str) -> Group:
-        group = self._world.find_group(ref)
+    def _group(self, ref: int | str) -> GroupRecord:
+        group = self._backend.find_group(ref)
         if group is None:
             raise SandboxNotFoundError(f"there is no group {ref!r} in the sandbox")
         return group
 
-    def _person(self, ref: int | str) -> Person:
-        person = self._world.find_person(ref)
-        if person is None:
+    def _user(self, ref: int | str) -> UserRecord:
+        record = self._backend.find_user(ref)
+        if record is None:
             raise SandboxNotFoundError(f"there is no user {ref!r} in the sandbox")
-        return person
+        return record
 
-    def _invitation(self, invitation_id: int) -> Invitation:
-        invitation = self._world.invitations.get(invitation_id)
+    def _invitation(self, invitation_id: int) -> InvitationRecord:
+        invitation = self._backend.invitations.get(invitation_id)
         if invitation is None:
             raise SandboxNotFoundError(f"there is no invitation {invitation_id} in the sandbox")
         return invitation

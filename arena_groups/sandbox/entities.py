@@ -18,7 +18,7 @@ BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 
 @attrs.define(eq=False)
-class Person:
+class UserRecord:
     """An account. `sparse` ones leave out optional fields without a value, others send null."""
 
     id: int
@@ -41,7 +41,7 @@ class Person:
 
 
 @attrs.define(eq=False)
-class InviteCode:
+class InviteCodeRecord:
     """A group's reusable code: whoever has it may join."""
 
     id: int
@@ -51,7 +51,7 @@ class InviteCode:
 
 
 @attrs.define(eq=False)
-class Invitation:
+class InvitationRecord:
     """A personal invitation, to an account, an address, or the account behind an address."""
 
     id: int
@@ -66,15 +66,15 @@ class Invitation:
 
 
 @attrs.define(eq=False)
-class Block:
-    """A block in a group's contents. `parts` holds what only its kind has, ready as JSON."""
+class BlockRecord:
+    """A block in a group's contents. `kind_fields` holds what only its kind has, ready as JSON."""
 
     id: int
     kind: BlockKind
     user_id: int
     created_at: datetime
     updated_at: datetime
-    parts: JSONObject
+    kind_fields: JSONObject
     title: str | None = None
     description: str | None = None
     state: str = "available"
@@ -86,7 +86,7 @@ class Block:
 
 
 @attrs.define(eq=False)
-class Channel:
+class ChannelRecord:
     """A channel in a group's contents. Without `owner_id` it belongs to the group itself."""
 
     id: int
@@ -104,11 +104,11 @@ class Channel:
     sparse: bool = False
 
 
-Content = Block | Channel
+ContentRecord = BlockRecord | ChannelRecord
 
 
 @attrs.frozen
-class Picture:
+class PendingAvatar:
     """An image that was asked for, and when it will have been fetched."""
 
     url: str
@@ -116,7 +116,7 @@ class Picture:
 
 
 @attrs.define(eq=False)
-class Group:
+class GroupRecord:
     """A group with everything in it. Members, followers and pending are oldest first."""
 
     id: int
@@ -128,22 +128,24 @@ class Group:
     private: bool = False
     description: str | None = None
     avatar: str | None = None
-    next_avatar: Picture | None = None
+    next_avatar: PendingAvatar | None = None
     sparse: bool = False
-    invite: InviteCode | None = attrs.field(default=None, repr=False)
+    invite: InviteCodeRecord | None = attrs.field(default=None, repr=False)
     members: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
     followers: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
-    pending: dict[int, Invitation] = attrs.field(factory=dict[int, Invitation], repr=False)
-    contents: list[Content] = attrs.field(factory=list[Content], repr=False)
+    pending: dict[int, InvitationRecord] = attrs.field(
+        factory=dict[int, InvitationRecord], repr=False
+    )
+    contents: list[ContentRecord] = attrs.field(factory=list[ContentRecord], repr=False)
 
 
 @attrs.frozen
-class Credential:
-    """What a token stands for. `spent` tokens are always over the quota."""
+class CredentialRecord:
+    """What a token stands for. `exhausted` tokens are always over the quota."""
 
     user_id: int
     write: bool = True
-    spent: bool = False
+    exhausted: bool = False
 
 
 @attrs.frozen
@@ -173,13 +175,13 @@ class Application:
         """The first of the redirect URIs that were registered."""
         return self.redirect_uris[0]
 
-    def leads_to(self, redirect_uri: str) -> bool:
+    def allows_redirect(self, redirect_uri: str) -> bool:
         """Whether this is one of the redirect URIs."""
         return _without_port(redirect_uri) in {_without_port(each) for each in self.redirect_uris}
 
 
 @attrs.frozen(kw_only=True)
-class Grant:
+class OAuthGrant:
     """What a person agreed to, and what the app must show to get it."""
 
     client_id: str
@@ -203,7 +205,7 @@ def _without_port(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=f"[{host}]" if ":" in host else host))
 
 
-LONGEST_JOURNAL = 100_000
+MAX_LOGGED_REQUESTS = 100_000
 
 
 @attrs.frozen
@@ -226,27 +228,27 @@ class RecordedRequest:
 
 
 @attrs.define(eq=False)
-class Entry:
+class LogEntry:
     """The place of one request in the journal, filled in while it is being answered."""
 
     record: RecordedRequest
 
-    def executed(self) -> None:
+    def mark_executed(self) -> None:
         """The operation was carried out."""
         self.record = attrs.evolve(self.record, executed=True)
 
-    def answered(self, status: int | None) -> None:
+    def mark_answered(self, status: int | None) -> None:
         """This status is about to go out, or (None) no answer at all."""
         self.record = attrs.evolve(self.record, status=status)
 
-    def struck(self, fault: str) -> None:
+    def mark_applied(self, fault: str) -> None:
         """A fault of this name had its way with the request."""
         self.record = attrs.evolve(self.record, faults=(*self.record.faults, fault))
 
 
-Journal = deque[Entry]
+RequestLog = deque[LogEntry]
 
 
-def new_journal() -> Journal:
+def new_request_log() -> RequestLog:
     """An empty journal; the oldest entries make room for new ones when it is full."""
-    return deque(maxlen=LONGEST_JOURNAL)
+    return deque(maxlen=MAX_LOGGED_REQUESTS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
-class Clock:
+class SandboxClock:
     """Unix time that can be moved forward, never back.
 
     `source` returns Unix time in seconds; it is `time.time` unless a test brings its own.
@@ -39,16 +39,16 @@ class AutoAdvanceClock:
     """A clock that stands still until somebody waits, and then jumps to the end of the wait.
 
     Give it to a client as `clock=`. `waits` are the seconds of each wait that was waited to its
-    end. `jumped` is called with the seconds of each jump, `sandbox.advance` for example. Of
+    end. `on_advance` is called with the seconds of each jump, `sandbox.advance` for example. Of
     several waits at once the shortest makes the jump; one that ends for another reason, makes
     none.
     """
 
-    def __init__(self, jumped: Callable[[float], None] | None = None) -> None:
+    def __init__(self, on_advance: Callable[[float], None] | None = None) -> None:
         self.waits: list[float] = []
         self._now = 0.0
         self._ends: list[float] = []
-        self._jumped = jumped
+        self._on_advance = on_advance
 
     def __repr__(self) -> str:
         return f"<AutoAdvanceClock after {len(self.waits)} waits, {self._now:g} seconds>"
@@ -68,17 +68,17 @@ class AutoAdvanceClock:
             while not await _is_set_soon(event):
                 if end <= max(self._now, min(self._ends)):
                     self.waits.append(seconds)
-                    self._jump_to(end)
+                    self._advance_to(end)
                     return
         finally:
             self._ends.remove(end)
 
-    def _jump_to(self, end: float) -> None:
+    def _advance_to(self, end: float) -> None:
         step = end - self._now
         if step > 0:
             self._now = end
-            if self._jumped is not None:
-                self._jumped(step)
+            if self._on_advance is not None:
+                self._on_advance(step)
 
 
 async def _is_set_soon(event: asyncio.Event) -> bool:

@@ -7,14 +7,21 @@ from typing import Literal
 
 import attrs
 
-from arena_groups.sandbox.entities import Block, Channel, Content, Group, Person, Tier
-from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.entities import (
+    BlockRecord,
+    ChannelRecord,
+    ContentRecord,
+    GroupRecord,
+    Tier,
+    UserRecord,
+)
+from arena_groups.sandbox.fake_clock import SandboxClock
 
-InviteOutcome = Literal["added", "invited", "invitation_pending", "already_member"]
+InviteOutcomeName = Literal["added", "invited", "invitation_pending", "already_member"]
 
 
 @attrs.frozen
-class Abilities:
+class GroupPermissions:
     """What a person may do with a group."""
 
     update: bool
@@ -24,7 +31,7 @@ class Abilities:
 
 
 @attrs.frozen
-class BlockAbilities:
+class BlockPermissions:
     """What a person may do with a block."""
 
     manage: bool
@@ -33,7 +40,7 @@ class BlockAbilities:
 
 
 @attrs.frozen
-class ChannelAbilities:
+class ChannelPermissions:
     """What a person may do with a channel."""
 
     add_to: bool
@@ -42,80 +49,82 @@ class ChannelAbilities:
     manage_collaborators: bool
 
 
-def is_owner(group: Group, person: Person | None) -> bool:
+def is_owner(group: GroupRecord, user: UserRecord | None) -> bool:
     """Whether this is the group's owner."""
-    return person is not None and person.id == group.owner_id
+    return user is not None and user.id == group.owner_id
 
 
-def belongs(group: Group, person: Person | None) -> bool:
+def is_in_group(group: GroupRecord, user: UserRecord | None) -> bool:
     """Whether this is the owner or a member."""
-    return person is not None and (person.id == group.owner_id or person.id in group.members)
+    return user is not None and (user.id == group.owner_id or user.id in group.members)
 
 
-def can_read(group: Group, person: Person | None) -> bool:
+def can_read(group: GroupRecord, user: UserRecord | None) -> bool:
     """Whether the group shows itself to this person."""
-    return not group.private or belongs(group, person)
+    return not group.private or is_in_group(group, user)
 
 
-def abilities(group: Group, person: Person | None) -> Abilities:
+def group_permissions(group: GroupRecord, user: UserRecord | None) -> GroupPermissions:
     """The owner may do everything, members may manage invitations, others nothing."""
-    owner = is_owner(group, person)
-    return Abilities(owner, owner, owner, belongs(group, person))
+    owner = is_owner(group, user)
+    return GroupPermissions(owner, owner, owner, is_in_group(group, user))
 
 
-def group_collaborates(channel: Channel) -> bool:
+def group_collaborates(channel: ChannelRecord) -> bool:
     """Whether the group whose contents it is among collaborates: not on what it owns itself."""
     return channel.owner_id is not None
 
 
-def may_see(group: Group, content: Content, person: Person | None) -> bool:
+def can_see_content(group: GroupRecord, content: ContentRecord, user: UserRecord | None) -> bool:
     """Whether a group's content shows itself: a private one only to those whose it is."""
     if content.visibility != "private":
         return True
-    if isinstance(content, Block):
-        return is_author(content, person)
-    return works_on(group, content, person)
+    if isinstance(content, BlockRecord):
+        return is_author(content, user)
+    return collaborates_on(group, content, user)
 
 
-def is_author(block: Block, person: Person | None) -> bool:
+def is_author(block: BlockRecord, user: UserRecord | None) -> bool:
     """Whether this is whose block it is."""
-    return person is not None and person.id == block.user_id
+    return user is not None and user.id == block.user_id
 
 
-def works_on(group: Group, channel: Channel, person: Person | None) -> bool:
+def collaborates_on(group: GroupRecord, channel: ChannelRecord, user: UserRecord | None) -> bool:
     """Whether this is the channel's owner or a collaborator, by themselves or by the group."""
-    if person is None:
+    if user is None:
         return False
     by_group = channel.owner_id is None or group_collaborates(channel)
-    by_themselves = person.id == channel.owner_id or person.id in channel.collaborator_ids
-    return by_themselves or (by_group and belongs(group, person))
+    by_themselves = user.id == channel.owner_id or user.id in channel.collaborator_ids
+    return by_themselves or (by_group and is_in_group(group, user))
 
 
-def block_abilities(block: Block, person: Person | None) -> BlockAbilities:
+def block_permissions(block: BlockRecord, user: UserRecord | None) -> BlockPermissions:
     """Its author manages it; whoever is signed in may comment on it and connect it."""
-    signed_in = person is not None
-    return BlockAbilities(is_author(block, person), signed_in, signed_in)
+    signed_in = user is not None
+    return BlockPermissions(is_author(block, user), signed_in, signed_in)
 
 
-def channel_abilities(group: Group, channel: Channel, person: Person | None) -> ChannelAbilities:
+def channel_permissions(
+    group: GroupRecord, channel: ChannelRecord, user: UserRecord | None
+) -> ChannelPermissions:
     """Everything for its owner; the members of the group that owns it update it as well.
 
     Collaborators add to it, and to a public one whoever is signed in.
     """
     if channel.owner_id is None:
-        owns, updates = is_owner(group, person), belongs(group, person)
+        owns, updates = is_owner(group, user), is_in_group(group, user)
     else:
-        owns = updates = person is not None and person.id == channel.owner_id
-    open_to_all = channel.visibility == "public" and person is not None
-    return ChannelAbilities(
-        add_to=works_on(group, channel, person) or open_to_all,
+        owns = updates = user is not None and user.id == channel.owner_id
+    open_to_all = channel.visibility == "public" and user is not None
+    return ChannelPermissions(
+        add_to=collaborates_on(group, channel, user) or open_to_all,
         update=updates,
         destroy=owns,
         manage_collaborators=owns,
     )
 
 
-def invite_outcome(*, member: bool, pending: bool, trusted: bool) -> InviteOutcome:
+def invite_outcome(*, member: bool, pending: bool, trusted: bool) -> InviteOutcomeName:
     """Which of the four outcomes an invitation has.
 
     `trusted` is somebody invited by id who already follows the one who invites.
@@ -134,23 +143,23 @@ UNTHROTTLED = 1_000_000
 
 
 @attrs.frozen
-class Standing:
+class RateLimitStatus:
     """Where a caller stands after one more request. `reset` is Unix time, the rest seconds.
 
-    `enforced` is the limit of which a 429 speaks: the same, or where nobody comes near the
+    `reported_limit` is the limit of which a 429 speaks: the same, or where nobody comes near the
     limit, the true one of the tier.
     """
 
     tier: Tier
     limit: int
-    enforced: int
+    reported_limit: int
     window: int
     reset: int
     retry_after: int
     exceeded: bool
 
 
-class Quota:
+class SandboxRateLimiter:
     """Counts requests per caller and window.
 
     `enforced` applies the true limit of each tier; otherwise nobody comes near the limit.
@@ -160,7 +169,7 @@ class Quota:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: SandboxClock,
         *,
         window: int = 60,
         limit: int | None = None,
@@ -184,8 +193,8 @@ class Quota:
             return self._limit
         return TIER_LIMITS[tier] if self._enforced else UNTHROTTLED
 
-    def count(self, caller: str, tier: Tier, *, spent: bool = False) -> Standing:
-        """Count one request of `caller`; `spent` callers are over their quota from the start."""
+    def count(self, caller: str, tier: Tier, *, exhausted: bool = False) -> RateLimitStatus:
+        """Count one request of `caller`; `exhausted` callers are always over the limit."""
         now = self._clock.timestamp()
         window = int(now // self._window)
         last_window, sent = self._counted.get(caller, (window, 0))
@@ -194,12 +203,12 @@ class Quota:
         tier = self._tier or tier
         limit = self.limit_for(tier)
         reset = (window + 1) * self._window
-        return Standing(
+        return RateLimitStatus(
             tier=tier,
             limit=limit,
-            enforced=TIER_LIMITS[tier] if self._limit is None else self._limit,
+            reported_limit=TIER_LIMITS[tier] if self._limit is None else self._limit,
             window=self._window,
             reset=reset,
             retry_after=max(1, math.ceil(reset - now)),
-            exceeded=spent or sent > limit,
+            exceeded=exhausted or sent > limit,
         )

@@ -8,26 +8,26 @@ from typing import TypeVar
 
 import attrs
 
-from arena_groups.sandbox.backend import InviteResult, World
+from arena_groups.sandbox.backend import Backend, InvitationOutcome
 from arena_groups.sandbox.entities import (
-    Block,
-    Channel,
-    Content,
-    Group,
-    Invitation,
-    InviteCode,
+    BlockRecord,
+    ChannelRecord,
+    ContentRecord,
+    GroupRecord,
+    InvitationRecord,
+    InviteCodeRecord,
     JSONObject,
-    Person,
+    UserRecord,
 )
 from arena_groups.sandbox.permissions import (
-    abilities,
-    block_abilities,
-    channel_abilities,
+    block_permissions,
+    can_see_content,
+    channel_permissions,
     group_collaborates,
+    group_permissions,
     is_owner,
-    may_see,
 )
-from arena_groups.sandbox.validation import PageRequest, choice
+from arena_groups.sandbox.validation import PageParams, choice
 
 _LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")
 _STRONG = re.compile(r"\*\*([^*\n]+)\*\*")
@@ -82,13 +82,13 @@ def _as_plain(source: str) -> str:
 _T = TypeVar("_T")
 
 
-def page_of(items: Sequence[_T], wanted: PageRequest) -> tuple[Sequence[_T], JSONObject]:
+def page_of(items: Sequence[_T], wanted: PageParams) -> tuple[Sequence[_T], JSONObject]:
     """The items of one page (none beyond the end), and the `meta` that goes with them."""
     start = (wanted.page - 1) * wanted.per
     return items[start : start + wanted.per], _meta(len(items), wanted)
 
 
-def _meta(total: int, wanted: PageRequest) -> JSONObject:
+def _meta(total: int, wanted: PageParams) -> JSONObject:
     pages = -(-total // wanted.per)
     has_more = wanted.page < pages
     return {
@@ -102,7 +102,7 @@ def _meta(total: int, wanted: PageRequest) -> JSONObject:
     }
 
 
-_Dated = TypeVar("_Dated", Content, Group)
+_Dated = TypeVar("_Dated", ContentRecord, GroupRecord)
 
 _TIMES = ("created_at_desc", "created_at_asc", "updated_at_desc", "updated_at_asc")
 CONTENT_SORTS = _TIMES
@@ -111,18 +111,20 @@ FOLLOWER_SORTS = ("created_at_desc", "created_at_asc")
 CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
 
 
-def visible_members(world: World, group: Group, *, viewer: Person | None) -> list[Person]:
+def visible_members(
+    backend: Backend, group: GroupRecord, *, viewer: UserRecord | None
+) -> list[UserRecord]:
     """The owner, then the members, newest first. Accounts not confirmed: for the owner only."""
-    newest_first = [world.people[each] for each in reversed(group.members)]
+    newest_first = [backend.users[each] for each in reversed(group.members)]
     everyone = is_owner(group, viewer)
-    shown = [person for person in newest_first if everyone or person.confirmed]
-    return [world.people[group.owner_id], *shown]
+    shown = [user for user in newest_first if everyone or user.confirmed]
+    return [backend.users[group.owner_id], *shown]
 
 
-def followers_of(world: World, group: Group, *, newest_first: bool) -> list[Person]:
+def followers_of(backend: Backend, group: GroupRecord, *, newest_first: bool) -> list[UserRecord]:
     """The group's followers by the time they began to follow it."""
     ids = reversed(group.followers) if newest_first else iter(group.followers)
-    return [world.people[each] for each in ids]
+    return [backend.users[each] for each in ids]
 
 
 def wants_newest_first(query: Mapping[str, str]) -> bool:
@@ -130,36 +132,38 @@ def wants_newest_first(query: Mapping[str, str]) -> bool:
     return choice(query, "sort", FOLLOWER_SORTS) != "created_at_asc"
 
 
-def visible_contents(group: Group, *, viewer: Person | None) -> list[Content]:
+def visible_contents(group: GroupRecord, *, viewer: UserRecord | None) -> list[ContentRecord]:
     """The contents that this person may see."""
-    return [each for each in group.contents if may_see(group, each, viewer)]
+    return [each for each in group.contents if can_see_content(group, each, viewer)]
 
 
-def content_filter(query: Mapping[str, str]) -> Callable[[Content], bool]:
+def content_filter(query: Mapping[str, str]) -> Callable[[ContentRecord], bool]:
     """Which contents the `type` parameter lets through."""
     wanted = choice(query, "type", CONTENT_TYPES)
 
-    def keep(content: Content) -> bool:
+    def keep(content: ContentRecord) -> bool:
         match wanted:
             case None:
                 return True
             case "Channel":
-                return isinstance(content, Channel)
+                return isinstance(content, ChannelRecord)
             case "Block":
-                return isinstance(content, Block)
+                return isinstance(content, BlockRecord)
             case kind:
-                return isinstance(content, Block) and content.kind == kind
+                return isinstance(content, BlockRecord) and content.kind == kind
 
     return keep
 
 
-def content_order(query: Mapping[str, str]) -> Callable[[Iterable[Content]], list[Content]]:
+def content_order(
+    query: Mapping[str, str],
+) -> Callable[[Iterable[ContentRecord]], list[ContentRecord]]:
     """Sorts contents as the `sort` parameter says, by default newest first."""
     sort = choice(query, "sort", CONTENT_SORTS) or "created_at_desc"
     return lambda items: _by_time(items, sort)
 
 
-def group_order(query: Mapping[str, str]) -> Callable[[Iterable[Group]], list[Group]]:
+def group_order(query: Mapping[str, str]) -> Callable[[Iterable[GroupRecord]], list[GroupRecord]]:
     """Sorts groups as the `sort` parameter says, by default by name."""
     sort = choice(query, "sort", GROUP_SORTS) or "name_asc"
     if sort.startswith("name"):
@@ -167,7 +171,7 @@ def group_order(query: Mapping[str, str]) -> Callable[[Iterable[Group]], list[Gr
     return lambda items: _by_time(items, sort)
 
 
-def _by_name(group: Group) -> tuple[str, int]:
+def _by_name(group: GroupRecord) -> tuple[str, int]:
     return group.name.casefold(), group.id
 
 
@@ -186,61 +190,61 @@ PUBLIC_SITE = "https://www.are.na"
 
 
 @attrs.frozen
-class Renderer:
+class JSONRenderer:
     """Renders the world as `viewer` may see it; links start with `base_url` (no slash after)."""
 
-    world: World
+    backend: Backend
     base_url: str
-    viewer: Person | None
+    viewer: UserRecord | None
 
-    def embedded_user(self, person: Person) -> JSONObject:
+    def embedded_user(self, user: UserRecord) -> JSONObject:
         """EmbeddedUser."""
         return {
-            "id": person.id,
+            "id": user.id,
             "type": "User",
-            "name": person.name,
-            "slug": person.slug,
-            "avatar": person.avatar,
-            "initials": initials(person.name),
+            "name": user.name,
+            "slug": user.slug,
+            "avatar": user.avatar,
+            "initials": initials(user.name),
         }
 
-    def user(self, person: Person) -> JSONObject:
+    def user(self, user: UserRecord) -> JSONObject:
         """User."""
         return {
-            **self.embedded_user(person),
-            "created_at": timestamp(person.created_at),
-            "updated_at": timestamp(person.updated_at),
-            **_optional("bio", _rendered(person.bio), sparse=person.sparse),
-            "badge": person.badge,
-            "tier": person.tier,
-            "counts": _user_counts(person),
-            "_links": self._links(f"users/{person.slug}", groups=f"users/{person.slug}/groups"),
+            **self.embedded_user(user),
+            "created_at": timestamp(user.created_at),
+            "updated_at": timestamp(user.updated_at),
+            **_optional("bio", _rendered(user.bio), sparse=user.sparse),
+            "badge": user.badge,
+            "tier": user.tier,
+            "counts": _user_counts(user),
+            "_links": self._links(f"users/{user.slug}", groups=f"users/{user.slug}/groups"),
         }
 
-    def me(self, person: Person) -> JSONObject:
+    def me(self, user: UserRecord) -> JSONObject:
         """Me: the whole user, and what is for the user's own eyes."""
-        counts: JSONObject = {**_user_counts(person), "notifications": person.notifications}
-        return {**self.user(person), "counts": counts, "email": person.email}
+        counts: JSONObject = {**_user_counts(user), "notifications": user.notifications}
+        return {**self.user(user), "counts": counts, "email": user.email}
 
-    def member(self, group: Group, person: Person) -> JSONObject:
+    def member(self, group: GroupRecord, user: UserRecord) -> JSONObject:
         """GroupMember."""
-        role = "owner" if is_owner(group, person) else "member"
-        return {**self.embedded_user(person), "role": role}
+        role = "owner" if is_owner(group, user) else "member"
+        return {**self.embedded_user(user), "role": role}
 
-    def embedded_group(self, group: Group) -> JSONObject:
+    def embedded_group(self, group: GroupRecord) -> JSONObject:
         """EmbeddedGroup."""
         return {
             "id": group.id,
             "type": "Group",
             "name": group.name,
             "slug": group.slug,
-            "avatar": self.world.avatar_of(group),
+            "avatar": self.backend.avatar_of(group),
             "initials": initials(group.name),
         }
 
-    def group(self, group: Group) -> JSONObject:
+    def group(self, group: GroupRecord) -> JSONObject:
         """Group."""
-        owner = self.world.people[group.owner_id]
+        owner = self.backend.users[group.owner_id]
         path = f"groups/{group.slug}"
         return {
             **self.embedded_group(group),
@@ -249,7 +253,7 @@ class Renderer:
             "updated_at": timestamp(group.updated_at),
             "user": self.embedded_user(owner),
             "counts": {"channels": _own_channels(group), "users": 1 + len(group.members)},
-            "can": attrs.asdict(abilities(group, self.viewer)),
+            "can": attrs.asdict(group_permissions(group, self.viewer)),
             "_links": self._links(
                 path,
                 user=f"users/{owner.slug}",
@@ -259,17 +263,17 @@ class Renderer:
             ),
         }
 
-    def invitation(self, invitation: Invitation) -> JSONObject:
+    def invitation(self, invitation: InvitationRecord) -> JSONObject:
         """MembershipInvitation."""
-        people = self.world.people
+        users = self.backend.users
         invitee, accepted = invitation.invitee_id, invitation.accepted_at
         return {
             "id": invitation.id,
             "type": "MembershipInvitation",
-            "target": self.embedded_group(self.world.groups[invitation.group_id]),
-            "invitee": None if invitee is None else self.embedded_user(people[invitee]),
+            "target": self.embedded_group(self.backend.groups[invitation.group_id]),
+            "invitee": None if invitee is None else self.embedded_user(users[invitee]),
             "invitee_email": invitation.email,
-            "invited_by": self.embedded_user(people[invitation.invited_by]),
+            "invited_by": self.embedded_user(users[invitation.invited_by]),
             "state": invitation.state,
             "accepted_at": None if accepted is None else timestamp(accepted),
             "created_at": timestamp(invitation.created_at),
@@ -277,16 +281,16 @@ class Renderer:
             "_links": {},
         }
 
-    def invite_result(self, result: InviteResult) -> JSONObject:
+    def invite_result(self, result: InvitationOutcome) -> JSONObject:
         """GroupMemberInviteResponse."""
-        person, invitation = result.person, result.invitation
+        user, invitation = result.user, result.invitation
         return {
             "outcome": result.outcome,
-            "user": None if person is None else self.embedded_user(person),
+            "user": None if user is None else self.embedded_user(user),
             "invitation": None if invitation is None else self.invitation(invitation),
         }
 
-    def invite_code(self, group: Group, invite: InviteCode) -> JSONObject:
+    def invite_code(self, group: GroupRecord, invite: InviteCodeRecord) -> JSONObject:
         """GroupInvite."""
         return {
             "id": invite.id,
@@ -298,14 +302,14 @@ class Renderer:
             "_links": self._links(f"groups/{group.slug}/invite", group=f"groups/{group.slug}"),
         }
 
-    def content(self, group: Group, content: Content) -> JSONObject:
+    def content(self, group: GroupRecord, content: ContentRecord) -> JSONObject:
         """One of the blocks, or a Channel."""
-        if isinstance(content, Channel):
+        if isinstance(content, ChannelRecord):
             return self._channel(group, content)
         return self._block(content)
 
-    def _block(self, block: Block) -> JSONObject:
-        author = self.world.people[block.user_id]
+    def _block(self, block: BlockRecord) -> JSONObject:
+        author = self.backend.users[block.user_id]
         rendered: JSONObject = {
             "id": block.id,
             "base_type": "Block",
@@ -321,13 +325,13 @@ class Renderer:
             **_optional("metadata", block.metadata, sparse=block.sparse),
             **_optional("source", block.source, sparse=block.sparse),
             "_links": self._links(f"blocks/{block.id}", user=f"users/{author.slug}"),
-            **block.parts,
+            **block.kind_fields,
         }
         if not block.sparse:
-            rendered["can"] = attrs.asdict(block_abilities(block, self.viewer))
+            rendered["can"] = attrs.asdict(block_permissions(block, self.viewer))
         return rendered
 
-    def _channel(self, group: Group, channel: Channel) -> JSONObject:
+    def _channel(self, group: GroupRecord, channel: ChannelRecord) -> JSONObject:
         rendered: JSONObject = {
             "id": channel.id,
             "type": "Channel",
@@ -352,17 +356,17 @@ class Renderer:
         }
         if not channel.sparse:
             rendered["collaborators"] = self._collaborators(group, channel)
-            rendered["can"] = attrs.asdict(channel_abilities(group, channel, self.viewer))
+            rendered["can"] = attrs.asdict(channel_permissions(group, channel, self.viewer))
         return rendered
 
-    def _channel_owner(self, group: Group, channel: Channel) -> JSONObject:
+    def _channel_owner(self, group: GroupRecord, channel: ChannelRecord) -> JSONObject:
         if channel.owner_id is None:
             return self.embedded_group(group)
-        return self.embedded_user(self.world.people[channel.owner_id])
+        return self.embedded_user(self.backend.users[channel.owner_id])
 
-    def _collaborators(self, group: Group, channel: Channel) -> list[JSONObject]:
-        people = [self.embedded_user(self.world.people[each]) for each in channel.collaborator_ids]
-        return [self.embedded_group(group), *people] if group_collaborates(channel) else people
+    def _collaborators(self, group: GroupRecord, channel: ChannelRecord) -> list[JSONObject]:
+        users = [self.embedded_user(self.backend.users[each]) for each in channel.collaborator_ids]
+        return [self.embedded_group(group), *users] if group_collaborates(channel) else users
 
     def _links(self, path: str, **others: str) -> JSONObject:
         return {
@@ -380,13 +384,13 @@ def _rendered(source: str | None) -> JSONObject | None:
     return None if source is None else markdown(source)
 
 
-def _user_counts(person: Person) -> JSONObject:
+def _user_counts(user: UserRecord) -> JSONObject:
     return {
-        "channels": person.channels,
-        "followers": len(person.followers),
-        "following": len(person.following),
+        "channels": user.channels,
+        "followers": len(user.followers),
+        "following": len(user.following),
     }
 
 
-def _own_channels(group: Group) -> int:
-    return sum(isinstance(each, Channel) and each.owner_id is None for each in group.contents)
+def _own_channels(group: GroupRecord) -> int:
+    return sum(isinstance(each, ChannelRecord) and each.owner_id is None for each in group.contents)

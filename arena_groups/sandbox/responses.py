@@ -10,12 +10,12 @@ from types import MappingProxyType
 import attrs
 
 from arena_groups.sandbox.entities import JSONObject
-from arena_groups.sandbox.permissions import TIER_LIMITS, Standing
-from arena_groups.sandbox.server_protocol import Message, phrase
+from arena_groups.sandbox.permissions import TIER_LIMITS, RateLimitStatus
+from arena_groups.sandbox.server_protocol import SerializedResponse, phrase
 
 
 @attrs.frozen
-class Answer:
+class SandboxResponse:
     """A status, a JSON body unless the status has none, and headers of this answer's own.
 
     `page` is HTML, in place of JSON, where a person looks at the answer.
@@ -31,120 +31,122 @@ OTHER_SUGGESTIONS = ("Send If-None-Match and keep what has not changed",)
 """What helps against too many requests, besides waiting."""
 
 
-class RefusedError(Exception):
+class ApiError(Exception):
     """A request that gets an error as its answer."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: SandboxResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-def bad_parameter(name: str, problem: str) -> RefusedError:
+def invalid_parameter(name: str, problem: str) -> ApiError:
     """400: a path or query parameter is not what it should be."""
-    return _refusal(400, f"{name} {problem}", errors=[f"{name} {problem}"])
+    return _error(400, f"{name} {problem}", errors=[f"{name} {problem}"])
 
 
-def bad_body(field: str, problem: str) -> RefusedError:
+def invalid_field(field: str, problem: str) -> ApiError:
     """400: the body, or a field of it, is not what it should be."""
-    return _refusal(400, f"{field} {problem}", errors={field: [problem]})
+    return _error(400, f"{field} {problem}", errors={field: [problem]})
 
 
-def unreadable() -> RefusedError:
+def unreadable_request() -> ApiError:
     """400: the bytes that came are no HTTP request."""
-    return _refusal(400, "This is not a request that can be read.")
+    return _error(400, "This is not a request that can be read.")
 
 
-def unauthorized(message: str) -> RefusedError:
+def unauthorized(message: str) -> ApiError:
     """401: nobody is signed in, or the token is unknown."""
-    return _refusal(401, message)
+    return _error(401, message)
 
 
-def forbidden(message: str) -> RefusedError:
+def forbidden(message: str) -> ApiError:
     """403: the caller may not do this."""
-    return _refusal(403, message)
+    return _error(403, message)
 
 
-def not_found(what: str) -> RefusedError:
+def not_found(what: str) -> ApiError:
     """404: there is no such thing."""
-    return _refusal(404, f"There is no such {what}.")
+    return _error(404, f"There is no such {what}.")
 
 
-def not_served() -> RefusedError:
+def not_served() -> ApiError:
     """404: the API has such a path, the sandbox does not."""
-    return _refusal(404, "The API has this path, but it is no part of the sandbox.")
+    return _error(404, "The API has this path, but it is no part of the sandbox.")
 
 
-def method_not_allowed(allowed: Iterable[str]) -> RefusedError:
+def method_not_allowed(allowed: Iterable[str]) -> ApiError:
     """405: the path answers to other methods only."""
-    return _refusal(
+    return _error(
         405,
         "This path does not answer to that method.",
         headers={"Allow": ", ".join(sorted(allowed))},
     )
 
 
-def too_large() -> RefusedError:
+def too_large() -> ApiError:
     """413: the body is longer than anything that could be meant."""
-    return _refusal(413, "The request body is too large.")
+    return _error(413, "The request body is too large.")
 
 
-def unprocessable(message: str) -> RefusedError:
+def unprocessable(message: str) -> ApiError:
     """422: well-formed, but it cannot be done."""
-    return _refusal(422, message)
+    return _error(422, message)
 
 
-def impossible(errors: Mapping[str, list[str]]) -> RefusedError:
+def unprocessable_fields(errors: Mapping[str, list[str]]) -> ApiError:
     """422: fields of the body are well-formed, but cannot have these values."""
     problems = [f"{field} {problem}" for field in errors for problem in errors[field]]
-    return _refusal(422, ", ".join(problems), errors=errors)
+    return _error(422, ", ".join(problems), errors=errors)
 
 
-def failure(status: int, headers: Mapping[str, str]) -> RefusedError:
+def server_failure(status: int, headers: Mapping[str, str]) -> ApiError:
     """The server cannot answer, for no reason of the caller's."""
-    return _refusal(status, "The server could not answer this request.", headers=headers)
+    return _error(status, "The server could not answer this request.", headers=headers)
 
 
-def our_fault() -> RefusedError:
+def internal_error() -> ApiError:
     """500: the sandbox has a bug."""
-    return _refusal(500, "The sandbox failed to answer. Its log says more.")
+    return _error(500, "The sandbox failed to answer. Its log says more.")
 
 
-def over_quota(standing: Standing) -> RefusedError:
+def rate_limit_exceeded(rate_limit: RateLimitStatus) -> ApiError:
     """429: too many requests in this window. Its body has a shape of its own."""
-    tier, limit, window = standing.tier, standing.enforced, _in_words(standing.window)
+    tier, limit, window = rate_limit.tier, rate_limit.reported_limit, _in_words(rate_limit.window)
     error: JSONObject = {
         "type": "rate_limit_exceeded",
         "message": f"The {tier} tier allows {limit} requests per {window}.",
         "tier": tier,
         "limit": limit,
         "limit_window": window,
-        "retry_after": standing.retry_after,
+        "retry_after": rate_limit.retry_after,
         "current_status": {
             "tier": tier,
             "limits": dict(TIER_LIMITS),
-            "upgrade_path": _upgrade_path(standing),
+            "upgrade_path": _upgrade_path(rate_limit),
         },
         "suggestions": [
-            f"Wait {standing.retry_after} seconds before the next request",
+            f"Wait {rate_limit.retry_after} seconds before the next request",
             *OTHER_SUGGESTIONS,
         ],
         "headers_note": "The X-RateLimit headers of every answer tell the limit.",
     }
-    return RefusedError(Answer(429, {"error": error}, {"Retry-After": str(standing.retry_after)}))
+    return ApiError(
+        SandboxResponse(429, {"error": error}, {"Retry-After": str(rate_limit.retry_after)})
+    )
 
 
-def _refusal(
+def _error(
     status: int,
     message: str,
     *,
     errors: list[str] | Mapping[str, list[str]] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> RefusedError:
+) -> ApiError:
     details: JSONObject = {"message": message}
     if errors is not None:
         details["errors"] = errors
     body: JSONObject = {"error": phrase(status), "code": status, "details": details}
-    return RefusedError(Answer(status, body, headers or {}))
+    return ApiError(SandboxResponse(status, body, headers or {}))
 
 
 def _in_words(seconds: int) -> str:
@@ -152,10 +154,10 @@ def _in_words(seconds: int) -> str:
     return exact.get(seconds) or f"{seconds} seconds"
 
 
-def _upgrade_path(standing: Standing) -> JSONObject:
+def _upgrade_path(rate_limit: RateLimitStatus) -> JSONObject:
     tiers = list(TIER_LIMITS)
-    higher = tiers[tiers.index(standing.tier) + 1 :]
-    path: JSONObject = {"current": f"{standing.tier} ({standing.enforced} requests)"}
+    higher = tiers[tiers.index(rate_limit.tier) + 1 :]
+    path: JSONObject = {"current": f"{rate_limit.tier} ({rate_limit.reported_limit} requests)"}
     if higher:
         path["recommended"] = f"{higher[0]} ({TIER_LIMITS[higher[0]]} requests per minute)"
         path["benefits"] = ["A higher limit"]
@@ -171,49 +173,57 @@ _TAG = re.compile(r'"([^"]*)"')
 
 
 @attrs.frozen
-class Envelope:
+class ResponseContext:
     """What the headers of an answer depend on, besides the answer."""
 
-    standing: Standing
+    rate_limit: RateLimitStatus
     method: str = "GET"
     if_none_match: str = ""
     signed_in: bool = False
     request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()))
 
 
-def to_message(answer: Answer, envelope: Envelope) -> Message:
+def serialize_response(
+    response: SandboxResponse, response_context: ResponseContext
+) -> SerializedResponse:
     """The HTTP answer; a 304 when the reader has this very body already."""
     headers = {
-        "Cache-Control": _cache_control(answer, envelope),
-        "X-Request-Id": envelope.request_id,
+        "Cache-Control": _cache_control(response, response_context),
+        "X-Request-Id": response_context.request_id,
     }
-    if answer.page is not None:
-        headers |= {"Content-Type": HTML_TYPE, **answer.headers}
-        return Message(answer.status, headers, answer.page.encode())
-    if answer.body is None:
-        return Message(answer.status, {**headers, **answer.headers})
-    content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
-    if answer.status < 400:
+    if response.page is not None:
+        headers |= {"Content-Type": HTML_TYPE, **response.headers}
+        return SerializedResponse(response.status, headers, response.page.encode())
+    if response.body is None:
+        return SerializedResponse(response.status, {**headers, **response.headers})
+    content = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode()
+    if response.status < 400:
         headers["ETag"] = _weak_etag(content)
-        if envelope.method in {"GET", "HEAD"} and _matches(envelope.if_none_match, content):
-            return Message(304, headers | _quota_headers(envelope.standing))
-    quota = _quota_headers(envelope.standing, refused=answer.status == TOO_MANY)
-    headers |= {"Content-Type": JSON_TYPE, **quota, **answer.headers}
-    return Message(answer.status, headers, content)
+        if response_context.method in {"GET", "HEAD"} and _matches(
+            response_context.if_none_match, content
+        ):
+            return SerializedResponse(
+                304, headers | _rate_limit_headers(response_context.rate_limit)
+            )
+    rate_limit_headers = _rate_limit_headers(
+        response_context.rate_limit, refused=response.status == TOO_MANY
+    )
+    headers |= {"Content-Type": JSON_TYPE, **rate_limit_headers, **response.headers}
+    return SerializedResponse(response.status, headers, content)
 
 
-def _cache_control(answer: Answer, envelope: Envelope) -> str:
-    if answer.status >= 400:
+def _cache_control(response: SandboxResponse, response_context: ResponseContext) -> str:
+    if response.status >= 400:
         return "no-cache"
-    return "private, no-cache" if envelope.signed_in else "max-age=300, public"
+    return "private, no-cache" if response_context.signed_in else "max-age=300, public"
 
 
-def _quota_headers(standing: Standing, *, refused: bool = False) -> dict[str, str]:
+def _rate_limit_headers(rate_limit: RateLimitStatus, *, refused: bool = False) -> dict[str, str]:
     return {
-        "X-RateLimit-Limit": str(standing.enforced if refused else standing.limit),
-        "X-RateLimit-Tier": standing.tier,
-        "X-RateLimit-Window": str(standing.window),
-        "X-RateLimit-Reset": str(standing.reset),
+        "X-RateLimit-Limit": str(rate_limit.reported_limit if refused else rate_limit.limit),
+        "X-RateLimit-Tier": rate_limit.tier,
+        "X-RateLimit-Window": str(rate_limit.window),
+        "X-RateLimit-Reset": str(rate_limit.reset),
     }
 
 

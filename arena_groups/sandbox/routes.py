@@ -8,11 +8,11 @@ from urllib.parse import unquote_to_bytes
 import attrs
 
 from arena_groups.sandbox import oauth
-from arena_groups.sandbox.backend import SandboxNotFoundError, World
-from arena_groups.sandbox.entities import Group, JSONObject, Person
-from arena_groups.sandbox.permissions import abilities, belongs, can_read, is_owner
+from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
+from arena_groups.sandbox.entities import GroupRecord, JSONObject, UserRecord
+from arena_groups.sandbox.permissions import can_read, group_permissions, is_in_group, is_owner
 from arena_groups.sandbox.rendering import (
-    Renderer,
+    JSONRenderer,
     content_filter,
     content_order,
     followers_of,
@@ -23,7 +23,7 @@ from arena_groups.sandbox.rendering import (
     wants_newest_first,
 )
 from arena_groups.sandbox.responses import (
-    Answer,
+    SandboxResponse,
     forbidden,
     method_not_allowed,
     not_found,
@@ -33,7 +33,7 @@ from arena_groups.sandbox.responses import (
 )
 from arena_groups.sandbox.validation import (
     NO_CHANGES,
-    PageRequest,
+    PageParams,
     check_address,
     check_group,
     group_changes,
@@ -49,31 +49,31 @@ _T = TypeVar("_T")
 
 
 @attrs.frozen
-class Call:
+class OperationCall:
     """One request that got as far as its operation: its caller may make it, it has a body."""
 
-    world: World
-    renderer: Renderer
-    caller: Person | None
+    backend: Backend
+    renderer: JSONRenderer
+    caller: UserRecord | None
     path: Mapping[str, str] = attrs.field(repr=False)
     query: Mapping[str, str] = attrs.field(repr=False)
     content_type: str
     body: bytes = attrs.field(repr=False)
 
-    def signed_in(self) -> Person:
+    def signed_in(self) -> UserRecord:
         """The caller. Raises the 401 that guests get."""
         if self.caller is None:
             raise unauthorized("You need to be signed in to do this.")
         return self.caller
 
-    def group(self) -> Group:
+    def group(self) -> GroupRecord:
         """The group that the path names, whether or not the caller may see it."""
-        group = self.world.find_group(self.path["id"])
+        group = self.backend.find_group(self.path["id"])
         if group is None:
             raise not_found("group")
         return group
 
-    def readable_group(self) -> Group:
+    def readable_group(self) -> GroupRecord:
         """The group that the path names, if it shows itself to the caller."""
         group = self.group()
         if not can_read(group, self.caller):
@@ -81,17 +81,17 @@ class Call:
             raise forbidden("This group is private.")
         return group
 
-    def own_group(self) -> Group:
+    def own_group(self) -> GroupRecord:
         """The group that the path names, if the caller owns it."""
         group = self.group()
         if not is_owner(group, self.caller):
             raise forbidden("Only the owner of the group may do this.")
         return group
 
-    def invitable_group(self) -> Group:
+    def invitable_group(self) -> GroupRecord:
         """The group that the path names, if the caller may manage its invitations."""
         group = self.group()
-        if not abilities(group, self.caller).manage_invitations:
+        if not group_permissions(group, self.caller).manage_invitations:
             raise forbidden("Only the owner and the members may manage invitations.")
         return group
 
@@ -101,7 +101,7 @@ class Call:
 
 
 @attrs.frozen
-class Operation:
+class OperationSpec:
     """A method on a path, who may call it, and the function that answers.
 
     `name` is what the API document calls it.
@@ -110,7 +110,7 @@ class Operation:
     name: str
     method: str
     template: str
-    handler: Callable[[Call], Answer]
+    handler: Callable[[OperationCall], SandboxResponse]
     guests: bool = False
     any_token: bool = False
     takes_body: bool = False
@@ -121,96 +121,96 @@ class Operation:
         return self.method != "GET"
 
 
-def ping(_call: Call) -> Answer:
+def ping(_call: OperationCall) -> SandboxResponse:
     """Answers whoever asks, with any token or none."""
-    return Answer(200, {"status": "ok"})
+    return SandboxResponse(200, {"status": "ok"})
 
 
-def get_me(call: Call) -> Answer:
+def get_me(call: OperationCall) -> SandboxResponse:
     """The caller's own profile."""
-    return Answer(200, call.renderer.me(call.signed_in()))
+    return SandboxResponse(200, call.renderer.me(call.signed_in()))
 
 
-def list_user_groups(call: Call) -> Answer:
+def list_user_groups(call: OperationCall) -> SandboxResponse:
     """The groups of a user; the private ones only to that user."""
     wanted = page_request(call.query)
     order = group_order(call.query)
-    person = call.world.find_person(call.path["id"])
-    if person is None:
+    user = call.backend.find_user(call.path["id"])
+    if user is None:
         raise not_found("user")
-    everything = person is call.caller
-    visible = [g for g in call.world.groups_of(person) if everything or not g.private]
+    everything = user is call.caller
+    visible = [g for g in call.backend.groups_of(user) if everything or not g.private]
     return _page(order(visible), wanted, call.renderer.group)
 
 
-def create_group(call: Call) -> Answer:
+def create_group(call: OperationCall) -> SandboxResponse:
     """A new group of the caller's."""
     wanted = new_group(call.json_object())
     check_group(wanted.name, wanted.description, wanted.avatar_url)
-    group = call.world.add_group(wanted.name, call.signed_in())
+    group = call.backend.add_group(wanted.name, call.signed_in())
     group.description = wanted.description
     if wanted.avatar_url is not None:
-        call.world.fetch_avatar(group, wanted.avatar_url)
-    return Answer(201, call.renderer.group(group))
+        call.backend.fetch_avatar(group, wanted.avatar_url)
+    return SandboxResponse(201, call.renderer.group(group))
 
 
-def get_group(call: Call) -> Answer:
+def get_group(call: OperationCall) -> SandboxResponse:
     """One group."""
-    return Answer(200, call.renderer.group(call.readable_group()))
+    return SandboxResponse(200, call.renderer.group(call.readable_group()))
 
 
-def update_group(call: Call) -> Answer:
+def update_group(call: OperationCall) -> SandboxResponse:
     """Changes what is given and leaves the rest."""
     changes = group_changes(call.json_object())
     group = call.own_group()
     check_group(changes.name, changes.description, changes.avatar_url)
     if changes != NO_CHANGES:
-        group.updated_at = call.world.clock.now()
+        group.updated_at = call.backend.clock.now()
     if changes.name is not None:
-        call.world.rename_group(group, changes.name)
+        call.backend.rename_group(group, changes.name)
     if changes.clears_description or changes.description is not None:
         group.description = changes.description
     if changes.avatar_url is not None:
-        call.world.fetch_avatar(group, changes.avatar_url)
-    return Answer(200, call.renderer.group(group))
+        call.backend.fetch_avatar(group, changes.avatar_url)
+    return SandboxResponse(200, call.renderer.group(group))
 
 
-def delete_group(call: Call) -> Answer:
+def delete_group(call: OperationCall) -> SandboxResponse:
     """The group is gone for good."""
-    call.world.delete_group(call.own_group())
-    return Answer(204)
+    call.backend.delete_group(call.own_group())
+    return SandboxResponse(204)
 
 
-def list_members(call: Call) -> Answer:
+def list_members(call: OperationCall) -> SandboxResponse:
     """The owner, then the members."""
     wanted = page_request(call.query)
     group = call.readable_group()
-    members = visible_members(call.world, group, viewer=call.caller)
-    return _page(members, wanted, lambda person: call.renderer.member(group, person))
+    members = visible_members(call.backend, group, viewer=call.caller)
+    return _page(members, wanted, lambda user: call.renderer.member(group, user))
 
 
-def join(call: Call) -> Answer:
+def join(call: OperationCall) -> SandboxResponse:
     """The caller joins with the group's code; members need none."""
     code = invite_token(call.json_object())
     group, caller = call.group(), call.signed_in()
-    if belongs(group, caller):
-        return Answer(200, call.renderer.member(group, caller))
+    if is_in_group(group, caller):
+        return SandboxResponse(200, call.renderer.member(group, caller))
     if group.invite is None or code != group.invite.code:
         raise forbidden("The invite code is not this group's.")
     group.members[caller.id] = None
-    return Answer(201, call.renderer.member(group, caller))
+    return SandboxResponse(201, call.renderer.member(group, caller))
 
 
-def leave(call: Call) -> Answer:
+def leave(call: OperationCall) -> SandboxResponse:
     """The caller is no member afterwards."""
     group, caller = call.group(), call.signed_in()
     if is_owner(group, caller):
         raise forbidden("The owner cannot leave the group.")
     group.members.pop(caller.id, None)
-    return Answer(204)
+    return SandboxResponse(204)
 
 
-def remove_member(call: Call) -> Answer:
+def remove_member(call: OperationCall) -> SandboxResponse:
     """Somebody else is no member afterwards."""
     user_id = path_integer(call.path["user_id"], "user_id")
     group = call.own_group()
@@ -219,10 +219,10 @@ def remove_member(call: Call) -> Answer:
     if user_id not in group.members:
         raise not_found("member in this group")
     del group.members[user_id]
-    return Answer(204)
+    return SandboxResponse(204)
 
 
-def list_invitations(call: Call) -> Answer:
+def list_invitations(call: OperationCall) -> SandboxResponse:
     """The pending invitations, newest first."""
     wanted = page_request(call.query)
     group = call.invitable_group()
@@ -230,59 +230,65 @@ def list_invitations(call: Call) -> Answer:
     return _page(newest_first, wanted, call.renderer.invitation)
 
 
-def invite(call: Call) -> Answer:
+def invite(call: OperationCall) -> SandboxResponse:
     """Adds or invites somebody."""
     target = invite_target(call.json_object())
     group, caller = call.invitable_group(), call.signed_in()
     if target.email is not None:
         check_address(target.email)
-        if call.world.find_by_address(target.email) is None and not caller.may_invite_new_addresses:
+        if (
+            call.backend.find_user_by_address(target.email) is None
+            and not caller.may_invite_new_addresses
+        ):
             raise forbidden("You may not invite people who have no account yet.")
     try:
-        result = call.world.invite(group, caller, target)
+        result = call.backend.invite(group, caller, target)
     except SandboxNotFoundError:
         raise not_found("user") from None
     created = result.outcome in {"added", "invited"}
-    return Answer(201 if created else 200, call.renderer.invite_result(result))
+    return SandboxResponse(201 if created else 200, call.renderer.invite_result(result))
 
 
-def revoke_invitation(call: Call) -> Answer:
+def revoke_invitation(call: OperationCall) -> SandboxResponse:
     """A pending invitation ends."""
     invitation_id = path_integer(call.path["invitation_id"], "invitation_id")
     group, caller = call.group(), call.signed_in()
-    invitation = call.world.invitations.get(invitation_id)
+    invitation = call.backend.invitations.get(invitation_id)
     if invitation is None or invitation.group_id != group.id:
         raise not_found("invitation in this group")
-    if invitation.invited_by != caller.id and not abilities(group, caller).manage_invitations:
+    if (
+        invitation.invited_by != caller.id
+        and not group_permissions(group, caller).manage_invitations
+    ):
         raise forbidden("Only those who manage invitations, or sent this one, may revoke it.")
     if invitation.state != "pending":
         raise unprocessable(f"The invitation is no longer pending: it was {invitation.state}.")
-    call.world.close_invitation(invitation, "revoked")
-    return Answer(204)
+    call.backend.close_invitation(invitation, "revoked")
+    return SandboxResponse(204)
 
 
-def get_invite_code(call: Call) -> Answer:
+def get_invite_code(call: OperationCall) -> SandboxResponse:
     """The group's code."""
     group = call.own_group()
     if group.invite is None:
         raise not_found("invite code for this group")
-    return Answer(200, call.renderer.invite_code(group, group.invite))
+    return SandboxResponse(200, call.renderer.invite_code(group, group.invite))
 
 
-def create_invite_code(call: Call) -> Answer:
+def create_invite_code(call: OperationCall) -> SandboxResponse:
     """The group's code, new if there was none."""
     group = call.own_group()
-    invite, created = call.world.ensure_invite_code(group)
-    return Answer(201 if created else 200, call.renderer.invite_code(group, invite))
+    invite, created = call.backend.ensure_invite_code(group)
+    return SandboxResponse(201 if created else 200, call.renderer.invite_code(group, invite))
 
 
-def delete_invite_code(call: Call) -> Answer:
+def delete_invite_code(call: OperationCall) -> SandboxResponse:
     """The group has no code afterwards."""
     call.own_group().invite = None
-    return Answer(204)
+    return SandboxResponse(204)
 
 
-def list_contents(call: Call) -> Answer:
+def list_contents(call: OperationCall) -> SandboxResponse:
     """The group's blocks and channels."""
     wanted = page_request(call.query)
     order = content_order(call.query)
@@ -292,48 +298,52 @@ def list_contents(call: Call) -> Answer:
     return _page(order(shown), wanted, lambda each: call.renderer.content(group, each))
 
 
-def list_followers(call: Call) -> Answer:
+def list_followers(call: OperationCall) -> SandboxResponse:
     """The people who follow the group."""
     wanted = page_request(call.query)
     newest_first = wants_newest_first(call.query)
     group = call.readable_group()
-    followers = followers_of(call.world, group, newest_first=newest_first)
+    followers = followers_of(call.backend, group, newest_first=newest_first)
     return _page(followers, wanted, call.renderer.user)
 
 
-def _page(items: Sequence[_T], wanted: PageRequest, render: Callable[[_T], JSONObject]) -> Answer:
+def _page(
+    items: Sequence[_T], wanted: PageParams, render: Callable[[_T], JSONObject]
+) -> SandboxResponse:
     shown, meta = page_of(items, wanted)
-    return Answer(200, {"data": [render(each) for each in shown], "meta": meta})
+    return SandboxResponse(200, {"data": [render(each) for each in shown], "meta": meta})
 
 
 _GROUP = "/v3/groups/{id}"
 
 # A template with a fixed segment comes before one with a parameter in its place.
 OPERATIONS = (
-    Operation("getPing", "GET", "/v3/ping", ping, guests=True, any_token=True),
-    Operation("getCurrentUser", "GET", "/v3/me", get_me),
-    Operation("getUserGroups", "GET", "/v3/users/{id}/groups", list_user_groups, guests=True),
-    Operation("createGroup", "POST", "/v3/groups", create_group, takes_body=True),
-    Operation("getGroup", "GET", _GROUP, get_group, guests=True),
-    Operation("updateGroup", "PUT", _GROUP, update_group, takes_body=True),
-    Operation("deleteGroup", "DELETE", _GROUP, delete_group),
-    Operation("getGroupMembers", "GET", f"{_GROUP}/members", list_members, guests=True),
-    Operation("joinGroup", "POST", f"{_GROUP}/members", join, takes_body=True),
-    Operation("leaveGroup", "DELETE", f"{_GROUP}/members/me", leave),
-    Operation("removeGroupMember", "DELETE", f"{_GROUP}/members/{{user_id}}", remove_member),
-    Operation("getGroupInvitations", "GET", f"{_GROUP}/invitations", list_invitations),
-    Operation("createGroupInvitation", "POST", f"{_GROUP}/invitations", invite, takes_body=True),
-    Operation(
+    OperationSpec("getPing", "GET", "/v3/ping", ping, guests=True, any_token=True),
+    OperationSpec("getCurrentUser", "GET", "/v3/me", get_me),
+    OperationSpec("getUserGroups", "GET", "/v3/users/{id}/groups", list_user_groups, guests=True),
+    OperationSpec("createGroup", "POST", "/v3/groups", create_group, takes_body=True),
+    OperationSpec("getGroup", "GET", _GROUP, get_group, guests=True),
+    OperationSpec("updateGroup", "PUT", _GROUP, update_group, takes_body=True),
+    OperationSpec("deleteGroup", "DELETE", _GROUP, delete_group),
+    OperationSpec("getGroupMembers", "GET", f"{_GROUP}/members", list_members, guests=True),
+    OperationSpec("joinGroup", "POST", f"{_GROUP}/members", join, takes_body=True),
+    OperationSpec("leaveGroup", "DELETE", f"{_GROUP}/members/me", leave),
+    OperationSpec("removeGroupMember", "DELETE", f"{_GROUP}/members/{{user_id}}", remove_member),
+    OperationSpec("getGroupInvitations", "GET", f"{_GROUP}/invitations", list_invitations),
+    OperationSpec(
+        "createGroupInvitation", "POST", f"{_GROUP}/invitations", invite, takes_body=True
+    ),
+    OperationSpec(
         "revokeGroupInvitation",
         "DELETE",
         f"{_GROUP}/invitations/{{invitation_id}}",
         revoke_invitation,
     ),
-    Operation("getGroupInvite", "GET", f"{_GROUP}/invite", get_invite_code),
-    Operation("createGroupInvite", "POST", f"{_GROUP}/invite", create_invite_code),
-    Operation("deleteGroupInvite", "DELETE", f"{_GROUP}/invite", delete_invite_code),
-    Operation("getGroupContents", "GET", f"{_GROUP}/contents", list_contents, guests=True),
-    Operation("getGroupFollowers", "GET", f"{_GROUP}/followers", list_followers, guests=True),
+    OperationSpec("getGroupInvite", "GET", f"{_GROUP}/invite", get_invite_code),
+    OperationSpec("createGroupInvite", "POST", f"{_GROUP}/invite", create_invite_code),
+    OperationSpec("deleteGroupInvite", "DELETE", f"{_GROUP}/invite", delete_invite_code),
+    OperationSpec("getGroupContents", "GET", f"{_GROUP}/contents", list_contents, guests=True),
+    OperationSpec("getGroupFollowers", "GET", f"{_GROUP}/followers", list_followers, guests=True),
 )
 
 
@@ -357,10 +367,10 @@ _UNSERVED = {
 
 
 @attrs.frozen
-class Route:
+class RouteMatch:
     """An operation, and the values that the path gives for its parameters."""
 
-    operation: Operation
+    operation: OperationSpec
     path: Mapping[str, str] = attrs.field(repr=False)
 
     @property
@@ -370,8 +380,8 @@ class Route:
         return self.path["id"] if is_group else None
 
 
-def _by_template(operations: Iterable[Operation]) -> Mapping[str, Mapping[str, Operation]]:
-    table: defaultdict[str, dict[str, Operation]] = defaultdict(dict)
+def _by_template(operations: Iterable[OperationSpec]) -> Mapping[str, Mapping[str, OperationSpec]]:
+    table: defaultdict[str, dict[str, OperationSpec]] = defaultdict(dict)
     for operation in operations:
         table[operation.template][operation.method] = operation
     return table
@@ -379,26 +389,26 @@ def _by_template(operations: Iterable[Operation]) -> Mapping[str, Mapping[str, O
 
 # No bearer token identifies their callers. The consent page is not in the API document.
 OAUTH_OPERATIONS = (
-    Operation(
+    OperationSpec(
         "showAuthorization",
         "GET",
         oauth.AUTHORIZE,
-        lambda call: oauth.ask(call.world, call.query),
+        lambda call: oauth.show_consent(call.backend, call.query),
         any_token=True,
     ),
-    Operation(
+    OperationSpec(
         "decideAuthorization",
         "POST",
         oauth.AUTHORIZE,
-        lambda call: oauth.decide(call.world, call.content_type, call.body),
+        lambda call: oauth.submit_consent(call.backend, call.content_type, call.body),
         any_token=True,
         takes_body=True,
     ),
-    Operation(
+    OperationSpec(
         "createOAuthToken",
         "POST",
         "/v3/oauth/token",
-        lambda call: oauth.create_token(call.world, call.content_type, call.body),
+        lambda call: oauth.create_token(call.backend, call.content_type, call.body),
         any_token=True,
         takes_body=True,
     ),
@@ -411,13 +421,13 @@ UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest i
 _ELSEWHERE = [template.split("/") for template in UNSERVED]
 
 
-def find_route(method: str, raw_path: str) -> Route:
+def find_route(method: str, raw_path: str) -> RouteMatch:
     """The route of a request. Raises the 404 or 405 that there is none."""
     segments = _decoded_segments(raw_path)
     for template, methods in _TABLE.items():
         values = _match(template.split("/"), segments)
         if values is not None:
-            return Route(_for_method(methods, method), values)
+            return RouteMatch(_for_method(methods, method), values)
     if any(_match(template, segments) is not None for template in _ELSEWHERE):
         raise not_served()
     raise not_found("path")
@@ -443,7 +453,7 @@ def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:
     return values
 
 
-def _for_method(methods: Mapping[str, Operation], method: str) -> Operation:
+def _for_method(methods: Mapping[str, OperationSpec], method: str) -> OperationSpec:
     operation = methods.get("GET" if method == "HEAD" else method)
     if operation is None:
         allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]

@@ -7,8 +7,14 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from arena_groups.sandbox.backend import World, slugify
-from arena_groups.sandbox.entities import Block, BlockKind, Channel, Group, JSONObject
+from arena_groups.sandbox.backend import Backend, slugify
+from arena_groups.sandbox.entities import (
+    BlockKind,
+    BlockRecord,
+    ChannelRecord,
+    GroupRecord,
+    JSONObject,
+)
 from arena_groups.sandbox.rendering import markdown, timestamp
 
 _FIRST_NAMES = (
@@ -129,11 +135,11 @@ _VISIBILITIES = ("public", "public", "public", "orphan", "public", "private")
 
 
 @attrs.frozen
-class Draft:
+class ContentSpec:
     """What a new block or channel is made from. The variant decides which parts it has."""
 
-    world: World
-    group: Group
+    backend: Backend
+    group: GroupRecord
     at: datetime
     until: datetime
     variant: int
@@ -141,14 +147,14 @@ class Draft:
     @property
     def rng(self) -> random.Random:
         """The world's dice."""
-        return self.world.rng
+        return self.backend.rng
 
     @property
     def sparse(self) -> bool:
         """Whether optional parts without a value are left out, for every third one."""
         return self.variant % 3 == 1
 
-    def people(self) -> list[int]:
+    def member_ids(self) -> list[int]:
         """The owner and the members."""
         return [self.group.owner_id, *self.group.members]
 
@@ -157,7 +163,7 @@ class Draft:
         seconds = int((self.until - self.at).total_seconds())
         return self.at + timedelta(seconds=self.rng.randint(0, seconds))
 
-    def remark(self) -> str | None:
+    def description(self) -> str | None:
         """A description, for every second one."""
         return self.rng.choice(REMARKS) if self.variant % 2 == 0 else None
 
@@ -168,130 +174,130 @@ class Draft:
         return {"status": "reviewed", "score": self.rng.randrange(100) / 100, "featured": True}
 
 
-def add_contents(world: World, group: Group, count: int, *, until: datetime) -> None:
+def add_contents(backend: Backend, group: GroupRecord, count: int, *, until: datetime) -> None:
     """Give a group `count` more contents, of each kind in turn, the newest at `until`."""
     kinds_in_turn = len(BLOCK_KINDS) + 1
     for number in range(count):
         variant, turn = divmod(number, kinds_in_turn)
         at = until - timedelta(hours=7 * (count - 1 - number))
-        draft = Draft(world, group, at, until, variant)
+        spec = ContentSpec(backend, group, at, until, variant)
         if turn < len(BLOCK_KINDS):
-            group.contents.append(_block(draft, BLOCK_KINDS[turn]))
+            group.contents.append(_block(spec, BLOCK_KINDS[turn]))
         else:
-            group.contents.append(_channel(draft))
+            group.contents.append(_channel(spec))
 
 
-def add_channels(world: World, group: Group, count: int, *, until: datetime) -> None:
+def add_channels(backend: Backend, group: GroupRecord, count: int, *, until: datetime) -> None:
     """Give a group `count` more channels, the newest at `until`."""
     for variant in range(count):
         at = until - timedelta(days=count - 1 - variant)
-        group.contents.append(_channel(Draft(world, group, at, until, variant)))
+        group.contents.append(_channel(ContentSpec(backend, group, at, until, variant)))
 
 
-def _channel(draft: Draft) -> Channel:
-    rng, people = draft.rng, draft.people()
+def _channel(spec: ContentSpec) -> ChannelRecord:
+    rng, member_ids = spec.rng, spec.member_ids()
     title = rng.choice(TITLES)
-    return Channel(
-        id=draft.world.next_id("channel"),
-        slug=f"{slugify(title)}-{draft.world.random_suffix()}",
+    return ChannelRecord(
+        id=spec.backend.next_id("channel"),
+        slug=f"{slugify(title)}-{spec.backend.random_suffix()}",
         title=title,
-        created_at=draft.at,
-        updated_at=draft.updated_at(),
+        created_at=spec.at,
+        updated_at=spec.updated_at(),
         blocks=rng.randrange(400),
         channels=rng.randrange(12),
-        owner_id=rng.choice(people) if draft.variant % 3 == 2 else None,
-        collaborator_ids=tuple(rng.sample(people, k=min(len(people), rng.randrange(4)))),
-        description=draft.remark(),
-        visibility=("public", "closed", "public", "private")[draft.variant % 4],
-        metadata=draft.metadata(),
-        sparse=draft.sparse,
+        owner_id=rng.choice(member_ids) if spec.variant % 3 == 2 else None,
+        collaborator_ids=tuple(rng.sample(member_ids, k=min(len(member_ids), rng.randrange(4)))),
+        description=spec.description(),
+        visibility=("public", "closed", "public", "private")[spec.variant % 4],
+        metadata=spec.metadata(),
+        sparse=spec.sparse,
     )
 
 
-def _block(draft: Draft, kind: BlockKind) -> Block:
-    rng = draft.rng
-    block_id = draft.world.next_id("block")
-    title = rng.choice(TITLES) if draft.variant % 5 else None
-    return Block(
+def _block(spec: ContentSpec, kind: BlockKind) -> BlockRecord:
+    rng = spec.rng
+    block_id = spec.backend.next_id("block")
+    title = rng.choice(TITLES) if spec.variant % 5 else None
+    return BlockRecord(
         id=block_id,
         kind=kind,
-        user_id=rng.choice(draft.people()),
-        created_at=draft.at,
-        updated_at=draft.updated_at(),
-        parts=_parts(draft, kind, block_id),
+        user_id=rng.choice(spec.member_ids()),
+        created_at=spec.at,
+        updated_at=spec.updated_at(),
+        kind_fields=_kind_fields(spec, kind, block_id),
         title=title,
-        description=draft.remark(),
-        state=_state(draft, kind),
-        visibility=_VISIBILITIES[draft.variant % len(_VISIBILITIES)],
+        description=spec.description(),
+        state=_block_state(spec, kind),
+        visibility=_VISIBILITIES[spec.variant % len(_VISIBILITIES)],
         comment_count=rng.choice((0, 0, 0, 1, 2, 7)),
-        metadata=draft.metadata(),
-        source=_source(draft, kind, title),
-        sparse=draft.sparse,
+        metadata=spec.metadata(),
+        source=_source(spec, kind, title),
+        sparse=spec.sparse,
     )
 
 
-def _state(draft: Draft, kind: BlockKind) -> str:
-    if kind == "Link" and draft.variant % 5 == 4:
+def _block_state(spec: ContentSpec, kind: BlockKind) -> str:
+    if kind == "Link" and spec.variant % 5 == 4:
         return "failed"
-    return "processing" if kind == "Attachment" and draft.variant % 5 == 3 else "available"
+    return "processing" if kind == "Attachment" and spec.variant % 5 == 3 else "available"
 
 
-def _source(draft: Draft, kind: BlockKind, title: str | None) -> JSONObject | None:
-    if kind not in {"Link", "Embed"} and draft.variant % 3 != 0:
+def _source(spec: ContentSpec, kind: BlockKind, title: str | None) -> JSONObject | None:
+    if kind not in {"Link", "Embed"} and spec.variant % 3 != 0:
         return None
-    host = draft.rng.choice(LINK_HOSTS)
-    source: JSONObject = {"url": f"https://{host}/{draft.rng.randrange(10_000)}"}
-    if draft.variant % 4 != 3:
+    host = spec.rng.choice(LINK_HOSTS)
+    source: JSONObject = {"url": f"https://{host}/{spec.rng.randrange(10_000)}"}
+    if spec.variant % 4 != 3:
         source |= {"title": title, "provider": {"name": host, "url": f"https://{host}"}}
     return source
 
 
-def _parts(draft: Draft, kind: BlockKind, block_id: int) -> JSONObject:
-    passage = draft.rng.choice(PASSAGES)
+def _kind_fields(spec: ContentSpec, kind: BlockKind, block_id: int) -> JSONObject:
+    passage = spec.rng.choice(PASSAGES)
     match kind:
         case "Text":
             return {"content": markdown(passage)}
         case "Image":
-            return {"image": _image(draft, block_id)}
+            return {"image": _image(spec, block_id)}
         case "Link":
-            content = markdown(passage) if draft.variant % 2 else None
-            return _without_gaps(draft, {"image": _preview(draft, block_id), "content": content})
+            content = markdown(passage) if spec.variant % 2 else None
+            return _without_gaps(spec, {"image": _preview(spec, block_id), "content": content})
         case "Attachment":
-            image = _without_gaps(draft, {"image": _preview(draft, block_id)})
-            return {"attachment": _attachment(draft, block_id), **image}
+            image = _without_gaps(spec, {"image": _preview(spec, block_id)})
+            return {"attachment": _attachment(spec, block_id), **image}
         case "Embed":
-            image = _without_gaps(draft, {"image": _preview(draft, block_id)})
-            return {"embed": _embed(draft), **image}
+            image = _without_gaps(spec, {"image": _preview(spec, block_id)})
+            return {"embed": _embed(spec), **image}
 
 
-def _without_gaps(draft: Draft, parts: JSONObject) -> JSONObject:
+def _without_gaps(spec: ContentSpec, kind_fields: JSONObject) -> JSONObject:
     """Optional parts without a value: null, or in sparse blocks not there at all."""
-    return {name: part for name, part in parts.items() if part is not None or not draft.sparse}
+    return {name: part for name, part in kind_fields.items() if part is not None or not spec.sparse}
 
 
-def _preview(draft: Draft, block_id: int) -> JSONObject | None:
-    return _image(draft, block_id) if draft.variant % 4 < 2 else None
+def _preview(spec: ContentSpec, block_id: int) -> JSONObject | None:
+    return _image(spec, block_id) if spec.variant % 4 < 2 else None
 
 
-def _image(draft: Draft, block_id: int) -> JSONObject:
-    width, height = draft.rng.choice(((1920, 1080), (1200, 1600), (800, 800)))
+def _image(spec: ContentSpec, block_id: int) -> JSONObject:
+    width, height = spec.rng.choice(((1920, 1080), (1200, 1600), (800, 800)))
     versions: JSONObject = {
         name: _image_version(block_id, name, size, width / height)
         for name, size in (("small", 200), ("medium", 640), ("large", 1200), ("square", 400))
     }
-    if draft.sparse:
+    if spec.sparse:
         return versions
     return {
-        "alt_text": draft.rng.choice((None, *CAPTIONS)),
-        "blurhash": _blurhash(draft.rng) if draft.variant % 2 == 0 else None,
+        "alt_text": spec.rng.choice((None, *CAPTIONS)),
+        "blurhash": _blurhash(spec.rng) if spec.variant % 2 == 0 else None,
         "width": width,
         "height": height,
         "src": f"{_CDN}/{block_id}/original.jpg",
         "aspect_ratio": round(width / height, 4),
         "content_type": "image/jpeg",
         "filename": f"scan-{block_id}.jpg",
-        "file_size": draft.rng.randrange(20_000, 4_000_000),
-        "updated_at": timestamp(draft.at),
+        "file_size": spec.rng.randrange(20_000, 4_000_000),
+        "updated_at": timestamp(spec.at),
         **versions,
     }
 
@@ -310,23 +316,23 @@ def _image_version(block_id: int, name: str, width: int, ratio: float) -> JSONOb
     }
 
 
-def _attachment(draft: Draft, block_id: int) -> JSONObject:
-    filename, content_type, extension = draft.rng.choice(FILES)
+def _attachment(spec: ContentSpec, block_id: int) -> JSONObject:
+    filename, content_type, extension = spec.rng.choice(FILES)
     url: JSONObject = {"url": f"https://files.example.net/{block_id}/{filename}"}
-    if draft.sparse:
+    if spec.sparse:
         return url
     return {
         "filename": filename,
         "content_type": content_type,
-        "file_size": draft.rng.randrange(1_000, 90_000_000) if draft.variant % 2 else None,
+        "file_size": spec.rng.randrange(1_000, 90_000_000) if spec.variant % 2 else None,
         "file_extension": extension,
-        "updated_at": timestamp(draft.at),
+        "updated_at": timestamp(spec.at),
         **url,
     }
 
 
-def _embed(draft: Draft) -> JSONObject:
-    number = draft.rng.randrange(100_000)
+def _embed(spec: ContentSpec) -> JSONObject:
+    number = spec.rng.randrange(100_000)
     page = f"https://video.example.com/watch/{number}"
     player = f"https://video.example.com/player/{number}"
     embed: JSONObject = {
@@ -335,12 +341,12 @@ def _embed(draft: Draft) -> JSONObject:
         "source_url": page,
         "html": f'<iframe src="{player}" width="640" height="360"></iframe>',
     }
-    if draft.sparse:
+    if spec.sparse:
         return embed
     return {
         **embed,
-        "title": draft.rng.choice(TITLES),
-        "author_name": "Stairwell Radio" if draft.variant % 2 == 0 else None,
+        "title": spec.rng.choice(TITLES),
+        "author_name": "Stairwell Radio" if spec.variant % 2 == 0 else None,
         "author_url": "https://video.example.com/stairwell-radio",
         "width": 640,
         "height": 360,

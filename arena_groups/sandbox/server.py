@@ -11,21 +11,21 @@ from typing import Self, get_args
 import attrs
 from aiohttp import web
 
-from arena_groups.sandbox.backend import World
+from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.entities import (
     Application,
-    Credential,
+    CredentialRecord,
     RecordedRequest,
     Tier,
-    new_journal,
+    new_request_log,
 )
-from arena_groups.sandbox.fake_clock import Clock
+from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.faults.registry import FaultRegistry
-from arena_groups.sandbox.permissions import Quota
-from arena_groups.sandbox.seed import Cast, new_token, new_world
-from arena_groups.sandbox.server_protocol import Server, Sleep
-from arena_groups.sandbox.service import Service
+from arena_groups.sandbox.permissions import SandboxRateLimiter
+from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
+from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
+from arena_groups.sandbox.service import SandboxService
 
 DEFAULT_SEED = 1
 REDIRECT_URIS = (
@@ -102,26 +102,33 @@ class Sandbox(SandboxControl):
             raise ValueError(f"port must be between 0 and {_LARGEST_PORT}")
         if tier is not None and tier not in get_args(Tier):
             raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}")
-        own_clock = Clock(clock)
+        own_clock = SandboxClock(clock)
         # Only those without an account are guests.
         accounts: Tier | None = "free" if tier == "guest" else tier
-        world, cast, crowd = new_world(seed, own_clock, accounts)
-        super().__init__(world, crowd, cast.owner, accounts or "supporter")
-        world.oauth.rng = Random(f"oauth {seed}")
-        self.tokens = _new_tokens(world, cast)
+        backend, known_users, user_factory = new_backend(seed, own_clock, accounts)
+        super().__init__(backend, user_factory, known_users.owner, accounts or "supporter")
+        backend.oauth.rng = Random(f"oauth {seed}")
+        self.tokens = _new_tokens(backend, known_users)
         self.applications = self._new_applications()
-        self.users = Users(cast.owner.id, cast.member.id, cast.follower.id, cast.stranger.id)
+        self.users = Users(
+            known_users.owner.id,
+            known_users.member.id,
+            known_users.follower.id,
+            known_users.stranger.id,
+        )
         self._host = host
         self._port = port
         self._sleep = sleep
-        self._running: tuple[Server, web.ServerRunner] | None = None
-        self._journal = new_journal()
+        self._running: tuple[LoopbackServer, web.ServerRunner] | None = None
+        self._request_log = new_request_log()
         self._faults = FaultRegistry(Random(f"faults {seed}"))
         everybody: Tier | None = "guest" if tier == "guest" else None
-        quota = Quota(
+        rate_limiter = SandboxRateLimiter(
             own_clock, window=window, limit=limit, tier=everybody, enforced=tier is not None
         )
-        self._service = Service(world, quota, self._journal, self._faults, lambda: self.url)
+        self._service = SandboxService(
+            backend, rate_limiter, self._request_log, self._faults, lambda: self.url
+        )
 
     def __repr__(self) -> str:
         return f"<Sandbox at {self.url if self._port else 'no port yet'}>"
@@ -137,11 +144,11 @@ class Sandbox(SandboxControl):
     @property
     def requests(self) -> Sequence[RecordedRequest]:
         """The requests that have arrived so far, oldest first (at most the last 100,000)."""
-        return tuple(entry.record for entry in self._journal)
+        return tuple(entry.record for entry in self._request_log)
 
     def clear_requests(self) -> None:
         """Forget the requests that have arrived so far."""
-        self._journal.clear()
+        self._request_log.clear()
 
     @property
     def faults(self) -> FaultRegistry:
@@ -168,7 +175,7 @@ class Sandbox(SandboxControl):
         """
         if self._running is not None:
             raise RuntimeError("the sandbox is running already")
-        server = Server(self._service, self._sleep)
+        server = LoopbackServer(self._service, self._sleep)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         try:
             await runner.setup()
@@ -186,7 +193,7 @@ class Sandbox(SandboxControl):
         running, self._running = self._running, None
         if running is not None:
             server, runner = running
-            server.end_waits()
+            server.cancel_waits()
             await runner.cleanup()
 
     def _new_applications(self) -> Applications:
@@ -216,17 +223,17 @@ def _described(app: Application) -> dict[str, str | None]:
     }
 
 
-def _new_tokens(world: World, cast: Cast) -> Tokens:
-    owner = cast.owner.id
+def _new_tokens(backend: Backend, known_users: KnownUsers) -> Tokens:
+    owner = known_users.owner.id
 
-    def token(label: str, credential: Credential) -> str:
-        return new_token(world, label, credential)
+    def token(label: str, credential: CredentialRecord) -> str:
+        return new_token(backend, label, credential)
 
     return Tokens(
-        owner=token("owner", Credential(owner)),
-        member=token("member", Credential(cast.member.id)),
-        follower=token("follower", Credential(cast.follower.id)),
-        read_only=token("read_only", Credential(owner, write=False)),
-        stranger=token("stranger", Credential(cast.stranger.id)),
-        limited=token("limited", Credential(owner, spent=True)),
+        owner=token("owner", CredentialRecord(owner)),
+        member=token("member", CredentialRecord(known_users.member.id)),
+        follower=token("follower", CredentialRecord(known_users.follower.id)),
+        read_only=token("read_only", CredentialRecord(owner, write=False)),
+        stranger=token("stranger", CredentialRecord(known_users.stranger.id)),
+        limited=token("limited", CredentialRecord(owner, exhausted=True)),
     )

@@ -36,40 +36,44 @@ _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class GoneError(Exception):
+class ClientGoneError(Exception):
     """Nobody waits for the answer any more: the client left, or the sandbox closes."""
 
 
-class Responder(Protocol):
+class RequestProcessor(Protocol):
     """Whoever answers the requests that arrive."""
 
-    async def respond(self, request: web.BaseRequest, line: "Line") -> web.StreamResponse:
+    async def respond(
+        self, request: web.BaseRequest, connection: "ClientConnection"
+    ) -> web.StreamResponse:
         """Answer a request."""
         ...
 
-    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.Response:
+    def respond_to_invalid(
+        self, request: web.BaseRequest, error: BaseException | None
+    ) -> web.Response:
         """Answer what could not be read as a request, or failed to be answered."""
         ...
 
 
-class Connection(web.RequestHandler):
-    """A client's connection. `over` is done when it ended, or has to."""
+class ConnectionHandler(web.RequestHandler):
+    """A client's connection. `closed` is done when it ended, or has to."""
 
-    def __init__(self, server: "Server", responder: Responder) -> None:
+    def __init__(self, server: "LoopbackServer", processor: RequestProcessor) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(server, loop=loop, access_log=None, logger=_SILENCE)  # type: ignore[arg-type]
-        self.over: asyncio.Future[None] = loop.create_future()
-        self._responder = responder
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._processor = processor
 
-    def give_up(self) -> None:
+    def cancel_waits(self) -> None:
         """End every wait on this connection."""
-        if not self.over.done():
-            self.over.set_result(None)
+        if not self.closed.done():
+            self.closed.set_result(None)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
         super().connection_lost(exc)
-        self.give_up()
+        self.cancel_waits()
 
     def handle_error(
         self,
@@ -80,64 +84,66 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answers in JSON what aiohttp would answer in plain text."""
         del status, message
-        response = self._responder.refuse(request, exc)
+        response = self._processor.respond_to_invalid(request, exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer that has begun cannot become another one")
         response.force_close()
         return response
 
 
-class Server(web.Server):
+class LoopbackServer(web.Server):
     """Accepts connections and hands their requests to the responder."""
 
-    def __init__(self, responder: Responder, sleep: Sleep) -> None:
+    def __init__(self, processor: RequestProcessor, sleep: Sleep) -> None:
         super().__init__(self._respond)
-        self._responder = responder
+        self._processor = processor
         self._sleep = sleep
         self._closing = False
 
-    def __call__(self) -> Connection:
+    def __call__(self) -> ConnectionHandler:
         """The protocol of a new connection."""
-        connection = Connection(self, self._responder)
+        connection = ConnectionHandler(self, self._processor)
         if self._closing:
-            connection.give_up()
+            connection.cancel_waits()
         return connection
 
-    def end_waits(self) -> None:
+    def cancel_waits(self) -> None:
         """From now on nobody is kept waiting, neither those who are nor those who come."""
         self._closing = True
         for connection in self.connections:
-            cast("Connection", connection).give_up()
+            cast("ConnectionHandler", connection).cancel_waits()
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        over = cast("Connection", request.protocol).over
-        return await self._responder.respond(request, Line(request, over, self._sleep))
+        closed = cast("ConnectionHandler", request.protocol).closed
+        return await self._processor.respond(
+            request, ClientConnection(request, closed, self._sleep)
+        )
 
 
 @attrs.frozen
-class Line:
+class ClientConnection:
     """The connection by which a request came, for as long as it is being answered."""
 
     request: web.BaseRequest
-    _over: asyncio.Future[None]
+    _closed: asyncio.Future[None]
     _sleep: Sleep
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long. Raises `GoneError` at once when nobody waits for the answer any more."""
+        """Wait for `seconds`. Raises `ClientGoneError` as soon as the client has gone."""
         sleeping = asyncio.ensure_future(self._sleep(seconds))
         try:
-            await asyncio.wait({sleeping, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeping, self._closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
             await asyncio.gather(sleeping, return_exceptions=True)
-        if self._over.done():
-            raise GoneError
+        if self._closed.done():
+            raise ClientGoneError
         sleeping.result()
 
     async def hang(self) -> NoReturn:
-        """Wait until nobody waits for the answer any more, then raise `GoneError`."""
-        await asyncio.wait({self._over})
-        raise GoneError
+        """Wait until nobody waits for the answer any more, then raise `ClientGoneError`."""
+        await asyncio.wait({self._closed})
+        raise ClientGoneError
 
     def close(self) -> None:
         """Send what was written, then close in an orderly way."""
@@ -153,109 +159,121 @@ class Line:
             transport.abort()
 
 
-class Delivery(Protocol):
+class ResponseWriter(Protocol):
     """Sends a message, or whatever it makes of it."""
 
-    async def __call__(self, message: "Message", line: Line) -> web.StreamResponse:
+    async def __call__(
+        self, serialized: "SerializedResponse", connection: ClientConnection
+    ) -> web.StreamResponse:
         """Send the message and return the response, as a handler of aiohttp does."""
         ...
 
 
-async def whole(message: "Message", line: Line) -> web.StreamResponse:
+async def write_whole(
+    serialized: "SerializedResponse", connection: ClientConnection
+) -> web.StreamResponse:
     """The message as it should be."""
-    del line
-    return to_response(message)
+    del connection
+    return to_response(serialized)
 
 
 @attrs.frozen
-class Message:
+class SerializedResponse:
     """An HTTP answer. Without a status it is none: the connection just ends."""
 
     status: int | None
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = attrs.field(default=None, repr=False)
-    deliver: Delivery = attrs.field(default=whole, repr=False)
+    writer: ResponseWriter = attrs.field(default=write_whole, repr=False)
 
 
-def to_response(message: Message) -> web.Response:
+def to_response(serialized: SerializedResponse) -> web.Response:
     """The whole message as a response."""
-    status = message.status or 500
+    status = serialized.status or 500
     return web.Response(
-        status=status, reason=phrase(status), body=message.body, headers=message.headers
+        status=status, reason=phrase(status), body=serialized.body, headers=serialized.headers
     )
 
 
 @attrs.frozen
-class Pieces:
+class SlowWriter:
     """The body in pieces of `size` bytes, each `seconds` after the one before."""
 
     size: int
     seconds: float
 
-    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+    async def __call__(
+        self, serialized: SerializedResponse, connection: ClientConnection
+    ) -> web.StreamResponse:
         """Send a piece, wait, send the next."""
-        body = message.body or b""
-        response = await _begin(message, line, length=len(body))
+        body = serialized.body or b""
+        response = await _begin(serialized, connection, length=len(body))
         for start in range(0, len(body), self.size):
             if start:
-                await line.pause(self.seconds)
+                await connection.pause(self.seconds)
             await response.write(body[start : start + self.size])
         return response
 
 
 @attrs.frozen
-class CutOff:
+class TruncatingWriter:
     """The first part of the body, between 0 and 1 of it, and then the end of the connection."""
 
     sent: float
     chunked: bool = False
     reset: bool = False
 
-    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+    async def __call__(
+        self, serialized: SerializedResponse, connection: ClientConnection
+    ) -> web.StreamResponse:
         """Send the part and close."""
-        body = message.body or b""
-        chunked = self.chunked and line.request.version >= HttpVersion11
-        response = await _begin(message, line, length=None if chunked else len(body))
+        body = serialized.body or b""
+        chunked = self.chunked and connection.request.version >= HttpVersion11
+        response = await _begin(serialized, connection, length=None if chunked else len(body))
         await response.write(first_part(body, self.sent))
         if self.reset:
-            line.reset()
+            connection.reset()
         else:
-            line.close()
+            connection.close()
         return response
 
 
 @attrs.frozen
-class Misannounced:
+class WrongLengthWriter:
     """The whole body under a Content-Length that is `by` bytes off."""
 
     by: int
 
-    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+    async def __call__(
+        self, serialized: SerializedResponse, connection: ClientConnection
+    ) -> web.StreamResponse:
         """Send the body; when more was announced, wait for the client to give up."""
-        body = message.body or b""
+        body = serialized.body or b""
         announced = max(0, len(body) + self.by)
-        response = await _begin(message, line, length=announced)
+        response = await _begin(serialized, connection, length=announced)
         await response.write(body[:announced])
         if announced > len(body):
-            await line.hang()
+            await connection.hang()
         # Otherwise aiohttp holds back what goes beyond the length.
-        line.request.writer.length = None
+        connection.request.writer.length = None
         await response.write(body[announced:])
         return response
 
 
 @attrs.frozen
-class Nothing:
+class ClosingWriter:
     """No answer: the connection is closed, or reset."""
 
     reset: bool
 
-    async def __call__(self, message: Message, line: Line) -> web.StreamResponse:
+    async def __call__(
+        self, serialized: SerializedResponse, connection: ClientConnection
+    ) -> web.StreamResponse:
         """End the connection."""
         if self.reset:
-            line.reset()
+            connection.reset()
         else:
-            line.close()
+            connection.close()
         # It goes nowhere, but aiohttp wants a response, and notes that nobody is there.
         return web.Response()
 
@@ -265,12 +283,14 @@ def first_part(body: bytes, share: float) -> bytes:
     return body[: min(int(len(body) * share), max(0, len(body) - 1))]
 
 
-async def _begin(message: Message, line: Line, *, length: int | None) -> web.StreamResponse:
-    status = message.status or 500
-    response = web.StreamResponse(status=status, reason=phrase(status), headers=message.headers)
+async def _begin(
+    serialized: SerializedResponse, connection: ClientConnection, *, length: int | None
+) -> web.StreamResponse:
+    status = serialized.status or 500
+    response = web.StreamResponse(status=status, reason=phrase(status), headers=serialized.headers)
     if length is None:
         response.enable_chunked_encoding()
     else:
         response.content_length = length
-    await response.prepare(line.request)
+    await response.prepare(connection.request)
     return response

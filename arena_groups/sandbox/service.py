@@ -12,70 +12,87 @@ from urllib.parse import parse_qsl
 import attrs
 from aiohttp import HttpVersion11, http_exceptions, web
 
-from arena_groups.sandbox.backend import World
-from arena_groups.sandbox.entities import Credential, Entry, Journal, Person, RecordedRequest
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import (
+    CredentialRecord,
+    LogEntry,
+    RecordedRequest,
+    RequestLog,
+    UserRecord,
+)
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
-from arena_groups.sandbox.faults.registry import FaultRegistry, InjectedFault, Strikes
-from arena_groups.sandbox.permissions import Quota, Standing
-from arena_groups.sandbox.rendering import Renderer
+from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
+from arena_groups.sandbox.permissions import RateLimitStatus, SandboxRateLimiter
+from arena_groups.sandbox.rendering import JSONRenderer
 from arena_groups.sandbox.responses import (
-    Answer,
-    Envelope,
-    RefusedError,
-    bad_body,
+    ApiError,
+    ResponseContext,
+    SandboxResponse,
     forbidden,
+    internal_error,
+    invalid_field,
     method_not_allowed,
-    our_fault,
-    over_quota,
-    to_message,
+    rate_limit_exceeded,
+    serialize_response,
     too_large,
     unauthorized,
-    unreadable,
+    unreadable_request,
 )
-from arena_groups.sandbox.routes import EVERY_OPERATION, Call, Operation, Route, find_route
-from arena_groups.sandbox.server_protocol import GoneError, Line, Message, to_response
+from arena_groups.sandbox.routes import (
+    EVERY_OPERATION,
+    OperationCall,
+    OperationSpec,
+    RouteMatch,
+    find_route,
+)
+from arena_groups.sandbox.server_protocol import (
+    ClientConnection,
+    ClientGoneError,
+    SerializedResponse,
+    to_response,
+)
 
 
 @attrs.frozen
-class Identity:
+class RequestIdentity:
     """Who sent a request: the person behind a token, or a guest.
 
     `quota_key` is what requests are counted by; `known` is false for a token nobody has.
     """
 
     quota_key: str = attrs.field(repr=False)
-    person: Person | None = None
-    credential: Credential | None = None
+    user: UserRecord | None = None
+    credential: CredentialRecord | None = None
     known: bool = True
 
 
-def guest(request: web.BaseRequest) -> Identity:
+def guest(request: web.BaseRequest) -> RequestIdentity:
     """Somebody without a token, counted by address."""
-    return Identity(f"guest {request.remote}")
+    return RequestIdentity(f"guest {request.remote}")
 
 
-def identify(world: World, request: web.BaseRequest) -> Identity:
+def identify(backend: Backend, request: web.BaseRequest) -> RequestIdentity:
     """Whom the token stands for. A token nobody has leaves a guest."""
     authorization = request.headers.get("Authorization", "").strip()
     if not authorization:
         return guest(request)
     scheme, _, token = authorization.partition(" ")
-    credential = world.credentials.get(token.strip())
+    credential = backend.credentials.get(token.strip())
     if scheme.lower() != "bearer" or credential is None:
         return attrs.evolve(guest(request), known=False)
-    person = world.people[credential.user_id]
-    return Identity(f"token {token.strip()}", person, credential)
+    user = backend.users[credential.user_id]
+    return RequestIdentity(f"token {token.strip()}", user, credential)
 
 
-def count(quota: Quota, identity: Identity) -> Standing:
+def count(rate_limiter: SandboxRateLimiter, identity: RequestIdentity) -> RateLimitStatus:
     """Count one request of theirs."""
-    person, credential = identity.person, identity.credential
-    if person is None or credential is None:
-        return quota.count(identity.quota_key, "guest")
-    return quota.count(identity.quota_key, person.tier, spent=credential.spent)
+    user, credential = identity.user, identity.credential
+    if user is None or credential is None:
+        return rate_limiter.count(identity.quota_key, "guest")
+    return rate_limiter.count(identity.quota_key, user.tier, exhausted=credential.exhausted)
 
 
-def authorise(operation: Operation, identity: Identity) -> None:
+def authorise(operation: OperationSpec, identity: RequestIdentity) -> None:
     """Raises the 401 or 403 of whoever may not call the operation."""
     if operation.any_token:
         return
@@ -88,35 +105,35 @@ def authorise(operation: Operation, identity: Identity) -> None:
 
 
 @attrs.define(eq=False)
-class Upload:
+class RequestBody:
     """A request's body, read at most once."""
 
     _request: web.BaseRequest = attrs.field(repr=False)
-    _read: bytes | RefusedError | None = attrs.field(default=None, init=False, repr=False)
+    _read: bytes | ApiError | None = attrs.field(default=None, init=False, repr=False)
 
-    async def content(self) -> bytes:
+    async def read(self) -> bytes:
         """The whole body. Raises the refusal of one that is too large, or does not arrive."""
         if self._read is None:
             self._read = await self._receive()
-        if isinstance(self._read, RefusedError):
+        if isinstance(self._read, ApiError):
             raise self._read
         return self._read
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Take in the body, whatever it is."""
-        with suppress(RefusedError):
-            await self.content()
+        with suppress(ApiError):
+            await self.read()
 
-    async def _receive(self) -> bytes | RefusedError:
+    async def _receive(self) -> bytes | ApiError:
         try:
-            await self._invite()
+            await self._send_continue()
             return await self._request.read()
         except web.HTTPRequestEntityTooLarge:
             return too_large()
         except (web.RequestPayloadError, ConnectionError):
-            return bad_body("body", "must be sent whole, in the encoding it claims")
+            return invalid_field("body", "must be sent whole, in the encoding it claims")
 
-    async def _invite(self) -> None:
+    async def _send_continue(self) -> None:
         """Tell a client who asked first to go on and send the body."""
         request = self._request
         expected = request.headers.get("Expect", "").lower()
@@ -127,25 +144,25 @@ class Upload:
 
 
 @attrs.frozen
-class Visit:
+class RequestContext:
     """A request, who sent it, and where it leads. `route` may be the refusal that it is nowhere."""
 
     request: web.BaseRequest = attrs.field(repr=False)
-    route: Route | RefusedError
-    identity: Identity
-    standing: Standing
-    entry: Entry
-    strikes: Strikes
-    upload: Upload
-    line: Line = attrs.field(repr=False)
+    route: RouteMatch | ApiError
+    identity: RequestIdentity
+    rate_limit: RateLimitStatus
+    entry: LogEntry
+    fault_runner: FaultRunner
+    body: RequestBody
+    connection: ClientConnection = attrs.field(repr=False)
 
 
-def route_of(request: web.BaseRequest) -> Route | RefusedError:
+def route_of(request: web.BaseRequest) -> RouteMatch | ApiError:
     """The route of a request, or why there is none."""
     try:
         return find_route(request.method, request.rel_url.raw_path)
-    except RefusedError as refusal:
-        return refusal
+    except ApiError as error:
+        return error
 
 
 def query_of(request: web.BaseRequest) -> Mapping[str, str]:
@@ -160,141 +177,153 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.
 _BadMethod: type[Exception] = getattr(
     http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
 )
-_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)})
+_SERVED_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)})
 
 
 @attrs.frozen
-class Service:
+class SandboxService:
     """Answers requests about one world. `base_url` is where the sandbox itself listens."""
 
-    world: World
-    quota: Quota
-    journal: Journal
+    backend: Backend
+    rate_limiter: SandboxRateLimiter
+    request_log: RequestLog
     faults: FaultRegistry
     base_url: Callable[[], str]
 
-    async def respond(self, request: web.BaseRequest, line: Line) -> web.StreamResponse:
+    async def respond(
+        self, request: web.BaseRequest, connection: ClientConnection
+    ) -> web.StreamResponse:
         """The one way through: who, how many, the record, the faults, the answer, its headers."""
-        visit = self._visit(request, line)
+        context = self._context_of(request, connection)
         try:
-            message = await self._through(tuple(self.faults), visit)
-            message = self._dated(visit.strikes.transform(message))
-            visit.entry.answered(message.status)
-            return await message.deliver(message, line)
-        except (GoneError, ConnectionError):
-            line.reset()
+            serialized = await self._run_middleware(tuple(self.faults), context)
+            serialized = self._with_date(context.fault_runner.transform_body(serialized))
+            context.entry.mark_answered(serialized.status)
+            return await serialized.writer(serialized, connection)
+        except (ClientGoneError, ConnectionError):
+            connection.reset()
             return web.Response()
 
-    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.Response:
+    def respond_to_invalid(
+        self, request: web.BaseRequest, error: BaseException | None
+    ) -> web.Response:
         """The answer to what is no request, or to one that the sandbox failed to answer."""
-        standing = count(self.quota, guest(request))
-        message = to_message(_why_refused(error).answer, Envelope(standing=standing))
-        return to_response(self._dated(message))
+        rate_limit = count(self.rate_limiter, guest(request))
+        serialized = serialize_response(
+            _error_for(error).response, ResponseContext(rate_limit=rate_limit)
+        )
+        return to_response(self._with_date(serialized))
 
-    def _visit(self, request: web.BaseRequest, line: Line) -> Visit:
-        route, identity = route_of(request), identify(self.world, request)
-        entry = Entry(
+    def _context_of(self, request: web.BaseRequest, connection: ClientConnection) -> RequestContext:
+        route, identity = route_of(request), identify(self.backend, request)
+        entry = LogEntry(
             RecordedRequest(
                 request.method,
                 request.rel_url.raw_path,
                 query_of(request),
-                operation=route.operation.name if isinstance(route, Route) else None,
+                operation=route.operation.name if isinstance(route, RouteMatch) else None,
             )
         )
-        self.journal.append(entry)
-        return Visit(
+        self.request_log.append(entry)
+        return RequestContext(
             request=request,
             route=route,
             identity=identity,
-            standing=count(self.quota, identity),
+            rate_limit=count(self.rate_limiter, identity),
             entry=entry,
-            strikes=Strikes(self.faults, entry),
-            upload=Upload(request),
-            line=line,
+            fault_runner=FaultRunner(self.faults, entry),
+            body=RequestBody(request),
+            connection=connection,
         )
 
-    async def _through(self, faults: Sequence[InjectedFault], visit: Visit) -> Message:
+    async def _run_middleware(
+        self, faults: Sequence[InjectedFault], context: RequestContext
+    ) -> SerializedResponse:
         """The answer, by way of the first of these faults that is a detour, and so on."""
-        compose = partial(to_message, envelope=_envelope(visit))
+        serialize = partial(serialize_response, response_context=_response_context(context))
         for position, injected in enumerate(faults, start=1):
-            detour = injected.fault
-            if isinstance(detour, MiddlewareFault) and visit.strikes.detour(injected):
+            fault = injected.fault
+            if isinstance(fault, MiddlewareFault) and context.fault_runner.claims(injected):
                 # Whatever happens now, happens to a request that was read.
-                await visit.upload.settle()
-                call_next = partial(self._through, faults[position:], visit)
-                return await detour.handle(
-                    FaultContext(visit.standing, self._now(), call_next, compose, visit.line)
+                await context.body.drain()
+                call_next = partial(self._run_middleware, faults[position:], context)
+                return await fault.handle(
+                    FaultContext(
+                        context.rate_limit, self._now(), call_next, serialize, context.connection
+                    )
                 )
-        return compose(await self._answer(visit))
+        return serialize(await self._api_response(context))
 
-    async def _answer(self, visit: Visit) -> Answer:
+    async def _api_response(self, context: RequestContext) -> SandboxResponse:
         try:
-            return await self._operate(visit, _open_route(visit))
-        except RefusedError as refusal:
-            return refusal.answer
+            return await self._execute(context, _authorised_route(context))
+        except ApiError as error:
+            return error.response
         except Exception:
             logger.exception("The sandbox failed to answer a request")
-            return our_fault().answer
+            return internal_error().response
 
-    async def _operate(self, visit: Visit, route: Route) -> Answer:
-        body = await visit.upload.content() if route.operation.takes_body else b""
-        call = Call(
-            world=self.world,
-            renderer=Renderer(self.world, self._origin(visit.request), visit.identity.person),
-            caller=visit.identity.person,
+    async def _execute(self, context: RequestContext, route: RouteMatch) -> SandboxResponse:
+        body = await context.body.read() if route.operation.takes_body else b""
+        call = OperationCall(
+            backend=self.backend,
+            renderer=JSONRenderer(
+                self.backend, self._origin(context.request), context.identity.user
+            ),
+            caller=context.identity.user,
             path=route.path,
-            query=query_of(visit.request),
-            content_type=visit.request.content_type,
+            query=query_of(context.request),
+            content_type=context.request.content_type,
             body=body,
         )
-        visit.strikes.mutate(self.world, self.world.find_group(route.group or ""))
-        answer = route.operation.handler(call)
-        visit.entry.executed()
+        context.fault_runner.mutate(self.backend, self.backend.find_group(route.group or ""))
+        response = route.operation.handler(call)
+        context.entry.mark_executed()
 
-        def other_page(number: int) -> Answer:
+        def fetch_page(number: int) -> SandboxResponse:
             query = {**call.query, "page": str(number)}
             return route.operation.handler(attrs.evolve(call, query=query))
 
-        return visit.strikes.transform_page(answer, other_page)
+        return context.fault_runner.transform_page(response, fetch_page)
 
     def _origin(self, request: web.BaseRequest) -> str:
         """Where links lead: the host that the caller asked for, if that is a host at all."""
         host = request.headers.get("Host", "")
         return f"http://{host}" if _HOST.fullmatch(host) else self.base_url()
 
-    def _dated(self, message: Message) -> Message:
+    def _with_date(self, serialized: SerializedResponse) -> SerializedResponse:
         """The message with the sandbox's own time, which its quota goes by."""
         date = format_datetime(self._now(), usegmt=True)
-        return attrs.evolve(message, headers={"Date": date, **message.headers})
+        return attrs.evolve(serialized, headers={"Date": date, **serialized.headers})
 
     def _now(self) -> datetime:
-        return self.world.clock.now()
+        return self.backend.clock.now()
 
 
-def _open_route(visit: Visit) -> Route:
+def _authorised_route(context: RequestContext) -> RouteMatch:
     """Where the request leads. Raises the refusal of one that leads nowhere, or may not pass."""
-    if visit.standing.exceeded:
-        raise over_quota(visit.standing)
-    if isinstance(visit.route, RefusedError):
-        raise visit.route
-    authorise(visit.route.operation, visit.identity)
-    return visit.route
+    if context.rate_limit.exceeded:
+        raise rate_limit_exceeded(context.rate_limit)
+    if isinstance(context.route, ApiError):
+        raise context.route
+    authorise(context.route.operation, context.identity)
+    return context.route
 
 
-def _envelope(visit: Visit) -> Envelope:
-    request = visit.request
-    return Envelope(
+def _response_context(context: RequestContext) -> ResponseContext:
+    request = context.request
+    return ResponseContext(
         method=request.method,
         if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
-        signed_in=visit.identity.person is not None,
-        standing=visit.standing,
+        signed_in=context.identity.user is not None,
+        rate_limit=context.rate_limit,
     )
 
 
-def _why_refused(error: BaseException | None) -> RefusedError:
+def _error_for(error: BaseException | None) -> ApiError:
     if isinstance(error, _BadMethod):
-        return method_not_allowed(_METHODS)
+        return method_not_allowed(_SERVED_METHODS)
     if isinstance(error, http_exceptions.HttpProcessingError):
-        return unreadable()
+        return unreadable_request()
     logger.error("The sandbox failed to answer a request", exc_info=error)
-    return our_fault()
+    return internal_error()

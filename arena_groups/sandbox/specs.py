@@ -19,25 +19,25 @@ _KINDS = {each.name(): each for each in FAULTS}
 _TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
 
 
-def _is_text(_order: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, str):
         raise ValueError(f"{field.name} must be a text, not {value!r}")
 
 
-def _is_number(_order: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MANY:
         raise ValueError(f"{field.name} must be a number, 0 or more, not {value!r}")
 
 
-def _is_count(order: object, field: "attrs.Attribute[Any]", value: object) -> None:
-    _is_number(order, field, value)
+def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    _check_number(spec, field, value)
     if not isinstance(value, int):
         raise ValueError(f"{field.name} must be a whole number, not {value!r}")
 
 
-def _are_members(order: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _check_members(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
     if isinstance(value, int):
-        _is_count(order, field, value)
+        _check_count(spec, field, value)
     elif not isinstance(value, list | tuple) or not all(
         isinstance(each, str) for each in cast("Sequence[object]", value)
     ):
@@ -45,26 +45,26 @@ def _are_members(order: object, field: "attrs.Attribute[Any]", value: object) ->
 
 
 @attrs.frozen
-class GroupOrder:
+class GroupSpec:
     """A group, or more people and invitations in one that is there already.
 
     `owner` and `members` are parts in `Sandbox.users` (`"member"`) or names of new people;
     `members` can also be a number. `days_old` is how many days ago all of this happened.
     """
 
-    slug: str = attrs.field(validator=_is_text)
+    slug: str = attrs.field(validator=_check_text)
     name: str | None = attrs.field(default=None, kw_only=True)
-    owner: str = attrs.field(default="owner", kw_only=True, validator=_is_text)
-    members: Sequence[str] | int = attrs.field(default=0, kw_only=True, validator=_are_members)
-    invitations: int = attrs.field(default=0, kw_only=True, validator=_is_count)
-    followers: int = attrs.field(default=0, kw_only=True, validator=_is_count)
+    owner: str = attrs.field(default="owner", kw_only=True, validator=_check_text)
+    members: Sequence[str] | int = attrs.field(default=0, kw_only=True, validator=_check_members)
+    invitations: int = attrs.field(default=0, kw_only=True, validator=_check_count)
+    followers: int = attrs.field(default=0, kw_only=True, validator=_check_count)
     private: bool = attrs.field(default=False, kw_only=True)
     description: str | None = attrs.field(default=None, kw_only=True)
-    days_old: float = attrs.field(default=0, kw_only=True, validator=_is_number)
+    days_old: float = attrs.field(default=0, kw_only=True, validator=_check_number)
 
 
 @attrs.frozen
-class QuotaOrder:
+class QuotaSpec:
     """The quota of a tier, or so many requests in each window of so many seconds."""
 
     tier: Tier | None = None
@@ -73,22 +73,22 @@ class QuotaOrder:
 
 
 @attrs.frozen
-class FaultOrder:
+class FaultSpec:
     """A fault, and the requests it is for."""
 
     fault: Fault
     target: FaultTarget
 
 
-def order_fault(fault: str | Fault, /, **options: object) -> FaultOrder:
+def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
     """A fault by its name with options, as one text for the shell, or made by its class.
 
     Raises `ValueError` or `TypeError` when there is no such thing.
     """
     if isinstance(fault, Fault):
-        return FaultOrder(fault, _target(fault.name(), options))
+        return FaultSpec(fault, _target(fault.name(), options))
     if ":" in fault and not options:
-        return FaultOrder(*parse_spec(fault))
+        return FaultSpec(*parse_spec(fault))
     kind = _KINDS.get(fault)
     if kind is None:
         raise ValueError(f"there is no fault {fault!r}; there are {', '.join(sorted(_KINDS))}")
@@ -96,7 +96,7 @@ def order_fault(fault: str | Fault, /, **options: object) -> FaultOrder:
     own = {name: value for name, value in options.items() if name in names}
     rest = {name: value for name, value in options.items() if name not in names}
     target = _target(fault, rest, names)
-    return FaultOrder(kind(**own), target)
+    return FaultSpec(kind(**own), target)
 
 
 def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
@@ -107,8 +107,8 @@ def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = (
     return FaultTarget(**options)  # type: ignore[arg-type]
 
 
-def made_to_order(
-    groups: Iterable[GroupOrder], faults: Iterable[FaultOrder], quota: QuotaOrder
+def build_sandbox(
+    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
 ) -> ThreadedSandbox:
     """A sandbox, not started yet, in which all of this is so.
 
@@ -122,47 +122,47 @@ def made_to_order(
         window=quota.window,
         clock=(lambda: time.time() - oldest) if oldest else time.time,
     )
-    planter, age = _Planter(sandbox), oldest
-    for order in oldest_first:
-        sandbox.advance(age - order.days_old * DAY)
-        age = order.days_old * DAY
+    builder, age = _GroupBuilder(sandbox), oldest
+    for spec in oldest_first:
+        sandbox.advance(age - spec.days_old * DAY)
+        age = spec.days_old * DAY
         try:
-            planter.plant(order)
+            builder.build(spec)
         except (ValueError, LookupError) as error:
-            raise ValueError(f"the group {order.slug!r}: {error}") from error
+            raise ValueError(f"the group {spec.slug!r}: {error}") from error
     sandbox.advance(age)
     for each in faults:
         sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
     return sandbox
 
 
-class _Planter:
+class _GroupBuilder:
     """Brings groups and people into a sandbox, each person only once."""
 
     def __init__(self, sandbox: ThreadedSandbox) -> None:
         self._sandbox = sandbox
-        self._people: dict[str, int] = attrs.asdict(sandbox.users)
+        self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
 
-    def plant(self, order: GroupOrder) -> None:
+    def build(self, spec: GroupSpec) -> None:
         sandbox = self._sandbox
-        group = sandbox.groups.get(order.slug)
+        group = sandbox.groups.get(spec.slug)
         if group is None:
             group = sandbox.add_group(
-                order.name or order.slug.replace("-", " ").capitalize(),
-                owner=self._person(order.owner),
-                private=order.private,
-                slug=order.slug,
-                description=order.description,
+                spec.name or spec.slug.replace("-", " ").capitalize(),
+                owner=self._user_id(spec.owner),
+                private=spec.private,
+                slug=spec.slug,
+                description=spec.description,
             )
-        if isinstance(order.members, int):
-            sandbox.add_members(group, order.members)
+        if isinstance(spec.members, int):
+            sandbox.add_members(group, spec.members)
         else:
-            for name in order.members:
-                sandbox.add_member(group, self._person(name))
-        sandbox.add_followers(group, order.followers)
-        sandbox.add_invitations(group, order.invitations)
+            for name in spec.members:
+                sandbox.add_member(group, self._user_id(name))
+        sandbox.add_followers(group, spec.followers)
+        sandbox.add_invitations(group, spec.invitations)
 
-    def _person(self, name: str) -> int:
-        if name not in self._people:
-            self._people[name] = self._sandbox.add_user(name)
-        return self._people[name]
+    def _user_id(self, name: str) -> int:
+        if name not in self._user_ids:
+            self._user_ids[name] = self._sandbox.add_user(name)
+        return self._user_ids[name]

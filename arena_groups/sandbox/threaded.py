@@ -24,12 +24,12 @@ class ThreadedSandbox(Sandbox):
     it back.
     """
 
-    _home: "_Home | None" = None
+    _thread: "_ServerThread | None" = None
 
     def __enter__(self) -> Self:
-        self._home = _Home()
+        self._thread = _ServerThread()
         try:
-            self._home.run(super().start()).result()
+            self._thread.run(super().start()).result()
         except BaseException:
             self._leave()
             raise
@@ -42,34 +42,34 @@ class ThreadedSandbox(Sandbox):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._at_home().run(super().aclose()).result()
+            self._running_thread().run(super().aclose()).result()
         finally:
             self._leave()
 
     async def start(self) -> None:
         """Begin to listen again, at the same URL. Raises `RuntimeError` outside of `with`."""
-        await asyncio.wrap_future(self._at_home().run(super().start()))
+        await asyncio.wrap_future(self._running_thread().run(super().start()))
 
     async def aclose(self) -> None:
         """Stop listening and close every connection. Raises `RuntimeError` outside of `with`."""
-        await asyncio.wrap_future(self._at_home().run(super().aclose()))
+        await asyncio.wrap_future(self._running_thread().run(super().aclose()))
 
-    def _at_home(self) -> "_Home":
-        if self._home is None:
+    def _running_thread(self) -> "_ServerThread":
+        if self._thread is None:
             raise RuntimeError("a sandbox with a thread of its own is used with `with`")
-        return self._home
+        return self._thread
 
     def _leave(self) -> None:
-        home, self._home = self._home, None
-        if home is not None:
-            home.end()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
 
-    def _do(self, work: Callable[[], _T]) -> _T:
-        home = self._home
-        return work() if home is None or home.is_here() else home.call(work).result()
+    def _call_in_thread(self, work: Callable[[], _T]) -> _T:
+        thread = self._thread
+        return work() if thread is None or thread.is_here() else thread.call(work).result()
 
 
-class _Home:
+class _ServerThread:
     """A thread with an event loop that runs until it is told to end."""
 
     def __init__(self) -> None:
@@ -115,12 +115,12 @@ def _in_thread(
     @functools.wraps(method)
     def wrapper(self: ThreadedSandbox, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         work = functools.partial(method, self, *args, **kwargs)
-        return self._do(work)  # pyright: ignore[reportPrivateUsage]
+        return self._call_in_thread(work)  # pyright: ignore[reportPrivateUsage]
 
     return wrapper
 
 
-def _bring_in() -> None:
+def _wrap_methods() -> None:
     """Carry out in the thread whatever a sandbox can be asked to tell or to do."""
     for name, member in inspect.getmembers_static(Sandbox):
         if name.startswith("_") or name in vars(ThreadedSandbox):
@@ -131,4 +131,4 @@ def _bring_in() -> None:
             setattr(ThreadedSandbox, name, _in_thread(member))
 
 
-_bring_in()
+_wrap_methods()

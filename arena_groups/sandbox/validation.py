@@ -9,9 +9,9 @@ from typing import NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.backend import InviteTarget
+from arena_groups.sandbox.backend import InviteRecipient
 from arena_groups.sandbox.entities import JSONObject
-from arena_groups.sandbox.responses import bad_body, bad_parameter, impossible
+from arena_groups.sandbox.responses import invalid_field, invalid_parameter, unprocessable_fields
 
 _NAMES = r"A-Za-z0-9\-._~!$&'()*+,;="
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -33,7 +33,7 @@ _FUTURE = re.compile(rf"[vV][0-9A-Fa-f]+\.[{_NAMES}:]+", re.ASCII)
 
 
 @attrs.frozen
-class URI:
+class ParsedURI:
     """The parts of a URI that say where it leads. `port` is None when none is given."""
 
     scheme: str
@@ -41,14 +41,14 @@ class URI:
     port: int | None
 
 
-def parse_uri(text: str) -> URI | None:
+def parse_uri(text: str) -> ParsedURI | None:
     """The parts of a URI; None when the text is none."""
     found = _URI.fullmatch(text)
     if found is None or not _is_address(found["literal"]):
         return None
     # Longer numbers are no ports either, and Python may refuse to read them.
     port = found["port"] or ""
-    return URI(found["scheme"].lower(), found["host"] or "", int(port[:9]) if port else None)
+    return ParsedURI(found["scheme"].lower(), found["host"] or "", int(port[:9]) if port else None)
 
 
 def _is_address(literal: str | None) -> bool:
@@ -111,7 +111,7 @@ _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 @attrs.frozen
-class PageRequest:
+class PageParams:
     """Which page of a list, and how long a page is."""
 
     page: int
@@ -119,7 +119,7 @@ class PageRequest:
 
 
 @attrs.frozen
-class NewGroup:
+class NewGroupFields:
     """What `POST /v3/groups` asks for."""
 
     name: str
@@ -128,7 +128,7 @@ class NewGroup:
 
 
 @attrs.frozen
-class GroupChanges:
+class GroupUpdateFields:
     """What `PUT /v3/groups/{id}` asks for. `clears_description` tells null from absent."""
 
     name: str | None
@@ -137,66 +137,66 @@ class GroupChanges:
     clears_description: bool
 
 
-NO_CHANGES = GroupChanges(None, None, None, clears_description=False)
+NO_CHANGES = GroupUpdateFields(None, None, None, clears_description=False)
 
 
-def page_request(query: Mapping[str, str]) -> PageRequest:
+def page_request(query: Mapping[str, str]) -> PageParams:
     """The page asked for. Pages have no last number, page sizes go up to 100."""
     page = _integer(query, "page", default=1)
     per = _integer(query, "per", default=DEFAULT_PER)
     if page < 1:
-        raise bad_parameter("page", "must be 1 or more")
+        raise invalid_parameter("page", "must be 1 or more")
     if not 1 <= per <= LARGEST_PER:
-        raise bad_parameter("per", f"must be between 1 and {LARGEST_PER}")
-    return PageRequest(page, per)
+        raise invalid_parameter("per", f"must be between 1 and {LARGEST_PER}")
+    return PageParams(page, per)
 
 
 def choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
     """One of the values a parameter may have, or None when it was not given."""
     value = query.get(name)
     if value is not None and value not in allowed:
-        raise bad_parameter(name, f"must be one of {', '.join(allowed)}")
+        raise invalid_parameter(name, f"must be one of {', '.join(allowed)}")
     return value
 
 
 def path_integer(segment: str, name: str) -> int:
     """An id that the path gives as a number."""
     if _INTEGER.fullmatch(segment) is None:
-        raise bad_parameter(name, "must be an integer")
+        raise invalid_parameter(name, "must be an integer")
     return int(Decimal(segment))  # Unlike `int` itself, it reads numbers of any length.
 
 
 def json_object(content_type: str, body: bytes) -> JSONObject:
     """The request's body, which must be one JSON object."""
     if content_type != "application/json":
-        raise bad_body("body", "must be sent as application/json")
+        raise invalid_field("body", "must be sent as application/json")
     if not body.strip():
-        raise bad_body("body", "is required")
+        raise invalid_field("body", "is required")
     try:
         value: object = json.loads(body.decode(), parse_constant=_no_such_constant)
     except (ValueError, RecursionError):
-        raise bad_body("body", "must be valid JSON") from None
+        raise invalid_field("body", "must be valid JSON") from None
     if not isinstance(value, dict):
-        raise bad_body("body", "must be a JSON object")
+        raise invalid_field("body", "must be a JSON object")
     return cast("JSONObject", value)
 
 
-def new_group(body: JSONObject) -> NewGroup:
+def new_group(body: JSONObject) -> NewGroupFields:
     """The fields of a new group."""
     if "name" not in body:
-        raise bad_body("name", "is required")
-    return NewGroup(
+        raise invalid_field("name", "is required")
+    return NewGroupFields(
         name=_text(body, "name"),
         description=_text(body, "description") if "description" in body else None,
         avatar_url=_avatar_url(body),
     )
 
 
-def group_changes(body: JSONObject) -> GroupChanges:
+def group_changes(body: JSONObject) -> GroupUpdateFields:
     """The fields of a group that are to change."""
     clears = "description" in body and body["description"] is None
     keeps = clears or "description" not in body
-    return GroupChanges(
+    return GroupUpdateFields(
         name=_text(body, "name") if "name" in body else None,
         description=None if keeps else _text(body, "description"),
         avatar_url=_avatar_url(body),
@@ -209,13 +209,13 @@ def invite_token(body: JSONObject) -> str | None:
     return _string(body, "invite_token") if "invite_token" in body else None
 
 
-def invite_target(body: JSONObject) -> InviteTarget:
+def invite_target(body: JSONObject) -> InviteRecipient:
     """Whom to invite: by user id or by address, not both and not neither."""
     if ("user_id" in body) == ("email" in body):
-        raise bad_body("body", "must have exactly one of user_id and email")
+        raise invalid_field("body", "must have exactly one of user_id and email")
     if "email" in body:
-        return InviteTarget(email=_address(body))
-    return InviteTarget(user_id=_whole_number(body, "user_id"))
+        return InviteRecipient(email=_address(body))
+    return InviteRecipient(user_id=_whole_number(body, "user_id"))
 
 
 def _integer(query: Mapping[str, str], name: str, *, default: int) -> int:
@@ -223,11 +223,11 @@ def _integer(query: Mapping[str, str], name: str, *, default: int) -> int:
     if text is None:
         return default
     if _INTEGER.fullmatch(text) is None:
-        raise bad_parameter(name, "must be an integer")
+        raise invalid_parameter(name, "must be an integer")
     try:
         return int(text)
     except ValueError:  # Python refuses to read numbers of several thousand digits.
-        raise bad_parameter(name, "is too large") from None
+        raise invalid_parameter(name, "is too large") from None
 
 
 def _no_such_constant(_name: str) -> NoReturn:
@@ -237,14 +237,14 @@ def _no_such_constant(_name: str) -> NoReturn:
 def _string(body: JSONObject, field: str) -> str:
     value = body[field]
     if not isinstance(value, str):
-        raise bad_body(field, "must be a string")
+        raise invalid_field(field, "must be a string")
     return value
 
 
 def _text(body: JSONObject, field: str) -> str:
     value = _string(body, field)
     if not _encodable(value):
-        raise bad_body(field, "must be valid Unicode text")
+        raise invalid_field(field, "must be valid Unicode text")
     return value
 
 
@@ -261,14 +261,14 @@ def _avatar_url(body: JSONObject) -> str | None:
         return None
     url = _text(body, "avatar_url")
     if parse_uri(url) is None:
-        raise bad_body("avatar_url", "must be a URI")
+        raise invalid_field("avatar_url", "must be a URI")
     return url
 
 
 def _address(body: JSONObject) -> str:
     address = _text(body, "email")
     if not is_address(address):
-        raise bad_body("email", "must be an email address")
+        raise invalid_field("email", "must be an email address")
     return address
 
 
@@ -278,7 +278,7 @@ def _whole_number(body: JSONObject, field: str) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise bad_body(field, "must be an integer")
+        raise invalid_field(field, "must be an integer")
     return value
 
 
@@ -294,13 +294,15 @@ def check_group(name: str | None, description: str | None, avatar_url: str | Non
     }
     faults = {field: [fault] for field, fault in found.items() if fault is not None}
     if faults:
-        raise impossible(faults)
+        raise unprocessable_fields(faults)
 
 
 def check_address(email: str) -> None:
     """Raises the 422 of an address to which no invitation is sent."""
     if not is_acceptable(email):
-        raise impossible({"email": ["must be an address at a domain, without quotation marks"]})
+        raise unprocessable_fields(
+            {"email": ["must be an address at a domain, without quotation marks"]}
+        )
 
 
 def _fault_of_name(name: str) -> str | None:

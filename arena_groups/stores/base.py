@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from arena_groups._exports import set_public_module
+
 __all__ = ["NOTHING", "Store"]
 
 NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
@@ -42,3 +44,6 @@ class Store(Protocol):
         the store can make them. Raises :class:`StoreError` where the store cannot be written.
         """
         ...
+
+
+set_public_module(globals(), ["Store"])

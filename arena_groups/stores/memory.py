@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from arena_groups._exports import set_public_module
 from arena_groups.stores.base import NOTHING
 
 __all__ = ["MemoryStore"]
@@ -37,3 +38,6 @@ class MemoryStore:
 
     def __repr__(self) -> str:
         return f"MemoryStore(namespaces={len(self._namespaces)})"
+
+
+set_public_module(globals(), __all__)

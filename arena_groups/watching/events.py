@@ -4,6 +4,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups.errors import ArenaError
 from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, MembershipInvitation
 
@@ -182,3 +183,6 @@ class PollFailure:
     error: ArenaError
     failures: int
     retry_in: float
+
+
+set_public_module(globals(), __all__)

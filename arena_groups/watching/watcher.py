@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
     ArenaAPIError,
@@ -403,3 +404,6 @@ def _with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     )
     hinted.attempts = error.attempts
     return hinted
+
+
+set_public_module(globals(), __all__)

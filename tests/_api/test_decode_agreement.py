@@ -238,7 +238,7 @@ class TestTraps:
 START = """
 import arena_groups
 from arena_groups._api.codec import converter, decode, fast
-from arena_groups.models import Ping
+from arena_groups.models._common import Ping
 made = lambda: (len(fast._readers), converter._converter.cache_info().currsize)
 start = made()
 decode(Ping, b'{"status": "ok"}', "ping")

@@ -14,7 +14,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
-from arena_groups.sandbox.server_protocol import Message
+from arena_groups.sandbox.server_protocol import SerializedResponse
 
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = 50
@@ -45,17 +45,17 @@ class Killer(MiddlewareFault):
     moment: str
     children: list[int] = attrs.field(factory=list)
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         if self.moment == BEFORE:
             self._kill()
             # A killed client's request may reach the server, or be lost on the way.
             await context.hang()
-        message = await context.call_next()
+        response = await context.call_next()
         if self.moment == DONE:
             self._kill()
         else:
             asyncio.get_running_loop().call_later(0.002, self._kill)
-        return message
+        return response
 
     def _kill(self) -> None:
         os.kill(self.children[0], signal.SIGKILL)

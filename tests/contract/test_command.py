@@ -11,7 +11,7 @@ from attrs import evolve
 
 from arena_groups._api import OPERATIONS, Operation
 from arena_groups.models import MembershipInvitation, Page
-from arena_groups.sandbox.rendering import Renderer
+from arena_groups.sandbox.rendering import JSONRenderer
 from tests.contract import __main__ as command
 from tests.contract.client import compare_client
 from tests.contract.document import Document, JSONObject
@@ -77,14 +77,14 @@ def test_code_and_sandbox_agree_with_the_real_document(
 def test_a_field_renamed_in_the_sandbox_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rendered = Renderer.invite_code
+    rendered = JSONRenderer.invite_code
 
-    def other(self: Renderer, *arguments: object) -> dict[str, object]:
+    def other(self: JSONRenderer, *arguments: object) -> dict[str, object]:
         body = rendered(self, *arguments)  # type: ignore[arg-type]
         body["secret"] = body.pop("code")
         return body
 
-    monkeypatch.setattr(Renderer, "invite_code", other)
+    monkeypatch.setattr(JSONRenderer, "invite_code", other)
     assert command.main([str(REAL)]) == command.DIFFERENT
     lines = capsys.readouterr().out.splitlines()
     where = "GET /v3/groups/{id}/invite (owner) answered 200"
@@ -95,10 +95,10 @@ def test_a_field_renamed_in_the_sandbox_is_named(
 def test_a_sandbox_that_breaks_down_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(self: Renderer, *_: object) -> dict[str, object]:
+    def broken(self: JSONRenderer, *_: object) -> dict[str, object]:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(Renderer, "group", broken)
+    monkeypatch.setattr(JSONRenderer, "group", broken)
     assert command.main([str(REAL)]) == command.DIFFERENT
     lines = capsys.readouterr().out.splitlines()
     assert "GET /v3/groups/{id} 200: never came up" in lines

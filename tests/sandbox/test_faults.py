@@ -22,7 +22,7 @@ from arena_groups.sandbox.faults import (
     TruncatedJSON,
     WrongTotal,
 )
-from arena_groups.sandbox.server_protocol import Message
+from arena_groups.sandbox.server_protocol import SerializedResponse
 from tests.sandbox.api import Api, Sleeper
 
 GROUP = "/v3/groups/research-studio"
@@ -40,7 +40,7 @@ async def test_a_fault_strikes_until_it_is_removed(http: Api, sandbox: Sandbox) 
     fault.remove()
     assert await statuses(http, "/v3/ping", 2) == [200] * 2
     assert fault.call_count == 3
-    assert "3 call_count" in repr(fault)
+    assert "call_count=3" in repr(fault)
 
 
 async def test_a_fault_strikes_so_many_times(http: Api, sandbox: Sandbox) -> None:
@@ -210,7 +210,7 @@ class Teapot(MiddlewareFault):
 
     explode: bool = False
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         if self.explode:
             raise ZeroDivisionError
         message = await context.call_next()

@@ -22,7 +22,12 @@ from arena_groups.sandbox.faults import (
     Trickle,
     WrongLength,
 )
-from arena_groups.sandbox.server_protocol import GoneError, Message, Responder, Server
+from arena_groups.sandbox.server_protocol import (
+    ClientGoneError,
+    LoopbackServer,
+    RequestProcessor,
+    SerializedResponse,
+)
 from tests.sandbox.api import Api, Sleeper, until
 
 GROUPS = "/v3/groups"
@@ -111,8 +116,8 @@ async def test_hanging_ends_with_the_client(after: bool) -> None:
 class Unaware(MiddlewareFault):
     """Answers when the client is gone."""
 
-    async def handle(self, context: FaultContext) -> Message:
-        with suppress(GoneError):
+    async def handle(self, context: FaultContext) -> SerializedResponse:
+        with suppress(ClientGoneError):
             await context.hang()
         return await context.call_next()
 
@@ -153,10 +158,10 @@ async def test_closing_ends_every_wait(fault: Fault) -> None:
 
 
 async def test_whoever_comes_while_it_closes_is_not_kept_waiting() -> None:
-    server = Server(cast("Responder", None), asyncio.sleep)
-    assert not server().over.done()
-    server.end_waits()
-    assert server().over.done()
+    server = LoopbackServer(cast("RequestProcessor", None), asyncio.sleep)
+    assert not server().closed.done()
+    server.cancel_waits()
+    assert server().closed.done()
 
 
 async def test_trickle(session: aiohttp.ClientSession) -> None:

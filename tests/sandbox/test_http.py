@@ -275,7 +275,7 @@ async def test_a_bug_is_a_json_error_too(
     def broken(_self: object, _ref: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("arena_groups.sandbox.backend.World.find_group", broken)
+    monkeypatch.setattr("arena_groups.sandbox.backend.Backend.find_group", broken)
     reply = await http.get(GROUP)
     assert (reply.status, reply.body["error"]) == (500, "Internal Server Error")
     assert "ZeroDivisionError" in caplog.text

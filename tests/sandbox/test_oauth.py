@@ -57,7 +57,7 @@ def code_for(sandbox: Sandbox, app: Application, **changes: str | None) -> str:
     return query_of(sandbox.approve_authorization(f"{sandbox.url}{page(app, **changes)}"))["code"]
 
 
-def context(app: Application, code: str, /, **changes: str | None) -> dict[str, str | None]:
+def exchange(app: Application, code: str, /, **changes: str | None) -> dict[str, str | None]:
     return {
         "grant_type": "authorization_code",
         "client_id": app.client_id,
@@ -114,7 +114,7 @@ class TestPage:
         told = query_of(reply.headers["Location"])
         assert told.keys() == {"code", "state"}
         assert told["state"] == "s t/a&te"
-        granted = await token(http, **context(app, told["code"]))
+        granted = await token(http, **exchange(app, told["code"]))
         me = await http.get("/v3/me", granted.body["access_token"])
         assert me.body["id"] == 2
 
@@ -229,7 +229,7 @@ class TestCodes:
     async def test_a_code_becomes_a_token(
         self, sandbox: Sandbox, http: Api, app: Application
     ) -> None:
-        reply = await token(http, **context(app, code_for(sandbox, app, scope="read write")))
+        reply = await token(http, **exchange(app, code_for(sandbox, app, scope="read write")))
         assert reply.status == 200
         assert reply.body.keys() == {"access_token", "token_type", "scope", "created_at"}
         assert reply.body["token_type"] == "Bearer"
@@ -244,22 +244,22 @@ class TestCodes:
     async def test_the_token_may_do_what_was_agreed(
         self, sandbox: Sandbox, http: Api, app: Application, scope: str | None, status: int
     ) -> None:
-        reply = await token(http, **context(app, code_for(sandbox, app, scope=scope)))
+        reply = await token(http, **exchange(app, code_for(sandbox, app, scope=scope)))
         granted = reply.body["access_token"]
         assert (await http.get("/v3/me", granted)).status == 200
         assert (await http.post("/v3/groups", granted, {"name": "New"})).status == status
 
     async def test_a_code_is_good_once(self, sandbox: Sandbox, http: Api, app: Application) -> None:
-        fields = context(app, code_for(sandbox, app))
+        fields = exchange(app, code_for(sandbox, app))
         assert (await token(http, **fields)).status == 200
         assert_refused(await token(http, **fields), 400, "invalid_grant")
 
     async def test_a_code_expires(self, sandbox: Sandbox, http: Api, app: Application) -> None:
         early, late = code_for(sandbox, app), code_for(sandbox, app)
         sandbox.advance(CODE_LIFETIME.total_seconds() - 5)
-        assert (await token(http, **context(app, early))).status == 200
+        assert (await token(http, **exchange(app, early))).status == 200
         sandbox.advance(5)
-        assert_refused(await token(http, **context(app, late)), 400, "invalid_grant")
+        assert_refused(await token(http, **exchange(app, late)), 400, "invalid_grant")
 
     @pytest.mark.parametrize(
         ("changes", "status", "error"),
@@ -288,18 +288,18 @@ class TestCodes:
         error: str,
     ) -> None:
         code = code_for(sandbox, app)
-        assert_refused(await token(http, **context(app, code, **changes)), status, error)
-        assert (await token(http, **context(app, code))).status == 200
+        assert_refused(await token(http, **exchange(app, code, **changes)), status, error)
+        assert (await token(http, **exchange(app, code))).status == 200
 
     async def test_a_code_belongs_to_one_app(self, sandbox: Sandbox, http: Api) -> None:
         apps = sandbox.applications
         code = code_for(sandbox, apps.public)
-        reply = await token(http, **context(apps.confidential, code))
+        reply = await token(http, **exchange(apps.confidential, code))
         assert_refused(reply, 400, "invalid_grant")
 
     async def test_a_secret_app_must_show_its_secret(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.applications.confidential
-        reply = await token(http, **context(app, code_for(sandbox, app), client_secret=None))
+        reply = await token(http, **exchange(app, code_for(sandbox, app), client_secret=None))
         assert_refused(reply, 401, "invalid_client")
 
     async def test_a_plain_challenge_is_its_own_verifier(
@@ -307,14 +307,14 @@ class TestCodes:
     ) -> None:
         plain = {"code_challenge": VERIFIER, "code_challenge_method": None}
         code = code_for(sandbox, app, **plain)
-        assert (await token(http, **context(app, code))).status == 200
+        assert (await token(http, **exchange(app, code))).status == 200
 
     async def test_what_needed_no_challenge_needs_no_verifier(
         self, sandbox: Sandbox, http: Api
     ) -> None:
         app = sandbox.applications.confidential
         code = code_for(sandbox, app, code_challenge=None, code_challenge_method=None)
-        assert (await token(http, **context(app, code, code_verifier=None))).status == 200
+        assert (await token(http, **exchange(app, code, code_verifier=None))).status == 200
 
 
 class TestCredentials:
@@ -377,7 +377,7 @@ class TestForms:
     async def test_a_bearer_token_makes_no_difference(
         self, sandbox: Sandbox, http: Api, app: Application
     ) -> None:
-        data = urlencode({k: v for k, v in context(app, "x").items() if v}).encode()
+        data = urlencode({k: v for k, v in exchange(app, "x").items() if v}).encode()
         reply = await http.send(
             "POST", "/v3/oauth/token", "nobody", data=data, headers={"Content-Type": FORM}
         )

@@ -4,22 +4,22 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tier
-from arena_groups.sandbox.fake_clock import Clock
-from arena_groups.sandbox.permissions import TIER_LIMITS, Quota
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.permissions import TIER_LIMITS, SandboxRateLimiter
 from tests.sandbox.api import Api, FakeClock
 
 NOON = 1_780_000_020.0  # 20 seconds into a window of a minute, as 1,780,000,000 leaves 20 over.
 
 
 def test_windows_start_at_multiples_of_their_length() -> None:
-    clock = Clock(FakeClock(125.5))
-    standing = Quota(clock, window=60, limit=2).count("a", "free")
+    clock = SandboxClock(FakeClock(125.5))
+    standing = SandboxRateLimiter(clock, window=60, limit=2).count("a", "free")
     assert (standing.reset, standing.retry_after, standing.exceeded) == (180, 55, False)
 
 
 def test_each_caller_is_counted_alone_and_each_window_anew() -> None:
-    clock = Clock(FakeClock(120))
-    quota = Quota(clock, window=10, limit=2)
+    clock = SandboxClock(FakeClock(120))
+    quota = SandboxRateLimiter(clock, window=10, limit=2)
     assert [quota.count("a", "free").exceeded for _ in range(3)] == [False, False, True]
     assert not quota.count("b", "free").exceeded
     clock.advance(9.9)
@@ -33,9 +33,9 @@ def test_each_caller_is_counted_alone_and_each_window_anew() -> None:
     ("tier", "limit"), [("guest", 30), ("free", 120), ("premium", 300), ("supporter", 600)]
 )
 def test_the_true_limits(tier: Tier, limit: int) -> None:
-    quota = Quota(Clock(), enforced=True)
+    quota = SandboxRateLimiter(SandboxClock(), enforced=True)
     assert quota.limit_for(tier) == limit
-    assert Quota(Clock()).limit_for(tier) >= 100_000
+    assert SandboxRateLimiter(SandboxClock()).limit_for(tier) >= 100_000
 
 
 @pytest.mark.parametrize("options", [{"window": 0}, {"limit": -1}])

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from arena_groups.sandbox.validation import URI, parse_uri
+from arena_groups.sandbox.validation import ParsedURI, parse_uri
 
 SCHEMA = Draft202012Validator(
     {"type": "string", "format": "uri"}, format_checker=FormatChecker(formats=("uri",))
@@ -15,17 +15,17 @@ SCHEMA = Draft202012Validator(
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("https://example.com", URI("https", "example.com", None)),
+        ("https://example.com", ParsedURI("https", "example.com", None)),
         ("HTTPS://Example.com:8443/a/b.png?x=[1", None),
-        ("HTTPS://Example.com:8443/a//b.png?x=1/?#f/?", URI("https", "Example.com", 8443)),
-        ("http://user:pass@host:/", URI("http", "host", None)),
-        ("http://[2001:db8::1]:80/x", URI("http", "[2001:db8::1]", 80)),
-        ("http://[v1.future]/", URI("http", "[v1.future]", None)),
-        ("http://ex%41mple.com/%C3%A9", URI("http", "ex%41mple.com", None)),
-        ("https://", URI("https", "", None)),
-        ("https:", URI("https", "", None)),
-        ("https:/a/b", URI("https", "", None)),
-        ("urn:isbn:0-486-27557-4", URI("urn", "", None)),
+        ("HTTPS://Example.com:8443/a//b.png?x=1/?#f/?", ParsedURI("https", "Example.com", 8443)),
+        ("http://user:pass@host:/", ParsedURI("http", "host", None)),
+        ("http://[2001:db8::1]:80/x", ParsedURI("http", "[2001:db8::1]", 80)),
+        ("http://[v1.future]/", ParsedURI("http", "[v1.future]", None)),
+        ("http://ex%41mple.com/%C3%A9", ParsedURI("http", "ex%41mple.com", None)),
+        ("https://", ParsedURI("https", "", None)),
+        ("https:", ParsedURI("https", "", None)),
+        ("https:/a/b", ParsedURI("https", "", None)),
+        ("urn:isbn:0-486-27557-4", ParsedURI("urn", "", None)),
         ("", None),
         ("example.com/a.png", None),
         ("//example.com/a.png", None),
@@ -48,7 +48,7 @@ SCHEMA = Draft202012Validator(
         ("http://example.com/٣", None),
     ],
 )
-def test_what_is_a_uri(text: str, parts: URI | None) -> None:
+def test_what_is_a_uri(text: str, parts: ParsedURI | None) -> None:
     assert parse_uri(text) == parts
 
 

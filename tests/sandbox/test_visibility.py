@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.entities import Block, Channel, Group
-from arena_groups.sandbox.permissions import channel_abilities, group_collaborates, may_see
-from arena_groups.sandbox.seed import SEEDED_AT
+from arena_groups.sandbox.entities import BlockRecord, ChannelRecord, GroupRecord, UserRecord
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.permissions import (
+    can_see_content,
+    channel_permissions,
+    group_collaborates,
+)
+from arena_groups.sandbox.seed import SEEDED_AT, new_backend
 from tests.sandbox.api import Api
 
 STUDIO = "research-studio"
@@ -78,8 +84,8 @@ async def test_owners_and_collaborators_keep_private_channels_after_leaving(
     assert kept >= 2
 
 
-def channel(owner_id: int | None, visibility: str, *collaborators: int) -> Channel:
-    return Channel(
+def channel(owner_id: int | None, visibility: str, *collaborators: int) -> ChannelRecord:
+    return ChannelRecord(
         id=1,
         slug="a",
         title="A",
@@ -94,16 +100,17 @@ def channel(owner_id: int | None, visibility: str, *collaborators: int) -> Chann
 
 
 @pytest.fixture
-def world() -> Sandbox:
-    return Sandbox()
+def users() -> dict[str, UserRecord]:
+    _, known_users, _ = new_backend(1, SandboxClock(), None)
+    return attrs.asdict(known_users, recurse=False)
 
 
 @pytest.fixture
-def group(world: Sandbox) -> Group:
-    """Its owner is the cast's, its one member too."""
-    number = world.add_group("Small")
-    world.add_member(number, world.users.member)
-    return world._world.groups[number]
+def group(users: dict[str, UserRecord]) -> GroupRecord:
+    """A group of the owner's with one member."""
+    group = GroupRecord(1, "Small", "small", users["owner"].id, SEEDED_AT, SEEDED_AT)
+    group.members[users["member"].id] = None
+    return group
 
 
 # Who may do what: nothing, add to it, update it as well, or everything.
@@ -125,26 +132,30 @@ PEOPLE = ("owner", "member", "follower", "stranger", None)
     ],
 )
 def test_abilities_come_from_the_channels_owner_and_collaborators(
-    world: Sandbox,
-    group: Group,
+    users: dict[str, UserRecord],
+    group: GroupRecord,
     visibility: str,
     owner: str | None,
     collaborators: tuple[str, ...],
     expected: tuple[int, ...],
 ) -> None:
-    ids = {name: getattr(world.users, name) for name in PEOPLE if name}
+    ids = {name: user.id for name, user in users.items()}
     one = channel(ids.get(owner or ""), visibility, *(ids[each] for each in collaborators))
     assert group_collaborates(one) == (owner is not None)
     for name, degree in zip(PEOPLE, (*expected, NOTHING), strict=True):
-        person = None if name is None else world._world.people[ids[name]]
-        can = channel_abilities(group, one, person)
-        assert can.add_to == (degree >= ADD or (visibility == "public" and person is not None))
+        user = users.get(name or "")
+        can = channel_permissions(group, one, user)
+        assert can.add_to == (degree >= ADD or (visibility == "public" and user is not None))
         assert can.update == (degree >= UPDATE)
         assert can.destroy == can.manage_collaborators == (degree == EVERYTHING)
-        assert may_see(group, one, person) == (visibility != "private" or degree >= ADD)
+        assert can_see_content(group, one, user) == (visibility != "private" or degree >= ADD)
 
 
 @pytest.mark.parametrize("visibility", ["public", "orphan"])
-def test_other_blocks_are_for_everybody(world: Sandbox, group: Group, visibility: str) -> None:
-    block = Block(1, "Text", world.users.owner, SEEDED_AT, SEEDED_AT, {}, visibility=visibility)
-    assert may_see(group, block, None)
+def test_other_blocks_are_for_everybody(
+    users: dict[str, UserRecord], group: GroupRecord, visibility: str
+) -> None:
+    block = BlockRecord(
+        1, "Text", users["owner"].id, SEEDED_AT, SEEDED_AT, {}, visibility=visibility
+    )
+    assert can_see_content(group, block, None)

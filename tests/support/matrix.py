@@ -121,28 +121,34 @@ REFUSED: dict[str, type[ArenaError]] = {GONE: NotFoundError, REVOKE: Unprocessab
 SOON = {"total": 0.15}  # seconds, for answers that never come
 
 FAULTS: dict[str, Row] = {
-    "the answer is late": Row(lambda: Latency(0.001), None, untouched=KINDS),
-    "the body trickles": Row(lambda: Trickle(0.0001, 1024), None, untouched=KINDS),
-    "no answer": Row(Hang, ArenaTimeoutError, SAFE, times=SOON),
-    "no answer, but done": Row(
+    "late response": Row(lambda: Latency(0.001), None, untouched=KINDS),
+    "slow body": Row(lambda: Trickle(0.0001, 1024), None, untouched=KINDS),
+    "no response": Row(Hang, ArenaTimeoutError, SAFE, times=SOON),
+    "no response, but executed": Row(
         lambda: Hang(after=True), ArenaTimeoutError, SAFE, times=SOON, then=LOST
     ),
-    "reset": Row(Reset, ArenaConnectionError, SAFE),
-    "reset, but done": Row(lambda: Reset(after=True), ArenaConnectionError, SAFE, then=LOST),
-    "closed": Row(Disconnect, ArenaConnectionError, SAFE),
-    "closed, but done": Row(lambda: Disconnect(after=True), ArenaConnectionError, SAFE, then=LOST),
+    "connection reset": Row(Reset, ArenaConnectionError, SAFE),
+    "connection reset, but executed": Row(
+        lambda: Reset(after=True), ArenaConnectionError, SAFE, then=LOST
+    ),
+    "connection closed": Row(Disconnect, ArenaConnectionError, SAFE),
+    "connection closed, but executed": Row(
+        lambda: Disconnect(after=True), ArenaConnectionError, SAFE, then=LOST
+    ),
     "408": Row(RequestTimeout, RequestTimeoutError, SAFE),
-    "408, but done": Row(
+    "408, but executed": Row(
         lambda: RequestTimeout(after=True), RequestTimeoutError, SAFE, then=REFUSED
     ),
     "429, Retry-After in seconds": Row(lambda: RateLimited(3), RateLimitError, KINDS),
     "429, Retry-After as a date": Row(lambda: RateLimited(3, as_date=True), RateLimitError, KINDS),
     "429 without Retry-After": Row(lambda: RateLimited(None), RateLimitError, KINDS),
     "500": Row(lambda: ServerFailure(500), ServerError, SAFE),
-    "500, but done": Row(lambda: ServerFailure(500, after=True), ServerError, SAFE, then=REFUSED),
+    "500, but executed": Row(
+        lambda: ServerFailure(500, after=True), ServerError, SAFE, then=REFUSED
+    ),
     "502 as HTML": Row(lambda: ServerFailure(502, html=True), ServerError, SAFE),
     "503 with Retry-After": Row(lambda: ServerFailure(503, retry_after=2), ServerError, SAFE),
-    "504, but done": Row(lambda: ServerFailure(504, after=True), ServerError, SAFE, then=LOST),
+    "504, but executed": Row(lambda: ServerFailure(504, after=True), ServerError, SAFE, then=LOST),
     "501": Row(lambda: ServerFailure(501), ServerError),
     "body cut short": Row(CutBody, ArenaConnectionError, ANSWERED, BODILESS),
     "chunks cut short": Row(CutChunks, ArenaConnectionError, ANSWERED, BODILESS),
@@ -153,26 +159,26 @@ FAULTS: dict[str, Row] = {
     "JSON cut short": Row(TruncatedJSON, DecodeError, ANSWERED, BODILESS),
     "200 with text": Row(PlainText, DecodeError, SAFE),
     "200 with HTML": Row(HTMLPage, DecodeError, SAFE),
-    "a gzip bomb": Row(lambda: GzipBomb(2 * MAX_BODY), DecodeError),
-    "JSON too deep": Row(DeepJSON, DecodeError),
-    "a redirect": Row(lambda: Redirect("https://elsewhere.example/v3/me"), ArenaAPIError),
+    "gzip bomb": Row(lambda: GzipBomb(2 * MAX_BODY), DecodeError),
+    "JSON nested too deeply": Row(DeepJSON, DecodeError),
+    "redirect": Row(lambda: Redirect("https://elsewhere.example/v3/me"), ArenaAPIError),
 }
 
 
 def outcome(row: Row, kind: str) -> str:
     """What the documentation says of a fault that strikes once."""
     if kind in row.untouched or row.error is None:
-        return "as usual"
+        return "unaffected"
     if kind in row.then:
-        return f"sent again, then `{row.then[kind].__name__}`"
+        return f"retried, then `{row.then[kind].__name__}`"
     if kind in row.again:
-        return "sent again"
+        return "retried"
     return f"`{row.error.__name__}`"
 
 
 def as_markdown() -> str:
     """The table of the documentation."""
-    lines = ["| what goes wrong | " + " | ".join(KINDS) + " |", "| --- " * (len(KINDS) + 1) + "|"]
+    lines = ["| fault | " + " | ".join(KINDS) + " |", "| --- " * (len(KINDS) + 1) + "|"]
     for name, row in FAULTS.items():
         lines.append(f"| {name} | " + " | ".join(outcome(row, kind) for kind in KINDS) + " |")
     return "\n".join(lines) + "\n"

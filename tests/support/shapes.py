@@ -11,19 +11,26 @@ import attrs
 from arena_groups import models
 from arena_groups._types import OpenEnum
 from arena_groups.models import Links, MetadataValue, UnknownContent
+from arena_groups.models._common import Ping, PingStatus
 
 Shape = Any  # a class, or what typing makes of one
 READ_ONLY: Mapping[Shape, type] = {tuple: list, Mapping: dict}
 
-MODELS: tuple[type, ...] = tuple(
-    found
-    for found in (getattr(models, name) for name in models.__all__)
-    if isinstance(found, type) and attrs.has(found) and found is not models.Page
+MODELS: tuple[type, ...] = (
+    Ping,
+    *(
+        found
+        for found in (getattr(models, name) for name in models.__all__)
+        if isinstance(found, type) and attrs.has(found) and found is not models.Page
+    ),
 )
-ENUMS: tuple[type[OpenEnum], ...] = tuple(
-    found
-    for found in (getattr(models, name) for name in models.__all__)
-    if isinstance(found, type) and issubclass(found, OpenEnum) and found is not OpenEnum
+ENUMS: tuple[type[OpenEnum], ...] = (
+    PingStatus,
+    *(
+        found
+        for found in (getattr(models, name) for name in models.__all__)
+        if isinstance(found, type) and issubclass(found, OpenEnum)
+    ),
 )
 WRONG: Mapping[Shape, tuple[object, ...]] = {
     str: (None, 1, 1.5, True, [], {}),

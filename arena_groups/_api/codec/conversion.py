@@ -9,6 +9,7 @@ from arena_groups._api.codec.fast import REFUSED, read_fast
 from arena_groups._api.codec.faults import Faults
 from arena_groups._api.codec.later import structure, unstructure
 from arena_groups._api.codec.plain import parse
+from arena_groups._exports import set_public_module
 from arena_groups.errors import DecodeError, DecodeIssue
 
 __all__ = ["check_json", "decode", "from_dict", "to_dict"]
@@ -81,3 +82,6 @@ def _is_utf8(body: bytes) -> bool:
 
 def _plain(data: object) -> object:
     return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
+
+
+set_public_module(globals(), ["from_dict", "to_dict"])

@@ -10,12 +10,12 @@ from typing import Any, NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.backend import World
-from arena_groups.sandbox.entities import Group, JSONObject, RecordedRequest
-from arena_groups.sandbox.permissions import Standing
-from arena_groups.sandbox.responses import Answer
-from arena_groups.sandbox.routes import EVERY_OPERATION, Operation
-from arena_groups.sandbox.server_protocol import Line, Message
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import GroupRecord, JSONObject, RecordedRequest
+from arena_groups.sandbox.permissions import RateLimitStatus
+from arena_groups.sandbox.responses import SandboxResponse
+from arena_groups.sandbox.routes import EVERY_OPERATION, OperationSpec
+from arena_groups.sandbox.server_protocol import ClientConnection, SerializedResponse
 
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
@@ -88,7 +88,7 @@ class FaultTarget:
         )
 
 
-def _route(operation: Operation | None) -> str | None:
+def _route(operation: OperationSpec | None) -> str | None:
     return None if operation is None else operation.template
 
 
@@ -109,29 +109,29 @@ class Fault:
 class FaultContext:
     """A request that a detour has in its hands, read whole and not yet answered.
 
-    `standing` is where the caller stands with the quota, `now` the sandbox's own time.
+    `rate_limit` is where the caller stands with the quota, `now` the sandbox's own time.
     """
 
-    standing: Standing
+    rate_limit: RateLimitStatus
     now: datetime
-    call_next: Callable[[], Awaitable[Message]]
-    compose: Callable[[Answer], Message]
-    _line: Line
+    call_next: Callable[[], Awaitable[SerializedResponse]]
+    serialize: Callable[[SandboxResponse], SerializedResponse]
+    _connection: ClientConnection
 
     async def pause(self, seconds: float) -> None:
         """Wait. When nobody waits for the answer any more, the context ends here."""
-        await self._line.pause(seconds)
+        await self._connection.pause(seconds)
 
     async def hang(self) -> NoReturn:
         """Wait until nobody waits for the answer any more; the context ends here."""
-        await self._line.hang()
+        await self._connection.hang()
 
 
 class MiddlewareFault(Fault, ABC):
     """A fault between the client and the operation, which it may delay or keep from happening."""
 
     @abstractmethod
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         """The answer. Awaiting `context.call_next()` carries the operation out."""
 
 
@@ -141,14 +141,14 @@ class ReplaceResponseFault(MiddlewareFault):
 
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         """The operation's effect, if it is to have one, and another answer."""
         if self.after:
             await context.call_next()
         return self.reply(context)
 
     @abstractmethod
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """The answer in the operation's place."""
 
 
@@ -156,21 +156,21 @@ class BodyFault(Fault, ABC):
     """A fault that spoils an answer on its way back. Answers without a body pass untouched."""
 
     @abstractmethod
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """What becomes of the message, whose body is not empty."""
 
 
 @attrs.frozen
 class ListPage:
-    """A page of a list as it should be answered. `ask` answers other pages of the same list."""
+    """A page of a list as it should be sent. `fetch_page` returns another page of the same list."""
 
-    answer: Answer
-    ask: Callable[[int], Answer]
+    response: SandboxResponse
+    fetch_page: Callable[[int], SandboxResponse]
 
     @property
     def meta(self) -> JSONObject:
         """The page's place in the list."""
-        return _meta(self.answer)
+        return _meta(self.response)
 
     @property
     def number(self) -> int:
@@ -194,25 +194,27 @@ class ListPage:
 
     def items(self, number: int | None = None) -> list[JSONObject]:
         """The items of this page, or of another one."""
-        answer = self.answer if number is None else self.ask(number)
-        return cast("list[JSONObject]", (answer.body or {})["data"])
+        response = self.response if number is None else self.fetch_page(number)
+        return cast("list[JSONObject]", (response.body or {})["data"])
 
-    def promising(self, next_page: int, items: list[JSONObject] | None = None) -> Answer:
+    def with_next_page(
+        self, next_page: int, items: list[JSONObject] | None = None
+    ) -> SandboxResponse:
         """This page, but with `next_page` to follow, and with other items if so given."""
         meta = {**self.meta, "next_page": next_page, "has_more_pages": True}
         return self.with_meta(meta, items)
 
-    def with_meta(self, meta: JSONObject, items: list[JSONObject] | None = None) -> Answer:
+    def with_meta(self, meta: JSONObject, items: list[JSONObject] | None = None) -> SandboxResponse:
         """This page with another `meta`, and with other items if so given."""
         data = self.items() if items is None else items
-        return attrs.evolve(self.answer, body={"data": data, "meta": meta})
+        return attrs.evolve(self.response, body={"data": data, "meta": meta})
 
 
 class ListFault(Fault, ABC):
     """A fault in the pages of a list. Everything that is no page of a list passes untouched."""
 
     @abstractmethod
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The answer in this page's place, None to leave it as it is."""
 
 
@@ -220,18 +222,20 @@ class StateFault(Fault, ABC):
     """A fault that changes what is there, just before the operation is carried out."""
 
     @abstractmethod
-    def mutate(self, world: World, group: Group | None, rng: Random) -> bool:
+    def mutate(self, backend: Backend, group: GroupRecord | None, rng: Random) -> bool:
         """Change something. `group` is the one the request is about. Returns if it concerned it."""
 
 
-def list_page(answer: Answer, ask: Callable[[int], Answer]) -> ListPage | None:
+def list_page(
+    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
+) -> ListPage | None:
     """The answer as a page of a list, if it is one."""
-    is_page = answer.status == 200 and answer.body is not None and "meta" in answer.body
-    return ListPage(answer, ask) if is_page else None
+    is_page = response.status == 200 and response.body is not None and "meta" in response.body
+    return ListPage(response, fetch_page) if is_page else None
 
 
-def _meta(answer: Answer) -> JSONObject:
-    return cast("JSONObject", (answer.body or {})["meta"])
+def _meta(response: SandboxResponse) -> JSONObject:
+    return cast("JSONObject", (response.body or {})["meta"])
 
 
 def _count(meta: JSONObject, name: str) -> int:

@@ -19,13 +19,19 @@ from arena_groups.sandbox.faults.base import (
     check_positive,
     check_seconds,
 )
-from arena_groups.sandbox.responses import JSON_TYPE, OTHER_SUGGESTIONS, Answer, failure, over_quota
+from arena_groups.sandbox.responses import (
+    JSON_TYPE,
+    OTHER_SUGGESTIONS,
+    SandboxResponse,
+    rate_limit_exceeded,
+    server_failure,
+)
 from arena_groups.sandbox.server_protocol import (
-    CutOff,
-    Message,
-    Misannounced,
-    Nothing,
-    Pieces,
+    ClosingWriter,
+    SerializedResponse,
+    SlowWriter,
+    TruncatingWriter,
+    WrongLengthWriter,
     first_part,
     phrase,
 )
@@ -38,14 +44,14 @@ class Latency(MiddlewareFault):
     seconds: float = attrs.field(default=1.0, validator=check_seconds)
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         """Wait on one side of the operation. A client who leaves earlier prevents it."""
         if not self.after:
             await context.pause(self.seconds)
-        message = await context.call_next()
+        serialized = await context.call_next()
         if self.after:
             await context.pause(self.seconds)
-        return message
+        return serialized
 
 
 @attrs.frozen
@@ -54,7 +60,7 @@ class Hang(MiddlewareFault):
 
     after: bool = attrs.field(default=False, kw_only=True)
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         """Carry the operation out or not, and wait."""
         if self.after:
             await context.call_next()
@@ -68,10 +74,10 @@ class Trickle(BodyFault):
     seconds: float = attrs.field(default=0.1, validator=check_seconds)
     size: int = attrs.field(default=64, validator=check_positive)
 
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """The same message, slowly."""
         del body
-        return attrs.evolve(message, deliver=Pieces(self.size, self.seconds))
+        return attrs.evolve(serialized, writer=SlowWriter(self.size, self.seconds))
 
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -82,9 +88,9 @@ _HTML = "text/html; charset=utf-8"
 class RequestTimeout(ReplaceResponseFault):
     """408: the server gives up on the request."""
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """A JSON error."""
-        return context.compose(failure(408, {}).answer)
+        return context.serialize(server_failure(408, {}).response)
 
 
 @attrs.frozen
@@ -98,15 +104,15 @@ class RateLimited(MiddlewareFault):
     retry_after: int | None = attrs.field(default=1, validator=check_not_negative)
     as_date: bool = False
 
-    async def handle(self, context: FaultContext) -> Message:
+    async def handle(self, context: FaultContext) -> SerializedResponse:
         """The error of a caller who is over the quota."""
         if self.retry_after is None:
-            answer = over_quota(context.standing).answer
-            return context.compose(_without_retry_after(answer))
-        standing = attrs.evolve(context.standing, retry_after=self.retry_after)
-        answer = over_quota(standing).answer
+            response = rate_limit_exceeded(context.rate_limit).response
+            return context.serialize(_without_retry_after(response))
+        rate_limit = attrs.evolve(context.rate_limit, retry_after=self.retry_after)
+        response = rate_limit_exceeded(rate_limit).response
         value = _retry_after(self.retry_after, context.now if self.as_date else None)
-        return context.compose(attrs.evolve(answer, headers={"Retry-After": value}))
+        return context.serialize(attrs.evolve(response, headers={"Retry-After": value}))
 
 
 @attrs.frozen
@@ -121,13 +127,13 @@ class ServerFailure(ReplaceResponseFault):
         if self.status not in range(500, 600):
             raise ValueError("status must be between 500 and 599")
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """The error; a proxy's page knows nothing of quotas."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if not self.html:
-            return context.compose(failure(self.status, headers).answer)
+            return context.serialize(server_failure(self.status, headers).response)
         page = html_page(f"{self.status} {phrase(self.status)}")
-        return Message(self.status, {"Content-Type": _HTML, **headers}, page)
+        return SerializedResponse(self.status, {"Content-Type": _HTML, **headers}, page)
 
 
 @attrs.frozen
@@ -143,11 +149,11 @@ class Redirect(ReplaceResponseFault):
         if not self.location.isprintable() or not self.location:
             raise ValueError("location must be a URL")
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """A redirect as a proxy sends it."""
         del context
         headers = {"Content-Type": _HTML, "Location": self.location}
-        return Message(self.status, headers, html_page(phrase(self.status)))
+        return SerializedResponse(self.status, headers, html_page(phrase(self.status)))
 
 
 def html_page(title: str) -> bytes:
@@ -164,31 +170,31 @@ def _retry_after(seconds: int, now: datetime | None) -> str:
     return format_datetime(now + timedelta(seconds=seconds), usegmt=True)
 
 
-def _without_retry_after(answer: Answer) -> Answer:
-    error = cast("JSONObject", (answer.body or {})["error"])
+def _without_retry_after(response: SandboxResponse) -> SandboxResponse:
+    error = cast("JSONObject", (response.body or {})["error"])
     kept = {name: error[name] for name in error if name != "retry_after"}
     suggestions = list(OTHER_SUGGESTIONS)
-    return Answer(answer.status, {"error": {**kept, "suggestions": suggestions}})
+    return SandboxResponse(response.status, {"error": {**kept, "suggestions": suggestions}})
 
 
 @attrs.frozen
 class Reset(ReplaceResponseFault):
     """The connection is reset (RST) in place of an answer."""
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """No answer."""
         del context
-        return Message(None, deliver=Nothing(reset=True))
+        return SerializedResponse(None, writer=ClosingWriter(reset=True))
 
 
 @attrs.frozen
 class Disconnect(ReplaceResponseFault):
     """The connection is closed (FIN) without an answer."""
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """No answer."""
         del context
-        return Message(None, deliver=Nothing(reset=False))
+        return SerializedResponse(None, writer=ClosingWriter(reset=False))
 
 
 _MEBIBYTE = 1024 * 1024
@@ -202,10 +208,10 @@ class CutBody(BodyFault):
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """A part of the message."""
         del body
-        return attrs.evolve(message, deliver=CutOff(self.sent, reset=self.reset))
+        return attrs.evolve(serialized, writer=TruncatingWriter(self.sent, reset=self.reset))
 
 
 @attrs.frozen
@@ -215,10 +221,12 @@ class CutChunks(BodyFault):
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """A part of the message."""
         del body
-        return attrs.evolve(message, deliver=CutOff(self.sent, chunked=True, reset=self.reset))
+        return attrs.evolve(
+            serialized, writer=TruncatingWriter(self.sent, chunked=True, reset=self.reset)
+        )
 
 
 @attrs.frozen
@@ -227,10 +235,10 @@ class WrongLength(BodyFault):
 
     by: int = attrs.field(default=-1, validator=check_not_zero)
 
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """The whole message under a wrong length."""
         del body
-        return attrs.evolve(message, deliver=Misannounced(self.by))
+        return attrs.evolve(serialized, writer=WrongLengthWriter(self.by))
 
 
 @attrs.frozen
@@ -239,9 +247,9 @@ class TruncatedJSON(BodyFault):
 
     sent: float = attrs.field(default=0.5, validator=check_fraction)
 
-    def transform(self, message: Message, body: bytes) -> Message:
+    def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
         """A shorter message."""
-        return attrs.evolve(message, body=first_part(body, self.sent))
+        return attrs.evolve(serialized, body=first_part(body, self.sent))
 
 
 @attrs.frozen
@@ -250,20 +258,24 @@ class PlainText(ReplaceResponseFault):
 
     text: str = "It works!"
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """The text."""
         del context
-        return Message(200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode())
+        return SerializedResponse(
+            200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode()
+        )
 
 
 @attrs.frozen
 class HTMLPage(ReplaceResponseFault):
     """200 with a page of HTML, as from a network that wants a sign-in first."""
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """The page."""
         del context
-        return Message(200, {"Content-Type": "text/html; charset=utf-8"}, html_page("Welcome"))
+        return SerializedResponse(
+            200, {"Content-Type": "text/html; charset=utf-8"}, html_page("Welcome")
+        )
 
 
 @attrs.frozen
@@ -272,11 +284,11 @@ class GzipBomb(ReplaceResponseFault):
 
     size: int = attrs.field(default=64 * _MEBIBYTE, validator=check_positive)
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """The bomb, packed whether or not the client asked for gzip."""
         del context
         headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
-        return Message(200, headers, gzip_bomb(self.size))
+        return SerializedResponse(200, headers, gzip_bomb(self.size))
 
 
 @attrs.frozen
@@ -285,10 +297,12 @@ class DeepJSON(ReplaceResponseFault):
 
     depth: int = attrs.field(default=100_000, validator=check_positive)
 
-    def reply(self, context: FaultContext) -> Message:
+    def reply(self, context: FaultContext) -> SerializedResponse:
         """Arrays in arrays."""
         del context
-        return Message(200, {"Content-Type": JSON_TYPE}, b"[" * self.depth + b"]" * self.depth)
+        return SerializedResponse(
+            200, {"Content-Type": JSON_TYPE}, b"[" * self.depth + b"]" * self.depth
+        )
 
 
 def gzip_bomb(size: int) -> bytes:

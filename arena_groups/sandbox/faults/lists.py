@@ -5,8 +5,8 @@ from random import Random
 
 import attrs
 
-from arena_groups.sandbox.backend import World
-from arena_groups.sandbox.entities import Group, Invitation, JSONObject
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import GroupRecord, InvitationRecord, JSONObject
 from arena_groups.sandbox.faults.base import (
     ListFault,
     ListPage,
@@ -15,7 +15,7 @@ from arena_groups.sandbox.faults.base import (
     check_not_zero,
     check_positive,
 )
-from arena_groups.sandbox.responses import Answer
+from arena_groups.sandbox.responses import SandboxResponse
 
 FIRST_INVENTED_ID = 900_000_000
 
@@ -26,14 +26,14 @@ class EndlessPages(ListFault):
 
     invent: bool = False
 
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The pages up to the last are as they were, except that it promises more."""
         if page.number < page.last:
             return None
         if page.number == page.last:
-            return page.promising(page.number + 1)
+            return page.with_next_page(page.number + 1)
         items = _invented(page) if self.invent else page.items(page.last)
-        return page.promising(page.number + 1, items)
+        return page.with_next_page(page.number + 1, items)
 
 
 @attrs.frozen
@@ -47,9 +47,9 @@ class BackwardPages(ListFault):
         if self.to > self.start:
             raise ValueError("to must not be greater than start")
 
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page with its items, leading back."""
-        return page.promising(self.to) if page.number >= self.start else None
+        return page.with_next_page(self.to) if page.number >= self.start else None
 
 
 @attrs.frozen
@@ -63,18 +63,18 @@ class EmptyPages(ListFault):
         if self.last is not None and self.last < self.first:
             raise ValueError("last must not be less than first")
 
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page without its items."""
         if page.number < self.first or (self.last is not None and page.number > self.last):
             return None
-        return page.promising(page.number + 1, [])
+        return page.with_next_page(page.number + 1, [])
 
 
 @attrs.frozen
 class MissingTotal(ListFault):
     """`total_count` is missing."""
 
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page without its total."""
         if page.total is None:
             return None
@@ -89,7 +89,7 @@ class WrongTotal(ListFault):
 
     by: int = attrs.field(default=1, validator=check_not_zero)
 
-    def transform_page(self, page: ListPage) -> Answer | None:
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """The page with another total."""
         if page.total is None:
             return None
@@ -120,19 +120,19 @@ class Churn(StateFault):
     removals: int = attrs.field(default=1, validator=check_not_negative)
     keep: frozenset[int] = attrs.field(default=frozenset(), converter=_ids, kw_only=True)
 
-    def mutate(self, world: World, group: Group | None, rng: Random) -> bool:
+    def mutate(self, backend: Backend, group: GroupRecord | None, rng: Random) -> bool:
         """Remove, then insert: what came just now stays for at least one answer."""
-        churned = group if self.group is None else world.find_group(self.group)
+        churned = group if self.group is None else backend.find_group(self.group)
         if churned is None:
             return False
         for invitation in self._chosen(churned, rng):
-            world.forget_invitation(invitation)
+            backend.erase_invitation(invitation)
         for _ in range(rng.randint(0, self.insertions)):
-            number = world.next_id("churn")
-            owner = world.people[churned.owner_id]
-            world.add_invitation(churned, owner, email=f"churn{number}@example.org")
+            number = backend.next_id("churn")
+            owner = backend.users[churned.owner_id]
+            backend.add_invitation(churned, owner, email=f"churn{number}@example.org")
         return True
 
-    def _chosen(self, group: Group, rng: Random) -> list[Invitation]:
+    def _chosen(self, group: GroupRecord, rng: Random) -> list[InvitationRecord]:
         free = [each for number, each in group.pending.items() if number not in self.keep]
         return rng.sample(free, min(len(free), rng.randint(0, self.removals)))

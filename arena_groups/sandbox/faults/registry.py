@@ -8,8 +8,8 @@ from typing import Self, TypeVar
 
 import attrs
 
-from arena_groups.sandbox.backend import World
-from arena_groups.sandbox.entities import Entry, Group, RecordedRequest
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import GroupRecord, LogEntry, RecordedRequest
 from arena_groups.sandbox.faults.base import (
     BodyFault,
     Fault,
@@ -45,8 +45,8 @@ from arena_groups.sandbox.faults.lists import (
     MissingTotal,
     WrongTotal,
 )
-from arena_groups.sandbox.responses import Answer
-from arena_groups.sandbox.server_protocol import Message
+from arena_groups.sandbox.responses import SandboxResponse
+from arena_groups.sandbox.server_protocol import SerializedResponse
 
 FAULTS: tuple[type[Fault], ...] = (
     Latency,
@@ -204,15 +204,15 @@ class InjectedFault:
         self._target = target
         self._faults = faults
         self._seen = 0
-        self._hits = 0
+        self._call_count = 0
 
     def __repr__(self) -> str:
-        return f"<{self.fault!r}, {self._hits} call_count>"
+        return f"<{self.fault!r}, call_count={self._call_count}>"
 
     @property
     def call_count(self) -> int:
         """How many requests it has struck so far."""
-        return self._hits
+        return self._call_count
 
     def remove(self) -> None:
         """Strike no further requests. Does nothing when it was removed before."""
@@ -232,17 +232,17 @@ class InjectedFault:
     def claim(self, request: RecordedRequest, rng: Random) -> bool:
         """Whether it is to strike this request, which then counts as hit."""
         target = self._target
-        if self._hits == target.times or not target.matches(request):
+        if self._call_count == target.times or not target.matches(request):
             return False
         self._seen += 1
         if self._seen <= target.skip or rng.random() >= target.probability:
             return False
-        self._hits += 1
+        self._call_count += 1
         return True
 
-    def spare(self) -> None:
+    def unclaim(self) -> None:
         """The request that was claimed last was none for this fault after all."""
-        self._hits -= 1
+        self._call_count -= 1
 
 
 class FaultRegistry:
@@ -311,44 +311,46 @@ class FaultRegistry:
 
 
 @attrs.frozen
-class Strikes:
+class FaultRunner:
     """What the faults do to one request, noted in its entry of the journal."""
 
     _faults: FaultRegistry
-    _entry: Entry
+    _entry: LogEntry
 
-    def detour(self, injected: InjectedFault) -> bool:
+    def claims(self, injected: InjectedFault) -> bool:
         """Whether this detour is taken."""
         if not self._claim(injected):
             return False
-        self._settle(injected, struck=True)
+        self._finish(injected, applied=True)
         return True
 
-    def mutate(self, world: World, group: Group | None) -> None:
+    def mutate(self, backend: Backend, group: GroupRecord | None) -> None:
         """What changes before an operation on this group, or on something else."""
         for injected in self._faults:
             fault = injected.fault
             if isinstance(fault, StateFault) and self._claim(injected):
-                self._settle(injected, struck=fault.mutate(world, group, self._faults.rng))
+                self._finish(injected, applied=fault.mutate(backend, group, self._faults.rng))
 
-    def transform_page(self, answer: Answer, ask: Callable[[int], Answer]) -> Answer:
+    def transform_page(
+        self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
+    ) -> SandboxResponse:
         """What becomes of an answer, if it is a page of a list."""
         for injected in self._faults:
-            fault, page = injected.fault, list_page(answer, ask)
+            fault, page = injected.fault, list_page(response, fetch_page)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
-                rewritten = fault.transform_page(page)
-                self._settle(injected, struck=rewritten is not None)
-                answer = rewritten or answer
-        return answer
+                transformed = fault.transform_page(page)
+                self._finish(injected, applied=transformed is not None)
+                response = transformed or response
+        return response
 
-    def transform(self, message: Message) -> Message:
+    def transform_body(self, serialized: SerializedResponse) -> SerializedResponse:
         """What becomes of a message, if it has a body to send."""
         for injected in self._faults:
-            fault, body = injected.fault, message.body
+            fault, body = injected.fault, serialized.body
             if isinstance(fault, BodyFault) and body and self._sends_body and self._claim(injected):
-                message = fault.transform(message, body)
-                self._settle(injected, struck=True)
-        return message
+                serialized = fault.transform(serialized, body)
+                self._finish(injected, applied=True)
+        return serialized
 
     @property
     def _sends_body(self) -> bool:
@@ -357,8 +359,8 @@ class Strikes:
     def _claim(self, injected: InjectedFault) -> bool:
         return injected.claim(self._entry.record, self._faults.rng)
 
-    def _settle(self, injected: InjectedFault, *, struck: bool) -> None:
-        if struck:
-            self._entry.struck(injected.fault.name())
+    def _finish(self, injected: InjectedFault, *, applied: bool) -> None:
+        if applied:
+            self._entry.mark_applied(injected.fault.name())
         else:
-            injected.spare()
+            injected.unclaim()

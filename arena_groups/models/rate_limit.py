@@ -1,13 +1,12 @@
-"""Rate limit and health of the service."""
+"""Rate limit as the server reports it."""
 
 from attrs import frozen
 
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.models._common import Timestamp
 
 __all__ = [
-    "Ping",
-    "PingStatus",
     "RateLimit",
     "UserTier",
 ]
@@ -35,14 +34,4 @@ class RateLimit:
     reset_at: Timestamp | None = None
 
 
-class PingStatus(OpenEnum):
-    """The health of the API."""
-
-    OK = "ok"
-
-
-@frozen(kw_only=True)
-class Ping:
-    """The answer of the health check."""
-
-    status: PingStatus
+set_public_module(globals(), __all__)
