@@ -12,8 +12,7 @@ from typing import Protocol, cast
 from aiohttp import web
 
 from arena_groups._api import Secret
-from arena_groups.cli.exits import ExitCode
-from arena_groups.cli.problem import Problem, ProblemError, cannot_listen
+from arena_groups.cli.errors import ExitCode, Problem, ProblemError, cannot_listen
 
 HOST = "127.0.0.1"
 PATH = "/callback"

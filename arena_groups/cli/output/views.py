@@ -6,9 +6,16 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from arena_groups.cli.ages import short_age
-from arena_groups.cli.contents import Known, title_of, url_of
-from arena_groups.cli.records import AuthStatus, Change, InviteSummary, Sent
+from arena_groups.cli.options import short_age
+from arena_groups.cli.output.rows import (
+    AuthStatus,
+    Change,
+    InviteSummary,
+    Known,
+    Sent,
+    title_of,
+    url_of,
+)
 from arena_groups.models import (
     Channel,
     Content,

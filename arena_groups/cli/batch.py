@@ -2,27 +2,31 @@
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from arena_groups import (
     ArenaAPIError,
+    ArenaClient,
     BadRequestError,
     NotFoundError,
     RateLimitError,
     UnprocessableError,
+    revoke_many,
 )
-from arena_groups.cli.errors import describe_api
-from arena_groups.cli.notes import note
-from arena_groups.cli.problem import Problem, ProblemError
-from arena_groups.cli.results import Noun, Results, counted, progress
-from arena_groups.cli.settings import Settings
-from arena_groups.cli.views import View
+from arena_groups.cli.errors import Problem, ProblemError, describe_api
+from arena_groups.cli.options import Settings
+from arena_groups.cli.output.messages import note
+from arena_groups.cli.output.rows import Change
+from arena_groups.cli.output.views import CHANGES, View
+from arena_groups.cli.output.writers import Noun, Results, counted, progress
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+INVITATIONS = ("invitation", "invitations")
 WAITS = 5  # for the quota, for one thing
 
 # What is wrong with one of them only; anything else would be wrong with the next one too.
@@ -97,6 +101,55 @@ async def wait_for_quota(settings: Settings, error: RateLimitError, *, begun: bo
     return True
 
 
+async def revoke_all(
+    settings: Settings,
+    arena: ArenaClient,
+    group: str,
+    things: Sequence[tuple[int, str | None]],
+) -> list[Failure]:
+    """Revoke invitations, and write what became of each; the failures are returned."""
+    failures: list[Failure] = []
+    results = Results(settings, CHANGES, INVITATIONS)
+    with progress(settings, beside_results=True) as shown:
+        left, waits = list(things), WAITS
+        while left:
+            try:
+                async with revoke_many(arena, group, [number for number, _ in left]) as run:
+                    async for result in run:
+                        if result.error and not isinstance(result.error, PARTICULAR):
+                            raise result.error
+                        thing = left.pop(0)
+                        results.write(_revoked(thing, result.error, failures))
+                        shown.update(f"{results.count} of {len(things)}")
+            except RateLimitError as error:
+                waits -= 1
+                if waits < 0 or not await wait_for_quota(settings, error, begun=results.count > 0):
+                    raise
+    results.close()
+    return failures
+
+
+def _revoked(
+    thing: tuple[int, str | None], error: Exception | None, failures: list[Failure]
+) -> Change:
+    if not isinstance(error, ArenaAPIError):
+        return _change("revoked", thing)
+    failures.append(Failure(error))
+    return _not_revoked(thing, failures[-1])
+
+
+def _not_revoked(thing: tuple[int, str | None], failure: Failure) -> Change:
+    outcome = "too late" if failure.gone_meanwhile else "failed"
+    return _change(outcome, thing, failure.problem.message)
+
+
+def _change(outcome: str, thing: tuple[int, str | None], problem: str | None = None) -> Change:
+    number, what = thing
+    return Change(
+        outcome=outcome, type="MembershipInvitation", id=number, what=what, problem=problem
+    )
+
+
 def raise_first(failures: Sequence[Failure], total: int, noun: Noun, verb: str) -> None:
     """Raise the first failure, if there is any, with how many of how many there are."""
     if not failures:
@@ -104,5 +157,5 @@ def raise_first(failures: Sequence[Failure], total: int, noun: Noun, verb: str) 
     first = failures[0].problem
     if total > 1:
         told = f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"
-        first = evolve(first, message=told)
+        first = replace(first, message=told)
     raise ProblemError(first)

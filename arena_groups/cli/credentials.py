@@ -11,7 +11,7 @@ import click
 from attrs import frozen
 
 from arena_groups._api import Secret
-from arena_groups.cli.problem import Problem, ProblemError
+from arena_groups.cli.errors import Problem, ProblemError
 
 SERVICE = "arena-groups"
 FILE_NAME = "logins.json"

@@ -1,6 +1,8 @@
 """What ``arena-groups invitations send --from`` does."""
 
 import csv
+import io
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -17,15 +19,15 @@ from arena_groups import (
     SQLiteStore,
     invite_many,
 )
-from arena_groups.cli.actions.turns import Failure, raise_first
+from arena_groups.bulk import normalize_invite_target
+from arena_groups.cli.batch import Failure, raise_first
 from arena_groups.cli.connect import connected
-from arena_groups.cli.notes import note
-from arena_groups.cli.output import guarded
-from arena_groups.cli.people import Line, read_people
-from arena_groups.cli.records import InviteSummary
-from arena_groups.cli.results import progress_console, write_one
-from arena_groups.cli.settings import Settings
-from arena_groups.cli.views import INVITE_SUMMARY, Cell
+from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.options import Settings
+from arena_groups.cli.output.messages import note
+from arena_groups.cli.output.rows import InviteSummary
+from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
+from arena_groups.cli.output.writers import guarded, progress_console, write_one
 from arena_groups.errors import ArenaAPIError
 
 INVITATIONS = ("invitation", "invitations")
@@ -39,6 +41,14 @@ COLUMNS = (
     "from_journal",
     "problem",
 )
+
+
+@frozen
+class Line:
+    """Somebody, and the number of the line that tells of them."""
+
+    number: int
+    who: InviteTarget
 
 
 @frozen(kw_only=True)
@@ -148,3 +158,82 @@ def _bar(settings: Settings, total: int) -> Generator[_Bar, None, None]:
         return
     with Progress(console=console, transient=True) as progress:
         yield _Shown(progress, total)
+
+
+EMAIL, USER_ID = "email", "user_id"
+STDIN = "-"
+SHOWN = 10
+
+
+def read_people(file: str, column: str | None) -> list[Line]:
+    """Return the people in a file, or on standard input for ``-``. Empty lines are skipped.
+
+    Raises a problem that names every line with nobody that can be invited.
+    """
+    text = _text(file)
+    rows = _rows(text)
+    if not rows:
+        return []
+    titles = [cell.strip().casefold() for cell in rows[0][1]]
+    wanted = [EMAIL, USER_ID] if column is None else [column.strip().casefold()]
+    places = [(name, titles.index(name)) for name in wanted if name in titles]
+    if column is not None and not places:
+        raise _refused(f"there is no column {column!r}")
+    if places:
+        rows = rows[1:]
+    elif any(len(cells) > 1 for _, cells in rows):
+        raise _refused(f"no column is titled {EMAIL} or {USER_ID}: name one with --column")
+    return _checked(rows, places or [("", 0)])
+
+
+def _checked(
+    rows: Sequence[tuple[int, list[str]]], places: Sequence[tuple[str, int]]
+) -> list[Line]:
+    people: list[Line] = []
+    bad: list[int] = []
+    for number, cells in rows:
+        told = [cells[place].strip() for _, place in places if place < len(cells)]
+        try:
+            people.append(Line(number, _person(next((each for each in told if each), ""))))
+        except ValueError:
+            bad.append(number)
+    if bad:
+        listed = ", ".join(map(str, bad[:SHOWN]))
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise _refused(f"no email address and no user id in line {listed}{more}")
+    return people
+
+
+def _person(cell: str) -> InviteTarget:
+    is_id = cell.isascii() and cell.isdigit() and len(cell) < 20
+    return normalize_invite_target(int(cell) if is_id else cell)
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    first = text.lstrip().partition("\n")[0]
+    # Spreadsheets write what their country uses; a comma within an address there is none.
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error:
+        raise _refused(f"line {reader.line_num} is not CSV") from None
+
+
+def _text(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _refused("it is not in UTF-8") from None
+
+
+def _refused(reason: str) -> ProblemError:
+    return ProblemError(
+        Problem(
+            "validation",
+            f"the people cannot be read: {reason}",
+            ExitCode.VALIDATION,
+            "nothing was sent",
+        )
+    )
