@@ -121,3 +121,11 @@ def test_members_leave() -> None:
     for nobody in (member, sandbox.users.owner):
         with pytest.raises(ValueError, match="no member who could leave"):
             sandbox.leave_group("relay", nobody)
+
+
+async def test_rename_user_changes_the_name_that_the_api_returns(
+    http: Api, sandbox: Sandbox
+) -> None:
+    sandbox.rename_user("tomasz-whetu", "Another Name")
+    user = await http.get("/v3/users/tomasz-whetu", sandbox.tokens.owner)
+    assert user.body["name"] == "Another Name"
