@@ -32,7 +32,7 @@ from arena_groups.watching.lease import HEARTBEATS, LeaseWaiter
 from tests.support.leaks import no_warning
 from tests.support.waiting import until
 
-INTERVAL = 0.15
+INTERVAL = 0.3
 PATIENCE = 30.0  # seconds; only ever reached when something hangs
 
 

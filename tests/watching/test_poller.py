@@ -117,7 +117,7 @@ async def test_a_role_on_a_later_page_shows_in_a_full_poll(
     await taken.poll(full=True)
     taken.commit()
     last = sandbox.members(GROUP)[-1]
-    sandbox._world.people[last].name = "Another Name"
+    sandbox.rename_user(last, "Another Name")
     assert (await taken.poll(full=False)).members is None
     snapshot = await taken.poll(full=True)
     assert snapshot.members is not None
