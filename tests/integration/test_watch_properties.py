@@ -27,9 +27,9 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
 from arena_groups.watching.schedule import FULL_POLL
 from tests.support.replica import GroupReplica
-from tests.support.thorough import runs
+from tests.support.thorough import repetitions
 
-EXAMPLES = 25
+EXAMPLES = repetitions(25, thorough=100)
 picks = st.integers(min_value=0, max_value=50)
 
 
@@ -271,7 +271,7 @@ def test_watch_through_random_changes_and_crashes_delivers_every_event(
     run_state_machine_as_test(
         WatchedGroup,
         settings=settings(
-            max_examples=runs(EXAMPLES),
+            max_examples=EXAMPLES,
             stateful_step_count=25,
             phases=[Phase.generate],
             deadline=None,

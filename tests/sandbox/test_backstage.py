@@ -126,6 +126,8 @@ def test_members_leave() -> None:
 async def test_rename_user_changes_the_name_that_the_api_returns(
     http: Api, sandbox: Sandbox
 ) -> None:
-    sandbox.rename_user("tomasz-whetu", "Another Name")
-    user = await http.get("/v3/users/tomasz-whetu", sandbox.tokens.owner)
-    assert user.body["name"] == "Another Name"
+    (user,) = sandbox.add_members("research-studio", 1)
+    sandbox.rename_user(user, "Another Name")
+    members = await http.get("/v3/groups/research-studio/members", sandbox.tokens.owner)
+    names = {each["id"]: each["name"] for each in members.body["data"]}
+    assert names[user] == "Another Name"

@@ -1,11 +1,11 @@
-"""Number of random runs: few by default, more with ``ARENA_GROUPS_THOROUGH=1``."""
+"""Number of repetitions of random tests: few by default, many on request."""
 
 import os
 from typing import Final
 
-FACTOR: Final = 4
+THOROUGH: Final = os.environ.get("ARENA_GROUPS_THOROUGH") == "1"
 
 
-def runs(default: int) -> int:
-    """Return the number of random runs of a test."""
-    return default * FACTOR if os.environ.get("ARENA_GROUPS_THOROUGH") == "1" else default
+def repetitions(default: int, *, thorough: int) -> int:
+    """Return ``default``, or ``thorough`` if ARENA_GROUPS_THOROUGH is 1."""
+    return thorough if THOROUGH else default

@@ -1,4 +1,4 @@
-"""Processes of a test's own: started, told to begin, killed, paused, and always ended."""
+"""Python processes of the tests: started, killed, paused, and always ended."""
 
 import json
 import os
@@ -9,13 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import HANG_TIMEOUT
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 @contextmanager
-def python(script: str, *arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A script of this folder in a process of its own, which ends with the block."""
+def run_worker(
+    script: str, *arguments: object, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a script of this folder in a process that ends with the block."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / script), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
@@ -36,21 +40,21 @@ def python(script: str, *arguments: object, **environment: str) -> Iterator[subp
                     stream.close()
 
 
-def say(process: subprocess.Popen[str], line: str = "") -> None:
-    """Write a line to its stdin."""
+def write_line(process: subprocess.Popen[str], line: str = "") -> None:
+    """Write a line to the stdin of a process."""
     assert process.stdin is not None
     process.stdin.write(line + "\n")
     process.stdin.flush()
 
 
-def hear(process: subprocess.Popen[str]) -> str:
-    """Read a line from its stdout."""
+def read_line(process: subprocess.Popen[str]) -> str:
+    """Read a line from the stdout of a process."""
     assert process.stdout is not None
     return process.stdout.readline().rstrip("\n")
 
 
-def result(process: subprocess.Popen[str], patience: float) -> tuple[dict[str, Any], str]:
-    """Its last line as JSON, and what it wrote to stderr, once it has ended."""
-    out, err = process.communicate(timeout=patience)
+def read_result(process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
+    """Wait for the end of a process, and return its last line as JSON and its stderr."""
+    out, err = process.communicate(timeout=HANG_TIMEOUT)
     assert process.returncode == 0, err
     return json.loads(out.splitlines()[-1]), err

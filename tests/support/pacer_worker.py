@@ -1,7 +1,7 @@
-"""A process that sends as much as its pacer lets it, and tells what became of it.
+"""Process that sends as many requests as its pacer lets it, and counts their outcomes.
 
-As a script: REDIS API TASKS SECONDS OPTIONS, the options of the pacer as JSON. It says ``ready``,
-begins at a line on stdin, and ends with a line of JSON.
+As a script: REDIS API TASKS SECONDS OPTIONS, with the options of the pacer as JSON. It prints
+``ready``, starts at a line on stdin, and ends with a line of JSON.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from arena_groups.redis import RedisPacer
 
 async def main(redis: str, api: str, tasks: str, seconds: str, options: str) -> None:
     outcomes: Counter[str] = Counter()
-    wanted: dict[str, Any] = json.loads(options)
+    pacer_options: dict[str, Any] = json.loads(options)
     async with (
-        RedisPacer(redis, **wanted) as pacer,
+        RedisPacer(redis, **pacer_options) as pacer,
         ArenaClient(base_url=api, pacer=pacer, cache=None, retry=RetryPolicy(attempts=1)) as arena,
     ):
         print("ready", flush=True)  # noqa: T201

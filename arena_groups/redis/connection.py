@@ -1,4 +1,4 @@
-"""Talking to Redis: every command ends within a time limit, and fails in one way only."""
+"""Connection to Redis: each command ends within a time limit, and fails in few ways."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
@@ -16,32 +16,38 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ConnectionError as RedisPyConnectionError
 
-__all__ = ["AwayError", "LostError", "RefusedError", "Script", "Server"]
+__all__ = [
+    "LuaScript",
+    "RedisConnection",
+    "RedisConnectionLostError",
+    "RedisDeniedError",
+    "RedisUnavailableError",
+]
 
 BUSY: Final = 0.02  # seconds
 T = TypeVar("T")
 Text = str | bytes
 
 
-class AwayError(Exception):
-    """Redis cannot be reached, does not answer in time, or refuses."""
+class RedisUnavailableError(Exception):
+    """Redis cannot be reached, does not reply in time, or refuses a command."""
 
 
-class LostError(AwayError):
-    """It may not have been Redis, so it is worth another try.
+class RedisConnectionLostError(RedisUnavailableError):
+    """The failure may not be an outage of Redis, so another attempt is worthwhile.
 
-    The connection was lost, perhaps as it was idle for too long; or this process was so busy
-    that it looked for the answer too late.
+    The connection was lost, perhaps because it was idle for too long; or this process was so busy
+    that it read the reply too late.
     """
 
 
-class RefusedError(AwayError):
-    """Redis does not let us in, or not do this."""
+class RedisDeniedError(RedisUnavailableError):
+    """Redis denies access, or permission for the command."""
 
 
-class Script:
+class LuaScript:
     """Commands that Redis runs as one."""
 
     def __init__(self, text: str) -> None:
@@ -50,7 +56,7 @@ class Script:
 
 
 class _Commands(Protocol):
-    """As much of redis-py as is used here, with types."""
+    """The part of redis-py that is used here, with types."""
 
     async def evalsha(self, sha: str, numkeys: int, *keys_and_args: str) -> object: ...
     async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> object: ...
@@ -65,8 +71,8 @@ class _Pool(Protocol):
     async def disconnect(self, inuse_connections: bool = True) -> None: ...
 
 
-class Server:
-    """A Redis server, by URL or by a client that stays its owner's."""
+class RedisConnection:
+    """A Redis server, by URL or by a client that the caller keeps and closes."""
 
     def __init__(self, url_or_client: str | Redis, *, timeout: float) -> None:
         if not timeout > 0:
@@ -81,17 +87,25 @@ class Server:
         client = _connect(url_or_client) if isinstance(url_or_client, str) else url_or_client
         self._commands = cast(_Commands, client)
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str]) -> object:
-        """What a script returns. Raises :class:`AwayError`; then it may or may not have run."""
+    async def run(self, script: LuaScript, keys: Sequence[str], arguments: Sequence[str]) -> object:
+        """Run a script and return its result.
+
+        Raises:
+            RedisUnavailableError: The script may or may not have run.
+        """
         return await self._in_time(self._run(script, len(keys), *keys, *arguments))
 
     async def read_hash(self, key: str) -> dict[str, str]:
-        """A hash, empty where there is none. Raises :class:`AwayError`."""
+        """Return a hash; it is empty if there is none.
+
+        Raises:
+            RedisUnavailableError: Redis could not be read, also not at a second attempt.
+        """
         try:
-            found = await self._in_time(self._commands.hgetall(key))
-        except LostError:
-            found = await self._in_time(self._commands.hgetall(key))
-        return {as_text(name): as_text(value) for name, value in found.items()}
+            fields = await self._in_time(self._commands.hgetall(key))
+        except RedisConnectionLostError:
+            fields = await self._in_time(self._commands.hgetall(key))
+        return {as_text(name): as_text(value) for name, value in fields.items()}
 
     async def aclose(self) -> None:
         """Close the connections, if they were opened here."""
@@ -100,29 +114,30 @@ class Server:
 
     async def _in_time(self, command: Coroutine[None, None, T]) -> T:
         task = asyncio.current_task()
-        before = task.cancelling() if task else 0
+        cancels_before = task.cancelling() if task else 0
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
                 try:
                     return await command
                 finally:
-                    # asyncio.wait_for, which redis-py uses, loses a cancellation before Python
-                    # 3.12 if what it waits for ends at the same moment.
-                    if task and task.cancelling() > before + limit.expired():
+                    # asyncio.wait_for, which redis-py uses, drops a cancellation before Python
+                    # 3.12 if its awaitable ends at the same moment.
+                    if task and task.cancelling() > cancels_before + limit.expired():
                         raise asyncio.CancelledError
         except TimeoutError as error:
-            kind = LostError if _seconds_since(limit.when()) > BUSY else AwayError
-            raise kind("no answer in time") from error
+            late = _seconds_since(limit.when()) > BUSY
+            kind = RedisConnectionLostError if late else RedisUnavailableError
+            raise kind("no reply in time") from error
         except ReadOnlyError as error:
-            # Another server may be behind the name by now, but not behind its connections.
+            # Another server may have the name by now, but the open connections are to the old one.
             if self._owned:
                 await self._commands.connection_pool.disconnect(inuse_connections=False)
-            raise _away(error) from error
+            raise _map_redis_error(error) from error
         except (RedisError, OSError) as error:
-            raise _away(error) from error
+            raise _map_redis_error(error) from error
 
-    async def _run(self, script: Script, count: int, *keys_and_arguments: str) -> object:
+    async def _run(self, script: LuaScript, count: int, *keys_and_arguments: str) -> object:
         try:
             return await self._commands.evalsha(script.digest, count, *keys_and_arguments)
         except NoScriptError:
@@ -134,24 +149,24 @@ def _seconds_since(when: float | None) -> float:
 
 
 def as_text(value: Text) -> str:
-    """A text, whether the client decodes or not."""
+    """Return a reply as text, from a client that decodes replies or one that does not."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def _connect(url: str) -> Redis:
     try:
-        # Nothing is sent twice behind our back: whether it may be is for the caller to know.
-        # With the third protocol a connection that the server has closed is not noticed as such.
+        # redis-py must not retry: only the caller knows whether a command may be sent twice. With
+        # RESP3 it does not notice a connection that the server has closed.
         client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2)  # pyright: ignore[reportUnknownMemberType]
     except ValueError:
-        raise ValueError("the address of Redis is no URL like redis://host:6379/0") from None
+        raise ValueError("invalid Redis address: use a URL like redis://host:6379/0") from None
     return client
 
 
-def _away(error: BaseException) -> AwayError:
+def _map_redis_error(error: BaseException) -> RedisUnavailableError:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, AuthenticationError | NoPermissionError):
-        return RefusedError(text)
-    if isinstance(error, RedisConnectionError) and not isinstance(error, BusyLoadingError):
-        return LostError(text)
-    return AwayError(text)
+        return RedisDeniedError(text)
+    if isinstance(error, RedisPyConnectionError) and not isinstance(error, BusyLoadingError):
+        return RedisConnectionLostError(text)
+    return RedisUnavailableError(text)

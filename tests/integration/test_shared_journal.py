@@ -1,4 +1,4 @@
-"""A journal in Redis: replicas that work through the same list write to nobody twice."""
+"""Journal in Redis, shared by processes that work through the same list."""
 
 import asyncio
 from collections import Counter
@@ -7,7 +7,7 @@ import pytest
 
 from arena_groups import ArenaClient, BulkOutcome, NoPacer, invite_many
 from arena_groups.sandbox import Sandbox
-from tests.redis.servers import OwnRedis
+from tests.support.redis_server import RedisServer
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
@@ -16,10 +16,10 @@ from arena_groups.redis import RedisStore
 PEOPLE = [f"person{number}@example.org" for number in range(40)]
 
 
-async def test_two_runs_at_once_send_one_email_to_each(redis: OwnRedis) -> None:
+async def test_concurrent_runs_send_one_email_to_each_address(redis_server: RedisServer) -> None:
     async def replica(sandbox: Sandbox, people: list[str]) -> Counter[BulkOutcome]:
         async with (
-            RedisStore(redis.url) as store,
+            RedisStore(redis_server.url) as store,
             ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer()) as arena,
         ):
             summary = await invite_many(
