@@ -4,6 +4,7 @@ import gc
 import inspect
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -14,6 +15,7 @@ from hypothesis import settings
 from arena_groups import ArenaClient
 from tests.support.clients import single
 from tests.support.documents import TOKEN
+from tests.support.redis_server import RedisServer
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -78,3 +80,30 @@ async def arena() -> AsyncIterator[ArenaClient]:
     """A client of the API's own address; only of use together with ``answers``."""
     async with single(TOKEN) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(shared_redis_server: RedisServer) -> RedisServer:
+    """An empty Redis, which must not be stopped."""
+    shared_redis_server.command("FLUSHALL")
+    shared_redis_server.command("SCRIPT FLUSH")
+    shared_redis_server.command("CONFIG RESETSTAT")
+    return shared_redis_server
+
+
+@pytest.fixture
+def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for one test, which may be stopped. It is not started yet."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(folder)
+    yield server
+    server.kill()
