@@ -12,7 +12,6 @@ from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
 from arena_groups._retry import RetryPolicy
 from arena_groups.errors import ArenaAPIError, CallbackError
-from arena_groups.oauth.callbacks import read_callback
 from arena_groups.oauth.flow import (
     App,
     TokenAnswer,
@@ -22,6 +21,7 @@ from arena_groups.oauth.flow import (
     checked_scopes,
     credentials_request,
     exchange_request,
+    read_callback,
     read_token,
     told_apart,
 )
