@@ -37,6 +37,7 @@ from arena_groups.models import Links, MetadataValue
 from tests.support import documents
 from tests.support.bodies import bodies, good_bodies, odd_moments, odd_numbers
 from tests.support.shapes import MODELS, Shape
+from tests.support.thorough import repetitions
 
 RETURNED: tuple[Shape, ...] = tuple(
     dict.fromkeys(each.returns for each in OPERATIONS if each.returns is not NoneType)
@@ -99,7 +100,7 @@ def assert_agreed(shape: Shape, body: bytes) -> bool:
 
 class TestEveryShape:
     @pytest.mark.parametrize("shape", RETURNED, ids=named)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=repetitions(15, thorough=40), deadline=None)
     @given(data=st.data())
     def test_whatever_is_taken_fast_is_taken_slowly_too(
         self, shape: Shape, data: st.DataObject
@@ -133,7 +134,7 @@ def test_ordinary_documents_are_taken_fast(shape: Shape, document: documents.Doc
 
 
 class TestTraps:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=repetitions(60, thorough=200), deadline=None)
     @given(text=odd_moments)
     @example(text="2026-03-09T22:02:26+0000")
     @example(text="9999-12-31T23:59:59.9999999Z")
@@ -157,7 +158,7 @@ class TestTraps:
     def test_numbers_are_read_alike(
         self, shape: Shape, holder: Callable[[str], documents.Document]
     ) -> None:
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=repetitions(20, thorough=60), deadline=None)
         @given(number=odd_numbers)
         def check(number: str) -> None:
             assert_agreed(shape, encoded(holder("NUMBER")).replace(b'"NUMBER"', number.encode()))

@@ -35,6 +35,7 @@ from arena_groups._api import (
 )
 from tests.support.documents import CODE, EMAIL, TOKEN
 from tests.support.strategies import json_values
+from tests.support.thorough import repetitions
 
 NOW = 1_773_093_746.0
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -217,7 +218,7 @@ class TestBodies:
         assert len(str(error)) < 700
         assert "\n" not in str(error)
 
-    @settings(max_examples=300)
+    @settings(max_examples=repetitions(100, thorough=300))
     @given(
         body=st.binary(max_size=40)
         | json_values.map(json.dumps).map(str.encode)

@@ -20,6 +20,7 @@ from arena_groups._api import (
     read,
 )
 from tests.support.documents import TOKEN, contents, invitation, invite, invite_result, me, page
+from tests.support.thorough import repetitions
 
 SAMPLES = [
     json.dumps(document).encode()
@@ -94,7 +95,7 @@ def request_for(operation: Operation[object]) -> Request[object]:
     return build_request(operation, places)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=repetitions(150, thorough=600), deadline=None)
 @given(
     operation=st.sampled_from(OPERATIONS),
     status=st.sampled_from([200, 201]) | st.integers(100, 599),

@@ -30,7 +30,7 @@ class Told:
     def of(cls, sandbox: Sandbox, group: int) -> Self:
         """What is true."""
         owner, *others = sandbox.members(group)
-        invite = sandbox._world.groups[group].invite
+        invite = sandbox._backend.groups[group].invite
         return cls(
             set(sandbox.pending_invitations(group)),
             {owner: "owner", **dict.fromkeys(others, "member")},

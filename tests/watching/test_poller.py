@@ -115,7 +115,7 @@ async def test_a_role_on_a_later_page_shows_in_a_deep_look(sandbox: Sandbox, tak
     await taken.take(deep=True)
     taken.keep()
     last = sandbox.members(GROUP)[-1]
-    sandbox._world.people[last].name = "Another Name"
+    sandbox._backend.users[last].name = "Another Name"
     assert (await taken.take(deep=False)).members is None
     snapshot = await taken.take(deep=True)
     assert snapshot.members is not None

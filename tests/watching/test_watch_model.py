@@ -25,9 +25,10 @@ from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent,
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
 from arena_groups.watching.schedule import DEEP
+from tests.support.thorough import repetitions
 from tests.support.told import Told
 
-EXAMPLES = 100
+EXAMPLES = repetitions(20, thorough=100)
 picks = st.integers(min_value=0, max_value=50)
 
 

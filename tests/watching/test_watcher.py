@@ -194,7 +194,7 @@ class TestEvents:
     ) -> None:
         (user,) = sandbox.add_members("one", 1)
         watcher = await begin(arena, "one")
-        sandbox._world.people[user].name = "Another Name"
+        sandbox._backend.users[user].name = "Another Name"
         sandbox.add_members("one", 1)
         await take(watcher, 1)
         sandbox.leave_group("one", user)
@@ -209,7 +209,7 @@ async def test_twenty_groups_of_ten_pages_for_an_hour_on_a_free_account() -> Non
         for group in groups:
             sandbox.add_invitations(group, 950)
             sandbox.add_members(group, 120)
-            sandbox._world.ensure_invite_code(sandbox._world.groups[group])
+            sandbox._backend.ensure_invite_code(sandbox._backend.groups[group])
         clock = Hour(sandbox)
         async with ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, clock=clock) as arena:
             watcher = watch(arena, *groups)
