@@ -1,4 +1,4 @@
-"""Doing the same to several things, one after the other."""
+"""Batches: one action on several items, one after the other, with a result for each."""
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,138 +26,129 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 INVITATIONS = ("invitation", "invitations")
-MAX_WAITS = 5  # for the quota, for one thing
-
-# What is wrong with one of them only; anything else would be wrong with the next one too.
+MAX_WAITS = 5  # for the rate limit, for one item
+# Errors of one item. Any other error would also fail the items that follow.
 ITEM_ERRORS = (BadRequestError, NotFoundError, UnprocessableError)
+
+PendingItem = tuple[int, str | None]
+"""Id of an invitation and its invitee, if known."""
 
 
 @frozen
 class BatchFailure:
-    """What the API said about one of them."""
+    """An error of the API for one item."""
 
     error: ArenaAPIError
 
     @property
-    def problem(self) -> CliError:
-        """The failure as it is told."""
+    def cli_error(self) -> CliError:
+        """The error as the user sees it."""
         return describe_api(self.error)
 
     @property
     def already_gone(self) -> bool:
-        """Whether it was no longer there to be changed."""
+        """``True`` if the item could not be changed because it was no longer there."""
         return isinstance(self.error, UnprocessableError | NotFoundError)
 
 
 async def run_batch(
     settings: Settings,
-    things: Sequence[T],
+    items: Sequence[T],
     view: View[R],
     noun: Noun,
     *,
     act: Callable[[T], Awaitable[R]],
     failed: Callable[[T, BatchFailure], R],
 ) -> list[BatchFailure]:
-    """Do ``act`` to each thing and write what came of it at once.
+    """Run ``act`` on each item, write each result at once, and return the failures.
 
-    What the API refuses for one is written by ``failed``, and the others follow; the failures
-    are returned. Any other error ends it, what was written stays.
+    An item that the API refuses gets its result from ``failed``, and the next one follows.
+    Any other error ends the batch; the results written so far remain.
     """
     failures: list[BatchFailure] = []
     results = Results(settings, view, noun)
     with progress(settings, beside_results=True) as shown:
-        for number, thing in enumerate(things, start=1):
-            shown.update(f"{number} of {len(things)}")
+        for number, item in enumerate(items, start=1):
+            shown.update(f"{number} of {len(items)}")
             try:
-                result = await _with_rate_limit_wait(settings, act, thing, begun=results.count > 0)
+                result = await _with_rate_limit_wait(settings, act, item, begun=results.count > 0)
             except ITEM_ERRORS as error:
                 failures.append(BatchFailure(error))
-                result = failed(thing, failures[-1])
+                result = failed(item, failures[-1])
             results.write(result)
     results.close()
     return failures
 
 
 async def _with_rate_limit_wait(
-    settings: Settings, act: Callable[[T], Awaitable[R]], thing: T, *, begun: bool
+    settings: Settings, act: Callable[[T], Awaitable[R]], item: T, *, begun: bool
 ) -> R:
     for _ in range(MAX_WAITS):
         try:
-            return await act(thing)
+            return await act(item)
         except RateLimitError as error:
             if not await wait_for_rate_limit(settings, error, begun=begun):
                 raise
-    return await act(thing)
+    return await act(item)
 
 
 async def wait_for_rate_limit(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
-    """Wait as long as the API asks for; whether there was any sense in it."""
-    # Half of a job helps nobody; one that has not begun can be put off.
+    """Wait as long as the API asks for. Return ``False``, at once, if the error is to be raised."""
+    # A batch that has begun is worth finishing; any other can be run again later.
     if not begun or error.retry_after is None:
         return False
-    info(settings, f"waiting {error.retry_after:.0f} s for the quota")
+    info(settings, f"rate limit reached, waiting {error.retry_after:.0f} s")
     await sleep(error.retry_after)
     return True
 
 
 async def revoke_all(
-    settings: Settings,
-    arena: ArenaClient,
-    group: str,
-    things: Sequence[tuple[int, str | None]],
+    settings: Settings, arena: ArenaClient, group: str, items: Sequence[PendingItem]
 ) -> list[BatchFailure]:
-    """Revoke invitations, and write what became of each; the failures are returned."""
+    """Revoke invitations, write each result at once, and return the failures."""
     failures: list[BatchFailure] = []
     results = Results(settings, ACTIONS, INVITATIONS)
     with progress(settings, beside_results=True) as shown:
-        left, waits = list(things), MAX_WAITS
+        left, waits = list(items), MAX_WAITS
         while left:
             try:
                 async with revoke_many(arena, group, [number for number, _ in left]) as run:
                     async for result in run:
                         if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error
-                        thing = left.pop(0)
-                        results.write(_revoked(thing, result.error, failures))
-                        shown.update(f"{results.count} of {len(things)}")
+                        results.write(_revocation_row(left.pop(0), result.error, failures))
+                        shown.update(f"{results.count} of {len(items)}")
             except RateLimitError as error:
                 waits -= 1
-                if waits < 0 or not await wait_for_rate_limit(
-                    settings, error, begun=results.count > 0
-                ):
+                begun = results.count > 0
+                if waits < 0 or not await wait_for_rate_limit(settings, error, begun=begun):
                     raise
     results.close()
     return failures
 
 
-def _revoked(
-    thing: tuple[int, str | None], error: Exception | None, failures: list[BatchFailure]
+def _revocation_row(
+    item: PendingItem, error: Exception | None, failures: list[BatchFailure]
 ) -> ActionRow:
-    if not isinstance(error, ArenaAPIError):
-        return _change("revoked", thing)
-    failures.append(BatchFailure(error))
-    return _not_revoked(thing, failures[-1])
-
-
-def _not_revoked(thing: tuple[int, str | None], failure: BatchFailure) -> ActionRow:
-    outcome = "too late" if failure.already_gone else "failed"
-    return _change(outcome, thing, failure.problem.message)
-
-
-def _change(outcome: str, thing: tuple[int, str | None], problem: str | None = None) -> ActionRow:
-    number, what = thing
+    outcome, text = "revoked", None
+    if isinstance(error, ArenaAPIError):
+        failure = BatchFailure(error)
+        failures.append(failure)
+        outcome = "already_gone" if failure.already_gone else "failed"
+        text = failure.cli_error.message
+    number, invitee = item
     return ActionRow(
-        outcome=outcome, type="MembershipInvitation", id=number, what=what, problem=problem
+        outcome=outcome, type="MembershipInvitation", id=number, target=invitee, error=text
     )
 
 
 def raise_first_failure(
     failures: Sequence[BatchFailure], total: int, noun: Noun, verb: str
 ) -> None:
-    """Raise the first failure, if there is any, with how many of how many there are."""
+    """Raise the first failure, if any, with the number of all of them."""
     if not failures:
         return
-    first = failures[0].problem
+    first = failures[0].cli_error
     if total > 1:
         first.message = (
             f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"

@@ -71,37 +71,31 @@ class CliError(Exception):
         return {"error": {name: value for name, value in facts.items() if value is not None}}
 
 
-def cannot_listen(port: int, error: OSError) -> CliError:
-    """Return the problem of a port that is not to be had."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
-    return CliError("system", message, hint="choose another one with --port")
-
-
-# Where the client's own hint would not help somebody at a terminal.
+# Hints for a terminal, where those of the client name its arguments or say nothing.
 _HINTS = {
-    "connection": "check the network, and --base-url if you gave one",
-    "decode": "check --base-url if you gave one, or look for a newer arena-groups",
+    "connection": "check the network, and --base-url if given",
+    "decode": "check --base-url if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
-# The same, of what was not found, where the client's names its methods and their arguments.
-_MISSING = {
+_NOT_FOUND_HINTS = {
     "GET /v3/groups/{id}/invite": (
-        "the group may have no invite code (`arena-groups invite-code create` makes one), or "
-        "check its slug or id"
+        "check the group; if it has no invite code yet, create one with"
+        " `arena-groups invite-code create`"
     ),
-    "POST /v3/groups/{id}/invitations": "check the group, and --user-id if it was given",
+    "POST /v3/groups/{id}/invitations": "check the group, and --user-id if given",
     "DELETE /v3/groups/{id}/invitations/{invitation_id}": (
-        "check the group; `arena-groups invitations list` has the ids of what is pending"
+        "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
-_LOG_IN = "log in with `arena-groups auth login`, set the variable ARENA_TOKEN, or try --sandbox"
+_LOG_IN = "log in with `arena-groups auth login`, set ARENA_TOKEN, or try --sandbox"
 
 
 def describe(error: Exception, token_source: str = "") -> CliError | None:
-    """Return how to tell an error, or ``None`` for one that only a bug can cause.
+    """Return an error as the user sees it; ``None`` for one that only a bug can cause.
 
-    ``token_source`` says where the token came from that was sent, if one was.
+    Args:
+        error: The error that ended a command.
+        token_source: Source of the token that was sent, in words; empty if none was.
     """
     if isinstance(error, CliError):
         return error
@@ -117,21 +111,28 @@ def describe(error: Exception, token_source: str = "") -> CliError | None:
 
 
 def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> CliError:
-    """Return how to tell an error of the client."""
+    """Return an error of the client as the user sees it."""
     kind, code = _kind(error)
     hint = _hint(error, kind, token_source)
     if isinstance(error, arena_groups.ArenaAPIError | arena_groups.OAuthError):
         message = str(error).removesuffix(f" ({error.hint})")
-        found = CliError(kind, message, code, hint or error.hint, status=error.status)
+        described = CliError(kind, message, code, hint or error.hint, status=error.status)
         if isinstance(error, arena_groups.ArenaAPIError):
-            found.retry_after = error.retry_after
-        return found
+            described.retry_after = error.retry_after
+        return described
     return CliError(kind, str(error), code, hint)
 
 
 def no_token() -> CliError:
-    """Return the problem of a command that needs a token where there is none."""
-    return CliError("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
+    """Return the error of a command that needs a token, if there is none."""
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _LOG_IN)
+
+
+def cannot_listen(port: int, error: OSError) -> CliError:
+    """Return the error for a port that cannot be opened."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
+    return CliError("system", message, hint="choose another port with --port")
 
 
 def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
@@ -155,17 +156,17 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
 
 
 def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
-    """Return what helps somebody at a terminal, if it is not the client's own hint."""
+    """Return the hint for a terminal; empty to use the client's own."""
     if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source)
     if isinstance(error, arena_groups.NotFoundError):
-        return _MISSING.get(f"{error.method} {error.route}", "")
+        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
     return _HINTS.get(kind, "")
 
 
 def _token_hint(source: str) -> str:
     if source == ENTERED:
-        return "it was not stored; make another one in your settings at Are.na"
+        return "it was not stored; create a token in your settings at Are.na"
     return f"the token came from {source}; {_LOG_IN}" if source else _LOG_IN
 
 

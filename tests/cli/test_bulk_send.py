@@ -53,20 +53,20 @@ class TestReading:
     def test_forms(
         self, text: str, expected: list[tuple[int, InviteTarget]], people: Callable[[str], str]
     ) -> None:
-        found = [(line.number, line.who) for line in read_invitees(people(text), None)]
+        found = [(line.line, line.target) for line in read_invitees(people(text), None)]
         assert found == expected
 
     def test_a_column_of_another_name(self, people: Callable[[str], str]) -> None:
         (line,) = read_invitees(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
-        assert line.who == ADA
+        assert line.target == ADA
 
     @pytest.mark.parametrize(
         ("text", "column", "problem"),
         [
-            ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in line 3, 5$"),
+            ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in lines 3, 5$"),
             ("\n".join("x" * 12), None, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more$"),
-            ("name,address\nAda,ada@example.org", None, "no column is titled"),
-            ("name,email\nAda,ada@example.org", "mail", "no column 'mail'"),
+            ("name,address\nAda,ada@example.org", None, "there is no column email or user_id"),
+            ("name,email\nAda,ada@example.org", "mail", "there is no column 'mail'"),
             ("email\n0", None, "line 2"),
         ],
     )
@@ -119,7 +119,7 @@ class TestSending:
             ("2", "invited"), ("3", "failed"), ("4", "invited"),
         ]  # fmt: skip
         assert rows[0]["email"] == "'=ada@example.org"
-        assert rows[1]["problem"].startswith("404")
+        assert rows[1]["error"].startswith("404")
         assert int(rows[2]["invitation_id"]) > 0
         err = capsys.readouterr().err
         assert "line 3: 404" in err
@@ -156,7 +156,7 @@ class TestSending:
         fault = RateLimited(retry_after=600)
         with sandbox.faults.add(fault, operation="createGroupInvitation", skip=2):
             assert at("invitations", "send", GROUP, *line) == 5
-        assert "ended early: 2 lines were not begun" in capsys.readouterr().err
+        assert "stopped: 2 recipients not processed" in capsys.readouterr().err
         assert at("invitations", "send", GROUP, *line) == 0
         assert json.loads(capsys.readouterr().out)["invited"] == 5
         assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]

@@ -130,7 +130,7 @@ class TestMembers:
         users = ["minh-castellanos", "nobody-here"]
         assert at("members", "remove", "research-studio", *users, "--yes") == 3
         error = json.loads(capsys.readouterr().err)["error"]
-        assert error["message"] == "not among the members of research-studio: nobody-here"
+        assert error["message"] == "not a member of research-studio: nobody-here"
         assert sandbox.members("research-studio") == before
 
     def test_the_owner_stays(self, at: At, capsys: Captured) -> None:

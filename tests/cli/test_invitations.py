@@ -19,7 +19,7 @@ from arena_groups.cli import batch as turns
 from arena_groups.cli.commands import invitations as actions
 from arena_groups.cli.commands.invitations import ORDERS, InvitationFilter
 from arena_groups.cli.errors import CliError
-from arena_groups.cli.options import Format, Settings, parse_age, short_age
+from arena_groups.cli.options import Format, Settings, format_age, parse_age
 from arena_groups.cli.output.rows import ActionRow
 from arena_groups.cli.output.views import ACTIONS
 from arena_groups.sandbox import SEEDED_AT, Sandbox
@@ -96,7 +96,7 @@ class TestAges:
         ],
     )
     def test_read(self, age: timedelta, text: str) -> None:
-        assert short_age(age) == text
+        assert format_age(age) == text
 
 
 class TestSelection:
@@ -230,7 +230,7 @@ class TestRevoke:
         ids = [str(first), str(second), str(second)]
         assert at("invitations", "revoke", "night-shift", *ids, "--yes") == 4
         out, err = capsys.readouterr()
-        assert [each["outcome"] for each in json.loads(out)] == ["too late", "revoked"]
+        assert [each["outcome"] for each in json.loads(out)] == ["already_gone", "revoked"]
         error = json.loads(err)["error"]
         assert (error["type"], error["status"]) == ("validation", 422)
         assert error["message"].startswith("1 of 2 invitations could not be revoked: 422")
@@ -298,7 +298,7 @@ class TestTurns:
         assert waits == [40.0] * (1 + turns.MAX_WAITS)
         out, err = capsys.readouterr()
         assert [json.loads(line)["id"] for line in out.splitlines()] == [1, 2, 3]
-        assert "waiting 40 s for the quota" in err
+        assert "rate limit reached, waiting 40 s" in err
 
     @pytest.mark.parametrize("refusals", [{1: 1}, {2: turns.MAX_WAITS + 1}])
     async def test_it_does_not_wait_forever(

@@ -41,7 +41,7 @@ async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     err = listen(monkeypatch)
     answer(monkeypatch, text)
-    with pytest.raises(CliError, match="nothing was done"):
+    with pytest.raises(CliError, match="cancelled"):
         confirm(Settings(), "Really?", [str(number) for number in range(12)])
     assert "  9\n  … and 2 more\n" in err.getvalue()
     assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
@@ -60,7 +60,7 @@ def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Person())
     monkeypatch.setattr(sys, "stderr", Person())
     monkeypatch.setattr(sys, stream, io.StringIO())
-    with pytest.raises(CliError, match="no terminal"):
+    with pytest.raises(CliError, match="not a terminal"):
         require_confirmation(Settings())
 
 
@@ -96,4 +96,4 @@ def test_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_from_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "")
     monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda question: f" {question} ")
-    assert ask_secret("Token").startswith("Token (it will not show)")
+    assert ask_secret("Token").startswith("Token (input is hidden)")

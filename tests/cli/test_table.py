@@ -41,7 +41,7 @@ def test_a_heading_and_a_row(invitation: Make) -> None:
 
 def test_an_address_stands_for_a_person_without_a_name(invitation: Make) -> None:
     assert "ada@example.org" in rows(invitation(name=None, email="ada@example.org"))[1]
-    assert "(not told)" in rows(invitation(name=None))[1]
+    assert "(unknown)" in rows(invitation(name=None))[1]
 
 
 def test_the_group_is_shown_where_there_are_several(invitation: Make) -> None:

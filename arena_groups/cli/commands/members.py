@@ -1,4 +1,4 @@
-"""``arena-groups members``."""
+"""The command ``arena-groups members``: list, remove, join and leave."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from arena_groups._api import Secret
     from arena_groups.cli.batch import BatchFailure
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
-MEMBER_NOUN = ("member", "members")
+MEMBERS = ("member", "members")
 
 
-@example("Join with the code that somebody gave you", "members join GROUP")
-@example("Who is in a group?", "members list GROUP")
+@example("Join a group with an invite code", "members join GROUP")
+@example("List the members of a group", "members list GROUP")
 @click.group("members", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """The people in a group."""
+    """List and remove members, join and leave groups."""
     show_help_without_command(context)
 
 
-@example("Their slugs, one a line", "members list GROUP --format ndjson | jq -r .slug")
-@example("The owner, then the newest", "members list GROUP --limit 10")
-@command.command("list", short_help="List the members of a group: the owner, then the newest.")
+@example("Print one slug per line", "members list GROUP --format ndjson | jq -r .slug")
+@example("List the owner and the newest members", "members list GROUP --limit 10")
+@command.command("list", short_help="List the members of a group: the owner, then newest first.")
 @group_argument
 @limit_option
 @common_options
 @click.pass_obj
 def list_(settings: Settings, group: str, limit: int | None) -> None:
-    """List the members of GROUP, a slug or an id: the owner, then the newest first."""
+    """List the members of GROUP, a slug or an id: the owner, then newest first."""
     run_async(settings, list_members(settings, group, limit=limit))
 
 
@@ -52,44 +52,45 @@ async def list_members(settings: Settings, group: str, *, limit: int | None) -> 
     """Write the members of a group as they arrive."""
     async with connected(settings) as arena:
         await output.write_all(
-            settings, output.MEMBERS, arena.groups.members(group), MEMBER_NOUN, limit=limit
+            settings, output.MEMBERS, arena.groups.members(group), MEMBERS, limit=limit
         )
 
 
-@example("Several at once", "members remove GROUP mara-lindqvist 4711")
-@example("One person, after a question", "members remove GROUP mara-lindqvist")
+@example("Remove several members, by slug or id", "members remove GROUP mara-lindqvist 4711")
+@example("Remove a member, after a confirmation", "members remove GROUP mara-lindqvist")
 @command.command("remove")
 @group_argument
 @click.argument("users", metavar="USER...", nargs=-1, required=True)
 @common_options
 @click.pass_obj
 def remove(settings: Settings, group: str, users: tuple[str, ...]) -> None:
-    """Remove each USER, a slug or an id, from GROUP."""
+    """Remove each USER from GROUP. Both are given by slug or id."""
     run_async(settings, remove_members(settings, group, users))
 
 
 async def remove_members(settings: Settings, group: str, users: Sequence[str]) -> None:
-    """Remove people, by slug or id, after asking; write what became of each."""
+    """Remove members after a confirmation, and write the result of each."""
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
     require_confirmation(settings)
     async with connected(settings) as arena:
-        leavers = await _resolve_members(settings, arena, group, users)
-        count = f"{len(leavers)} people" if len(leavers) > 1 else leavers[0].what
-        confirm(settings, f"Remove {count} from {group}?", [each.what for each in leavers])
+        members = await _resolve_members(settings, arena, group, users)
+        labels = [member.label for member in members]
+        count = f"{len(members)} members" if len(members) > 1 else labels[0]
+        confirm(settings, f"Remove {count} from {group}?", labels)
 
-        async def remove(leaver: _MemberRef) -> output.ActionRow:
-            await arena.groups.remove_member(group, leaver.id)
-            return _change("removed", leaver)
+        async def remove(member: _MemberRef) -> output.ActionRow:
+            await arena.groups.remove_member(group, member.id)
+            return _row("removed", member)
 
         failures = await run_batch(
-            settings, leavers, output.ACTIONS, MEMBER_NOUN, act=remove, failed=_failed_row
+            settings, members, output.ACTIONS, MEMBERS, act=remove, failed=_failed_row
         )
-    raise_first_failure(failures, len(leavers), MEMBER_NOUN, "removed")
+    raise_first_failure(failures, len(members), MEMBERS, "removed")
 
 
-@example("From a file", "members join GROUP < invite-code.txt")
-@example("With a code or its URL, pasted when asked for", "members join GROUP")
+@example("With a code from a file", "members join GROUP < invite-code.txt")
+@example("With a code or its URL, typed at the prompt", "members join GROUP")
 @command.command("join")
 @group_argument
 @common_options
@@ -97,24 +98,24 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
 def join(settings: Settings, group: str) -> None:
     """Join GROUP, a slug or an id, with its invite code.
 
-    The code, or the URL that ends in it, is asked for at a terminal and read from standard
-    input elsewhere. It is a secret, so it is no argument.
+    The code, or the URL that contains it, is typed at a prompt, or read from standard input if
+    that is not a terminal. It is a secret, so there is no option for it.
     """
     code = extract_invite_code(ask_secret("Invite code"))
     run_async(settings, join_group(settings, group, code))
 
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
-    """Join a group with its invite code, and write what one is in it then."""
+    """Join a group with its invite code, and write the new membership."""
     if problem := code.problem():
-        hint = "type or paste it when asked, or pipe it in"
+        hint = "type it at the prompt, or pipe it in"
         raise CliError("usage", f"the invite code {problem}", hint=hint)
     async with connected(settings) as arena:
         member = await arena.groups.join(group, invite_token=code.reveal())
         output.write_one(settings, output.MEMBERS, member)
 
 
-@example("Leave a group, after a question", "members leave GROUP")
+@example("Leave a group, after a confirmation", "members leave GROUP")
 @command.command("leave")
 @group_argument
 @common_options
@@ -125,27 +126,29 @@ def leave(settings: Settings, group: str) -> None:
 
 
 async def leave_group(settings: Settings, group: str) -> None:
-    """Leave a group, after asking, and write that one has left."""
+    """Leave a group, after a confirmation."""
     require_confirmation(settings)
     async with connected(settings) as arena:
         if not settings.yes:
             found = await arena.groups.get(group)
-            loss = f"{found.name} ({found.slug}): only an invitation brings you back"
-            confirm(settings, f"Leave {found.name}?", [loss])
+            affected = (
+                f"{found.name} ({found.slug}): you need an invitation or the invite code to return"
+            )
+            confirm(settings, f"Leave {found.name}?", [affected])
         await arena.groups.leave(group)
     output.write_one(
-        settings, output.ACTIONS, output.ActionRow(outcome="left", type="Group", what=group)
+        settings, output.ACTIONS, output.ActionRow(outcome="left", type="Group", target=group)
     )
 
 
 @dataclass(frozen=True)
 class _MemberRef:
     id: int
-    what: str
+    label: str
 
 
 def extract_invite_code(text: str) -> Secret:
-    """Return the invite code in what somebody pasted: the code, or the URL that ends in it."""
+    """Return the invite code in an input: the code, or the URL that ends in it."""
     from arena_groups._api import Secret
 
     if "://" in text:
@@ -164,7 +167,7 @@ async def _resolve_members(
     if missing:
         raise CliError(
             "not_found",
-            f"not among the members of {group}: {', '.join(missing)}",
+            f"not a member of {group}: {', '.join(missing)}",
             ExitCode.NOT_FOUND,
             f"arena-groups members list {group}",
         )
@@ -183,11 +186,11 @@ async def _find(
     return found
 
 
-def _change(outcome: str, leaver: _MemberRef, problem: str | None = None) -> output.ActionRow:
+def _row(outcome: str, member: _MemberRef, error: str | None = None) -> output.ActionRow:
     return output.ActionRow(
-        outcome=outcome, type="GroupMember", id=leaver.id, what=leaver.what, problem=problem
+        outcome=outcome, type="GroupMember", id=member.id, target=member.label, error=error
     )
 
 
-def _failed_row(leaver: _MemberRef, failure: BatchFailure) -> output.ActionRow:
-    return _change("failed", leaver, failure.problem.message)
+def _failed_row(member: _MemberRef, failure: BatchFailure) -> output.ActionRow:
+    return _row("failed", member, failure.cli_error.message)

@@ -1,6 +1,6 @@
-"""What goes out: results in every format, progress, notes, and the log.
+"""Output of commands: results in every format, progress, notes, and the log.
 
-Names are loaded from their modules when they are first used, so that help loads none of them.
+Names are imported from their modules when first used, which keeps ``--help`` fast.
 """
 
 from importlib import import_module

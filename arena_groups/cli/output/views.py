@@ -1,4 +1,4 @@
-"""Which facts of a result a table and a CSV file show."""
+"""Views: the columns of each kind of result, in tables and in CSV."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from arena_groups.cli.options import short_age
+from arena_groups.cli.options import format_age
 from arena_groups.cli.output.rows import (
     ActionRow,
     AuthStatusRow,
@@ -45,10 +45,13 @@ Cell = str | int | None
 
 @frozen
 class Column(Generic[T]):
-    """A fact: its title, how to get it, and how much of a table's width it takes.
+    """One column.
 
-    ``width`` is in terminal columns; a column with a ``share`` grows by that part of what
-    is left over.
+    Attributes:
+        title: Heading of the column.
+        cell: Function that returns the column's value for a result.
+        width: Minimum width in a table, in terminal columns.
+        share: Share of the width that is left over. 0 keeps the minimum.
     """
 
     title: str
@@ -61,29 +64,31 @@ class Column(Generic[T]):
 class View(Generic[T]):
     """The columns of one kind of result.
 
-    ``table`` is for people, ``csv`` for programs; ``record`` for people who look at a single
-    result, where that shows more than the table.
+    Attributes:
+        table: Columns of the table.
+        csv: Columns of CSV output.
+        detail: Fields of a single result, if they differ from those of the table.
     """
 
     table: tuple[Column[T], ...]
     csv: tuple[Column[T], ...]
-    record: tuple[Column[T], ...] = ()
+    detail: tuple[Column[T], ...] = ()
 
 
 def invitee(invitation: MembershipInvitation) -> str:
-    """Return who was invited: a person, else an address."""
+    """Return the name of an invited user, else the invited address."""
     if invitation.invitee is None:
-        return invitation.invitee_email or "(not told)"
+        return invitation.invitee_email or "(unknown)"
     return person(invitation.invitee)
 
 
 def person(someone: EmbeddedUser) -> str:
-    """Return a person's name and slug."""
+    """Return a user's name and slug."""
     return f"{someone.name} ({someone.slug})"
 
 
 def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipInvitation]:
-    """Return the view of pending invitations, and of how long they have been so ``now``."""
+    """Return the view of pending invitations. ``WAITING`` is the age of each at ``now``."""
     group = Column[MembershipInvitation]("GROUP", lambda i: i.target.slug, width=15, share=1)
     return View(
         table=(
@@ -94,7 +99,7 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
                 "INVITED BY", lambda i: i.invited_by.name, width=10, share=0 if with_group else 1
             ),
             Column("SENT", lambda i: _date(i.created_at), width=10),
-            Column("WAITING", lambda i: short_age(now - i.created_at), width=7),
+            Column("WAITING", lambda i: format_age(now - i.created_at), width=7),
         ),
         csv=(
             Column("id", lambda i: i.id),
@@ -135,7 +140,7 @@ def _permissions(group: Group) -> str:
         "manage members": group.can.manage_members,
         "manage invitations": group.can.manage_invitations,
     }
-    return ", ".join(name for name, has in rights.items() if has) or "look at it"
+    return ", ".join(name for name, has in rights.items() if has) or "view it"
 
 
 def _description(group: Group) -> str | None:
@@ -159,12 +164,12 @@ def _quota(status: AuthStatusRow) -> str:
         return "unknown"
     text = f"at most {status.quota_left} of {status.quota_limit} requests left"
     if status.quota_resets_in is None:
-        return f"{text} in {status.quota_window:.0f} s"
+        return f"{text} in this window of {status.quota_window:.0f} s"
     return f"{text} for the next {status.quota_resets_in:.0f} s"
 
 
 def _scopes(status: AuthStatusRow) -> str:
-    words = {"unknown": " (write: unknown, only a write would tell)", "no": " (not write)"}
+    words = {"unknown": " (write: unknown until a write is tried)", "no": " (no write)"}
     return " ".join(status.scopes) + words.get(status.write, "")
 
 
@@ -192,7 +197,7 @@ GROUPS: View[Group] = View(
         Column("updated_at", lambda g: _iso(g.updated_at)),
         Column("description", _description),
     ),
-    record=(
+    detail=(
         Column("Name", lambda g: g.name),
         Column("Slug", lambda g: g.slug),
         Column("ID", lambda g: g.id),
@@ -265,7 +270,7 @@ MEMBERS: View[GroupMember] = View(
         Column("slug", lambda m: m.slug),
         Column("role", lambda m: m.role.value),
     ),
-    record=(
+    detail=(
         Column("ID", lambda m: m.id),
         Column("Name", lambda m: m.name),
         Column("Slug", lambda m: m.slug),
@@ -290,21 +295,21 @@ INVITE_CODE: View[GroupInvite] = View(
 
 ACTIONS: View[ActionRow] = View(
     table=(
-        Column("OUTCOME", lambda c: c.outcome, width=10),
+        Column("OUTCOME", lambda c: c.outcome, width=12),
         Column("ID", lambda c: c.id, width=9),
-        Column("WHAT", lambda c: c.what, width=16, share=1),
-        Column("PROBLEM", lambda c: c.problem, width=16, share=1),
+        Column("TARGET", lambda c: c.target, width=16, share=1),
+        Column("ERROR", lambda c: c.error, width=16, share=1),
     ),
     csv=(
         Column("outcome", lambda c: c.outcome),
         Column("type", lambda c: c.type),
         Column("id", lambda c: c.id),
-        Column("what", lambda c: c.what),
-        Column("problem", lambda c: c.problem),
+        Column("target", lambda c: c.target),
+        Column("error", lambda c: c.error),
     ),
-    record=(
+    detail=(
         Column("Outcome", lambda c: c.outcome),
-        Column("What", lambda c: c.what),
+        Column("Target", lambda c: c.target),
         Column("ID", lambda c: c.id),
     ),
 )
@@ -314,7 +319,7 @@ INVITE_RESULTS: View[InviteRow] = View(
         Column("OUTCOME", lambda s: s.outcome, width=18),
         Column("INVITEE", lambda s: s.name or s.email or s.user_id, width=20, share=2),
         Column("INVITATION", lambda s: s.invitation_id, width=10),
-        Column("PROBLEM", lambda s: s.problem, width=10, share=1),
+        Column("ERROR", lambda s: s.error, width=10, share=1),
     ),
     csv=(
         Column("outcome", lambda s: s.outcome),
@@ -323,7 +328,7 @@ INVITE_RESULTS: View[InviteRow] = View(
         Column("slug", lambda s: s.slug),
         Column("name", lambda s: s.name),
         Column("invitation_id", lambda s: s.invitation_id),
-        Column("problem", lambda s: s.problem),
+        Column("error", lambda s: s.error),
     ),
 )
 
@@ -350,7 +355,7 @@ AUTH_STATUS: View[AuthStatusRow] = View(
         Column("ID", lambda s: s.user_id),
         Column("Tier", lambda s: s.tier),
         Column("Token", lambda s: f"from {s.token_source}"),
-        Column("At", lambda s: s.base_url),
+        Column("API", lambda s: s.base_url),
         Column("Scopes", _scopes),
         Column("Quota", _quota),
     ),
@@ -369,13 +374,13 @@ AUTH_STATUS: View[AuthStatusRow] = View(
 )
 
 
-def loss_lines(changing: Sequence[MembershipInvitation]) -> list[str]:
-    """Return a line for each invitation that is about to be lost."""
-    return [f"{each.id}  {invitee(each)}, sent {_date(each.created_at)}" for each in changing]
+def loss_lines(revoked: Sequence[MembershipInvitation]) -> list[str]:
+    """Return a line for each invitation that is about to be revoked."""
+    return [f"{each.id}  {invitee(each)}, sent {_date(each.created_at)}" for each in revoked]
 
 
 def describe_event(event: WatchEvent) -> str:
-    """Return what happened, in words."""
+    """Return an event in words."""
     if isinstance(event, InviteCodeChanged):
         return "invite code changed" if event.exists else "invite code deleted"
     if isinstance(event, RoleChanged):
@@ -384,7 +389,7 @@ def describe_event(event: WatchEvent) -> str:
 
 
 def event_subject(event: WatchEvent) -> str:
-    """Return whom an event is about."""
+    """Return the person that an event is about; empty if there is none."""
     match event:
         case InvitationSent() | InvitationAccepted() | InvitationClosed():
             return invitee(event.invitation)
@@ -397,7 +402,7 @@ def event_subject(event: WatchEvent) -> str:
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
-        Column("WHAT", describe_event, width=20),
+        Column("EVENT", describe_event, width=20),
         Column("WHO", event_subject, width=20, share=2),
     ),
     csv=(
