@@ -4,6 +4,7 @@ import gc
 import inspect
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -14,9 +15,13 @@ from hypothesis import settings
 from arena_groups import ArenaClient
 from tests.support.clients import single
 from tests.support.documents import TOKEN
+from tests.support.redis_server import RedisServer
+from tests.support.thorough import repetitions
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, max_examples=repetitions(40, thorough=100)
+)
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
 
@@ -78,3 +83,30 @@ async def arena() -> AsyncIterator[ArenaClient]:
     """A client of the API's own address; only of use together with ``answers``."""
     async with single(TOKEN) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(shared_redis_server: RedisServer) -> RedisServer:
+    """An empty Redis, which must not be stopped."""
+    shared_redis_server.command("FLUSHALL")
+    shared_redis_server.command("SCRIPT FLUSH")
+    shared_redis_server.command("CONFIG RESETSTAT")
+    return shared_redis_server
+
+
+@pytest.fixture
+def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for one test, which may be stopped. It is not started yet."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(folder)
+    yield server
+    server.kill()

@@ -100,7 +100,7 @@ class TestWheel:
     def test_its_programs_and_its_plugin(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             told = archive.read(f"{INFO}/entry_points.txt").decode()
-        assert "[console_scripts]\narena-groups = arena_groups.cli:main\n" in told
+        assert "[console_scripts]\narena-groups = arena_groups.cli:entry_point\n" in told
         assert "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in told
 
 

@@ -1,60 +1,64 @@
-"""What became of each input, and of all of them."""
+"""Results of bulk calls, for each input and in total."""
 
-from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from attrs import Factory, define, field, frozen
+from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups.models import InviteResult
 
-__all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "Ended", "Tally"]
+__all__ = ["BulkOutcome", "BulkResult", "BulkSummary"]
 
 T = TypeVar("T")
 
 
 class BulkOutcome(StrEnum):
-    """What became of one input."""
+    """Outcome of one input of a bulk call."""
 
     INVITED = "invited"
-    """An email went to them, or went before in the same journal."""
+    """An invitation was sent, in this run or in an earlier one with the same journal."""
     ADDED = "added"
-    """They follow the token's user, and are members now."""
+    """The user follows the token's user, and was made a member without an invitation."""
     ALREADY_INVITED = "already_invited"
-    """They had been invited already; nothing was done."""
+    """The person had a pending invitation. Nothing was sent."""
     ALREADY_MEMBER = "already_member"
-    """They were members already; nothing was done."""
+    """The person was a member. Nothing was sent."""
     REVOKED = "revoked"
     """The invitation was revoked."""
     REMOVED = "removed"
-    """They are no longer members."""
+    """The user was removed from the group."""
     ALREADY_GONE = "already_gone"
-    """The invitation was no longer pending, or they were no members: nothing was to be done."""
+    """The invitation was no longer pending, or the user was not a member."""
     OWNER = "owner"
-    """They own the group, and were left alone."""
+    """The user owns the group, and was not removed."""
     DUPLICATE = "duplicate"
-    """The same as an earlier input; nothing was done."""
+    """The input repeats an earlier one. Nothing was sent."""
     FAILED = "failed"
-    """``error`` of the result tells why."""
+    """The result's ``error`` says why."""
     WOULD_INVITE = "would_invite"
-    """They would have been invited or added, had it been no dry run."""
+    """Dry run: the person would have been invited or added."""
     WOULD_REVOKE = "would_revoke"
-    """The invitation would have been revoked."""
+    """Dry run: the invitation would have been revoked."""
     WOULD_REMOVE = "would_remove"
-    """They would have been removed."""
+    """Dry run: the user would have been removed."""
 
 
 @frozen(kw_only=True)
 class BulkResult(Generic[T]):
-    """What became of one input.
+    """Result of one input of a bulk call.
 
-    ``position`` counts the inputs from 0. ``invite`` is what the API answered, where it did.
-    ``from_journal`` is ``True`` where an earlier run with the same journal did it. ``duplicate_of``
-    is the position of the input that came first. ``error`` is set where ``outcome`` is
-    ``failed``, and where the API's refusal told that something was gone before.
+    Args:
+        position: Index of the input, from 0.
+        target: The input in its normalized form.
+        outcome: The outcome.
+        invite: The API's result of the invitation, if one was sent in this run.
+        from_journal: ``True`` if the outcome was recorded by an earlier run or by another
+            process with the same journal.
+        duplicate_of: Position of the input that this one repeats.
+        error: The error, if the outcome is ``failed``; the API's refusal, if it shows that
+            the target was ``already_gone``.
     """
 
     position: int
@@ -67,17 +71,20 @@ class BulkResult(Generic[T]):
 
     @property
     def failed(self) -> bool:
-        """Whether what was asked for is not so now."""
+        """``True`` if the outcome is ``failed``."""
         return self.outcome is BulkOutcome.FAILED
 
 
 @frozen(kw_only=True)
 class BulkSummary(Generic[T]):
-    """What became of the inputs so far.
+    """Summary of a bulk call, over the results so far.
 
-    ``done`` counts them, ``counts`` by outcome (those that there were), ``from_journal`` those that
-    an earlier run did. ``failed`` has the results that failed, each with its ``error``.
-    ``stopped_by`` is the error that ended the run before all inputs were read, if one did.
+    Args:
+        done: Number of results.
+        counts: Number of results by outcome; outcomes without any are absent.
+        from_journal: Number of results that come from the journal.
+        failed: The results that failed, each with its ``error``.
+        stopped_by: The error that ended the run before all inputs were read, if any.
     """
 
     done: int
@@ -87,47 +94,12 @@ class BulkSummary(Generic[T]):
     stopped_by: Exception | None = field(default=None, eq=False)
 
     def __str__(self) -> str:
-        told = ", ".join(
+        counts = ", ".join(
             f"{self.counts[outcome]} {outcome.value.replace('_', ' ')}"
             for outcome in BulkOutcome
             if outcome in self.counts
         )
-        return f"{self.done} done" + (f": {told}" if told else "")
+        return f"{self.done} done" + (f": {counts}" if counts else "")
 
 
-@define
-class Tally(Generic[T]):
-    """Counts results as they come."""
-
-    counts: Counter[BulkOutcome] = Factory(Counter[BulkOutcome])
-    from_journal: int = 0
-    failed: list[BulkResult[T]] = Factory(list[BulkResult[T]])
-    stopped_by: Exception | None = None
-
-    def add(self, result: BulkResult[T]) -> None:
-        """Count a result."""
-        self.counts[result.outcome] += 1
-        self.from_journal += result.from_journal
-        if result.failed:
-            self.failed.append(result)
-
-    def summary(self) -> BulkSummary[T]:
-        """The counts as they are now."""
-        return BulkSummary(
-            done=self.counts.total(),
-            counts=MappingProxyType(dict(self.counts)),
-            from_journal=self.from_journal,
-            failed=tuple(self.failed),
-            stopped_by=self.stopped_by,
-        )
-
-
-@frozen
-class Ended(Generic[T]):
-    """How the work for one input ended: its result, and the error that no other would escape."""
-
-    result: BulkResult[T] | None
-    stop: Exception | None = None
-
-
-set_public_module(globals(), ["BulkOutcome", "BulkResult", "BulkSummary"])
+set_public_module(globals(), __all__)

@@ -2,15 +2,15 @@
 
 import sys
 
-__all__ = ["main"]
+__all__ = ["entry_point"]
 
 EXTRA = frozenset({"click", "rich", "segno"})
 
 
-def main() -> None:
+def entry_point() -> None:
     """Run the command line with the arguments of this process, and exit with its code."""
     try:
-        from arena_groups.cli.app import run  # noqa: PLC0415 - its libraries may be missing
+        from arena_groups.cli.main import run  # noqa: PLC0415 - its libraries may be missing
 
         sys.exit(run(sys.argv[1:]))
     except ModuleNotFoundError as error:

@@ -1,36 +1,50 @@
 """Which Are.na the commands talk to, and as whom."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from arena_groups import ArenaClient, Pacer, RetryPolicy
-from arena_groups._client import BASE_URL
-from arena_groups._http.config import TOKEN_VARIABLE, checked_base_url
-from arena_groups.cli.logins import Login, find_login
-from arena_groups.cli.problem import ProblemError
-from arena_groups.cli.settings import Settings
+import arena_groups
+from arena_groups.cli.errors import ProblemError, no_token
+from arena_groups.cli.options import Settings
 
-# Somebody is waiting: better an error that says when to come back than a long silence.
-RETRY = RetryPolicy(attempts=3, total=30, max_retry_after=10)
+if TYPE_CHECKING:
+    from arena_groups.cli.credentials import Login
+
+# ruff: noqa: PLC0415 - help loads nothing that takes time
+
+TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
 SANDBOX_SOURCE = "the sandbox"
+
+
+def retry_policy() -> arena_groups.RetryPolicy:
+    """Return how often and how long to try again."""
+    # Somebody is waiting: better an error that says when to come back than a long silence.
+    return arena_groups.RetryPolicy(attempts=3, total=30, max_retry_after=10)
 
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, *, pacer: Pacer | None = None, retry: RetryPolicy = RETRY
-) -> AsyncGenerator[ArenaClient, None]:
+    settings: Settings,
+    *,
+    pacer: arena_groups.Pacer | None = None,
+    retry: arena_groups.RetryPolicy | None = None,
+) -> AsyncGenerator[arena_groups.ArenaClient, None]:
     """Give a client for the Are.na asked for, and close it (and the sandbox) afterwards."""
+    retry = retry or retry_policy()
     if settings.sandbox:
         refuse_base_url(settings)
-        from arena_groups.sandbox import Sandbox  # noqa: PLC0415 - most runs need none
+        from arena_groups.sandbox import Sandbox
 
         settings.token_source = SANDBOX_SOURCE
         async with (
             Sandbox() as sandbox,
-            ArenaClient(
+            arena_groups.ArenaClient(
                 sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
             ) as arena,
         ):
@@ -38,7 +52,7 @@ async def connected(
     else:
         login = find_token(settings)
         token = None if login is None else login.token.reveal()
-        async with ArenaClient(
+        async with arena_groups.ArenaClient(
             token, base_url=base_url_of(settings), retry=retry, pacer=pacer
         ) as arena:
             del token  # an error's traceback must not hold it
@@ -50,6 +64,8 @@ def find_token(settings: Settings) -> Login | None:
 
     Where it came from is left in ``settings``.
     """
+    from arena_groups.cli.credentials import find_login
+
     given = os.environ.get(TOKEN_VARIABLE)
     login = find_login(base_url_of(settings)) if not given else None
     settings.token_source = f"the variable {TOKEN_VARIABLE}" if given else ""
@@ -60,6 +76,9 @@ def find_token(settings: Settings) -> Login | None:
 
 def base_url_of(settings: Settings) -> str:
     """Return where the API is, in one spelling. Raises ``UsageError`` for what cannot be."""
+    from arena_groups._client import BASE_URL
+    from arena_groups._http.config import checked_base_url
+
     try:
         return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)
     except ValueError as error:
@@ -75,7 +94,5 @@ def refuse_base_url(settings: Settings) -> None:
 
 def needs_token(settings: Settings) -> None:
     """Refuse a command that is of no use to guests, before anything is sent."""
-    from arena_groups.cli.errors import no_token  # noqa: PLC0415 - only where it is needed
-
     if not settings.sandbox and not settings.token_source:
         raise ProblemError(no_token())

@@ -1,40 +1,78 @@
-"""Which problem an error is."""
+"""Problems: which one an error is, and how it is told, with which exit code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import IntEnum
 
 import click
 
-from arena_groups.cli.exits import ExitCode
-from arena_groups.cli.problem import Problem, ProblemError
-from arena_groups.cli.settings import ENTERED
-from arena_groups.errors import (
-    ArenaAPIError,
-    ArenaConnectionError,
-    ArenaError,
-    AuthenticationError,
-    BadRequestError,
-    DecodeError,
-    ForbiddenError,
-    NotFoundError,
-    OAuthError,
-    PaginationError,
-    RateLimitError,
-    StoreError,
-    UnprocessableError,
-)
+import arena_groups
+from arena_groups.cli import output
+from arena_groups.cli.options import ENTERED
 
-_KINDS: tuple[tuple[type[ArenaError], str, ExitCode], ...] = (
-    (AuthenticationError, "unauthorized", ExitCode.UNAUTHORIZED),
-    (OAuthError, "unauthorized", ExitCode.UNAUTHORIZED),
-    (NotFoundError, "not_found", ExitCode.NOT_FOUND),
-    (BadRequestError, "validation", ExitCode.VALIDATION),
-    (UnprocessableError, "validation", ExitCode.VALIDATION),
-    (RateLimitError, "rate_limited", ExitCode.RATE_LIMITED),
-    (ForbiddenError, "forbidden", ExitCode.FORBIDDEN),
-    (ArenaConnectionError, "connection", ExitCode.FAILURE),
-    (DecodeError, "decode", ExitCode.FAILURE),
-    (PaginationError, "pagination", ExitCode.FAILURE),
-    (StoreError, "system", ExitCode.FAILURE),
-    (ArenaError, "api", ExitCode.FAILURE),
-)
+
+class ExitCode(IntEnum):
+    """A failure, by its kind."""
+
+    OK = 0
+    FAILURE = 1
+    UNAUTHORIZED = 2
+    NOT_FOUND = 3
+    VALIDATION = 4
+    RATE_LIMITED = 5
+    FORBIDDEN = 6
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A failure as it is told: ``kind`` for programs, ``message`` and ``hint`` for people."""
+
+    kind: str
+    message: str
+    code: ExitCode = ExitCode.FAILURE
+    hint: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+
+    def as_line(self) -> str:
+        """Return the problem as one line of text."""
+        line = f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
+        return output.one_line(line)
+
+    def as_json(self) -> str:
+        """Return the problem as one line of JSON, without what is not known."""
+        import json  # noqa: PLC0415 - help loads nothing that takes time
+
+        told = {
+            "type": self.kind,
+            "message": self.message,
+            "hint": self.hint or None,
+            "status": self.status,
+            "retry_after": self.retry_after,
+            "exit_code": int(self.code),
+        }
+        error = {name: value for name, value in told.items() if value is not None}
+        return json.dumps({"error": error}, ensure_ascii=False)
+
+
+class ProblemError(Exception):
+    """A problem that a command found itself."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
+def cannot_listen(port: int, error: OSError) -> ProblemError:
+    """Return the problem of a port that is not to be had."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
+    return ProblemError(Problem("system", message, hint="choose another one with --port"))
+
+
 # Where the client's own hint would not help somebody at a terminal.
 _HINTS = {
     "connection": "check the network, and --base-url if you gave one",
@@ -62,7 +100,7 @@ def describe(error: Exception, token_source: str = "") -> Problem | None:
     """
     if isinstance(error, ProblemError):
         return error.problem
-    if isinstance(error, ArenaError):
+    if isinstance(error, arena_groups.ArenaError):
         return describe_api(error, token_source)
     if isinstance(error, click.ClickException):
         return Problem("usage", error.format_message(), hint=_usage_hint(error))
@@ -73,13 +111,13 @@ def describe(error: Exception, token_source: str = "") -> Problem | None:
     return None
 
 
-def describe_api(error: ArenaError, token_source: str = "") -> Problem:
+def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> Problem:
     """Return how to tell an error of the client."""
-    kind, code = next(row[1:] for row in _KINDS if isinstance(error, row[0]))
+    kind, code = _kind(error)
     hint = _hint(error, kind, token_source)
-    if isinstance(error, ArenaAPIError | OAuthError):
+    if isinstance(error, arena_groups.ArenaAPIError | arena_groups.OAuthError):
         message = str(error).removesuffix(f" ({error.hint})")
-        retry_after = error.retry_after if isinstance(error, ArenaAPIError) else None
+        retry_after = error.retry_after if isinstance(error, arena_groups.ArenaAPIError) else None
         return Problem(kind, message, code, hint or error.hint, error.status, retry_after)
     return Problem(kind, str(error), code, hint)
 
@@ -89,11 +127,31 @@ def no_token() -> Problem:
     return Problem("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
 
 
-def _hint(error: ArenaError, kind: str, token_source: str) -> str:
+def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
+    kinds: tuple[tuple[type[arena_groups.ArenaError], str, ExitCode], ...] = (
+        (arena_groups.AuthenticationError, "unauthorized", ExitCode.UNAUTHORIZED),
+        (arena_groups.OAuthError, "unauthorized", ExitCode.UNAUTHORIZED),
+        (arena_groups.NotFoundError, "not_found", ExitCode.NOT_FOUND),
+        (arena_groups.BadRequestError, "validation", ExitCode.VALIDATION),
+        (arena_groups.UnprocessableError, "validation", ExitCode.VALIDATION),
+        (arena_groups.RateLimitError, "rate_limited", ExitCode.RATE_LIMITED),
+        (arena_groups.ForbiddenError, "forbidden", ExitCode.FORBIDDEN),
+        (arena_groups.ArenaConnectionError, "connection", ExitCode.FAILURE),
+        (arena_groups.DecodeError, "decode", ExitCode.FAILURE),
+        (arena_groups.PaginationError, "pagination", ExitCode.FAILURE),
+        (arena_groups.StoreError, "system", ExitCode.FAILURE),
+    )
+    for kind, name, code in kinds:
+        if isinstance(error, kind):
+            return name, code
+    return "api", ExitCode.FAILURE
+
+
+def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
     """Return what helps somebody at a terminal, if it is not the client's own hint."""
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source)
-    if isinstance(error, NotFoundError):
+    if isinstance(error, arena_groups.NotFoundError):
         return _MISSING.get(f"{error.method} {error.route}", "")
     return _HINTS.get(kind, "")
 

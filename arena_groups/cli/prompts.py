@@ -1,16 +1,14 @@
 """Asking whoever sits at the terminal."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from getpass import getpass
 
-from arena_groups.cli import streams
-from arena_groups.cli.problem import Problem, ProblemError
-from arena_groups.cli.settings import Settings
-from arena_groups.cli.text import one_line
+from arena_groups.cli import output
+from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.options import Settings
 
 SHOWN = 10
 
@@ -32,31 +30,33 @@ def confirm(settings: Settings, question: str, losses: Sequence[str]) -> None:
     if settings.yes:
         return
     for line in losses[:SHOWN]:
-        streams.tell(f"  {one_line(line)}")
+        output.tell(f"  {output.one_line(line)}")
     if len(losses) > SHOWN:
-        streams.tell(f"  … and {len(losses) - SHOWN} more")
+        output.tell(f"  … and {len(losses) - SHOWN} more")
     with _interruptible():
-        streams.tell(f"{one_line(question)} [y/N] ", end="")
+        output.tell(f"{output.one_line(question)} [y/N] ", end="")
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        streams.tell("")
+        output.tell("")
     if answer.strip().lower() not in {"y", "yes"}:
         raise ProblemError(Problem("declined", "nothing was done"))
 
 
 def ask_secret(name: str) -> str:
     """Return a secret, typed without showing at a terminal, else a line of standard input."""
-    if streams.is_terminal(sys.stdin):
+    if output.is_terminal(sys.stdin):
         return getpass(f"{name} (it will not show): ").strip()
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
 def _somebody_is_there() -> bool:
-    return streams.is_terminal(sys.stdin) and streams.is_terminal(sys.stderr)
+    return output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)
 
 
 @contextmanager
 def _interruptible() -> Generator[None, None, None]:
+    import asyncio  # noqa: PLC0415 - help loads nothing that takes time
+
     # The event loop's own handler would wait until the answer is there.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     task = asyncio.current_task()

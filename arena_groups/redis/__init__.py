@@ -1,6 +1,6 @@
-"""Several processes as one: their quota and their state in Redis, or a server compatible with it.
+"""Rate limit and state that several processes share in Redis, or in a compatible server.
 
-Needs the extra ``redis`` (``pip install 'arena-groups[redis]'``).
+It needs the extra ``redis`` (``pip install 'arena-groups[redis]'``).
 """
 
 from importlib.util import find_spec

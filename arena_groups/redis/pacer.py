@@ -1,12 +1,10 @@
-"""A pacer for several processes: one quota, counted in Redis."""
+"""Rate limiter shared by several processes, counted in Redis."""
 
 import asyncio
 import logging
-import os
 from collections import deque
 from contextlib import suppress
 from random import random
-from secrets import token_hex
 from typing import Literal
 
 from attrs import define, frozen
@@ -18,19 +16,32 @@ from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import PacerError
-from arena_groups.redis.server import AwayError, LostError, RefusedError, Server
-from arena_groups.redis.share import ShareOverError, SharePacer, Standing
-from arena_groups.redis.visit import Alone, Ask, Back, Reply, visit, written
+from arena_groups.redis.connection import (
+    RedisConnection,
+    RedisConnectionLostError,
+    RedisDeniedError,
+    RedisUnavailableError,
+)
+from arena_groups.redis.script import (
+    MAX_POLL,
+    AcquireReply,
+    AcquireRequest,
+    FallbackEndedError,
+    FallbackPacer,
+    Release,
+    SharedWindow,
+    permit_names,
+    serialize,
+)
 
 __all__ = ["RedisPacer"]
 
 # Seconds.
-FIRST_POLL, LAST_POLL = 0.05, 0.4
-BETWEEN_TURNS = 0.02
-LONGEST_PAUSE = 30.0
-BETWEEN_TRIES = 1.0
+FIRST_POLL = 0.05
+SPREAD = 0.02
+MAX_PAUSE = 30.0
+RECONNECT_INTERVAL = 1.0
 LOGGED_WAIT = 1.0
-PROBE_LIFETIME = 5.0
 
 logger = logging.getLogger("arena_groups")
 
@@ -43,34 +54,46 @@ class _Waiter:
 
 
 @frozen
-class _Slot:
-    """A request under way: counted in Redis, or in this process's own part."""
+class _Grant:
+    """Origin of a permit: Redis, where it is called ``name``, or the local fallback."""
 
     name: str
-    permit: Permit
-    share: SharePacer | None = None
+    inner: Permit
+    fallback: FallbackPacer | None = None
 
 
 class RedisPacer(AsyncCloseable):
-    """A :class:`Pacer` whose quota is shared by all processes that use the same token.
+    """A :class:`Pacer` whose rate limit is shared by all processes that use the same token.
 
-    ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
-    not closed here. The quota is named after the token's fingerprint: give the ``token`` that
-    the client uses (without it, ``ARENA_TOKEN`` as the client takes it, else the guest's), or
-    any ``fingerprint`` of your own where tokens come from a provider. The token itself goes
-    nowhere. All keys begin with ``prefix``.
+    The limit is stored under the fingerprint of the token; the token itself is never stored.
+    Permits are granted in FIFO order within a process, and in fair parts among processes.
 
-    Two writes of all processes together start at least ``write_spacing`` seconds apart. Within
-    a process, whoever comes first goes first. What a process had in flight when it died is
-    given back after ``member_ttl`` seconds, which must be more than an attempt may take.
+    While Redis is unavailable, ``on_outage="local"`` gives each process an equal part of the limit
+    as it was last known, and ``"raise"`` raises :class:`PacerError`. Either ends within about a
+    second of the next request after Redis is available again.
 
-    Where Redis does not answer within ``timeout`` seconds, ``on_outage`` says what to do:
-    ``"local"`` lets each process keep to its part of the quota as it was last known, of as many
-    processes as were seen lately, ``min_processes`` at least; ``"raise"`` raises
-    :class:`PacerError`. Either ends by itself soon after Redis is back.
+    A pacer belongs to one event loop. Close it with ``aclose()`` after the clients that use it, or
+    use it as a context manager (``async with``).
 
-    Made for one event loop. Close it with ``aclose()`` after the clients that use it, or use it
-    as a context manager (``async with``).
+    Args:
+        url_or_client: A URL (``redis://host:6379/0``), or a ``redis.asyncio.Redis``, which the
+            caller closes.
+        token: The token of the client; without it ``ARENA_TOKEN``, else the limit of guests.
+        fingerprint: Any name for the shared limit, instead of ``token``, if tokens come from a
+            provider.
+        prefix: The beginning of all keys.
+        write_spacing: The least seconds between the starts of two writes of all processes.
+        on_outage: ``"local"`` or ``"raise"``, see above.
+        min_processes: The least number of processes that divide the limit during an outage. More
+            do if more were seen in the last two minutes.
+        member_ttl: The seconds after which the requests of a process that died no longer count as
+            in flight. It must exceed the longest attempt.
+        timeout: The seconds that one command may take.
+        clock: The source of time.
+
+    Raises:
+        ValueError: An argument is out of range, or both ``token`` and ``fingerprint`` are given.
+        TypeError: ``url_or_client`` is not a URL and not an asyncio client of Redis.
     """
 
     def __init__(
@@ -96,316 +119,299 @@ class RedisPacer(AsyncCloseable):
         if not member_ttl > 0:
             raise ValueError(f"member_ttl must be more than 0 seconds, not {member_ttl}")
         name = _fingerprint(token, fingerprint)
-        self._server = Server(url_or_client, timeout=timeout)
-        self._prefix = f"{prefix}:pacer:{{{name}}}"
+        self._connection = RedisConnection(url_or_client, timeout=timeout)
         self._write_spacing = write_spacing
         self._on_outage = on_outage
         self._min_processes = min_processes
-        self._member_ttl = member_ttl
         self._clock = clock or SystemClock()
-        self._pid = 0
-        self._process = ""
-        self._visits = 0
-        self._epoch = ""
+        self._shared = SharedWindow(
+            self._connection,
+            f"{prefix}:pacer:{{{name}}}",
+            write_spacing=write_spacing,
+            permit_ttl=member_ttl,
+            clock=self._clock,
+        )
         self._permits = 0
-        self._slots: dict[Permit, _Slot] = {}
-        self._line: deque[_Waiter] = deque()
-        self._back: list[Back] = []
-        self._write_gate = asyncio.Lock()
+        self._grants: dict[Permit, _Grant] = {}
+        self._waiters: deque[_Waiter] = deque()
+        self._write_lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._pump: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
         self._polls = 0
-        self._blocked_until = -FOREVER
-        self._standing = Standing(at=self._clock.now())
-        self._share: SharePacer | None = None
-        self._away: str | None = None
-        self._next_try = -FOREVER
+        self._paused_until = -FOREVER
+        self._fallback: FallbackPacer | None = None
+        self._outage: str | None = None
+        self._next_attempt = -FOREVER
         self._closed = False
 
     async def acquire(self, *, write: bool, max_wait: float = FOREVER) -> Permit | None:
-        """Wait until one request may be sent. Cancelling takes no slot.
+        """Wait until one request may be sent. A cancelled call takes no permit.
 
-        ``None``, and no slot, where all are held for more than ``max_wait`` seconds. Raises
-        :class:`PacerError` when it was closed, and where Redis is away and ``on_outage`` says so.
+        Args:
+            write: Whether the request changes anything at Are.na.
+            max_wait: The longest wait after a 429, in seconds.
+
+        Returns:
+            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.
+
+        Raises:
+            PacerError: The pacer is closed, Redis denies access, or Redis is unavailable and
+                ``on_outage`` is ``"raise"``.
         """
         if self._blocked_for() > max_wait and not self._closed:
             return None
         if not write:
-            return await self._enter(write=False, max_wait=max_wait)
-        async with self._write_gate:
-            return await self._enter(write=True, max_wait=max_wait)
+            return await self._acquire(write=False, max_wait=max_wait)
+        async with self._write_lock:
+            return await self._acquire(write=True, max_wait=max_wait)
 
     def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
-        """Tell how the request ended; ``None`` if no answer came."""
-        slot = self._slots.pop(permit)
-        if slot.share is not None:
-            slot.share.release(slot.permit, update)
+        """Report the end of a request. Redis is informed soon after.
+
+        Args:
+            permit: The permit of the request.
+            update: The rate limit in the response; ``None`` if there was no response.
+        """
+        grant = self._grants.pop(permit)
+        if grant.fallback is not None:
+            grant.fallback.release(grant.inner, update)
             return
-        back = Back(slot=slot.name, mark=slot.permit)
+        release = Release(permit=grant.name, generation=grant.inner)
         if update is not None:
-            back["told"] = written(update)
-        self._give_back(back)
+            release["update"] = serialize(update)
+        self._shared.releases.append(release)
+        self._wake_worker()
 
     def snapshot(self) -> PacerSnapshot:
-        """How the quota of all stood when this process last asked.
+        """Return the state of the shared limit at the last reply of Redis.
 
-        Away from Redis: how this process stands with its part of it.
+        Returns:
+            The counts of all processes, and the waiting tasks of this one. While Redis is
+            unavailable: the local part of this process.
         """
-        if self._share is not None:
-            return self._share.snapshot()
-        standing, now = self._standing, self._clock.now()
-        resets_in = standing.resets_in
+        if self._fallback is not None:
+            return self._fallback.snapshot()
+        shared, now = self._shared.snapshot, self._clock.now()
+        resets_in = shared.resets_in
         return PacerSnapshot(
-            limit=standing.limit,
-            window=standing.window,
-            used=standing.counted + standing.in_flight,
-            in_flight=standing.in_flight,
-            waiting=len(self._line),
-            resets_in=None if resets_in is None else max(0.0, standing.at + resets_in - now),
+            limit=shared.limit,
+            window=shared.window,
+            used=shared.counted + shared.in_flight,
+            in_flight=shared.in_flight,
+            waiting=len(self._waiters),
+            resets_in=None if resets_in is None else max(0.0, shared.at + resets_in - now),
             blocked_for=self._blocked_for(),
         )
 
     async def aclose(self) -> None:
-        """Tell what has ended, and close the connections that were opened here.
+        """Send the last releases, and close the connections that were opened here.
 
-        Whoever still waits gets a :class:`PacerError`. A second time does nothing.
+        Waiting tasks get a :class:`PacerError`. A second call is a no-op.
         """
         if self._closed:
             return
         self._closed = True
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
-        self._refuse_all(PacerError("the pacer was closed"))
-        if self._share is not None:
-            self._share.end()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+        self._fail_waiters(PacerError("the pacer was closed"))
+        if self._fallback is not None:
+            self._fallback.end()
         try:
-            if self._away is None and self._visits:
-                with suppress(AwayError):
-                    await self._ask(leaving=True)
+            if self._outage is None and self._shared.used:
+                with suppress(RedisUnavailableError):
+                    await self._run_script(leaving=True)
         finally:
-            await self._server.aclose()
+            await self._connection.aclose()
 
     def __repr__(self) -> str:
         return f"<RedisPacer {self.snapshot()}>"
 
-    async def _enter(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def _acquire(self, *, write: bool, max_wait: float) -> Permit | None:
         self._check_open()
-        if self._away is not None:
+        if self._outage is not None:
             if self._on_outage == "local":
-                self._start()
-                return await self._enter_share(write=write, max_wait=max_wait)
-            if self._clock.now() < self._next_try:
-                raise _refusal(self._away)
+                self._start_worker()
+                return await self._acquire_locally(write=write, max_wait=max_wait)
+            if self._clock.now() < self._next_attempt:
+                raise _pacer_error(self._outage)
         try:
-            return await self._stand_in_line(write=write, max_wait=max_wait)
-        except AwayError as error:
+            return await self._enqueue(write=write, max_wait=max_wait)
+        except RedisUnavailableError as error:
             if self._on_outage == "raise":
-                raise _refusal(str(error)) from None
-        return await self._enter_share(write=write, max_wait=max_wait)
+                raise _pacer_error(str(error)) from None
+        return await self._acquire_locally(write=write, max_wait=max_wait)
 
     def _check_open(self) -> None:
         if self._closed:
             raise PacerError("the pacer is closed")
 
-    async def _enter_share(self, *, write: bool, max_wait: float) -> Permit | None:
-        share = self._share
-        if share is None:  # Redis came back in between
-            return await self._stand_in_line(write=write, max_wait=max_wait)
+    async def _acquire_locally(self, *, write: bool, max_wait: float) -> Permit | None:
+        fallback = self._fallback
+        if fallback is None:  # Redis became available in between
+            return await self._enqueue(write=write, max_wait=max_wait)
         try:
-            permit = await share.acquire(write=write, max_wait=max_wait)
-        except ShareOverError:
-            return await self._stand_in_line(write=write, max_wait=max_wait)
-        return None if permit is None else self._permit(_Slot("", permit, share))
+            inner = await fallback.acquire(write=write, max_wait=max_wait)
+        except FallbackEndedError:
+            return await self._enqueue(write=write, max_wait=max_wait)
+        return None if inner is None else self._new_permit(_Grant("", inner, fallback))
 
-    async def _stand_in_line(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def _enqueue(self, *, write: bool, max_wait: float) -> Permit | None:
         self._check_open()
         waiter = _Waiter(write, max_wait, asyncio.get_running_loop().create_future())
-        self._line.append(waiter)
-        if self._clock.now() >= self._blocked_until:
+        self._waiters.append(waiter)
+        if self._clock.now() >= self._paused_until:
             self._wake.set()
-        self._start()
+        self._start_worker()
         try:
             return await waiter.permit
         except asyncio.CancelledError:
-            self._leave(waiter)
+            self._dequeue(waiter)
             raise
 
-    def _leave(self, waiter: _Waiter) -> None:
-        if waiter in self._line:
-            self._line.remove(waiter)
-            if not self._line:
-                self._wake.set()  # nothing may be kept for us any longer
+    def _dequeue(self, waiter: _Waiter) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+            if not self._waiters:
+                self._wake.set()  # Redis need not keep a place for this process any longer
         granted = waiter.permit
         if granted.done() and not granted.cancelled() and granted.exception() is None:
             permit = granted.result()
             if permit is not None:
-                slot = self._slots.pop(permit)
-                self._give_back(Back(slot=slot.name, unsent=True))
+                self._shared.release_unused([self._grants.pop(permit).name])
+                self._wake_worker()
 
-    def _give_back(self, back: Back) -> None:
-        self._back.append(back)
+    def _wake_worker(self) -> None:
         self._wake.set()
-        if self._away is None and not self._closed:
-            self._start()
+        if self._outage is None and not self._closed:
+            self._start_worker()
 
-    def _start(self) -> None:
-        if self._pump is None:
-            self._pump = asyncio.get_running_loop().create_task(self._visit_while_needed())
+    def _start_worker(self) -> None:
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._work())
 
-    async def _visit_while_needed(self) -> None:
+    async def _work(self) -> None:
         try:
-            while await self._visit_or_go_away():
+            while await self._sync():
                 pass
-        except Exception as error:  # whatever it is, nobody may wait for ever
-            self._refuse_all(error)
+        except Exception as error:  # of any kind: no task may wait forever
+            self._fail_waiters(error)
             raise
         finally:
-            self._pump = None
+            self._worker = None
 
-    async def _visit_or_go_away(self) -> bool:
-        """Ask once, and wait until it is time to ask again, if it ever is."""
-        if self._away is not None and (wait := self._next_try - self._clock.now()) > 0:
+    async def _sync(self) -> bool:
+        """Run the script, wait until the next run is due, and return whether there is one."""
+        if self._outage is not None and (wait := self._next_attempt - self._clock.now()) > 0:
             await self._clock.wait(asyncio.Event(), wait)
         self._wake.clear()
         try:
-            ask, reply = await self._ask_once_or_twice()
-        except RefusedError as error:
-            if self._epoch:
-                self._went_away(error)
-            else:  # that is no outage: it never was otherwise
-                self._refuse_all(_refusal(str(error)))
-            return self._share_is_waited_for()
-        except AwayError as error:
-            self._went_away(error)
-            return self._share_is_waited_for()
-        self._came_back()
-        self._hand_out(ask, reply)
-        pause = self._pause(ask, reply)
-        if not (self._line or self._back):
+            request, reply = await self._run_script_with_retry()
+        except RedisDeniedError as error:
+            if self._shared.reached:
+                self._start_outage(error)
+            else:  # it has never worked, so it is not an outage
+                self._fail_waiters(_pacer_error(str(error)))
+            return self._fallback_has_waiters()
+        except RedisUnavailableError as error:
+            self._start_outage(error)
+            return self._fallback_has_waiters()
+        self._end_outage()
+        self._grant(request, reply)
+        pause = self._pause(request, reply)
+        if not (self._waiters or self._shared.releases):
             return False
         if pause > 0:
             await self._clock.wait(self._wake, pause)
         return True
 
-    def _share_is_waited_for(self) -> bool:
-        return self._share is not None and self._share.waited_for
+    def _fallback_has_waiters(self) -> bool:
+        return self._fallback is not None and self._fallback.has_waiters
 
-    async def _ask_once_or_twice(self) -> tuple[Ask, Reply]:
+    async def _run_script_with_retry(self) -> tuple[AcquireRequest, AcquireReply]:
         try:
-            return await self._ask()
-        except LostError:
-            return await self._ask()
+            return await self._run_script()
+        except RedisConnectionLostError:
+            return await self._run_script()
 
-    async def _ask(self, *, leaving: bool = False) -> tuple[Ask, Reply]:
-        if self._pid != os.getpid():  # made before a fork, it is another one in each child
-            self._pid, self._process = os.getpid(), token_hex(8)
-        self._visits += 1
-        line = list(self._line)
-        writes = [place for place, waiter in enumerate(line) if waiter.write]
-        back, self._back = self._back, []
-        ask = Ask(
-            process=self._process,
-            name=f"{self._process}:{self._visits}:",
-            back=back,
-            want=len(line),
-            write=bool(writes),
-            before_write=writes[0] if writes else 0,
-            spacing=self._write_spacing,
-            lifetime=self._member_ttl,
-            probe_lifetime=min(PROBE_LIFETIME, self._member_ttl),
-            poll=LAST_POLL,
-            leaving=leaving,
-            epoch=self._epoch,
-        )
-        if self._share is not None:
-            everything, since, left = self._share.sent()
-            ask["alone"] = Alone(all=everything, since=since, left=left)
-        try:
-            reply = await visit(self._server, self._prefix, ask, self._clock.now)
-        except BaseException:
-            # It may have run all the same.
-            names = [f"{ask['name']}{number}" for number in range(1, len(line) + 1)]
-            unsent = [Back(slot=name, unsent=True) for name in names]
-            self._back = [*back, *unsent, *self._back]
-            raise
-        self._standing, self._epoch = reply.standing, reply.epoch
-        return ask, reply
+    async def _run_script(self, *, leaving: bool = False) -> tuple[AcquireRequest, AcquireReply]:
+        writes = [waiter.write for waiter in self._waiters]
+        offline = None if self._fallback is None else self._fallback.usage()
+        return await self._shared.run(writes, offline=offline, leaving=leaving)
 
-    def _hand_out(self, ask: Ask, reply: Reply) -> None:
-        names = deque(f"{ask['name']}{number}" for number in range(1, reply.granted + 1))
-        may_write = ask["write"] and reply.write_wait == 0 and reply.granted > ask["before_write"]
-        blocked_for = reply.standing.blocked_for
-        for waiter in list(self._line):
+    def _grant(self, request: AcquireRequest, reply: AcquireReply) -> None:
+        names = deque(permit_names(request, reply.granted))
+        write_granted = reply.write_wait == 0 and reply.granted > request["ahead_of_write"]
+        blocked_for = reply.snapshot.blocked_for
+        for waiter in list(self._waiters):
             if waiter.permit.done():
-                continue  # cancelled, and about to leave
-            if names and (may_write or not waiter.write):
-                permit = self._permit(_Slot(names.popleft(), Permit(reply.mark)))
+                continue  # cancelled, and about to be removed
+            if names and (not waiter.write or (request["write"] and write_granted)):
+                permit = self._new_permit(_Grant(names.popleft(), Permit(reply.generation)))
             elif blocked_for > waiter.max_wait:
                 permit = None
             else:
                 continue
-            self._line.remove(waiter)
+            self._waiters.remove(waiter)
             waiter.permit.set_result(permit)
-        # Of those who have left the line meanwhile.
-        self._back.extend(Back(slot=name, unsent=True) for name in names)
+        self._shared.release_unused(list(names))  # of tasks that were cancelled meanwhile
 
-    def _pause(self, ask: Ask, reply: Reply) -> float:
-        """How long to wait before asking again, if nothing happens here."""
-        self._blocked_until = -FOREVER
-        wanted = ask["want"] - (reply.write_wait > 0)
+    def _pause(self, request: AcquireRequest, reply: AcquireReply) -> float:
+        """Return the seconds until the next run of the script, unless it is woken before."""
+        self._paused_until = -FOREVER
+        wanted = request["wanted"] - (reply.write_wait > 0)
         if reply.granted >= wanted:
             self._polls = 0
-            return 0.0 if any(not each.write for each in self._line) else reply.write_wait
+            return 0.0 if any(not each.write for each in self._waiters) else reply.write_wait
         if reply.wait is None:
-            pause = min(FIRST_POLL * (1 << self._polls), LAST_POLL) * (0.75 + random() / 4)  # noqa: S311
+            pause = min(FIRST_POLL * (1 << self._polls), MAX_POLL) * (0.75 + random() / 4)  # noqa: S311
             self._polls = min(self._polls + 1, 8)
         else:
             self._polls = 0
-            # Not all at the same moment.
-            pause = max(reply.wait, BETWEEN_TURNS * random()) + 0.005 * random()  # noqa: S311
-        pause = min(pause, LONGEST_PAUSE)
+            # The processes must not all come at the same moment.
+            pause = max(reply.wait, SPREAD * random()) + 0.005 * random()  # noqa: S311
+        pause = min(pause, MAX_PAUSE)
         if pause > LOGGED_WAIT:
             logger.info("waiting %.1f s for the quota: %s", pause, self.snapshot())
-        self._blocked_until = self._clock.now() + pause
+        self._paused_until = self._clock.now() + pause
         return pause
 
-    def _went_away(self, error: AwayError) -> None:
-        now = self._clock.now()
-        self._next_try = now + BETWEEN_TRIES
-        if self._away is None:
-            parts = max(self._standing.processes, self._min_processes)
-            self._share = SharePacer(
-                self._standing, parts, write_spacing=self._write_spacing, clock=self._clock
+    def _start_outage(self, error: RedisUnavailableError) -> None:
+        self._next_attempt = self._clock.now() + RECONNECT_INTERVAL
+        if self._outage is None:
+            shared = self._shared.snapshot
+            parts = max(shared.processes, self._min_processes)
+            self._fallback = FallbackPacer(
+                shared, parts, write_spacing=self._write_spacing, clock=self._clock
             )
             policy = "no request is sent"
             if self._on_outage == "local":
-                policy = f"this process keeps to its part of the quota, one of {parts}"
-            logger.warning("Redis cannot be used; until it can, %s: %s", policy, error)
-        self._away = str(error)
-        self._refuse_all(error)
+                policy = f"this process uses its part of the rate limit, one of {parts}"
+            logger.warning("Redis is unavailable; meanwhile %s: %s", policy, error)
+        self._outage = str(error)
+        self._fail_waiters(error)
 
-    def _came_back(self) -> None:
-        if self._away is not None:
-            if self._share is not None:
-                self._share.end()
-            self._away, self._share = None, None
-            logger.info("Redis can be used again: the quota is shared again")
+    def _end_outage(self) -> None:
+        if self._outage is not None:
+            if self._fallback is not None:
+                self._fallback.end()
+            self._outage, self._fallback = None, None
+            logger.info("Redis is available again; the rate limit is shared again")
 
-    def _refuse_all(self, error: Exception) -> None:
-        line, self._line = self._line, deque()
-        for waiter in line:
+    def _fail_waiters(self, error: Exception) -> None:
+        waiters, self._waiters = self._waiters, deque()
+        for waiter in waiters:
             if not waiter.permit.done():
                 waiter.permit.set_exception(error)
 
     def _blocked_for(self) -> float:
-        blocked_until = self._standing.at + self._standing.blocked_for
+        blocked_until = self._shared.snapshot.at + self._shared.snapshot.blocked_for
         return max(0.0, blocked_until - self._clock.now())
 
-    def _permit(self, slot: _Slot) -> Permit:
+    def _new_permit(self, grant: _Grant) -> Permit:
         self._permits += 1
         permit = Permit(self._permits)
-        self._slots[permit] = slot
+        self._grants[permit] = grant
         return permit
 
 
@@ -421,5 +427,5 @@ def _fingerprint(token: str | Secret | None, fingerprint: str | None) -> str:
     return credentials.fingerprint
 
 
-def _refusal(why: str) -> PacerError:
-    return PacerError(f"Redis cannot tell whether a request may be sent, so it was not: {why}")
+def _pacer_error(why: str) -> PacerError:
+    return PacerError(f"the request was not sent, because the shared rate limit is unknown: {why}")

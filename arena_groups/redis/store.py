@@ -1,4 +1,4 @@
-"""The store of watches and bulk calls in Redis: a hash for each namespace."""
+"""Store of watches and bulk calls in Redis: one hash a namespace."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -7,17 +7,22 @@ from redis.asyncio import Redis
 
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
-from arena_groups.redis.server import AwayError, LostError, Script, Server
+from arena_groups.redis.connection import (
+    LuaScript,
+    RedisConnection,
+    RedisConnectionLostError,
+    RedisUnavailableError,
+)
 from arena_groups.stores import NOTHING
 
 __all__ = ["RedisStore"]
 
-UPDATE: Final = Script("""
+COMPARE_AND_SET: Final = LuaScript("""
 local at = 2
 for _ = 1, tonumber(ARGV[1]) do
   local found = redis.call('HGET', KEYS[1], ARGV[at])
-  local wanted = ARGV[at + 1] == '1' and ARGV[at + 2]
-  if found ~= wanted then return 0 end
+  local expected = ARGV[at + 1] == '1' and ARGV[at + 2]
+  if found ~= expected then return 0 end
   at = at + 3
 end
 while ARGV[at] do
@@ -33,31 +38,47 @@ return 1
 
 
 class RedisStore(AsyncCloseable):
-    """A :class:`Store` in Redis, for as many groups and machines as there are.
+    """A :class:`Store` in Redis, for any number of groups, processes and machines.
 
-    ``url_or_client`` is a URL (``redis://host:6379/0``) or a ``redis.asyncio.Redis``, which is
-    not closed here. All keys begin with ``prefix``. A command may take ``timeout`` seconds. What
-    was written is as durable as Redis is set up to keep it. Close it with ``aclose()``, or use
-    it as a context manager (``async with``).
+    Its records are as durable as the configuration of Redis makes them. Close it with
+    ``aclose()``, or use it as a context manager (``async with``).
 
-    Every method raises :class:`StoreError` where Redis cannot be reached, does not answer in
-    time, or refuses; a change may then have been made, or not.
+    Args:
+        url_or_client: A URL (``redis://host:6379/0``), or a ``redis.asyncio.Redis``, which the
+            caller closes.
+        prefix: The beginning of all keys.
+        timeout: The seconds that one command may take.
+
+    Raises:
+        ValueError: The URL is invalid, or ``timeout`` is not positive.
+        TypeError: ``url_or_client`` is not a URL and not an asyncio client of Redis.
     """
 
     def __init__(
         self, url_or_client: str | Redis, *, prefix: str = "arena-groups", timeout: float = 1.0
     ) -> None:
-        self._server = Server(url_or_client, timeout=timeout)
+        self._connection = RedisConnection(url_or_client, timeout=timeout)
         self._prefix = prefix
         self._closed = False
 
     async def read(self, namespace: str) -> dict[str, str]:
-        """All records of a namespace, by name."""
+        """Return all records of a namespace, by one ``HGETALL``.
+
+        Args:
+            namespace: The name of the namespace.
+
+        Returns:
+            The texts by name; empty if there are none.
+
+        Raises:
+            StoreError: Redis cannot be reached, does not reply in time, or refuses; or the store
+                is closed.
+        """
         self._check_open()
         try:
-            return await self._server.read_hash(self._key(namespace))
-        except AwayError as error:
-            raise _failed(error) from error
+            return await self._connection.read_hash(self._key(namespace))
+        except RedisUnavailableError as error:
+            raise _store_error(error) from error
 
     async def compare_and_set(
         self,
@@ -66,29 +87,44 @@ class RedisStore(AsyncCloseable):
         *,
         expected: Mapping[str, str | None] = NOTHING,
     ) -> bool:
-        """Set records by one script, if those in ``expected`` are as given.
+        """Set records by one script, all or none, if those in ``expected`` have not changed.
 
-        Once more where the connection was lost; then ``True`` also where they are set already.
-        Cancelled, it may or may not have set them, yet never a part of them.
+        The script is sent a second time if the connection was lost. A cancelled call may or may
+        not have set the records, yet never a part of them.
+
+        Args:
+            namespace: The name of the namespace.
+            updates: The new texts by name; ``None`` deletes a record.
+            expected: The texts that the records must have; ``None`` means absent.
+
+        Returns:
+            Whether the records were set. After a second attempt it is ``True`` as well if they
+            and those in ``expected`` already had these values.
+
+        Raises:
+            StoreError: Redis cannot be reached, does not reply in time, or refuses; or the store
+                is closed. The records may or may not have been set.
         """
         self._check_open()
         keys = [self._key(namespace)]
         arguments = [str(len(expected)), *_triples(expected), *_triples(updates)]
         try:
             try:
-                return bool(await self._server.run(UPDATE, keys, arguments))
-            except LostError:
-                done = bool(await self._server.run(UPDATE, keys, arguments))
-                # If not, it may have been done before the connection was lost.
-                return done or _holds({**expected, **updates}, await self._server.read_hash(*keys))
-        except AwayError as error:
-            raise _failed(error) from error
+                return bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
+            except RedisConnectionLostError:
+                done = bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
+                # If not, the first script may have run before the connection was lost.
+                return done or _contains(
+                    await self._connection.read_hash(*keys), {**expected, **updates}
+                )
+        except RedisUnavailableError as error:
+            raise _store_error(error) from error
 
     async def aclose(self) -> None:
-        """Close the connections, if they were opened here. A second time does nothing."""
+        """Close the connections that were opened here. A second call is a no-op."""
         if not self._closed:
             self._closed = True
-            await self._server.aclose()
+            await self._connection.aclose()
 
     def __repr__(self) -> str:
         return f"RedisStore(prefix={self._prefix!r})"
@@ -101,8 +137,8 @@ class RedisStore(AsyncCloseable):
             raise StoreError("the store in Redis is closed")
 
 
-def _holds(records: Mapping[str, str | None], found: Mapping[str, str]) -> bool:
-    return all(found.get(name) == text for name, text in records.items())
+def _contains(records: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
+    return all(records.get(name) == text for name, text in wanted.items())
 
 
 def _triples(records: Mapping[str, str | None]) -> Iterator[str]:
@@ -110,5 +146,5 @@ def _triples(records: Mapping[str, str | None]) -> Iterator[str]:
         yield from (name, "0" if text is None else "1", text or "")
 
 
-def _failed(error: AwayError) -> StoreError:
+def _store_error(error: RedisUnavailableError) -> StoreError:
     return StoreError(f"the store in Redis cannot be used: {error}")

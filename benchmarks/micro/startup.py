@@ -9,7 +9,9 @@ from benchmarks.progress import Progress
 
 __all__ = ["LABELS", "measure"]
 
-CLI = "import sys; sys.argv[1:] = ['--help']; from arena_groups.cli import main; main()"
+CLI = (
+    "import sys; sys.argv[1:] = ['--help']; from arena_groups.cli import entry_point; entry_point()"
+)
 PROGRAMS = {
     "nothing": "pass",
     "libraries": "import aiohttp, attrs, cattrs, msgspec",

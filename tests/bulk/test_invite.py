@@ -30,7 +30,7 @@ from arena_groups import (
     UnprocessableError,
     invite_many,
 )
-from arena_groups.bulk.journal import Journal, State
+from arena_groups.bulk.journal import InviteJournal, JournalState
 from arena_groups.bulk.targets import normalize_invite_target
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import (
@@ -48,6 +48,7 @@ from arena_groups.sandbox.faults import (
 )
 from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
+from tests.support.thorough import repetitions
 
 INVITE = "createGroupInvitation"
 INVITED, FAILED = BulkOutcome.INVITED, BulkOutcome.FAILED
@@ -88,7 +89,7 @@ def invites(sandbox: Sandbox) -> int:
 
 def own_tasks() -> list[object]:
     """The tasks of runs, among those of the sandbox."""
-    names = {"_ended", "_read", "_outcome"}
+    names = {"_run_job", "_read_source", "_run_preparation"}
     return [t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__name__", "") in names]
 
 
@@ -248,9 +249,7 @@ class TestStopping:
             run = invite_many(arena, group, people(300))
             with pytest.raises(kind) as caught:
                 await run
-        assert caught.value.__notes__ == [
-            "The run ended: 0 inputs were begun, no other was touched."
-        ]
+        assert caught.value.__notes__ == ["The run stopped after starting 0 inputs."]
         assert run.summary.stopped_by is caught.value
         assert len(sandbox.requests) <= 3
         assert sandbox.emails == ()
@@ -492,17 +491,17 @@ class TestJournal:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         store, group = MemoryStore(), sandbox.groups["spring"]
-        other = Journal(store, f"invite_many/{group}/invitations", claim_timeout=120)
+        other = InviteJournal(store, f"invite_many/{group}/invitations", claim_timeout=120)
         await other.open()
         assert await other.claim("email:p0@example.org")
-        assert not await Journal(
+        assert not await InviteJournal(
             store, f"invite_many/{group}/invitations", claim_timeout=120
         ).claim("email:p0@example.org")
 
         class Clock(FakeClock):
             async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
                 if len(self.waits) == 2:
-                    await other.settle("email:p0@example.org", State.INVITED)
+                    await other.complete("email:p0@example.org", JournalState.INVITED)
                 await super().wait(event, seconds)
 
         clock = Clock()
@@ -515,7 +514,7 @@ class TestJournal:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         store, group, clock = MemoryStore(), sandbox.groups["spring"], FakeClock()
-        other = Journal(store, f"invite_many/{group}/invitations", claim_timeout=120)
+        other = InviteJournal(store, f"invite_many/{group}/invitations", claim_timeout=120)
         await other.open()
         await other.claim("email:p0@example.org")
         (result,) = [
@@ -529,7 +528,7 @@ class TestJournal:
     ) -> None:
         store, group, clock = MemoryStore(), sandbox.groups["spring"], FakeClock()
         scope = f"invite_many/{group}/invitations"
-        other = Journal(store, scope, claim_timeout=120, now=lambda: 1_700_000_000.0)
+        other = InviteJournal(store, scope, claim_timeout=120, now=lambda: 1_700_000_000.0)
         await other.open()
         await other.claim("email:p0@example.org")
         summary = await invite_many(arena, "spring", people(1), store=store, clock=clock)
@@ -540,7 +539,7 @@ class TestJournal:
     ) -> None:
         """The request of a killed process is still on its way when the next one looks."""
         store, group = MemoryStore(), sandbox.groups["spring"]
-        other = Journal(store, f"invite_many/{group}/invitations", claim_timeout=120)
+        other = InviteJournal(store, f"invite_many/{group}/invitations", claim_timeout=120)
         await other.open()
         await other.claim("email:p0@example.org")
 
@@ -623,7 +622,7 @@ class TestUnknownOutcomes:
         assert isinstance(failed.error, ArenaConnectionError)
         assert "outcome is unknown" in str(failed.error)
 
-    @hypothesis_settings(max_examples=25)
+    @hypothesis_settings(max_examples=repetitions(10, thorough=25))
     @given(
         faults=st.lists(
             st.tuples(

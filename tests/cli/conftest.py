@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from arena_groups import GroupInvite, MembershipInvitation, from_dict
-from arena_groups.cli import logins
-from arena_groups.cli.app import run
+from arena_groups.cli import credentials as logins
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 
 COMMAND = (sys.executable, "-m", "arena_groups")

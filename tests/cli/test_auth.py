@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from arena_groups._api import Secret
-from arena_groups.cli import logins
-from arena_groups.cli.app import run
+from arena_groups.cli import credentials as logins
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 
 At = Callable[..., int]
@@ -51,7 +51,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """What whoever runs the command types where nothing shows."""
 
     def type_(text: str) -> None:
-        monkeypatch.setattr("arena_groups.cli.prompts.ask_secret", lambda _name: text)
+        monkeypatch.setattr("arena_groups.cli.commands.auth.ask_secret", lambda _name: text)
 
     return type_
 

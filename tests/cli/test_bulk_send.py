@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from arena_groups import InviteTarget
-from arena_groups.cli.people import read_people
-from arena_groups.cli.problem import ProblemError
+from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.invite_import import read_people
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
 

@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 import pytest
 
+import arena_groups
 from arena_groups import MembershipInvitation, from_dict
-from arena_groups.cli import app as application
-from arena_groups.cli import main, serve
-from arena_groups.cli.actions import invitations
-from arena_groups.cli.app import run
-from arena_groups.cli.connect import RETRY
+from arena_groups.cli import entry_point
+from arena_groups.cli import main as application
+from arena_groups.cli.commands import invitations
+from arena_groups.cli.commands import sandbox as sandbox_command
+from arena_groups.cli.connect import retry_policy
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerFailure
 
@@ -257,9 +259,9 @@ def test_the_default_is_are_na_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append((token, options["base_url"], options["retry"]))
         raise ValueError("not in tests")
 
-    monkeypatch.setattr("arena_groups.cli.connect.ArenaClient", client)
+    monkeypatch.setattr(arena_groups, "ArenaClient", client)
     assert run(["invitations", "list", GROUP]) == 1
-    assert asked == [(None, "https://api.are.na", RETRY)]
+    assert asked == [(None, "https://api.are.na", retry_policy())]
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -271,7 +273,7 @@ def test_sandbox_tells_how_to_reach_it(
         stopped.set()
         return stopped
 
-    monkeypatch.setattr(serve, "stop_on_sigterm", at_once)
+    monkeypatch.setattr(sandbox_command, "stop_on_sigterm", at_once)
     assert run(["sandbox", "--seed", "7", *(["--json"] if as_json else [])]) == 0
     out = capsys.readouterr().out
     if as_json:
@@ -291,7 +293,7 @@ def test_sandbox_with_faults(capsys: Captured, monkeypatch: pytest.MonkeyPatch) 
             added.append([injected.fault for injected in self.faults])
             raise OSError("seen enough")
 
-    monkeypatch.setattr(serve, "Sandbox", Watched)
+    monkeypatch.setattr("arena_groups.sandbox.Sandbox", Watched)
     specs = ["--fault", "server-failure:status=503,times=3", "--fault", "latency:seconds=0.2"]
     assert run(["sandbox", *specs]) == 1
     assert "seen enough" in capsys.readouterr().err
@@ -323,7 +325,7 @@ def test_the_help_lists_every_fault(capsys: Captured) -> None:
 
 
 async def test_sigterm_stops() -> None:
-    stopped = serve.stop_on_sigterm()
+    stopped = sandbox_command.stop_on_sigterm()
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(30):
         await stopped.wait()
@@ -338,16 +340,16 @@ def test_a_port_that_is_taken(capsys: Captured, unused_tcp_port: int) -> None:
 
 
 def test_another_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "arena_groups.cli.app", None)
+    monkeypatch.setitem(sys.modules, "arena_groups.cli.main", None)
     with pytest.raises(ModuleNotFoundError):
-        main()
+        entry_point()
 
 
 def test_main_exits_with_the_code(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "run", len)
     monkeypatch.setattr(sys, "argv", ["arena-groups", "a", "b", "c"])
     with pytest.raises(SystemExit) as stop:
-        main()
+        entry_point()
     assert stop.value.code == 3
 
 

@@ -15,8 +15,8 @@ from arena_groups import (
     UnknownContent,
     from_dict,
 )
-from arena_groups.cli.contents import title_of, url_of
-from arena_groups.cli.views import CONTENTS
+from arena_groups.cli.output.rows import title_of, url_of
+from arena_groups.cli.output.views import CONTENTS
 from tests.support import documents
 
 BLOCKS: dict[str, tuple[type[Content], dict[str, object]]] = {

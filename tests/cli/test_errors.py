@@ -22,9 +22,7 @@ from arena_groups import (
     StoreError,
     UnprocessableError,
 )
-from arena_groups.cli.errors import describe
-from arena_groups.cli.exits import ExitCode
-from arena_groups.cli.problem import Problem, ProblemError
+from arena_groups.cli.errors import ExitCode, Problem, ProblemError, describe
 
 
 @pytest.mark.parametrize(

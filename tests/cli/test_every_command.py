@@ -9,7 +9,7 @@ import pytest
 
 from arena_groups import RetryPolicy
 from arena_groups.cli import connect
-from arena_groups.cli.app import run
+from arena_groups.cli.main import run
 
 At = Callable[..., int]
 AsPerson = Callable[[str], list[str]]
@@ -192,7 +192,7 @@ def test_nobody_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     as_person("owner")
-    monkeypatch.setattr(connect, "RETRY", RetryPolicy(attempts=1))
+    monkeypatch.setattr(connect, "retry_policy", lambda: RetryPolicy(attempts=1))
     code, error = failing(capsys, line, ["--base-url", f"http://127.0.0.1:{unused_tcp_port}"])
     assert (code, error["type"]) == (1, "connection")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups.cli.actions.members import code_in
+from arena_groups.cli.commands.members import code_in
 from arena_groups.sandbox import Sandbox
 
 At = Callable[..., int]
@@ -18,7 +18,7 @@ def pasted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """What is pasted where nothing shows."""
 
     def paste(text: str) -> None:
-        monkeypatch.setattr("arena_groups.cli.prompts.ask_secret", lambda _name: text)
+        monkeypatch.setattr("arena_groups.cli.commands.members.ask_secret", lambda _name: text)
 
     return paste
 

@@ -15,15 +15,13 @@ from arena_groups import (
     MembershipInvitation,
     RateLimitError,
 )
-from arena_groups.cli import ages
-from arena_groups.cli.actions import invitations as actions
-from arena_groups.cli.actions import turns
-from arena_groups.cli.ages import parse_age, short_age
-from arena_groups.cli.problem import ProblemError
-from arena_groups.cli.records import Change
-from arena_groups.cli.selection import ORDERS, Selection
-from arena_groups.cli.settings import Format, Settings
-from arena_groups.cli.views import CHANGES
+from arena_groups.cli import batch as turns
+from arena_groups.cli.commands import invitations as actions
+from arena_groups.cli.commands.invitations import ORDERS, Selection
+from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.options import Format, Settings, parse_age, short_age
+from arena_groups.cli.output.rows import Change
+from arena_groups.cli.output.views import CHANGES
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 
 At = Callable[..., int]
@@ -41,7 +39,7 @@ def listed(capsys: Captured) -> list[dict[str, object]]:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it be some time after the sandbox was seeded."""
-    monkeypatch.setattr(ages, "now", lambda: SEEDED_AT + timedelta(hours=1))
+    monkeypatch.setattr(actions, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from arena_groups import GroupInvite, MembershipInvitation, to_dict
-from arena_groups.cli.output import guarded, item_writer, list_writer
-from arena_groups.cli.settings import Format
-from arena_groups.cli.views import INVITE_CODE, invitations
+from arena_groups.cli.options import Format
+from arena_groups.cli.output.views import INVITE_CODE, invitations
+from arena_groups.cli.output.writers import guarded, item_writer, list_writer
 
 Make = Callable[..., MembershipInvitation]
 INVITATIONS = invitations(datetime(2026, 3, 21, tzinfo=UTC))

@@ -246,7 +246,7 @@ def test_completion_completes(command: Run) -> None:
 def test_without_the_extra(library: str, line: str) -> None:
     program = (
         f"import sys; sys.modules[{library!r}] = None; sys.argv[1:] = {line.split()};"
-        "from arena_groups.cli import main; main()"
+        "from arena_groups.cli import entry_point; entry_point()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
@@ -258,7 +258,7 @@ def test_without_the_extra(library: str, line: str) -> None:
 
 def test_help_loads_nothing_that_takes_time() -> None:
     program = (
-        "import sys; from arena_groups.cli.app import run; run(['--help']);"
+        "import sys; from arena_groups.cli.main import run; run(['--help']);"
         "print(*sys.modules, sep='\\n')"
     )
     loaded = subprocess.run(

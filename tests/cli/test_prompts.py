@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from arena_groups.cli.problem import ProblemError
+from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.options import Settings
 from arena_groups.cli.prompts import ask_secret, confirm, require_answer
-from arena_groups.cli.settings import Settings
 
 
 class Person(io.StringIO):

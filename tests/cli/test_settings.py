@@ -1,17 +1,18 @@
 """The common options, in every place they can stand."""
 
+import asyncio
+
 import click
 import pytest
 
-from arena_groups.cli import app as application
-from arena_groups.cli import running
-from arena_groups.cli.settings import Format, Settings, format_in
+from arena_groups.cli import main as application
+from arena_groups.cli.options import Format, Settings, format_in
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings that a command would run with; it does not run."""
-    monkeypatch.setattr(running.asyncio, "run", lambda work: work.close())
+    monkeypatch.setattr(asyncio, "run", lambda work: work.close())
     return Settings()
 
 

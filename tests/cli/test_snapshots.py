@@ -10,8 +10,8 @@ import click
 import pytest
 from rich.cells import cell_len
 
-from arena_groups.cli import ages
-from arena_groups.cli.app import app, run
+from arena_groups.cli.commands import invitations as actions
+from arena_groups.cli.main import app, run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 
 Snapshot = Callable[[str, str], None]
@@ -92,7 +92,7 @@ TABLES = {
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it be some time after the sandbox was seeded."""
-    monkeypatch.setattr(ages, "now", lambda: SEEDED_AT + timedelta(hours=1))
+    monkeypatch.setattr(actions, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 
 @pytest.mark.usefixtures("soon")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from arena_groups.cli import streams
+from arena_groups.cli.output import messages as streams
 
 
 class Terminal(io.TextIOWrapper):
@@ -18,7 +18,7 @@ def test_programs_get_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        results = streams.results()
+        results = streams.results_stream()
         results.write("Zoë \ud800")
         results.flush()
         assert raw.getvalue() == "Zoë \\ud800".encode()
@@ -28,7 +28,7 @@ def test_a_terminal_keeps_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     with Terminal(raw, encoding="latin-1") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        results = streams.results()
+        results = streams.results_stream()
         results.write("Zoë 研")
         results.flush()
         assert raw.getvalue() == b"Zo\xeb \\u7814"
@@ -37,7 +37,7 @@ def test_a_terminal_keeps_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_closed_streams_are_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    streams.results().write("nobody listens")
+    streams.results_stream().write("nobody listens")
     streams.tell("nobody listens")
     streams.silence(sys.stdout)
     assert not streams.is_terminal(sys.stdout)

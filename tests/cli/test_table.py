@@ -8,9 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from arena_groups import MembershipInvitation
-from arena_groups.cli.table import TableWriter, widths
-from arena_groups.cli.text import fit, one_line
-from arena_groups.cli.views import Column, invitations
+from arena_groups.cli.output.messages import one_line
+from arena_groups.cli.output.views import Column, invitations
+from arena_groups.cli.output.writers import TableWriter, fit, widths
 
 Make = Callable[..., MembershipInvitation]
 NOW = datetime(2026, 3, 21, 23, tzinfo=UTC)

@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 from attrs import field, frozen
 
-from arena_groups.cli import logins, weblogin
-from arena_groups.cli.app import run
+from arena_groups.cli import browser_login as weblogin
+from arena_groups.cli import credentials as logins
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 
 Captured = pytest.CaptureFixture[str]
@@ -147,7 +148,7 @@ def test_are_na_itself_is_what_the_client_takes_by_default(provider: Provider) -
 def test_with_a_secret(
     sandbox: Sandbox, provider: Provider, browser: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arena_groups.cli.prompts.ask_secret", lambda _name: "app-secret")
+    monkeypatch.setattr("arena_groups.cli.commands.auth.ask_secret", lambda _name: "app-secret")
     browser("/callback?code=c1&state=s1")
     assert log_in(sandbox, "--client-secret-stdin") == 0
     assert provider.made[0][1]["client_secret"] == "app-secret"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
-from tests.redis.servers import OwnRedis
+from tests.support.redis_server import RedisServer
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
@@ -90,17 +90,17 @@ def welcomed(services: list[Service], name: str) -> list[Service]:
 
 def wait_until_watched(services: list[Service]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not any("is watched here now" in each.errors() for each in services):
+    while not any("is watched by this process now" in each.errors() for each in services):
         assert time.monotonic() < deadline, [each.errors() for each in services]
         time.sleep(0.02)
     time.sleep(INTERVAL)
 
 
-def test_one_welcomes_and_another_goes_on(redis: OwnRedis, tmp_path: Path) -> None:
+def test_one_welcomes_and_another_goes_on(redis_server: RedisServer, tmp_path: Path) -> None:
     with ThreadedSandbox() as sandbox:
         sandbox.add_group("Night Walks", slug="night-walks")
         sandbox.add_invitations("night-walks", 3)
-        with replicas(2, sandbox, redis.url, tmp_path) as services:
+        with replicas(2, sandbox, redis_server.url, tmp_path) as services:
             for each in services:
                 assert each.get("/health") == "ok\n"
                 assert json.loads(each.get("/groups/night-walks/pending")) == {"pending": 3}

@@ -1,4 +1,4 @@
-"""A store in Redis does what any store does, and says so when Redis is away."""
+"""Redis store: it behaves like any store, and raises StoreError while Redis is unavailable."""
 
 import asyncio
 import pickle
@@ -12,19 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena_groups import MemoryStore, StoreError
-from tests.redis.servers import OwnRedis
+from tests.support.redis_server import RedisServer
+from tests.support.thorough import repetitions
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
+import redis
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ConnectionError as RedisPyConnectionError
 
 from arena_groups.redis import RedisStore
-from arena_groups.redis.server import Server
 
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
 texts = st.text(max_size=8)
-steps = st.lists(
+updates = st.lists(
     st.tuples(
         st.sampled_from(["one", "two"]),
         st.dictionaries(names, st.none() | texts, max_size=3),
@@ -34,33 +35,61 @@ steps = st.lists(
 )
 
 
+class LossyRedis(Redis):
+    """A client that loses its connection on request, once, before or after a script has run."""
+
+    lose: str | None = None
+
+    async def evalsha(self, *arguments: Any) -> Any:  # type: ignore[override]
+        lose, self.lose = self.lose, None
+        if lose == "before":
+            raise RedisPyConnectionError("lost")
+        reply = await super().evalsha(*arguments)
+        if lose == "after":
+            raise RedisPyConnectionError("lost")
+        return reply
+
+
 @pytest.fixture
-async def store(redis: OwnRedis) -> AsyncIterator[RedisStore]:
-    async with RedisStore(redis.url) as made:
-        yield made
+async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
+    async with RedisStore(redis_server.url) as opened:
+        yield opened
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(steps)
-def test_memory_and_redis_agree(
-    redis: OwnRedis, course: list[tuple[str, dict[str, str | None], dict[str, str | None]]]
+@pytest.fixture
+async def lossy(redis_server: RedisServer) -> AsyncIterator[LossyRedis]:
+    client = LossyRedis(port=redis_server.port)
+    # The server must know the script, else redis-py sends it once more.
+    await RedisStore(client).compare_and_set("any", {})
+    yield client
+    await client.aclose()
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=repetitions(25, thorough=500),
+)
+@given(updates)
+def test_redis_store_equals_memory_store(
+    redis_server: RedisServer,
+    updates: list[tuple[str, dict[str, str | None], dict[str, str | None]]],
 ) -> None:
     async def run() -> None:
-        redis.command("FLUSHALL")
+        redis_server.command("FLUSHALL")
         memory = MemoryStore()
-        async with RedisStore(redis.url) as store:
-            for namespace, updates, expected in course:
-                done = await memory.compare_and_set(namespace, updates, expected=expected)
-                assert await store.compare_and_set(namespace, updates, expected=expected) == done
-        async with Redis.from_url(redis.url, decode_responses=True) as client:
+        async with RedisStore(redis_server.url) as store:
+            for namespace, changed, expected in updates:
+                done = await memory.compare_and_set(namespace, changed, expected=expected)
+                assert await store.compare_and_set(namespace, changed, expected=expected) == done
+        async with Redis.from_url(redis_server.url, decode_responses=True) as client:
             for namespace in ("one", "two"):
                 assert await RedisStore(client).read(namespace) == await memory.read(namespace)
 
     asyncio.run(run())
 
 
-async def test_of_many_that_claim_one_record_one_gets_it(redis: OwnRedis) -> None:
-    stores = [RedisStore(redis.url) for _ in range(6)]
+async def test_one_of_several_concurrent_claims_succeeds(redis_server: RedisServer) -> None:
+    stores = [RedisStore(redis_server.url) for _ in range(6)]
     won = await asyncio.gather(
         *(
             store.compare_and_set("one", {"lease": str(number)}, expected={"lease": None})
@@ -72,7 +101,7 @@ async def test_of_many_that_claim_one_record_one_gets_it(redis: OwnRedis) -> Non
     await asyncio.gather(*(store.aclose() for store in stores))
 
 
-async def test_thousands_of_records_at_once(store: RedisStore) -> None:
+async def test_thousands_of_records_are_set_and_deleted_at_once(store: RedisStore) -> None:
     many: dict[str, str | None] = {f"member/{number}": "x" * 300 for number in range(5000)}
     assert await store.compare_and_set("one", many, expected={"member/1": None})
     assert len(await store.read("one")) == 5000
@@ -82,91 +111,80 @@ async def test_thousands_of_records_at_once(store: RedisStore) -> None:
     assert await store.read("one") == {}
 
 
-async def test_an_update_is_one_command(redis: OwnRedis, store: RedisStore) -> None:
+async def test_compare_and_set_is_one_command(redis_server: RedisServer, store: RedisStore) -> None:
     await store.compare_and_set("one", {"a": "1"})
-    redis.command("CONFIG RESETSTAT")
+    redis_server.command("CONFIG RESETSTAT")
     await store.compare_and_set("one", {"a": "2", "b": "3"}, expected={"a": "1"})
-    assert redis.commands()["evalsha"] == 1
-    assert "eval" not in redis.commands()
+    assert redis_server.calls()["evalsha"] == 1
+    assert "eval" not in redis_server.calls()
 
 
-async def test_two_prefixes_are_two_stores(redis: OwnRedis) -> None:
-    async with RedisStore(redis.url) as one, RedisStore(redis.url, prefix="two") as two:
+async def test_stores_with_different_prefixes_share_nothing(redis_server: RedisServer) -> None:
+    async with (
+        RedisStore(redis_server.url) as one,
+        RedisStore(redis_server.url, prefix="two") as two,
+    ):
         await one.compare_and_set("one", {"a": "1"})
         assert await two.read("one") == {}
         assert repr(two) == "RedisStore(prefix='two')"
 
 
-async def test_a_connection_that_was_idle_for_too_long_is_replaced(
-    redis: OwnRedis, store: RedisStore
+async def test_connection_closed_for_being_idle_is_replaced(
+    redis_server: RedisServer, store: RedisStore
 ) -> None:
     await store.compare_and_set("one", {"a": "1"})
     for _ in range(2):
-        redis.command("CLIENT KILL TYPE normal")
+        redis_server.command("CLIENT KILL TYPE normal")
         await asyncio.sleep(0.05)
         assert await store.compare_and_set("one", {"a": "2"}, expected={"a": "1"})
-        redis.command("CLIENT KILL TYPE normal")
+        redis_server.command("CLIENT KILL TYPE normal")
         assert await store.read("one") == {"a": "2"}
         await store.compare_and_set("one", {"a": "1"})
 
 
-@pytest.mark.parametrize("done", [True, False])
-async def test_a_connection_that_breaks_during_an_update(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch, done: bool
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_connection_lost_during_compare_and_set_is_retried(
+    lossy: LossyRedis, moment: str
 ) -> None:
-    run, left = Server._run, ["gone"]
-
-    async def broken(self: Server, *arguments: Any) -> object:
-        answer = await run(self, *arguments) if done or not left else None
-        if left:
-            raise RedisConnectionError(left.pop())
-        return answer
-
-    monkeypatch.setattr(Server, "_run", broken)
+    store = RedisStore(lossy)
+    lossy.lose = moment
     assert await store.compare_and_set("one", {"a": "1", "b": None}, expected={"a": None})
+    assert lossy.lose is None
     assert await store.read("one") == {"a": "1"}
-    left.append("gone")
+    lossy.lose = moment
     assert not await store.compare_and_set("one", {"a": "3"}, expected={"a": "2"})
     assert await store.read("one") == {"a": "1"}
 
 
-async def test_what_another_has_set_to_the_same_is_not_ours(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_equal_records_of_another_process_do_not_count_as_set(lossy: LossyRedis) -> None:
+    store = RedisStore(lossy)
     await store.compare_and_set("one", {"fence": "theirs", "beat": "5"})
-    run, left = Server._run, ["gone"]
-
-    async def broken(self: Server, *arguments: Any) -> object:
-        if left:
-            raise RedisConnectionError(left.pop())
-        return await run(self, *arguments)
-
-    monkeypatch.setattr(Server, "_run", broken)
+    lossy.lose = "before"
     assert not await store.compare_and_set("one", {"beat": "5"}, expected={"fence": "ours"})
-    assert not left
+    assert lossy.lose is None
 
 
-async def test_a_server_that_has_become_a_replica_is_left(own_redis: OwnRedis) -> None:
-    own_redis.start()
-    async with RedisStore(own_redis.url) as store:
+async def test_connections_to_a_read_only_replica_are_closed(
+    own_redis_server: RedisServer,
+) -> None:
+    own_redis_server.start()
+    async with RedisStore(own_redis_server.url) as store:
         await store.compare_and_set("one", {"a": "1"})
-        before = own_redis.command("CLIENT LIST").count("cmd=eval")
-        own_redis.command("REPLICAOF 127.0.0.1 1")
+        before = own_redis_server.command("CLIENT LIST").count("cmd=eval")
+        own_redis_server.command("REPLICAOF 127.0.0.1 1")
         with pytest.raises(StoreError, match="replica"):
             await store.compare_and_set("one", {"a": "2"})
         assert before == 1
-        assert own_redis.command("CLIENT LIST").count("cmd=eval") == 0
+        assert own_redis_server.command("CLIENT LIST").count("cmd=eval") == 0
 
 
-def test_a_client_that_cannot_be_awaited_is_refused() -> None:
-    import redis as package
-
+def test_client_that_is_not_asyncio_raises_type_error() -> None:
     with pytest.raises(TypeError, match=r"redis\.asyncio\.Redis, not a redis\.client\.Redis"):
-        RedisStore(package.Redis())  # type: ignore[arg-type]
+        RedisStore(redis.Redis())
 
 
-async def test_a_borrowed_client_stays_open(redis: OwnRedis) -> None:
-    client = Redis.from_url(redis.url)
+async def test_external_client_stays_open(redis_server: RedisServer) -> None:
+    client = Redis.from_url(redis_server.url)
     async with RedisStore(client) as store:
         await store.compare_and_set("one", {"a": "1"})
     with pytest.raises(StoreError, match="closed"):
@@ -178,56 +196,60 @@ async def test_a_borrowed_client_stays_open(redis: OwnRedis) -> None:
     await store.aclose()
 
 
-class TestAway:
-    async def test_nobody_is_there_and_then_somebody_is(self, own_redis: OwnRedis) -> None:
-        url = own_redis.url.replace("//", "//:a-password@")
+class TestOutage:
+    async def test_unreachable_redis_raises_store_error_until_it_is_started(
+        self, own_redis_server: RedisServer
+    ) -> None:
+        url = own_redis_server.url.replace("//", "//:a-password@")
         async with RedisStore(url) as store:
             with pytest.raises(StoreError, match="cannot be used") as caught:
                 await store.read("one")
             assert "a-password" not in str(caught.value) + repr(store)
             assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
-        async with RedisStore(own_redis.url) as store:
+        async with RedisStore(own_redis_server.url) as store:
             with pytest.raises(StoreError):
                 await store.compare_and_set("one", {"a": "1"})
-            own_redis.start()
+            own_redis_server.start()
             assert await store.compare_and_set("one", {"a": "1"}, expected={"a": None})
-            own_redis.kill()
+            own_redis_server.kill()
             with pytest.raises(StoreError):
                 await store.read("one")
-            own_redis.start()
+            own_redis_server.start()
             assert await store.read("one") == {}
 
-    async def test_it_does_not_answer(self, own_redis: OwnRedis) -> None:
-        own_redis.start()
-        async with RedisStore(own_redis.url, timeout=0.1) as store:
+    async def test_redis_that_hangs_raises_store_error(self, own_redis_server: RedisServer) -> None:
+        own_redis_server.start()
+        async with RedisStore(own_redis_server.url, timeout=0.1) as store:
             await store.compare_and_set("one", {"a": "1"})
-            own_redis.pause()
-            with pytest.raises(StoreError, match=r"no answer in time|Timeout"):
+            own_redis_server.pause()
+            with pytest.raises(StoreError, match=r"no reply in time|Timeout"):
                 await store.read("one")
             with pytest.raises(StoreError):
                 await store.compare_and_set("one", {"a": "2"})
-            own_redis.resume()
+            own_redis_server.resume()
             assert (await store.read("one"))["a"] in {"1", "2"}
 
-    async def test_it_refuses(self, redis: OwnRedis, store: RedisStore) -> None:
-        redis.command("SET arena-groups:store:one text")
+    async def test_refused_command_raises_store_error(
+        self, redis_server: RedisServer, store: RedisStore
+    ) -> None:
+        redis_server.command("SET arena-groups:store:one text")
         with pytest.raises(StoreError, match="WRONGTYPE"):
             await store.read("one")
         with pytest.raises(StoreError):
             await store.compare_and_set("one", {"a": "1"})
 
     @pytest.mark.parametrize("url", ["nonsense", "redis://:word@host:port/0", "http://host"])
-    def test_what_is_no_address_is_not_told(self, url: str) -> None:
-        with pytest.raises(ValueError, match="no URL like") as caught:
+    def test_invalid_url_raises_value_error_without_it(self, url: str) -> None:
+        with pytest.raises(ValueError, match="use a URL like") as caught:
             RedisStore(url)
         assert "word" not in str(caught.value)
 
-    def test_a_time_limit_is_positive(self) -> None:
+    def test_timeout_of_zero_raises_value_error(self) -> None:
         with pytest.raises(ValueError, match="timeout"):
             RedisStore("redis://host", timeout=0)
 
 
-def test_without_the_extra_it_says_what_to_install() -> None:
+def test_import_without_the_extra_names_the_command_that_installs_it() -> None:
     code = (
         "import sys, importlib.util as util\n"
         "found = util.find_spec\n"

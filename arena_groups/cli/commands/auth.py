@@ -1,27 +1,41 @@
 """``arena-groups auth``."""
 
-from collections.abc import Coroutine
+from __future__ import annotations
+
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from arena_groups.cli.app import help_without_command
-from arena_groups.cli.base import Group, example
-from arena_groups.cli.options import PORT
-from arena_groups.cli.running import wait_for
-from arena_groups.cli.settings import Settings, common_options
+import arena_groups
+from arena_groups.cli import output
+from arena_groups.cli.connect import (
+    SANDBOX_SOURCE,
+    TOKEN_VARIABLE,
+    base_url_of,
+    connected,
+    find_token,
+    needs_token,
+    retry_policy,
+)
+from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
+from arena_groups.cli.prompts import ask_secret
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
+    from arena_groups.cli.browser_login import OAuth
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - help loads nothing that takes time
 
 CALLBACK_PORT = 8765
+_ENTER = "make a token in your settings at Are.na, and type it, paste it or pipe it in"
 
 
 @example("Who am I here?", "auth status")
 @example("Log in with a token from your settings at Are.na", "auth login")
-@click.group("auth", cls=Group, invoke_without_command=True)
+@click.group("auth", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
@@ -42,9 +56,34 @@ def status(settings: Settings) -> None:
 
     Nothing is written to find out, so whether the token may write is often unknown.
     """
-    from arena_groups.cli.actions.auth import show_status
-
     wait_for(settings, show_status(settings))
+
+
+async def show_status(settings: Settings) -> None:
+    """Write who the token stands for, and what is known of its quota and scopes."""
+    pacer = arena_groups.QuotaPacer()
+    login = None if settings.sandbox else find_token(settings)
+    needs_token(settings)
+    async with connected(settings, pacer=pacer) as arena:
+        me = await arena.me()
+    quota = pacer.snapshot()
+    granted = () if login is None else login.scopes
+    status = output.AuthStatus(
+        base_url=SANDBOX_SOURCE if settings.sandbox else base_url_of(settings),
+        token_source=settings.token_source,
+        user_id=me.id,
+        slug=me.slug,
+        name=me.name,
+        tier=me.tier.value,
+        # An answer to a read proves the scope read; only a write would tell of write.
+        scopes=list(granted or ["read"]),
+        write=_may_write(granted),
+        quota_limit=quota.limit,
+        quota_window=quota.window,
+        quota_left=None if quota.limit is None else max(0, quota.limit - quota.used),
+        quota_resets_in=None if quota.resets_in is None else round(quota.resets_in, 1),
+    )
+    output.write_one(settings, output.AUTH_STATUS, status)
 
 
 @example("With the browser, for an app of yours", "auth login --web --client-id ID")
@@ -87,17 +126,30 @@ def login(
     if client_secret_stdin and not web:
         raise click.UsageError("--client-secret-stdin needs --web")
     from arena_groups._api import Secret
-    from arena_groups.cli.prompts import ask_secret
 
     if client_id is None:
-        from arena_groups.cli.actions.auth import log_in
-
         wait_for(settings, log_in(settings, Secret(ask_secret("Token"))))
         return
     secret = Secret(ask_secret("Client secret")) if client_secret_stdin else None
-    wait_for(
-        settings, _log_in_with_browser(settings, client_id, secret, port, no_browser=no_browser)
+    work = log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
+    wait_for(settings, work)
+
+
+async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()) -> None:
+    """Check a token, store it, and write whose it is."""
+    from arena_groups.cli.credentials import store_login
+
+    base_url = base_url_of(settings)
+    settings.token_source = ENTERED
+    me = await _whose(token, base_url)
+    place = store_login(base_url, token, scopes)
+    output.note(settings, f"the token is kept in {place}")
+    if os.environ.get(TOKEN_VARIABLE):
+        output.note(settings, f"{TOKEN_VARIABLE} is set, and comes before what is stored")
+    change = output.Change(
+        outcome="logged in", type="User", id=me.id, what=f"{me.name} ({me.slug})"
     )
+    output.write_one(settings, output.CHANGES, change)
 
 
 @example("Forget the stored token", "auth logout")
@@ -107,9 +159,20 @@ def login(
 def logout(settings: Settings) -> None:
     """Remove the stored token. It stays valid; revoke it at Are.na to end that."""
     _refuse_sandbox(settings)
-    from arena_groups.cli.actions.auth import log_out
-
     wait_for(settings, log_out(settings))
+
+
+async def log_out(settings: Settings) -> None:
+    """Remove the stored token, and write whether there was one."""
+    from arena_groups.cli.credentials import forget_login
+
+    base_url = base_url_of(settings)
+    outcome = "logged out" if forget_login(base_url) else "was not logged in"
+    if os.environ.get(TOKEN_VARIABLE):
+        output.note(settings, f"{TOKEN_VARIABLE} is still set")
+    output.write_one(
+        settings, output.CHANGES, output.Change(outcome=outcome, type="Login", what=base_url)
+    )
 
 
 def _refuse_sandbox(settings: Settings) -> None:
@@ -118,9 +181,35 @@ def _refuse_sandbox(settings: Settings) -> None:
         raise click.UsageError("the sandbox of --sandbox has no login")
 
 
-def _log_in_with_browser(
-    settings: Settings, client_id: str, secret: "Secret | None", port: int, *, no_browser: bool
-) -> Coroutine[object, object, None]:
-    from arena_groups.cli.actions.weblogin import log_in_with_browser
+async def _whose(token: Secret, base_url: str) -> arena_groups.Me:
+    if token.problem():
+        message = f"the token {token.problem()}"
+        raise ProblemError(Problem("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER))
+    async with arena_groups.ArenaClient(
+        token.reveal(), base_url=base_url, retry=retry_policy()
+    ) as arena:
+        return await arena.me()
 
-    return log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
+
+def _may_write(granted: tuple[str, ...]) -> str:
+    if not granted:
+        return "unknown"
+    return "yes" if "write" in granted else "no"
+
+
+async def log_in_with_browser(
+    settings: Settings, client_id: str, secret: Secret | None, port: int, *, browser: bool
+) -> None:
+    """Let somebody authorize this program in a browser, and store the token that it gets."""
+    from arena_groups.cli.browser_login import authorize, oauth_client
+
+    base_url = None if settings.base_url is None else base_url_of(settings)
+
+    def client(redirect_uri: str) -> OAuth:
+        return oauth_client(client_id, secret, redirect_uri, base_url)
+
+    def tell(text: str) -> None:
+        output.instruct(settings, text)
+
+    token, scopes = await authorize(client, port, tell, browser=browser)
+    await log_in(settings, token, scopes)

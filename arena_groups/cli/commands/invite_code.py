@@ -1,22 +1,34 @@
 """``arena-groups invite-code``."""
 
+from __future__ import annotations
+
+import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
-from arena_groups.cli.app import help_without_command
-from arena_groups.cli.base import Group, example
-from arena_groups.cli.options import group_argument
-from arena_groups.cli.running import wait_for
-from arena_groups.cli.settings import Settings, common_options
+import arena_groups
+from arena_groups.cli import output
+from arena_groups.cli.connect import connected
+from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.options import Settings, common_options, group_argument
+from arena_groups.cli.prompts import confirm, require_answer
 
-# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    import segno
+
+# ruff: noqa: PLC0415 - help loads nothing that takes time
 
 F = TypeVar("F", bound=Callable[..., object])
-
 FILE = click.Path(dir_okay=False, path_type=Path)
+QUIET_ZONE = 4  # modules, as the standard asks for
+SCALE = 8  # pixels a module
+# White blocks on black, whatever the terminal's own colours are.
+_COLOURS = "\x1b[97;40m"
+_RESET = "\x1b[0m"
+_BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
 
 
 def _drawing_options(function: F) -> F:
@@ -28,7 +40,7 @@ def _drawing_options(function: F) -> F:
 
 @example("A poster to scan", "invite-code show GROUP --qr-svg poster.svg")
 @example("The link to hand out", "invite-code show GROUP")
-@click.group("invite-code", cls=Group, invoke_without_command=True)
+@click.group("invite-code", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
@@ -46,10 +58,17 @@ def command(context: click.Context) -> None:
 @click.pass_obj
 def show(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
     """Show the invite code of GROUP, a slug or an id, and the URL to hand out."""
-    from arena_groups.cli.actions.invite_code import show_invite_code
-
     _check(settings, qr=qr)
     wait_for(settings, show_invite_code(settings, group, qr=qr, svg=svg, png=png))
+
+
+async def show_invite_code(
+    settings: Settings, group: str, *, qr: bool, svg: Path | None, png: Path | None
+) -> None:
+    """Write a group's invite code and the URL to hand out, and draw the URL where asked to."""
+    async with connected(settings) as arena:
+        invite = await arena.groups.invite_code(group)
+    _write(settings, invite, qr=qr, svg=svg, png=png)
 
 
 @example("Make a code, or show the one there is", "invite-code create GROUP")
@@ -60,10 +79,17 @@ def show(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Pat
 @click.pass_obj
 def create(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
     """Make the invite code of GROUP, a slug or an id, if it has none, and show it."""
-    from arena_groups.cli.actions.invite_code import create_invite_code
-
     _check(settings, qr=qr)
     wait_for(settings, create_invite_code(settings, group, qr=qr, svg=svg, png=png))
+
+
+async def create_invite_code(
+    settings: Settings, group: str, *, qr: bool, svg: Path | None, png: Path | None
+) -> None:
+    """Make an invite code where there is none, and write it as ``show`` does."""
+    async with connected(settings) as arena:
+        invite = await arena.groups.create_invite_code(group)
+    _write(settings, invite, qr=qr, svg=svg, png=png)
 
 
 @example("Let links that were handed out lapse", "invite-code delete GROUP")
@@ -73,11 +99,74 @@ def create(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: P
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
     """Delete the invite code of GROUP, a slug or an id."""
-    from arena_groups.cli.actions.invite_code import delete_invite_code
-
     wait_for(settings, delete_invite_code(settings, group))
+
+
+async def delete_invite_code(settings: Settings, group: str) -> None:
+    """Delete a group's invite code, after asking, and write that it is gone."""
+    require_answer(settings)
+    async with connected(settings) as arena:
+        number = None
+        if not settings.yes:
+            invite = await arena.groups.invite_code(group)
+            number = invite.id
+            loss = f"the code of {invite.created_at.date()}: links handed out stop working"
+            confirm(settings, f"Delete the invite code of {group}?", [loss])
+        await arena.groups.delete_invite_code(group)
+    change = output.Change(
+        outcome="deleted", type="GroupInvite", id=number, what=f"the invite code of {group}"
+    )
+    output.write_one(settings, output.CHANGES, change)
 
 
 def _check(settings: Settings, *, qr: bool) -> None:
     if qr and settings.format not in {None, "table"}:
         raise click.UsageError(f"--qr is for people, --format {settings.format} for programs")
+
+
+def _write(
+    settings: Settings,
+    invite: arena_groups.GroupInvite,
+    *,
+    qr: bool,
+    svg: Path | None,
+    png: Path | None,
+) -> None:
+    if qr or svg or png:
+        for path, kind in ((svg, "svg"), (png, "png")):
+            if path is not None:
+                save_qr(invite.url, path, kind)
+        if qr:
+            write_qr(invite.url, output.results_stream())
+    if not qr or output.results_stream().isatty():
+        output.write_one(settings, output.INVITE_CODE, invite)
+
+
+def write_qr(text: str, stream: TextIO) -> None:
+    """Write a QR code of ``text`` in half blocks, light modules as blocks."""
+    coloured = output.is_terminal(stream)
+    before, after = (_COLOURS, _RESET) if coloured else ("", "")
+    stream.writelines(f"{before}{line}{after}\n" for line in half_blocks(text))
+    stream.flush()
+
+
+def half_blocks(text: str) -> list[str]:
+    """Return a QR code as lines of text, two modules to a character."""
+    rows = [[int(module) for module in row] for row in _code(text).matrix_iter(border=QUIET_ZONE)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return ["".join(_BLOCKS[pair] for pair in zip(*two, strict=True)) for two in pairs]
+
+
+def save_qr(text: str, path: Path, kind: str) -> None:
+    """Write a QR code of ``text`` as a picture of this kind (``svg`` or ``png``)."""
+    picture = io.BytesIO()
+    _code(text).save(picture, kind=kind, scale=SCALE, border=QUIET_ZONE)
+    path.write_bytes(picture.getvalue())
+
+
+def _code(text: str) -> segno.QRCode:
+    import segno
+
+    return segno.make(text, micro=False)

@@ -1,16 +1,26 @@
 """``arena-groups watch``."""
 
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
 
-from arena_groups.cli.base import Command, example
-from arena_groups.cli.running import wait_for
-from arena_groups.cli.settings import Format, Settings, common_options
+import arena_groups
+from arena_groups.cli import output
+from arena_groups.cli.connect import connected
+from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.main import Command, example, wait_for
+from arena_groups.cli.options import Format, Settings, common_options
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - help loads nothing that takes time
 
 INTERVAL = 60.0
+EVENT_NOUN = ("event", "events")
 
 
 @example("From cron: what has happened since the last time", "watch GROUP --once --store FILE")
@@ -67,8 +77,6 @@ def command(
     """
     if ndjson:
         settings.format = Format.NDJSON
-    from arena_groups.cli.actions.watch import parsed, watch_groups
-
     work = watch_groups(
         settings,
         groups,
@@ -80,3 +88,95 @@ def command(
         once=once,
     )
     wait_for(settings, work)
+
+
+async def watch_groups(
+    settings: Settings,
+    groups: Sequence[str],
+    *,
+    interval: float,
+    path: Path | None,
+    name: str,
+    words: Sequence[str] | None,
+    replay: bool,
+    once: bool,
+) -> None:
+    """Write what happens in groups, or run a command for each event."""
+
+    def tell(failure: arena_groups.PollFailure) -> None:
+        output.note(
+            settings, f"{failure.group}: {failure.error}; again in {failure.retry_in:.0f} s"
+        )
+
+    async with connected(settings) as arena, _opened(path) as store:
+        watcher = arena_groups.watch(
+            arena,
+            *groups,
+            interval=interval,
+            store=store,
+            name=name,
+            replay=replay,
+            once=once,
+            on_failure=tell,
+        )
+        results = None if words is not None else output.Results(settings, output.EVENTS, EVENT_NOUN)
+        async with watcher:
+            async for event in watcher:
+                if results is not None:
+                    results.write(event)
+                elif words is not None:
+                    await _run(words, event)
+        if results is not None:
+            results.close()
+
+
+def parsed(line: str) -> list[str]:
+    """Return the words of a command line. Raises ``UsageError`` where it is none."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise click.UsageError(f"--exec: {error}") from None
+    if not words:
+        raise click.UsageError("--exec needs a command")
+    return words
+
+
+@asynccontextmanager
+async def _opened(path: Path | None) -> AsyncGenerator[arena_groups.Store, None]:
+    if path is None:
+        yield arena_groups.MemoryStore()
+        return
+    async with arena_groups.SQLiteStore(path) as store:
+        yield store
+
+
+async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
+    import asyncio
+    import json
+
+    text = json.dumps(arena_groups.to_dict(event), ensure_ascii=False) + "\n"
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        stdin=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "ARENA_EVENT": event.kind,
+            "ARENA_EVENT_KEY": event.key,
+            "ARENA_GROUP": event.group.slug,
+            "ARENA_GROUP_ID": str(event.group.id),
+        },
+    )
+    try:
+        await process.communicate(text.encode())
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    if process.returncode != 0:
+        raise ProblemError(
+            Problem(
+                "command",
+                f"{words[0]} failed with exit code {process.returncode} for {event.key}",
+                hint="with --store the event comes again at the next start",
+            )
+        )

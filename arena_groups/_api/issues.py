@@ -1,0 +1,328 @@
+"""Plain data to models and back, with every issue found: one cattrs converter, strict hooks.
+
+cattrs by default turns ``1.5`` into ``1`` and null into ``'None'``; the hooks here take a value
+only when it already is what the field says.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import attrs
+import msgspec
+from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs.cols import (
+    is_mapping,
+    is_sequence,
+    list_structure_factory,
+    mapping_structure_factory,  # pyright: ignore[reportUnknownVariableType]
+)
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from arena_groups._api.decode import CONTENT_CLASSES, Owner, owner_class
+from arena_groups._api.json_data import (
+    INVALID_TEXT,
+    DecodeFailure,
+    InvalidValueError,
+    expected,
+    parse_json,
+)
+from arena_groups._exports import set_public_module
+from arena_groups._types import OpenEnum
+from arena_groups.errors import DecodeError, DecodeIssue
+from arena_groups.models import (
+    Content,
+    Link,
+    Links,
+    MetadataValue,
+    UnknownContent,
+)
+from arena_groups.models._common import Timestamp
+
+__all__ = ["decode_with_issues", "from_dict", "structure", "to_dict"]
+
+T = TypeVar("T")
+Target = Any  # a class, or what typing makes of one
+StructureHook = Callable[[Any, Any], Any]
+HookFactory = Callable[[Any, Converter], StructureHook]
+
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
+RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
+)
+
+
+def from_dict(model: type[T], data: Mapping[str, object]) -> T:
+    """Turn plain JSON data into ``model``: the inverse of :func:`to_dict`.
+
+    Raises :class:`DecodeError` with the path of every fault.
+    """
+    result = structure(model, _plain(data))
+    del data
+    if isinstance(result, DecodeFailure):
+        raise DecodeError(getattr(model, "__name__", "content"), result.issues)
+    return result
+
+
+def to_dict(model: object) -> dict[str, object]:
+    """Turn a model into a dict ready for JSON, with the names of the wire.
+
+    Datetimes become RFC 3339 strings, enums strings. A field that the API may leave out is
+    left out where it is ``None``. The dict holds the email addresses and invite codes of the
+    model. Raises ``TypeError`` for what is no model.
+    """
+    if isinstance(model, type) or not attrs.has(type(model)):
+        raise TypeError(f"to_dict takes a model of arena_groups, not {type(model).__name__}")
+    return cast("dict[str, object]", _converter().unstructure(model))
+
+
+def decode_with_issues(returns: type[T], body: bytes) -> T | DecodeFailure:
+    """Return a JSON ``body`` as ``returns``, or every issue in it."""
+    document = parse_json(body)
+    found = document if isinstance(document, DecodeFailure) else structure(returns, document)
+    if isinstance(found, DecodeFailure) and not _is_utf8(body):
+        return DecodeFailure([DecodeIssue("", "is not UTF-8")], invalid_json=True)
+    return found
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _plain(data: object) -> object:
+    return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
+
+
+def structure(returns: type[T], document: object) -> T | DecodeFailure:
+    """Plain data as ``returns``, or all that is wrong with it."""
+    try:
+        return _converter().structure(document, returns)
+    except Exception as error:  # noqa: BLE001 - groups, and whatever a body may provoke
+        return DecodeFailure(decode_issues(error))
+
+
+def _exactly(kind: type) -> StructureHook:
+    def structure_exactly(value: object, _: object) -> object:
+        if type(value) is not kind:
+            raise expected(kind, value)
+        return value
+
+    return structure_exactly
+
+
+def _structure_float(value: object, _: object) -> float:
+    if not isinstance(value, float | int) or isinstance(value, bool):
+        raise expected(float, value)
+    return _finite(value)
+
+
+def _finite(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidValueError("is a number out of range")
+    return number
+
+
+def _structure_metadata_value(value: object, _: object) -> MetadataValue:
+    if not isinstance(value, str | int | float | bool):
+        raise expected("string, number or boolean", value)
+    return _finite(value) if isinstance(value, float) else value
+
+
+def _structure_anything(value: object, _: object) -> object:
+    _refuse_non_json(value)
+    return value
+
+
+def _refuse_non_json(value: object) -> None:
+    """Refuse that of which no JSON could be made again, as what ``1e999`` becomes."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if each is INVALID_TEXT:
+            raise expected(str, each)
+        if isinstance(each, float):
+            _finite(each)
+        elif isinstance(each, dict):
+            left.extend(cast("dict[object, object]", each))
+            left.extend(cast("dict[object, object]", each).values())
+        elif isinstance(each, list):
+            left.extend(cast("list[object]", each))
+
+
+def _structure_datetime(value: object, _: object) -> datetime:
+    if not isinstance(value, str):
+        raise expected("date and time", value)
+    try:
+        return msgspec.convert(value, Timestamp)  # so that both halves of the codec agree
+    except msgspec.ValidationError:
+        pass
+    if RFC_3339.fullmatch(value):
+        raise InvalidValueError("is a date and time that does not exist")
+    raise InvalidValueError("is no RFC 3339 date and time with an offset")
+
+
+def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
+    if not isinstance(value, str):
+        raise expected(str, value)
+    return kind(value)
+
+
+def _structure_links(value: object, _: object) -> Links:
+    links = Links(_converter().structure(value, dict[str, Link]))
+    if "self" not in links:
+        raise InvalidValueError("is missing", below="self")
+    return links
+
+
+def _structure_owner(value: object, _: object) -> Owner:
+    return _converter().structure(value, owner_class(_kind(value)))
+
+
+def _structure_content(value: object, _: object) -> Content:
+    kind = CONTENT_CLASSES.get(_kind(value), UnknownContent)
+    return cast("Content", _converter().structure(value, kind))
+
+
+def _kind(value: object) -> str:
+    kind = cast("dict[str, object]", value).get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _only_from(kind: type, factory: HookFactory) -> HookFactory:
+    def guarded_factory(target: Target, converter: Converter) -> StructureHook:
+        inner = factory(target, converter)
+
+        def structure_guarded(value: object, into: object) -> object:
+            if not isinstance(value, kind):
+                raise expected(kind, value)
+            return inner(value, into)
+
+        return structure_guarded
+
+    return guarded_factory
+
+
+def _mapping_factory(target: Target, converter: Converter) -> StructureHook:
+    factory = cast("HookFactory", mapping_structure_factory)
+    return factory(dict.__class_getitem__(get_args(target)), converter)
+
+
+def _tuple_factory(target: Target, converter: Converter) -> StructureHook:
+    factory = cast("HookFactory", list_structure_factory)
+    inner = factory(list.__class_getitem__(get_args(target)[0]), converter)
+
+    def structure_tuple(value: list[object], into: object) -> tuple[object, ...]:
+        return tuple(inner(value, into))
+
+    return structure_tuple
+
+
+def _model_factory(target: Target, converter: Converter) -> StructureHook:
+    return make_dict_structure_fn(target, converter)
+
+
+def _unknown_content_factory(target: Target, converter: Converter) -> StructureHook:
+    inner = make_dict_structure_fn(target, converter, data=override(omit=True))
+
+    def structure_unknown(value: dict[str, object], into: object) -> UnknownContent:
+        content: UnknownContent = inner(value, into)
+        _refuse_non_json(value)
+        return attrs.evolve(content, data=dict(value))
+
+    return structure_unknown
+
+
+def _unstructure_factory(target: Target, converter: Converter) -> Callable[[Any], Any]:
+    overrides: Any = {
+        each.name: override(omit_if_default=each.default is None)
+        for each in attrs.fields(_class_of(target))
+    }
+    return make_dict_unstructure_fn(target, converter, **overrides)
+
+
+def _unstructure_datetime(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")
+
+
+@cache
+def _converter() -> Converter:
+    made = Converter(detailed_validation=True, unstruct_collection_overrides={
+        Mapping: dict, tuple: list,
+    })  # fmt: skip
+    model = _only_from(dict, _model_factory)
+    unknown = _only_from(dict, _unknown_content_factory)
+    mapping = _only_from(dict, _mapping_factory)
+    made.register_structure_hook_factory(is_mapping, mapping)
+    made.register_structure_hook_factory(is_sequence, _only_from(list, list_structure_factory))
+    made.register_structure_hook_factory(_is_tuple, _only_from(list, _tuple_factory))
+    made.register_structure_hook_factory(_is_model, model)
+    made.register_structure_hook_factory(lambda target: target is UnknownContent, unknown)
+    for kind in (str, int, bool):
+        made.register_structure_hook(kind, _exactly(kind))
+    made.register_structure_hook(float, _structure_float)
+    made.register_structure_hook(datetime, _structure_datetime)
+    made.register_structure_hook(OpenEnum, _structure_enum)
+    made.register_structure_hook_func(lambda t: t is object, _structure_anything)
+    made.register_structure_hook_func(lambda t: t is Links, _structure_links)
+    made.register_structure_hook_func(lambda t: t == MetadataValue, _structure_metadata_value)
+    made.register_structure_hook_func(lambda t: t == Owner, _structure_owner)
+    made.register_structure_hook_func(lambda t: t == Content, _structure_content)
+    made.register_unstructure_hook_factory(_is_model, _unstructure_factory)
+    made.register_unstructure_hook(UnknownContent, lambda content: dict(content.data))
+    made.register_unstructure_hook(OpenEnum, lambda member: member.value)
+    made.register_unstructure_hook(datetime, _unstructure_datetime)
+    return made
+
+
+def _is_model(target: Target) -> bool:
+    return attrs.has(_class_of(target))
+
+
+def _is_tuple(target: Target) -> bool:
+    origin: object = get_origin(target)
+    return origin is tuple
+
+
+def _class_of(target: Target) -> type[attrs.AttrsInstance]:
+    origin: object = get_origin(target)
+    return cast("type[attrs.AttrsInstance]", target if origin is None else origin)
+
+
+def decode_issues(error: BaseException, path: str = "") -> list[DecodeIssue]:
+    """Every fault that an error of the converter stands for, with its JSON path."""
+    if isinstance(error, ClassValidationError):
+        named, plain = error.group_exceptions()
+        places = [(inner, _join(path, note.name)) for inner, note in named]
+    elif isinstance(error, IterableValidationError):
+        numbered, plain = error.group_exceptions()
+        places = [(inner, _join(path, note.index)) for inner, note in numbered]
+    elif isinstance(error, KeyError):
+        return [DecodeIssue(path, "is missing")]
+    elif isinstance(error, InvalidValueError):
+        return [DecodeIssue(_join(path, error.below) if error.below else path, str(error))]
+    else:
+        return [DecodeIssue(path, f"cannot be read ({type(error).__name__})")]
+    places += [(inner, path) for inner in plain]
+    return [fault for inner, place in places for fault in decode_issues(inner, place)]
+
+
+def _join(path: str, step: object) -> str:
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
+        return f"{path}[…]"  # a key may be a secret too
+    return f"{path}.{step}" if path else step
+
+
+set_public_module(globals(), ["from_dict", "to_dict"])

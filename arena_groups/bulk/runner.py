@@ -1,0 +1,284 @@
+"""Runner of bulk calls: a few inputs at a time, with results in the order of the inputs."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sized,
+)
+from types import MappingProxyType
+from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
+
+from attrs import frozen
+
+from arena_groups._api import check_range
+from arena_groups._exports import set_public_module
+from arena_groups._pagination.prefetch import cancel_dropped
+from arena_groups._types import AsyncCloseable
+from arena_groups.bulk.handler import BulkHandler, ItemJob, ItemOutcome
+from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
+
+__all__ = ["BulkRun", "OnError", "Source"]
+
+T = TypeVar("T")
+
+OnError = Literal["collect", "stop"]
+Source = Iterable[object] | AsyncIterable[object]
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def aclose(self) -> Awaitable[object]: ...
+
+
+class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
+    """A bulk call in progress: ``async for result in run``, or ``await run`` for its summary.
+
+    Nothing is sent before that. At most ``concurrency`` inputs are read ahead of the next
+    result. With a concurrency of 1 nothing runs between two calls of ``anext()``. A cancelled
+    ``anext()`` can be called again without missing a result.
+
+    An error that every other input would meet too (no valid token, no such group, no
+    connection) stops the run: no further input is read, the results of the inputs that were
+    started come first, then ``anext()`` raises the error. With ``on_error="stop"`` any failed
+    result does the same.
+
+    Close a run that is not iterated to its end, with ``aclose()`` or ``async with``.
+
+    Attributes:
+        total: Number of inputs; ``None`` if the iterable has no length.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        handler: BulkHandler[T],
+        *,
+        concurrency: int = 1,
+        on_error: OnError = "collect",
+    ) -> None:
+        if on_error not in {"collect", "stop"}:
+            raise ValueError("on_error must be 'collect' or 'stop'")
+        self._concurrency = check_range(concurrency, "concurrency", 1)
+        self.total = len(source) if isinstance(source, Sized) else None
+        self._source = source
+        self._handler = handler
+        self._stop_on_failure = on_error == "stop"
+
+        self._items: Iterator[object] | AsyncIterator[object] | None = None
+        self._preparing: asyncio.Task[Exception | None] | None = None
+        self._reading: asyncio.Task[_SourceItem] | None = None
+        self._in_progress: deque[ItemOutcome[T] | asyncio.Task[ItemOutcome[T]]] = deque()
+        self._lock = asyncio.Lock()
+        self._prepared = False
+        self._exhausted = False
+        self._closed = False
+        self._raised = False
+
+        self._accepted = 0
+        self._counts: Counter[BulkOutcome] = Counter()
+        self._from_journal = 0
+        self._failed: list[BulkResult[T]] = []
+        self._stopped_by: Exception | None = None
+
+    @property
+    def done(self) -> int:
+        """Number of results so far."""
+        return self._counts.total()
+
+    @property
+    def closed(self) -> bool:
+        """``True`` if the run is over or was closed."""
+        return self._closed
+
+    @property
+    def summary(self) -> BulkSummary[T]:
+        """Summary of the results so far."""
+        return BulkSummary(
+            done=self.done,
+            counts=MappingProxyType(dict(self._counts)),
+            from_journal=self._from_journal,
+            failed=tuple(self._failed),
+            stopped_by=self._stopped_by,
+        )
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> BulkResult[T]:
+        async with self._lock:
+            await self._prepare()
+            while not self._closed:
+                outcome = self._pop_finished()
+                if outcome is None:
+                    if not await self._step():
+                        break
+                elif (result := self._record(outcome)) is not None:
+                    return result
+            await self.aclose()
+            raise self._final_error()
+
+    def __await__(self) -> Generator[object, None, BulkSummary[T]]:
+        return self._run_to_end().__await__()
+
+    async def aclose(self) -> None:
+        """Stop the run: cancel the work in progress, and wait until it has ended.
+
+        The outcome of an invitation that is cancelled is unknown; the next run with the same
+        journal finds it out. Afterwards ``anext()`` raises ``StopAsyncIteration``.
+        """
+        self._closed = True
+        tasks = self._unfinished_tasks()
+        self._in_progress.clear()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        items: object = self._items
+        self._items = None
+        if isinstance(items, _Closable):
+            await items.aclose()
+
+    def __repr__(self) -> str:
+        of_total = "" if self.total is None else f" of {self.total}"
+        return f"<BulkRun {self.done}{of_total} done>"
+
+    def __del__(self) -> None:
+        if hasattr(self, "_in_progress"):
+            cancel_dropped(self._unfinished_tasks())
+
+    async def _run_to_end(self) -> BulkSummary[T]:
+        async with self:
+            async for _ in self:
+                pass
+        return self.summary
+
+    async def _prepare(self) -> None:
+        if self._prepared or self._closed:
+            return
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(_run_preparation(self._handler))
+        if not self._preparing.done():
+            await asyncio.wait((self._preparing,))
+        self._prepared = True
+        if not self._preparing.cancelled():
+            self._stopped_by = self._preparing.result()
+
+    def _pop_finished(self) -> ItemOutcome[T] | None:
+        """Remove and return the outcome of the oldest input in progress, if it has one."""
+        if not self._in_progress:
+            return None
+        oldest = self._in_progress[0]
+        if isinstance(oldest, asyncio.Task):
+            if not oldest.done():
+                return None
+            oldest = oldest.result()
+        self._in_progress.popleft()
+        return oldest
+
+    def _record(self, outcome: ItemOutcome[T]) -> BulkResult[T] | None:
+        result, fatal = outcome.result, outcome.fatal
+        if result is not None:
+            self._counts[result.outcome] += 1
+            self._from_journal += result.from_journal
+            if result.failed:
+                self._failed.append(result)
+                if self._stop_on_failure:
+                    fatal = fatal or result.error
+        self._stopped_by = self._stopped_by or fatal
+        return result
+
+    async def _step(self) -> bool:
+        """Start the next input or wait for the oldest; return ``False`` if there is neither."""
+        self._start_reading()
+        waiting: set[asyncio.Task[ItemOutcome[T]] | asyncio.Task[_SourceItem]] = set()
+        if self._in_progress and isinstance(self._in_progress[0], asyncio.Task):
+            waiting.add(self._in_progress[0])
+        if self._reading is not None:
+            waiting.add(self._reading)
+        if not waiting:
+            return bool(self._in_progress)
+        # Without this check, a cancellation could arrive although nothing has to be waited for.
+        if not any(task.done() for task in waiting):
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if self._reading is not None and self._reading.done() and not self.closed:
+            item, self._reading = self._reading.result(), None
+            self._start(item)
+        return True
+
+    def _start_reading(self) -> None:
+        stopped = self._exhausted or self._stopped_by is not None
+        if self._reading is None and not stopped and len(self._in_progress) < self._concurrency:
+            if self._items is None:
+                source = self._source
+                self._items = aiter(source) if isinstance(source, AsyncIterable) else iter(source)
+            self._reading = asyncio.create_task(_read_source(self._items))
+
+    def _start(self, item: "_SourceItem") -> None:
+        if item.error is not None:
+            self._exhausted = True
+            self._in_progress.append(ItemOutcome(None, fatal=item.error))
+        elif item.value is _END:
+            self._exhausted = True
+        elif self._stopped_by is None:
+            accepted = self._handler.accept(self._accepted, item.value)
+            self._accepted += 1
+            self._in_progress.append(
+                asyncio.create_task(_run_job(accepted)) if callable(accepted) else accepted
+            )
+
+    def _final_error(self) -> Exception:
+        """Return what the last ``anext()`` raises: the fatal error, but only once."""
+        error = self._stopped_by
+        if error is None or self._raised:
+            return StopAsyncIteration()
+        self._raised = True
+        error.add_note(f"The run stopped after starting {self._accepted} inputs.")
+        return error
+
+    def _unfinished_tasks(self) -> list[asyncio.Task[object]]:
+        tasks: list[object] = [self._preparing, self._reading, *self._in_progress]
+        return [task for task in tasks if isinstance(task, asyncio.Task) and not task.done()]
+
+
+@frozen
+class _SourceItem:
+    """An input as it was read, ``_END``, or the error of reading it."""
+
+    value: object = None
+    error: Exception | None = None
+
+
+_END: Final = object()
+
+
+async def _read_source(items: Iterator[object] | AsyncIterator[object]) -> _SourceItem:
+    try:
+        if isinstance(items, AsyncIterator):
+            return _SourceItem(await anext(items, _END))
+        return _SourceItem(next(items, _END))
+    except Exception as error:  # noqa: BLE001 - raised after the results before it
+        return _SourceItem(error=error)
+
+
+async def _run_job(job: ItemJob[T]) -> ItemOutcome[T]:
+    try:
+        return await job()
+    except Exception as error:  # noqa: BLE001 - raised after the results before it
+        return ItemOutcome(None, fatal=error)
+
+
+async def _run_preparation(handler: BulkHandler[T]) -> Exception | None:
+    try:
+        await handler.prepare()
+    except Exception as error:  # noqa: BLE001 - raised by anext()
+        return error
+    return None
+
+
+set_public_module(globals(), ["BulkRun"])

@@ -1,1 +1,0 @@
-"""What the commands do: they ask the API and hand on what comes back."""

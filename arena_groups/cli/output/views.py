@@ -1,0 +1,405 @@
+"""Which facts of a result a table and a CSV file show."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from arena_groups.cli.options import short_age
+from arena_groups.cli.output.rows import (
+    AuthStatus,
+    Change,
+    InviteSummary,
+    Known,
+    Sent,
+    title_of,
+    url_of,
+)
+from arena_groups.models import (
+    Channel,
+    Content,
+    EmbeddedUser,
+    Group,
+    GroupInvite,
+    GroupMember,
+    MembershipInvitation,
+    UnknownContent,
+    User,
+)
+from arena_groups.watching.events import (
+    InvitationAccepted,
+    InvitationClosed,
+    InvitationSent,
+    InviteCodeChanged,
+    MemberJoined,
+    MemberLeft,
+    RoleChanged,
+    WatchEvent,
+)
+
+T = TypeVar("T")
+
+Cell = str | int | None
+
+
+@frozen
+class Column(Generic[T]):
+    """A fact: its title, how to get it, and how much of a table's width it takes.
+
+    ``width`` is in terminal columns; a column with a ``share`` grows by that part of what
+    is left over.
+    """
+
+    title: str
+    cell: Callable[[T], Cell]
+    width: int = 0
+    share: int = 0
+
+
+@frozen
+class View(Generic[T]):
+    """The columns of one kind of result.
+
+    ``table`` is for people, ``csv`` for programs; ``record`` for people who look at a single
+    result, where that shows more than the table.
+    """
+
+    table: tuple[Column[T], ...]
+    csv: tuple[Column[T], ...]
+    record: tuple[Column[T], ...] = ()
+
+
+def invitee(invitation: MembershipInvitation) -> str:
+    """Return who was invited: a person, else an address."""
+    if invitation.invitee is None:
+        return invitation.invitee_email or "(not told)"
+    return person(invitation.invitee)
+
+
+def person(someone: EmbeddedUser) -> str:
+    """Return a person's name and slug."""
+    return f"{someone.name} ({someone.slug})"
+
+
+def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipInvitation]:
+    """Return the view of pending invitations, and of how long they have been so ``now``."""
+    group = Column[MembershipInvitation]("GROUP", lambda i: i.target.slug, width=15, share=1)
+    return View(
+        table=(
+            Column("ID", lambda i: i.id, width=9),
+            *([group] if with_group else []),
+            Column("INVITEE", invitee, width=14, share=2),
+            Column(
+                "INVITED BY", lambda i: i.invited_by.name, width=10, share=0 if with_group else 1
+            ),
+            Column("SENT", lambda i: _day(i.created_at), width=10),
+            Column("WAITING", lambda i: short_age(now - i.created_at), width=7),
+        ),
+        csv=(
+            Column("id", lambda i: i.id),
+            Column("state", lambda i: i.state.value),
+            Column("group_id", lambda i: i.target.id),
+            Column("group_slug", lambda i: i.target.slug),
+            Column("invitee_id", lambda i: _of(i.invitee, lambda person: person.id)),
+            Column("invitee_slug", lambda i: _of(i.invitee, lambda person: person.slug)),
+            Column("invitee_name", lambda i: _of(i.invitee, lambda person: person.name)),
+            Column("invitee_email", lambda i: i.invitee_email),
+            Column("invited_by_id", lambda i: i.invited_by.id),
+            Column("invited_by_slug", lambda i: i.invited_by.slug),
+            Column("invited_by_name", lambda i: i.invited_by.name),
+            Column("created_at", lambda i: _iso(i.created_at)),
+            Column("updated_at", lambda i: _iso(i.updated_at)),
+            Column("accepted_at", lambda i: _iso(i.accepted_at)),
+            Column("waiting_days", lambda i: max(0, (now - i.created_at).days)),
+        ),
+    )
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _of(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
+    return None if someone is None else fact(someone)
+
+
+def _may(group: Group) -> str:
+    rights = {
+        "change it": group.can.update,
+        "delete it": group.can.destroy,
+        "manage members": group.can.manage_members,
+        "manage invitations": group.can.manage_invitations,
+    }
+    return ", ".join(name for name, has in rights.items() if has) or "look at it"
+
+
+def _description(group: Group) -> str | None:
+    return None if group.description is None else group.description.plain
+
+
+def _fact(content: Content, fact: Callable[[Known], Cell]) -> Cell:
+    return None if isinstance(content, UnknownContent) else fact(content)
+
+
+def _by(content: Content) -> EmbeddedUser | None:
+    if isinstance(content, UnknownContent):
+        return None
+    if isinstance(content, Channel):
+        return content.owner if isinstance(content.owner, EmbeddedUser) else None
+    return content.user
+
+
+def _quota(status: AuthStatus) -> str:
+    if status.quota_limit is None:
+        return "unknown"
+    text = f"at most {status.quota_left} of {status.quota_limit} requests left"
+    if status.quota_resets_in is None:
+        return f"{text} in {status.quota_window:.0f} s"
+    return f"{text} for the next {status.quota_resets_in:.0f} s"
+
+
+def _scopes(status: AuthStatus) -> str:
+    words = {"unknown": " (write: unknown, only a write would tell)", "no": " (not write)"}
+    return " ".join(status.scopes) + words.get(status.write, "")
+
+
+GROUPS: View[Group] = View(
+    table=(
+        Column("ID", lambda g: g.id, width=9),
+        Column("NAME", lambda g: g.name, width=12, share=1),
+        Column("SLUG", lambda g: g.slug, width=20, share=2),
+        Column("PEOPLE", lambda g: g.counts.users, width=6),
+        Column("CHANNELS", lambda g: g.counts.channels, width=8),
+    ),
+    csv=(
+        Column("id", lambda g: g.id),
+        Column("slug", lambda g: g.slug),
+        Column("name", lambda g: g.name),
+        Column("owner_id", lambda g: g.user.id),
+        Column("owner_slug", lambda g: g.user.slug),
+        Column("people", lambda g: g.counts.users),
+        Column("channels", lambda g: g.counts.channels),
+        Column("can_update", lambda g: str(g.can.update).lower()),
+        Column("can_destroy", lambda g: str(g.can.destroy).lower()),
+        Column("can_manage_members", lambda g: str(g.can.manage_members).lower()),
+        Column("can_manage_invitations", lambda g: str(g.can.manage_invitations).lower()),
+        Column("created_at", lambda g: _iso(g.created_at)),
+        Column("updated_at", lambda g: _iso(g.updated_at)),
+        Column("description", _description),
+    ),
+    record=(
+        Column("Name", lambda g: g.name),
+        Column("Slug", lambda g: g.slug),
+        Column("ID", lambda g: g.id),
+        Column("Owner", lambda g: person(g.user)),
+        Column("People", lambda g: g.counts.users),
+        Column("Channels", lambda g: g.counts.channels),
+        Column("Created", lambda g: _day(g.created_at)),
+        Column("Updated", lambda g: _day(g.updated_at)),
+        Column("You may", _may),
+        Column("Description", _description),
+    ),
+)
+
+CONTENTS: View[Content] = View(
+    table=(
+        Column("ID", lambda c: c.id, width=9),
+        Column("TYPE", lambda c: c.type.value, width=12),
+        Column("TITLE", title_of, width=20, share=2),
+        Column("BY", lambda c: _of(_by(c), lambda person: person.name), width=10, share=1),
+        Column("CREATED", lambda c: _fact(c, lambda known: _day(known.created_at)), width=10),
+    ),
+    csv=(
+        Column("id", lambda c: c.id),
+        Column("type", lambda c: c.type.value),
+        Column("title", title_of),
+        Column("url", url_of),
+        Column("user_id", lambda c: _of(_by(c), lambda person: person.id)),
+        Column("user_slug", lambda c: _of(_by(c), lambda person: person.slug)),
+        Column("visibility", lambda c: _fact(c, lambda known: known.visibility.value)),
+        Column("created_at", lambda c: _fact(c, lambda known: _iso(known.created_at))),
+        Column("updated_at", lambda c: _fact(c, lambda known: _iso(known.updated_at))),
+    ),
+)
+
+FOLLOWERS: View[User] = View(
+    table=(
+        Column("ID", lambda u: u.id, width=9),
+        Column("NAME", lambda u: u.name, width=16, share=1),
+        Column("SLUG", lambda u: u.slug, width=16, share=1),
+        Column("TIER", lambda u: u.tier.value, width=9),
+        Column("SINCE", lambda u: _day(u.created_at), width=10),
+    ),
+    csv=(
+        Column("id", lambda u: u.id),
+        Column("slug", lambda u: u.slug),
+        Column("name", lambda u: u.name),
+        Column("tier", lambda u: u.tier.value),
+        Column("badge", lambda u: None if u.badge is None else u.badge.value),
+        Column("channels", lambda u: u.counts.channels),
+        Column("followers", lambda u: u.counts.followers),
+        Column("following", lambda u: u.counts.following),
+        Column("created_at", lambda u: _iso(u.created_at)),
+    ),
+)
+
+MEMBERS: View[GroupMember] = View(
+    table=(
+        Column("ID", lambda m: m.id, width=9),
+        Column("NAME", lambda m: m.name, width=16, share=1),
+        Column("SLUG", lambda m: m.slug, width=16, share=1),
+        Column("ROLE", lambda m: m.role.value, width=8),
+    ),
+    csv=(
+        Column("id", lambda m: m.id),
+        Column("name", lambda m: m.name),
+        Column("slug", lambda m: m.slug),
+        Column("role", lambda m: m.role.value),
+    ),
+    record=(
+        Column("ID", lambda m: m.id),
+        Column("Name", lambda m: m.name),
+        Column("Slug", lambda m: m.slug),
+        Column("Role", lambda m: m.role.value),
+    ),
+)
+
+INVITE_CODE: View[GroupInvite] = View(
+    table=(
+        Column("URL", lambda i: i.url),
+        Column("Code", lambda i: i.code),
+        Column("Created", lambda i: _day(i.created_at)),
+    ),
+    csv=(
+        Column("id", lambda i: i.id),
+        Column("code", lambda i: i.code),
+        Column("url", lambda i: i.url),
+        Column("created_at", lambda i: _iso(i.created_at)),
+        Column("updated_at", lambda i: _iso(i.updated_at)),
+    ),
+)
+
+CHANGES: View[Change] = View(
+    table=(
+        Column("OUTCOME", lambda c: c.outcome, width=10),
+        Column("ID", lambda c: c.id, width=9),
+        Column("WHAT", lambda c: c.what, width=16, share=1),
+        Column("PROBLEM", lambda c: c.problem, width=16, share=1),
+    ),
+    csv=(
+        Column("outcome", lambda c: c.outcome),
+        Column("type", lambda c: c.type),
+        Column("id", lambda c: c.id),
+        Column("what", lambda c: c.what),
+        Column("problem", lambda c: c.problem),
+    ),
+    record=(
+        Column("Outcome", lambda c: c.outcome),
+        Column("What", lambda c: c.what),
+        Column("ID", lambda c: c.id),
+    ),
+)
+
+SENT: View[Sent] = View(
+    table=(
+        Column("OUTCOME", lambda s: s.outcome, width=18),
+        Column("INVITEE", lambda s: s.name or s.email or s.user_id, width=20, share=2),
+        Column("INVITATION", lambda s: s.invitation_id, width=10),
+        Column("PROBLEM", lambda s: s.problem, width=10, share=1),
+    ),
+    csv=(
+        Column("outcome", lambda s: s.outcome),
+        Column("email", lambda s: s.email),
+        Column("user_id", lambda s: s.user_id),
+        Column("slug", lambda s: s.slug),
+        Column("name", lambda s: s.name),
+        Column("invitation_id", lambda s: s.invitation_id),
+        Column("problem", lambda s: s.problem),
+    ),
+)
+
+_SUMMARY: tuple[Column[InviteSummary], ...] = (
+    Column("total", lambda s: s.total),
+    Column("invited", lambda s: s.invited),
+    Column("added", lambda s: s.added),
+    Column("already_invited", lambda s: s.already_invited),
+    Column("already_member", lambda s: s.already_member),
+    Column("duplicate", lambda s: s.duplicate),
+    Column("failed", lambda s: s.failed),
+    Column("would_invite", lambda s: s.would_invite),
+)
+INVITE_SUMMARY: View[InviteSummary] = View(
+    table=tuple(
+        Column(column.title.replace("_", " ").capitalize(), column.cell) for column in _SUMMARY
+    ),
+    csv=_SUMMARY,
+)
+
+AUTH_STATUS: View[AuthStatus] = View(
+    table=(
+        Column("User", lambda s: f"{s.name} ({s.slug})"),
+        Column("ID", lambda s: s.user_id),
+        Column("Tier", lambda s: s.tier),
+        Column("Token", lambda s: f"from {s.token_source}"),
+        Column("At", lambda s: s.base_url),
+        Column("Scopes", _scopes),
+        Column("Quota", _quota),
+    ),
+    csv=(
+        Column("base_url", lambda s: s.base_url),
+        Column("token_source", lambda s: s.token_source),
+        Column("user_id", lambda s: s.user_id),
+        Column("slug", lambda s: s.slug),
+        Column("name", lambda s: s.name),
+        Column("tier", lambda s: s.tier),
+        Column("scopes", lambda s: " ".join(s.scopes)),
+        Column("write", lambda s: s.write),
+        Column("quota_limit", lambda s: s.quota_limit),
+        Column("quota_left", lambda s: s.quota_left),
+    ),
+)
+
+
+def losses(changing: Sequence[MembershipInvitation]) -> list[str]:
+    """Return a line for each invitation that is about to be lost."""
+    return [f"{each.id}  {invitee(each)}, sent {_day(each.created_at)}" for each in changing]
+
+
+def told_by(event: WatchEvent) -> str:
+    """Return what happened, in words."""
+    if isinstance(event, InviteCodeChanged):
+        return "invite code changed" if event.exists else "invite code deleted"
+    if isinstance(event, RoleChanged):
+        return f"now {event.member.role}, was {event.previous_role}"
+    return event.kind.replace("-", " ")
+
+
+def about(event: WatchEvent) -> str:
+    """Return whom an event is about."""
+    match event:
+        case InvitationSent() | InvitationAccepted() | InvitationClosed():
+            return invitee(event.invitation)
+        case MemberJoined() | MemberLeft() | RoleChanged():
+            return person(event.member)
+        case InviteCodeChanged():
+            return ""
+
+
+EVENTS: View[WatchEvent] = View(
+    table=(
+        Column("GROUP", lambda e: e.group.slug, width=16, share=1),
+        Column("WHAT", told_by, width=20),
+        Column("WHO", about, width=20, share=2),
+    ),
+    csv=(
+        Column("key", lambda e: e.key),
+        Column("group", lambda e: e.group.slug),
+        Column("kind", lambda e: e.kind),
+        Column("who", about),
+    ),
+)

@@ -1,0 +1,112 @@
+"""What headers tell, or fail to tell."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena_groups import RateLimit, UserTier
+from arena_groups._api.response import parse_rate_limit, parse_retry_after
+
+NOW = 1_773_093_746.0
+ALL = {
+    "x-ratelimit-limit": "120",
+    "x-ratelimit-tier": "free",
+    "x-ratelimit-window": "60",
+    "x-ratelimit-reset": "1773093800",
+}
+RESET = datetime.fromtimestamp(1773093800, UTC)
+
+
+class TestRateLimit:
+    def test_all_four_headers(self) -> None:
+        expected = RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=RESET)
+        assert parse_rate_limit(ALL) == expected
+
+    @pytest.mark.parametrize("limit", [None, "", "many", "-1", "1.5", "٣", "1e3", "9" * 40])
+    def test_without_a_proper_limit_there_is_none(self, limit: str | None) -> None:
+        headers = {k: v for k, v in ALL.items() if k != "x-ratelimit-limit"}
+        if limit is not None:
+            headers["x-ratelimit-limit"] = limit
+        assert parse_rate_limit(headers) is None
+
+    def test_the_others_may_be_missing(self) -> None:
+        assert parse_rate_limit({"x-ratelimit-limit": " 30 "}) == RateLimit(limit=30)
+
+    @pytest.mark.parametrize("value", ["", "soon", "-5", "٣", "9" * 15, "9" * 40])
+    def test_a_reset_that_makes_no_sense_is_none(self, value: str) -> None:
+        made = parse_rate_limit({**ALL, "x-ratelimit-reset": value})
+        assert made == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=None)
+
+    @pytest.mark.parametrize("value", ["", "long", "0", "-60"])
+    def test_a_window_that_makes_no_sense_is_a_minute(self, value: str) -> None:
+        made = parse_rate_limit({**ALL, "x-ratelimit-window": value})
+        assert made == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=RESET)
+
+    @pytest.mark.parametrize(("value", "tier"), [("", None), ("gold", UserTier("gold"))])
+    def test_a_tier_may_be_new_or_missing(self, value: str, tier: UserTier | None) -> None:
+        made = parse_rate_limit({**ALL, "x-ratelimit-tier": value})
+        assert made is not None
+        assert made.tier == tier
+
+    @given(headers=st.dictionaries(st.sampled_from(sorted(ALL)), st.text(max_size=20)))
+    def test_no_header_makes_it_fail(self, headers: dict[str, str]) -> None:
+        made = parse_rate_limit(headers)
+        assert made is None or made.limit >= 0
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("65", 65.0), (" 7\t", 7.0)])
+    def test_seconds(self, value: str, seconds: float) -> None:
+        assert parse_retry_after(value, NOW) == seconds
+
+    @pytest.mark.parametrize("ahead", [0, 1, 90, 86_400])
+    def test_a_date_ahead(self, ahead: int) -> None:
+        moment = datetime.fromtimestamp(NOW + ahead, UTC)
+        assert parse_retry_after(format_datetime(moment, usegmt=True), NOW) == ahead
+        east = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        assert parse_retry_after(format_datetime(east), NOW) == ahead
+
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+    def test_a_date_without_an_offset_is_in_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        naive = datetime.fromtimestamp(NOW + 90, UTC).replace(tzinfo=None)
+        try:
+            monkeypatch.setenv("TZ", "Asia/Kathmandu")
+            time.tzset()
+            assert parse_retry_after(format_datetime(naive), NOW) == 90
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+    def test_a_date_gone_by_is_no_wait(self) -> None:
+        assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", NOW) == 0.0
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "",
+            " ",
+            "soon",
+            "-5",
+            "1.5",
+            "1e3",
+            "٣",
+            "9" * 40,
+            "Mon, 32 Jan 2024 00:00:00 GMT",
+            "Mon, 01 Jan 99999 00:00:00 GMT",
+            "Mon, 01 Jan 2024 00:00:00 +9999",
+            "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+            "2026-03-09T22:02:26Z",
+        ],
+    )
+    def test_what_makes_no_sense_is_none(self, value: str | None) -> None:
+        assert parse_retry_after(value, NOW) is None
+
+    @given(value=st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ .+"))
+    def test_no_value_makes_it_fail(self, value: str) -> None:
+        seconds = parse_retry_after(value, NOW)
+        assert seconds is None or seconds >= 0

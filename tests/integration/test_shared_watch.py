@@ -1,0 +1,268 @@
+"""Watch shared by several processes, which are killed, paused and cut off from Redis."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from attrs import define, field
+
+from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.support.processes import run_worker
+from tests.support.redis_server import RedisServer
+from tests.support.thorough import repetitions
+from tests.support.waiting import HANG_TIMEOUT, until_blocking
+
+pytest.importorskip("redis", reason="redis is in the extra redis")
+
+INTERVAL = 0.4
+DISTURBANCES = repetitions(16, thorough=60)
+
+
+@define(eq=False)
+class Replica:
+    """A process that shares the watch, and its output."""
+
+    process: "subprocess.Popen[str]"
+    number: int
+    out: dict[str, list[float]] = field(factory=lambda: defaultdict[str, list[float]](list))
+    done: dict[str, list[float]] = field(factory=lambda: defaultdict[str, list[float]](list))
+    ready: threading.Event = field(factory=threading.Event)
+    errors: list[str] = field(factory=list[str])
+    stopped: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
+    killed: float = float("inf")
+    readers: list[threading.Thread] = field(factory=list[threading.Thread])
+
+    def start_readers(self) -> None:
+        """Read its output in threads until it ends."""
+        for stream, read in (
+            (self.process.stdout, self._read),
+            (self.process.stderr, self._read_error),
+        ):
+            self.readers.append(threading.Thread(target=_each_line, args=(stream, read)))
+            self.readers[-1].start()
+
+    def end(self) -> None:
+        """Kill it, and read the rest of its output."""
+        self.process.kill()
+        for each in self.readers:
+            each.join()
+
+    def _read(self, line: str) -> None:
+        word, key, moment = line.split()
+        if word == "ready":
+            self.ready.set()
+        else:
+            (self.out if word == "out" else self.done)[key].append(float(moment))
+
+    def _read_error(self, line: str) -> None:
+        self.errors.append(line.rstrip())
+
+    def kill(self) -> None:
+        self.killed = time.monotonic()
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self, seconds: float) -> None:
+        started = time.monotonic()
+        os.kill(self.process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.stopped.append((started, time.monotonic()))
+
+    def was_interrupted(self, key: str, moment: float) -> bool:
+        """Return whether it was killed or paused while it handled the event of that moment."""
+        finished = [each for each in self.done.get(key, []) if each >= moment]
+        end = min(finished, default=float("inf"))
+        # An event is acknowledged by asking for the next, a moment after it is done.
+        return self.killed <= end + 0.2 or any(
+            begin <= end + 0.2 and resumed >= moment for begin, resumed in self.stopped
+        )
+
+
+def _each_line(stream: Iterator[str], read: Callable[[str], None]) -> None:
+    for line in stream:
+        read(line)
+
+
+class Fleet:
+    """The replicas of a test."""
+
+    def __init__(self, stack: ExitStack, sandbox: ThreadedSandbox, redis: str) -> None:
+        self._stack = stack
+        self._sandbox = sandbox
+        self._redis = redis
+        self.groups: list[str] = []
+        self.all: list[Replica] = []
+        self.running: list[Replica] = []
+
+    def add(self) -> Replica:
+        process = self._stack.enter_context(
+            run_worker("watch_worker.py", self._redis, self._sandbox.url, INTERVAL, *self.groups,
+                   ARENA_TOKEN=self._sandbox.tokens.owner)
+        )  # fmt: skip
+        replica = Replica(process, len(self.all))
+        replica.start_readers()
+        self._stack.callback(replica.end)
+        self.all.append(replica)
+        self.running.append(replica)
+        return replica
+
+    def yielded(self) -> dict[str, list[tuple[float, Replica]]]:
+        """Return the times at which each event was yielded, and the replicas."""
+        found: dict[str, list[tuple[float, Replica]]] = defaultdict(list)
+        for replica in self.all:
+            for key, moments in list(replica.out.items()):
+                found[key].extend((moment, replica) for moment in moments)
+        return {key: sorted(each, key=lambda one: one[0]) for key, each in found.items()}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[ThreadedSandbox]:
+    with ThreadedSandbox() as opened:
+        opened.add_group("One", slug="one")
+        opened.add_group("Two", slug="two")
+        yield opened
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def join(sandbox: ThreadedSandbox, group: str) -> str:
+    """Add a member, and return the beginning of the key of its event."""
+    (user,) = sandbox.add_members(group, 1)
+    return f"{sandbox.groups[group]}/member-joined/{user}/"
+
+
+def missing(fleet: Fleet, expected: set[str]) -> set[str]:
+    known = {key.rpartition("/")[0] + "/" for key in fleet.yielded()}
+    return expected - known
+
+
+def count_polls(sandbox: ThreadedSandbox) -> int:
+    return sum(each.operation == "getGroupInvite" for each in sandbox.requests)
+
+
+def test_kills_and_pauses_skip_no_event_and_repeat_only_interrupted_ones(
+    redis_server: RedisServer, sandbox: ThreadedSandbox, stack: ExitStack
+) -> None:
+    rng = random.Random(7)
+    fleet = Fleet(stack, sandbox, redis_server.url)
+    fleet.groups = ["one", "two"]
+    for _ in range(3):
+        fleet.add()
+    until_blocking(lambda: all(each.ready.is_set() for each in fleet.running))
+    expected: set[str] = set()
+    over = threading.Event()
+
+    def add_members() -> None:
+        while not over.wait(0.06):
+            expected.add(join(sandbox, random.choice(fleet.groups)))
+
+    changes = threading.Thread(target=add_members)
+    changes.start()
+    try:
+        for number in range(DISTURBANCES):
+            until_blocking(lambda: any(each.ready.is_set() for each in fleet.running))
+            victim = rng.choice([each for each in fleet.running if each.ready.is_set()])
+            if number % 2:
+                victim.pause(rng.choice([0.05, 0.3, 0.9]))
+            else:
+                victim.kill()
+                fleet.running.remove(victim)
+                fleet.add()
+            time.sleep(rng.random() / 3)
+    finally:
+        over.set()
+        changes.join()
+    until_blocking(lambda: not missing(fleet, expected), lambda: missing(fleet, expected))
+    yielded = fleet.yielded()
+    assert len(expected) > DISTURBANCES
+    repeated = 0
+    for key, times in yielded.items():
+        for moment, replica in times[:-1]:
+            repeated += 1
+            assert replica.was_interrupted(key, moment), (key, times, replica)
+    assert repeated <= DISTURBANCES
+    assert not [line for each in fleet.all for line in each.errors if "Traceback" in line]
+
+
+def test_killed_holder_is_replaced_by_one_of_the_others(
+    redis_server: RedisServer, sandbox: ThreadedSandbox, stack: ExitStack
+) -> None:
+    fleet = Fleet(stack, sandbox, redis_server.url)
+    fleet.groups = ["one"]
+    for _ in range(3):
+        fleet.add()
+    until_blocking(lambda: all(each.ready.is_set() for each in fleet.running))
+    key = join(sandbox, "one")
+    until_blocking(lambda: not missing(fleet, {key}))
+    before, started = count_polls(sandbox), time.monotonic()
+    time.sleep(5 * INTERVAL)
+    passed = time.monotonic() - started
+    assert 1 <= count_polls(sandbox) - before <= passed / (INTERVAL * 0.9) + 2
+    (holder,) = {replica for _, replica in yields(fleet, key)}
+    holder.kill()
+    died = time.monotonic()
+    key = join(sandbox, "one")
+    until_blocking(lambda: not missing(fleet, {key}))
+    ((taken, other),) = yields(fleet, key)
+    assert other is not holder
+    assert taken > died
+
+
+def test_closed_watch_releases_its_group(
+    redis_server: RedisServer, sandbox: ThreadedSandbox, stack: ExitStack
+) -> None:
+    fleet = Fleet(stack, sandbox, redis_server.url)
+    fleet.groups = ["one"]
+    first = fleet.add()
+    key = join(sandbox, "one")
+    until_blocking(lambda: not missing(fleet, {key}))
+    second = fleet.add()
+    until_blocking(second.ready.is_set)
+    assert first.process.stdin is not None
+    first.process.stdin.close()
+    assert first.process.wait(HANG_TIMEOUT) == 0
+    key = join(sandbox, "one")
+    until_blocking(lambda: not missing(fleet, {key}))
+    ((_, replica),) = yields(fleet, key)
+    assert replica is second
+    assert not [line for line in first.errors if "Traceback" in line]
+
+
+def test_watch_continues_after_an_outage_of_redis(
+    own_redis_server: RedisServer, sandbox: ThreadedSandbox, stack: ExitStack
+) -> None:
+    fleet = Fleet(stack, sandbox, own_redis_server.url)
+    fleet.groups = ["one"]
+    fleet.add()
+    fleet.add()
+    until_blocking(lambda: all(each.ready.is_set() for each in fleet.running))
+    time.sleep(INTERVAL)
+    own_redis_server.start()  # not running when the replicas started
+    keys = {join(sandbox, "one")}
+    until_blocking(lambda: not missing(fleet, keys))
+    own_redis_server.pause()
+    keys.add(join(sandbox, "one"))
+    time.sleep(3 * INTERVAL)
+    own_redis_server.resume()
+    until_blocking(lambda: not missing(fleet, keys))
+    for each in fleet.running:
+        assert each.process.poll() is None
+        assert not [line for line in each.errors if "Traceback" in line]
+
+
+def yields(fleet: Fleet, key: str) -> list[tuple[float, Replica]]:
+    """Return the times at which an event was yielded, and the replicas."""
+    (times,) = [each for name, each in fleet.yielded().items() if name.startswith(key)]
+    return times
