@@ -7,7 +7,7 @@ import pytest
 from arena_groups import NoPacer, Permit, QuotaPacer
 from arena_groups._api import operations
 from arena_groups._http.gate import Gate
-from tests.support.clock import FakeClock
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
 
 class ShutPacer(NoPacer):
@@ -23,11 +23,11 @@ class ShutPacer(NoPacer):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> AutoAdvanceClock:
+    return AutoAdvanceClock()
 
 
-async def test_who_may_pass_at_once_does(clock: FakeClock) -> None:
+async def test_who_may_pass_at_once_does(clock: AutoAdvanceClock) -> None:
     pacer = QuotaPacer(clock=clock)
     gate = Gate(pacer, clock, 120)
     assert await gate.enter_within(operations.ME, 30) == 0
@@ -35,7 +35,7 @@ async def test_who_may_pass_at_once_does(clock: FakeClock) -> None:
     assert pacer.snapshot().in_flight == 1
 
 
-async def test_a_repetition_gives_up_in_time_and_takes_no_slot(clock: FakeClock) -> None:
+async def test_a_repetition_gives_up_in_time_and_takes_no_slot(clock: AutoAdvanceClock) -> None:
     pacer = ShutPacer()
     assert await Gate(pacer, clock, 120).enter_within(operations.ME, 30) is None
     assert clock.waits == [30]
@@ -47,7 +47,7 @@ async def test_a_repetition_gives_up_in_time_and_takes_no_slot(clock: FakeClock)
 async def test_cancelling_a_repetition_takes_no_slot() -> None:
     pacer = ShutPacer()
     for opening in (False, True):
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         gate = Gate(pacer, clock, 120)
         task = asyncio.create_task(gate.enter_within(operations.ME, 30))
         for _ in range(3):
@@ -62,7 +62,7 @@ async def test_cancelling_a_repetition_takes_no_slot() -> None:
         assert pacer.snapshot().in_flight == 0
 
 
-async def test_a_long_hold_is_no_way_through(clock: FakeClock) -> None:
+async def test_a_long_hold_is_no_way_through(clock: AutoAdvanceClock) -> None:
     class HoldingPacer(NoPacer):
         async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
             return None
