@@ -86,6 +86,14 @@ def tests(session: nox.Session) -> None:
     python(session, "-m", "pytest", *session.posargs)
 
 
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Run the tests with many more repetitions of those that draw their input at random."""
+    install(session)
+    session.env["ARENA_GROUPS_THOROUGH"] = "1"
+    python(session, "-m", "pytest", *session.posargs)
+
+
 @nox.session(python=PYTHONS[1:])
 def core(session: nox.Session) -> None:
     """Run the tests of the client itself on every further Python that is there."""

@@ -16,9 +16,12 @@ from arena_groups import ArenaClient
 from tests.support.clients import single
 from tests.support.documents import TOKEN
 from tests.support.redis_server import RedisServer
+from tests.support.thorough import repetitions
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, max_examples=repetitions(40, thorough=100)
+)
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
 

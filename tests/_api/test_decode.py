@@ -42,11 +42,12 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
-from arena_groups._api.codec import decode
+from arena_groups._api.decode import decode
 from tests.support import documents
 from tests.support.shapes import MODELS, Place, Shape, places, wrong_values
 from tests.support.strategies import Both, json_values, unknown_contents, values
 from tests.support.strategies import documents as random_documents
+from tests.support.thorough import repetitions
 
 WHOLE: Mapping[str, tuple[Shape, documents.Document]] = {
     **{
@@ -116,7 +117,7 @@ def each_place(name: str) -> Iterator[tuple[Shape, Place, Callable[[], bytes]]]:
 
 class TestRoundTrips:
     @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-    @settings(max_examples=40)
+    @settings(max_examples=repetitions(15, thorough=40))
     @given(data=st.data())
     def test_every_model_comes_back_as_it_was_sent(self, model: type, data: st.DataObject) -> None:
         both: Both = data.draw(random_documents(model))
@@ -125,7 +126,7 @@ class TestRoundTrips:
         assert ordered(to_dict(made)) == ordered(both.kept)
         assert from_dict(model, to_dict(made)) == made
 
-    @settings(max_examples=60)
+    @settings(max_examples=repetitions(20, thorough=60))
     @given(both=values(list[Content]))
     def test_contents_of_every_kind_come_back(self, both: Both) -> None:
         body = encoded({**documents.page(), "data": both.sent})
@@ -385,7 +386,7 @@ class TestBodies:
         made = decode(EmbeddedUser, body, "x")
         assert encoded(to_dict(made)) == body
 
-    @settings(max_examples=300)
+    @settings(max_examples=repetitions(100, thorough=300))
     @given(body=st.binary(max_size=60) | json_values.map(encoded))
     def test_no_body_makes_anything_else_than_a_decode_error(self, body: bytes) -> None:
         for model in (Group, Page[Content]):

@@ -24,17 +24,18 @@ from arena_groups import (
     UserTier,
 )
 from arena_groups._api import (
-    Answer,
     Credentials,
+    RawResponse,
     Request,
     Secret,
     TokenOrigin,
     build_request,
     operations,
-    read,
+    parse_response,
 )
 from tests.support.documents import CODE, EMAIL, TOKEN
 from tests.support.strategies import json_values
+from tests.support.thorough import repetitions
 
 NOW = 1_773_093_746.0
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -59,15 +60,15 @@ def refusal(
     """The error that an answer gives, which must survive being pickled."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = JSON if headers is None and raw else {}
-    answer = Answer(
+    answer = RawResponse(
         status=status,
         reason=reason,
         headers={**known, **(headers or {})},
         body=raw,
-        arrived=NOW,
+        received_at=NOW,
     )
     with pytest.raises(ArenaAPIError) as caught:
-        read(request, answer, credentials)
+        parse_response(request, answer, credentials)
     error = caught.value
     assert error.status == status
     assert (error.method, error.route) == (request.operation.method, request.operation.route)
@@ -217,7 +218,7 @@ class TestBodies:
         assert len(str(error)) < 700
         assert "\n" not in str(error)
 
-    @settings(max_examples=300)
+    @settings(max_examples=repetitions(100, thorough=300))
     @given(
         body=st.binary(max_size=40)
         | json_values.map(json.dumps).map(str.encode)

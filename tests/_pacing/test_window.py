@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arena_groups._pacing.window import FOREVER, RateLimitUpdate, RateLimitWindow
 from arena_groups.models import RateLimit
+from tests.support.thorough import repetitions
 
 
 @define
@@ -101,7 +102,7 @@ def run(
     return now
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=repetitions(50, thorough=150), deadline=None)
 @given(
     limit=st.sampled_from([10, 30, 120, 300]),
     tasks=st.integers(1, 50),
@@ -125,7 +126,7 @@ def test_no_call_is_refused_and_little_quota_is_wasted(
         assert used >= (0.75 if silent else 0.9) * possible
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=repetitions(50, thorough=150), deadline=None)
 @given(
     limit=st.sampled_from([10, 120, 300]),
     window=st.sampled_from([2, 60]),
@@ -153,7 +154,7 @@ def test_what_is_given_up_may_still_reach_the_server_and_be_counted_there(
     assert server.refused == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repetitions(20, thorough=60), deadline=None)
 @given(
     tasks=st.integers(1, 20),
     latency=st.sampled_from([0.0, 0.05]),
@@ -170,7 +171,7 @@ def test_a_server_whose_windows_slide_refuses_nothing(
     assert server.refused == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repetitions(20, thorough=60), deadline=None)
 @given(
     window=st.sampled_from([2, 60]),
     step=st.floats(-70, 70),

@@ -19,6 +19,7 @@ from tests.support.churn import (
     random_list,
     read_by_walk,
 )
+from tests.support.thorough import repetitions
 
 changes = st.builds(
     Change,
@@ -44,7 +45,7 @@ readers = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=repetitions(200, thorough=1000), deadline=None)
 @given(source=churning_lists, per=st.integers(1, 100), reader=readers)
 def test_every_item_that_stays_is_handed_over_exactly_once(
     source: ChurningList, per: int, reader: ParallelReader
@@ -82,7 +83,7 @@ def test_equal_totals_alone_would_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doubled == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=repetitions(50, thorough=200), deadline=None)
 @given(size=st.integers(0, 300), per=st.integers(1, 100), width=st.integers(1, 12))
 def test_a_list_that_stays_costs_one_request_more_at_most_and_keeps_its_order(
     size: int, per: int, width: int

@@ -18,6 +18,7 @@ from tests.support.churn import (
     read_by_plain_loop,
     read_by_walk,
 )
+from tests.support.thorough import repetitions
 
 changes = st.builds(
     Change,
@@ -34,7 +35,7 @@ churning_lists = st.builds(
 page_sizes = st.integers(1, 100)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=repetitions(300, thorough=1500), deadline=None)
 @given(source=churning_lists, per=page_sizes)
 def test_every_item_that_stays_is_handed_over_exactly_once(source: ChurningList, per: int) -> None:
     found = read_by_walk(source, per)
@@ -61,7 +62,7 @@ def test_a_plain_loop_loses_and_doubles_where_the_walk_does_not() -> None:
     assert tally(read_by_walk, 1000) == (0, 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repetitions(100, thorough=300), deadline=None)
 @given(
     size=st.integers(0, 300),
     added=st.lists(st.integers(0, 5), max_size=40),

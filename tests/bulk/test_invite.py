@@ -48,6 +48,7 @@ from arena_groups.sandbox.faults import (
     TruncatedJSON,
 )
 from tests.support.leaks import no_warning
+from tests.support.thorough import repetitions
 
 INVITE = "createGroupInvitation"
 INVITED, FAILED = BulkOutcome.INVITED, BulkOutcome.FAILED
@@ -621,7 +622,7 @@ class TestUnknownOutcomes:
         assert isinstance(failed.error, ArenaConnectionError)
         assert "outcome is unknown" in str(failed.error)
 
-    @hypothesis_settings(max_examples=25)
+    @hypothesis_settings(max_examples=repetitions(10, thorough=25))
     @given(
         faults=st.lists(
             st.tuples(

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from arena_groups import ArenaAPIError, ArenaError, DecodeError
 from arena_groups._api import (
     OPERATIONS,
-    Answer,
     Credentials,
     Operation,
+    RawResponse,
     Request,
     Secret,
     TokenOrigin,
     build_request,
-    read,
+    parse_response,
 )
 from tests.support.documents import TOKEN, contents, invitation, invite, invite_result, me, page
+from tests.support.thorough import repetitions
 
 SAMPLES = [
     json.dumps(document).encode()
@@ -94,7 +95,7 @@ def request_for(operation: Operation[object]) -> Request[object]:
     return build_request(operation, places)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=repetitions(150, thorough=600), deadline=None)
 @given(
     operation=st.sampled_from(OPERATIONS),
     status=st.sampled_from([200, 201]) | st.integers(100, 599),
@@ -106,10 +107,10 @@ def test_nothing_but_our_errors_comes_out(
     operation: Operation[object], status: int, reason: str, fields: dict[str, str], body: bytes
 ) -> None:
     credentials = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
-    answer = Answer(status=status, reason=reason, headers=fields, body=body)
+    answer = RawResponse(status=status, reason=reason, headers=fields, body=body)
     outcome: object
     try:
-        outcome = read(request_for(operation), answer, credentials)
+        outcome = parse_response(request_for(operation), answer, credentials)
     except ArenaError as error:
         outcome = error
     good = 200 <= status < 300
@@ -129,5 +130,5 @@ def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
     request = request_for(next(o for o in OPERATIONS if o.name == "me"))
     cut = body[: int(len(body) * share)]
     with pytest.raises(DecodeError) as caught:
-        read(request, Answer(status=200, body=cut), Credentials())
+        parse_response(request, RawResponse(status=200, body=cut), Credentials())
     assert caught.value.invalid_json
