@@ -16,13 +16,13 @@ from types import FunctionType, ModuleType
 import pytest
 
 import arena_groups
-from arena_groups import ArenaError, models
+from arena_groups import ArenaError, bulk, models
 from arena_groups._exports import defining_modules
 from arena_groups.models import User
 from tests.support import documents
 
 ROOT = Path(arena_groups.__file__).parent.parent
-LAZY = [pytest.param(module, id=module.__name__) for module in (arena_groups, models)]
+LAZY = [pytest.param(module, id=module.__name__) for module in (arena_groups, bulk, models)]
 PUBLIC_MODULES = (
     "arena_groups",
     "arena_groups.bulk",
@@ -130,6 +130,10 @@ class TestLoading:
             "arena_groups.models.rate_limit",
             "arena_groups.models.users",
         }
+
+    def test_bulk_call_loads_no_other_bulk_call(self) -> None:
+        assert "arena_groups.bulk.delete" not in loaded_by("from arena_groups import invite_many")
+        assert "arena_groups.bulk.journal" not in loaded_by("from arena_groups import revoke_many")
 
     def test_error_loads_no_client(self) -> None:
         assert {"aiohttp", "cattrs", "arena_groups.models.users"}.isdisjoint(

@@ -1,4 +1,4 @@
-"""OAuth for apps: how an app is given a token by the people who use it.
+"""OAuth 2 client for apps: tokens for the people who use an app, and for the app itself.
 
 Needs the extra ``oauth`` (``pip install 'arena-groups[oauth]'``).
 """

@@ -1,4 +1,4 @@
-"""The client of an app: it sends people to the provider, and turns what they bring into tokens."""
+"""OAuth client: sends people to the provider, and exchanges callbacks for tokens."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,39 +12,47 @@ from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
 from arena_groups._retry import RetryPolicy
 from arena_groups.errors import ArenaAPIError, CallbackError
-from arena_groups.oauth.callbacks import read_callback
 from arena_groups.oauth.flow import (
     App,
-    TokenAnswer,
+    TokenResponse,
+    as_oauth_error,
     authorization_request,
     checked_app,
     checked_redirect_uri,
     checked_scopes,
     credentials_request,
     exchange_request,
+    read_callback,
     read_token,
-    told_apart,
 )
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest, OAuthToken, Scope
 
 __all__ = ["OAuthClient"]
 
 MAX_BODY = 64 * 1024
-# What was sent is never sent again; and somebody is waiting, so no long waits.
+# A request that was sent is never repeated. A person is waiting, so the waits are short.
 RETRY = RetryPolicy(attempts=3, total=20, max_backoff=2, max_retry_after=0)
 
 
 class OAuthClient(SessionOwner):
-    """An app that is registered with Are.na, and gets tokens for the people who use it.
+    """OAuth client of one app, which obtains tokens for any number of people at once.
 
-    ``client_id`` and ``client_secret`` are the app's own; a public app, which can keep no
-    secret, has none. ``redirect_uri`` is where people come back to. ``session`` lends an
-    ``aiohttp.ClientSession`` that stays open afterwards; ``timeout`` holds per attempt. All
-    URLs are https, but for those of this machine itself, unless ``insecure_http``.
+    Use it as ``async with OAuthClient(…) as oauth:``, or call :meth:`aclose` at the end.
 
-    Use it as ``async with OAuthClient(…) as oauth:``, or call :meth:`aclose` at the end. One
-    client serves any number of people at once. Raises ``ValueError`` for arguments that cannot
-    be right.
+    Args:
+        client_id: The app's client id.
+        client_secret: The app's secret; ``None`` for a public app.
+        redirect_uri: The registered URI that people are sent back to. Only
+            :meth:`authorize_url` needs it.
+        base_url: Base URL of the API.
+        authorize_base_url: Base URL of the page that asks people for access.
+        session: An ``aiohttp.ClientSession`` to use. It is not closed with the client.
+        timeout: Timeouts of each attempt, in seconds.
+        insecure_http: Allow ``http`` URLs that are not on a loopback address.
+
+    Raises:
+        ValueError: An argument is invalid.
+        TypeError: The client id or the secret is not a string.
     """
 
     def __init__(
@@ -60,7 +68,7 @@ class OAuthClient(SessionOwner):
         insecure_http: bool = False,
     ) -> None:
         secret = None if client_secret is None else Secret(client_secret)
-        del client_secret  # an error's traceback must not hold it
+        del client_secret  # keep it out of tracebacks
         self._app: App = checked_app(client_id, secret)
         self._redirect_uri = (
             None
@@ -88,11 +96,18 @@ class OAuthClient(SessionOwner):
         )
 
     def authorize_url(self, scopes: Iterable[Scope | str] = ("read",)) -> AuthorizationRequest:
-        """A new request for one person: where to send them, and what to keep until they return.
+        """Create an authorization request for one person, without sending anything.
 
-        The flow is the authorization code with PKCE (S256), for apps with and without a secret.
-        Nothing is sent. Raises ``ValueError`` for a client without a ``redirect_uri``, and for
-        scopes that can be none.
+        The flow is the authorization code with PKCE (S256), with and without a client secret.
+
+        Args:
+            scopes: The scopes to request.
+
+        Returns:
+            The request: send the person to its ``url``, and keep it until they come back.
+
+        Raises:
+            ValueError: The client has no ``redirect_uri``, or a scope is invalid.
         """
         if self._redirect_uri is None:
             raise ValueError("authorize_url needs a client with a redirect_uri")
@@ -103,37 +118,66 @@ class OAuthClient(SessionOwner):
     def parse_callback(
         self, url_or_query: str | Mapping[str, str], request: AuthorizationRequest
     ) -> AuthorizationCode | CallbackError:
-        """What the person brings back: a code, or why there is none. Never raises.
+        """Read the callback of one person. Never raises.
 
-        ``url_or_query`` is the URL that was visited, its query alone, or the query as a mapping,
-        as web frameworks have it. It must hold the ``state`` of ``request``, which is compared
-        in constant time; before that nothing else in it counts.
+        The ``state`` of the callback is compared with that of ``request`` in constant time,
+        before anything else in it counts.
+
+        Args:
+            url_or_query: The URL that the person was redirected to, its query, or the query
+                as a mapping, as web frameworks provide it.
+            request: The person's authorization request.
+
+        Returns:
+            The code, or an error that says why there is none.
         """
         return read_callback(url_or_query, request)
 
     async def exchange_code(
         self, code: AuthorizationCode, request: AuthorizationRequest
     ) -> OAuthToken:
-        """The token that ``code`` stands for. What was sent is not sent a second time.
+        """Exchange a code for a token (``createOAuthToken``). A sent request is never repeated.
 
-        Raises :class:`OAuthError` where it is refused, ``error`` being ``"invalid_grant"`` for
-        a code that was used or has expired; :class:`ArenaConnectionError`,
-        :class:`ArenaTimeoutError`, :class:`ServerError` and :class:`DecodeError` where nobody
-        knows if the code is used up (``outcome_unknown``): the person has to start again.
+        Args:
+            code: The code from :meth:`parse_callback`.
+            request: The person's authorization request.
+
+        Returns:
+            The token.
+
+        Raises:
+            OAuthError: The provider refused; ``error`` is ``"invalid_grant"`` for a code that
+                was used or has expired.
+            RateLimitError: There were too many requests. The code is still valid.
+            ArenaConnectionError: There was no complete response. With ``outcome_unknown`` set
+                the code may be used up, and the person has to start again.
+            ServerError: The server failed; see ``outcome_unknown``.
+            DecodeError: The response could not be read; see ``outcome_unknown``.
         """
         return await self._obtain(exchange_request(self._app, code, request))
 
     async def client_credentials(self, scopes: Iterable[Scope | str] = ("read",)) -> OAuthToken:
-        """A token for the app itself, without a person. Each call makes a new one.
+        """Obtain a token for the app itself (``createOAuthToken``). Each call creates a new one.
 
-        Raises ``ValueError`` for a client without a ``client_secret``, and otherwise what
-        :meth:`exchange_code` raises.
+        Args:
+            scopes: The scopes to request.
+
+        Returns:
+            The token.
+
+        Raises:
+            ValueError: The client has no ``client_secret``, or a scope is invalid.
+            OAuthError: The provider refused.
+            RateLimitError: There were too many requests.
+            ArenaConnectionError: There was no complete response.
+            ServerError: The server failed.
+            DecodeError: The response could not be read.
         """
         return await self._obtain(credentials_request(self._app, checked_scopes(scopes)))
 
-    async def _obtain(self, request: Request[TokenAnswer]) -> OAuthToken:
+    async def _obtain(self, request: Request[TokenResponse]) -> OAuthToken:
         try:
             return read_token(await self._session.send(request), request.operation)
         except ArenaAPIError as error:
-            refusal = told_apart(error)
+            refusal = as_oauth_error(error)
         raise refusal

@@ -1,4 +1,4 @@
-"""What passes between an app and its provider: requests, codes, tokens."""
+"""Values that pass between an app and its provider: requests, codes, tokens."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ __all__ = ["AuthorizationCode", "AuthorizationRequest", "OAuthToken", "Scope"]
 
 
 class Scope(OpenEnum):
-    """What a token allows. ``WRITE`` includes ``READ``."""
+    """Permission of a token. ``WRITE`` includes ``READ``."""
 
     READ = "read"
     WRITE = "write"
@@ -21,11 +21,16 @@ class Scope(OpenEnum):
 
 @frozen
 class AuthorizationRequest:
-    """One person's way to the provider and back: send them to ``url``, and keep the rest.
+    """Authorization request for one person: send them to ``url``, and keep the rest.
 
-    ``state`` and ``verifier`` tell, when the person comes back to ``redirect_uri``, that it is
-    the same one. Both are secret and show in no ``repr``; each request is good for one person
-    and one time.
+    Each request is valid for one person and one time. ``state`` and ``verifier`` are secret:
+    they prove that the person who comes back is the one who was sent. Neither is in ``repr()``.
+
+    Args:
+        url: The provider's page where the person allows or denies access.
+        state: Random value that the provider returns with the callback.
+        verifier: PKCE code verifier, which is sent with the code.
+        redirect_uri: The URI that the provider redirects to.
     """
 
     url: str = field(repr=False)
@@ -34,33 +39,55 @@ class AuthorizationRequest:
     redirect_uri: str
 
     def to_dict(self) -> dict[str, str]:
-        """Plain strings, secrets included, to keep in a session between two requests."""
+        """Convert the request to plain strings, to keep it in a web session.
+
+        Returns:
+            The fields by name, including the secret ones.
+        """
         return {each.name: getattr(self, each.name) for each in attrs.fields(type(self))}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Self:
-        """The inverse of :meth:`to_dict`. Raises ``ValueError`` for anything else."""
+        """Restore a request from the result of :meth:`to_dict`.
+
+        Args:
+            data: The fields by name. Other keys are ignored.
+
+        Returns:
+            The request.
+
+        Raises:
+            ValueError: A field is missing, empty or not a string.
+        """
         values = [data.get(each.name) for each in attrs.fields(cls)]
         texts = [value for value in values if isinstance(value, str) and value]
-        del data  # an error's traceback must not hold it
+        del data  # keep secrets out of the traceback
         if len(texts) < len(values):
             del values, texts
-            raise ValueError("this is no authorization request that was kept with to_dict()")
+            raise ValueError("this is not an authorization request from to_dict()")
         return cls(*texts)
 
 
 @frozen
 class AuthorizationCode:
-    """What the person's approval brings: good once, and only for a few minutes."""
+    """Authorization code: can be exchanged for a token once, within a few minutes.
+
+    Args:
+        code: The code. It is left out of ``repr()``.
+    """
 
     code: str = field(repr=False)
 
 
 @frozen(kw_only=True)
 class OAuthToken:
-    """An access token, which does not expire. Give ``access_token`` to ``ArenaClient``.
+    """Access token, which does not expire. Pass ``access_token`` to ``ArenaClient``.
 
-    ``scopes`` are those that were granted, which may be fewer than were asked for.
+    Args:
+        access_token: The token. It is left out of ``repr()``.
+        token_type: The type of token, ``"Bearer"`` in any case of letters.
+        scopes: The granted scopes, which may be fewer than were requested.
+        created_at: When the token was issued (UTC).
     """
 
     access_token: str = field(repr=False)

@@ -170,6 +170,18 @@ class SandboxControl:
             self._backend.follow(record, other)
         return record.id
 
+    def rename_user(self, user: int | str, name: str) -> None:
+        """Change the name of a user, as they can in their settings.
+
+        Args:
+            user: Id or slug of the user.
+            name: The new name.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+        """
+        self._user(user).name = name
+
     def token_for(self, user: int | str, *, write: bool = True) -> str:
         """A new token of this user, with the write or only the read scope."""
         credential = CredentialRecord(self._user(user).id, write=write)

@@ -1,8 +1,6 @@
-"""Watching groups: from the lists of the API to typed events, each handed out at least once.
+"""Watching groups: polls the API and returns what has changed as typed events.
 
-``events`` is what comes out, ``state`` what the events have told so far and what a look at the
-group adds to it, ``look`` reads a group, ``book`` keeps its state in a store, ``schedule`` says
-when, and ``watcher`` is the iterator that puts them together.
+Every event is delivered at least once, over restarts too.
 """
 
 from arena_groups.watching.events import (

@@ -1,6 +1,6 @@
-"""What a watch keeps of one group: the state of the events handled, and the event in hand.
+"""Checkpoint of a watched group: the acknowledged state and the pending event, in a store.
 
-An event is written down before it is handed out. So after a crash the same event comes again,
+An event is saved before it is delivered. So after a crash the same event is delivered again,
 whatever has happened meanwhile, and then what has happened since.
 """
 
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from secrets import token_hex
 from typing import Final, Self, TypeVar
 
-from arena_groups._api.codec import from_dict, to_dict
+from arena_groups._api.issues import from_dict, to_dict
 from arena_groups._types import UNSET, Unset
 from arena_groups.errors import DecodeError, StoreError
 from arena_groups.models import GroupMember, MembershipInvitation
 from arena_groups.stores import Store
-from arena_groups.watching.diff import Code, Snapshot, State, apply, refresh
+from arena_groups.watching.diff import Code, GroupSnapshot, GroupState, apply, refresh
 from arena_groups.watching.events import (
     InvitationAccepted,
     InvitationClosed,
@@ -26,22 +26,24 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["BEAT", "FENCE", "Book"]
+__all__ = ["FENCING_TOKEN", "HEARTBEAT", "Checkpoint"]
 
 T = TypeVar("T")
-Changes = dict[str, str | None]
+Updates = dict[str, str | None]
 
+# The names of the records in the group's namespace.
 VERSION: Final = "version"
-FENCE: Final = "fence"
-BEAT: Final = "beat"
-OFFER: Final = "offer"
+FENCING_TOKEN: Final = "fencing_token"  # noqa: S105  of the watch that may write
+HEARTBEAT: Final = "heartbeat"  # a counter, while a shared watch holds the lease
+PENDING_EVENT: Final = "pending_event"
+SEQUENCE: Final = "sequence"
 CODE: Final = "code"
-_SEQUENCE: Final = "sequence"
-_INVITATION: Final = "invitation/"
-_MEMBER: Final = "member/"
-CURRENT: Final = "1"
+INVITATION: Final = "invitation/"
+MEMBER: Final = "member/"
 
-_KINDS: Final[dict[str, type[WatchEvent]]] = {
+CURRENT_VERSION: Final = "1"
+
+_EVENT_TYPES: Final[dict[str, type[WatchEvent]]] = {
     "invitation-sent": InvitationSent,
     "invitation-accepted": InvitationAccepted,
     "invitation-closed": InvitationClosed,
@@ -52,193 +54,194 @@ _KINDS: Final[dict[str, type[WatchEvent]]] = {
 }
 
 
-class Book:
-    """A scope of a store. Of several that open the same one, the last may write."""
+class Checkpoint:
+    """State of one group in a namespace of a store.
 
-    def __init__(
-        self, store: Store, scope: str, mine: str, state: State, offer: WatchEvent | None
-    ) -> None:
+    Each watch that opens it writes a new fencing token. Only the watch with the current token
+    can write: for all others every write fails, and ``fenced_out`` is true afterwards.
+    ``initialized`` is false until the first poll was saved.
+    """
+
+    def __init__(self, store: Store, namespace: str, records: Mapping[str, str]) -> None:
         self._store = store
-        self._scope = scope
-        self._mine = mine
-        self.state = state
-        self.offer = offer
-        self.begun = False
-        self.lost = False
-        self._beats: int | None = None
+        self._namespace = namespace
+        self._fencing_token = token_hex(8)
+        self._heartbeat: int | None = None
+        self.initialized = _check_version(records)
+        self.state = _read_state(records)
+        self.pending_event = _read_event(records)
+        self.fenced_out = False
 
     @classmethod
-    async def open(cls, store: Store, scope: str) -> Self:
-        """Read what was kept, and take it over from whoever had it before.
+    async def open(cls, store: Store, namespace: str) -> Self:
+        """Read the checkpoint, and fence out the watch that had it before.
 
-        Raises :class:`StoreError` where it cannot be read or written.
+        Raises:
+            StoreError: The store cannot be read or written.
         """
         while True:
-            kept = await store.read(scope)
-            book = cls._read(store, scope, kept)
-            changes = {FENCE: book._mine}
-            if await store.compare_and_set(scope, changes, expected={FENCE: kept.get(FENCE)}):
-                return book
+            records = await store.read(namespace)
+            checkpoint = cls(store, namespace, records)
+            updates = {FENCING_TOKEN: checkpoint._fencing_token}
+            expected = {FENCING_TOKEN: records.get(FENCING_TOKEN)}
+            if await store.compare_and_set(namespace, updates, expected=expected):
+                return checkpoint
 
     @classmethod
-    async def claim(cls, store: Store, scope: str, kept: Mapping[str, str]) -> Self | None:
-        """Take over what was read, and keep it by beating; ``None`` if somebody was faster.
+    async def acquire(cls, store: Store, namespace: str, records: Mapping[str, str]) -> Self | None:
+        """Acquire the lease, if it is as it was when ``records`` were read, else return ``None``.
 
-        Raises :class:`StoreError` where it cannot be read or written.
+        Raises:
+            StoreError: The store cannot be written.
         """
-        book = cls._read(store, scope, kept)
-        changes = {FENCE: book._mine, BEAT: "0"}
-        expected = {name: kept.get(name) for name in (FENCE, BEAT)}
-        book._beats = 0
-        return book if await store.compare_and_set(scope, changes, expected=expected) else None
+        checkpoint = cls(store, namespace, records)
+        checkpoint._heartbeat = 0
+        updates = {FENCING_TOKEN: checkpoint._fencing_token, HEARTBEAT: "0"}
+        expected = {name: records.get(name) for name in (FENCING_TOKEN, HEARTBEAT)}
+        acquired = await store.compare_and_set(namespace, updates, expected=expected)
+        return checkpoint if acquired else None
 
-    @classmethod
-    def _read(cls, store: Store, scope: str, kept: Mapping[str, str]) -> Self:
-        begun = check_version(kept)
-        state = read_state(kept)
-        offer = read_event(kept[OFFER]) if OFFER in kept else None
-        book = cls(store, scope, token_hex(8), state, offer)
-        book.begun = begun
-        return book
+    async def renew(self) -> None:
+        """Extend the lease by an interval.
 
-    async def beat(self) -> None:
-        """Show that whoever claimed this is alive. Raises :class:`StoreError` if it is lost."""
+        Raises:
+            StoreError: The store cannot be written, or another watch has the lease.
+        """
         await self._write({})
 
-    async def free(self) -> None:
-        """Leave it to whoever comes first. Raises :class:`StoreError`."""
-        self._beats = None
-        await self._write({BEAT: None})
+    async def release(self) -> None:
+        """Release the lease.
 
-    async def begin(self, snapshot: Snapshot | None) -> None:
-        """Start from what a look has shown, or from nothing."""
-        state = State()
+        Raises:
+            StoreError: The store cannot be written, or another watch has the lease.
+        """
+        self._heartbeat = None
+        await self._write({HEARTBEAT: None})
+
+    async def initialize(self, snapshot: GroupSnapshot | None) -> None:
+        """Start from a snapshot, or from an empty group."""
+        state = GroupState()
         if snapshot is not None:
             state.invitations.update(snapshot.invitations or {})
             state.members.update(snapshot.members or {})
             state.code = snapshot.code
-        await self._write({VERSION: CURRENT, **state_records(state)})
-        self.state, self.begun = state, True
+        await self._write({VERSION: CURRENT_VERSION, **_state_records(state)})
+        self.state, self.initialized = state, True
 
-    async def refresh(self, snapshot: Snapshot) -> None:
-        """Take over what a look knows better."""
-        better = refresh(self.state, snapshot)
-        changes = state_records(better)
-        if changes:
-            await self._write(changes)
-            self.state.invitations.update(better.invitations)
-            self.state.members.update(better.members)
-            if CODE in changes:
-                self.state.code = better.code
+    async def refresh(self, snapshot: GroupSnapshot) -> None:
+        """Save the parts of a snapshot that update the state without an event."""
+        newer = refresh(self.state, snapshot)
+        updates = _state_records(newer)
+        if updates:
+            await self._write(updates)
+            self.state.invitations.update(newer.invitations)
+            self.state.members.update(newer.members)
+            if CODE in updates:
+                self.state.code = newer.code
 
-    async def turn(self, following: WatchEvent | None) -> None:
-        """Count the event in hand as handled, and write down the following one, if any.
+    async def advance(self, following: WatchEvent | None) -> None:
+        """Acknowledge the pending event, and save the following one, if any, as pending.
 
-        Cancelled or failed, it can be called again.
+        It can be called again after it was cancelled or has failed.
         """
-        if self.offer is None and following is None:
+        if self.pending_event is None and following is None:
             return
-        changes = {} if self.offer is None else changes_by(self.offer)
-        changes[OFFER] = None if following is None else event_text(following)
-        await self._write(changes)
-        if self.offer is not None:
-            apply(self.state, self.offer)
-        self.offer = following
+        updates = {} if self.pending_event is None else _updates_by(self.pending_event)
+        updates[PENDING_EVENT] = None if following is None else _to_text(following)
+        await self._write(updates)
+        if self.pending_event is not None:
+            apply(self.state, self.pending_event)
+        self.pending_event = following
 
-    async def _write(self, changes: Changes) -> None:
-        # The one place that writes once a book is open. Whoever was not too late has the book
-        # for another interval: every write is a beat.
-        if self._beats is not None:
-            self._beats += 1
-            changes = {**changes, BEAT: str(self._beats)}
-        if not await self._store.compare_and_set(
-            self._scope, changes, expected={FENCE: self._mine}
-        ):
-            self.lost = True
+    async def _write(self, updates: Updates) -> None:
+        """Write all of the updates, and renew the lease, unless this watch is fenced out."""
+        if self._heartbeat is not None:
+            self._heartbeat += 1
+            updates = {**updates, HEARTBEAT: str(self._heartbeat)}
+        expected = {FENCING_TOKEN: self._fencing_token}
+        if not await self._store.compare_and_set(self._namespace, updates, expected=expected):
+            self.fenced_out = True
             raise StoreError(
-                f"another watch has taken over {self._scope} in this store: let one process watch"
-                " a group, let them share it, or give the watches different names"
+                f"another watch has taken over {self._namespace} in this store: run one watch"
+                " per group, pass shared=True to all of them, or give them different names"
             )
 
 
-def check_version(records: Mapping[str, str]) -> bool:
-    """Whether a group's state was begun. Raises :class:`StoreError` if it cannot be read."""
+def _check_version(records: Mapping[str, str]) -> bool:
+    """Return whether there is a saved state; raise if another version has saved it."""
     version = records.get(VERSION)
-    if version not in {None, CURRENT}:
+    if version not in {None, CURRENT_VERSION}:
         raise StoreError(
-            f"the store's watch has version {version}, and this version of arena-groups knows"
-            f" {CURRENT}: bring arena-groups up to date, or give another store"
+            f"the checkpoint in the store has version {version}, and this version of"
+            f" arena-groups reads version {CURRENT_VERSION}: upgrade arena-groups, or use"
+            " another store"
         )
     return version is not None
 
 
-def read_state(records: Mapping[str, str]) -> State:
-    """The state that the records hold. Raises :class:`StoreError` where they are damaged."""
-    sequence = records.get(_SEQUENCE, "0")
+def _read_state(records: Mapping[str, str]) -> GroupState:
+    sequence = records.get(SEQUENCE, "0")
     if not sequence.isdecimal():
-        raise _damaged(_SEQUENCE)
-    state = State(code=_read_code(records), sequence=int(sequence))
+        raise _damaged(SEQUENCE)
+    state = GroupState(code=_read_code(records), sequence=int(sequence))
     for name, text in records.items():
-        if name.startswith(_INVITATION):
+        if name.startswith(INVITATION):
             invitation = _read(MembershipInvitation, name, text)
             state.invitations[invitation.id] = invitation
-        elif name.startswith(_MEMBER):
+        elif name.startswith(MEMBER):
             member = _read(GroupMember, name, text)
             state.members[member.id] = member
     return state
-
-
-def state_records(state: State) -> Changes:
-    """All the records of a state that is known to differ, or new."""
-    return {
-        **{f"{_INVITATION}{each.id}": _text(each) for each in state.invitations.values()},
-        **{f"{_MEMBER}{each.id}": _text(each) for each in state.members.values()},
-        **_code_record(state.code),
-    }
-
-
-def changes_by(event: WatchEvent) -> Changes:
-    """The records that differ once an event has been handled."""
-    return {_SEQUENCE: str(event.sequence), **_change(event)}
-
-
-def event_text(event: WatchEvent) -> str:
-    """An event as a record."""
-    return _text(event)
-
-
-def read_event(text: str) -> WatchEvent:
-    """The event of a record. Raises :class:`StoreError` where it is damaged."""
-    try:
-        kind = _KINDS[json.loads(text)["kind"]]
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(OFFER) from None
-    return _read(kind, OFFER, text)
-
-
-def _change(event: WatchEvent) -> Changes:
-    match event:
-        case InvitationSent():
-            return {f"{_INVITATION}{event.invitation.id}": _text(event.invitation)}
-        case InvitationAccepted() | InvitationClosed():
-            return {f"{_INVITATION}{event.invitation.id}": None}
-        case MemberJoined() | RoleChanged():
-            return {f"{_MEMBER}{event.member.id}": _text(event.member)}
-        case MemberLeft():
-            return {f"{_MEMBER}{event.member.id}": None}
-        case InviteCodeChanged():
-            return _code_record(event.fingerprint)
-
-
-def _code_record(code: Code) -> Changes:
-    return {} if isinstance(code, Unset) else {CODE: code or ""}
 
 
 def _read_code(records: Mapping[str, str]) -> Code:
     return records[CODE] or None if CODE in records else UNSET
 
 
-def _text(model: object) -> str:
+def _read_event(records: Mapping[str, str]) -> WatchEvent | None:
+    text = records.get(PENDING_EVENT)
+    if text is None:
+        return None
+    try:
+        event_type = _EVENT_TYPES[json.loads(text)["kind"]]
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(PENDING_EVENT) from None
+    return _read(event_type, PENDING_EVENT, text)
+
+
+def _state_records(state: GroupState) -> Updates:
+    """Return the records of a state, or of the parts of a state that differ."""
+    return {
+        **{f"{INVITATION}{each.id}": _to_text(each) for each in state.invitations.values()},
+        **{f"{MEMBER}{each.id}": _to_text(each) for each in state.members.values()},
+        **_code_record(state.code),
+    }
+
+
+def _code_record(code: Code) -> Updates:
+    return {} if isinstance(code, Unset) else {CODE: code or ""}
+
+
+def _updates_by(event: WatchEvent) -> Updates:
+    """Return the records that change when an event is acknowledged."""
+    return {SEQUENCE: str(event.sequence), **_update_by(event)}
+
+
+def _update_by(event: WatchEvent) -> Updates:
+    match event:
+        case InvitationSent():
+            return {f"{INVITATION}{event.invitation.id}": _to_text(event.invitation)}
+        case InvitationAccepted() | InvitationClosed():
+            return {f"{INVITATION}{event.invitation.id}": None}
+        case MemberJoined() | RoleChanged():
+            return {f"{MEMBER}{event.member.id}": _to_text(event.member)}
+        case MemberLeft():
+            return {f"{MEMBER}{event.member.id}": None}
+        case InviteCodeChanged():
+            return _code_record(event.fingerprint)
+
+
+def _to_text(model: object) -> str:
     return json.dumps(to_dict(model), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -247,8 +250,8 @@ def _read(model: type[T], name: str, text: str) -> T:
         return from_dict(model, json.loads(text))
     except (ValueError, TypeError, DecodeError):
         pass
-    raise _damaged(name)  # outside of it: the cause may quote an address
+    raise _damaged(name)  # outside of the handler: the cause may quote an email address
 
 
 def _damaged(name: str) -> StoreError:
-    return StoreError(f"the record {name} of the store is damaged: give another store")
+    return StoreError(f"the record {name} in the store is damaged: use another store")

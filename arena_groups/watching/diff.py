@@ -1,8 +1,7 @@
-"""What the events have told of a group, and which events a look at it adds. Pure.
+"""Differences between the recorded state of a group and a snapshot of it, as events. Pure.
 
-Events are small steps: applied one after the other they lead from the state before a look to
-what the look has shown, and they are handed out one by one, so the state is always that of the
-events handled so far.
+Events are small steps. Applied one after the other, they lead from the state before a poll to
+its snapshot. The recorded state is always that after the events acknowledged so far.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,11 +11,7 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from arena_groups._types import UNSET, Unset
-from arena_groups.models import (
-    EmbeddedGroup,
-    GroupMember,
-    MembershipInvitation,
-)
+from arena_groups.models import EmbeddedGroup, GroupMember, MembershipInvitation
 from arena_groups.watching.events import (
     InvitationAccepted,
     InvitationClosed,
@@ -28,20 +23,20 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["Code", "Snapshot", "State", "apply", "diff", "refresh"]
+__all__ = ["Code", "GroupSnapshot", "GroupState", "apply", "diff", "refresh"]
 
 T = TypeVar("T")
 
 Code = str | Unset | None
-"""The fingerprint of an invite code; ``None`` where there is none, ``UNSET`` if not known."""
+"""Fingerprint of an invite code; ``None`` if there is no code, ``UNSET`` if it is not known."""
 
 Invitations = dict[int, MembershipInvitation]
 Members = dict[int, GroupMember]
 
 
 @define(kw_only=True)
-class State:
-    """What the events handled so far have told; ``sequence`` is that of the last one."""
+class GroupState:
+    """State of a group after the acknowledged events; ``sequence`` is that of the last one."""
 
     invitations: Invitations = field(factory=Invitations)
     members: Members = field(factory=Members)
@@ -50,10 +45,10 @@ class State:
 
 
 @frozen(kw_only=True)
-class Snapshot:
-    """What a look has shown, by id and oldest first.
+class GroupSnapshot:
+    """Result of a poll. Invitations and members are by id, oldest first.
 
-    ``None`` instead of a list: it is as it was at the last look.
+    ``None`` instead of a list: it has not changed since the last committed poll.
     """
 
     group: EmbeddedGroup
@@ -64,32 +59,32 @@ class Snapshot:
 
 @frozen
 class _Change:
-    """An event that has no sequence number yet."""
+    """An event without its sequence number."""
 
     name: str
-    numbered: bool
+    repeatable: bool
     make: Callable[..., WatchEvent]
 
 
-def diff(state: State, snapshot: Snapshot) -> list[WatchEvent]:
-    """The events that lead from the state to what the snapshot shows, in the same order always.
+def diff(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEvent]:
+    """Return the events that lead from the state to the snapshot, in a fixed order.
 
-    Who is new comes before who is gone, so that an accepted invitation follows its member.
+    Additions come before removals, so that an accepted invitation follows its member.
     """
     changes = [
         *_sent(state, snapshot),
         *_joined(state, snapshot),
-        *_answered(state, snapshot),
+        *_closed(state, snapshot),
         *_new_roles(state, snapshot),
         *_left(state, snapshot),
         *_new_code(state, snapshot),
     ]
     numbered = enumerate(changes, start=state.sequence + 1)
-    return [_numbered(change, sequence, snapshot.group) for sequence, change in numbered]
+    return [_to_event(change, sequence, snapshot.group) for sequence, change in numbered]
 
 
-def apply(state: State, event: WatchEvent) -> None:
-    """Bring the state up to an event."""
+def apply(state: GroupState, event: WatchEvent) -> None:
+    """Bring the state up to date with an event."""
     match event:
         case InvitationSent():
             state.invitations[event.invitation.id] = event.invitation
@@ -104,19 +99,20 @@ def apply(state: State, event: WatchEvent) -> None:
     state.sequence = event.sequence
 
 
-def refresh(state: State, snapshot: Snapshot) -> State:
-    """What the snapshot knows better of what is in the state, without being an event.
+def refresh(state: GroupState, snapshot: GroupSnapshot) -> GroupState:
+    """Return the parts of the state that the snapshot updates without an event.
 
-    Another name, the account behind an address: later events hand out what is true then.
+    Examples are a member's new name, or the account behind an address. Later events contain
+    the updated values.
     """
     invitations = snapshot.invitations or {}
     members = snapshot.members or {}
-    return State(
+    return GroupState(
         invitations=_differing(state.invitations, invitations),
         members={
-            number: member
-            for number, member in _differing(state.members, members).items()
-            if member.role == state.members[number].role
+            user_id: member
+            for user_id, member in _differing(state.members, members).items()
+            if member.role == state.members[user_id].role
         },
         code=snapshot.code if state.code is UNSET else UNSET,
         sequence=state.sequence,
@@ -127,62 +123,62 @@ def _differing(known: Mapping[int, T], seen: Mapping[int, T]) -> dict[int, T]:
     return {key: item for key, item in seen.items() if key in known and known[key] != item}
 
 
-def _sent(state: State, snapshot: Snapshot) -> Iterator[_Change]:
-    for number, invitation in (snapshot.invitations or {}).items():
-        if number not in state.invitations:
+def _sent(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
+    for invitation_id, invitation in (snapshot.invitations or {}).items():
+        if invitation_id not in state.invitations:
             make = partial(InvitationSent, invitation=invitation)
-            yield _Change(f"invitation-sent/{number}", False, make)
+            yield _Change(f"invitation-sent/{invitation_id}", False, make)
 
 
-def _joined(state: State, snapshot: Snapshot) -> Iterator[_Change]:
-    for number, member in (snapshot.members or {}).items():
-        if number not in state.members:
-            yield _Change(f"member-joined/{number}", True, partial(MemberJoined, member=member))
+def _joined(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
+    for user_id, member in (snapshot.members or {}).items():
+        if user_id not in state.members:
+            yield _Change(f"member-joined/{user_id}", True, partial(MemberJoined, member=member))
 
 
-def _answered(state: State, snapshot: Snapshot) -> Iterator[_Change]:
+def _closed(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     pending = snapshot.invitations
+    if pending is None:
+        return
     members = state.members if snapshot.members is None else snapshot.members
-    for number in sorted(state.invitations if pending is not None else ()):
-        if pending is None or number in pending:
-            continue
-        invitation = state.invitations[number]
+    for invitation_id in sorted(state.invitations.keys() - pending.keys()):
+        invitation = state.invitations[invitation_id]
         invitee = invitation.invitee
         if invitee is not None and invitee.id in members:
             accepted = partial(
                 InvitationAccepted, invitation=invitation, member=members[invitee.id]
             )
-            yield _Change(f"invitation-accepted/{number}", False, accepted)
+            yield _Change(f"invitation-accepted/{invitation_id}", False, accepted)
         else:
             closed = partial(InvitationClosed, invitation=invitation)
-            yield _Change(f"invitation-closed/{number}", False, closed)
+            yield _Change(f"invitation-closed/{invitation_id}", False, closed)
 
 
-def _new_roles(state: State, snapshot: Snapshot) -> Iterator[_Change]:
-    for number, member in (snapshot.members or {}).items():
-        known = state.members.get(number)
+def _new_roles(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
+    for user_id, member in (snapshot.members or {}).items():
+        known = state.members.get(user_id)
         if known is not None and known.role != member.role:
             make = partial(RoleChanged, member=member, previous_role=known.role)
-            yield _Change(f"role-changed/{number}", True, make)
+            yield _Change(f"role-changed/{user_id}", True, make)
 
 
-def _left(state: State, snapshot: Snapshot) -> Iterator[_Change]:
+def _left(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     if snapshot.members is not None:
-        for number in sorted(state.members.keys() - snapshot.members.keys()):
-            make = partial(MemberLeft, member=state.members[number])
-            yield _Change(f"member-left/{number}", True, make)
+        for user_id in sorted(state.members.keys() - snapshot.members.keys()):
+            make = partial(MemberLeft, member=state.members[user_id])
+            yield _Change(f"member-left/{user_id}", True, make)
 
 
-def _new_code(state: State, snapshot: Snapshot) -> Iterator[_Change]:
+def _new_code(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     code = snapshot.code
     if isinstance(code, Unset) or state.code is UNSET or code == state.code:
         return
     yield _Change("invite-code-changed", True, partial(InviteCodeChanged, fingerprint=code))
 
 
-def _numbered(change: _Change, sequence: int, group: EmbeddedGroup) -> WatchEvent:
-    # An invitation is sent and answered once; people come and go.
+def _to_event(change: _Change, sequence: int, group: EmbeddedGroup) -> WatchEvent:
+    # An invitation is sent and closed once; a person can join and leave again and again.
     key = f"{group.id}/{change.name}"
-    if change.numbered:
+    if change.repeatable:
         key += f"/{sequence}"
     return change.make(key=key, sequence=sequence, group=group)

@@ -1,4 +1,4 @@
-"""What happened in a group, as frozen attrs classes of plain data."""
+"""Events of a group, and the report of a failed poll, as frozen attrs classes."""
 
 from typing import Literal
 
@@ -23,6 +23,15 @@ __all__ = [
 
 @frozen(kw_only=True)
 class _Event:
+    """Fields that every event has.
+
+    Attributes:
+        key: A stable name of the event. An event that is delivered again has the same key.
+        sequence: Number of the event within its group and watch, starting at 1. It grows by
+            one from event to event.
+        group: The group, with its name and slug as of the latest full poll.
+    """
+
     key: str
     sequence: int
     group: EmbeddedGroup
@@ -30,10 +39,11 @@ class _Event:
 
 @frozen(kw_only=True)
 class InvitationSent(_Event):
-    """Somebody was invited: the invitation is pending.
+    """A person was invited, and the invitation is pending.
 
-    Every event has a ``key``, a stable name that is the same whenever the event is handed out,
-    the ``group``, and a ``sequence`` that grows by one from event to event of that group.
+    Attributes:
+        kind: Always ``"invitation-sent"``.
+        invitation: The pending invitation.
     """
 
     kind: Literal["invitation-sent"] = "invitation-sent"
@@ -42,9 +52,14 @@ class InvitationSent(_Event):
 
 @frozen(kw_only=True)
 class InvitationAccepted(_Event):
-    """An invitation is no longer pending, and its invitee is a member now.
+    """An invitation is no longer pending, and its invitee is a member.
 
-    ``invitation`` is as it was when it was last seen, ``member`` the invitee.
+    The invitee's :class:`MemberJoined` comes before it.
+
+    Attributes:
+        kind: Always ``"invitation-accepted"``.
+        invitation: The invitation as it was last seen, while it was pending.
+        member: The invitee.
     """
 
     kind: Literal["invitation-accepted"] = "invitation-accepted"
@@ -56,8 +71,11 @@ class InvitationAccepted(_Event):
 class InvitationClosed(_Event):
     """An invitation is no longer pending, and its invitee is not known to be a member.
 
-    It was declined or revoked, or it lapsed: the API does not tell which. Where only an address
-    had been invited, the API does not tell either whose it is, so it may have been accepted.
+    It was declined, revoked, or it expired; the API does not say which.
+
+    Attributes:
+        kind: Always ``"invitation-closed"``.
+        invitation: The invitation as it was last seen, while it was pending.
     """
 
     kind: Literal["invitation-closed"] = "invitation-closed"
@@ -65,13 +83,22 @@ class InvitationClosed(_Event):
 
     @property
     def possibly_accepted(self) -> bool:
-        """Whether only an address was invited, so that nobody can tell who has answered."""
+        """Whether the invitation was sent to an email address without a known account.
+
+        The API does not show which member such an address belongs to, so the invitation may
+        also have been accepted.
+        """
         return self.invitation.invitee is None
 
 
 @frozen(kw_only=True)
 class MemberJoined(_Event):
-    """Somebody is a member who was none before."""
+    """A person became a member.
+
+    Attributes:
+        kind: Always ``"member-joined"``.
+        member: The new member.
+    """
 
     kind: Literal["member-joined"] = "member-joined"
     member: GroupMember
@@ -79,7 +106,12 @@ class MemberJoined(_Event):
 
 @frozen(kw_only=True)
 class MemberLeft(_Event):
-    """Somebody is no member any more; ``member`` is as it was when it was last seen."""
+    """A person is not a member any more.
+
+    Attributes:
+        kind: Always ``"member-left"``.
+        member: The former member as last seen.
+    """
 
     kind: Literal["member-left"] = "member-left"
     member: GroupMember
@@ -87,7 +119,13 @@ class MemberLeft(_Event):
 
 @frozen(kw_only=True)
 class RoleChanged(_Event):
-    """The role of a member is another one: ``member.role`` instead of ``previous_role``."""
+    """The role of a member changed.
+
+    Attributes:
+        kind: Always ``"role-changed"``.
+        member: The member, with the new role.
+        previous_role: The role before.
+    """
 
     kind: Literal["role-changed"] = "role-changed"
     member: GroupMember
@@ -96,10 +134,15 @@ class RoleChanged(_Event):
 
 @frozen(kw_only=True)
 class InviteCodeChanged(_Event):
-    """The invite code was made, replaced or deleted: ``exists`` tells whether there is one.
+    """The invite code was created, replaced or deleted.
 
-    The code itself is not in the event; ``groups.invite_code`` gives it to those who may have
-    it. ``fingerprint`` stands for it, so that a change shows.
+    The event does not contain the code. ``groups.invite_code`` returns it to those who may
+    read it.
+
+    Attributes:
+        kind: Always ``"invite-code-changed"``.
+        fingerprint: A digest of the group's id and the code, which differs where the code
+            does; ``None`` if the group has no code now.
     """
 
     kind: Literal["invite-code-changed"] = "invite-code-changed"
@@ -120,15 +163,20 @@ WatchEvent = (
     | RoleChanged
     | InviteCodeChanged
 )
-"""What a watch hands out; tell the kinds apart with ``match``, ``isinstance`` or ``kind``."""
+"""Any event of a watch. Distinguish them with ``match``, ``isinstance`` or ``kind``."""
 
 
 @frozen(kw_only=True)
 class PollFailure:
-    """A look at a group that failed, all of it or at its invite code, and will be tried again.
+    """A poll of a group that failed, entirely or for its invite code only.
 
-    ``group`` is its slug (or what was given, before it was found), ``error`` what went wrong,
-    ``failures`` how many there were in a row, ``retry_in`` the seconds until the next look.
+    It will be retried.
+
+    Attributes:
+        group: The group's slug; before the group was found, the slug or id given to ``watch``.
+        error: The error of the poll.
+        failures: How many polls of the group failed in a row, this one included.
+        retry_in: Seconds until the next poll of the group.
     """
 
     group: str | int

@@ -1,48 +1,50 @@
-"""One group of a watch: when it is due, and what is still to be handed out."""
+"""One group of a watch: its next poll, its lease, and the events that are still to deliver."""
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from arena_groups._client import ArenaClient
 from arena_groups.errors import ArenaError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
-from arena_groups.watching.checkpoint import Book
+from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.diff import diff
 from arena_groups.watching.events import WatchEvent
-from arena_groups.watching.lease import Vigil
-from arena_groups.watching.poller import Look
-from arena_groups.watching.schedule import deep_look_in, next_look_in, retry_in
+from arena_groups.watching.lease import LeaseWaiter
+from arena_groups.watching.poller import GroupPoller
+from arena_groups.watching.schedule import full_poll_in, next_poll_in, retry_in
 
-__all__ = ["Course"]
+__all__ = ["GroupWatch", "Jitter", "next_due"]
 
-Chance = Callable[[], float]
+Jitter = Callable[[], float]
+"""Source of random numbers from 0 to 1."""
 
 
-class Course:
-    """Looks at a group and turns what has changed into events.
+class GroupWatch:
+    """Polls one group, and returns what has changed as events.
 
-    ``due`` is when it wants to look next, by the client's clock.
+    ``due`` is the time of its next poll, by the client's clock; ``failures`` is how many polls
+    in a row have failed.
     """
 
     def __init__(self, group: str | int, due: float) -> None:
-        self.named = group
         self.due = due
         self.failures = 0
-        self._idle = 0
-        self._deep_due = due
-        self._look: Look | None = None
+        self._given = group
         self._group: Group | None = None
-        self._vigil: Vigil | None = None
-        self._book: Book | None = None
-        self._pending: deque[WatchEvent] = deque()
-        self._handed = False
+        self._lease: LeaseWaiter | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._poller: GroupPoller | None = None
+        self._queue: deque[WatchEvent] = deque()
+        self._delivered = False
+        self._idle = 0
+        self._full_poll_due = due
 
     @property
     def name(self) -> str | int:
-        """The group's slug as last seen, before that as it was given."""
-        return self.named if self._look is None else self._look.group.slug
+        """The group's slug as last seen; before the first poll, the slug or id as given."""
+        return self._given if self._poller is None else self._poller.group.slug
 
     @property
     def group_id(self) -> int | None:
@@ -51,155 +53,176 @@ class Course:
 
     @property
     def opened(self) -> bool:
-        """Whether the group was found, and its state read."""
-        return self._book is not None
+        """Whether the group's checkpoint was read, and its lease acquired if it is shared."""
+        return self._checkpoint is not None
 
     @property
-    def in_hand(self) -> bool:
-        """Whether there is an event that was not handled yet."""
-        return self._book is not None and self._book.offer is not None
+    def has_pending(self) -> bool:
+        """Whether there is an event that was not acknowledged."""
+        return self._checkpoint is not None and self._checkpoint.pending_event is not None
 
     @property
-    def lost(self) -> bool:
+    def fenced_out(self) -> bool:
         """Whether another watch has taken the group over."""
-        return self._book is not None and self._book.lost
+        return self._checkpoint is not None and self._checkpoint.fenced_out
 
     @property
-    def held(self) -> bool:
-        """Whether this watch has the group, as far as it knows."""
-        return self._book is not None and not self._book.lost
+    def owns_lease(self) -> bool:
+        """Whether this watch owns the group, as far as it knows."""
+        return self._checkpoint is not None and not self._checkpoint.fenced_out
 
     @property
     def requests(self) -> int:
-        """How many requests a look takes where nothing has changed."""
-        return 0 if self._look is None else self._look.requests
+        """How many requests a poll takes if nothing has changed."""
+        return 0 if self._poller is None else self._poller.requests
 
     @property
     def code_error(self) -> ArenaError | None:
-        """Why the last look could not tell the invite code, if it could not."""
-        return None if self._look is None else self._look.code_error
+        """The error that kept the last poll from reading the invite code, if any."""
+        return None if self._poller is None else self._poller.code_error
 
     @property
     def code_failures(self) -> int:
-        """How many looks in a row could not tell the invite code."""
-        return 0 if self._look is None else self._look.code_failures
+        """How many polls in a row could not read the invite code."""
+        return 0 if self._poller is None else self._poller.code_failures
 
-    async def find(self, arena: ArenaClient) -> Group:
-        """The group as it was given. Raises what the client raises."""
-        return await arena.groups.get(self.named)
+    async def resolve(self, arena: ArenaClient) -> Group:
+        """Return the group that was given by slug or id."""
+        return await arena.groups.get(self._given)
 
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
-        """Read what the store has of the group. Raises :class:`StoreError`."""
-        self._begin(arena, group, await Book.open(store, _scope(group, name)))
+        """Open the group's checkpoint, and fence out an earlier watch of the same name."""
+        self._start(arena, group, await Checkpoint.open(store, _namespace(group, name)))
 
-    def stand_by(self, group: Group, store: Store, name: str, interval: float) -> None:
-        """Wait for the group to be free, where several processes share the watch."""
+    def wait_for_lease(self, group: Group, store: Store, name: str, interval: float) -> None:
+        """Prepare to acquire the group's lease, which other processes may own."""
         self._group = group
-        self._vigil = Vigil(store, _scope(group, name), interval)
+        self._lease = LeaseWaiter(store, _namespace(group, name), interval)
 
-    async def claim(self, arena: ArenaClient, now: float, load: float, chance: Chance) -> bool:
-        """Take the group if it is free; if not, it is due again. Raises :class:`StoreError`."""
-        if self._group is None or self._vigil is None:
-            raise RuntimeError("a group is claimed before it was found")
-        book = await self._vigil.claim(now, load=load, chance=chance())
+    async def try_acquire(
+        self, arena: ArenaClient, now: float, load: float, jitter: Jitter
+    ) -> bool:
+        """Return whether the lease was acquired; if it was not, set when to try again."""
+        if self._group is None or self._lease is None:
+            raise RuntimeError("try_acquire() was called before wait_for_lease()")
+        checkpoint = await self._lease.try_acquire(now, load=load, jitter=jitter())
         self.failures = 0
-        if book is None:
-            self.due = now + self._vigil.look_in
+        if checkpoint is None:
+            self.due = now + self._lease.retry_in
             return False
-        self._begin(arena, self._group, book)
+        self._start(arena, self._group, checkpoint)
         return True
 
-    async def beat(self) -> None:
-        """Show that the group is still held. Raises :class:`StoreError` if it is lost."""
-        if self._book is not None:
-            await self._book.beat()
+    async def renew(self) -> None:
+        """Extend the lease by an interval. Raise ``StoreError`` if it is not owned any more."""
+        if self._checkpoint is not None:
+            await self._checkpoint.renew()
 
-    async def free(self) -> None:
-        """Leave the group to others. Raises :class:`StoreError`."""
-        book = self._book
-        self.give_up()
-        if book is not None:
-            await book.free()
+    async def release(self) -> None:
+        """Release the lease to other processes."""
+        checkpoint = self._checkpoint
+        self.drop()
+        if checkpoint is not None:
+            await checkpoint.release()
 
-    def give_up(self) -> None:
-        """Forget what was known of a group that others may have now."""
-        self._book = None
-        self._look = None
+    def drop(self) -> None:
+        """Forget the state of a group that another process may own now."""
+        self._checkpoint = None
+        self._poller = None
 
-    async def look(self, now: float, *, replay: bool) -> None:
-        """Look at the group; what is new is in hand afterwards."""
-        look, book = self._open_parts()
-        snapshot = await look.take(deep=now >= self._deep_due)
-        if not book.begun:
-            await book.begin(None if replay else snapshot)
-        await book.refresh(snapshot)
-        self._pending.extend(diff(book.state, snapshot))
-        look.keep()
-        self._idle = 0 if self._pending else self._idle + 1
+    async def poll(self, now: float, *, replay: bool) -> None:
+        """Poll the group, and queue an event for everything that has changed."""
+        poller, checkpoint = self._opened_parts()
+        snapshot = await poller.poll(full=now >= self._full_poll_due)
+        if not checkpoint.initialized:
+            await checkpoint.initialize(None if replay else snapshot)
+        await checkpoint.refresh(snapshot)
+        self._queue.extend(diff(checkpoint.state, snapshot))
+        poller.commit()
+        self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
 
-    def plan(
-        self, began: float, interval: float, requests: int, limit: RateLimit | None, chance: Chance
+    def schedule_next(
+        self,
+        started: float,
+        interval: float,
+        requests: int,
+        rate_limit: RateLimit | None,
+        jitter: Jitter,
     ) -> None:
-        """Set when to look next, after a look that began then and went well."""
-        if began >= self._deep_due:
-            self._deep_due = began + deep_look_in(chance())
-        self.due = began + next_look_in(
-            interval, idle=self._idle, requests=requests, rate_limit=limit, chance=chance()
+        """Set the time of the next poll, after a successful poll that started at ``started``."""
+        if started >= self._full_poll_due:
+            self._full_poll_due = started + full_poll_in(jitter())
+        self.due = started + next_poll_in(
+            interval, idle=self._idle, requests=requests, rate_limit=rate_limit, jitter=jitter()
         )
 
-    def postpone(
-        self, now: float, asked: float | None, chance: Chance, *, longest: float = math.inf
+    def schedule_retry(
+        self,
+        now: float,
+        retry_after: float | None,
+        jitter: Jitter,
+        *,
+        max_wait: float = math.inf,
     ) -> float:
-        """Set when to look again, after a look that failed; returns in how many seconds."""
+        """Set the time of the next poll after a failed one, and return the seconds until then."""
         self.failures += 1
-        wait = min(retry_in(self.failures, asked=asked, chance=chance()), longest)
+        wait = retry_in(self.failures, retry_after=retry_after, jitter=jitter())
+        wait = min(wait, max_wait)
         self.due = now + wait
         return wait
 
-    async def take_event(self) -> WatchEvent | None:
-        """The event to hand out now, once the one before is settled; ``None`` if there is none.
+    async def next_event(self) -> WatchEvent | None:
+        """Return the event to deliver, after acknowledging the one delivered before, if any.
 
-        It counts as handed out when :meth:`handed` says so. Raises :class:`StoreError`.
+        It counts as delivered once :meth:`mark_delivered` was called.
         """
-        if self._book is None:
+        if self._checkpoint is None:
             return None
-        if self._book.offer is not None and not self._handed:
-            if self._vigil is not None:
-                await self.beat()  # others may have it by now
-            return self._book.offer
-        await self._turn(self._book)
-        return self._book.offer
+        if self._checkpoint.pending_event is not None and not self._delivered:
+            if self._lease is not None:
+                await self.renew()  # another process may own the lease by now
+            return self._checkpoint.pending_event
+        await self._advance(self._checkpoint)
+        return self._checkpoint.pending_event
 
-    def handed(self) -> None:
-        """The event has reached whoever asked for it."""
-        self._handed = True
+    def mark_delivered(self) -> None:
+        """Record that the consumer has received the pending event."""
+        self._delivered = True
 
-    async def settle(self) -> None:
-        """Count the event in hand as handled."""
-        if self._book is not None and self._handed:
-            await self._turn(self._book)
+    async def ack(self) -> None:
+        """Acknowledge the pending event, if it was delivered."""
+        if self._checkpoint is not None and self._delivered:
+            await self._advance(self._checkpoint)
 
-    def _begin(self, arena: ArenaClient, group: Group, book: Book) -> None:
+    def _start(self, arena: ArenaClient, group: Group, checkpoint: Checkpoint) -> None:
         self._group = group
-        self._book = book
-        self._look = Look(arena, group)
-        self._pending.clear()
-        self._handed = False
+        self._checkpoint = checkpoint
+        self._poller = GroupPoller(arena, group)
+        self._queue.clear()
+        self._delivered = False
         self._idle = 0
-        self._deep_due = self.due
+        self._full_poll_due = self.due
 
-    async def _turn(self, book: Book) -> None:
-        await book.turn(self._pending[0] if self._pending else None)
-        if self._pending:
-            self._pending.popleft()
-        self._handed = False
+    async def _advance(self, checkpoint: Checkpoint) -> None:
+        await checkpoint.advance(self._queue[0] if self._queue else None)
+        if self._queue:
+            self._queue.popleft()
+        self._delivered = False
 
-    def _open_parts(self) -> tuple[Look, Book]:
-        if self._look is None or self._book is None:
-            raise RuntimeError("a group is looked at before it was opened")
-        return self._look, self._book
+    def _opened_parts(self) -> tuple[GroupPoller, Checkpoint]:
+        if self._poller is None or self._checkpoint is None:
+            raise RuntimeError("poll() was called before the group was opened")
+        return self._poller, self._checkpoint
 
 
-def _scope(group: Group, name: str) -> str:
+def next_due(groups: Iterable[GroupWatch], now: float) -> GroupWatch | None:
+    """Return the group to handle next, or ``None`` if there are no groups.
+
+    A due check of a lease is quick, so it comes before slow polls of other groups.
+    """
+    return min(groups, key=lambda each: (each.opened or each.due > now, each.due), default=None)
+
+
+def _namespace(group: Group, name: str) -> str:
     return f"watch/{name}/{group.id}"

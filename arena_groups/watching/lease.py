@@ -1,8 +1,9 @@
-"""Of several processes that share a watch, one holds each group, and the others stand by.
+"""Lease of a group that several processes watch: waiting for it, and keeping it by heartbeats.
 
-Whoever holds a group writes another beat again and again. Clocks are not compared: a group is
-free for whoever has seen the same beat for a whole interval, by its own clock. The book's fence
-is who holds it, so whoever has lost it writes nothing more.
+The owner of the lease increments a counter in the store, the heartbeat. Clocks of machines are
+not compared: the lease has expired for a process that has seen the same heartbeat for a whole
+interval, by its own clock. The checkpoint's fencing token identifies the owner, so a process
+that no longer owns the lease can write nothing.
 """
 
 import asyncio
@@ -13,120 +14,138 @@ from typing import Final, Protocol
 from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
-from arena_groups.watching.checkpoint import BEAT, FENCE, Book
+from arena_groups.watching.checkpoint import FENCING_TOKEN, HEARTBEAT, Checkpoint
 
-__all__ = ["BEATS", "Pulse", "Vigil"]
+__all__ = ["HEARTBEATS", "HEARTBEAT_TASK", "LeaseHeartbeat", "LeaseWaiter", "LeasedGroup"]
 
 logger = logging.getLogger("arena_groups")
 
-BEATS: Final = 3  # in an interval
-HESITATION: Final = 1 / 6  # of an interval, for whoever holds everything already
+HEARTBEATS: Final = 3  # in an interval
+HEARTBEAT_TASK: Final = "arena-groups lease heartbeat"
+MAX_DEFERRAL: Final = 1 / 6  # of an interval, for a process that owns all leases
 
 
-class Vigil:
-    """Stands by a scope until it can be had."""
+class LeaseWaiter:
+    """Waits until the lease of a namespace is free or has expired.
 
-    def __init__(self, store: Store, scope: str, interval: float) -> None:
+    ``retry_in`` is the number of seconds after which to try again.
+    """
+
+    def __init__(self, store: Store, namespace: str, interval: float) -> None:
         self._store = store
-        self._scope = scope
+        self._namespace = namespace
         self._interval = interval
         self._seen: tuple[str | None, str | None] | None = None
         self._since = 0.0
-        self._hesitated = False
-        self.look_in = 0.0
+        self._deferred = False
+        self.retry_in = 0.0
 
-    async def claim(self, now: float, *, load: float, chance: float) -> Book | None:
-        """The book, if nobody holds it; if not, ``look_in`` is when to try again.
+    async def try_acquire(self, now: float, *, load: float, jitter: float) -> Checkpoint | None:
+        """Acquire the lease if it is available; otherwise set ``retry_in``.
 
-        ``load`` is from 0 to 1: who holds much already lets others go first. Raises
-        :class:`StoreError`.
+        Args:
+            now: Monotonic time in seconds.
+            load: Share of the groups of this process whose lease it owns already, from 0 to 1.
+                With a high load, other processes may acquire the lease first.
+            jitter: A random number from 0 to 1.
+
+        Raises:
+            StoreError: The store cannot be read or written.
         """
-        self.look_in = self._interval / BEATS * (1 - chance / 10)
-        kept = await self._store.read(self._scope)
-        seen = kept.get(FENCE), kept.get(BEAT)
+        self.retry_in = self._interval / HEARTBEATS * (1 - jitter / 10)
+        records = await self._store.read(self._namespace)
+        seen = records.get(FENCING_TOKEN), records.get(HEARTBEAT)
         if seen != self._seen:
-            self._seen, self._since, self._hesitated = seen, now, False
+            self._seen, self._since, self._deferred = seen, now, False
         if seen[1] is not None and now - self._since < self._interval:
             return None
-        if load > 0 and not self._hesitated:
-            self._hesitated = True
-            self.look_in = self._interval * HESITATION * load
+        if load > 0 and not self._deferred:
+            self._deferred = True
+            self.retry_in = self._interval * MAX_DEFERRAL * load
             return None
-        return await Book.claim(self._store, self._scope, kept)
+        return await Checkpoint.acquire(self._store, self._namespace, records)
 
 
-class Leased(Protocol):
-    """A group that a pulse keeps."""
+class LeasedGroup(Protocol):
+    """A group whose lease is kept by :class:`LeaseHeartbeat`."""
 
     @property
     def name(self) -> str | int:
-        """The group's slug, or what was given."""
+        """The group's slug or id, for the log."""
         ...
 
     @property
-    def held(self) -> bool:
-        """Whether this watch has the group, as far as it knows."""
+    def owns_lease(self) -> bool:
+        """Whether this process owns the lease, as far as it knows."""
         ...
 
     @property
-    def lost(self) -> bool:
-        """Whether another watch has taken the group over."""
+    def fenced_out(self) -> bool:
+        """Whether another process has acquired the lease."""
         ...
 
-    async def beat(self) -> None:
-        """Show that the group is still held."""
+    async def renew(self) -> None:
+        """Extend the lease by an interval."""
         ...
 
-    async def free(self) -> None:
-        """Leave the group to others."""
+    async def release(self) -> None:
+        """Release the lease."""
         ...
 
 
-class Pulse:
-    """Beats for all groups that are held, until it is stopped or there are none to watch."""
+class LeaseHeartbeat:
+    """Task that renews the leases of all groups, whatever the consumer does meanwhile.
+
+    It ends when it is stopped, when no groups are left, or when ``is_needed`` returns false.
+    """
 
     def __init__(
-        self, courses: Sequence[Leased], interval: float, clock: Clock, wanted: Callable[[], bool]
+        self,
+        groups: Sequence[LeasedGroup],
+        interval: float,
+        clock: Clock,
+        is_needed: Callable[[], bool],
     ) -> None:
-        self._courses = courses
-        self._between = interval / BEATS
+        self._groups = groups
+        self._period = interval / HEARTBEATS
         self._clock = clock
-        self._wanted = wanted
+        self._is_needed = is_needed
         self._task: asyncio.Task[None] | None = None
         self._failing = False
 
     def start(self) -> None:
-        """Begin, if it has not begun."""
+        """Start the task, unless it was started before."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = asyncio.create_task(self._run(), name=HEARTBEAT_TASK)
 
     async def stop(self) -> None:
-        """End, and leave what is held to others, as far as the store can be told."""
+        """Stop the task and release all leases; those in a failing store expire."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        held = [course.free() for course in self._courses if course.held]
-        for outcome in await asyncio.gather(*held, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, StoreError):
-                raise outcome
+        releases = [group.release() for group in self._groups if group.owns_lease]
+        for result in await asyncio.gather(*releases, return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, StoreError):
+                raise result
 
     async def _run(self) -> None:
-        while self._courses and self._wanted():
-            await self._clock.wait(asyncio.Event(), self._between)
-            held = [course for course in self._courses if course.held]
-            outcomes = await asyncio.gather(
-                *(course.beat() for course in held), return_exceptions=True
+        while self._groups and self._is_needed():
+            await self._clock.wait(asyncio.Event(), self._period)
+            owned = [group for group in self._groups if group.owns_lease]
+            results = await asyncio.gather(
+                *(group.renew() for group in owned), return_exceptions=True
             )
-            self._tell(list(zip(held, outcomes, strict=True)))
+            self._log_failures(list(zip(owned, results, strict=True)))
 
-    def _tell(self, outcomes: Sequence[tuple[Leased, BaseException | None]]) -> None:
+    def _log_failures(self, results: Sequence[tuple[LeasedGroup, BaseException | None]]) -> None:
+        """Warn once until all leases are renewed again."""
         failed = False
-        for course, error in outcomes:
-            if error is None or course.lost:
+        for group, error in results:
+            if error is None or group.fenced_out:
                 continue
             if not isinstance(error, StoreError):
                 raise error
             if not failed and not self._failing:
-                logger.warning("group %s may be taken over: %s", course.name, error)
+                logger.warning("group %s may be taken over: %s", group.name, error)
             failed = True
         self._failing = failed

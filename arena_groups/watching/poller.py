@@ -1,8 +1,9 @@
-"""Reading a group: all of it at first, and then no more than shows that nothing has changed.
+"""Poller of one group: reads all pages at first, later only what shows that nothing changed.
 
-Lists are newest first. Where page 1 and the total are as they were at the last complete reading,
-nothing was added, and so nothing was removed either. An unchanged page 1 costs an answer without
-a body. What can change beyond it without a trace (a role, a name) is found by a deep look.
+Lists are newest first. If page 1 and the total are the same as at the last complete reading,
+nothing was added, and so nothing was removed either. An unchanged page 1 is answered with an
+empty 304 response. A change on a later page that leaves no trace on page 1 (a role, a name) is
+found by the next full poll.
 """
 
 import hashlib
@@ -31,35 +32,36 @@ from arena_groups.models import (
     MembershipInvitation,
     Page,
 )
-from arena_groups.watching.diff import Code, Snapshot
+from arena_groups.watching.diff import Code, GroupSnapshot
 
-__all__ = ["Look", "embedded", "fingerprint"]
+__all__ = ["GroupPoller", "embedded", "fingerprint"]
 
 ItemT = TypeVar("ItemT", bound=Identified)
 Fetch = Callable[[int], Paginator[ItemT]]
 
-PER = 100
-MEMBER_READINGS = 3
+PAGE_SIZE = 100
+MAX_MEMBER_READS = 3
 
 logger = logging.getLogger("arena_groups")
 
 
 @frozen
 class _Reading(Generic[ItemT]):
-    """A list, newest first; ``None`` where it is as it was.
+    """A list, newest first; ``items`` is ``None`` if it has not changed.
 
-    ``first`` is its first page, if later ones can be compared with it.
+    ``first`` is the page to compare with the next poll's page 1; ``None`` if the list changed
+    while it was read.
     """
 
     items: list[ItemT] | None
     first: Page[ItemT] | None
 
 
-class Look:
-    """Looks at one group again and again, by its id.
+class GroupPoller:
+    """Polls one group by its id.
 
-    An invite code that cannot be read holds nothing else back: ``code_error`` is why, and
-    ``code_failures`` how often in a row.
+    A failure to read the invite code does not fail the poll: ``code_error`` is its error, and
+    ``code_failures`` the number of such failures in a row.
     """
 
     def __init__(self, arena: ArenaClient, group: Group) -> None:
@@ -69,59 +71,64 @@ class Look:
         self.code_failures = 0
         self._invitations: Page[MembershipInvitation] | None = None
         self._members: Page[GroupMember] | None = None
-        self._taken: tuple[Page[MembershipInvitation] | None, Page[GroupMember] | None]
-        self._taken = None, None
-        self._may_see_code = True
+        self._uncommitted: tuple[Page[MembershipInvitation] | None, Page[GroupMember] | None]
+        self._uncommitted = None, None
+        self._can_read_code = True
 
     @property
     def requests(self) -> int:
-        """How many requests a look takes where nothing has changed."""
-        return 2 + self._may_see_code
+        """How many requests a poll takes if nothing has changed."""
+        return 2 + self._can_read_code
 
-    async def take(self, *, deep: bool) -> Snapshot:
-        """What is to be seen now, ``deep`` on every page. Raises what the client raises.
+    async def poll(self, *, full: bool) -> GroupSnapshot:
+        """Return a snapshot, in comparison with the last committed poll.
 
-        It is compared with the last look that was kept.
+        Args:
+            full: Read all pages, even if page 1 has not changed.
+
+        Raises:
+            ArenaError: A request failed.
+            PaginationError: The owner changed each time that the members were read.
         """
-        if deep:
+        if full:
             self.group = embedded(await self._arena.groups.get(self.group.id))
-        # Whoever accepts between the two readings is still pending and already a member, and
-        # the next look tells the rest. The other way round they would be neither.
-        invitations = await _read(self._invitation_page, self._invitations, deep=deep)
-        members = await self._read_members(deep=deep)
-        code = await self._try_code(deep=deep)
-        self._taken = invitations.first, members.first
-        return Snapshot(
+        # Invitations first: an invitee who accepts between the two readings is both pending and
+        # a member, which the next poll corrects. In the other order they would be neither.
+        invitations = await _read_list(self._invitation_page, self._invitations, full=full)
+        members = await self._read_members(full=full)
+        code = await self._try_read_code(full=full)
+        self._uncommitted = invitations.first, members.first
+        return GroupSnapshot(
             group=self.group,
             invitations=_by_id(invitations.items),
             members=_by_id(members.items),
             code=code,
         )
 
-    def keep(self) -> None:
-        """Compare the looks to come with the last one, now that nothing of it can be lost."""
-        self._invitations, self._members = self._taken
+    def commit(self) -> None:
+        """Compare later polls with the last one, whose changes are queued now."""
+        self._invitations, self._members = self._uncommitted
 
     def _invitation_page(self, number: int) -> Paginator[MembershipInvitation]:
-        return self._arena.groups.invitations(self.group.id, per=PER, start_page=number)
+        return self._arena.groups.invitations(self.group.id, per=PAGE_SIZE, start_page=number)
 
     def _member_page(self, number: int) -> Paginator[GroupMember]:
-        return self._arena.groups.members(self.group.id, per=PER, start_page=number)
+        return self._arena.groups.members(self.group.id, per=PAGE_SIZE, start_page=number)
 
-    async def _read_members(self, *, deep: bool) -> _Reading[GroupMember]:
-        # The owner comes first, whenever they joined. Where that becomes somebody else, the
-        # new one moves ahead of the reader and would be missed.
-        for _ in range(MEMBER_READINGS):
-            reading = await _read(self._member_page, self._members, deep=deep)
+    async def _read_members(self, *, full: bool) -> _Reading[GroupMember]:
+        # The list begins with the owner, whenever they joined. A new owner moves to the front
+        # while later pages are read, and would be missed.
+        for _ in range(MAX_MEMBER_READS):
+            reading = await _read_list(self._member_page, self._members, full=full)
             if reading.items is None or len(reading.items) <= _length(reading.first):
                 return reading
             if _head((await self._member_page(1)).data) == _head(reading.items):
                 return reading
         raise PaginationError("the owner changed again and again while members were read")
 
-    async def _try_code(self, *, deep: bool) -> Code:
+    async def _try_read_code(self, *, full: bool) -> Code:
         try:
-            code = await self._read_code(deep=deep)
+            code = await self._read_code(full=full)
         except (AuthenticationError, ClientStateError):
             raise
         except ArenaError as error:
@@ -131,25 +138,25 @@ class Look:
         self.code_error, self.code_failures = None, 0
         return code
 
-    async def _read_code(self, *, deep: bool) -> Code:
-        if not self._may_see_code and not deep:
+    async def _read_code(self, *, full: bool) -> Code:
+        if not self._can_read_code and not full:
             return UNSET
         try:
             invite = await self._arena.groups.invite_code(self.group.id)
         except NotFoundError:
-            self._may_see_code = True
+            self._can_read_code = True
             return None
         except ForbiddenError:
-            if self._may_see_code:
-                logger.info("the invite code of group %d is not for this token", self.group.id)
-            self._may_see_code = False
+            if self._can_read_code:
+                logger.info("this token may not read the invite code of group %d", self.group.id)
+            self._can_read_code = False
             return UNSET
-        self._may_see_code = True
+        self._can_read_code = True
         return fingerprint(self.group.id, invite.code)
 
 
 def embedded(group: Group) -> EmbeddedGroup:
-    """A group without what events need not repeat."""
+    """Return the fields of a group that events contain."""
     return EmbeddedGroup(
         id=group.id,
         type=group.type,
@@ -160,20 +167,22 @@ def embedded(group: Group) -> EmbeddedGroup:
     )
 
 
-async def _read(fetch: Fetch[ItemT], known: Page[ItemT] | None, *, deep: bool) -> _Reading[ItemT]:
+async def _read_list(
+    fetch: Fetch[ItemT], known: Page[ItemT] | None, *, full: bool
+) -> _Reading[ItemT]:
     first = await fetch(1)
-    whole = not first.meta.has_more_pages
-    if known is not None and _same(first, known) and (whole or not deep):
+    is_only_page = not first.meta.has_more_pages
+    if known is not None and _same(first, known) and (is_only_page or not full):
         return _Reading(None, known)
     walk: Walk[ItemT] = Walk()
     items = list(walk.accept(first))
-    steady = True
+    unchanged = True
     while not walk.done:
         page = await fetch(walk.next_page)
         items += walk.accept(page)
-        steady = steady and page.meta.total_count == first.meta.total_count
-    # Of a list that changed meanwhile, page 1 may be older than what was read after it.
-    return _Reading(items, first if steady else None)
+        unchanged = unchanged and page.meta.total_count == first.meta.total_count
+    # If the list changed meanwhile, page 1 may be older than the pages read after it.
+    return _Reading(items, first if unchanged else None)
 
 
 def _same(page: Page[ItemT], known: Page[ItemT]) -> bool:
@@ -193,5 +202,5 @@ def _head(members: list[GroupMember]) -> int | None:
 
 
 def fingerprint(group_id: int, code: str) -> str:
-    """What stands for an invite code where the code itself need not be kept."""
+    """Return a digest of an invite code, to save and compare instead of the code."""
     return hashlib.sha256(f"{group_id} {code}".encode()).hexdigest()[:16]

@@ -1,48 +1,61 @@
-"""When to look next: pure decisions. All times are seconds, ``chance`` is from 0 to 1."""
+"""Times of the next poll, as pure functions.
+
+All times are in seconds. ``jitter`` is a random number from 0 to 1.
+"""
 
 from typing import Final
 
 from arena_groups.models import RateLimit
 
-__all__ = ["JITTER", "SHARE", "deep_look_in", "next_look_in", "retry_in"]
+__all__ = ["FULL_POLL", "JITTER", "QUOTA_SHARE", "full_poll_in", "next_poll_in", "retry_in"]
 
-SHARE: Final = 0.25  # of the quota, for looking at what does not change
-GROWTH: Final = 1.5
+QUOTA_SHARE: Final = 0.25  # of the quota, for polls that find nothing new
+BACKOFF: Final = 1.5
 JITTER: Final = 0.1
-DEEP: Final = 1800.0
+FULL_POLL: Final = 1800.0
 FIRST_RETRY: Final = 5.0
 LAST_RETRY: Final = 300.0
 
 
-def next_look_in(
-    interval: float, *, idle: int, requests: int, rate_limit: RateLimit | None, chance: float
+def next_poll_in(
+    interval: float, *, idle: int, requests: int, rate_limit: RateLimit | None, jitter: float
 ) -> float:
-    """How long after one look the next begins.
+    """Return the time from one poll of a group to the next.
 
-    ``idle`` looks in a row have shown nothing new, and looking at all groups takes ``requests``.
-    Where that needs more than a share of the quota, the looks at a group in which nothing
-    happens become rarer, until they do not. What happens brings them back to ``interval``.
+    It grows with every poll that finds nothing new, as long as polling needs more than a share
+    of the quota. The first event brings it back to ``interval``.
+
+    Args:
+        interval: The time between two polls of a group in which something happens.
+        idle: How many polls in a row found nothing new.
+        requests: How many requests it takes to poll all groups once.
+        rate_limit: The rate limit, if it is known.
+        jitter: A random number from 0 to 1.
     """
-    slowest = max(interval, _within_share(requests, rate_limit))
-    return _jittered(min(interval * GROWTH ** min(idle, 64), slowest), chance)
+    longest = max(interval, _time_within_share(requests, rate_limit))
+    return _with_jitter(min(interval * BACKOFF ** min(idle, 64), longest), jitter)
 
 
-def deep_look_in(chance: float) -> float:
-    """How long after a look at all pages the next one is due: half an hour at the most."""
-    return DEEP * (1 + chance) / 2
+def full_poll_in(jitter: float) -> float:
+    """Return the time from one poll of all pages to the next, at most half an hour."""
+    return FULL_POLL * (1 + jitter) / 2
 
 
-def retry_in(failures: int, *, asked: float | None, chance: float) -> float:
-    """How long after so many failures in a row to look again; ``asked`` is the server's word."""
+def retry_in(failures: int, *, retry_after: float | None, jitter: float) -> float:
+    """Return the time until the next poll after ``failures`` in a row have failed.
+
+    It is at least ``retry_after``, which the server may have sent.
+    """
     wait = min(FIRST_RETRY * 2 ** min(failures - 1, 32), LAST_RETRY)
-    return max(_jittered(wait, chance), asked or 0.0)
+    return max(_with_jitter(wait, jitter), retry_after or 0.0)
 
 
-def _within_share(requests: int, rate_limit: RateLimit | None) -> float:
+def _time_within_share(requests: int, rate_limit: RateLimit | None) -> float:
+    """Return the shortest time for so many requests within the share of the quota."""
     if rate_limit is None or rate_limit.limit < 1:
         return 0.0
-    return requests * rate_limit.window / (rate_limit.limit * SHARE)
+    return requests * rate_limit.window / (rate_limit.limit * QUOTA_SHARE)
 
 
-def _jittered(wait: float, chance: float) -> float:
-    return wait * (1 + JITTER * (2 * chance - 1))
+def _with_jitter(wait: float, jitter: float) -> float:
+    return wait * (1 + JITTER * (2 * jitter - 1))

@@ -1,4 +1,4 @@
-"""The iterator over events."""
+"""Iterator over the events of several groups."""
 
 import asyncio
 import logging
@@ -23,8 +23,8 @@ from arena_groups.errors import (
 )
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.events import PollFailure, WatchEvent
-from arena_groups.watching.group_watch import Course
-from arena_groups.watching.lease import Pulse
+from arena_groups.watching.group_watch import GroupWatch, Jitter, next_due
+from arena_groups.watching.lease import LeaseHeartbeat
 
 __all__ = ["Watcher", "watch"]
 
@@ -34,19 +34,24 @@ logger = logging.getLogger("arena_groups")
 
 
 class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
-    """The events of some groups, as :func:`arena_groups.watch` returns them.
+    """Async iterator over the events of some groups; :func:`arena_groups.watch` returns it.
 
-    An event counts as handled when the next one is asked for, or :meth:`ack` is called.
-    Until then it is handed out again by whoever watches with the same store next. Nothing runs
-    between two calls of ``anext()``, but for what keeps the groups of a ``shared`` watch: close
-    that one with ``aclose()`` or ``async with``. A call that was cancelled can be repeated. It is
-    for one consumer: a second ``anext()`` at the same time raises ``RuntimeError``.
+    An event is acknowledged when the next one is requested, or by :meth:`ack`. Until then, the
+    next watch with the same store and name delivers it again. Nothing runs between two calls of
+    ``anext()``, except the heartbeat of a ``shared`` watch: close such a watch with
+    ``aclose()`` or ``async with``. A cancelled call can be repeated.
 
-    ``anext()`` raises :class:`ForbiddenError` and :class:`NotFoundError` for a group that cannot
-    be watched (any more), and :class:`StoreError` where the store fails. Then iterating once
-    more goes on with the other groups, or tries the store again. :class:`AuthenticationError`
-    ends all. All other failures of a look are reported, and tried again; with ``shared`` those
-    of the store, too.
+    ``anext()`` raises:
+
+    - :class:`ForbiddenError` and :class:`NotFoundError` for a group that cannot be watched (any
+      more). Calling it again continues with the other groups.
+    - :class:`StoreError` if the store fails, unless the watch is ``shared``. Calling it again
+      retries.
+    - :class:`AuthenticationError` if the token is not valid, which ends the watch.
+    - ``RuntimeError`` if another call of ``anext()`` is in progress: a watch has one consumer.
+
+    All other errors of a poll, and of the store of a ``shared`` watch, are reported as
+    :class:`PollFailure`, and the poll is retried.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         once: bool = False,
         shared: bool = False,
         on_failure: Callable[[PollFailure], None] | None = None,
-        chance: Callable[[], float] = random,
+        jitter: Jitter = random,
     ) -> None:
         if not groups:
             raise ValueError("name at least one group to watch")
@@ -70,9 +75,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if not name or "/" in name:
             raise ValueError("name must be a text without slashes")
         if shared and store is None:
-            raise ValueError("a shared watch needs a store that others have, too")
+            raise ValueError("a shared watch needs a store that all its processes use")
         if shared and once:
-            raise ValueError("a watch that looks once has nothing to share")
+            raise ValueError("a watch that polls once cannot be shared")
         for group in groups:
             path_name(group, "group")
         self._arena = arena
@@ -82,18 +87,18 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._replay = replay
         self._once = once
         self._on_failure = on_failure
-        self._chance = chance
+        self._jitter = jitter
         self._clock = arena.clock
         now = self._clock.now()
-        self._courses = [Course(group, now) for group in dict.fromkeys(groups)]
-        self._pulse: Pulse | None = None
+        self._groups = [GroupWatch(group, now) for group in dict.fromkeys(groups)]
+        self._heartbeat: LeaseHeartbeat | None = None
         if shared:
-            alive = weakref.ref(self)
-            self._pulse = Pulse(
-                self._courses, interval, self._clock, wanted=lambda: alive() is not None
+            self_ref = weakref.ref(self)
+            self._heartbeat = LeaseHeartbeat(
+                self._groups, interval, self._clock, is_needed=lambda: self_ref() is not None
             )
-        self._current: Course | None = None
-        self._step: asyncio.Task[object] | None = None
+        self._current: GroupWatch | None = None
+        self._task: asyncio.Task[object] | None = None
         self._closed = False
 
     def __aiter__(self) -> Self:
@@ -103,109 +108,106 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         event = await self._run(self._next())
         if event is None or self._current is None:
             raise StopAsyncIteration
-        # Not before this point: a cancelled call has handed out nothing.
-        self._current.handed()
+        # Not before this point: a cancelled call has delivered nothing.
+        self._current.mark_delivered()
         return event
 
     async def ack(self) -> None:
-        """Count the event in hand as handled without asking for the next one.
+        """Acknowledge the event delivered last, without waiting for the next one.
 
-        For consumers that stop after it. Raises :class:`StoreError`.
+        Useful before the program stops. Calling it again, or on a closed watch, is a no-op.
+
+        Raises:
+            StoreError: The store failed, or another watch has taken over the group.
         """
-        await self._run(self._settle())
+        await self._run(self._ack())
 
     async def aclose(self) -> None:
-        """End the watch; the event in hand is not counted as handled.
+        """Close the watch, without acknowledging the event delivered last.
 
-        A further ``anext()``, and one that is waiting, raise ``StopAsyncIteration``. Returns
-        when no request is under way any more, and others may have the groups of a shared watch.
+        A call of ``anext()`` in progress, and later ones, raise ``StopAsyncIteration``. When
+        this method returns, no request is in progress, and the leases of a shared watch are
+        released.
         """
         self._closed = True
-        if self._step is not None:
-            self._step.cancel()
-            await asyncio.wait([self._step])
-        if self._pulse is not None:
-            await self._pulse.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._heartbeat is not None:
+            await self._heartbeat.stop()
 
     def __repr__(self) -> str:
-        groups = ", ".join(str(course.name) for course in self._courses)
+        groups = ", ".join(str(group.name) for group in self._groups)
         return f"<Watcher {'closed' if self._closed else f'of {groups}'}>"
 
     async def _run(self, work: Coroutine[None, None, T]) -> T | None:
         if self._closed:
             work.close()
             return None
-        if self._step is not None:
+        if self._task is not None:
             work.close()
-            raise RuntimeError("the watch is asked for an event already: it has one consumer")
-        # A task of its own, so that closing can end it without ending whoever waits for it.
-        step = asyncio.create_task(work)
-        self._step = step
+            raise RuntimeError("another call is in progress: a watch has one consumer")
+        # A task of its own: aclose() can cancel it without cancelling the caller.
+        task = asyncio.create_task(work)
+        self._task = task
         try:
-            return await step
+            return await task
         except asyncio.CancelledError:
             if not self._was_closed():
                 raise
             return None
         finally:
-            self._step = None
+            self._task = None
 
     def _was_closed(self) -> bool:
-        """Whether closing has ended a step, and not whoever waits for it."""
+        """Return whether closing has cancelled the task, and not a cancellation of the caller."""
         task = asyncio.current_task()
         return self._closed and (task is None or not task.cancelling())
 
-    async def _settle(self) -> None:
-        course = self._current
-        if course is None:
+    async def _ack(self) -> None:
+        group = self._current
+        if group is None:
             return
         try:
-            await course.settle()
+            await group.ack()
         except StoreError:
-            if course.lost:
-                self._lose(course)
+            if group.fenced_out:
+                self._lease_lost(group)
             raise
 
     async def _next(self) -> WatchEvent | None:
-        if self._pulse is not None:
-            self._pulse.start()
-        step = asyncio.current_task()
+        if self._heartbeat is not None:
+            self._heartbeat.start()
+        task = asyncio.current_task()
         while True:
-            if step is not None and step.cancelling():
-                raise asyncio.CancelledError  # the store has lost it on its way
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # the store has suppressed it
             if self._current is not None:
-                event = await self._take_event(self._current)
+                event = await self._next_event(self._current)
                 if event is not None:
                     return event
                 continue
-            course = self._most_urgent()
-            if course is None:
+            group = next_due(self._groups, self._clock.now())
+            if group is None:
                 return None
-            await self._wait_until(course.due)
-            await self._visit(course)
+            await self._wait_until(group.due)
+            await self._poll_and_handle(group)
 
-    def _most_urgent(self) -> Course | None:
-        now = self._clock.now()
-        # Whether a group is free is seen at once, and must not wait for slow looks at others.
-        return min(
-            self._courses, key=lambda each: (each.opened or each.due > now, each.due), default=None
-        )
-
-    async def _take_event(self, course: Course) -> WatchEvent | None:
+    async def _next_event(self, group: GroupWatch) -> WatchEvent | None:
         try:
-            began = self._clock.now()
-            event = await course.take_event()
-            if self._pulse is not None and self._clock.now() - began > self._interval / 2:
-                return None  # paused meanwhile: ask once more whether it is still ours
+            started = self._clock.now()
+            event = await group.next_event()
+            if self._heartbeat is not None and self._clock.now() - started > self._interval / 2:
+                return None  # the process was paused: check once more that it owns the lease
         except StoreError as error:
-            self._store_failed(course, error)
+            self._store_failed(group, error)
             if self._current is not None:
-                await self._wait_until(course.due)
+                await self._wait_until(group.due)
             return None
         if event is None:
             self._current = None
-            if self._once and course.code_error is not None:
-                raise course.code_error
+            if self._once and group.code_error is not None:
+                raise group.code_error
         return event
 
     async def _wait_until(self, due: float) -> None:
@@ -213,113 +215,115 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if wait > 0:
             await self._clock.wait(asyncio.Event(), wait)
 
-    async def _visit(self, course: Course) -> None:
+    async def _poll_and_handle(self, group: GroupWatch) -> None:
         try:
-            await self._look_at(course)
+            await self._poll(group)
         except (ForbiddenError, NotFoundError) as error:
-            self._drop(course)
-            raise _ended(error, course.name) from None
+            self._remove(group)
+            raise _with_group_hint(error, group.name) from None
         except AuthenticationError:
-            self._courses.clear()
+            self._groups.clear()
             raise
         except ClientStateError:
             raise
         except StoreError as error:
-            self._store_failed(course, error)
+            self._store_failed(group, error)
         except ArenaError as error:
             if self._once:
-                self._drop(course)
+                self._remove(group)
                 raise
-            self._report(course, error)
+            self._retry_later(group, error)
         else:
-            self._tell_of_code(course)
+            self._report_code_failure(group)
 
-    async def _look_at(self, course: Course) -> None:
-        if not course.opened:
-            if not await self._open(course):
+    async def _poll(self, group: GroupWatch) -> None:
+        if not group.opened:
+            if not await self._open(group):
                 return
-            if course.in_hand:
-                self._current = course
+            if group.has_pending:
+                self._current = group
                 return
-        elif self._pulse is not None:
-            await course.beat()  # whoever was paused must not go on with what others have
-        began = self._clock.now()
-        await course.look(began, replay=self._replay)
-        self._current = course
-        requests = sum(each.requests for each in self._courses)
-        course.plan(began, self._interval, requests, self._arena.rate_limit, self._chance)
+        elif self._heartbeat is not None:
+            await group.renew()  # after a pause, another process may own the lease
+        started = self._clock.now()
+        await group.poll(started, replay=self._replay)
+        self._current = group
+        requests = sum(each.requests for each in self._groups)
+        group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
-            self._courses.remove(course)
+            self._groups.remove(group)
 
-    async def _open(self, course: Course) -> bool:
-        """Whether the group is this watch's to look at."""
-        if course.group_id is None:
-            group = await course.find(self._arena)
-            if any(each.group_id == group.id for each in self._courses):
-                self._courses.remove(course)  # by its slug and by its id
+    async def _open(self, group: GroupWatch) -> bool:
+        """Return whether this watch may poll the group now."""
+        if group.group_id is None:
+            found = await group.resolve(self._arena)
+            if any(each.group_id == found.id for each in self._groups):
+                self._groups.remove(group)  # given by its slug and by its id
                 return False
-            if self._pulse is None:
-                await course.open(self._arena, group, self._store, self._name)
+            if self._heartbeat is None:
+                await group.open(self._arena, found, self._store, self._name)
                 return True
-            course.stand_by(group, self._store, self._name, self._interval)
-        load = sum(each.held for each in self._courses) / len(self._courses)
-        if not await course.claim(self._arena, self._clock.now(), load, self._chance):
+            group.wait_for_lease(found, self._store, self._name, self._interval)
+        load = sum(each.owns_lease for each in self._groups) / len(self._groups)
+        if not await group.try_acquire(self._arena, self._clock.now(), load, self._jitter):
             return False
-        logger.info("group %s is watched here now", course.name)
+        logger.info("group %s is watched by this process now", group.name)
         return True
 
-    def _store_failed(self, course: Course, error: StoreError) -> None:
-        if self._pulse is None:
-            if course.lost:
-                self._drop(course)
+    def _store_failed(self, group: GroupWatch, error: StoreError) -> None:
+        if self._heartbeat is None:
+            if group.fenced_out:
+                self._remove(group)
             raise error
-        if course.lost:
-            self._lose(course)
+        if group.fenced_out:
+            self._lease_lost(group)
         else:
-            self._report(course, error)
+            self._retry_later(group, error)
 
-    def _lose(self, course: Course) -> None:
-        """Another watch has the group."""
-        if self._pulse is None:
-            self._drop(course)
+    def _lease_lost(self, group: GroupWatch) -> None:
+        """Leave the group to another watch, and wait for its lease if it is shared."""
+        if self._heartbeat is None:
+            self._remove(group)
             return
-        logger.info("group %s is watched elsewhere now", course.name)
-        course.give_up()
-        course.due = self._clock.now()
-        if self._current is course:
+        logger.info("group %s is watched by another process now", group.name)
+        group.drop()
+        group.due = self._clock.now()
+        if self._current is group:
             self._current = None
 
-    def _drop(self, course: Course) -> None:
-        if course in self._courses:
-            self._courses.remove(course)
-        if self._current is course:
+    def _remove(self, group: GroupWatch) -> None:
+        if group in self._groups:
+            self._groups.remove(group)
+        if self._current is group:
             self._current = None
 
-    def _report(self, course: Course, error: ArenaError) -> None:
-        asked = error.retry_after if isinstance(error, ArenaAPIError) else None
-        # The others of a shared watch count on this one within the interval.
-        longest = self._interval if isinstance(error, StoreError) else math.inf
-        wait = course.postpone(self._clock.now(), asked, self._chance, longest=longest)
-        self._tell(course, error, course.failures, wait)
+    def _retry_later(self, group: GroupWatch, error: ArenaError) -> None:
+        retry_after = error.retry_after if isinstance(error, ArenaAPIError) else None
+        # A shared watch has to try again within the interval, in which its leases expire.
+        max_wait = self._interval if isinstance(error, StoreError) else math.inf
+        wait = group.schedule_retry(self._clock.now(), retry_after, self._jitter, max_wait=max_wait)
+        self._report_failure(group, error, group.failures, wait)
 
-    def _tell_of_code(self, course: Course) -> None:
-        if course.code_error is not None and not self._once:
-            wait = course.due - self._clock.now()
-            self._tell(course, course.code_error, course.code_failures, wait)
+    def _report_code_failure(self, group: GroupWatch) -> None:
+        if group.code_error is not None and not self._once:
+            wait = group.due - self._clock.now()
+            self._report_failure(group, group.code_error, group.code_failures, wait)
 
-    def _tell(self, course: Course, error: ArenaError, failures: int, wait: float) -> None:
-        # Loud only where nobody else is told.
+    def _report_failure(
+        self, group: GroupWatch, error: ArenaError, failures: int, wait: float
+    ) -> None:
+        # A warning only if no callback reports it.
         logger.log(
             logging.WARNING if self._on_failure is None else logging.INFO,
-            "a look at group %s failed (%d in a row), the next in %.0f s: %s",
-            course.name,
+            "polling group %s failed (%d in a row), next poll in %.0f s: %s",
+            group.name,
             failures,
             wait,
             error,
         )
         if self._on_failure is not None:
             self._on_failure(
-                PollFailure(group=course.name, error=error, failures=failures, retry_in=wait)
+                PollFailure(group=group.name, error=error, failures=failures, retry_in=wait)
             )
 
 
@@ -334,26 +338,41 @@ def watch(
     shared: bool = False,
     on_failure: Callable[[PollFailure], None] | None = None,
 ) -> Watcher:
-    """What happens in some groups (slugs or ids), as an async iterator of events.
+    """Return an async iterator over the events of groups.
 
-    Each group is looked at about every ``interval`` seconds, and more rarely where nothing
-    happens and the looks would take more than a quarter of the quota. An event counts as
-    handled when the next one is asked for; that is kept in ``store`` (by default in memory), so
-    that after a restart with the same store nothing is missing and only the event that was in
-    hand comes again, with the same ``key``. Watches of the same groups in one store need
-    different names: of those with the same ``name``, the last to start goes on alone.
+    Each group is polled with ``groups.invitations``, ``groups.members`` and
+    ``groups.invite_code``. Each event is delivered at least once: it is acknowledged when the
+    next one is requested, and the progress is saved in ``store``. After a restart with the same
+    store and ``name``, only the event that was not acknowledged is delivered again, with the
+    same ``key``.
 
-    The first look at a group tells nothing, unless ``replay`` asks for an event for everything
-    that is there. ``once`` ends the watch when each group was looked at once.
+    Args:
+        arena: The client. Its token needs the permission to manage the groups' invitations.
+        groups: Slugs or ids of the groups; at least one.
+        interval: Seconds between two polls of a group. Polls that find nothing new become less
+            frequent if they would take more than a quarter of the quota.
+        store: The store of the watch's progress; ``None`` keeps it in memory.
+        name: Name of this watch in the store. Watches of the same groups in one store need
+            different names: of those with the same name, the last to start fences out the
+            others, unless they are ``shared``.
+        replay: Begin with an event for every invitation, member and invite code that the first
+            poll finds. Without it, the first poll of a new watch reports no events.
+        once: End the iteration after one poll of each group.
+        shared: Share the groups with other processes that use the same store and ``name``: one
+            process polls each group, the others wait for its lease. A waiting process takes
+            over within two intervals after another was killed or got stuck. All of them have to
+            pass ``shared=True``.
+        on_failure: Called for each failed poll that will be retried. An exception it raises
+            ends the iteration. With ``once``, the error itself is raised instead, after the
+            events that were found.
 
-    With ``shared``, several processes watch the same groups with the same store and ``name``:
-    each group is looked at by one of them, and the others stand by. Within two intervals after
-    it died or got stuck, one that waits for an event takes over. All of them must be ``shared``.
+    Returns:
+        The iterator; see :class:`Watcher` for the errors that it raises.
 
-    ``on_failure`` is told of a poll that failed and will be retried; what it raises ends
-    the iteration. With ``once`` the failure itself is raised, after the events that were found.
-    Raises ``ValueError`` and ``TypeError`` for bad arguments; see :class:`Watcher` for what
-    iterating raises.
+    Raises:
+        ValueError: No group is given, ``interval`` is not positive, ``name`` is empty or
+            contains a slash, or ``shared`` is combined with ``once`` or has no ``store``.
+        TypeError: A group is neither a slug nor an id.
     """
     return Watcher(
         arena,
@@ -368,10 +387,10 @@ def watch(
     )
 
 
-def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
-    """The same refusal, which also names the group."""
+def _with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
+    """Return the same error with a hint that names the group."""
     hint = f"group {group} is no longer watched"
-    told = type(error)(
+    hinted = type(error)(
         error.status,
         error=error.error,
         message=error.message,
@@ -383,8 +402,8 @@ def _ended(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
         retry_after=error.retry_after,
         hint=f"{hint}; {error.hint}" if error.hint else hint,
     )
-    told.attempts = error.attempts
-    return told
+    hinted.attempts = error.attempts
+    return hinted
 
 
 set_public_module(globals(), __all__)

@@ -29,7 +29,7 @@ from arena_groups import (
     ServerError,
     Timeout,
 )
-from arena_groups._api.codec import decode
+from arena_groups._api.decode import decode
 from arena_groups.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.documents import CODE, EMAIL, TOKEN, invite, invite_result, me
@@ -253,7 +253,7 @@ async def test_what_is_asked_for_again_and_again_is_decoded_twice_at_most(
         decoded.append(operation)
         return decode(returns, body, operation)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("arena_groups._api.response.decode", noted)
+    monkeypatch.setattr("arena_groups._api.decode.decode", noted)
     monkeypatch.setattr("arena_groups._http.conditional.decode", noted)
     async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
         for _ in range(4):

@@ -90,7 +90,7 @@ def welcomed(services: list[Service], name: str) -> list[Service]:
 
 def wait_until_watched(services: list[Service]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not any("is watched here now" in each.errors() for each in services):
+    while not any("is watched by this process now" in each.errors() for each in services):
         assert time.monotonic() < deadline, [each.errors() for each in services]
         time.sleep(0.02)
     time.sleep(INTERVAL)

@@ -121,3 +121,13 @@ def test_members_leave() -> None:
     for nobody in (member, sandbox.users.owner):
         with pytest.raises(ValueError, match="no member who could leave"):
             sandbox.leave_group("relay", nobody)
+
+
+async def test_rename_user_changes_the_name_that_the_api_returns(
+    http: Api, sandbox: Sandbox
+) -> None:
+    (user,) = sandbox.add_members("research-studio", 1)
+    sandbox.rename_user(user, "Another Name")
+    members = await http.get("/v3/groups/research-studio/members", sandbox.tokens.owner)
+    names = {each["id"]: each["name"] for each in members.body["data"]}
+    assert names[user] == "Another Name"

@@ -23,8 +23,8 @@ from arena_groups import (
     to_dict,
 )
 from arena_groups.watching import checkpoint
-from arena_groups.watching.diff import Snapshot, State, apply, diff, refresh
-from arena_groups.watching.schedule import JITTER, deep_look_in, next_look_in, retry_in
+from arena_groups.watching.diff import GroupSnapshot, GroupState, apply, diff, refresh
+from arena_groups.watching.schedule import JITTER, full_poll_in, next_poll_in, retry_in
 
 GROUP = EmbeddedGroup(
     id=7, type=ResourceType.GROUP, name="Seven", slug="seven", avatar=None, initials="S"
@@ -71,10 +71,10 @@ invitations = st.dictionaries(st.integers(1, 6), st.none() | st.integers(1, 6)).
     lambda found: {number: invitation(number, who) for number, who in found.items()}
 )
 states = st.builds(
-    State, invitations=invitations, members=members, code=codes, sequence=st.integers(0, 9)
+    GroupState, invitations=invitations, members=members, code=codes, sequence=st.integers(0, 9)
 )
 snapshots = st.builds(
-    Snapshot,
+    GroupSnapshot,
     group=st.just(GROUP),
     invitations=st.none() | invitations,
     members=st.none() | members,
@@ -82,7 +82,7 @@ snapshots = st.builds(
 )
 
 
-def settle(state: State, snapshot: Snapshot) -> list[WatchEvent]:
+def settle(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEvent]:
     better = refresh(state, snapshot)
     state.invitations.update(better.invitations)
     state.members.update(better.members)
@@ -92,7 +92,9 @@ def settle(state: State, snapshot: Snapshot) -> list[WatchEvent]:
 
 
 @given(states, snapshots)
-def test_events_lead_to_what_was_seen_one_by_one(state: State, snapshot: Snapshot) -> None:
+def test_events_lead_to_what_was_seen_one_by_one(
+    state: GroupState, snapshot: GroupSnapshot
+) -> None:
     known = dict(state.invitations), dict(state.members), state.code
     wanted = (
         known[0] if snapshot.invitations is None else snapshot.invitations,
@@ -113,7 +115,7 @@ def test_events_lead_to_what_was_seen_one_by_one(state: State, snapshot: Snapsho
 
 @given(states, snapshots)
 def test_the_rest_of_the_events_is_the_same_from_each_step_on(
-    state: State, snapshot: Snapshot
+    state: GroupState, snapshot: GroupSnapshot
 ) -> None:
     events = settle(state, snapshot)
     for place, event in enumerate(events):
@@ -123,23 +125,23 @@ def test_the_rest_of_the_events_is_the_same_from_each_step_on(
 
 
 @given(states, snapshots)
-def test_records_hold_all_of_it(state: State, snapshot: Snapshot) -> None:
-    kept: dict[str, str | None] = checkpoint.state_records(state)
+def test_records_hold_all_of_it(state: GroupState, snapshot: GroupSnapshot) -> None:
+    kept: dict[str, str | None] = checkpoint._state_records(state)
     events = settle(state, snapshot)
-    kept.update(checkpoint.state_records(refresh(state, snapshot)))
-    kept.update(checkpoint.state_records(state))
+    kept.update(checkpoint._state_records(refresh(state, snapshot)))
+    kept.update(checkpoint._state_records(state))
     for event in events:
-        assert checkpoint.read_event(checkpoint.event_text(event)) == event
+        assert checkpoint._read_event({"pending_event": checkpoint._to_text(event)}) == event
         apply(state, event)
-        kept.update(checkpoint.changes_by(event))
+        kept.update(checkpoint._updates_by(event))
     kept["sequence"] = str(state.sequence)
-    assert checkpoint.read_state({n: t for n, t in kept.items() if t is not None}) == state
+    assert checkpoint._read_state({n: t for n, t in kept.items() if t is not None}) == state
 
 
 def test_who_was_invited_and_is_a_member_has_accepted() -> None:
-    state = State(invitations={1: invitation(1, 5), 2: invitation(2, 6), 3: invitation(3)})
+    state = GroupState(invitations={1: invitation(1, 5), 2: invitation(2, 6), 3: invitation(3)})
     joined, accepted, declined, nobody_knows = diff(
-        state, Snapshot(group=GROUP, invitations={}, members={5: member(5)}, code=None)
+        state, GroupSnapshot(group=GROUP, invitations={}, members={5: member(5)}, code=None)
     )
     assert joined.key == "7/member-joined/5/1"
     assert isinstance(accepted, InvitationAccepted)
@@ -151,8 +153,8 @@ def test_who_was_invited_and_is_a_member_has_accepted() -> None:
 
 
 def test_an_event_shows_no_address_and_no_code() -> None:
-    state = State(code="f1")
-    snapshot = Snapshot(group=GROUP, invitations={3: invitation(3)}, members=None, code="f2")
+    state = GroupState(code="f1")
+    snapshot = GroupSnapshot(group=GROUP, invitations={3: invitation(3)}, members=None, code="f2")
     sent, changed = diff(state, snapshot)
     assert "ada@example.org" not in repr(sent)
     assert "f2" not in repr(changed)
@@ -163,18 +165,18 @@ def test_an_event_shows_no_address_and_no_code() -> None:
     "text", ["", "{}", "[]", '{"kind": "invitation-sent"}', '{"kind": "another"}', '{"kind": []}']
 )
 def test_a_damaged_event_is_an_error_of_the_store(text: str) -> None:
-    with pytest.raises(StoreError, match="offer of the store is damaged"):
-        checkpoint.read_event(text)
+    with pytest.raises(StoreError, match="pending_event in the store is damaged"):
+        checkpoint._read_event({"pending_event": text})
 
 
 def test_damaged_records_are_an_error_of_the_store() -> None:
-    with pytest.raises(StoreError, match="member/3 of the store is damaged") as caught:
-        checkpoint.read_state({"member/3": '{"email": "ada@example.org"}'})
+    with pytest.raises(StoreError, match="member/3 in the store is damaged") as caught:
+        checkpoint._read_state({"member/3": '{"email": "ada@example.org"}'})
     assert caught.value.__cause__ is None
-    with pytest.raises(StoreError, match="sequence of the store is damaged"):
-        checkpoint.read_state({"sequence": "many"})
+    with pytest.raises(StoreError, match="sequence in the store is damaged"):
+        checkpoint._read_state({"sequence": "many"})
     with pytest.raises(StoreError, match="version 9"):
-        checkpoint.check_version({"version": "9"})
+        checkpoint._check_version({"version": "9"})
 
 
 class TestSchedule:
@@ -182,34 +184,34 @@ class TestSchedule:
 
     def test_it_keeps_to_the_interval_where_the_quota_is_ample(self) -> None:
         for idle in (0, 1, 1000):
-            wait = next_look_in(60, idle=idle, requests=3, rate_limit=self.FREE, chance=0.5)
+            wait = next_poll_in(60, idle=idle, requests=3, rate_limit=self.FREE, jitter=0.5)
             assert wait == 60
 
     def test_it_slows_down_to_its_share_of_the_quota_and_no_further(self) -> None:
         waits = [
-            next_look_in(60, idle=idle, requests=60, rate_limit=self.FREE, chance=0.5)
+            next_poll_in(60, idle=idle, requests=60, rate_limit=self.FREE, jitter=0.5)
             for idle in range(5)
         ]
         assert waits == [60, 90, 120, 120, 120]
 
     def test_without_a_known_quota_it_does_not(self) -> None:
-        assert next_look_in(60, idle=9, requests=60, rate_limit=None, chance=0.5) == 60
+        assert next_poll_in(60, idle=9, requests=60, rate_limit=None, jitter=0.5) == 60
 
     @given(st.floats(0, 1), st.floats(0.1, 1e5), st.integers(0, 10**6), st.integers(0, 10**4))
     def test_it_never_waits_much_more_or_less_than_it_should(
-        self, chance: float, interval: float, idle: int, requests: int
+        self, jitter: float, interval: float, idle: int, requests: int
     ) -> None:
-        wait = next_look_in(
-            interval, idle=idle, requests=requests, rate_limit=self.FREE, chance=chance
+        wait = next_poll_in(
+            interval, idle=idle, requests=requests, rate_limit=self.FREE, jitter=jitter
         )
         slowest = max(interval, requests * 60 / 30)
         assert interval * (1 - JITTER) * 0.999 <= wait <= slowest * (1 + JITTER) * 1.001
 
     def test_all_pages_are_looked_at_within_half_an_hour(self) -> None:
-        assert (deep_look_in(0), deep_look_in(1)) == (900, 1800)
+        assert (full_poll_in(0), full_poll_in(1)) == (900, 1800)
 
     def test_failures_are_further_and_further_apart(self) -> None:
-        waits = [retry_in(failures, asked=None, chance=0.5) for failures in range(1, 9)]
+        waits = [retry_in(failures, retry_after=None, jitter=0.5) for failures in range(1, 9)]
         assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
-        assert retry_in(10**9, asked=None, chance=0.5) == 300
-        assert retry_in(1, asked=70, chance=0.5) == 70
+        assert retry_in(10**9, retry_after=None, jitter=0.5) == 300
+        assert retry_in(1, retry_after=70, jitter=0.5) == 70

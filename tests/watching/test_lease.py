@@ -26,14 +26,13 @@ from arena_groups import (
     watch,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.watching.checkpoint import Book
-from arena_groups.watching.diff import State
-from arena_groups.watching.group_watch import Course
-from arena_groups.watching.lease import BEATS, Vigil
+from arena_groups.watching.checkpoint import Checkpoint
+from arena_groups.watching.group_watch import GroupWatch, next_due
+from arena_groups.watching.lease import HEARTBEATS, LeaseWaiter
 from tests.support.leaks import no_warning
 from tests.support.waiting import until
 
-INTERVAL = 0.15
+INTERVAL = 0.3
 PATIENCE = 30.0  # seconds; only ever reached when something hangs
 
 
@@ -69,34 +68,37 @@ class Flaky(MemoryStore):
 
 class TestVigil:
     async def test_what_is_free_is_had_at_once(self) -> None:
-        vigil = Vigil(MemoryStore(), "scope", 60)
-        assert await vigil.claim(0.0, load=0.0, chance=0.5) is not None
+        vigil = LeaseWaiter(MemoryStore(), "namespace", 60)
+        assert await vigil.try_acquire(0.0, load=0.0, jitter=0.5) is not None
 
     async def test_whoever_has_much_lets_others_go_first(self) -> None:
         store = MemoryStore()
-        busy, idle = Vigil(store, "scope", 60), Vigil(store, "scope", 60)
-        assert await busy.claim(0.0, load=0.5, chance=0.0) is None
-        assert busy.look_in == 5.0
-        assert await idle.claim(1.0, load=0.0, chance=0.0) is not None
-        assert await busy.claim(5.0, load=0.5, chance=0.0) is None
-        assert busy.look_in == 20.0
+        busy, idle = LeaseWaiter(store, "namespace", 60), LeaseWaiter(store, "namespace", 60)
+        assert await busy.try_acquire(0.0, load=0.5, jitter=0.0) is None
+        assert busy.retry_in == 5.0
+        assert await idle.try_acquire(1.0, load=0.0, jitter=0.0) is not None
+        assert await busy.try_acquire(5.0, load=0.5, jitter=0.0) is None
+        assert busy.retry_in == 20.0
 
     async def test_nobody_else_comes_then_it_takes_it(self) -> None:
-        busy = Vigil(MemoryStore(), "scope", 60)
-        assert await busy.claim(0.0, load=1.0, chance=0.0) is None
-        assert await busy.claim(busy.look_in, load=1.0, chance=0.0) is not None
+        busy = LeaseWaiter(MemoryStore(), "namespace", 60)
+        assert await busy.try_acquire(0.0, load=1.0, jitter=0.0) is None
+        assert await busy.try_acquire(busy.retry_in, load=1.0, jitter=0.0) is not None
 
     async def test_of_two_one_gets_it(self) -> None:
         store = MemoryStore()
-        kept = await store.read("scope")
-        first = await Book.claim(store, "scope", kept)
+        kept = await store.read("namespace")
+        first = await Checkpoint.acquire(store, "namespace", kept)
         assert first is not None
-        assert await Book.claim(store, "scope", kept) is None
-        await first.free()
-        assert await Vigil(store, "scope", 60).claim(0.0, load=0.0, chance=0.0) is not None
+        assert await Checkpoint.acquire(store, "namespace", kept) is None
+        await first.release()
+        assert (
+            await LeaseWaiter(store, "namespace", 60).try_acquire(0.0, load=0.0, jitter=0.0)
+            is not None
+        )
         with pytest.raises(StoreError, match="taken over"):
-            await first.beat()
-        assert first.lost
+            await first.renew()
+        assert first.fenced_out
 
     @given(
         st.floats(0, 60),
@@ -109,19 +111,24 @@ class TestVigil:
     ) -> None:
         async def run() -> None:
             interval, store = 60.0, MemoryStore()
-            book = await Book.claim(store, "scope", {})
+            book = await Checkpoint.acquire(store, "namespace", {})
             assert book is not None
-            vigil, beat, look, chance = Vigil(store, "scope", interval), 0.0, phase, iter(chances)
+            vigil, beat, look, chance = (
+                LeaseWaiter(store, "namespace", interval),
+                0.0,
+                phase,
+                iter(chances),
+            )
             while True:
                 while beat <= min(look, death):
-                    await book.beat()
-                    beat += interval / BEATS
-                taken = await vigil.claim(look, load=load, chance=next(chance))
+                    await book.renew()
+                    beat += interval / HEARTBEATS
+                taken = await vigil.try_acquire(look, load=load, jitter=next(chance))
                 if taken is not None:
                     break
-                look += vigil.look_in
-            assert death - interval / BEATS < look - interval + 1e-6
-            assert look >= death - interval / BEATS
+                look += vigil.retry_in
+            assert death - interval / HEARTBEATS < look - interval + 1e-6
+            assert look >= death - interval / HEARTBEATS
             assert look <= max(death, phase) + 2 * interval
 
         asyncio.run(run())
@@ -168,14 +175,14 @@ def ask(watcher: Watcher) -> "asyncio.Task[WatchEvent]":
 
 def freeze(watcher: Watcher) -> None:
     """Let it beat no more, as if its process were paused."""
-    assert watcher._pulse is not None
-    assert watcher._pulse._task is not None
-    watcher._pulse._task.cancel()
+    assert watcher._heartbeat is not None
+    assert watcher._heartbeat._task is not None
+    watcher._heartbeat._task.cancel()
 
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [({"store": None}, "needs a store"), ({"store": MemoryStore(), "once": True}, "looks once")],
+    [({"store": None}, "needs a store"), ({"store": MemoryStore(), "once": True}, "polls once")],
 )
 async def test_what_cannot_be_shared(arena: ArenaClient, options: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
@@ -205,14 +212,14 @@ async def test_a_group_that_may_be_free_comes_before_slow_looks_at_others(
 ) -> None:
     async with shared(arena, store) as watcher:
         now = arena.clock.now()
-        late, standing_by = Course("late", now - 60), Course("standing by", now - 1)
-        late._book = Book(store, "scope", "", State(), None)
-        watcher._courses[:] = [late, standing_by]
-        assert watcher._most_urgent() is standing_by
+        late, standing_by = GroupWatch("late", now - 60), GroupWatch("standing by", now - 1)
+        late._checkpoint = Checkpoint(store, "namespace", {})
+        watcher._groups[:] = [late, standing_by]
+        assert next_due(watcher._groups, arena.clock.now()) is standing_by
         standing_by.due = now + 60
-        assert watcher._most_urgent() is late
-        watcher._courses.clear()
-        assert watcher._most_urgent() is None
+        assert next_due(watcher._groups, arena.clock.now()) is late
+        watcher._groups.clear()
+        assert next_due(watcher._groups, arena.clock.now()) is None
 
 
 async def test_a_consumer_may_take_its_time(
@@ -242,7 +249,7 @@ async def test_the_event_in_hand_comes_again_elsewhere_and_the_old_holder_finds_
         following = await quick(ask(two))
         assert following.sequence == first.sequence + 1
         assert not waiting.done()
-        assert "group one is watched elsewhere now" in caplog.messages
+        assert "group one is watched by another process now" in caplog.messages
         # It stands by, and has its turn when the other is gone.
         await two.aclose()
         assert (await quick(waiting)).key == following.key
@@ -254,10 +261,10 @@ async def test_whoever_was_paused_between_two_looks_does_not_look(
     store = MemoryStore()
     async with shared(arena, store) as one:
         waiting = ask(one)
-        scope = f"watch/default/{sandbox.groups['one']}"
-        await until(lambda: "version" in store._namespaces.get(scope, {}))
+        namespace = f"watch/default/{sandbox.groups['one']}"
+        await until(lambda: "version" in store._namespaces.get(namespace, {}))
         sandbox.clear_requests()
-        await store.compare_and_set(scope, {"fence": "another", "beat": "1"})
+        await store.compare_and_set(namespace, {"fencing_token": "another", "heartbeat": "1"})
         await asyncio.sleep(0)
         sandbox.add_members("one", 1)
         await asyncio.sleep(INTERVAL / 2)
@@ -288,8 +295,10 @@ async def test_groups_are_spread(sandbox: Sandbox, arena: ArenaClient) -> None:
         for each in watchers:
             await stack.enter_async_context(each)
         asking = [ask(each) for each in watchers]
-        await until(lambda: sum(course.held for each in watchers for course in each._courses) == 6)
-        held = [sum(course.held for course in each._courses) for each in watchers]
+        await until(
+            lambda: sum(course.owns_lease for each in watchers for course in each._groups) == 6
+        )
+        held = [sum(course.owns_lease for course in each._groups) for each in watchers]
         assert sum(held) == 6
         assert min(held) >= 1
         for each in watchers:
@@ -324,8 +333,8 @@ async def test_what_was_forgotten_lets_go(arena: ArenaClient) -> None:
     store = MemoryStore()
     forgotten = shared(arena, store, replay=True)
     first = await quick(ask(forgotten))
-    assert forgotten._pulse is not None
-    pulse = forgotten._pulse._task
+    assert forgotten._heartbeat is not None
+    pulse = forgotten._heartbeat._task
     assert pulse is not None
     del forgotten
     gc.collect()

@@ -194,7 +194,7 @@ class TestEvents:
     ) -> None:
         (user,) = sandbox.add_members("one", 1)
         watcher = await begin(arena, "one")
-        sandbox._backend.users[user].name = "Another Name"
+        sandbox.rename_user(user, "Another Name")
         sandbox.add_members("one", 1)
         await take(watcher, 1)
         sandbox.leave_group("one", user)
@@ -206,10 +206,13 @@ class TestEvents:
 async def test_twenty_groups_of_ten_pages_for_an_hour_on_a_free_account() -> None:
     async with Sandbox(tier="free") as sandbox:
         groups = [sandbox.add_group(f"Group {number}") for number in range(20)]
-        for group in groups:
-            sandbox.add_invitations(group, 950)
-            sandbox.add_members(group, 120)
-            sandbox._backend.ensure_invite_code(sandbox._backend.groups[group])
+        async with ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+            for group in groups:
+                sandbox.add_invitations(group, 950)
+                sandbox.add_members(group, 120)
+                await arena.groups.create_invite_code(group)
+        sandbox.advance(60)  # into a window in which nothing was sent
+        sandbox.clear_requests()
         clock = Hour(sandbox)
         async with ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, clock=clock) as arena:
             watcher = watch(arena, *groups)
@@ -249,7 +252,7 @@ class TestFailures:
         assert [type(each.error) for each in failures] == [ServerError, ArenaConnectionError]
         assert [each.failures for each in failures] == [1, 2]
         assert clock.waits[-2:] == pytest.approx([each.retry_in for each in failures])
-        assert sum("a look at group one failed" in line for line in caplog.messages) == 2
+        assert sum("polling group one failed" in line for line in caplog.messages) == 2
 
     async def test_a_look_that_fails_half_way_loses_nothing(
         self, sandbox: Sandbox, arena: ArenaClient

@@ -1,7 +1,8 @@
-"""A sandbox and a watcher, driven together through whatever may happen.
+"""Random sequences of changes to a group, polls and crashes of its watch.
 
-A consumer that applies the events one after the other knows the truth in the end, however often
-it crashes: no event is lost, and none comes twice but the one in hand at a crash.
+A consumer that applies the events one after the other ends with a correct copy of the group,
+however often it crashes. No event is missing, and only the event that was pending at a crash is
+delivered twice.
 """
 
 import asyncio
@@ -24,11 +25,11 @@ from hypothesis.stateful import (
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent, watch
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
-from arena_groups.watching.schedule import DEEP
+from arena_groups.watching.schedule import FULL_POLL
+from tests.support.replica import GroupReplica
 from tests.support.thorough import repetitions
-from tests.support.told import Told
 
-EXAMPLES = repetitions(20, thorough=100)
+EXAMPLES = repetitions(25, thorough=100)
 picks = st.integers(min_value=0, max_value=50)
 
 
@@ -36,8 +37,8 @@ class IdleError(Exception):
     """The watcher would wait once more."""
 
 
-class Pausing:
-    """A clock that lets the watcher wait once, and then stops it."""
+class SingleWaitClock:
+    """Clock that lets the watcher wait once, and raises at the next wait."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -53,20 +54,20 @@ class Pausing:
         self.time += seconds or 0.0
 
 
-class Watched(RuleBasedStateMachine):
-    """What happens at Are.na, and a consumer that is told of it."""
+class WatchedGroup(RuleBasedStateMachine):
+    """A group that changes, and a consumer of its events that crashes now and then."""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.sandbox = Sandbox()
-        self.clock = Pausing()
-        self.during: list[Callable[[], None]] = []
-        self.told = Told()
+        self.clock = SingleWaitClock()
+        self.changes_during_poll: list[Callable[[], None]] = []
+        self.replica = GroupReplica()
         self.keys: set[str] = set()
-        self.in_hand: WatchEvent | None = None
-        self.repeat: WatchEvent | None = None
+        self.pending: WatchEvent | None = None
+        self.expected_again: WatchEvent | None = None
         self.runner.run(self._open())
 
     async def _open(self) -> None:
@@ -77,12 +78,15 @@ class Watched(RuleBasedStateMachine):
             base_url=self.sandbox.url,
             clock=self.clock,
             pacer=NoPacer(),
-            on_exchange=self._exchanged,
+            on_exchange=self._after_request,
         )
 
-    def _exchanged(self, _: object) -> None:
-        if self.during:
-            self.during.pop(0)()
+    def _after_request(self, _: object) -> None:
+        if self.changes_during_poll:
+            self.changes_during_poll.pop(0)()
+
+    async def _actual(self) -> GroupReplica:
+        return await GroupReplica.of(self.sandbox, self.arena, self.group)
 
     def _watch(self) -> None:
         self.store = SQLiteStore(Path(self.folder.name) / "state.db")
@@ -95,12 +99,12 @@ class Watched(RuleBasedStateMachine):
         self.replay = replay
         self._watch()
         if not replay:
-            self.told = Told.of(self.sandbox, self.group)
+            self.replica = self.runner.run(self._actual())
             self.runner.run(self._take(0))
 
-    # What happens
+    # Changes to the group
 
-    def _anybody(self, pick: int) -> int | None:
+    def _any_member(self, pick: int) -> int | None:
         others = [
             each
             for each in self.sandbox.members(self.group)[1:]
@@ -108,7 +112,7 @@ class Watched(RuleBasedStateMachine):
         ]
         return others[pick % len(others)] if others else None
 
-    def _pending(self, pick: int) -> int | None:
+    def _any_invitation(self, pick: int) -> int | None:
         pending = self.sandbox.pending_invitations(self.group)
         return pending[pick % len(pending)] if pending else None
 
@@ -122,33 +126,33 @@ class Watched(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def accept(self, pick: int) -> None:
-        if (invitation := self._pending(pick)) is not None:
+        if (invitation := self._any_invitation(pick)) is not None:
             self.sandbox.accept_invitation(invitation)
 
     @rule(pick=picks)
     def decline(self, pick: int) -> None:
-        if (invitation := self._pending(pick)) is not None:
+        if (invitation := self._any_invitation(pick)) is not None:
             self.sandbox.decline_invitation(invitation)
 
     @rule(pick=picks)
     def revoke(self, pick: int) -> None:
-        if (invitation := self._pending(pick)) is not None:
+        if (invitation := self._any_invitation(pick)) is not None:
             self._call(lambda: self.arena.groups.revoke_invitation(self.group, invitation))
 
     @rule(pick=picks)
     def leave(self, pick: int) -> None:
-        if (member := self._anybody(pick)) is not None:
+        if (member := self._any_member(pick)) is not None:
             self.sandbox.leave_group(self.group, member)
 
     @rule(pick=picks)
     def leave_and_join_again(self, pick: int) -> None:
-        if (member := self._anybody(pick)) is not None:
+        if (member := self._any_member(pick)) is not None:
             self.sandbox.leave_group(self.group, member)
             self.sandbox.add_member(self.group, member)
 
     @rule(pick=picks, back=st.booleans())
     def transfer_ownership(self, pick: int, back: bool) -> None:
-        member = self.sandbox.users.owner if back else self._anybody(pick)
+        member = self.sandbox.users.owner if back else self._any_member(pick)
         if member is not None:
             self.sandbox.transfer_ownership(self.group, member)
 
@@ -165,74 +169,74 @@ class Watched(RuleBasedStateMachine):
             self._call(lambda: self.arena.groups.update(self.group, name=name))
 
     @rule(pick=picks, after=st.integers(0, 3), kind=st.sampled_from(["accept", "leave", "join"]))
-    def in_the_middle_of_a_look(self, pick: int, after: int, kind: str) -> None:
+    def change_during_a_poll(self, pick: int, after: int, kind: str) -> None:
         changes = {
             "accept": lambda: self.accept(pick),
             "leave": lambda: self.leave(pick),
             "join": lambda: self.join(1),
         }
-        self.during = [*[lambda: None] * after, changes[kind]]
+        self.changes_during_poll = [*[lambda: None] * after, changes[kind]]
 
     # The consumer
 
     @rule(count=st.integers(1, 6), late=st.booleans())
     def consume(self, count: int, late: bool) -> None:
         if late:
-            self.clock.time += DEEP
+            self.clock.time += FULL_POLL
         self.runner.run(self._take(count))
 
-    @rule(handled=st.booleans())
-    def crash(self, handled: bool) -> None:
-        if self.repeat is None:  # else it crashes before it was told again
-            if handled:
+    @rule(acknowledged=st.booleans())
+    def crash(self, acknowledged: bool) -> None:
+        if self.expected_again is None:  # otherwise it crashes before the event came again
+            if acknowledged:
                 self.runner.run(self.watcher.ack())
-                self.in_hand = None
-            self.repeat = self.in_hand
+                self.pending = None
+            self.expected_again = self.pending
         self.runner.run(self.store.aclose())
         self._watch()
 
-    @precondition(lambda self: self.in_hand is not None)
+    @precondition(lambda self: self.pending is not None)
     @rule()
-    def cancelled_while_it_asks(self) -> None:
+    def cancel_a_call(self) -> None:
         self.runner.run(self._cancelled())
         self.runner.run(self._take(1))
 
     def teardown(self) -> None:
         try:
             if hasattr(self, "watcher"):
-                self.runner.run(self._settle())
+                self.runner.run(self._check_the_end())
         finally:
             self.runner.run(self._close())
             self.runner.close()
             self.folder.cleanup()
 
-    async def _settle(self) -> None:
+    async def _check_the_end(self) -> None:
         self.sandbox.transfer_ownership(self.group, self.sandbox.users.owner)
-        self.during = []
+        self.changes_during_poll = []
         for _ in range(2):
-            self.clock.time += DEEP
+            self.clock.time += FULL_POLL
             await self._take(1000)
-        assert self.told == Told.of(self.sandbox, self.group)
-        assert self.repeat is None
+        assert self.replica == await self._actual()
+        assert self.expected_again is None
 
     async def _take(self, count: int) -> None:
-        """Ask for events, until there are so many, or none after one more look."""
+        """Take up to ``count`` events, until the watcher has nothing more after one more poll."""
         self.clock.allowed = 1
         try:
             for _ in range(count or 1):
-                self._hear(await anext(self.watcher))
+                self._receive(await anext(self.watcher))
         except IdleError:
-            self.in_hand = None
+            self.pending = None
 
-    def _hear(self, event: WatchEvent) -> None:
-        self.told.hear(event)
-        if self.repeat is not None:
-            assert event == self.repeat
-            self.repeat = None
+    def _receive(self, event: WatchEvent) -> None:
+        self.replica.apply(event)
+        if self.expected_again is not None:
+            assert event == self.expected_again
+            self.expected_again = None
         else:
             assert event.key not in self.keys
         self.keys.add(event.key)
-        self.in_hand = event
+        self.pending = event
 
     async def _cancelled(self) -> None:
         self.clock.allowed = 1
@@ -247,9 +251,9 @@ class Watched(RuleBasedStateMachine):
         async def call() -> None:
             await work()
 
-        during, self.during = self.during, []
+        pending_changes, self.changes_during_poll = self.changes_during_poll, []
         self.runner.run(call())
-        self.during = during
+        self.changes_during_poll = pending_changes
 
     async def _close(self) -> None:
         if hasattr(self, "watcher"):
@@ -259,12 +263,17 @@ class Watched(RuleBasedStateMachine):
         await self.sandbox.aclose()
 
 
-@pytest.mark.parametrize("per", [2, 100])
-def test_the_events_always_rebuild_the_truth(per: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "PER", per)
+@pytest.mark.parametrize("page_size", [2, 100])
+def test_watch_through_random_changes_and_crashes_delivers_every_event(
+    page_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "PAGE_SIZE", page_size)
     run_state_machine_as_test(
-        Watched,
+        WatchedGroup,
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=25, phases=[Phase.generate], deadline=None
+            max_examples=EXAMPLES,
+            stateful_step_count=25,
+            phases=[Phase.generate],
+            deadline=None,
         ),
     )

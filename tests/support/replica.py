@@ -1,16 +1,18 @@
-"""What somebody knows of a group who is told of events only."""
+"""Copy of a group that a consumer keeps up to date from the events of a watch alone."""
 
 from typing import Self
 
 from attrs import define, field
 
 from arena_groups import (
+    ArenaClient,
     InvitationAccepted,
     InvitationClosed,
     InvitationSent,
     InviteCodeChanged,
     MemberJoined,
     MemberLeft,
+    NotFoundError,
     RoleChanged,
     WatchEvent,
 )
@@ -19,26 +21,29 @@ from arena_groups.watching.poller import fingerprint
 
 
 @define
-class Told:
-    """Invitations and members (with their roles) by id, and what stands for the code."""
+class GroupReplica:
+    """Ids of the invitations, roles of the members by id, and the code's fingerprint."""
 
     invitations: set[int] = field(factory=set[int])
     members: dict[int, str] = field(factory=dict[int, str])
     code: str | None = None
 
     @classmethod
-    def of(cls, sandbox: Sandbox, group: int) -> Self:
-        """What is true."""
+    async def of(cls, sandbox: Sandbox, arena: ArenaClient, group: int) -> Self:
+        """Return the group as it is; ``arena`` is a client of its owner."""
         owner, *others = sandbox.members(group)
-        invite = sandbox._backend.groups[group].invite
+        try:
+            code = fingerprint(group, (await arena.groups.invite_code(group)).code)
+        except NotFoundError:
+            code = None
         return cls(
             set(sandbox.pending_invitations(group)),
             {owner: "owner", **dict.fromkeys(others, "member")},
-            None if invite is None else fingerprint(group, invite.code),
+            code,
         )
 
-    def hear(self, event: WatchEvent) -> None:
-        """Take in an event, which may be one that was heard before."""
+    def apply(self, event: WatchEvent) -> None:
+        """Apply an event, which may have been applied before."""
         match event:
             case InvitationSent():
                 self.invitations.add(event.invitation.id)
