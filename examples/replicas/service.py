@@ -7,8 +7,8 @@ or, with a Redis of your own, in two terminals (``PORT=8082`` in the second):
     ARENA_TOKEN=… REDIS_URL=redis://127.0.0.1 python examples/replicas/service.py research-studio
 
 The replicas share one rate limit, and one of them watches the group. Stop it, and another takes
-over. To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
-owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+over. To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN``
+to the owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
