@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 import attrs
@@ -424,6 +425,7 @@ def as_id(text: str) -> int | None:
     return int(text)
 
 
+@lru_cache(maxsize=4096)
 def slugify(words: str) -> str:
     """Lower-case ASCII words joined by hyphens; empty when nothing of the text is left."""
     plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
