@@ -99,11 +99,9 @@ class TestWheel:
 
     def test_wheel_has_the_command_and_the_plugin(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
-            entry_points = archive.read(f"{INFO}/entry_points.txt").decode()
-        assert "[console_scripts]\narena-groups = arena_groups.cli:entry_point\n" in entry_points
-        assert (
-            "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in entry_points
-        )
+            points = archive.read(f"{INFO}/entry_points.txt").decode()
+        assert "[console_scripts]\narena-groups = arena_groups.cli:entry_point\n" in points
+        assert "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in points
 
 
 class TestSdist:
@@ -177,7 +175,7 @@ class TestWithoutExtras:
     def test_every_public_name_can_be_imported(self, bare: Environment, tmp_path: Path) -> None:
         code = "from arena_groups import *; print(ArenaClient.__module__, __version__)"
         done = bare.run("python", "-c", code, cwd=tmp_path)
-        assert done.out == f"arena_groups._client {arena_groups.__version__}\n", done.err
+        assert done.out == f"arena_groups {arena_groups.__version__}\n", done.err
 
     @pytest.mark.parametrize("arguments", [[], ["--help"], ["groups", "list"]], ids=" ".join)
     def test_the_command_without_its_extra_names_the_extra(

@@ -19,11 +19,11 @@ from arena_groups import ArenaClient, ForbiddenError, NotFoundError
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
 from examples import aiohttp_service, nightly_digest, onboarding
+from tests.support.waiting import HANG_TIMEOUT
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PATIENCE = 60  # seconds; only ever reached when something hangs
 GROUP = "night-walks"
 
 
@@ -43,7 +43,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=HANG_TIMEOUT,
         check=False,
     )
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support import installed
 from tests.support.installed import Environment
+from tests.support.waiting import HANG_TIMEOUT
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = "arena_groups.pytest_plugin"
-PATIENCE = 120  # seconds; only ever reached when something hangs
 
 SETTINGS = """[pytest]
 asyncio_default_fixture_loop_scope = function
@@ -436,7 +436,7 @@ class TestInTheBackground:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            return suite.run(*command, *chosen, *arguments, timeout=PATIENCE)
+            return suite.run(*command, *chosen, *arguments, timeout=HANG_TIMEOUT)
 
     def test_it_loads_nothing_and_says_nothing(self, pytester: Suite) -> None:
         pytester.makepyfile(

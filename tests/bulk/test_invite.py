@@ -33,6 +33,7 @@ from arena_groups import (
 from arena_groups.bulk.journal import InviteJournal, JournalState
 from arena_groups.bulk.targets import normalize_invite_target
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import (
     CutBody,
     Disconnect,
@@ -46,7 +47,6 @@ from arena_groups.sandbox.faults import (
     ServerFailure,
     TruncatedJSON,
 )
-from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
 from tests.support.thorough import repetitions
 
@@ -113,7 +113,7 @@ class TestTargets:
     @pytest.mark.parametrize(
         "bad",
         [
-            "", " ", "ada", "ada@", "@example.org", "ada@example", "ada@@example.org",
+            "", " ", "ada", "ada@", "@example.org", "ada@example", "adaPATIENCEexample.org",
             "a b@example.org", "ada@example..org", "ada@-example.org", "ada@example-.org",
             "ada@.example.org", "ada@example.org.", "Ada <ada@example.org>", "a,b@example.org",
             "mailto:ada@example.org", "ada@example.org;", "a@b@example.org",
@@ -292,7 +292,7 @@ class TestStopping:
         assert len(results) == len(sandbox.emails) + 1 <= 3 + concurrency
 
     async def test_a_server_that_only_fails_is_left_in_peace(self, sandbox: Sandbox) -> None:
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         sandbox.faults.add(ServerFailure(500), operation=INVITE)
         async with client(sandbox) as arena:
             run = invite_many(arena, "spring", people(300), clock=clock)
@@ -479,7 +479,7 @@ class TestJournal:
         runs = [
             invite_many(
                 arena, "spring", targets, store=store, concurrency=3, claim_timeout=5,
-                clock=FakeClock(),
+                clock=AutoAdvanceClock(),
             )
             for _ in range(2)
         ]  # fmt: skip
@@ -498,7 +498,7 @@ class TestJournal:
             store, f"invite_many/{group}/invitations", claim_timeout=120
         ).claim("email:p0@example.org")
 
-        class Clock(FakeClock):
+        class Clock(AutoAdvanceClock):
             async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
                 if len(self.waits) == 2:
                     await other.complete("email:p0@example.org", JournalState.INVITED)
@@ -513,7 +513,7 @@ class TestJournal:
     async def test_a_claim_that_was_left_behind_is_taken_over_after_the_time(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
-        store, group, clock = MemoryStore(), sandbox.groups["spring"], FakeClock()
+        store, group, clock = MemoryStore(), sandbox.groups["spring"], AutoAdvanceClock()
         other = InviteJournal(store, f"invite_many/{group}/invitations", claim_timeout=120)
         await other.open()
         await other.claim("email:p0@example.org")
@@ -526,7 +526,7 @@ class TestJournal:
     async def test_an_old_claim_is_taken_over_at_once(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
-        store, group, clock = MemoryStore(), sandbox.groups["spring"], FakeClock()
+        store, group, clock = MemoryStore(), sandbox.groups["spring"], AutoAdvanceClock()
         scope = f"invite_many/{group}/invitations"
         other = InviteJournal(store, scope, claim_timeout=120, now=lambda: 1_700_000_000.0)
         await other.open()
@@ -543,7 +543,7 @@ class TestJournal:
         await other.open()
         await other.claim("email:p0@example.org")
 
-        class Clock(FakeClock):
+        class Clock(AutoAdvanceClock):
             async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
                 if len(self.waits) == 4:
                     await arena.groups.invite("spring", email="p0@example.org")
@@ -566,7 +566,7 @@ FAULTS: list[Fault] = [
 class TestUnknownOutcomes:
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
     async def test_every_fault_leaves_one_email_each(self, sandbox: Sandbox, fault: Fault) -> None:
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         sandbox.faults.add(fault, operation=INVITE, skip=1, times=1)
         async with client(sandbox, timeout=QUICK) as arena:
             run = invite_many(arena, "spring", people(4), clock=clock)
@@ -578,13 +578,13 @@ class TestUnknownOutcomes:
     ) -> None:
         sandbox.add_user("Ghita", email="ghita@example.org")
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, "spring", ["ghita@example.org"], clock=FakeClock())
+        run = invite_many(arena, "spring", ["ghita@example.org"], clock=AutoAdvanceClock())
         assert await outcomes(run) == ["invited"]
         assert len(sandbox.emails) == 1
 
     async def test_somebody_who_was_added(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, "spring", [sandbox.users.follower], clock=FakeClock())
+        run = invite_many(arena, "spring", [sandbox.users.follower], clock=AutoAdvanceClock())
         (result,) = [each async for each in run]
         assert (result.outcome, result.from_journal) == (BulkOutcome.ADDED, False)
 
@@ -598,7 +598,7 @@ class TestUnknownOutcomes:
             pytest.raises(ArenaConnectionError),
         ):
             await invite_many(arena, "spring", people(3), store=store)
-        run = invite_many(arena, "spring", people(3), store=store, clock=FakeClock())
+        run = invite_many(arena, "spring", people(3), store=store, clock=AutoAdvanceClock())
         results = [each async for each in run]
         assert [each.outcome for each in results] == [INVITED] * 3
         assert [each.from_journal for each in results] == [True, False, False]
@@ -608,7 +608,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Latency(600, after=True), operation=INVITE, times=1)
-        run = invite_many(arena, "spring", people(2), claim_timeout=0.4, clock=FakeClock())
+        run = invite_many(arena, "spring", people(2), claim_timeout=0.4, clock=AutoAdvanceClock())
         assert await outcomes(run) == ["invited"] * 2
         assert Counter(sent(sandbox)) == Counter(people(2))
 
@@ -616,7 +616,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Hang(), operation=INVITE, times=2)
-        run = invite_many(arena, "spring", people(2), claim_timeout=0.4, clock=FakeClock())
+        run = invite_many(arena, "spring", people(2), claim_timeout=0.4, clock=AutoAdvanceClock())
         assert await outcomes(run) == ["failed", "invited"]
         (failed,) = run.summary.failed
         assert isinstance(failed.error, ArenaConnectionError)
@@ -647,7 +647,7 @@ class TestUnknownOutcomes:
             def run() -> Any:
                 return invite_many(
                     arena, "spring", targets, store=store, concurrency=concurrency,
-                    clock=FakeClock(),
+                    clock=AutoAdvanceClock(),
                 )  # fmt: skip
 
             for stop in stops:

@@ -16,10 +16,10 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
 from arena_groups.sandbox.server_protocol import SerializedResponse
 from tests.support.thorough import repetitions
+from tests.support.waiting import HANG_TIMEOUT
 
 PEOPLE = [f"person{number}@example.org" for number in range(300)]
 KILLS = repetitions(10, thorough=50)
-PATIENCE = 120  # seconds; only ever reached when something hangs
 CLAIM_TIMEOUT = 1.0  # seconds; on loopback a request is there in a few milliseconds
 
 CHILD = """
@@ -72,7 +72,7 @@ async def run(sandbox: Sandbox, journal: Path, killer: Killer | None = None) -> 
     )  # fmt: skip
     if killer is not None:
         killer.children.append(child.pid)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_TIMEOUT):
         out, _ = await child.communicate("\n".join(PEOPLE).encode())
     return child.returncode or 0, out.decode()
 
