@@ -12,11 +12,7 @@ import traceback
 from collections.abc import Iterator
 
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, invite_many
-
-
-def addresses(count: int) -> list[str]:
-    """Return the addresses that each run invites."""
-    return [f"person{number}@example.org" for number in range(count)]
+from tests.support.bulk import addresses
 
 
 def print_line(*words: object) -> None:
