@@ -10,7 +10,7 @@ from arena_groups._exports import lazy_exports
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
-    from arena_groups._api.codec.conversion import (
+    from arena_groups._api.issues import (
         from_dict,
         to_dict,
     )
@@ -280,11 +280,11 @@ _HOMES = {
     "UsersResource": "_resources.users",
     "WatchEvent": "watching.events",
     "Watcher": "watching.watcher",
-    "from_dict": "_api.codec.conversion",
+    "from_dict": "_api.issues",
     "invite_many": "bulk.invite",
     "remove_many": "bulk.delete",
     "revoke_many": "bulk.delete",
-    "to_dict": "_api.codec.conversion",
+    "to_dict": "_api.issues",
     "watch": "watching.watcher",
 }
 

@@ -1,7 +1,10 @@
-"""Whether to send a request again, and after how long: pure decisions."""
+"""Retry decisions: whether a request is sent again, and after how long."""
 
-from attrs import field, frozen, validators
+from typing import TypeVar
 
+from attrs import define, field, frozen, validators
+
+from arena_groups._api import Operation
 from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
@@ -11,7 +14,9 @@ from arena_groups.errors import (
     RateLimitError,
 )
 
-__all__ = ["RetryPolicy", "answer_was_lost", "may_have_happened", "may_repeat"]
+__all__ = ["RetryPolicy", "RetryState", "answer_was_lost", "may_have_happened", "may_repeat"]
+
+T = TypeVar("T")
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 GATEWAY_STATUSES = frozenset({502, 504})  # from a proxy that lost the answer itself
@@ -84,6 +89,40 @@ def answer_was_lost(error: ArenaError) -> bool:
     if isinstance(error, ArenaAPIError):
         return error.status in GATEWAY_STATUSES
     return isinstance(error, DecodeError)
+
+
+@define
+class RetryState:
+    """The attempts at one request so far: their number, their start, and how the last failed."""
+
+    attempts: int = 0
+    started_at: float = 0.0
+    delay: float = 0.0
+    error: ArenaError | None = None
+    outcome_unknown: bool = False
+    response_lost: bool = False
+
+    def already_applied(self, error: ArenaError, operation: Operation[T]) -> bool:
+        """Return whether ``error`` only shows that an earlier attempt had succeeded."""
+        return (
+            self.response_lost
+            and isinstance(error, ArenaAPIError)
+            and error.status in operation.settled_by
+        )
+
+    def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:
+        """Record how the attempt failed."""
+        self.error = error
+        self.outcome_unknown |= operation.writes and may_have_happened(error)
+        self.response_lost |= answer_was_lost(error)
+
+    def final_error(self, error: ArenaError, operation: Operation[T]) -> ArenaError:
+        """Return ``error`` to be raised, with what only the attempts together show."""
+        self.error = None  # a raised error holds the frames that hold this state
+        error.attempts = self.attempts
+        error.outcome_unknown = self.outcome_unknown
+        error.advice = operation.advice
+        return error
 
 
 set_public_module(globals(), ["RetryPolicy"])

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support import installed
 from tests.support.installed import Environment
+from tests.support.waiting import HANG_TIMEOUT
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = "arena_groups.pytest_plugin"
-PATIENCE = 120  # seconds; only ever reached when something hangs
 
 SETTINGS = """[pytest]
 asyncio_default_fixture_loop_scope = function
@@ -318,20 +318,20 @@ class TestMarkers:
         ("marker", "problem"),
         [
             ("group()", "missing 1 required positional argument: 'slug'"),
-            ("group(7)", "slug must be a text, not 7"),
+            ("group(7)", "slug must be a string, not 7"),
             ("group('x', member=['ada'])", "got an unexpected keyword argument 'member'"),
             ("group('x', members='ada')", "members must be a list of names, or a number, *'ada'"),
             ("group('x', members=[7])", "members must be a list of names, or a number, not ?7?"),
-            ("group('x', members=-1)", "members must be a number, 0 or more, not -1"),
-            ("group('x', members=True)", "members must be a number, 0 or more, not True"),
-            ("group('x', invitations='3')", "invitations must be a number, 0 or more, not '3'"),
+            ("group('x', members=-1)", "members must be a number of 0 or more, not -1"),
+            ("group('x', members=True)", "members must be a number of 0 or more, not True"),
+            ("group('x', invitations='3')", "invitations must be a number of 0 or more, not '3'"),
             ("group('x', invitations=0.5)", "invitations must be a whole number, not 0.5"),
-            ("group('x', days_old=-1)", "days_old must be a number, 0 or more, not -1"),
+            ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
             ("fault()", "*missing 1 required positional argument: 'fault'"),
-            ("fault('oops')", "there is no fault 'oops'; there are backward-pages, churn, *"),
-            ("fault('oops:times=1')", "there is no fault 'oops'; there are *"),
-            ("fault('hang', time=1)", "hang has no option 'time'; it has after, operation, *"),
-            ("fault('hang:time=1')", "hang has no option 'time'; it has after, operation, *"),
+            ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
+            ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
+            ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
+            ("fault('hang:time=1')", "hang has no option 'time': use one of after, operation, *"),
             ("fault('hang', times=-1)", "times must not be negative"),
             ("fault('server-failure', status=200)", "status must be between 500 and 599"),
             ("fault('redirect')", "missing 1 required positional argument: 'location'"),
@@ -344,8 +344,8 @@ class TestMarkers:
     @pytest.mark.parametrize(
         ("marker", "problem"),
         [
-            ("group('x y')", "the group 'x y': the slug 'x y' is taken or not usable"),
-            ("group('x', owner=' ')", "the group 'x': a person needs a name"),
+            ("group('x y')", "group 'x y': the slug 'x y' is taken or invalid"),
+            ("group('x', owner=' ')", "group 'x': name must not be empty"),
             ("quota('gold')", "tier must be one of guest, free, premium, supporter"),
             ("quota(limit=-1)", "limit must not be negative"),
         ],
@@ -436,7 +436,7 @@ class TestInTheBackground:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            return suite.run(*command, *chosen, *arguments, timeout=PATIENCE)
+            return suite.run(*command, *chosen, *arguments, timeout=HANG_TIMEOUT)
 
     def test_it_loads_nothing_and_says_nothing(self, pytester: Suite) -> None:
         pytester.makepyfile(

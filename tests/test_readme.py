@@ -11,7 +11,7 @@ import pytest
 
 from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
-from tests.support.clock import FakeClock
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
 ROOT = Path(__file__).parent.parent
 CI = (ROOT / ".ci/run").read_text("utf-8")
@@ -43,7 +43,7 @@ async def test_snippets_run_as_they_stand(
     async with Sandbox() as sandbox:
         redirected = functools.partial(ArenaClient, base_url=sandbox.url)
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
-        monkeypatch.setattr("arena_groups._client.SystemClock", FakeClock)  # nobody waits
+        monkeypatch.setattr("arena_groups._client.SystemClock", AutoAdvanceClock)  # nobody waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
         program = compile(code, "snippet", "exec")

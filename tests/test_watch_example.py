@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from tests.support.waiting import HANG_TIMEOUT
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60  # seconds; only ever reached when something hangs
 GROUP = "night-walks"
 
 
@@ -51,7 +51,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 def wait_for_looks(sandbox: Sandbox, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG_TIMEOUT
     while sum(each.operation == "getGroupInvite" for each in sandbox.requests) < count:
         assert time.monotonic() < deadline
 
@@ -67,19 +67,19 @@ def test_it_greets_and_says_goodbye_over_a_kill(
     arena_sandbox.clear_requests()
     wait_for_looks(arena_sandbox, 2)
     first.kill()
-    first.wait(PATIENCE)
+    first.wait(HANG_TIMEOUT)
     arena_sandbox.leave_group(GROUP, ada)
     second = start(keeper, tmp_path)
     assert line(second) == "Goodbye, Ada."
     second.send_signal(signal.SIGINT)
-    assert second.communicate(timeout=PATIENCE) == ("", "")
+    assert second.communicate(timeout=HANG_TIMEOUT) == ("", "")
     assert second.returncode == 0
 
 
 def test_what_goes_wrong_is_one_line(keeper: list[subprocess.Popen[str]], tmp_path: Path) -> None:
     (tmp_path / "door.db").mkdir()
     process = start(keeper, tmp_path)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=HANG_TIMEOUT)
     assert (process.returncode, out) == (1, "")
     assert err.startswith("doorkeeper: the store")
     assert err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What goes over the wire, without I/O: operations, requests, and what answers mean."""
+"""The wire format of the API, without I/O: operations, requests, and responses."""
 
 from arena_groups._api.arguments import (
     check_invite_token,
@@ -9,17 +9,17 @@ from arena_groups._api.arguments import (
     path_id,
     path_name,
 )
-from arena_groups._api.headers import parse_rate_limit
+from arena_groups._api.decode import parse_response
 from arena_groups._api.operations import OPERATIONS, Operation
 from arena_groups._api.request import Request, build_request
-from arena_groups._api.response import Answer, read
+from arena_groups._api.response import RawResponse, parse_rate_limit
 from arena_groups._api.secrets import Credentials, Secret, TokenOrigin, checked_token
 
 __all__ = [
     "OPERATIONS",
-    "Answer",
     "Credentials",
     "Operation",
+    "RawResponse",
     "Request",
     "Secret",
     "TokenOrigin",
@@ -31,7 +31,7 @@ __all__ = [
     "group_fields",
     "invitee",
     "parse_rate_limit",
+    "parse_response",
     "path_id",
     "path_name",
-    "read",
 ]

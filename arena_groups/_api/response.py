@@ -1,62 +1,94 @@
-"""What an answer means: a decoded object, or the error it stands for."""
+"""One response as it arrived, and the values in its headers."""
 
 import time
 from collections.abc import Mapping
-from types import NoneType
-from typing import TypeVar, cast
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from attrs import define, field
 
-from arena_groups._api.codec import check_json, decode
-from arena_groups._api.headers import parse_date
-from arena_groups._api.request import Request
-from arena_groups._api.secrets import Credentials
-from arena_groups._api.status_errors import failure
-from arena_groups.errors import DecodeError, DecodeIssue
+from arena_groups.models import RateLimit, UserTier
 
-__all__ = ["Answer", "read"]
-
-T = TypeVar("T")
+__all__ = ["RawResponse", "parse_date", "parse_rate_limit", "parse_retry_after"]
 
 
 @define(kw_only=True)  # frozen, it would take five times as long to make
-class Answer:
-    """One answer as it came. ``headers`` are asked for by lower-case names. Only the status shows.
+class RawResponse:
+    """One response as it arrived. ``headers`` are looked up by lower-case names.
 
-    ``arrived`` (Unix time) is when it came by our clock; ``None`` means now. ``oversized``
-    tells that the body was larger than allowed, and so was left unread.
+    ``received_at`` is Unix time by our clock. ``truncated`` is set if the body was larger than
+    allowed, and so was not read. The ``repr`` shows the status only.
     """
 
     status: int
     reason: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
-    oversized: bool = field(default=False, repr=False)
-    arrived: float | None = field(default=None, repr=False)
-
-    @property
-    def server_time(self) -> float:
-        """When it was sent by the server's clock (Unix time, whole seconds), else by ours."""
-        told = parse_date(self.headers.get("date"))
-        if told is not None:
-            return told
-        return time.time() if self.arrived is None else self.arrived
+    truncated: bool = field(default=False, repr=False)
+    received_at: float = field(factory=time.time, repr=False)
 
 
-def read(request: Request[T], answer: Answer, credentials: Credentials) -> T:
-    """What ``answer`` brings for ``request``.
+def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
+    """Return the rate limit in a response's headers, or ``None`` without a valid one."""
+    get = headers.get
+    return _rate_limit(
+        get("x-ratelimit-limit"),
+        get("x-ratelimit-tier"),
+        get("x-ratelimit-window"),
+        get("x-ratelimit-reset"),
+    )
 
-    Raises the :class:`ArenaAPIError` that its status stands for, and :class:`DecodeError`
-    where a good answer holds something else than its operation promises. ``credentials`` are
-    those it was asked with.
-    """
-    if not 200 <= answer.status < 300:
-        raise failure(request, answer, credentials)
-    operation = request.operation
-    if answer.oversized:
-        raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
-    if operation.returns is NoneType:
-        if answer.body:
-            check_json(answer.body, operation.name)  # a proxy's page is no sign of success
-        return cast("T", None)
-    return decode(operation.returns, answer.body, operation.name)
+
+@lru_cache(maxsize=16)  # the same for all responses of a window
+def _rate_limit(
+    limit: str | None, tier: str | None, window: str | None, reset: str | None
+) -> RateLimit | None:
+    requests = _parse_int(limit)
+    if requests is None:
+        return None
+    return RateLimit(
+        limit=requests,
+        tier=UserTier(tier) if tier else None,
+        window=_parse_int(window) or 60,
+        reset_at=_parse_timestamp(_parse_int(reset)),
+    )
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks to wait, given as seconds or a date."""
+    if value is None:
+        return None
+    seconds = _parse_int(value)
+    if seconds is not None:
+        return float(seconds)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+
+
+@lru_cache(maxsize=16)  # the same for all responses of a second
+def parse_date(value: str | None) -> float | None:
+    """Return the Unix time of a ``Date`` header, or ``None`` without a valid one."""
+    if value is None:
+        return None
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parse_int(value: str | None) -> int | None:
+    text = (value or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _parse_timestamp(seconds: int | None) -> datetime | None:
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

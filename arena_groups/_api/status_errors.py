@@ -4,14 +4,19 @@ import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from arena_groups._api.headers import parse_rate_limit, parse_retry_after
 from arena_groups._api.operations import Operation
 from arena_groups._api.request import Request
+from arena_groups._api.response import (
+    RawResponse,
+    parse_date,
+    parse_rate_limit,
+    parse_retry_after,
+)
 from arena_groups._api.secrets import Credentials, TokenOrigin
 from arena_groups.errors import (
     ArenaAPIError,
@@ -25,7 +30,7 @@ from arena_groups.errors import (
     UnprocessableError,
 )
 
-__all__ = ["failure"]
+__all__ = ["make_status_error"]
 
 T = TypeVar("T")
 
@@ -46,48 +51,36 @@ MAX_STRING = 4000
 MAX_SECONDS = 1e9
 
 
-class AnswerLike(Protocol):
-    """As much of an answer as tells what went wrong."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def server_time(self) -> float: ...
-
-
-def failure(request: Request[T], answer: AnswerLike, credentials: Credentials) -> ArenaAPIError:
-    """The error that an answer stands for, with nothing secret in it."""
-    operation, status, origin = request.operation, answer.status, credentials.origin
+def make_status_error(
+    request: Request[T], response: RawResponse, credentials: Credentials
+) -> ArenaAPIError:
+    """Return the error that a response stands for, with nothing secret in it."""
+    operation, status, origin = request.operation, response.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
-    told = _Told.parse(answer.body, secrets)
-    reason = _text(_redacted(answer.reason, secrets))
-    request_id = _redacted(answer.headers.get("x-request-id"), secrets)
-    header = parse_retry_after(answer.headers.get("retry-after"), answer.server_time)
-    retry_after = told.retry_after if header is None else header
+    body = _ErrorBody.parse(response.body, secrets)
+    reason = _text(_redacted(response.reason, secrets))
+    request_id = _redacted(response.headers.get("x-request-id"), secrets)
+    now = parse_date(response.headers.get("date")) or response.received_at
+    header = parse_retry_after(response.headers.get("retry-after"), now)
+    retry_after = body.retry_after if header is None else header
     kind = ERRORS.get(status, ServerError if status >= 500 else ArenaAPIError)
     return kind(
         status,
-        error=told.error or reason or _phrase(status),
-        message=told.message or _text(_redacted(_explain(answer, told), secrets)),
-        details=told.details,
+        error=body.error or reason or _phrase(status),
+        message=body.message or _text(_redacted(_fallback_message(response, body), secrets)),
+        details=body.details,
         method=operation.method,
         route=operation.route,
         request_id=cast("str | None", request_id),
-        rate_limit=parse_rate_limit(answer.headers),
+        rate_limit=parse_rate_limit(response.headers),
         retry_after=retry_after,
         hint=_hint(operation, status, origin, retry_after),
     )
 
 
 @frozen(kw_only=True)
-class _Told:
-    """What an error's body says, in any of the API's three shapes, with secrets taken out."""
+class _ErrorBody:
+    """The explanation in an error's body, in any of the API's three shapes, without secrets."""
 
     error: str = ""
     message: str = ""
@@ -95,16 +88,18 @@ class _Told:
     retry_after: float | None = None
 
     @classmethod
-    def parse(cls, body: bytes, secrets: tuple[str, ...]) -> "_Told":
+    def parse(cls, body: bytes, secrets: tuple[str, ...]) -> "_ErrorBody":
         document = _object(_safe_document(body, secrets))
         error, details = document.get("error"), document.get("details")
         if _object(error):
             return cls._from_object(_object(error))
         message = _text(_object(details).get("message") or document.get("error_description"))
-        return cls(error=_text(error), message=message or _listed(details), details=details)
+        return cls(
+            error=_text(error), message=message or _join_validation_errors(details), details=details
+        )
 
     @classmethod
-    def _from_object(cls, error: dict[str, object]) -> "_Told":
+    def _from_object(cls, error: dict[str, object]) -> "_ErrorBody":
         return cls(
             error=_text(error.get("type")),
             message=_text(error.get("message")),
@@ -113,14 +108,14 @@ class _Told:
         )
 
 
-def _listed(details: object) -> str:
-    """The validation errors in one line, where the API sums them up in none."""
+def _join_validation_errors(details: object) -> str:
+    """Return the validation errors in one line, for a body without a summary of them."""
     errors = _object(details).get("errors")
-    fields = [(f"{name} ", told) for name, told in _object(errors).items()] or [("", errors)]
+    fields = [(f"{name} ", value) for name, value in _object(errors).items()] or [("", errors)]
     lines = [
         name + text
-        for name, told in fields
-        for each in (cast("list[object]", told) if isinstance(told, list) else [told])
+        for name, value in fields
+        for each in (cast("list[object]", value) if isinstance(value, list) else [value])
         if (text := _text(each))
     ]
     return _text("; ".join(lines))
@@ -174,15 +169,15 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def _explain(answer: AnswerLike, told: _Told) -> str:
-    if answer.status == 304:
+def _fallback_message(response: RawResponse, body: _ErrorBody) -> str:
+    if response.status == 304:
         return "nothing has changed, says the server, but nothing was kept to compare with"
-    if 300 <= answer.status < 400:
-        host = _host(answer.headers.get("location", ""))
+    if 300 <= response.status < 400:
+        host = _host(response.headers.get("location", ""))
         return f"a redirect{f' to {host}' if host else ''}, which is never followed"
-    if not answer.body:
+    if not response.body:
         return "the answer has no body"
-    if told.error or "json" in answer.headers.get("content-type", "").lower():
+    if body.error or "json" in response.headers.get("content-type", "").lower():
         return ""
     return "the answer is not JSON: it may come from a proxy, not from the API"
 

@@ -1,12 +1,16 @@
-"""What is kept of earlier answers, and given out again when the server says 304."""
+"""Conditional requests: responses kept with their ETag, and reused after a 304."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar, cast
 
-from arena_groups._api import Answer, Credentials, Operation, Request, read
-from arena_groups._api.codec import decode
+from attrs import define
+
+from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
+from arena_groups._api.decode import decode
 from arena_groups._cache import Bounded, CachedResponse, ResponseCache
 
-__all__ = ["Entry", "Revalidation"]
+__all__ = ["CacheLookup", "ConditionalCache"]
 
 T = TypeVar("T")
 
@@ -16,31 +20,54 @@ DECODED_ENTRIES = 256
 DECODED_BYTES = 1024 * 1024  # of the bodies that they were decoded from
 
 
-class Revalidation:
-    """Keeps bodies in the cache, and what is asked for again and again decoded.
+class ConditionalCache:
+    """Bodies in the user's cache, and decoded values of what is requested again and again.
 
-    What is kept takes memory, and getting that costs more time than all else here; what is
-    decoded takes three times as much, and the garbage collector's time. So a long list that is
-    read once passes by: beyond its first pages a page is kept when it comes for the second
-    time, and it is held decoded once it has proved to be unchanged.
+    Keeping a body takes fresh memory, which costs more time than all else here; a decoded value
+    takes three times as much, and the garbage collector's time. So a long list that is read once
+    is not kept: beyond its first pages a page is kept when it comes for the second time, and its
+    decoded value is kept after the first 304.
     """
 
     def __init__(self, cache: ResponseCache | None, base_url: str) -> None:
-        self.cache = cache
-        self.base_url = base_url
+        self._cache = cache
+        self._base_url = base_url
         self._asked: set[str] = set()
         self._decoded: Bounded[tuple[str, object]] = Bounded(DECODED_ENTRIES, DECODED_BYTES)
 
-    def keep(self, key: str, answer: Answer, value: object, *, again: bool, page: int) -> None:
-        """Keep a good answer if it can be revalidated, in place of the one there is ``again``."""
-        etag = answer.headers.get("etag")
-        if self.cache is None or not etag:
+    def lookup(self, request: Request[T], credentials: Credentials) -> "CacheLookup[T]":
+        """Return the cache's entry for a request, or the absence of one."""
+        if self._cache is None or not request.operation.cacheable:
+            return CacheLookup(self, request, credentials, None, None, None)
+        key = f"{credentials.fingerprint} {self._base_url}{request.target}"
+        cached = self._cache.get(key)
+        etag = None if cached is None else cached.etag
+        return CacheLookup(self, request, credentials, key, cached, etag)
+
+    def store(
+        self, key: str, response: RawResponse, value: object, page: int, *, seen: bool
+    ) -> None:
+        """Keep a successful response that has an ETag; ``seen`` if it replaces an earlier one."""
+        etag = response.headers.get("etag")
+        if self._cache is None or not etag:
             return
-        if not again and page > FIRST_PAGES and not self._asked_before(key):
+        if not seen and page > FIRST_PAGES and not self._asked_before(key):
             return
-        self.cache.set(key, CachedResponse(etag, answer.body))
-        if again:
-            self._decoded.hold(key, (etag, value), len(answer.body))
+        self._cache.set(key, CachedResponse(etag, response.body))
+        if seen:
+            self._decoded.hold(key, (etag, value), len(response.body))
+
+    def load(self, operation: Operation[T], key: str, cached: CachedResponse) -> T:
+        """Return the decoded value of a cached response.
+
+        Raises :class:`DecodeError` if the cache has damaged it.
+        """
+        decoded = self._decoded.get(key)
+        if decoded is not None and decoded[0] == cached.etag:
+            return cast("T", decoded[1])
+        value = decode(operation.returns, cached.body, operation.name)
+        self._decoded.hold(key, (cached.etag, value), len(cached.body))
+        return value
 
     def _asked_before(self, key: str) -> bool:
         if key in self._asked:
@@ -50,43 +77,34 @@ class Revalidation:
         self._asked.add(key)
         return False
 
-    def value(self, operation: Operation[T], key: str, kept: CachedResponse) -> T:
-        """What ``kept`` holds. Raises :class:`DecodeError` where the cache has damaged it."""
-        decoded = self._decoded.get(key)
-        if decoded is not None and decoded[0] == kept.etag:
-            return cast("T", decoded[1])
-        value = decode(operation.returns, kept.body, operation.name)
-        self._decoded.hold(key, (kept.etag, value), len(kept.body))
-        return value
 
+@define
+class CacheLookup(Generic[T]):
+    """The cached response for one request, if there is one, and what the response makes of it."""
 
-class Entry(Generic[T]):
-    """One request's place in the cache, if it may have one.
+    _cache: ConditionalCache
+    _request: Request[T]
+    _credentials: Credentials
+    _key: str | None
+    _cached: CachedResponse | None
+    etag: str | None
 
-    ``etag`` is of what is kept there, and ``read`` renews it.
-    """
+    def resolve(self, response: RawResponse) -> T:
+        """Return the decoded value: of the response, or of the cached one after a 304.
 
-    __slots__ = ("_credentials", "_kept", "_key", "_request", "_revalidation", "etag")
-
-    def __init__(
-        self, revalidation: Revalidation, request: Request[T], credentials: Credentials
-    ) -> None:
-        self._revalidation = revalidation
-        self._request = request
-        self._credentials = credentials
-        self._key: str | None = None
-        self._kept: CachedResponse | None = None
-        if revalidation.cache is not None and request.operation.cacheable:
-            self._key = f"{credentials.fingerprint} {revalidation.base_url}{request.target}"
-            self._kept = revalidation.cache.get(self._key)
-        self.etag = None if self._kept is None else self._kept.etag
-
-    def read(self, answer: Answer) -> T:
-        """What ``answer`` brings, or what it says is still good. Raises its error."""
-        request, key, kept = self._request, self._key, self._kept
-        if answer.status == 304 and key and kept:
-            return self._revalidation.value(request.operation, key, kept)
-        value = read(request, answer, self._credentials)
+        Stores the response. Raises the error that the response stands for.
+        """
+        request, key, cached = self._request, self._key, self._cached
+        if response.status == 304 and key and cached:
+            return self._cache.load(request.operation, key, cached)
+        value = parse_response(request, response, self._credentials)
         if key is not None:
-            self._revalidation.keep(key, answer, value, again=kept is not None, page=request.page)
+            self._cache.store(key, response, value, request.page, seen=cached is not None)
         return value
+
+    def defer(self, response: RawResponse) -> Callable[[], T]:
+        """Return :meth:`resolve` as a function of no arguments; raise an error status at once."""
+        if response.status in {200, 304}:
+            return partial(self.resolve, response)
+        value = self.resolve(response)
+        return lambda: value

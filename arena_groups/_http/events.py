@@ -2,12 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import frozen
 
+from arena_groups._api import Operation, RawResponse
 from arena_groups._exports import set_public_module
+from arena_groups.errors import ArenaConnectionError
 
 __all__ = ["Exchange", "ExchangeHook", "report"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger("arena_groups")
 
@@ -40,8 +45,25 @@ class Exchange:
 ExchangeHook = Callable[[Exchange], None]
 
 
-def report(exchange: Exchange, hook: ExchangeHook | None) -> None:
+def report(
+    operation: Operation[T],
+    response: RawResponse | ArenaConnectionError,
+    attempt: int,
+    duration: float,
+    hook: ExchangeHook | None,
+) -> None:
     """Log an exchange and hand it to ``hook``, whose errors never reach the caller."""
+    complete = response if isinstance(response, RawResponse) else None
+    exchange = Exchange(
+        operation=operation.name,
+        method=operation.method,
+        route=operation.route,
+        attempt=attempt,
+        duration=duration,
+        status=complete.status if complete else None,
+        error=None if complete else type(response).__name__,
+        size=len(complete.body) if complete else 0,
+    )
     logger.debug(
         "%s %s -> %s in %.3f s (attempt %d)",
         exchange.method,

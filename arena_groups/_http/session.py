@@ -1,45 +1,37 @@
-"""The request loop: pace, send, read, decode, and again where that is safe."""
+"""Request loop: prepare, get a permit, send, parse, record, and only then decide about a retry."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from functools import lru_cache, partial
+from functools import partial
 from random import random
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
-from arena_groups._api import Answer, Operation, Request, parse_rate_limit
-from arena_groups._api.headers import (
-    QuotaTexts,
-    parse_date,
-    quota_texts,
-    rate_limit_of,
-)
+from arena_groups._api import Operation, RawResponse, Request, parse_rate_limit
+from arena_groups._api.response import parse_date
 from arena_groups._cache import ResponseCache
-from arena_groups._http.attempts import Attempts
-from arena_groups._http.conditional import Entry, Revalidation
+from arena_groups._http.conditional import CacheLookup, ConditionalCache
 from arena_groups._http.config import TokenSource
-from arena_groups._http.events import Exchange, ExchangeHook, report
-from arena_groups._http.gate import Gate
-from arena_groups._http.registry import Call, Lifetime
+from arena_groups._http.events import ExchangeHook, report
+from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer
-from arena_groups._pacing.window import RateLimitUpdate
-from arena_groups._retry import RetryPolicy
+from arena_groups._pacing.window import Permit, RateLimitUpdate
+from arena_groups._retry import RetryPolicy, RetryState
 from arena_groups._types import Clock
-from arena_groups.errors import ArenaAPIError, ArenaConnectionError, ArenaError
+from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, RateLimitError
 from arena_groups.models import RateLimit
 
 __all__ = ["Session"]
 
 T = TypeVar("T")
-
-READABLE = frozenset({200, 304})
+ResultT = TypeVar("ResultT")
 
 logger = logging.getLogger("arena_groups")
 
 
 class Session:
-    """Sends requests for all resources of a client, within its quota."""
+    """Sends the requests of all resources of a client, within its rate limit."""
 
     def __init__(
         self,
@@ -56,158 +48,192 @@ class Session:
         self._transport = transport
         self._retry = retry
         self._pacer = pacer
-        self._revalidation = Revalidation(cache, transport.base_url)
+        self._cache = ConditionalCache(cache, transport.base_url)
         self._hook = hook
         self._clock = clock
-        self._max_wait = retry.max_retry_after
-        self._gate = Gate(pacer, clock, self._max_wait)
-        self._lifetime = Lifetime()
+        self._registry = RequestRegistry()
         self.rate_limit: RateLimit | None = None
 
     @property
     def closed(self) -> bool:
         """Whether the session was closed."""
-        return self._lifetime.closed
+        return self._registry.closed
 
-    @property
-    def repeats(self) -> bool:
-        """Whether anything is ever sent again."""
-        return self._retry.attempts > 1
+    async def send(self, request: Request[T]) -> T:
+        """Send a request, again if need be, and return what its operation returns.
 
-    def send(self, request: Request[T]) -> Coroutine[None, None, T]:
-        """Send ``request``, again if need be, and return what its operation returns.
-
-        Raises :class:`ClientStateError` in another event loop or process and after closing,
-        and otherwise the last attempt's error: :class:`ArenaTimeoutError` and
-        :class:`ArenaConnectionError` where no complete answer came, the
-        :class:`ArenaAPIError` of a refusal, and :class:`DecodeError`.
+        Raises :class:`ClientStateError` after closing and in another event loop or process, and
+        otherwise the error of the last attempt: :class:`ArenaTimeoutError` and
+        :class:`ArenaConnectionError` without a complete response, the :class:`ArenaAPIError` of
+        an error status, and :class:`DecodeError`.
         """
-        return self._call(request, unread=False)
+        return await self._run(request, RetryState(), CacheLookup.resolve)
 
-    def send_unread(self, request: Request[T]) -> Coroutine[None, None, Callable[[], T]]:
-        """The same, but a good answer is read by calling what is returned.
+    def send_page(self, request: Request[T], page: int) -> Coroutine[None, None, T]:
+        """Send the request for one page of a list, as :meth:`send` does."""
+        return self._run(request.for_page(page), RetryState(), CacheLookup.resolve)
 
-        That raises :class:`DecodeError`, and nothing is sent again for it.
+    async def prefetch_page(
+        self, request: Request[T], page: int
+    ) -> Callable[[], Coroutine[None, None, T]]:
+        """Send the request for one page of a list, and leave the body undecoded.
+
+        Returns a function that decodes it. If the body is then found incomplete, that function
+        sends the request again, as the next attempt.
         """
-        return self._call(request, unread=True)
+        asked, state = request.for_page(page), RetryState()
+        return partial(
+            self._decode_later, asked, state, await self._run(asked, state, CacheLookup.defer)
+        )
 
-    async def _call(self, request: Request[T], *, unread: bool) -> Any:  # noqa: ANN401 - of two kinds
-        operation, attempts = request.operation, Attempts()
-        call = self._lifetime.begin()
+    async def _decode_later(
+        self, request: Request[T], state: RetryState, decode: Callable[[], T]
+    ) -> T:
         try:
-            while True:
-                outcome = await self._attempt(request, call, attempts, unread=unread)
-                if not isinstance(outcome, ArenaError):
-                    return outcome
-                if attempts.settled_by(outcome, operation):
-                    return None
-                attempts.failed(outcome, operation)
-                await self._pause_or_give_up(operation, outcome, attempts)
-        except asyncio.CancelledError:
-            if not call.was_closed():
-                raise
-        finally:
-            self._lifetime.finish(call)
-        raise self._lifetime.closed_error(writes=operation.writes)
+            return decode()
+        except DecodeError as error:
+            if not self._plan_retry(request.operation, state, error):
+                raise state.final_error(error, request.operation) from None
+        return await self._run(request, state, CacheLookup.resolve)
 
     async def aclose(self) -> None:
-        """End the work in flight and close what was opened here. Twice does no harm."""
+        """End the requests in flight and close what was opened here. Closing twice is a no-op."""
         try:
-            await self._lifetime.end()
+            await self._registry.close()
         finally:
             await self._transport.aclose()
 
-    async def _attempt(
-        self, request: Request[T], call: Call, attempts: Attempts, *, unread: bool
-    ) -> object:
+    async def _run(
+        self,
+        request: Request[T],
+        state: RetryState,
+        resolve: Callable[[CacheLookup[T], RawResponse], ResultT],
+    ) -> ResultT:
         operation = request.operation
-        outcome: object
-        update: RateLimitUpdate | None = None
-        credentials = self._tokens.fixed or await self._tokens.provided()
-        if attempts.error is None:
-            permit = await self._pacer.acquire(write=operation.writes, max_wait=self._max_wait)
-        else:
-            left = self._retry.total - (self._clock.now() - attempts.began)
-            permit = await self._gate.enter_within(operation, left)
-        if permit is None:
-            raise attempts.told_by(attempts.error or self._gate.refusal(operation), operation)
-        sent_at = self._clock.now()
-        attempts.begin(sent_at)
+        call = self._registry.add()
         try:
-            entry = Entry(self._revalidation, request, credentials)
-            answer = await self._transport.attempt(request, credentials, entry.etag, call)
+            async with call.scope:
+                try:
+                    while True:
+                        outcome = await self._attempt(request, call, state, resolve)
+                        if not isinstance(outcome, ArenaError):
+                            return outcome
+                        if state.already_applied(outcome, operation):
+                            return cast("ResultT", None)
+                        if not self._plan_retry(operation, state, outcome):
+                            try:
+                                raise state.final_error(outcome, operation)
+                            finally:
+                                del outcome  # it would hold this frame, and this frame it
+                finally:
+                    self._registry.remove(call)
+        except (TimeoutError, asyncio.CancelledError):
+            if not call.timed_out(call.scope):
+                raise
+        raise self._registry.closed_error(writes=operation.writes)
+
+    async def _attempt(
+        self,
+        request: Request[T],
+        call: InFlightRequest,
+        state: RetryState,
+        resolve: Callable[[CacheLookup[T], RawResponse], ResultT],
+    ) -> ResultT | ArenaError:
+        operation = request.operation
+        if state.delay:
+            await self._clock.wait(asyncio.Event(), state.delay)
+        credentials = self._tokens.fixed or await self._tokens.provided()
+        if state.error is None:
+            permit = await self._pacer.acquire(
+                write=operation.writes, max_wait=self._retry.max_retry_after
+            )
+        else:
+            left = self._retry.total - (self._clock.now() - state.started_at)
+            permit = await self._acquire_within(left, write=operation.writes)
+        if permit is None:
+            raise state.final_error(state.error or self._blocked_error(operation), operation)
+        sent_at = self._clock.now()
+        if state.attempts == 0:
+            state.started_at = sent_at
+        state.attempts += 1
+        update: RateLimitUpdate | None = None
+        try:
+            lookup = self._cache.lookup(request, credentials)
+            response = await self._transport.send(request, credentials, lookup.etag, call)
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
-                report(_exchange(operation, answer, attempts.count, duration), self._hook)
-            if not isinstance(answer, Answer):
-                return answer
+                report(operation, response, state.attempts, duration, self._hook)
+            if not isinstance(response, RawResponse):
+                return response
+            outcome: ResultT | ArenaError
             try:
-                later = unread and answer.status in READABLE
-                outcome = partial(entry.read, answer) if later else entry.read(answer)
+                outcome = resolve(lookup, response)
             except ArenaError as error:
-                outcome = error
-            update = _rate_limit_update(answer, outcome)
+                outcome = error.with_traceback(None)
+            update = _rate_limit_update(response, outcome)
             self.rate_limit = update.rate_limit or self.rate_limit
         finally:
             self._pacer.release(permit, update)
         return outcome
 
-    async def _pause_or_give_up(
-        self, operation: Operation[T], error: ArenaError, attempts: Attempts
-    ) -> None:
-        wait = self._retry.next_delay(
+    async def _acquire_within(self, seconds: float, *, write: bool) -> Permit | None:
+        """Acquire a permit for a retry within the remaining retry budget."""
+        asking = asyncio.ensure_future(
+            self._pacer.acquire(write=write, max_wait=self._retry.max_retry_after)
+        )
+        answered = asyncio.Event()
+        asking.add_done_callback(lambda _: answered.set())
+        try:
+            await self._clock.wait(answered, seconds)
+        except asyncio.CancelledError:
+            permit = asking.result() if asking.done() and not asking.exception() else None
+            if permit is not None:
+                self._pacer.release(permit, None)
+            raise
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await asyncio.wait([asking])
+        return None if asking.cancelled() else asking.result()
+
+    def _blocked_error(self, operation: Operation[T]) -> RateLimitError:
+        return RateLimitError(
+            429,
+            error="Too Many Requests",
+            message="earlier answers asked to wait; nothing was sent",
+            method=operation.method,
+            route=operation.route,
+            retry_after=self._pacer.snapshot().blocked_for,
+        )
+
+    def _plan_retry(self, operation: Operation[T], state: RetryState, error: ArenaError) -> bool:
+        """Set the delay before the next attempt; return whether there is to be one."""
+        state.record_failure(error, operation)
+        delay = self._retry.next_delay(
             error,
-            attempt=attempts.count,
-            elapsed=self._clock.now() - attempts.began,
+            attempt=state.attempts,
+            elapsed=self._clock.now() - state.started_at,
             idempotent=operation.repeat_safe,
             jitter=random(),  # noqa: S311 - jitter
         )
-        if wait is None:
-            raise attempts.told_by(error, operation)
+        if delay is None:
+            return False
+        state.delay = delay
         logger.info(
             "%s %s: attempt %d failed, the next in %.1f s",
             operation.method,
             operation.route,
-            attempts.count,
-            wait,
+            state.attempts,
+            delay,
         )
-        await self._clock.wait(asyncio.Event(), wait)
+        return True
 
 
-def _rate_limit_update(answer: Answer, outcome: object) -> RateLimitUpdate:
-    if not isinstance(outcome, ArenaError):
-        headers = answer.headers
-        update = _usual_update(answer.status, headers.get("date"), quota_texts(headers))
-        if update is not None:
-            return update
-    refusal = outcome if isinstance(outcome, ArenaAPIError) else None
+def _rate_limit_update(response: RawResponse, outcome: object) -> RateLimitUpdate:
+    sent_at = parse_date(response.headers.get("date"))
     return RateLimitUpdate(
-        status=answer.status,
-        server_time=answer.server_time,
-        rate_limit=parse_rate_limit(answer.headers),
-        retry_after=refusal.retry_after if refusal else None,
-    )
-
-
-@lru_cache(maxsize=16)  # all good answers of a second tell the same
-def _usual_update(status: int, date: str | None, quota: QuotaTexts) -> RateLimitUpdate | None:
-    sent_at = parse_date(date)
-    if sent_at is None:
-        return None
-    return RateLimitUpdate(status=status, server_time=sent_at, rate_limit=rate_limit_of(*quota))
-
-
-def _exchange(
-    operation: Operation[T], answer: Answer | ArenaConnectionError, attempt: int, duration: float
-) -> Exchange:
-    whole = answer if isinstance(answer, Answer) else None
-    return Exchange(
-        operation=operation.name,
-        method=operation.method,
-        route=operation.route,
-        attempt=attempt,
-        duration=duration,
-        status=whole.status if whole else None,
-        error=None if whole else type(answer).__name__,
-        size=len(whole.body) if whole else 0,
+        status=response.status,
+        server_time=response.received_at if sent_at is None else sent_at,
+        rate_limit=parse_rate_limit(response.headers),
+        retry_after=outcome.retry_after if isinstance(outcome, ArenaAPIError) else None,
     )

@@ -1,18 +1,18 @@
-"""One attempt over aiohttp: the only place where bytes leave and arrive."""
+"""One attempt over aiohttp: the only module where bytes leave and arrive."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from math import inf
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TypeVar
 
 import aiohttp
+from attrs import define
 from multidict import CIMultiDict
 from yarl import URL
 
-from arena_groups._api import Answer, Credentials, Operation, Request
+from arena_groups._api import Credentials, Operation, RawResponse, Request
 from arena_groups._http.config import Timeout
-from arena_groups._http.registry import Call
-from arena_groups._http.silence import CURRENT, HeardResponse
+from arena_groups._http.registry import InFlightRequest
 from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError, ClientStateError
 
 __all__ = ["Transport"]
@@ -32,8 +32,21 @@ CAUSES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+@define
+class RequestProgress:
+    """Progress of one request inside aiohttp, as its trace reports it."""
+
+    started: bool = False
+    headers_sent: bool = False
+
+    @property
+    def certainly_unsent(self) -> bool:
+        """Whether aiohttp took the request, and never wrote its headers."""
+        return self.started and not self.headers_sent
+
+
 class Transport:
-    """An aiohttp session, lent or made at the first attempt inside the running loop."""
+    """An aiohttp session: an external one, or one opened at the first request."""
 
     def __init__(
         self,
@@ -50,16 +63,13 @@ class Transport:
         self.base_url = base_url
         self._root = URL(base_url)
         self._prefix = self._root.raw_path.rstrip("/")
-        self._borrowed = session
-        self._made: aiohttp.ClientSession | None = None
-        self._trace_configs = list(trace_configs or ())
-        # A session of our own hears the server by itself; one that was lent needs its timers.
+        self._external_session = session
+        self._owned_session: aiohttp.ClientSession | None = None
+        self._trace = _progress_trace()
+        self._trace_configs = [*(trace_configs or ()), self._trace]
         self._timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=timeout.connect,
-            sock_read=None if session is None else timeout.read,
+            total=None, sock_connect=timeout.connect, sock_read=timeout.read
         )
-        self._patience = timeout.read if session is None else inf
         self._total = timeout.total
         always = {"Accept": "application/json", "User-Agent": user_agent}
         self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
@@ -67,105 +77,105 @@ class Transport:
         self._signed_for: Credentials | None = None
         self._signed: CIMultiDict[str] = CIMultiDict()
 
-    async def attempt(
-        self, request: Request[T], credentials: Credentials, etag: str | None, call: Call
-    ) -> Answer | ArenaConnectionError:
-        """Send ``request`` once, as part of ``call``; the answer, or why none came whole.
+    async def send(
+        self,
+        request: Request[T],
+        credentials: Credentials,
+        etag: str | None,
+        call: InFlightRequest,
+    ) -> RawResponse | ArenaConnectionError:
+        """Send ``request`` once, and return the response, or the error that prevented it.
 
-        A failure is returned: raised from here, this frame and those of aiohttp, where the
-        token is, would be in its traceback. Raises :class:`ClientStateError` if the aiohttp
-        session that was lent has been closed.
+        The error is returned, not raised: a traceback from here would hold this frame and those
+        of aiohttp, and with them the token. Raises :class:`ClientStateError` if the external
+        session is closed or belongs to another event loop.
         """
-        http = self._made or self._lent() or self._make()
+        http = self._owned_session or self._open_session()
         operation, empty = request.operation, request.body is None
         as_form = operation.sends_form
-        call.begin_attempt(self._total, self._patience)
-        CURRENT.set(call)
+        if request.query:
+            url = URL(self.base_url + request.target, encoded=True)
+        else:
+            url = self._root.with_path(self._prefix + request.path, encoded=True)  # half as long
+        if credentials is not self._signed_for:
+            self._sign(credentials)
+        progress = RequestProgress()
+        limit = asyncio.timeout(self._total)
         try:
-            response = await http.request(
-                operation.method,
-                self._url(request),
-                headers=self._headers_for(credentials, etag),
-                json=None if as_form or empty else request.payload(),
-                data=request.payload() if as_form else None,
-                skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
-                timeout=self._timeout,
-                allow_redirects=False,
-                raise_for_status=False,
-            )
-            try:
-                body = await self._read(response)
-            except BaseException:
-                response.close()  # read to its end, it has closed itself
-                raise
-            return Answer(
-                status=response.status,
-                reason=response.reason or "",
-                headers=response.headers,
-                body=b"" if body is None else body,
-                oversized=body is None,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            return _lost(request.operation, error)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told apart below
-            if isinstance(error, asyncio.CancelledError) and call.was_late():
-                return _lost(
-                    operation, aiohttp.SocketTimeoutError() if call.silent else TimeoutError()
+            async with limit:
+                response = await http.request(
+                    operation.method,
+                    url,
+                    headers=self._signed if etag is None else self._with_etag(etag),
+                    json=None if as_form or empty else request.payload(),
+                    data=request.payload() if as_form else None,
+                    skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    trace_request_ctx=progress,
                 )
-            # Closing an aiohttp session cancels those that wait for a connection, though nobody
-            # cancelled them, and older versions trip over what is no longer there.
-            task = asyncio.current_task()
-            if not http.closed or task is None or task.cancelling():
+                try:
+                    length = response.content_length
+                    compressed = "Content-Encoding" in response.headers
+                    if length is None or length > self._max_body or compressed:
+                        body = await self._read_within_bounds(response)
+                    else:
+                        body = await response.read()
+                except BaseException:
+                    response.close()  # read to its end, it has closed itself
+                    raise
+                return RawResponse(
+                    status=response.status,
+                    reason=response.reason or "",
+                    headers=response.headers,
+                    body=b"" if body is None else body,
+                    truncated=body is None,
+                )
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            return _map_aiohttp_error(operation, error, progress)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped, or raised again
+            cause = _cause_of_end(http, limit, call)
+            if cause is None:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
-            return _lost(request.operation, aiohttp.ClientConnectionError())
-        finally:
-            call.end_attempt()
-
-    def _url(self, request: Request[T]) -> URL:
-        if request.query:
-            return URL(self.base_url + request.target, encoded=True)
-        return self._root.with_path(self._prefix + request.path, encoded=True)  # half as long
+            return _map_aiohttp_error(operation, cause, progress)
 
     async def aclose(self) -> None:
-        """Close the aiohttp session if it was made here."""
-        if self._made is not None:
-            await self._made.close()
+        """Close the aiohttp session if it was opened here; leave an external one as it was."""
+        if self._owned_session is not None:
+            await self._owned_session.close()
+        external = self._external_session
+        if external is not None and self._trace in external.trace_configs:
+            external.trace_configs.remove(self._trace)
 
-    def _make(self) -> aiohttp.ClientSession:
-        self._made = _make_session(self._session_headers, self._trace_configs)
-        return self._made
-
-    def _lent(self) -> aiohttp.ClientSession | None:
-        lent = self._borrowed
-        if lent is None:
-            return None
-        if lent.closed:
+    def _open_session(self) -> aiohttp.ClientSession:
+        external = self._external_session
+        if external is None:
+            self._owned_session = _new_session(self._session_headers, self._trace_configs)
+            return self._owned_session
+        if external.closed:
             raise ClientStateError("the aiohttp session lent to this client is closed")
         loop = asyncio.get_running_loop()
-        if getattr(lent, "_loop", loop) is not loop:
+        if getattr(external, "_loop", loop) is not loop:
             raise ClientStateError(
                 "the aiohttp session lent to this client belongs to another event loop"
             )
-        return lent
+        if self._trace not in external.trace_configs:
+            self._trace.freeze()
+            external.trace_configs.append(self._trace)
+        return external
 
-    def _headers_for(self, credentials: Credentials, etag: str | None) -> CIMultiDict[str]:
-        if credentials is not self._signed_for:
-            self._signed = CIMultiDict(self._headers)
-            if credentials.token is not None:
-                self._signed["Authorization"] = f"Bearer {credentials.token.reveal()}"
-            self._signed_for = credentials
-        if etag is None:
-            return self._signed
+    def _sign(self, credentials: Credentials) -> None:
+        self._signed = CIMultiDict(self._headers)
+        if credentials.token is not None:
+            self._signed["Authorization"] = f"Bearer {credentials.token.reveal()}"
+        self._signed_for = credentials
+
+    def _with_etag(self, etag: str) -> CIMultiDict[str]:
         headers = self._signed.copy()
         headers["If-None-Match"] = etag
         return headers
-
-    def _read(self, response: aiohttp.ClientResponse) -> Coroutine[None, None, bytes | None]:
-        length = response.content_length
-        if length is None or length > self._max_body or "Content-Encoding" in response.headers:
-            return self._read_within_bounds(response)
-        return response.read()
 
     async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> bytes | None:
         chunks: list[bytes] = []
@@ -182,28 +192,56 @@ class Transport:
             chunks.clear()
 
 
-def _make_session(
+def _new_session(
     headers: dict[str, str], trace_configs: list[aiohttp.TraceConfig]
 ) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
-        headers=headers,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        response_class=HeardResponse,
-        trace_configs=trace_configs,
+        headers=headers, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=trace_configs
     )
-    # By itself aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
+    # Otherwise aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
     # unseen by the pacer and by the rules for retries. There is no public switch for it.
     session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
     return session
 
 
-def _lost(operation: Operation[T], error: Exception) -> ArenaConnectionError:
+def _progress_trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(_record_progress)
+    trace.on_request_headers_sent.append(_record_progress)
+    return trace
+
+
+async def _record_progress(_: object, context: SimpleNamespace, event: object) -> None:
+    progress = context.trace_request_ctx
+    if isinstance(progress, RequestProgress):
+        progress.started = True
+        progress.headers_sent = isinstance(event, aiohttp.TraceRequestHeadersSentParams)
+
+
+def _cause_of_end(
+    http: aiohttp.ClientSession, limit: asyncio.Timeout, call: InFlightRequest
+) -> Exception | None:
+    """Return why a request ended that raised no error of aiohttp, or ``None`` if unknown.
+
+    Closing an aiohttp session cancels the requests that wait for a connection, in tasks that were
+    not cancelled; older versions of aiohttp raise errors of their own.
+    """
+    if call.timed_out(limit):
+        return TimeoutError()
+    if http.closed and not call.was_cancelled():
+        return aiohttp.ClientConnectionError()
+    return None
+
+
+def _map_aiohttp_error(
+    operation: Operation[T], error: Exception, progress: RequestProgress
+) -> ArenaConnectionError:
     kind = ArenaTimeoutError if isinstance(error, TimeoutError) else ArenaConnectionError
     return kind(
         _cause(error),
         method=operation.method,
         route=operation.route,
-        request_sent=not isinstance(error, NOT_SENT),
+        request_sent=not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
         retryable=not isinstance(error, PERMANENT),
     )
 

@@ -83,7 +83,10 @@ class RateLimitWindow:
 
     def try_acquire(self, now: float) -> Permit | None:
         """Return a permit, or ``None`` if no request may be sent yet."""
-        return self.acquire() if self.ready_at(now) <= now else None
+        if self.ready_at(now) > now:
+            return None
+        self.in_flight += 1
+        return Permit(self._hold_generation)
 
     def acquire(self) -> Permit:
         """Count a request as sent. Its permit goes to :meth:`record_response`."""

@@ -16,14 +16,12 @@ addition that the server hides from the reader cannot be told.
 
 from typing import Generic
 
-from arena_groups._pagination.seen import Seen
 from arena_groups._pagination.walk import (
     EndGuard,
     ItemT,
+    Seen,
     Walk,
-    check_page,
     promised_pages,
-    take_new,
 )
 from arena_groups.models import Page, PageMeta
 
@@ -134,10 +132,11 @@ class _Stretch(Generic[ItemT]):
         return range(self._next, end)
 
     def accept(self, page: Page[ItemT], seen: Seen) -> list[ItemT]:
-        check_page(page.meta, self.due)
+        self._guard.check_page(page.meta, self.due)
         if self._next > self._last:
             return self._check(page, seen)
-        fresh = take_new(page, seen, self._guard)
+        fresh = seen.take(page.data)
+        self._guard.check_idle(page.meta, len(fresh))
         self._move(page.meta)
         return fresh
 

@@ -1,5 +1,6 @@
 """Lists: awaitable for the first page, iterable over every item."""
 
+from abc import ABC, abstractmethod
 from asyncio import Lock
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from attrs import evolve
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ReadAhead
 from arena_groups._pagination.prefetch import FetchPage, FetchUnread, Prefetch
-from arena_groups._pagination.walk import EndGuard, ItemT, check_page, following_page
+from arena_groups._pagination.walk import EndGuard, ItemT, Walk, following_page
 from arena_groups.errors import ArenaError
 from arena_groups.models import Page
 
@@ -87,8 +88,11 @@ class Paginator(Generic[ItemT]):
         return [item async for item in self._items(min(limits, default=None))]
 
     def _items(self, limit: int | None) -> "ItemIterator[ItemT]":
-        ahead = self._fetch_unread if self._concurrency > 1 else None
-        return ItemIterator(self._fetch, ahead, self._start_page, limit, self._concurrency)
+        if self._concurrency == 1:
+            return SequentialItemIterator(self._fetch, self._start_page, limit)
+        return ConcurrentItemIterator(
+            self._fetch_unread, self._start_page, limit, self._concurrency
+        )
 
     def __repr__(self) -> str:
         return (
@@ -97,27 +101,16 @@ class Paginator(Generic[ItemT]):
         )
 
 
-class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
-    """Every item of a list, once.
+class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
+    """Iterator over the items of a list, each once.
 
-    Nothing runs between two calls of ``anext()``, except for the pages asked for in advance
-    with a concurrency above 1: they are ended when the iterator is closed or dropped. Several
-    tasks may share one iterator: each item goes to one of them.
+    Several tasks may share one iterator: each item goes to one of them.
     """
 
-    def __init__(
-        self,
-        fetch: FetchPage[ItemT],
-        fetch_unread: FetchUnread[ItemT] | None,
-        start_page: int,
-        limit: int | None,
-        concurrency: int,
-    ) -> None:
-        self._fetch = fetch
-        self._course: ReadAhead[ItemT] = ReadAhead(start_page, width=concurrency, limit=limit)
-        self._prefetch = None if fetch_unread is None else Prefetch(fetch_unread)
+    def __init__(self) -> None:
         self._ready: Iterator[ItemT] = iter(())
         self._reading = Lock()
+        self._done = False
         self._closed = False
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
@@ -130,41 +123,81 @@ class ItemIterator(AsyncIterator[ItemT], Generic[ItemT]):
             while True:
                 for item in self._ready:
                     return item
-                if self._closed or self._course.done:
+                if self._closed or self._done:
                     raise StopAsyncIteration
-                await self._read_on()
+                new_items = await self._read_page()
+                if not self._closed:
+                    self._ready = iter(new_items)
 
-    async def _read_on(self) -> None:
-        if self._prefetch is None:
-            fresh = self._course.accept(await self._fetch(self._course.due))
-        else:
-            fresh = await self._read_ahead(self._prefetch)
-        if not self._closed:
-            self._ready = iter(fresh)
-
-    async def _read_ahead(self, prefetch: Prefetch[ItemT]) -> list[ItemT]:
-        course = self._course
-        prefetch.keep(course.wanted())
-        open_page = await prefetch.take(course.due)
-        if open_page is None:
-            return []
-        try:
-            fresh = course.accept(await open_page())
-        except ArenaError:
-            await prefetch.pause()
-            raise
-        prefetch.keep(course.wanted(held=1 if fresh else 0))
-        return fresh
+    @abstractmethod
+    async def _read_page(self) -> list[ItemT]:
+        """Read the next page, and return its new items; set ``_done`` with the last one."""
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``.
 
-        Returns when no request is under way any more.
+        Returns when no request is in flight any more.
         """
         self._closed = True
         self._ready = iter(())
-        if self._prefetch is not None:
-            await self._prefetch.aclose()
+
+
+class SequentialItemIterator(ItemIterator[ItemT]):
+    """Iterator that reads one page at a time. Nothing runs between two calls of ``anext()``."""
+
+    def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
+        super().__init__()
+        self._fetch = fetch
+        self._walk: Walk[ItemT] = Walk(start_page)
+        self._left = limit
+        self._done = limit == 0
+
+    async def _read_page(self) -> list[ItemT]:
+        new_items = self._walk.accept(await self._fetch(self._walk.next_page))
+        if self._left is not None:
+            new_items = new_items[: self._left]
+            self._left -= len(new_items)
+        self._done = self._walk.done or self._left == 0
+        return new_items
+
+
+class ConcurrentItemIterator(ItemIterator[ItemT]):
+    """Iterator that requests pages in advance.
+
+    Their requests end when the iterator is closed or dropped.
+    """
+
+    def __init__(
+        self,
+        fetch: FetchUnread[ItemT],
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
+    ) -> None:
+        super().__init__()
+        self._walk: ReadAhead[ItemT] = ReadAhead(start_page, width=concurrency, limit=limit)
+        self._pages = Prefetch(fetch)
+        self._done = self._walk.done
+
+    async def _read_page(self) -> list[ItemT]:
+        walk, pages = self._walk, self._pages
+        pages.keep(walk.wanted())
+        decode = await pages.take(walk.due)
+        if decode is None:
+            return []  # closed meanwhile
+        try:
+            new_items = walk.accept(await decode())
+        except ArenaError:
+            await pages.pause()
+            raise
+        pages.keep(walk.wanted(held=1 if new_items else 0))
+        self._done = walk.done
+        return new_items
+
+    async def aclose(self) -> None:
+        """End the iteration, and the requests for further pages."""
+        await super().aclose()
+        await self._pages.aclose()
 
 
 class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
@@ -185,8 +218,7 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
         if asked is None or self._left == 0 or self._closed:
             raise StopAsyncIteration
         page = await self._fetch(asked)
-        check_page(page.meta, asked)
-        self._guard.check_overrun(page.meta)
+        self._guard.check_page(page.meta, asked)
         self._guard.check_idle(page.meta, len(page.data))
         self._next = following_page(page.meta)
         if self._left is not None:

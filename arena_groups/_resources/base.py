@@ -1,14 +1,13 @@
 """What all resources share: sending an operation, and listing one."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import TypeVar
 
-from arena_groups._api import Operation, Request, build_request, check_range
+from arena_groups._api import Operation, build_request, check_range
 from arena_groups._http import Session
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import Identified
-from arena_groups.errors import DecodeError
 from arena_groups.models import Page
 
 __all__ = ["MAX_PER", "Resource"]
@@ -52,21 +51,10 @@ class Resource:
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
         request = build_request(operation, places, query={"per": per, **given})
 
-        def fetch(page: int) -> Coroutine[None, None, Page[ItemT]]:
-            return self._session.send(request.for_page(page))
-
-        async def fetch_unread(page: int) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
-            asked = request.for_page(page)
-            return partial(self._read, asked, await self._session.send_unread(asked))
-
         return Paginator(
-            fetch, fetch_unread, start_page=start_page, limit=limit, concurrency=concurrency
+            partial(self._session.send_page, request),
+            partial(self._session.prefetch_page, request),
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
         )
-
-    async def _read(self, request: Request[T], read: Callable[[], T]) -> T:
-        try:
-            return read()
-        except DecodeError as error:
-            if not (error.invalid_json and self._session.repeats):
-                raise
-        return await self._session.send(request)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from arena_groups._api.codec import decode, from_dict
+from arena_groups import from_dict
+from arena_groups._api.decode import decode
 from arena_groups.models import MembershipInvitation, Page
 from benchmarks.micro.blocks import interleave
 from benchmarks.pages import PER, Library

@@ -42,7 +42,7 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
-from arena_groups._api.codec import decode
+from arena_groups._api.decode import decode
 from tests.support import documents
 from tests.support.shapes import MODELS, Place, Shape, places, wrong_values
 from tests.support.strategies import Both, json_values, unknown_contents, values

@@ -29,10 +29,9 @@ from arena_groups import (
     User,
 )
 from arena_groups._api import OPERATIONS
-from arena_groups._api.codec import decode
-from arena_groups._api.codec.conversion import _read_slowly as read_slowly
-from arena_groups._api.codec.fast import REFUSED, read_fast
-from arena_groups._api.codec.faults import Faults
+from arena_groups._api.decode import NOT_DECODED, decode, decode_msgspec
+from arena_groups._api.issues import decode_with_issues
+from arena_groups._api.json_data import DecodeFailure
 from arena_groups.models import Links, MetadataValue
 from tests.support import documents
 from tests.support.bodies import bodies, good_bodies, odd_moments, odd_numbers
@@ -89,11 +88,11 @@ def assert_same(one: Any, other: Any) -> None:
 
 def assert_agreed(shape: Shape, body: bytes) -> bool:
     """Hold both halves to the same; tells whether the fast one took the body."""
-    fast = read_fast(shape, body)
-    if fast is REFUSED:
+    fast = decode_msgspec(shape, body)
+    if fast is NOT_DECODED:
         return False
-    slow = read_slowly(shape, body)
-    assert not isinstance(slow, Faults)
+    slow = decode_with_issues(shape, body)
+    assert not isinstance(slow, DecodeFailure)
     assert_same(fast, slow)
     return True
 
@@ -191,7 +190,7 @@ class TestTraps:
     ) -> None:
         damaged = body.replace(b"TEXT", text)
         assert damaged != body
-        assert read_fast(shape, damaged) is REFUSED
+        assert decode_msgspec(shape, damaged) is NOT_DECODED
         with pytest.raises(DecodeError, match="the body: is not UTF-8") as caught:
             decode(shape, damaged, "x")
         assert caught.value.invalid_json
@@ -203,16 +202,16 @@ class TestTraps:
     @pytest.mark.parametrize("text", ["2026-03-09T22:02:26", "2026-03-09 22:02:26.5"])
     def test_a_naive_moment_is_refused_by_both(self, text: str) -> None:
         body = encoded(documents.invitation(accepted_at=text))
-        assert read_fast(MembershipInvitation, body) is REFUSED
-        assert isinstance(read_slowly(MembershipInvitation, body), Faults)
+        assert decode_msgspec(MembershipInvitation, body) is NOT_DECODED
+        assert isinstance(decode_with_issues(MembershipInvitation, body), DecodeFailure)
 
     @pytest.mark.parametrize("shape", [Group, Page[Group]], ids=named)
     def test_links_without_self_are_refused_by_both(self, shape: Shape) -> None:
         links = {"_links": {"other": {"href": "x"}}}
         document = documents.group(**links)
         body = encoded(document if shape is Group else documents.page(document))
-        assert read_fast(shape, body) is REFUSED
-        assert isinstance(read_slowly(shape, body), Faults)
+        assert decode_msgspec(shape, body) is NOT_DECODED
+        assert isinstance(decode_with_issues(shape, body), DecodeFailure)
 
     def test_nothing_that_has_links_is_buried_where_nobody_would_look(self) -> None:
         for model in MODELS:
@@ -222,11 +221,11 @@ class TestTraps:
 
     @pytest.mark.parametrize("shape", [Content, MetadataValue, Links, dict[str, int], int])
     def test_what_is_neither_model_nor_page_is_left_to_the_slow_half(self, shape: Shape) -> None:
-        assert read_fast(shape, b"{}") is REFUSED
+        assert decode_msgspec(shape, b"{}") is NOT_DECODED
 
     def test_a_body_that_only_the_slow_half_takes_is_taken(self) -> None:
         body = encoded(documents.embedded_user(name="\ud83d"))
-        assert read_fast(EmbeddedUser, body) is REFUSED
+        assert decode_msgspec(EmbeddedUser, body) is NOT_DECODED
         assert decode(EmbeddedUser, body, "x").name == "\ud83d"
 
     def test_an_error_comes_with_nothing_behind_it(self) -> None:
@@ -238,11 +237,11 @@ class TestTraps:
 
 START = """
 import arena_groups
-from arena_groups._api.codec import converter, decode, fast
+from arena_groups._api import decode, issues
 from arena_groups.models._common import Ping
-made = lambda: (len(fast._readers), converter._converter.cache_info().currsize)
+made = lambda: (len(decode._decoders), issues._converter.cache_info().currsize)
 start = made()
-decode(Ping, b'{"status": "ok"}', "ping")
+decode.decode(Ping, b'{"status": "ok"}', "ping")
 print(start, made())
 """
 

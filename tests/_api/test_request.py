@@ -11,15 +11,15 @@ import pytest
 from arena_groups import DecodeError, Group
 from arena_groups._api import (
     OPERATIONS,
-    Answer,
     Credentials,
     Operation,
+    RawResponse,
     Secret,
     TokenOrigin,
     build_request,
     checked_token,
     operations,
-    read,
+    parse_response,
 )
 from tests.support import documents
 from tests.support.documents import CODE, TOKEN
@@ -139,21 +139,21 @@ class TestAnswers:
 
     @pytest.mark.parametrize("status", [200, 201, 203, 206, 299])
     def test_any_good_status_brings_the_model(self, status: int) -> None:
-        answer = Answer(status=status, body=json.dumps(documents.group()).encode())
-        made = read(self.GET, answer, Credentials())
+        answer = RawResponse(status=status, body=json.dumps(documents.group()).encode())
+        made = parse_response(self.GET, answer, Credentials())
         assert isinstance(made, Group)
         assert made.slug == "research-studio"
 
     @pytest.mark.parametrize("body", [b"", b"{}", b'"ok"', b"null"])
     def test_where_nothing_is_promised_any_json_will_do(self, body: bytes) -> None:
         request = build_request(operations.LEAVE, {"id": "1"})
-        read(request, Answer(status=200, body=body), Credentials())
+        parse_response(request, RawResponse(status=200, body=body), Credentials())
 
     @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"It works!"])
     def test_a_proxys_page_is_no_success(self, body: bytes) -> None:
         request = build_request(operations.LEAVE, {"id": "1"})
         with pytest.raises(DecodeError, match=r"groups\.leave") as caught:
-            read(request, Answer(status=200, body=body), Credentials())
+            parse_response(request, RawResponse(status=200, body=body), Credentials())
         assert caught.value.invalid_json
 
     @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ class TestAnswers:
         self, status: int, body: bytes, problem: str
     ) -> None:
         with pytest.raises(DecodeError, match=f"^cannot decode groups.get: {problem}"):
-            read(self.GET, Answer(status=status, body=body), Credentials())
+            parse_response(self.GET, RawResponse(status=status, body=body), Credentials())
 
     def test_an_answer_shows_its_status_only(self) -> None:
-        answer = Answer(status=200, reason=CODE, headers={"x": CODE}, body=CODE.encode())
-        assert repr(answer) == "Answer(status=200)"
+        answer = RawResponse(status=200, reason=CODE, headers={"x": CODE}, body=CODE.encode())
+        assert repr(answer) == "RawResponse(status=200)"

@@ -24,14 +24,14 @@ from arena_groups import (
     UserTier,
 )
 from arena_groups._api import (
-    Answer,
     Credentials,
+    RawResponse,
     Request,
     Secret,
     TokenOrigin,
     build_request,
     operations,
-    read,
+    parse_response,
 )
 from tests.support.documents import CODE, EMAIL, TOKEN
 from tests.support.strategies import json_values
@@ -60,15 +60,15 @@ def refusal(
     """The error that an answer gives, which must survive being pickled."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = JSON if headers is None and raw else {}
-    answer = Answer(
+    answer = RawResponse(
         status=status,
         reason=reason,
         headers={**known, **(headers or {})},
         body=raw,
-        arrived=NOW,
+        received_at=NOW,
     )
     with pytest.raises(ArenaAPIError) as caught:
-        read(request, answer, credentials)
+        parse_response(request, answer, credentials)
     error = caught.value
     assert error.status == status
     assert (error.method, error.route) == (request.operation.method, request.operation.route)

@@ -24,12 +24,17 @@ from arena_groups import (
     ArenaTimeoutError,
     ClientStateError,
     DecodeError,
+    NoPacer,
+    Pacer,
+    Permit,
     RateLimit,
     RateLimitError,
+    RetryPolicy,
     ServerError,
     Timeout,
     UserTier,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.conftest import Answers
 from tests.support import documents
 from tests.support.clients import single
@@ -727,3 +732,80 @@ class TestCancellation:
             await arena.aclose()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
+
+
+class ShutPacer(NoPacer):
+    """Pacer that issues no permit after the first one before it is opened."""
+
+    def __init__(self, *, refusing: bool = False) -> None:
+        super().__init__()
+        self.opened = asyncio.Event()
+        self._refusing = refusing
+
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        if self.snapshot().used:
+            if self._refusing:
+                return None
+            await self.opened.wait()
+        return await super().acquire(write=write, max_wait=max_wait)
+
+
+class TestPermitsOfRetries:
+    """A retry waits for its permit within the retry budget, by the client's clock."""
+
+    DOWN = http({"error": "Unavailable", "code": 503}, "503 Unavailable")
+
+    @asynccontextmanager
+    async def retrying(
+        self, pacer: Pacer
+    ) -> AsyncIterator[tuple[ArenaClient, Server, AutoAdvanceClock]]:
+        clock = AutoAdvanceClock()
+        retry = RetryPolicy(attempts=2, total=30, backoff=0)
+        async with (
+            serving(self.DOWN) as server,
+            ArenaClient(TOKEN, base_url=server.url, pacer=pacer, clock=clock, retry=retry) as arena,
+        ):
+            yield arena, server, clock
+
+    async def test_retry_with_free_quota_waits_for_nothing(self) -> None:
+        pacer = NoPacer()
+        async with self.retrying(pacer) as (arena, server, clock):
+            with pytest.raises(ServerError, match="after 2 attempts"):
+                await arena.ping()
+            assert len(server.requests) == 2
+            assert clock.waits == []
+            assert pacer.snapshot().in_flight == 0
+
+    async def test_retry_without_permit_in_time_raises_first_error_and_takes_none(self) -> None:
+        pacer = ShutPacer()
+        async with self.retrying(pacer) as (arena, server, clock):
+            with pytest.raises(ServerError):
+                await arena.ping()
+            assert clock.waits == [30]
+            pacer.opened.set()
+            await asyncio.sleep(0)
+            assert pacer.snapshot().in_flight == 0
+            assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("opening", [False, True])
+    async def test_cancelled_retry_takes_no_permit(self, *, opening: bool) -> None:
+        pacer = ShutPacer()
+        async with self.retrying(pacer) as (arena, server, _):
+            task = asyncio.create_task(arena.ping())
+            await server.asked_by(1)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if opening:
+                pacer.opened.set()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert pacer.snapshot().in_flight == 0
+
+    async def test_retry_that_is_blocked_for_too_long_raises_first_error(self) -> None:
+        async with self.retrying(ShutPacer(refusing=True)) as (arena, server, _):
+            with pytest.raises(ServerError):
+                await arena.ping()
+            assert len(server.requests) == 1

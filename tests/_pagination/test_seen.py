@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_groups._pagination import seen as module
-from arena_groups._pagination.seen import IdSet, Seen
+from arena_groups._pagination import walk as module
+from arena_groups._pagination.walk import IdSet, Seen
 from tests.support.churn import Item
 
 ids = st.one_of(

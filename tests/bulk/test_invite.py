@@ -23,6 +23,7 @@ from arena_groups import (
 )
 from arena_groups.bulk.journal import JournalState
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import (
     CutBody,
     Disconnect,
@@ -46,7 +47,6 @@ from tests.support.bulk import (
     outcomes_of,
     sent_emails,
 )
-from tests.support.clock import FakeClock
 from tests.support.thorough import repetitions
 
 INVITED, FAILED = BulkOutcome.INVITED, BulkOutcome.FAILED
@@ -182,7 +182,7 @@ class TestRepeatedRuns:
         runs = [
             invite_many(
                 arena, GROUP, targets, store=store, concurrency=3, claim_timeout=5,
-                clock=FakeClock(),
+                clock=AutoAdvanceClock(),
             )
             for _ in range(2)
         ]  # fmt: skip
@@ -198,7 +198,7 @@ class TestClaims:
         store, (address,) = MemoryStore(), addresses(1)
         other = await claim_elsewhere(sandbox, store, address)
 
-        class Clock(FakeClock):
+        class Clock(AutoAdvanceClock):
             async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
                 if len(self.waits) == 2:
                     await other.complete(f"email:{address}", JournalState.INVITED)
@@ -213,7 +213,7 @@ class TestClaims:
     async def test_abandoned_claim_is_replaced_after_its_timeout(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
-        store, clock, (address,) = MemoryStore(), FakeClock(), addresses(1)
+        store, clock, (address,) = MemoryStore(), AutoAdvanceClock(), addresses(1)
         await claim_elsewhere(sandbox, store, address)
         run = invite_many(arena, GROUP, [address], store=store, clock=clock)
         (result,) = [each async for each in run]
@@ -223,7 +223,7 @@ class TestClaims:
     async def test_expired_claim_is_replaced_at_once(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
-        store, clock, (address,) = MemoryStore(), FakeClock(), addresses(1)
+        store, clock, (address,) = MemoryStore(), AutoAdvanceClock(), addresses(1)
         await claim_elsewhere(sandbox, store, address, now=lambda: 1_700_000_000.0)
         summary = await invite_many(arena, GROUP, [address], store=store, clock=clock)
         assert (summary.counts, clock.waits) == ({INVITED: 1}, [])
@@ -235,7 +235,7 @@ class TestClaims:
         store, (address,) = MemoryStore(), addresses(1)
         await claim_elsewhere(sandbox, store, address)
 
-        class Clock(FakeClock):
+        class Clock(AutoAdvanceClock):
             async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
                 if len(self.waits) == 4:
                     await arena.groups.invite(GROUP, email=address)
@@ -248,7 +248,7 @@ class TestClaims:
 
 class TestUnknownOutcomes:
     async def test_three_server_errors_in_a_row_stop_the_run(self, sandbox: Sandbox) -> None:
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         sandbox.faults.add(ServerFailure(500), operation=INVITE)
         async with make_client(sandbox) as arena:
             run = invite_many(arena, GROUP, addresses(300), clock=clock)
@@ -259,7 +259,7 @@ class TestUnknownOutcomes:
 
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
     async def test_any_fault_leaves_one_email_each(self, sandbox: Sandbox, fault: Fault) -> None:
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         sandbox.faults.add(fault, operation=INVITE, skip=1, times=1)
         async with make_client(sandbox, timeout=SHORT_TIMEOUT) as arena:
             run = invite_many(arena, GROUP, addresses(4), clock=clock)
@@ -271,7 +271,7 @@ class TestUnknownOutcomes:
     ) -> None:
         sandbox.add_user("Ghita", email="ghita@example.org")
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, GROUP, ["ghita@example.org"], clock=FakeClock())
+        run = invite_many(arena, GROUP, ["ghita@example.org"], clock=AutoAdvanceClock())
         assert await outcomes_of(run) == ["invited"]
         assert len(sandbox.emails) == 1
 
@@ -279,7 +279,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, GROUP, [sandbox.users.follower], clock=FakeClock())
+        run = invite_many(arena, GROUP, [sandbox.users.follower], clock=AutoAdvanceClock())
         (result,) = [each async for each in run]
         assert (result.outcome, result.from_journal) == (BulkOutcome.ADDED, False)
 
@@ -293,7 +293,7 @@ class TestUnknownOutcomes:
             pytest.raises(ArenaConnectionError),
         ):
             await invite_many(arena, GROUP, addresses(3), store=store)
-        run = invite_many(arena, GROUP, addresses(3), store=store, clock=FakeClock())
+        run = invite_many(arena, GROUP, addresses(3), store=store, clock=AutoAdvanceClock())
         results = [each async for each in run]
         assert [each.outcome for each in results] == [INVITED] * 3
         assert [each.from_journal for each in results] == [True, False, False]
@@ -303,7 +303,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Latency(600, after=True), operation=INVITE, times=1)
-        run = invite_many(arena, GROUP, addresses(2), claim_timeout=0.4, clock=FakeClock())
+        run = invite_many(arena, GROUP, addresses(2), claim_timeout=0.4, clock=AutoAdvanceClock())
         assert await outcomes_of(run) == ["invited"] * 2
         assert Counter(sent_emails(sandbox)) == Counter(addresses(2))
 
@@ -311,7 +311,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Hang(), operation=INVITE, times=2)
-        run = invite_many(arena, GROUP, addresses(2), claim_timeout=0.4, clock=FakeClock())
+        run = invite_many(arena, GROUP, addresses(2), claim_timeout=0.4, clock=AutoAdvanceClock())
         assert await outcomes_of(run) == ["failed", "invited"]
         (failed,) = run.summary.failed
         assert isinstance(failed.error, ArenaConnectionError)
@@ -342,7 +342,7 @@ class TestUnknownOutcomes:
             def run() -> Any:
                 return invite_many(
                     arena, GROUP, targets, store=store, concurrency=concurrency,
-                    clock=FakeClock(),
+                    clock=AutoAdvanceClock(),
                 )  # fmt: skip
 
             for stop in stops:

@@ -10,7 +10,14 @@ from typing import Final
 
 from attrs import frozen
 
-from arena_groups._api import Answer, Credentials, Operation, build_request, operations, read
+from arena_groups._api import (
+    Credentials,
+    Operation,
+    RawResponse,
+    build_request,
+    operations,
+    parse_response,
+)
 from arena_groups.errors import ArenaAPIError, ServerError
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
@@ -72,13 +79,13 @@ def compare_statuses(
 
 def error_for(status: int, body: JSON) -> ArenaAPIError | None:
     """The error that the code makes of an answer."""
-    answer = Answer(
+    answer = RawResponse(
         status=status,
         headers={"content-type": "application/json"},
         body=json.dumps(body).encode(),
     )
     try:
-        read(build_request(operations.PING), answer, Credentials())
+        parse_response(build_request(operations.PING), answer, Credentials())
     except ArenaAPIError as error:
         return error
     return None

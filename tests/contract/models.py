@@ -8,7 +8,7 @@ from typing import Final, get_args
 import attrs
 
 import arena_groups.models
-from arena_groups._api.codec import decode
+from arena_groups._api.decode import decode
 from arena_groups._types import OpenEnum
 from arena_groups.errors import DecodeError
 from arena_groups.models import Content, RateLimit, ResourceType, UnknownContent

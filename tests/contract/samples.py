@@ -6,8 +6,9 @@ from enum import Enum
 from types import NoneType
 from typing import Final
 
+from arena_groups import to_dict
 from arena_groups._api import Operation
-from arena_groups._api.codec import decode, to_dict
+from arena_groups._api.decode import decode
 from arena_groups.errors import DecodeError
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from arena_groups import ArenaAPIError, ArenaError, DecodeError
 from arena_groups._api import (
     OPERATIONS,
-    Answer,
     Credentials,
     Operation,
+    RawResponse,
     Request,
     Secret,
     TokenOrigin,
     build_request,
-    read,
+    parse_response,
 )
 from tests.support.documents import TOKEN, contents, invitation, invite, invite_result, me, page
 from tests.support.thorough import repetitions
@@ -107,10 +107,10 @@ def test_nothing_but_our_errors_comes_out(
     operation: Operation[object], status: int, reason: str, fields: dict[str, str], body: bytes
 ) -> None:
     credentials = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
-    answer = Answer(status=status, reason=reason, headers=fields, body=body)
+    answer = RawResponse(status=status, reason=reason, headers=fields, body=body)
     outcome: object
     try:
-        outcome = read(request_for(operation), answer, credentials)
+        outcome = parse_response(request_for(operation), answer, credentials)
     except ArenaError as error:
         outcome = error
     good = 200 <= status < 300
@@ -130,5 +130,5 @@ def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
     request = request_for(next(o for o in OPERATIONS if o.name == "me"))
     cut = body[: int(len(body) * share)]
     with pytest.raises(DecodeError) as caught:
-        read(request, Answer(status=200, body=cut), Credentials())
+        parse_response(request, RawResponse(status=200, body=cut), Credentials())
     assert caught.value.invalid_json

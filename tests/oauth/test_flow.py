@@ -37,8 +37,8 @@ from arena_groups.oauth import (
     Scope,
 )
 from arena_groups.sandbox import Application, Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Disconnect, PlainText, RateLimited, Reset, ServerFailure
-from tests.support.clock import FakeClock
 from tests.support.servers import http, serving
 from tests.support.traces import files_behind, shown_by
 
@@ -79,8 +79,8 @@ def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    made = FakeClock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> AutoAdvanceClock:
+    made = AutoAdvanceClock()
     monkeypatch.setattr("arena_groups.oauth.client.SystemClock", lambda: made)
     return made
 
@@ -385,7 +385,7 @@ class TestTrouble:
         assert sent(sandbox) == 1
 
     async def test_what_was_not_sent_is_sent_again(
-        self, sandbox: Sandbox, oauth: OAuthClient, clock: FakeClock
+        self, sandbox: Sandbox, oauth: OAuthClient, clock: AutoAdvanceClock
     ) -> None:
         code, request = approved(oauth, sandbox)
         await sandbox.aclose()
@@ -399,7 +399,7 @@ class TestTrouble:
         assert await oauth.exchange_code(code, request)
 
     async def test_a_quota_is_told_at_once(
-        self, sandbox: Sandbox, oauth: OAuthClient, clock: FakeClock
+        self, sandbox: Sandbox, oauth: OAuthClient, clock: AutoAdvanceClock
     ) -> None:
         code, request = approved(oauth, sandbox)
         with (

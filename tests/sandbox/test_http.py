@@ -157,7 +157,7 @@ async def test_links_lead_to_what_is_served_or_elsewhere_in_the_api(
     assert 0 < len(missing) < len(replies)
     for reply in missing:
         assert reply.status == 404
-        assert "no part of the sandbox" in reply.message
+        assert "does not serve this path" in reply.message
     assert "no part" not in (await http.get("/v3/nothing", tokens.owner)).message
 
 

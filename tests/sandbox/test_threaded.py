@@ -118,9 +118,9 @@ async def test_it_can_stop_and_come_back() -> None:
 
 async def test_it_lives_in_a_with_block_only() -> None:
     sandbox = ThreadedSandbox()
-    with pytest.raises(RuntimeError, match="used with `with`"):
+    with pytest.raises(RuntimeError, match="within its `with` block"):
         await sandbox.start()
-    with pytest.raises(RuntimeError, match="used with `with`"):
+    with pytest.raises(RuntimeError, match="within its `with` block"):
         await sandbox.aclose()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import frozen
 from packaging.requirements import Requirement
 
-PATIENCE = 120  # seconds; only ever reached when something hangs
+from tests.support.waiting import HANG_TIMEOUT
 
 
 @frozen
@@ -82,7 +82,7 @@ def run(program: str | Path, *arguments: str, cwd: Path) -> Run:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=HANG_TIMEOUT,
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)

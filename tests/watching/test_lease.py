@@ -30,10 +30,9 @@ from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.group_watch import GroupWatch, next_due
 from arena_groups.watching.lease import HEARTBEATS, LeaseWaiter
 from tests.support.leaks import no_warning
-from tests.support.waiting import until
+from tests.support.waiting import HANG_TIMEOUT, until
 
 INTERVAL = 0.3
-PATIENCE = 30.0  # seconds; only ever reached when something hangs
 
 
 class Flaky(MemoryStore):
@@ -165,7 +164,7 @@ def shared(arena: ArenaClient, store: Store, *groups: str, **options: Any) -> Wa
 
 
 async def quick(waiting: "asyncio.Future[WatchEvent]") -> WatchEvent:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_TIMEOUT):
         return await waiting
 
 
@@ -338,7 +337,7 @@ async def test_what_was_forgotten_lets_go(arena: ArenaClient) -> None:
     assert pulse is not None
     del forgotten
     gc.collect()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_TIMEOUT):
         await pulse
     async with shared(arena, store) as other:
         assert (await quick(ask(other))).key == first.key

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a server, on demand.
+"""Faults of responses and connections, on demand.
 
 with sandbox.faults.add(ServerFailure(503), operation="getGroup", times=2) as fault:
     ...

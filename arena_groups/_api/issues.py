@@ -1,4 +1,4 @@
-"""Plain data to models and back: one cattrs converter, with strict hooks.
+"""Plain data to models and back, with every issue found: one cattrs converter, strict hooks.
 
 cattrs by default turns ``1.5`` into ``1`` and null into ``'None'``; the hooks here take a value
 only when it already is what the field says.
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 import msgspec
-from cattrs import Converter
+from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.cols import (
     is_mapping,
     is_sequence,
@@ -22,11 +22,17 @@ from cattrs.cols import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from arena_groups._api.codec.faults import BadValueError, Faults, expected
-from arena_groups._api.codec.kinds import CONTENT_KINDS, Owner, owner_kind
-from arena_groups._api.codec.places import faults_of
-from arena_groups._api.codec.plain import DAMAGED
+from arena_groups._api.decode import CONTENT_CLASSES, Owner, owner_class
+from arena_groups._api.json_data import (
+    INVALID_TEXT,
+    DecodeFailure,
+    InvalidValueError,
+    expected,
+    parse_json,
+)
+from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
+from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
     Content,
     Link,
@@ -36,29 +42,70 @@ from arena_groups.models import (
 )
 from arena_groups.models._common import Timestamp
 
-__all__ = ["structure", "unstructure"]
+__all__ = ["decode_with_issues", "from_dict", "structure", "to_dict"]
 
 T = TypeVar("T")
 Target = Any  # a class, or what typing makes of one
 StructureHook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], StructureHook]
 
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
 RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
 )
 
 
-def structure(returns: type[T], document: object) -> T | Faults:
+def from_dict(model: type[T], data: Mapping[str, object]) -> T:
+    """Turn plain JSON data into ``model``: the inverse of :func:`to_dict`.
+
+    Raises :class:`DecodeError` with the path of every fault.
+    """
+    result = structure(model, _plain(data))
+    del data
+    if isinstance(result, DecodeFailure):
+        raise DecodeError(getattr(model, "__name__", "content"), result.issues)
+    return result
+
+
+def to_dict(model: object) -> dict[str, object]:
+    """Turn a model into a dict ready for JSON, with the names of the wire.
+
+    Datetimes become RFC 3339 strings, enums strings. A field that the API may leave out is
+    left out where it is ``None``. The dict holds the email addresses and invite codes of the
+    model. Raises ``TypeError`` for what is no model.
+    """
+    if isinstance(model, type) or not attrs.has(type(model)):
+        raise TypeError(f"to_dict takes a model of arena_groups, not {type(model).__name__}")
+    return cast("dict[str, object]", _converter().unstructure(model))
+
+
+def decode_with_issues(returns: type[T], body: bytes) -> T | DecodeFailure:
+    """Return a JSON ``body`` as ``returns``, or every issue in it."""
+    document = parse_json(body)
+    found = document if isinstance(document, DecodeFailure) else structure(returns, document)
+    if isinstance(found, DecodeFailure) and not _is_utf8(body):
+        return DecodeFailure([DecodeIssue("", "is not UTF-8")], invalid_json=True)
+    return found
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _plain(data: object) -> object:
+    return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
+
+
+def structure(returns: type[T], document: object) -> T | DecodeFailure:
     """Plain data as ``returns``, or all that is wrong with it."""
     try:
         return _converter().structure(document, returns)
     except Exception as error:  # noqa: BLE001 - groups, and whatever a body may provoke
-        return Faults(faults_of(error))
-
-
-def unstructure(model: object) -> dict[str, object]:
-    """A model as plain data."""
-    return cast("dict[str, object]", _converter().unstructure(model))
+        return DecodeFailure(decode_issues(error))
 
 
 def _exactly(kind: type) -> StructureHook:
@@ -82,7 +129,7 @@ def _finite(value: float) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise BadValueError("is a number out of range")
+        raise InvalidValueError("is a number out of range")
     return number
 
 
@@ -93,16 +140,16 @@ def _structure_metadata_value(value: object, _: object) -> MetadataValue:
 
 
 def _structure_anything(value: object, _: object) -> object:
-    _refuse_no_json(value)
+    _refuse_non_json(value)
     return value
 
 
-def _refuse_no_json(value: object) -> None:
+def _refuse_non_json(value: object) -> None:
     """Refuse that of which no JSON could be made again, as what ``1e999`` becomes."""
     left = [value]
     while left:
         each = left.pop()
-        if each is DAMAGED:
+        if each is INVALID_TEXT:
             raise expected(str, each)
         if isinstance(each, float):
             _finite(each)
@@ -121,8 +168,8 @@ def _structure_datetime(value: object, _: object) -> datetime:
     except msgspec.ValidationError:
         pass
     if RFC_3339.fullmatch(value):
-        raise BadValueError("is a date and time that does not exist")
-    raise BadValueError("is no RFC 3339 date and time with an offset")
+        raise InvalidValueError("is a date and time that does not exist")
+    raise InvalidValueError("is no RFC 3339 date and time with an offset")
 
 
 def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
@@ -134,16 +181,16 @@ def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
 def _structure_links(value: object, _: object) -> Links:
     links = Links(_converter().structure(value, dict[str, Link]))
     if "self" not in links:
-        raise BadValueError("is missing", below="self")
+        raise InvalidValueError("is missing", below="self")
     return links
 
 
 def _structure_owner(value: object, _: object) -> Owner:
-    return _converter().structure(value, owner_kind(_kind(value)))
+    return _converter().structure(value, owner_class(_kind(value)))
 
 
 def _structure_content(value: object, _: object) -> Content:
-    kind = CONTENT_KINDS.get(_kind(value), UnknownContent)
+    kind = CONTENT_CLASSES.get(_kind(value), UnknownContent)
     return cast("Content", _converter().structure(value, kind))
 
 
@@ -190,7 +237,7 @@ def _unknown_content_factory(target: Target, converter: Converter) -> StructureH
 
     def structure_unknown(value: dict[str, object], into: object) -> UnknownContent:
         content: UnknownContent = inner(value, into)
-        _refuse_no_json(value)
+        _refuse_non_json(value)
         return attrs.evolve(content, data=dict(value))
 
     return structure_unknown
@@ -250,3 +297,32 @@ def _is_tuple(target: Target) -> bool:
 def _class_of(target: Target) -> type[attrs.AttrsInstance]:
     origin: object = get_origin(target)
     return cast("type[attrs.AttrsInstance]", target if origin is None else origin)
+
+
+def decode_issues(error: BaseException, path: str = "") -> list[DecodeIssue]:
+    """Every fault that an error of the converter stands for, with its JSON path."""
+    if isinstance(error, ClassValidationError):
+        named, plain = error.group_exceptions()
+        places = [(inner, _join(path, note.name)) for inner, note in named]
+    elif isinstance(error, IterableValidationError):
+        numbered, plain = error.group_exceptions()
+        places = [(inner, _join(path, note.index)) for inner, note in numbered]
+    elif isinstance(error, KeyError):
+        return [DecodeIssue(path, "is missing")]
+    elif isinstance(error, InvalidValueError):
+        return [DecodeIssue(_join(path, error.below) if error.below else path, str(error))]
+    else:
+        return [DecodeIssue(path, f"cannot be read ({type(error).__name__})")]
+    places += [(inner, path) for inner in plain]
+    return [fault for inner, place in places for fault in decode_issues(inner, place)]
+
+
+def _join(path: str, step: object) -> str:
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
+        return f"{path}[…]"  # a key may be a secret too
+    return f"{path}.{step}" if path else step
+
+
+set_public_module(globals(), ["from_dict", "to_dict"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups import RateLimit, UserTier
-from arena_groups._api.headers import parse_rate_limit, parse_retry_after
+from arena_groups._api.response import parse_rate_limit, parse_retry_after
 
 NOW = 1_773_093_746.0
 ALL = {
