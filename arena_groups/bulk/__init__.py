@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         RemoveTargetLike,
         RevokeTarget,
         RevokeTargetLike,
-        normalize_invite_target,
     )
 
 _HOMES = {
@@ -36,7 +35,6 @@ _HOMES = {
     "RevokeTarget": "targets",
     "RevokeTargetLike": "targets",
     "invite_many": "invite",
-    "normalize_invite_target": "targets",
     "remove_many": "delete",
     "revoke_many": "delete",
 }
@@ -53,7 +51,6 @@ __all__ = [
     "RevokeTarget",
     "RevokeTargetLike",
     "invite_many",
-    "normalize_invite_target",
     "remove_many",
     "revoke_many",
 ]
