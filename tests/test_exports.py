@@ -135,6 +135,12 @@ class TestLoading:
         assert "arena_groups.bulk.delete" not in loaded_by("from arena_groups import invite_many")
         assert "arena_groups.bulk.journal" not in loaded_by("from arena_groups import revoke_many")
 
+    def test_watch_loads_neither_sqlite_nor_other_rooms(self) -> None:
+        loaded = loaded_by("from arena_groups import watch")
+        assert "arena_groups.watching.watcher" in loaded
+        rooms = ("bulk", "cli", "oauth", "pytest_plugin", "redis", "sandbox", "stores.sqlite")
+        assert {"sqlite3", *(f"arena_groups.{room}" for room in rooms)}.isdisjoint(loaded)
+
     def test_error_loads_no_client(self) -> None:
         assert {"aiohttp", "cattrs", "arena_groups.models.users"}.isdisjoint(
             loaded_by("from arena_groups import NotFoundError")

@@ -141,6 +141,8 @@ def _entries(found: dict[str, str], *headings: str) -> set[str]:
 
 
 def _constructor_parameters(kind: type) -> list[str]:
+    if getattr(kind, "_is_protocol", False):  # it has no constructor of its own
+        return []
     if attrs.has(kind):
         return [each.alias or each.name for each in attrs.fields(kind) if each.init]
     constructor = kind.__init__  # type: ignore[misc]

@@ -1,17 +1,19 @@
+"""Stores in SQLite files: agreement with the store in memory, processes, and bad files."""
+
 import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena_groups import MemoryStore, SQLiteStore, Store, StoreError
+from arena_groups import MemoryStore, SQLiteStore, StoreError
+from tests.support.thorough import repetitions
 
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b"])
 texts = st.text(max_size=8)
@@ -25,49 +27,17 @@ steps = st.lists(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    async with SQLiteStore(tmp_path / "state.db") as sqlite:
-        yield sqlite
-
-
-async def test_what_was_set_is_read_in_its_scope_only(store: Store) -> None:
-    assert await store.read("one") == {}
-    assert await store.compare_and_set("one", {"a": "1", "b": "2"})
-    assert await store.compare_and_set("one", {"a": None, "c": "3"})
-    assert await store.read("one") == {"b": "2", "c": "3"}
-    assert await store.read("two") == {}
-
-
-async def test_nothing_is_set_where_another_record_is_expected(store: Store) -> None:
-    assert await store.compare_and_set("one", {"lease": "mine"}, expected={"lease": None})
-    assert not await store.compare_and_set(
-        "one", {"lease": "yours", "a": "1"}, expected={"lease": None}
-    )
-    assert not await store.compare_and_set("one", {"a": "1"}, expected={"lease": "yours"})
-    assert await store.compare_and_set("one", {"a": "1"}, expected={"lease": "mine"})
-    assert await store.read("one") == {"lease": "mine", "a": "1"}
-
-
-async def test_what_is_loaded_is_the_callers_own(store: Store) -> None:
-    await store.compare_and_set("one", {"a": "1"})
-    (await store.read("one"))["a"] = "changed"
-    assert await store.read("one") == {"a": "1"}
-
-
+@settings(max_examples=repetitions(25, thorough=100))
 @given(steps)
-def test_memory_and_sqlite_agree(
+def test_sqlite_store_returns_the_same_as_a_memory_store(
     tmp_path_factory: pytest.TempPathFactory,
-    course: list[tuple[str, dict[str, str | None], dict[str, str | None]]],
+    writes: list[tuple[str, dict[str, str | None], dict[str, str | None]]],
 ) -> None:
     async def run() -> None:
         memory = MemoryStore()
         path = tmp_path_factory.mktemp("store") / "state.db"
         async with SQLiteStore(path) as sqlite:
-            for namespace, updates, expected in course:
+            for namespace, updates, expected in writes:
                 done = await memory.compare_and_set(namespace, updates, expected=expected)
                 assert await sqlite.compare_and_set(namespace, updates, expected=expected) == done
         async with SQLiteStore(path) as reopened:
@@ -77,17 +47,17 @@ def test_memory_and_sqlite_agree(
     asyncio.run(run())
 
 
-async def test_of_many_that_claim_one_record_one_gets_it(tmp_path: Path) -> None:
+async def test_compare_and_set_by_several_stores_succeeds_for_one(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     stores = [SQLiteStore(path) for _ in range(6)]
-    won = await asyncio.gather(
+    results = await asyncio.gather(
         *(
             store.compare_and_set("one", {"lease": str(number)}, expected={"lease": None})
             for number, store in enumerate(stores)
         )
     )
-    assert sorted(won) == [False] * 5 + [True]
-    assert await stores[0].read("one") == {"lease": str(won.index(True))}
+    assert sorted(results) == [False] * 5 + [True]
+    assert await stores[0].read("one") == {"lease": str(results.index(True))}
     await asyncio.gather(*(store.aclose() for store in stores))
 
 
@@ -99,28 +69,28 @@ async def main():
     async with SQLiteStore(sys.argv[1], timeout=60) as store:
         for _ in range(int(sys.argv[2])):
             while True:
-                held = (await store.read("one")).get("n")
-                following = {"n": str(int(held or 0) + 1)}
-                if await store.compare_and_set("one", following, expected={"n": held}):
+                value = (await store.read("one")).get("n")
+                following = {"n": str(int(value or 0) + 1)}
+                if await store.compare_and_set("one", following, expected={"n": value}):
                     break
 
 asyncio.run(main())
 """
 
 
-def test_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_compare_and_set_by_several_processes_loses_no_update(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    children = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", COUNTER, str(path), "25"]) for _ in range(4)
     ]
-    assert [child.wait(120) for child in children] == [0] * 4
+    assert [process.wait(120) for process in processes] == [0] * 4
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT text FROM records").fetchall() == [("100",)]
     connection.close()
 
 
-async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+async def test_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     async with SQLiteStore(path) as store:
         await store.compare_and_set("one", {"a": "1"})
@@ -128,25 +98,25 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
             assert file.stat().st_mode & 0o077 == 0, file.name
 
 
-async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "others.db"
+async def test_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
+        connection.execute("CREATE TABLE other (x)")
     connection.close()
     async with SQLiteStore(path) as store:
-        with pytest.raises(StoreError, match="something else"):
+        with pytest.raises(StoreError, match="of another program"):
             await store.compare_and_set("one", {"a": "1"})
 
 
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
-    path.write_text("Not a database, but long enough to be looked at." * 10)
+    path.write_text("Not a database, but long enough to have a header." * 10)
     async with SQLiteStore(path) as store:
         with pytest.raises(StoreError, match=r"notes\.txt cannot be used"):
             await store.read("one")
 
 
-async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+async def test_file_with_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     async with SQLiteStore(path) as store:
         await store.compare_and_set("one", {"a": "1"})
@@ -154,17 +124,17 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
     async with SQLiteStore(path) as store:
-        with pytest.raises(StoreError, match=r"schema 7.*up to date"):
+        with pytest.raises(StoreError, match=r"schema 7.*upgrade arena-groups"):
             await store.read("one")
 
 
-async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "nowhere" / "state.db") as store:
-        with pytest.raises(StoreError, match="nowhere"):
+async def test_missing_folder_is_named_in_the_error(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "missing" / "state.db") as store:
+        with pytest.raises(StoreError, match="missing"):
             await store.read("one")
 
 
-async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+async def test_read_after_close_raises(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "state.db")
     await store.read("one")
     await store.aclose()
@@ -173,7 +143,7 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await store.read("one")
 
 
-async def test_a_cancelled_update_does_not_spoil_the_next(tmp_path: Path) -> None:
+async def test_cancelled_write_sets_all_records_or_none(tmp_path: Path) -> None:
     async with SQLiteStore(tmp_path / "state.db") as store:
         task = asyncio.create_task(store.compare_and_set("one", {"a": "1", "b": "1"}))
         await asyncio.sleep(0)
@@ -184,19 +154,14 @@ async def test_a_cancelled_update_does_not_spoil_the_next(tmp_path: Path) -> Non
         assert await store.compare_and_set("one", {"a": "2"})
 
 
-async def test_no_record_shows_in_a_repr(store: Store) -> None:
-    await store.compare_and_set("one", {"who": "ada@example.com"})
-    assert "ada" not in repr(store)
-
-
-class TestAFileThatAnotherOpens:
-    """SQLite does not wait by itself when a file is opened for the first time by several."""
+class TestFileOpenedByAnotherProcess:
+    """SQLite fails without waiting while another process opens a file for the first time."""
 
     @pytest.fixture
     def busy(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """Let setting up the log fail three times; the seconds that were slept in between."""
+        """Let setting the journal mode fail three times; return the delays in between."""
         failures = iter(range(3))
-        slept: list[float] = []
+        delays: list[float] = []
 
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
@@ -207,18 +172,18 @@ class TestAFileThatAnotherOpens:
                 return super().execute(sql, *parameters)
 
         monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
-        monkeypatch.setattr("arena_groups.stores.sqlite.time.sleep", slept.append)
-        return slept
+        monkeypatch.setattr("arena_groups.stores.sqlite.time.sleep", delays.append)
+        return delays
 
-    async def test_is_waited_for(self, tmp_path: Path, busy: list[float]) -> None:
+    async def test_open_retries_until_the_file_is_free(
+        self, tmp_path: Path, busy: list[float]
+    ) -> None:
         async with SQLiteStore(tmp_path / "state.db") as store:
             assert await store.compare_and_set("one", {"a": "1"})
             assert await store.read("one") == {"a": "1"}
         assert len(busy) == 3
 
-    async def test_is_not_waited_for_longer_than_was_said(
-        self, tmp_path: Path, busy: list[float]
-    ) -> None:
+    async def test_open_raises_after_the_timeout(self, tmp_path: Path, busy: list[float]) -> None:
         async with SQLiteStore(tmp_path / "state.db", timeout=0) as store:
             with pytest.raises(StoreError, match="locked"):
                 await store.read("one")
