@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RemoveTargetLike,
         RevokeTarget,
         RevokeTargetLike,
+        normalize_invite_target,
     )
 
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "RevokeTarget": "targets",
     "RevokeTargetLike": "targets",
     "invite_many": "invite",
+    "normalize_invite_target": "targets",
     "remove_many": "delete",
     "revoke_many": "delete",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "RevokeTarget",
     "RevokeTargetLike",
     "invite_many",
+    "normalize_invite_target",
     "remove_many",
     "revoke_many",
 ]

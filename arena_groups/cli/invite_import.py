@@ -19,7 +19,7 @@ from arena_groups import (
     SQLiteStore,
     invite_many,
 )
-from arena_groups.bulk.targets import normalize_invite_target
+from arena_groups.bulk import normalize_invite_target
 from arena_groups.cli.batch import Failure, raise_first
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import ExitCode, Problem, ProblemError

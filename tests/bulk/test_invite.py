@@ -210,6 +210,24 @@ class TestClaims:
         assert (result.outcome, result.from_journal, invite_requests(sandbox)) == (INVITED, True, 0)
         assert clock.waits == [12.0] * 3
 
+    async def test_claim_that_is_replaced_by_another_run_is_waited_for_again(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        store, (address,) = MemoryStore(), addresses(1)
+        await claim_elsewhere(sandbox, store, address)
+
+        class Clock(AutoAdvanceClock):
+            async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+                if len(self.waits) == 9:
+                    await claim_elsewhere(sandbox, store, address)
+                await super().wait(event, seconds)
+
+        clock = Clock()
+        run = invite_many(arena, GROUP, [address], store=store, clock=clock)
+        assert await outcomes_of(run) == ["invited"]
+        assert sum(clock.waits) == pytest.approx(240, abs=5)
+        assert invite_requests(sandbox) == 1
+
     async def test_abandoned_claim_is_replaced_after_its_timeout(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:

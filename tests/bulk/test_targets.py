@@ -1,5 +1,7 @@
 """Normalization of targets: equal people become equal targets, bad input is rejected."""
 
+from typing import Any
+
 import pytest
 
 from arena_groups import (
@@ -14,6 +16,8 @@ from arena_groups.bulk.targets import (
     normalize_revoke_target,
 )
 from arena_groups.sandbox import Sandbox
+
+NO_STRING: Any = 7
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,7 @@ def test_normalize_invite_target_with_address_trims_and_composes_it(
         f"{'a' * 65}@example.org", f"a@{'b' * 250}.org", "ada@exam\x00ple.org",
         0, -1, 2**63, 1.5, None, True, [], b"ada@example.org", InviteTarget(),
         InviteTarget(email="ada@example.org", user_id=4), InviteTarget(user_id=0),
+        InviteTarget(email=NO_STRING),
     ],
 )  # fmt: skip
 def test_normalize_invite_target_with_bad_input_raises_without_showing_it(bad: object) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from arena_groups import ArenaClient, Exchange, NoPacer, PaginationError
+from arena_groups import ArenaClient, NoPacer, PaginationError, RequestEvent
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
 from arena_groups.watching.poller import GroupPoller
@@ -19,7 +19,7 @@ class Between:
         self.operation = ""
         self.changes: list[Callable[[], object]] = []
 
-    def __call__(self, exchange: Exchange) -> None:
+    def __call__(self, exchange: RequestEvent) -> None:
         if exchange.operation == self.operation and self.changes:
             self.changes.pop(0)()
 
@@ -45,7 +45,7 @@ def between() -> Between:
 @pytest.fixture
 async def taken(sandbox: Sandbox, between: Between) -> AsyncIterator[GroupPoller]:
     async with ArenaClient(
-        sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), on_exchange=between
+        sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), on_request=between
     ) as arena:
         yield GroupPoller(arena, await arena.groups.get(GROUP))
 
