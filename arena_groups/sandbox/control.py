@@ -1,12 +1,10 @@
 """Control methods of a sandbox: what users do outside the REST API, and the passing of time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
-    Application,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -15,7 +13,6 @@ from arena_groups.sandbox.entities import (
     Tier,
     UserRecord,
 )
-from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import is_in_group
 from arena_groups.sandbox.seed import UserFactory, add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
@@ -181,44 +178,6 @@ class SandboxControl:
         """
         self._backend.follow(self._user(user), self._user(other))
 
-    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
-        """Approve an app's OAuth request, as a user would on the consent page.
-
-        Args:
-            authorize_url: The URL of the consent page with its query.
-            user: The id or slug of the user; by default the owner of the seeded groups.
-
-        Returns:
-            The app's redirect URI with a code, or with an error if the request is not valid.
-
-        Raises:
-            SandboxNotFoundError: The user does not exist.
-            ValueError: The URL names no app, or a redirect URI that the app did not register.
-        """
-        record = self._owner if user is None else self._user(user)
-        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
-
-    def deny_authorization(self, authorize_url: str) -> str:
-        """Deny an app's OAuth request, as a user would on the consent page.
-
-        Args:
-            authorize_url: The URL of the consent page with its query.
-
-        Returns:
-            The app's redirect URI with an error.
-
-        Raises:
-            ValueError: The URL names no app, or a redirect URI that the app did not register.
-        """
-        return self._decide(authorize_url, ConsentRequest.deny)
-
-    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
-        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
-        try:
-            return decide(parse_consent_request(self._backend, query))
-        except RedirectToAppError as error:
-            return error.location
-
     def unfollow(self, user: int | str, other: int | str) -> None:
         """Let one user stop following another.
 
@@ -312,36 +271,6 @@ class SandboxControl:
         """
         credential = CredentialRecord(self._user(user).id, write=write)
         return new_token(self._backend, "user", credential)
-
-    def add_application(
-        self,
-        name: str,
-        *redirect_uris: str,
-        owner: int | str | None = None,
-        confidential: bool = False,
-    ) -> Application:
-        """Register an app that may ask for tokens.
-
-        Args:
-            name: The name, which the consent page shows.
-            *redirect_uris: At least one redirect URI.
-            owner: The id or slug of the user who registers it; by default the owner of the seeded
-                groups.
-            confidential: Whether the app has a client secret.
-
-        Returns:
-            The app with its credentials.
-
-        Raises:
-            SandboxNotFoundError: The owner does not exist.
-            ValueError: There is no redirect URI.
-        """
-        if not redirect_uris:
-            raise ValueError("an app needs a redirect URI")
-        record = self._owner if owner is None else self._user(owner)
-        return self._backend.oauth.register(
-            name, redirect_uris, owner=record.id, confidential=confidential
-        )
 
     def add_group(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 from aiohttp import web
@@ -22,6 +23,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.faults.registry import FaultRegistry
+from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
@@ -233,6 +235,74 @@ class Sandbox(SandboxControl):
             server, runner = running
             server.cancel_waits()
             await runner.cleanup()
+
+    def add_application(
+        self,
+        name: str,
+        *redirect_uris: str,
+        owner: int | str | None = None,
+        confidential: bool = False,
+    ) -> Application:
+        """Register an app that may ask for tokens.
+
+        Args:
+            name: The name, which the consent page shows.
+            *redirect_uris: At least one redirect URI.
+            owner: The id or slug of the user who registers it; by default the owner of the seeded
+                groups.
+            confidential: Whether the app has a client secret.
+
+        Returns:
+            The app with its credentials.
+
+        Raises:
+            SandboxNotFoundError: The owner does not exist.
+            ValueError: There is no redirect URI.
+        """
+        if not redirect_uris:
+            raise ValueError("an app needs a redirect URI")
+        record = self._owner if owner is None else self._user(owner)
+        return self._backend.oauth.register(
+            name, redirect_uris, owner=record.id, confidential=confidential
+        )
+
+    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
+        """Approve an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+            user: The id or slug of the user; by default the owner of the seeded groups.
+
+        Returns:
+            The app's redirect URI with a code, or with an error if the request is not valid.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        record = self._owner if user is None else self._user(user)
+        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
+
+    def deny_authorization(self, authorize_url: str) -> str:
+        """Deny an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+
+        Returns:
+            The app's redirect URI with an error.
+
+        Raises:
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        return self._decide(authorize_url, ConsentRequest.deny)
+
+    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
+        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
+        try:
+            return decide(parse_consent_request(self._backend, query))
+        except RedirectToAppError as error:
+            return error.location
 
     def _new_applications(self) -> Applications:
         return Applications(

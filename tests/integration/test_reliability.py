@@ -19,12 +19,12 @@ from arena_groups import (
     CachedResponse,
     ClientStateError,
     DecodeError,
-    Exchange,
     MemoryCache,
     NoPacer,
     Permit,
     QuotaPacer,
     RateLimitError,
+    RequestEvent,
     RetryPolicy,
     ServerError,
     Timeout,
@@ -226,9 +226,9 @@ async def test_500_calls_from_50_tasks_use_the_quota_and_never_exceed_it() -> No
 async def test_polling_an_unchanged_list_transfers_no_bodies(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
-    seen: list[Exchange] = []
+    seen: list[RequestEvent] = []
     token = sandbox.tokens.owner
-    async with client(sandbox.url, clock, token, on_exchange=seen.append) as arena:
+    async with client(sandbox.url, clock, token, on_request=seen.append) as arena:
         first = await arena.groups.invitations(STUDIO, per=48).collect()
         again = await arena.groups.invitations(STUDIO, per=48).collect()
     assert len(first) == 480
@@ -443,10 +443,10 @@ async def test_exchanges_are_reported_without_values(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "arena_groups")
-    seen: list[Exchange] = []
+    seen: list[RequestEvent] = []
     async with (
         serving(http(invite())) as server,
-        client(server.url, clock, on_exchange=seen.append) as arena,
+        client(server.url, clock, on_request=seen.append) as arena,
     ):
         await arena.groups.invite_code("a-secret-group")
     (exchange,) = seen
@@ -464,11 +464,11 @@ async def test_exchanges_are_reported_without_values(
 
 
 async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanceClock) -> None:
-    seen: list[Exchange] = []
+    seen: list[RequestEvent] = []
     policy = RetryPolicy(attempts=2)
     async with (
         serving(closing=True) as server,
-        client(server.url, clock, on_exchange=seen.append, retry=policy) as arena,
+        client(server.url, clock, on_request=seen.append, retry=policy) as arena,
     ):
         with pytest.raises(ArenaConnectionError):
             await arena.ping()
@@ -481,15 +481,15 @@ async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanc
 async def test_a_hook_that_fails_loses_no_answer(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def hook(_: Exchange) -> None:
+    def hook(_: RequestEvent) -> None:
         raise RuntimeError(TOKEN)
 
     async with (
         serving(http(me())) as server,
-        client(server.url, clock, on_exchange=hook) as arena,
+        client(server.url, clock, on_request=hook) as arena,
     ):
         assert (await arena.me()).id
-    assert "the hook on_exchange failed: RuntimeError" in caplog.text
+    assert "the hook on_request failed: RuntimeError" in caplog.text
     assert TOKEN not in caplog.text
 
 

@@ -269,7 +269,7 @@ async def test_a_whole_day_of_faults_shows_none_of_them(
             base_url=sandbox.url,
             clock=clock,
             retry=RetryPolicy(attempts=2),
-            on_exchange=lambda exchange: shown.append(repr(exchange)),
+            on_request=lambda exchange: shown.append(repr(exchange)),
         ) as arena:
             for name, call in MATRIX.items():
                 for turn in range(5):

@@ -11,18 +11,19 @@ from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
 from arena_groups.sandbox.faults import (
     FAULTS,
     FaultContext,
+    Hang,
     HTMLPage,
     Latency,
     MiddlewareFault,
     MissingTotal,
     RequestTimeout,
     Reset,
+    SerializedResponse,
     ServerFailure,
     Trickle,
     TruncatedJSON,
     WrongTotal,
 )
-from arena_groups.sandbox.server_protocol import SerializedResponse
 from tests.sandbox.api import Api, Sleeper
 
 GROUP = "/v3/groups/research-studio"
@@ -55,6 +56,19 @@ async def test_a_fault_for_the_length_of_a_block(http: Api, sandbox: Sandbox) ->
         assert await statuses(http, "/v3/ping", 1) == [408]
     assert await statuses(http, "/v3/ping", 1) == [200]
     assert (fault.call_count, len(sandbox.faults)) == (1, 0)
+
+
+async def test_assert_all_applied_with_an_unused_fault_names_it(
+    http: Api, sandbox: Sandbox
+) -> None:
+    sandbox.faults.assert_all_applied()
+    sandbox.faults.add(ServerFailure(), operation="getPing")
+    hang = sandbox.faults.add(Hang(), operation="getGroup")
+    await http.get("/v3/ping")
+    with pytest.raises(AssertionError, match="faults not applied to any request: hang"):
+        sandbox.faults.assert_all_applied()
+    hang.remove()
+    sandbox.faults.assert_all_applied()
 
 
 async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from arena_groups import Exchange, PaginationError
+from arena_groups import PaginationError, RequestEvent
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
 from arena_groups.watching.poller import GroupPoller
@@ -20,8 +20,8 @@ class ChangesBetweenRequests:
         self.operation = ""
         self.changes: list[Callable[[], object]] = []
 
-    def __call__(self, exchange: Exchange) -> None:
-        if exchange.operation == self.operation and self.changes:
+    def __call__(self, event: RequestEvent) -> None:
+        if event.operation == self.operation and self.changes:
             self.changes.pop(0)()
 
     def after(self, operation: str, *changes: Callable[[], object]) -> None:
@@ -47,7 +47,7 @@ def between() -> ChangesBetweenRequests:
 async def group_poller(
     sandbox: Sandbox, between: ChangesBetweenRequests
 ) -> AsyncIterator[GroupPoller]:
-    async with single(sandbox.tokens.owner, base_url=sandbox.url, on_exchange=between) as arena:
+    async with single(sandbox.tokens.owner, base_url=sandbox.url, on_request=between) as arena:
         yield GroupPoller(arena, await arena.groups.get(GROUP))
 
 

@@ -106,7 +106,7 @@ def join(settings: Settings, group: str) -> None:
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
     """Join a group with its invite code, and write what one is in it then."""
-    if problem := code.problem():
+    if problem := code.validation_error():
         hint = "type or paste it when asked, or pipe it in"
         raise ProblemError(Problem("usage", f"the invite code {problem}", hint=hint))
     async with connected(settings) as arena:

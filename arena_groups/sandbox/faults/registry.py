@@ -367,6 +367,16 @@ class FaultRegistry:
         """
         self._injected.pop(injected, None)
 
+    def assert_all_applied(self) -> None:
+        """Check that every fault in place has been applied to a request.
+
+        Raises:
+            AssertionError: Some faults have not; the message names them.
+        """
+        unused = [each.fault.name() for each in self._injected if not each.call_count]
+        if unused:
+            raise AssertionError(f"faults not applied to any request: {', '.join(unused)}")
+
     def _place(self, fault: Fault, target: FaultTarget) -> InjectedFault:
         injected = InjectedFault(fault, target, self)
         self._injected[injected] = None
