@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         TokenProvider,
     )
     from arena_groups._http.events import (
-        Exchange,
-        ExchangeHook,
+        RequestEvent,
+        RequestHook,
     )
     from arena_groups._pacing.pacer import (
         NoPacer,
@@ -205,8 +205,8 @@ _HOMES = {
     "EmbeddedConnection": "models.blocks",
     "EmbeddedGroup": "models.groups",
     "EmbeddedUser": "models.users",
-    "Exchange": "_http.events",
-    "ExchangeHook": "_http.events",
+    "RequestEvent": "_http.events",
+    "RequestHook": "_http.events",
     "ForbiddenError": "errors",
     "Group": "models.groups",
     "GroupAbilities": "models.groups",
@@ -329,8 +329,6 @@ __all__ = [
     "EmbeddedConnection",
     "EmbeddedGroup",
     "EmbeddedUser",
-    "Exchange",
-    "ExchangeHook",
     "ForbiddenError",
     "Group",
     "GroupAbilities",
@@ -380,6 +378,8 @@ __all__ = [
     "RateLimitError",
     "RateLimitUpdate",
     "RemoveTarget",
+    "RequestEvent",
+    "RequestHook",
     "RequestTimeoutError",
     "ResourceType",
     "ResponseCache",

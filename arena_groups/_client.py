@@ -7,9 +7,9 @@ import aiohttp
 from arena_groups._api import Secret, build_request, check_range, operations
 from arena_groups._cache import MemoryCache, ResponseCache
 from arena_groups._exports import set_public_module
-from arena_groups._http import ExchangeHook, Session, Timeout, TokenProvider
-from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
-from arena_groups._http.owner import SessionOwner
+from arena_groups._http import RequestHook, Session, Timeout, TokenProvider
+from arena_groups._http.config import CredentialsProvider, checked_base_url, checked_user_agent
+from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
 from arena_groups._resources.groups import GroupsResource
@@ -50,7 +50,7 @@ class ArenaClient(SessionOwner):
         max_body: int = MAX_BODY,
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
-        on_exchange: ExchangeHook | None = None,
+        on_request: RequestHook | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
@@ -65,12 +65,12 @@ class ArenaClient(SessionOwner):
             max_body=check_range(max_body, "max_body", 1),
         )
         made = Session(
-            tokens=TokenSource(given),
+            credentials=CredentialsProvider(given),
             transport=transport,
             retry=retry,
             pacer=pacer or QuotaPacer(clock=time),
             cache=MemoryCache() if isinstance(cache, Unset) else cache,
-            hook=on_exchange,
+            hook=on_request,
             clock=time,
         )
         self._session = made

@@ -107,7 +107,7 @@ class RetryState:
         return (
             self.response_lost
             and isinstance(error, ArenaAPIError)
-            and error.status in operation.settled_by
+            and error.status in operation.success_after_retry_statuses
         )
 
     def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:

@@ -1,11 +1,11 @@
-"""A web service with aiohttp: every request shares one client, which lives as long as the app.
+"""Web service with aiohttp: all requests share one client, which lives as long as the app.
 
     ARENA_TOKEN=… python examples/aiohttp_service.py
     curl http://127.0.0.1:8081/groups/research-studio/pending
     curl -d '{"email": "ada@example.org"}' http://127.0.0.1:8081/groups/research-studio/invitations
 
-To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
-owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
+owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import os
@@ -23,7 +23,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/groups/{group}/pending")
 async def pending(request: web.Request) -> web.Response:
-    """How many have not answered yet, and for how long the first of them."""
+    """Return the number of pending invitations, and the time of the oldest."""
     invitations = request.app[ARENA].groups.invitations(request.match_info["group"])
     waiting = [each.created_at async for each in invitations]
     oldest = min(waiting).isoformat() if waiting else None
@@ -32,7 +32,7 @@ async def pending(request: web.Request) -> web.Response:
 
 @routes.post("/groups/{group}/invitations")
 async def invite(request: web.Request) -> web.Response:
-    """Invite somebody by email."""
+    """Invite a person by email."""
     arena, group = request.app[ARENA], request.match_info["group"]
     try:
         body = await request.json()
@@ -44,7 +44,7 @@ async def invite(request: web.Request) -> web.Response:
 
 @web.middleware
 async def arena_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer for Are.na where it says no."""
+    """Turn errors of the client into HTTP responses."""
     try:
         return await handler(request)
     except NotFoundError:
@@ -64,7 +64,7 @@ async def arena_client(app: web.Application) -> AsyncIterator[None]:
 
 
 def make_app() -> web.Application:
-    """The service."""
+    """Return the application."""
     app = web.Application(middlewares=[arena_errors])
     app.add_routes(routes)
     app.cleanup_ctx.append(arena_client)

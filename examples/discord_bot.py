@@ -1,9 +1,9 @@
-"""A Discord bot: ``/pending`` lists who has not answered yet, ``/invite`` hands out the link.
+"""Discord bot: ``/pending`` lists pending invitations, and ``/invite`` sends the invite link.
 
     ARENA_TOKEN=… ARENA_GROUP=research-studio DISCORD_TOKEN=… python examples/discord_bot.py
 
-To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
-owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
+owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ SHOWN = 15
 
 
 class Invitations(commands.Cog):
-    """The commands, for people who may manage the server. Only they see the answers."""
+    """Commands for people who may manage the server. Only they see the responses."""
 
     def __init__(self, arena: ArenaClient, group: str) -> None:
         self.arena = arena
@@ -28,61 +28,61 @@ class Invitations(commands.Cog):
     @app_commands.command(description="Who has not answered an invitation yet?")
     @app_commands.default_permissions(manage_guild=True)
     async def pending(self, interaction: discord.Interaction) -> None:
-        """Answer ``/pending``."""
-        await interaction.response.defer(ephemeral=True)  # Discord waits 3 seconds, no more
+        """Respond to ``/pending``."""
+        await interaction.response.defer(ephemeral=True)  # Discord waits only 3 seconds
         page = await self.arena.groups.invitations(self.group, per=SHOWN)
         lines = [f"**{page.meta.total_count}** pending", *map(line, page.data)]
         await interaction.followup.send(
             "\n".join(lines), allowed_mentions=discord.AllowedMentions.none()
         )
 
-    @app_commands.command(description="The link with which anybody can join the group")
+    @app_commands.command(description="The link that lets anybody join the group")
     @app_commands.default_permissions(manage_guild=True)
     async def invite(self, interaction: discord.Interaction) -> None:
-        """Answer ``/invite``. Makes the link if there is none."""
+        """Respond to ``/invite``. Create the link if there is none."""
         await interaction.response.defer(ephemeral=True)
         invite = await self.arena.groups.create_invite_code(self.group)
-        await interaction.followup.send(f"Whoever opens this may join: {invite.url}")
+        await interaction.followup.send(f"This link lets anybody join the group: {invite.url}")
 
     async def cog_app_command_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
     ) -> None:
-        """Tell the person who asked what went wrong, where it is Are.na that says no."""
+        """Explain an error of the client to the person who used the command."""
         problem = error.__cause__
         if not isinstance(problem, ArenaError):
             raise error
-        await interaction.followup.send(apology(problem))
+        await interaction.followup.send(error_message(problem))
 
 
 def line(invitation: MembershipInvitation) -> str:
-    """An invitation in a list. Addresses stay out of the chat."""
+    """Return one line of the list, without an address, because others may read it."""
     who = invitation.invitee.name if invitation.invitee else "someone without an account"
     since = discord.utils.format_dt(invitation.created_at, "R")
     return f"- {discord.utils.escape_markdown(who)}, {since}"
 
 
-def apology(error: ArenaError) -> str:
-    """What to tell somebody whose command failed."""
+def error_message(error: ArenaError) -> str:
+    """Return the message for a person whose command failed."""
     if isinstance(error, RateLimitError):
-        return "Are.na wants a pause. Try again in a minute."
-    return f"That did not work: {error}"
+        return "Too many requests. Try again in a minute."
+    return f"Failed: {error}"
 
 
 class Bot(commands.Bot):
-    """A bot that answers the commands of a cog, and reads no messages."""
+    """Bot that runs the commands of a cog and reads no messages."""
 
     def __init__(self, cog: commands.Cog) -> None:
         super().__init__(commands.when_mentioned, intents=discord.Intents(guilds=True))
         self._cog = cog
 
     async def setup_hook(self) -> None:
-        """Offer the commands."""
+        """Register the commands."""
         await self.add_cog(self._cog)
         await self.tree.sync()
 
 
 async def main() -> None:
-    """Run the bot with one client for all that it does, until it is stopped."""
+    """Run the bot, with one client for all commands, until it is stopped."""
     discord.utils.setup_logging()
     base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     async with (

@@ -1,9 +1,9 @@
-"""Welcomes whoever joins a group: once each, over restarts and crashes too.
+"""Watch that welcomes each new member of a group once, across restarts and crashes.
 
     ARENA_TOKEN=… python examples/doorkeeper.py doorkeeper.db research-studio
 
-To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
-owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
+owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from arena_groups import (
 
 
 def message(event: WatchEvent) -> str | None:
-    """What to say about an event, if anything. It goes where everybody reads it: no addresses."""
+    """Return the message for an event, if there is one. It is public, so it has no addresses."""
     match event:
         case MemberJoined():
             return f"Welcome to {event.group.name}, {event.member.name}!"
@@ -41,12 +41,12 @@ def message(event: WatchEvent) -> str | None:
 
 
 def report(failure: PollFailure) -> None:
-    """Tell that a look failed; the watch goes on by itself."""
+    """Print the error of a failed poll; the watch continues."""
     print(f"doorkeeper: {failure.group}: {failure.error}", file=sys.stderr)
 
 
 async def main(path: str, *groups: str) -> None:
-    """Say something about what happens, until Ctrl-C."""
+    """Print messages until Ctrl-C."""
     base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     interval = float(os.environ.get("DOORKEEPER_INTERVAL", "60"))
     async with ArenaClient(base_url=base_url) as arena, SQLiteStore(path) as store:

@@ -1,12 +1,12 @@
-"""A web service with FastAPI: every request shares one client, which lives as long as the app.
+"""Web service with FastAPI: all requests share one client, which lives as long as the app.
 
     ARENA_TOKEN=… uvicorn --port 8081 --app-dir examples fastapi_service:app
     curl http://127.0.0.1:8081/groups/research-studio/pending
     curl -H 'Content-Type: application/json' -d '{"email": "ada@example.org"}' \
         http://127.0.0.1:8081/groups/research-studio/invitations
 
-To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
-owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
+owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import os
@@ -23,7 +23,7 @@ from arena_groups import ArenaClient, ArenaError, NotFoundError, RateLimitError
 
 
 class State(TypedDict):
-    """What the app holds while it runs."""
+    """State of the app while it runs."""
 
     arena: ArenaClient
 
@@ -36,44 +36,44 @@ async def lifespan(_app: FastAPI) -> AsyncGenerator[State, None]:
         yield {"arena": arena}
 
 
-def the_client(request: Request) -> ArenaClient:
-    """The client that all requests share."""
+def get_client(request: Request) -> ArenaClient:
+    """Return the client that all requests share."""
     return cast("ArenaClient", request.state.arena)
 
 
-Arena = Annotated[ArenaClient, Depends(the_client)]
+Arena = Annotated[ArenaClient, Depends(get_client)]
 app = FastAPI(lifespan=lifespan)
 
 
 class Pending(BaseModel):
-    """Those who have not answered yet."""
+    """Pending invitations of a group."""
 
     pending: int
     oldest: datetime | None
 
 
 class Invitee(BaseModel):
-    """Somebody to invite."""
+    """Person to invite."""
 
     email: str
 
 
 class Invited(BaseModel):
-    """What came of it."""
+    """Outcome of an invitation."""
 
     outcome: str
 
 
 @app.get("/groups/{group}/pending")
 async def pending(group: str, arena: Arena) -> Pending:
-    """How many have not answered yet, and for how long the first of them."""
+    """Return the number of pending invitations, and the time of the oldest."""
     waiting = [each.created_at async for each in arena.groups.invitations(group)]
     return Pending(pending=len(waiting), oldest=min(waiting, default=None))
 
 
 @app.post("/groups/{group}/invitations")
 async def invite(group: str, invitee: Invitee, arena: Arena) -> Invited:
-    """Invite somebody by email."""
+    """Invite a person by email."""
     try:
         result = await arena.groups.invite(group, email=invitee.email)
     except ValueError as error:
@@ -83,7 +83,7 @@ async def invite(group: str, invitee: Invitee, arena: Arena) -> Invited:
 
 @app.exception_handler(ArenaError)
 async def arena_error(_request: Request, error: ArenaError) -> JSONResponse:
-    """Answer for Are.na where it says no."""
+    """Turn errors of the client into HTTP responses."""
     match error:
         case NotFoundError():
             return JSONResponse({"error": "no such group"}, 404)

@@ -1,9 +1,9 @@
-"""Who has not answered yet: a digest of a group's pending invitations, for cron.
+"""Digest of a group's pending invitations, for cron.
 
     ARENA_TOKEN=… python examples/nightly_digest.py research-studio
 
-To try it, start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the
-owner's token that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the
+owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ SHOWN = 10
 
 
 def digest(group: str, pending: list[MembershipInvitation], now: datetime) -> str:
-    """The digest as text, those who have waited longest first."""
+    """Return the digest as text, the oldest invitations first."""
     oldest_first = sorted(pending, key=lambda each: each.created_at)
     new = sum(now - each.created_at < timedelta(days=1) for each in pending)
     long = sum(now - each.created_at >= LONG for each in pending)
@@ -32,12 +32,12 @@ def digest(group: str, pending: list[MembershipInvitation], now: datetime) -> st
 
 
 def line(invitation: MembershipInvitation, now: datetime) -> str:
-    """How long somebody has waited, and who."""
+    """Return one line: the days of waiting, and the person."""
     return f"{(now - invitation.created_at).days:5} days  {invitee(invitation)}"
 
 
 def invitee(invitation: MembershipInvitation) -> str:
-    """The name of whoever was invited, or the address where there is no account yet."""
+    """Return the name of the invitee, or the address if there is no account yet."""
     if invitation.invitee is not None:
         return invitation.invitee.name
     return invitation.invitee_email or "somebody"

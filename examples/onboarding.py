@@ -1,10 +1,10 @@
-"""Invite the people in a CSV file with a column ``email``. Run it again as often as you like.
+"""Invite the people in a CSV file with a column ``email``. It is safe to run it again.
 
     ARENA_TOKEN=… python examples/onboarding.py research-studio examples/newcomers.csv
 
-Nobody gets a second email: who is a member or has been invited is skipped. To try it, start
-``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the owner's token that
-it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+People who are already invited or members are skipped, so nobody receives a second email. To try
+it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN`` to the owner's
+token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from pathlib import Path
 
 from arena_groups import ArenaClient, ArenaError, BulkOutcome, invite_many
 
-SAID = {
-    BulkOutcome.ALREADY_INVITED: "skipped, invited before",
-    BulkOutcome.ALREADY_MEMBER: "skipped, a member already",
+LABELS = {
+    BulkOutcome.ALREADY_INVITED: "skipped, already invited",
+    BulkOutcome.ALREADY_MEMBER: "skipped, already a member",
 }
 
 
 def addresses(file: Path) -> list[str]:
-    """The addresses in the file, each once."""
+    """Return the addresses in the file, without duplicates."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         if "email" not in (rows.fieldnames or ()):
@@ -33,16 +33,16 @@ def addresses(file: Path) -> list[str]:
 
 
 async def onboard(arena: ArenaClient, group: str, emails: Sequence[str]) -> bool:
-    """Invite everybody who is not invited yet, with a line for each. Whether all went well."""
+    """Invite everybody, print the result of each, and return whether none failed."""
     async with invite_many(arena, group, emails) as run:
         async for result in run:
-            why = f"refused, {result.error}" if result.failed else result.outcome.value
-            print(f"{emails[result.position]}: {SAID.get(result.outcome, why)}")
+            why = f"failed, {result.error}" if result.failed else result.outcome.value
+            print(f"{emails[result.position]}: {LABELS.get(result.outcome, why)}")
     return not run.summary.failed
 
 
 async def main(group: str, file: Path) -> bool:
-    """Invite the people in the file to the group. Whether all went well."""
+    """Invite the people in the file to the group; return whether none failed."""
     emails = addresses(file)
     base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     async with ArenaClient(base_url=base_url) as arena:

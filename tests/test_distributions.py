@@ -1,4 +1,4 @@
-"""What is in the sdist and the wheel, and that the wheel works where nothing else is."""
+"""Contents of the sdist and the wheel, and the wheel in an environment without extras."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both distributions, the wheel built from the sdist as installers do it."""
+    """Return a folder with both distributions. The wheel is built from the sdist, as pip does."""
     folder = tmp_path_factory.mktemp("distributions")
     installed.build(ROOT, folder, "sdist")
     (sdist,) = folder.glob("*.tar.gz")
@@ -79,33 +79,33 @@ def metadata(wheel: Path) -> Message:
 
 
 def sources() -> Iterator[str]:
-    """The files of the package, as they are in the sources."""
+    """Yield the files of the package in the sources."""
     for file in (ROOT / "arena_groups").rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
             yield file.relative_to(ROOT).as_posix()
 
 
 class TestWheel:
-    def test_it_has_the_package_and_nothing_else(self, in_wheel: set[str]) -> None:
+    def test_wheel_contains_only_the_package(self, in_wheel: set[str]) -> None:
         about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
         assert in_wheel == {*sources(), *(f"{INFO}/{name}" for name in about)}
 
-    def test_it_is_typed_and_has_no_tests(self, in_wheel: set[str]) -> None:
+    def test_wheel_is_typed_and_has_no_tests(self, in_wheel: set[str]) -> None:
         assert "arena_groups/py.typed" in in_wheel
         assert not [name for name in in_wheel if re.search(r"(^|/)(tests|examples|docs)/", name)]
 
-    def test_it_runs_on_any_system(self, wheel: Path) -> None:
+    def test_wheel_name_is_for_any_system(self, wheel: Path) -> None:
         assert wheel.name == f"arena_groups-{arena_groups.__version__}-py3-none-any.whl"
 
-    def test_its_programs_and_its_plugin(self, wheel: Path) -> None:
+    def test_wheel_has_the_command_and_the_plugin(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
-            told = archive.read(f"{INFO}/entry_points.txt").decode()
-        assert "[console_scripts]\narena-groups = arena_groups.cli:entry_point\n" in told
-        assert "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in told
+            points = archive.read(f"{INFO}/entry_points.txt").decode()
+        assert "[console_scripts]\narena-groups = arena_groups.cli:entry_point\n" in points
+        assert "[pytest11]\narena_groups.pytest_plugin = arena_groups.pytest_plugin\n" in points
 
 
 class TestSdist:
-    def test_it_has_what_its_tests_need(self, in_sdist: set[str]) -> None:
+    def test_sdist_contains_what_its_tests_need(self, in_sdist: set[str]) -> None:
         assert set(sources()) <= in_sdist
         for name in ("tests", "examples", "benchmarks", ".github"):
             here = {
@@ -117,66 +117,68 @@ class TestSdist:
         pages = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"}
         assert pages | {"pyproject.toml", "noxfile.py", ".ci/run", "docs/index.md"} <= in_sdist
 
-    def test_it_has_nothing_that_came_about_by_work(self, in_sdist: set[str]) -> None:
+    def test_sdist_contains_no_generated_files(self, in_sdist: set[str]) -> None:
         stray = r"(^|/)(__pycache__|_build|node_modules|dist|\.[a-z]+_cache|\.venv|\.nox)/|\.pyc$"
         assert not [name for name in in_sdist if re.search(stray, name)]
         top = {name.partition("/")[0] for name in in_sdist if "/" in name}
         folders = {".ci", ".github", "arena_groups", "benchmarks", "changes", "docs"}
         assert top == folders | {"examples", "tests"}
 
-    def test_it_has_only_what_is_or_will_be_committed(self, in_sdist: set[str]) -> None:
+    def test_sdist_contains_only_files_known_to_git(self, in_sdist: set[str]) -> None:
         if not (ROOT / ".git").exists() or shutil.which("git") is None:
             pytest.skip("not a clone")
         listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        told = subprocess.run(["git", *listed], cwd=ROOT, capture_output=True, check=True)
-        assert in_sdist - {"PKG-INFO"} <= set(told.stdout.decode().split("\0"))
+        run = subprocess.run(["git", *listed], cwd=ROOT, capture_output=True, check=True)
+        assert in_sdist - {"PKG-INFO"} <= set(run.stdout.decode().split("\0"))
 
 
 class TestMetadata:
-    def test_it_needs_no_more_than_a_client_needs(self, metadata: Message) -> None:
+    def test_metadata_requires_only_what_the_client_needs(self, metadata: Message) -> None:
         required = metadata.get_all("Requires-Dist", [])
         assert set(installed.needed(required)) == {
             "aiohttp", "attrs", "cattrs", "msgspec", "multidict", "yarl",
         }  # fmt: skip
 
-    def test_it_says_what_it_is(self, metadata: Message) -> None:
+    def test_metadata_describes_the_project(self, metadata: Message) -> None:
         assert metadata["Name"] == "arena-groups"
         assert metadata["Requires-Python"] == ">=3.11"
         assert metadata["License-Expression"] == "MIT"
         assert metadata["Description-Content-Type"] == "text/markdown"
         assert metadata.get_payload() == (ROOT / "README.md").read_text("utf-8")
 
-    def test_it_names_no_place_that_is_not_there(self, metadata: Message) -> None:
+    def test_metadata_has_only_https_urls(self, metadata: Message) -> None:
         for url in metadata.get_all("Project-URL", []):
             assert url.partition(", ")[2].startswith("https://")
 
 
 @pytest.fixture(scope="module")
 def bare(wheel: Path, metadata: Message, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with the wheel and what it needs, without any extra."""
+    """Return an environment with the wheel and its requirements, without extras."""
     environment = installed.create(tmp_path_factory.mktemp("bare") / "environment", wheel)
     environment.modules(*installed.needed(metadata.get_all("Requires-Dist", [])))
     return environment
 
 
 class TestWithoutExtras:
-    def test_nothing_of_the_extras_is_there(self, bare: Environment, tmp_path: Path) -> None:
+    def test_environment_has_no_library_of_an_extra(
+        self, bare: Environment, tmp_path: Path
+    ) -> None:
         for module in ("click", "rich", "segno", "keyring", "oauthlib", "pytest"):
             assert bare.run("python", "-c", f"import {module}", cwd=tmp_path).code == 1
 
-    def test_lists_are_streamed(self, bare: Environment, tmp_path: Path) -> None:
+    def test_a_list_can_be_streamed(self, bare: Environment, tmp_path: Path) -> None:
         done = bare.run("python", "-W", "error", "-c", STREAM, cwd=tmp_path)
         assert (done.code, done.err) == (0, "")
         ids = done.out.split()
         assert len(ids) == len(set(ids)) > 100
 
-    def test_every_public_name_is_there(self, bare: Environment, tmp_path: Path) -> None:
+    def test_every_public_name_can_be_imported(self, bare: Environment, tmp_path: Path) -> None:
         code = "from arena_groups import *; print(ArenaClient.__module__, __version__)"
         done = bare.run("python", "-c", code, cwd=tmp_path)
-        assert done.out == f"arena_groups._client {arena_groups.__version__}\n", done.err
+        assert done.out == f"arena_groups {arena_groups.__version__}\n", done.err
 
     @pytest.mark.parametrize("arguments", [[], ["--help"], ["groups", "list"]], ids=" ".join)
-    def test_the_command_says_what_to_install(
+    def test_the_command_without_its_extra_names_the_extra(
         self, bare: Environment, tmp_path: Path, arguments: list[str]
     ) -> None:
         done = bare.run("arena-groups", *arguments, cwd=tmp_path)
@@ -184,31 +186,35 @@ class TestWithoutExtras:
         (line,) = done.err.splitlines()
         assert "pip install 'arena-groups[cli]'" in line
 
-    def test_so_does_the_module(self, bare: Environment, tmp_path: Path) -> None:
+    def test_the_module_without_its_extra_names_the_extra(
+        self, bare: Environment, tmp_path: Path
+    ) -> None:
         done = bare.run("python", "-m", "arena_groups", cwd=tmp_path)
         assert (done.code, done.out) == (1, "")
         assert "pip install 'arena-groups[cli]'" in done.err
         assert "Traceback" not in done.err
 
-    def test_oauth_says_what_to_install(self, bare: Environment, tmp_path: Path) -> None:
+    def test_oauth_without_its_extra_names_the_extra(
+        self, bare: Environment, tmp_path: Path
+    ) -> None:
         done = bare.run("python", "-c", "import arena_groups.oauth", cwd=tmp_path)
         assert done.code == 1
-        told = "arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'"
-        assert done.err.splitlines()[-1] == f"ImportError: {told}"
+        message = "arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'"
+        assert done.err.splitlines()[-1] == f"ImportError: {message}"
 
 
 @pytest.fixture(scope="module")
 def beside(wheel: Path, metadata: Message, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The same, with pytest as well."""
+    """Return the same environment with pytest."""
     environment = installed.create(tmp_path_factory.mktemp("beside") / "environment", wheel)
     environment.modules("pytest", *installed.needed(metadata.get_all("Requires-Dist", [])))
     return environment
 
 
 class TestBesidePytest:
-    """Where pytest is as well, and nothing else that tests use."""
+    """With pytest, and without the other libraries of the tests."""
 
-    def test_the_plugin_is_found_and_does_no_harm(
+    def test_the_plugin_is_found_and_loads_nothing(
         self, beside: Environment, tmp_path: Path
     ) -> None:
         (tmp_path / "test_it.py").write_text(
@@ -220,7 +226,9 @@ class TestBesidePytest:
         assert "1 passed" in done.out
         assert f"arena-groups-{arena_groups.__version__}" in done.out
 
-    def test_it_has_a_sandbox_without_any_extra(self, beside: Environment, tmp_path: Path) -> None:
+    def test_the_plugin_has_a_sandbox_without_extras(
+        self, beside: Environment, tmp_path: Path
+    ) -> None:
         (tmp_path / "test_it.py").write_text(
             "def test_it(arena_sandbox):\n    assert arena_sandbox.url.startswith('http://')\n"
         )

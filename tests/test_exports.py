@@ -135,6 +135,12 @@ class TestLoading:
         assert "arena_groups.bulk.delete" not in loaded_by("from arena_groups import invite_many")
         assert "arena_groups.bulk.journal" not in loaded_by("from arena_groups import revoke_many")
 
+    def test_watch_loads_neither_sqlite_nor_other_rooms(self) -> None:
+        loaded = loaded_by("from arena_groups import watch")
+        assert "arena_groups.watching.watcher" in loaded
+        rooms = ("bulk", "cli", "oauth", "pytest_plugin", "redis", "sandbox", "stores.sqlite")
+        assert {"sqlite3", *(f"arena_groups.{room}" for room in rooms)}.isdisjoint(loaded)
+
     def test_error_loads_no_client(self) -> None:
         assert {"aiohttp", "cattrs", "arena_groups.models.users"}.isdisjoint(
             loaded_by("from arena_groups import NotFoundError")
@@ -150,6 +156,13 @@ class TestLoading:
     def test_star_import_loads_no_test_tool(self) -> None:
         loaded = loaded_by("from arena_groups import *")
         assert not {"pytest", "hypothesis", "aioresponses", "unittest.mock"} & loaded
+
+    def test_invite_many_loads_no_other_bulk_call_and_no_store_of_files(self) -> None:
+        loaded = loaded_by("from arena_groups import invite_many")
+        assert "arena_groups.bulk.invite" in loaded
+        others = ("bulk.delete", "watching", "stores.sqlite", "cli", "oauth", "redis", "sandbox")
+        assert not {f"arena_groups.{name}" for name in others} & loaded
+        assert not {"sqlite3", "cattrs"} & loaded
 
     def test_watch_loads_no_other_room(self) -> None:
         loaded = loaded_by("from arena_groups import watch")

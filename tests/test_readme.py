@@ -1,4 +1,4 @@
-"""What the README and the guides show really runs, and is what continuous integration runs."""
+"""The code of the README and the guides runs, and .ci/run takes the README's commands."""
 
 import asyncio
 import functools
@@ -11,7 +11,7 @@ import pytest
 
 from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
-from tests.support.clock import FakeClock
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
 ROOT = Path(__file__).parent.parent
 CI = (ROOT / ".ci/run").read_text("utf-8")
@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
-    """The code blocks of a page that are in one of the languages."""
+    """Return the code blocks of a page that are in one of the languages."""
     text = page.read_text("utf-8")
     found = re.findall(r"^```(\S*)[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [code for language, code in found if language in languages]
@@ -33,33 +33,33 @@ SNIPPETS = [
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
-async def test_snippets_run_as_they_stand(
+async def test_snippets_run_unchanged(
     code: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # some keep files
+    monkeypatch.chdir(tmp_path)  # some write files
     async with Sandbox() as sandbox:
         redirected = functools.partial(ArenaClient, base_url=sandbox.url)
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
-        monkeypatch.setattr("arena_groups._client.SystemClock", FakeClock)  # nobody waits
+        monkeypatch.setattr("arena_groups._client.SystemClock", AutoAdvanceClock)  # no waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
         program = compile(code, "snippet", "exec")
-        # A snippet runs a loop of its own, so it needs a thread of its own.
+        # A snippet runs its own event loop, so it needs its own thread.
         await asyncio.to_thread(exec, program, {"__name__": "__main__"})
     assert capsys.readouterr().out
 
 
-def test_the_first_snippet_prints_every_invitation_and_the_url() -> None:
+def test_first_snippet_lists_invitations_and_the_invite_code() -> None:
     (first, *_) = blocks(ROOT / "README.md", "python")
     assert 'arena.groups.invitations("research-studio")' in first
     assert 'arena.groups.invite_code("research-studio")' in first
 
 
 def readme_command(words: str) -> list[str]:
-    """The lines of the README's shell blocks that hold some words, as .ci/run finds them."""
+    """Return the lines of the README's shell blocks that contain ``words``, like .ci/run."""
     lines = [line for code in blocks(ROOT / "README.md", "sh") for line in code.splitlines()]
     return [line for line in lines if words in line]
 
@@ -68,7 +68,7 @@ def readme_command(words: str) -> list[str]:
     ("words", "extra"),
     [("python -m pytest", "test"), ("arena-groups invitations list research-studio", "cli")],
 )
-def test_the_two_commands_set_everything_up(words: str, extra: str) -> None:
+def test_both_commands_install_what_they_need(words: str, extra: str) -> None:
     (line,) = readme_command(words)
     environment, install, work = line.split(" && ")
     assert environment == "python3 -m venv .venv"
@@ -77,20 +77,20 @@ def test_the_two_commands_set_everything_up(words: str, extra: str) -> None:
 
 
 @pytest.mark.parametrize("words", re.findall(r"readme_command '(.+)'", CI))
-def test_continuous_integration_takes_the_same_commands(words: str) -> None:
+def test_ci_run_finds_the_same_commands(words: str) -> None:
     (line,) = readme_command(words)
     script = f"""
         {_function("readme_command")}
         readme_command {shlex.quote(words)}
     """
-    told = subprocess.run(
+    run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout == line + "\n"
+    assert run.stdout == line + "\n"
 
 
 def _function(name: str) -> str:

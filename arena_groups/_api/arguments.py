@@ -118,8 +118,8 @@ def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
 
 def check_invite_token(token: Secret) -> None:
     """Refuse an invite code that is empty or no string, with ``ValueError``."""
-    if token.problem():
-        raise ValueError(f"invite_token {token.problem()}")
+    if token.validation_error():
+        raise ValueError(f"invite_token {token.validation_error()}")
 
 
 def _string(value: object, what: str) -> str:

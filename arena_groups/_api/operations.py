@@ -34,14 +34,22 @@ def _changes_something(operation: "Operation[object]") -> bool:
 class Operation(Generic[ResultT_co]):
     """One operation of the API.
 
-    ``name`` is how callers spell it, ``route`` its path with ``{placeholders}``, ``returns``
-    what its answer holds (``NoneType`` where there is no body), ``query`` and ``body`` the
-    names it takes; ``sends_form`` tells whether its body is a form, not JSON. ``repeat_safe``
-    tells whether doing it twice is the same as doing it once, ``writes`` whether it needs a
-    token with the scope ``write``, ``needs_token`` whether it is refused to guests,
-    ``cacheable`` whether its answer may be kept. ``missing`` says what to look at after a 404,
-    ``advice`` what to do when nobody knows whether a write was done. ``settled_by`` are the
-    statuses that tell, after an attempt whose answer was lost, that it was done.
+    Attributes:
+        name: The name by which callers know it, as ``"groups.invite"``.
+        method: The HTTP method.
+        route: The path, with ``{placeholders}``.
+        returns: The type of the response's body; ``NoneType`` for no body.
+        query: The names of its query parameters.
+        body: The names in its body.
+        idempotent: Whether sending it twice has the effect of sending it once.
+        needs_token: Whether it is refused to guests.
+        not_found_hint: What to check after a 404.
+        cacheable: Whether its response may be kept for conditional requests.
+        advice: What to do if the outcome of a write is unknown.
+        success_after_retry_statuses: The statuses which show, after an attempt whose response
+            was lost, that this attempt had succeeded.
+        form_encoded: Whether the body is sent as a form instead of JSON.
+        writes: Whether it needs a token with the scope ``write``.
     """
 
     name: str
@@ -50,13 +58,13 @@ class Operation(Generic[ResultT_co]):
     returns: type[ResultT_co]
     query: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
-    repeat_safe: bool = True
+    idempotent: bool = True
     needs_token: bool = False
-    missing: str = GROUP_MISSING
+    not_found_hint: str = GROUP_MISSING
     cacheable: bool = False
     advice: str = "it does no harm to try again."
-    settled_by: tuple[int, ...] = ()
-    sends_form: bool = False
+    success_after_retry_statuses: tuple[int, ...] = ()
+    form_encoded: bool = False
     writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
 
 
@@ -68,7 +76,7 @@ USER_GROUPS: Final = Operation(
     name="users.groups",
     method="GET",
     route="/v3/users/{id}/groups",
-    missing="check the user's slug or id",
+    not_found_hint="check the user's slug or id",
     returns=Page[Group],
     query=(*PAGING, "sort"),
     cacheable=True,
@@ -86,7 +94,7 @@ CREATE_GROUP: Final = Operation(
     route="/v3/groups",
     returns=Group,
     body=("name", "description", "avatar_url"),
-    repeat_safe=False,
+    idempotent=False,
     needs_token=True,
     advice="the group may exist or not; look for it with users.groups before you try again.",
 )
@@ -105,7 +113,7 @@ DELETE_GROUP: Final = Operation(
     route="/v3/groups/{id}",
     returns=NoneType,
     needs_token=True,
-    settled_by=(404,),
+    success_after_retry_statuses=(404,),
 )
 MEMBERS: Final = Operation(
     name="groups.members",
@@ -134,10 +142,10 @@ REMOVE_MEMBER: Final = Operation(
     name="groups.remove_member",
     method="DELETE",
     route="/v3/groups/{id}/members/{user_id}",
-    missing="check the group, and that user_id is the id of a member",
+    not_found_hint="check the group, and that user_id is the id of a member",
     returns=NoneType,
     needs_token=True,
-    settled_by=(404,),
+    success_after_retry_statuses=(404,),
 )
 INVITATIONS: Final = Operation(
     name="groups.invitations",
@@ -150,12 +158,12 @@ INVITATIONS: Final = Operation(
 )
 INVITE: Final = Operation(
     name="groups.invite",
-    missing="check the group, and the user_id if one was given",
+    not_found_hint="check the group, and the user_id if one was given",
     method="POST",
     route="/v3/groups/{id}/invitations",
     returns=InviteResult,
     body=("user_id", "email"),
-    repeat_safe=False,
+    idempotent=False,
     needs_token=True,
     advice="the email may have been sent or not; look for the person in groups.invitations and "
     "groups.members before you try again.",
@@ -164,7 +172,7 @@ REVOKE_INVITATION: Final = Operation(
     name="groups.revoke_invitation",
     method="DELETE",
     route="/v3/groups/{id}/invitations/{invitation_id}",
-    missing="check the group, and that invitation_id is one of its invitations",
+    not_found_hint="check the group, and that invitation_id is one of its invitations",
     returns=NoneType,
     needs_token=True,
     advice="the invitation may be revoked or not, or accepted meanwhile; look in "
@@ -172,7 +180,7 @@ REVOKE_INVITATION: Final = Operation(
 )
 INVITE_CODE: Final = Operation(
     name="groups.invite_code",
-    missing="the group may have no invite code (groups.create_invite_code makes one), "
+    not_found_hint="the group may have no invite code (groups.create_invite_code makes one), "
     "or check its slug or id",
     method="GET",
     route="/v3/groups/{id}/invite",

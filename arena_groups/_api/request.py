@@ -53,12 +53,12 @@ class Request(Generic[T]):
 
 def build_request(
     operation: Operation[T],
-    places: Mapping[str, str] | None = None,
+    path_params: Mapping[str, str] | None = None,
     *,
     query: Mapping[str, str | int] | None = None,
     body: Mapping[str, object] | None = None,
 ) -> Request[T]:
-    """A request for ``operation``, with ``places`` (already escaped) filled into its route."""
-    path = operation.route.format_map(places or {})
+    """A request for ``operation``, with ``path_params`` (already escaped) filled into its route."""
+    path = operation.route.format_map(path_params or {})
     target = f"{path}?{urlencode(query)}" if query else path
     return Request(operation=operation, path=path, target=target, query=query or {}, body=body)

@@ -34,7 +34,7 @@ class Secret:
         """What tells this string from others without telling it."""
         return sha256(self.reveal().encode()).hexdigest()[:32]
 
-    def problem(self) -> str:
+    def validation_error(self) -> str:
         """Why this can be no token or code, in words that follow its name; or nothing."""
         if not isinstance(self._value, str):
             return NO_STRING
@@ -59,7 +59,7 @@ class TokenOrigin(StrEnum):
     ARGUMENT = "the argument token="
     ENVIRONMENT = "the environment variable ARENA_TOKEN"
     PROVIDER = "the token provider"
-    NOWHERE = "nowhere"
+    NONE = "nowhere"
 
 
 @frozen
@@ -67,7 +67,7 @@ class Credentials:
     """What a request is signed with: a token, or none for a guest."""
 
     token: Secret | None = None
-    origin: TokenOrigin = TokenOrigin.NOWHERE
+    origin: TokenOrigin = TokenOrigin.NONE
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def checked_token(token: Secret, origin: TokenOrigin) -> Secret:
     Raises ``TypeError`` for what is no string, ``ValueError`` for an empty one and one with
     spaces, line breaks or characters that no header can carry.
     """
-    problem = token.problem()
+    problem = token.validation_error()
     if problem:
         kind = TypeError if problem == NO_STRING else ValueError
         raise kind(f"the token from {origin} {problem}")

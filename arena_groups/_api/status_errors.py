@@ -197,19 +197,19 @@ def _hint(
     if status == 403 and operation.writes:
         return (
             "the token needs the scope write, and its user the right to do this"
-            if origin is not TokenOrigin.NOWHERE
+            if origin is not TokenOrigin.NONE
             else _token_hint(origin)
         )
     if status == 403:
         return "the token's user may not see this"
     if status == 404 and "{" in operation.route:
-        return operation.missing
+        return operation.not_found_hint
     if status == 429 and retry_after is not None:
         return f"try again in {retry_after:g} s"
     return ""
 
 
 def _token_hint(origin: TokenOrigin) -> str:
-    if origin is TokenOrigin.NOWHERE:
+    if origin is TokenOrigin.NONE:
         return "no token was found: pass token= or set the environment variable ARENA_TOKEN"
     return f"the token came from {origin}"

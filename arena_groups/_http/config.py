@@ -16,9 +16,9 @@ from arena_groups._exports import set_public_module
 from arena_groups._version import __version__
 
 __all__ = [
+    "CredentialsProvider",
     "Timeout",
     "TokenProvider",
-    "TokenSource",
     "checked_base_url",
     "checked_user_agent",
     "is_loopback",
@@ -49,25 +49,25 @@ class Timeout:
     total: float = field(default=30, validator=_check_seconds)
 
 
-class TokenSource:
+class CredentialsProvider:
     """Where the token comes from: an argument, the environment, a provider, or nowhere.
 
-    ``fixed`` is what to sign all requests with; ``None`` where a provider is asked each time.
+    ``static`` is what to sign all requests with; ``None`` where a provider is asked each time.
     Without ``environment`` the environment is not asked.
     """
 
     def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
         self._provider = token if callable(token) else None
-        self.fixed: Credentials | None = None if callable(token) else Credentials()
+        self.static: Credentials | None = None if callable(token) else Credentials()
         if isinstance(token, Secret):
             self._take(token, TokenOrigin.ARGUMENT)
         elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
             self._take(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
 
     def _take(self, token: Secret, origin: TokenOrigin) -> None:
-        self.fixed = Credentials(checked_token(token, origin), origin)
+        self.static = Credentials(checked_token(token, origin), origin)
 
-    async def provided(self) -> Credentials:
+    async def fetch(self) -> Credentials:
         """What to sign the next request with. Raises what the token provider raises."""
         if self._provider is None:
             return Credentials()

@@ -10,7 +10,7 @@ from arena_groups._api import Operation, RawResponse
 from arena_groups._exports import set_public_module
 from arena_groups.errors import ArenaConnectionError
 
-__all__ = ["Exchange", "ExchangeHook", "report"]
+__all__ = ["RequestEvent", "RequestHook", "report"]
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("arena_groups")
 
 
 @frozen(kw_only=True)
-class Exchange:
+class RequestEvent:
     """One request and its answer, for metrics; no values, only what may be counted.
 
     ``operation`` is the call (``"groups.invite"``), ``route`` its template. ``status`` is
@@ -42,7 +42,7 @@ class Exchange:
         return self.status == 304
 
 
-ExchangeHook = Callable[[Exchange], None]
+RequestHook = Callable[[RequestEvent], None]
 
 
 def report(
@@ -50,11 +50,11 @@ def report(
     response: RawResponse | ArenaConnectionError,
     attempt: int,
     duration: float,
-    hook: ExchangeHook | None,
+    hook: RequestHook | None,
 ) -> None:
     """Log an exchange and hand it to ``hook``, whose errors never reach the caller."""
     complete = response if isinstance(response, RawResponse) else None
-    exchange = Exchange(
+    exchange = RequestEvent(
         operation=operation.name,
         method=operation.method,
         route=operation.route,
@@ -77,7 +77,7 @@ def report(
     try:
         hook(exchange)
     except Exception as error:  # noqa: BLE001 - a broken metric must not lose an answer
-        logger.error("the hook on_exchange failed: %s", type(error).__name__)
+        logger.error("the hook on_request failed: %s", type(error).__name__)
 
 
-set_public_module(globals(), ["Exchange"])
+set_public_module(globals(), ["RequestEvent"])

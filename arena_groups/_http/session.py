@@ -11,18 +11,18 @@ from arena_groups._api import Operation, RawResponse, Request, parse_rate_limit
 from arena_groups._api.response import parse_date
 from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache
-from arena_groups._http.config import TokenSource
-from arena_groups._http.events import ExchangeHook, report
+from arena_groups._http.config import CredentialsProvider
+from arena_groups._http.events import RequestHook, report
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import Permit, RateLimitUpdate
 from arena_groups._retry import RetryPolicy, RetryState
-from arena_groups._types import Clock
+from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, RateLimitError
 from arena_groups.models import RateLimit
 
-__all__ = ["Session"]
+__all__ = ["Session", "SessionOwner"]
 
 T = TypeVar("T")
 ResultT = TypeVar("ResultT")
@@ -36,15 +36,15 @@ class Session:
     def __init__(
         self,
         *,
-        tokens: TokenSource,
+        credentials: CredentialsProvider,
         transport: Transport,
         retry: RetryPolicy,
         pacer: Pacer,
         cache: ResponseCache | None,
-        hook: ExchangeHook | None,
+        hook: RequestHook | None,
         clock: Clock,
     ) -> None:
-        self._tokens = tokens
+        self._credentials = credentials
         self._transport = transport
         self._retry = retry
         self._pacer = pacer
@@ -142,7 +142,7 @@ class Session:
         operation = request.operation
         if state.delay:
             await self._clock.wait(asyncio.Event(), state.delay)
-        credentials = self._tokens.fixed or await self._tokens.provided()
+        credentials = self._credentials.static or await self._credentials.fetch()
         if state.error is None:
             permit = await self._pacer.acquire(
                 write=operation.writes, max_wait=self._retry.max_retry_after
@@ -213,7 +213,7 @@ class Session:
             error,
             attempt=state.attempts,
             elapsed=self._clock.now() - state.started_at,
-            idempotent=operation.repeat_safe,
+            idempotent=operation.idempotent,
             jitter=random(),  # noqa: S311 - jitter
         )
         if delay is None:
@@ -227,6 +227,29 @@ class Session:
             delay,
         )
         return True
+
+
+class SessionOwner(AsyncCloseable):
+    """A client: it owns a session, and closes it."""
+
+    _session: Session
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._session.closed
+
+    async def aclose(self) -> None:
+        """Close the client, and its aiohttp session unless that is an external one.
+
+        Requests in flight end with :class:`ClientStateError`. Closing twice is a no-op.
+        """
+        await self._session.aclose()
+
+    def __repr__(self) -> str:
+        session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__
+        state = "closed" if session is None or session.closed else "open"
+        return f"<{type(self).__name__} {state}>"
 
 
 def _rate_limit_update(response: RawResponse, outcome: object) -> RateLimitUpdate:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 BODY_HEADERS = ("Content-Type",)
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 PERMANENT = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
-CAUSES: tuple[tuple[type[Exception], str], ...] = (
+ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, "no connection within the time limit"),
     (aiohttp.SocketTimeoutError, "the server fell silent for longer than the time limit"),
     (TimeoutError, "no complete answer within the time limit"),
@@ -92,7 +92,7 @@ class Transport:
         """
         http = self._owned_session or self._open_session()
         operation, empty = request.operation, request.body is None
-        as_form = operation.sends_form
+        as_form = operation.form_encoded
         if request.query:
             url = URL(self.base_url + request.target, encoded=True)
         else:
@@ -252,5 +252,5 @@ def _cause(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.strerror or type(error.os_error).__name__
         return f"cannot connect to {error.host}:{error.port} ({reason})"
-    known = (text for kind, text in CAUSES if isinstance(error, kind))
+    known = (text for kind, text in ERROR_CAUSES if isinstance(error, kind))
     return next(known, f"the connection failed ({type(error).__name__})")

@@ -1,4 +1,4 @@
-"""Lists: awaitable for the first page, iterable over every item."""
+"""Lazy lists: awaitable for the first page, iterable over every item."""
 
 from abc import ABC, abstractmethod
 from asyncio import Lock
@@ -9,9 +9,9 @@ from typing import Generic
 from attrs import evolve
 
 from arena_groups._exports import set_public_module
-from arena_groups._pagination.concurrent import ReadAhead
-from arena_groups._pagination.prefetch import FetchPage, FetchUnread, Prefetch
-from arena_groups._pagination.walk import EndGuard, ItemT, Walk, following_page
+from arena_groups._pagination.concurrent import ConcurrentWalk
+from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PagePrefetcher
+from arena_groups._pagination.walk import EndlessListGuard, ItemT, Walk, next_page_number
 from arena_groups.errors import ArenaError
 from arena_groups.models import Page
 
@@ -19,30 +19,36 @@ __all__ = ["ItemIterator", "PageIterator", "Paginator"]
 
 
 class Paginator(Generic[ItemT]):
-    """A list of the API, lazily: nothing is sent before it is awaited or iterated over.
+    """Lazy list of the API: no request is sent before it is awaited or iterated over.
 
-    ``await paginator`` gives its first :class:`Page`; ``async for item in paginator`` every
-    item once, even while the list changes (see :mod:`arena_groups._pagination.walk`). It can be
-    used any number of times, and begins anew each time. Each use raises what the list's operation
-    raises, and :class:`PaginationError` where the server's page numbers lead nowhere; after
-    an error or a cancellation, an iterator goes on where it was.
+    ``await paginator`` returns the first :class:`Page`. ``async for item in paginator`` returns
+    every item once, even while the list changes. A paginator can be used any number of times, and
+    starts from the beginning each time. After an error or a cancellation, an iterator goes on
+    where it was.
 
-    With a ``concurrency`` above 1, ``async for`` and :meth:`collect` have up to so many pages
-    under way or in memory (see :mod:`arena_groups._pagination.concurrent`). Items come in the
-    same order.
+    Each use raises the errors of the list's operation, and :class:`PaginationError` if the
+    server's page numbers contradict each other or the list does not end.
+
+    Args:
+        fetch: Requests one page and decodes it.
+        fetch_deferred: Requests one page, and returns a function that decodes it.
+        start_page: The first page to read, from 1.
+        limit: The largest number of items to return in all; ``None`` returns all.
+        concurrency: The number of pages that may be in flight or in memory at a time. Items come
+            in the same order whatever it is.
     """
 
     def __init__(
         self,
         fetch: FetchPage[ItemT],
-        fetch_unread: FetchUnread[ItemT] | None = None,
+        fetch_deferred: FetchDeferred[ItemT] | None = None,
         *,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
     ) -> None:
         self._fetch = fetch
-        self._fetch_unread = fetch_unread or partial(_fetch_unread, fetch)
+        self._fetch_deferred = fetch_deferred or partial(_fetch_deferred, fetch)
         self._start_page = start_page
         self._limit = limit
         self._concurrency = concurrency
@@ -57,28 +63,48 @@ class Paginator(Generic[ItemT]):
         return self._items(self._limit)
 
     def pages(self) -> "PageIterator[ItemT]":
-        """The raw pages, by a plain walk along ``next_page`` and ``has_more_pages``.
+        """Return the raw pages, read along ``next_page`` and ``has_more_pages``.
 
-        Pages come as the server gives them: what changes meanwhile can make items come twice
-        or not at all. With a limit, the page that reaches it is the last. One page is asked
-        for at a time, whatever the concurrency.
+        The pages come as the server sends them: if the list changes meanwhile, items can come
+        twice or not at all. With a limit, the page that reaches it is the last one. One page is
+        requested at a time, whatever the concurrency.
+
+        Returns:
+            An asynchronous iterator of pages.
         """
         return PageIterator(self._fetch, self._start_page, self._limit)
 
     async def first(self) -> ItemT | None:
-        """The first item, or ``None`` if there is none. One request as a rule."""
+        """Return the first item. One request, as a rule.
+
+        Returns:
+            The first item, or ``None`` if the list is empty.
+        """
         items = await self.collect(limit=1)
         return items[0] if items else None
 
     async def count(self) -> int:
-        """How many items the list has in all, as the server counts them. One request."""
+        """Return the number of items in the list, as the server counts them. One request.
+
+        Returns:
+            The list's ``total_count``.
+        """
         page = await self._fetch(self._start_page)
         return page.meta.total_count
 
     async def collect(self, limit: int | None = None) -> list[ItemT]:
-        """Every item as a list, but no more than ``limit`` and the paginator's own limit.
+        """Read the whole list into memory.
 
-        Raises ``ValueError`` for a negative limit, ``TypeError`` for one that is no int.
+        Args:
+            limit: The largest number of items to return, in addition to the paginator's own
+                limit; ``None`` adds none.
+
+        Returns:
+            Every item, each once.
+
+        Raises:
+            ValueError: The limit is negative.
+            TypeError: The limit is not an int.
         """
         if limit is not None and not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"limit must be an int, not {type(limit).__name__}")
@@ -91,7 +117,7 @@ class Paginator(Generic[ItemT]):
         if self._concurrency == 1:
             return SequentialItemIterator(self._fetch, self._start_page, limit)
         return ConcurrentItemIterator(
-            self._fetch_unread, self._start_page, limit, self._concurrency
+            self._fetch_deferred, self._start_page, limit, self._concurrency
         )
 
     def __repr__(self) -> str:
@@ -169,28 +195,30 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
 
     def __init__(
         self,
-        fetch: FetchUnread[ItemT],
+        fetch: FetchDeferred[ItemT],
         start_page: int,
         limit: int | None,
         concurrency: int,
     ) -> None:
         super().__init__()
-        self._walk: ReadAhead[ItemT] = ReadAhead(start_page, width=concurrency, limit=limit)
-        self._pages = Prefetch(fetch)
+        self._walk: ConcurrentWalk[ItemT] = ConcurrentWalk(
+            start_page, concurrency=concurrency, limit=limit
+        )
+        self._pages = PagePrefetcher(fetch)
         self._done = self._walk.done
 
     async def _read_page(self) -> list[ItemT]:
         walk, pages = self._walk, self._pages
-        pages.keep(walk.wanted())
-        decode = await pages.take(walk.due)
+        pages.schedule(walk.pages_to_fetch())
+        decode = await pages.get(walk.next_expected)
         if decode is None:
             return []  # closed meanwhile
         try:
             new_items = walk.accept(await decode())
         except ArenaError:
-            await pages.pause()
+            await pages.cancel_pending()
             raise
-        pages.keep(walk.wanted(held=1 if new_items else 0))
+        pages.schedule(walk.pages_to_fetch(buffered=1 if new_items else 0))
         self._done = walk.done
         return new_items
 
@@ -201,13 +229,13 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
 
 
 class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
-    """The pages of a list, as they come."""
+    """Iterator over the pages of a list, as the server sends them."""
 
     def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
         self._fetch = fetch
         self._next: int | None = start_page
         self._left = limit
-        self._guard = EndGuard()
+        self._guard = EndlessListGuard()
         self._closed = False
 
     def __aiter__(self) -> "PageIterator[ItemT]":
@@ -219,8 +247,8 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
             raise StopAsyncIteration
         page = await self._fetch(asked)
         self._guard.check_page(page.meta, asked)
-        self._guard.check_idle(page.meta, len(page.data))
-        self._next = following_page(page.meta)
+        self._guard.check_no_progress(page.meta, len(page.data))
+        self._next = next_page_number(page.meta)
         if self._left is not None:
             self._left = max(0, self._left - len(page.data))
         return _own(page)
@@ -235,7 +263,7 @@ def _own(page: Page[ItemT]) -> Page[ItemT]:
     return evolve(page, data=list(page.data))
 
 
-async def _fetch_unread(
+async def _fetch_deferred(
     fetch: FetchPage[ItemT], number: int
 ) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
     page = await fetch(number)

@@ -1,4 +1,4 @@
-"""The requests for pages that are under way, and who ends them."""
+"""Requests for pages ahead of the reader."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -7,32 +7,31 @@ from typing import Any, Generic, TypeVar
 
 from arena_groups.models import Page
 
-__all__ = ["FetchPage", "FetchUnread", "Prefetch", "cancel_dropped"]
+__all__ = ["FetchDeferred", "FetchPage", "PagePrefetcher", "cancel_from_finalizer"]
 
 T = TypeVar("T")
 FetchPage = Callable[[int], Awaitable[Page[T]]]
-OpenPage = Callable[[], Awaitable[Page[T]]]
-FetchUnread = Callable[[int], Awaitable[OpenPage[T]]]
+DecodePage = Callable[[], Awaitable[Page[T]]]
+FetchDeferred = Callable[[int], Awaitable[DecodePage[T]]]
 
 
-class Prefetch(Generic[T]):
-    """Pages asked for in advance, each by a task of its own, and read when it is their turn.
+class PagePrefetcher(Generic[T]):
+    """Pages requested in advance, one task for each, and decoded when the reader gets to them.
 
-    Unread they are small. And while one is read, the next requests are under way already.
-
-    The tasks know nothing of it: when it is dropped, they are cancelled.
+    An undecoded page takes little memory, and while one is decoded the next requests are in
+    flight. The tasks hold no reference to the prefetcher: when it is dropped, they are cancelled.
     """
 
-    def __init__(self, fetch: FetchUnread[T]) -> None:
+    def __init__(self, fetch: FetchDeferred[T]) -> None:
         self._fetch = fetch
-        self._tasks: dict[int, asyncio.Task[OpenPage[T] | Exception]] = {}
-        self._ending: set[asyncio.Task[OpenPage[T] | Exception]] = set()
+        self._tasks: dict[int, asyncio.Task[DecodePage[T] | Exception]] = {}
+        self._ending: set[asyncio.Task[DecodePage[T] | Exception]] = set()
         self._closed = False
 
-    def keep(self, pages: range) -> None:
-        """Have each of ``pages`` asked for or answered, and no other page.
+    def schedule(self, pages: range) -> None:
+        """Request each of ``pages`` that is not requested yet, and drop all other pages.
 
-        Those after a page that failed are not asked for, until its error was raised.
+        No page after a failed one is requested, until the error was raised.
         """
         self._drop(number for number in self._tasks if number not in pages)
         for number in pages:
@@ -40,14 +39,14 @@ class Prefetch(Generic[T]):
             if task is None:
                 self._tasks[number] = asyncio.create_task(_outcome(self._fetch, number))
             elif _has_failed(task):
-                self._drop_unanswered(after=number)
+                self._drop_pending(after=number)
                 return
 
-    async def take(self, number: int) -> OpenPage[T] | None:
-        """Wait for a page that is kept, and keep it no longer; ``None`` if closed meanwhile.
+    async def get(self, number: int) -> DecodePage[T] | None:
+        """Wait for a scheduled page and remove it; return ``None`` if closed meanwhile.
 
-        Raises what its request raised, when no other request is under way any more. If the
-        caller is cancelled, the page is still kept.
+        Raises the error of its request, once no other request is in flight. If the caller is
+        cancelled, the page stays scheduled.
         """
         task = self._tasks[number]
         if not task.done():
@@ -55,7 +54,7 @@ class Prefetch(Generic[T]):
         if self._closed:
             return None
         if _has_failed(task):
-            await self.pause()
+            await self.cancel_pending()
         self._tasks.pop(number, None)
         outcome = task.result()
         if not isinstance(outcome, Exception):
@@ -65,19 +64,19 @@ class Prefetch(Generic[T]):
         finally:
             del outcome, task  # or the error, its traceback and this frame hold each other
 
-    async def pause(self) -> None:
-        """End what is under way; what was answered is kept."""
-        self._drop_unanswered()
+    async def cancel_pending(self) -> None:
+        """Cancel the requests in flight, and wait until they have ended; keep the responses."""
+        self._drop_pending()
         if self._ending:
             await asyncio.wait(self._ending)
 
     async def aclose(self) -> None:
-        """End what is under way, for good."""
+        """Cancel the requests in flight, and drop all pages."""
         self._closed = True
         self._drop(self._tasks)
-        await self.pause()
+        await self.cancel_pending()
 
-    def _drop_unanswered(self, after: int = 0) -> None:
+    def _drop_pending(self, after: int = 0) -> None:
         self._drop(
             number for number, task in self._tasks.items() if number > after and not task.done()
         )
@@ -90,27 +89,27 @@ class Prefetch(Generic[T]):
                 task.add_done_callback(self._ending.discard)
 
     def __del__(self) -> None:
-        cancel_dropped([task for task in self._tasks.values() if not task.done()])
+        cancel_from_finalizer([task for task in self._tasks.values() if not task.done()])
 
 
-def cancel_dropped(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel the ``tasks`` of something that was dropped, none of which is done.
+def cancel_from_finalizer(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel the unfinished ``tasks`` of an object that was dropped.
 
-    Whoever collects garbage may be another thread, or in the middle of the loop's work.
+    A finalizer may run in another thread, or in the middle of the event loop's work.
     """
     if tasks:
         with suppress(RuntimeError):  # the loop is closed
             tasks[0].get_loop().call_soon_threadsafe(_cancel_all, tasks)
 
 
-async def _outcome(fetch: FetchUnread[T], number: int) -> OpenPage[T] | Exception:
+async def _outcome(fetch: FetchDeferred[T], number: int) -> DecodePage[T] | Exception:
     try:
         return await fetch(number)
     except Exception as error:  # noqa: BLE001 - raised where the page would have come
         return error
 
 
-def _has_failed(task: "asyncio.Task[OpenPage[T] | Exception]") -> bool:
+def _has_failed(task: "asyncio.Task[DecodePage[T] | Exception]") -> bool:
     return task.done() and (task.cancelled() or isinstance(task.result(), Exception))
 
 

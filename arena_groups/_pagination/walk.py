@@ -1,14 +1,15 @@
-"""Which page next, and which items are new: the walk over a list that changes meanwhile.
+"""State machine of a list iteration that returns every item once, whatever changes meanwhile.
 
-Lists are newest first and paged by number. When an item ahead of the reader is removed, later
-ones slide up onto a page that was already read, where a plain loop over ``next_page`` never
-looks again. The walk counts positions: ``sure`` is how many leading positions of the list, as
-it stood at the last answer, hold nothing unseen. A fall of the total by *d* means that unseen
-items slid up by at most *d* places, so *d* positions are no longer sure, and the walk goes
-back to them. Items that come twice are told by their type and id.
+Lists are newest first and paged by number. When an item on an earlier page is removed, later
+items slide up onto a page that was already read, and a plain loop over ``next_page`` misses
+them. The walk counts positions: ``confirmed`` is the number of leading positions of the list, as
+it stood at the last response, that hold no unseen item. If the total falls by *d*, unseen items
+have slid up by at most *d* places, so *d* positions are no longer confirmed and the walk reads
+them again. Items that come twice are recognized by their type and id.
 
-So every item that is in the list from before the first request until after the last is handed
-over exactly once, provided that the list is sorted newest first.
+So every item that is in the list from before the first request until after the last is returned
+exactly once, provided that the list is sorted newest first and its ``total_count`` is live and
+complete.
 """
 
 from array import array
@@ -23,35 +24,35 @@ from arena_groups.errors import PaginationError
 from arena_groups.models import Page, PageMeta
 
 __all__ = [
-    "EndGuard",
+    "EndlessListGuard",
     "IdSet",
     "Identified",
-    "Seen",
+    "SeenItems",
     "Walk",
-    "following_page",
-    "promised_pages",
+    "expected_pages",
+    "next_page_number",
 ]
 
-EXTRA_IDLE_PAGES = 100
-MAX_IDLE_PAGES = 10_000
-MAX_OVERRUN_PAGES = 1_000
+EXTRA_REPEATS = 100
+MAX_REPEATS = 10_000
+MAX_PAGES_PAST_END = 1_000
 
-LOOSE_IDS = 2**16
+MAX_RECENT_IDS = 2**16
 RUN_IDS = 2**12
 PACKABLE = range(-(2**63), 2**63)
 
 
 class Identified(Protocol):
-    """An item of a list: told from all others by its type and id."""
+    """Item of a list, identified by its type and id."""
 
     @property
     def type(self) -> str:
-        """What kind of thing it is."""
+        """The type of the item."""
         ...
 
     @property
     def id(self) -> int:
-        """Its number among those of its kind."""
+        """The id of the item, unique within its type."""
         ...
 
 
@@ -62,62 +63,61 @@ ItemT = TypeVar("ItemT", bound=Identified)
 
 
 class Walk(Generic[ItemT]):
-    """A state machine: ask for ``next_page``, give the answer to ``accept``, until ``done``.
+    """State of one iteration: fetch ``next_page``, pass it to ``accept``, until ``done``.
 
-    It changes only when an answer is accepted, so a request that failed or was cancelled can
-    simply be sent again.
+    The state changes only in ``accept``, so a request that failed or was cancelled can simply be
+    sent again.
     """
 
     def __init__(self, start_page: int = 1) -> None:
         self.next_page = start_page
         self.done = False
-        self.seen = Seen()
-        self.guard = EndGuard()
-        self._sure: int | None = None
+        self.seen = SeenItems()
+        self.guard = EndlessListGuard()
+        self._confirmed: int | None = None
         self._total = 0
 
     def accept(self, page: Page[ItemT]) -> list[ItemT]:
-        """Take the answer for ``next_page``; return its items that are new, in their order.
+        """Accept the page ``next_page``, and return its new items in their order.
 
-        Where all are new, that is the page's own list. Raises :class:`PaginationError` for an
-        answer that leads nowhere: it is of another page, its next page does not advance, or
-        pages are promised without end.
+        If all are new, the result is the page's own list. Raises :class:`PaginationError` for a
+        page with another number, one whose next page does not advance, and a list without end.
         """
         self.guard.check_page(page.meta, self.next_page)
-        new_items = self.seen.take(page.data)
-        self.guard.check_idle(page.meta, len(new_items))
-        self._move(page.meta)
+        new_items = self.seen.add_new(page.data)
+        self.guard.check_no_progress(page.meta, len(new_items))
+        self._advance(page.meta)
         return new_items
 
-    def _move(self, meta: PageMeta) -> None:
+    def _advance(self, meta: PageMeta) -> None:
         first = (meta.current_page - 1) * meta.per_page
-        sure = first if self._sure is None else self._sure
+        sure = first if self._confirmed is None else self._confirmed
         if meta.total_count < self._total:
             sure = max(0, sure - (self._total - meta.total_count))
         self._total = meta.total_count
         if sure >= first:
             self.done = not meta.has_more_pages
             sure = first + meta.per_page
-        self._sure = sure
+        self._confirmed = sure
         self.next_page = sure // meta.per_page + 1
 
 
-class EndGuard:
-    """Notices a list that promises pages without end."""
+class EndlessListGuard:
+    """Checks of page numbers, and the detection of a list without end."""
 
     def __init__(self) -> None:
-        self._idle_pages = 0
-        self._overrun_pages = 0
-        self._known_pages = 0
+        self._repeats = 0
+        self._pages_past_end = 0
+        self._allowed_repeats = 0
 
-    def expect_known(self, pages: int) -> None:
-        """So many pages more may bring nothing new, as they were read before."""
-        self._known_pages += pages
+    def allow_repeats(self, pages: int) -> None:
+        """Allow this many more pages without a new item, as they were read before."""
+        self._allowed_repeats += pages
 
     def check_page(self, meta: PageMeta, asked: int) -> None:
-        """Raise :class:`PaginationError` if the numbers of page ``asked`` lead nowhere.
+        """Raise :class:`PaginationError` if page ``asked`` has contradictory numbers.
 
-        That is also the case after too many pages beyond the total.
+        Too many pages past the end of the list, by its total, raise it too.
         """
         if meta.per_page < 1 or meta.total_count < 0:
             raise PaginationError(
@@ -134,51 +134,51 @@ class EndGuard:
                 f"page {asked} is said to be the last, and page {meta.next_page} to come after it"
             )
         if meta.has_more_pages and (asked - 1) * meta.per_page >= meta.total_count:
-            self._overrun_pages += 1
-            if self._overrun_pages > MAX_OVERRUN_PAGES:
-                raise _endless(meta, f"the total of {meta.total_count} was passed")
+            self._pages_past_end += 1
+            if self._pages_past_end > MAX_PAGES_PAST_END:
+                raise _endless_error(meta, f"the total of {meta.total_count} was passed")
         else:
-            self._overrun_pages = 0
+            self._pages_past_end = 0
 
-    def check_idle(self, meta: PageMeta, fresh: int) -> None:
-        """Count a page that brought ``fresh`` items; :class:`PaginationError` if it is enough."""
-        if fresh:
-            self._idle_pages = 0
+    def check_no_progress(self, meta: PageMeta, new_items: int) -> None:
+        """Raise :class:`PaginationError` after too many pages without a new item."""
+        if new_items:
+            self._repeats = 0
             return
-        self._idle_pages += 1
-        allowed = min(2 * promised_pages(meta) + EXTRA_IDLE_PAGES, MAX_IDLE_PAGES)
-        if self._idle_pages > allowed + self._known_pages:
-            raise _endless(meta, f"nothing new came for {self._idle_pages} pages")
+        self._repeats += 1
+        allowed = min(2 * expected_pages(meta) + EXTRA_REPEATS, MAX_REPEATS)
+        if self._repeats > allowed + self._allowed_repeats:
+            raise _endless_error(meta, f"nothing new came for {self._repeats} pages")
 
 
-def promised_pages(meta: PageMeta) -> int:
-    """How many pages the list has by its total."""
+def expected_pages(meta: PageMeta) -> int:
+    """Return the number of pages of the list, by its total."""
     return -(-meta.total_count // meta.per_page)
 
 
-def following_page(meta: PageMeta) -> int | None:
-    """The page after this one as a plain walk takes it, or ``None`` after the last one."""
+def next_page_number(meta: PageMeta) -> int | None:
+    """Return the page after this one, or ``None`` after the last one."""
     if not meta.has_more_pages:
         return None
     return meta.next_page or meta.current_page + 1
 
 
-def _endless(meta: PageMeta, reason: str) -> PaginationError:
+def _endless_error(meta: PageMeta, reason: str) -> PaginationError:
     return PaginationError(
         f"the list does not end: after page {meta.current_page} more is promised, though {reason}"
     )
 
 
-class Seen:
-    """The items that were seen, by type and id."""
+class SeenItems:
+    """Set of the items seen so far, by type and id."""
 
     def __init__(self) -> None:
         self._ids: defaultdict[str, IdSet] = defaultdict(IdSet)
 
-    def take(self, items: list[ItemT]) -> list[ItemT]:
-        """Those of ``items`` that are new, in their order, and from now on seen.
+    def add_new(self, items: list[ItemT]) -> list[ItemT]:
+        """Add the items, and return those that were new, in their order.
 
-        Where all are new, that is the list itself.
+        If all are new, the result is ``items`` itself.
         """
         kinds = set(map(type_of, items))
         if len(kinds) == 1:
@@ -204,7 +204,7 @@ class IdSet:
         # The latest ids in the order they came in, which is as good as sorted; and, once one of
         # them has to be looked up, the same as a set.
         self._latest = array("q")
-        self._loose: set[int] | None = None
+        self._recent: set[int] | None = None
         self._packed = False
         self._unpackable: set[int] = set()
         # Sorted, without overlap, none empty; and the first id of each.
@@ -215,14 +215,14 @@ class IdSet:
         return number in self._indexed() or (self._packed and self._is_packed(number))
 
     def add(self, number: int) -> bool:
-        """Add one id; whether it was new."""
+        """Add one id, and return whether it was new."""
         if number in self:
             return False
-        self._take([number])
+        self._append([number])
         return True
 
     def add_all(self, ids: list[int]) -> bool:
-        """Add the ids if that is quickly done and all are new; otherwise add none."""
+        """Add all ids if a quick check shows that all are new; otherwise add none."""
         falling = ids and ids[0] < self._lowest and all(map(gt, ids, ids[1:]))
         if not falling:  # if they fall, and all are below those before, they are new
             new = set(ids)
@@ -230,10 +230,10 @@ class IdSet:
                 return False
             if self._packed and new and not self._in_a_gap(min(new), max(new)):
                 return False
-        self._take(ids)
+        self._append(ids)
         return True
 
-    def _take(self, ids: list[int]) -> None:
+    def _append(self, ids: list[int]) -> None:
         if not ids:
             return
         self._lowest = min(self._lowest, *ids)
@@ -242,15 +242,15 @@ class IdSet:
         except OverflowError:
             self._unpackable.update(number for number in ids if number not in PACKABLE)
             self._latest.extend(number for number in ids if number in PACKABLE)
-        if self._loose is not None:
-            self._loose.update(ids)
-        if len(self._latest) >= LOOSE_IDS:
+        if self._recent is not None:
+            self._recent.update(ids)
+        if len(self._latest) >= MAX_RECENT_IDS:
             self._pack()
 
     def _indexed(self) -> set[int]:
-        if self._loose is None:
-            self._loose = set(self._latest) | self._unpackable
-        return self._loose
+        if self._recent is None:
+            self._recent = set(self._latest) | self._unpackable
+        return self._recent
 
     def _is_packed(self, number: int) -> bool:
         place = bisect_right(self._starts, number) - 1
@@ -266,7 +266,7 @@ class IdSet:
 
     def _pack(self) -> None:
         loose = sorted(self._latest)
-        self._loose, self._latest, self._packed = None, array("q"), True
+        self._recent, self._latest, self._packed = None, array("q"), True
         runs: list[array[int]] = []
         begin = 0
         for place, run in enumerate(self._runs or [array("q")]):

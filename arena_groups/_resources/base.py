@@ -27,15 +27,15 @@ class Resource:
     def _send(
         self,
         operation: Operation[T],
-        places: Mapping[str, str] | None = None,
+        path_params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Coroutine[None, None, T]:
-        return self._session.send(build_request(operation, places, body=body))
+        return self._session.send(build_request(operation, path_params, body=body))
 
     def _list(
         self,
         operation: Operation[Page[ItemT]],
-        places: Mapping[str, str],
+        path_params: Mapping[str, str],
         filters: Mapping[str, str | None] | None = None,
         *,
         per: int,
@@ -49,7 +49,7 @@ class Resource:
             limit = check_range(limit, "limit", 0)
         concurrency = check_range(concurrency, "concurrency", 1)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
-        request = build_request(operation, places, query={"per": per, **given})
+        request = build_request(operation, path_params, query={"per": per, **given})
 
         return Paginator(
             partial(self._session.send_page, request),

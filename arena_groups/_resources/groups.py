@@ -50,7 +50,7 @@ class GroupsResource(Resource):
 
     async def get(self, group: str | int) -> Group:
         """A group, with what the token's user may do with it (``GET /v3/groups/{id}``)."""
-        return await self._send(operations.GET_GROUP, _in(group))
+        return await self._send(operations.GET_GROUP, _group_path(group))
 
     async def create(
         self, name: str, *, description: str | None = None, avatar_url: str | None = None
@@ -81,11 +81,11 @@ class GroupsResource(Resource):
         A new name changes the slug.
         """
         body = group_fields(name, description, avatar_url)
-        return await self._send(operations.UPDATE_GROUP, _in(group), body)
+        return await self._send(operations.UPDATE_GROUP, _group_path(group), body)
 
     async def delete(self, group: str | int) -> None:
         """Delete a group, for good (``DELETE /v3/groups/{id}``)."""
-        await self._send(operations.DELETE_GROUP, _in(group))
+        await self._send(operations.DELETE_GROUP, _group_path(group))
 
     def members(
         self,
@@ -99,7 +99,7 @@ class GroupsResource(Resource):
         """The members: the owner, then newest first (``GET /v3/groups/{id}/members``)."""
         return self._list(
             operations.MEMBERS,
-            _in(group),
+            _group_path(group),
             per=per,
             start_page=start_page,
             limit=limit,
@@ -115,16 +115,17 @@ class GroupsResource(Resource):
         code = Secret(invite_token)
         del invite_token  # here and below: an error's traceback must not hold it
         check_invite_token(code)
-        return await self._send(operations.JOIN, _in(group), {"invite_token": code})
+        return await self._send(operations.JOIN, _group_path(group), {"invite_token": code})
 
     async def leave(self, group: str | int) -> None:
         """Leave a group; not being in it is no error (``DELETE /v3/groups/{id}/members/me``)."""
-        await self._send(operations.LEAVE, _in(group))
+        await self._send(operations.LEAVE, _group_path(group))
 
     async def remove_member(self, group: str | int, user_id: int) -> None:
         """Remove a member from a group (``DELETE /v3/groups/{id}/members/{user_id}``)."""
-        places = {**_in(group), "user_id": path_id(user_id, "user_id")}
-        await self._send(operations.REMOVE_MEMBER, places)
+        path_params = _group_path(group)
+        path_params["user_id"] = path_id(user_id, "user_id")
+        await self._send(operations.REMOVE_MEMBER, path_params)
 
     def invitations(
         self,
@@ -141,7 +142,7 @@ class GroupsResource(Resource):
         """
         return self._list(
             operations.INVITATIONS,
-            _in(group),
+            _group_path(group),
             per=per,
             start_page=start_page,
             limit=limit,
@@ -160,30 +161,33 @@ class GroupsResource(Resource):
         """
         address = None if email is None else Secret(email)
         del email
-        return await self._send(operations.INVITE, _in(group), invitee(address, user_id))
+        return await self._send(operations.INVITE, _group_path(group), invitee(address, user_id))
 
     async def revoke_invitation(self, group: str | int, invitation_id: int) -> None:
         """Revoke a pending invitation (``DELETE /v3/groups/{id}/invitations/{invitation_id}``).
 
         Raises :class:`UnprocessableError` if it is no longer pending.
         """
-        places = {**_in(group), "invitation_id": path_id(invitation_id, "invitation_id")}
-        await self._send(operations.REVOKE_INVITATION, places)
+        path_params = {
+            **_group_path(group),
+            "invitation_id": path_id(invitation_id, "invitation_id"),
+        }
+        await self._send(operations.REVOKE_INVITATION, path_params)
 
     async def invite_code(self, group: str | int) -> GroupInvite:
         """The group's invite code and the URL to hand out (``GET /v3/groups/{id}/invite``).
 
         Raises :class:`NotFoundError` if the group has none.
         """
-        return await self._send(operations.INVITE_CODE, _in(group))
+        return await self._send(operations.INVITE_CODE, _group_path(group))
 
     async def create_invite_code(self, group: str | int) -> GroupInvite:
         """The group's invite code, made if there was none (``POST /v3/groups/{id}/invite``)."""
-        return await self._send(operations.CREATE_INVITE_CODE, _in(group))
+        return await self._send(operations.CREATE_INVITE_CODE, _group_path(group))
 
     async def delete_invite_code(self, group: str | int) -> None:
         """Delete the invite code; having none is no error (``DELETE /v3/groups/{id}/invite``)."""
-        await self._send(operations.DELETE_INVITE_CODE, _in(group))
+        await self._send(operations.DELETE_INVITE_CODE, _group_path(group))
 
     def contents(
         self,
@@ -207,7 +211,7 @@ class GroupsResource(Resource):
         }
         return self._list(
             operations.CONTENTS,
-            _in(group),
+            _group_path(group),
             filters,
             per=per,
             start_page=start_page,
@@ -233,7 +237,7 @@ class GroupsResource(Resource):
         filters = {"sort": choice(sort, "sort", ConnectionSort)}
         return self._list(
             operations.FOLLOWERS,
-            _in(group),
+            _group_path(group),
             filters,
             per=per,
             start_page=start_page,
@@ -242,7 +246,7 @@ class GroupsResource(Resource):
         )
 
 
-def _in(group: str | int) -> dict[str, str]:
+def _group_path(group: str | int) -> dict[str, str]:
     return {"id": path_name(group, "group")}
 
 

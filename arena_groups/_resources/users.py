@@ -33,10 +33,10 @@ class UsersResource(Resource):
         :mod:`arena_groups.errors`.
         """
         filters = {"sort": choice(sort, "sort", GroupSort)}
-        places = {"id": path_name(user, "user")}
+        path_params = {"id": path_name(user, "user")}
         return self._list(
             operations.USER_GROUPS,
-            places,
+            path_params,
             filters,
             per=per,
             start_page=start_page,

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from arena_groups._api import check_range
 from arena_groups._exports import set_public_module
-from arena_groups._pagination.prefetch import cancel_dropped
+from arena_groups._pagination.prefetch import cancel_from_finalizer
 from arena_groups._types import AsyncCloseable
 from arena_groups.bulk.handler import BulkHandler, ItemJob, ItemOutcome
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
@@ -150,7 +150,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
 
     def __del__(self) -> None:
         if hasattr(self, "_in_progress"):
-            cancel_dropped(self._unfinished_tasks())
+            cancel_from_finalizer(self._unfinished_tasks())
 
     async def _run_to_end(self) -> BulkSummary[T]:
         async with self:

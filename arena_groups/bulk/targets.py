@@ -179,3 +179,4 @@ def _is_domain(domain: str) -> bool:
 
 
 set_public_module(globals(), ["InviteTarget", "RemoveTarget", "RevokeTarget"])
+set_public_module(globals(), ["normalize_invite_target"], "arena_groups.bulk")

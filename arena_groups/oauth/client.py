@@ -6,8 +6,8 @@ import aiohttp
 
 from arena_groups._api import Request, Secret
 from arena_groups._http import Session, Timeout
-from arena_groups._http.config import TokenSource, checked_base_url, checked_user_agent
-from arena_groups._http.owner import SessionOwner
+from arena_groups._http.config import CredentialsProvider, checked_base_url, checked_user_agent
+from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
 from arena_groups._retry import RetryPolicy
@@ -79,7 +79,7 @@ class OAuthClient(SessionOwner):
             authorize_base_url, insecure_http=insecure_http, name="authorize_base_url"
         )
         self._session = Session(
-            tokens=TokenSource(None, environment=False),
+            credentials=CredentialsProvider(None, environment=False),
             transport=Transport(
                 checked_base_url(base_url, insecure_http=insecure_http),
                 session=session,
@@ -136,7 +136,7 @@ class OAuthClient(SessionOwner):
     async def exchange_code(
         self, code: AuthorizationCode, request: AuthorizationRequest
     ) -> OAuthToken:
-        """Exchange a code for a token (``createOAuthToken``). A sent request is never repeated.
+        """RequestEvent a code for a token (``createOAuthToken``). A sent request is never repeated.
 
         Args:
             code: The code from :meth:`parse_callback`.

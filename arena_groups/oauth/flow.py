@@ -82,8 +82,8 @@ EXCHANGE: Final = Operation(
     route=TOKEN_ROUTE,
     returns=TokenResponse,
     body=("grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier"),
-    repeat_safe=False,
-    sends_form=True,
+    idempotent=False,
+    form_encoded=True,
     advice="a code is valid once, so start again with authorize_url.",
 )
 CREDENTIALS: Final = Operation(
@@ -92,8 +92,8 @@ CREDENTIALS: Final = Operation(
     route=TOKEN_ROUTE,
     returns=TokenResponse,
     body=("grant_type", "client_id", "client_secret", "scope"),
-    repeat_safe=False,
-    sends_form=True,
+    idempotent=False,
+    form_encoded=True,
     advice="repeating the call is safe, but may leave an unused token.",
 )
 
@@ -109,7 +109,7 @@ class App:
 def checked_app(client_id: str, secret: Secret | None) -> App:
     """Return the app, or raise ``ValueError`` or ``TypeError`` without showing the secret."""
     for name, value in (("client_id", Secret(client_id)), ("client_secret", secret)):
-        problem = value.problem() if value is not None else ""
+        problem = value.validation_error() if value is not None else ""
         if problem:
             raise (TypeError if problem == NO_STRING else ValueError)(f"{name} {problem}")
     return App(client_id, secret)
@@ -215,7 +215,7 @@ def read_token(response: TokenResponse, operation: Operation[TokenResponse]) -> 
 
 
 def _token_issues(response: TokenResponse, created_at: datetime | None) -> Iterable[DecodeIssue]:
-    problem = Secret(response.access_token).problem()
+    problem = Secret(response.access_token).validation_error()
     if problem:
         yield DecodeIssue("access_token", problem)
     if response.token_type.lower() != "bearer":
@@ -275,7 +275,7 @@ def read_callback(
         )
     if parameters.get("error"):
         return _callback_error(parameters, request)
-    if Secret(parameters.get("code")).problem():
+    if Secret(parameters.get("code")).validation_error():
         return CallbackError("missing_code", description="the callback has no code")
     return AuthorizationCode(parameters.get("code"))
 

@@ -11,7 +11,7 @@ from attrs import define, frozen
 from redis.asyncio import Redis
 
 from arena_groups._api import Credentials, Secret
-from arena_groups._http.config import TokenSource
+from arena_groups._http.config import CredentialsProvider
 from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups._types import AsyncCloseable, Clock
@@ -423,7 +423,7 @@ def _fingerprint(token: str | Secret | None, fingerprint: str | None) -> str:
             raise ValueError("fingerprint must not be empty")
         return fingerprint
     given = token if token is None or isinstance(token, Secret) else Secret(token)
-    credentials = TokenSource(given).fixed or Credentials()
+    credentials = CredentialsProvider(given).static or Credentials()
     return credentials.fingerprint
 
 

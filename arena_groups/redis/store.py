@@ -13,7 +13,7 @@ from arena_groups.redis.connection import (
     RedisConnectionLostError,
     RedisUnavailableError,
 )
-from arena_groups.stores import NOTHING
+from arena_groups.stores.base import NO_CONDITIONS
 
 __all__ = ["RedisStore"]
 
@@ -85,7 +85,7 @@ class RedisStore(AsyncCloseable):
         namespace: str,
         updates: Mapping[str, str | None],
         *,
-        expected: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NO_CONDITIONS,
     ) -> bool:
         """Set records by one script, all or none, if those in ``expected`` have not changed.
 

@@ -1,4 +1,4 @@
-"""An embedded Are.na for tests and first steps: the groups API on loopback, state in memory.
+"""Local Are.na server for tests and first steps: the groups API on loopback, with state in memory.
 
 async with Sandbox() as sandbox:
     async with ArenaClient(token=sandbox.tokens.owner, base_url=sandbox.url) as arena:

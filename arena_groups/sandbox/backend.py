@@ -1,4 +1,4 @@
-"""The sandbox's world: its people, groups and invitations, and the rules by which they change."""
+"""State of the sandbox: users, groups and invitations, and the rules by which they change."""
 
 import itertools
 import random
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 import attrs
@@ -34,9 +35,9 @@ _SLUG_LENGTH = 60
 
 _T = TypeVar("_T")
 
-# Blocks and channels count alike: an id alone does not tell one from the other.
+# Blocks and channels have the same ids: an id alone does not identify the type.
 FIRST_IDS = {
-    "person": 1,
+    "user": 1,
     "group": 1001,
     "invitation": 50001,
     "invite": 301,
@@ -46,20 +47,20 @@ FIRST_IDS = {
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-LONGEST_ID = 19
+MAX_ID_DIGITS = 19
 FETCHING = timedelta(seconds=2)
-"""How long it takes until the image of a new avatar has been fetched."""
+"""Delay until a new avatar is visible."""
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class SandboxNotFoundError(LookupError):
-    """The sandbox holds no such user, group or invitation."""
+    """The sandbox has no such user, group or invitation."""
 
 
 @attrs.frozen
 class InviteRecipient:
-    """Whom an invitation is for: exactly one of the two is set."""
+    """The recipient of an invitation. Exactly one of the fields is set."""
 
     user_id: int | None = None
     email: str | None = attrs.field(default=None, repr=False)
@@ -67,7 +68,7 @@ class InviteRecipient:
 
 @attrs.frozen
 class InvitationOutcome:
-    """What came of an invitation."""
+    """The result of an invitation."""
 
     outcome: InviteOutcomeName
     user: UserRecord | None
@@ -76,7 +77,7 @@ class InvitationOutcome:
 
 @attrs.define(eq=False)
 class OAuthRegistry:
-    """Registered apps by client id, and codes that wait to be exchanged."""
+    """Registered apps by client id, and codes that have not been exchanged yet."""
 
     rng: random.Random = attrs.field(factory=random.Random, repr=False)
     applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
@@ -87,7 +88,7 @@ class OAuthRegistry:
     def register(
         self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
     ) -> Application:
-        """A new app, with a secret if it is `confidential`."""
+        """Return a new app, with a client secret if it is `confidential`."""
         app = Application(
             name=name,
             client_id=self.random_token("app"),
@@ -99,28 +100,28 @@ class OAuthRegistry:
         return app
 
     def issue(self, grant: OAuthGrant) -> str:
-        """A code that stands for the grant."""
+        """Return a new code for the grant."""
         code = self.random_token("code")
         self._grants[code] = grant
         return code
 
     def find(self, code: str, now: datetime) -> OAuthGrant | None:
-        """What the code stands for, if it was not used and has not expired."""
+        """Return the grant of a code that is neither used nor expired."""
         grant = self._grants.get(code)
         return grant if grant is not None and now < grant.expires_at else None
 
     def consume(self, code: str) -> None:
-        """From now on the code stands for nothing."""
+        """Invalidate the code."""
         del self._grants[code]
 
     def random_token(self, label: str) -> str:
-        """A name or secret that nobody can guess who does not know the seed."""
+        """Return a random text that cannot be guessed without the seed."""
         return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
 
 
 @attrs.define(eq=False)
 class Backend:
-    """Everything one sandbox knows. Two worlds share nothing."""
+    """The state of one sandbox. Two backends share nothing."""
 
     clock: SandboxClock
     rng: random.Random = attrs.field(repr=False)
@@ -147,17 +148,17 @@ class Backend:
     def __attrs_post_init__(self) -> None:
         self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
 
-    # People
+    # Users
 
     def add_user(
         self, name: str, *, email: str | None, tier: Tier, at: datetime | None = None
     ) -> UserRecord:
-        """A new account. Raises `ValueError` when the address belongs to somebody already."""
+        """Add an account. Raises `ValueError` for an empty name or a taken address."""
         if not name.strip():
-            raise ValueError("a person needs a name")
+            raise ValueError("name must not be empty")
         if email is not None and self.find_user_by_address(email) is not None:
-            raise ValueError("somebody with that address is here already")
-        person_id = self.next_id("person")
+            raise ValueError("another user has this address")
+        person_id = self.next_id("user")
         slug = self._free_user_slug(slugify(name) or f"user-{person_id}")
         when = at or self.clock.now()
         user = UserRecord(
@@ -175,20 +176,20 @@ class Backend:
         return user
 
     def find_user(self, ref: int | str) -> UserRecord | None:
-        """The person with this id or slug."""
+        """Return the user with this id or slug."""
         return _by_slug_or_id(ref, self._users_by_slug, self.users)
 
     def find_user_by_address(self, email: str) -> UserRecord | None:
-        """The person with this address, whatever its capitals."""
+        """Return the user with this address, ignoring case."""
         return self._users_by_address.get(email.casefold())
 
     def follow(self, user: UserRecord, other: UserRecord) -> None:
-        """From now on `user` follows `other`."""
+        """Let `user` follow `other`."""
         user.following.add(other.id)
         other.followers.add(user.id)
 
     def unfollow(self, user: UserRecord, other: UserRecord) -> None:
-        """From now on `user` does not follow `other`."""
+        """Let `user` stop following `other`."""
         user.following.discard(other.id)
         other.followers.discard(user.id)
 
@@ -197,14 +198,14 @@ class Backend:
     def add_group(
         self, name: str, owner: UserRecord, *, slug: str | None = None, at: datetime | None = None
     ) -> GroupRecord:
-        """A new group.
+        """Add a group.
 
-        Raises `ValueError` without a name, or when the slug asked for is taken or not usable.
+        Raises `ValueError` for an empty name, or a slug that is taken or invalid.
         """
         if not name.strip():
-            raise ValueError("a group needs a name")
-        if slug is not None and (slug in self._groups_by_slug or not _usable_slug(slug)):
-            raise ValueError(f"the slug {slug!r} is taken or not usable")
+            raise ValueError("name must not be empty")
+        if slug is not None and (slug in self._groups_by_slug or not _is_valid_slug(slug)):
+            raise ValueError(f"the slug {slug!r} is taken or invalid")
         when = at or self.clock.now()
         group = GroupRecord(
             id=self.next_id("group"),
@@ -219,11 +220,11 @@ class Backend:
         return group
 
     def find_group(self, ref: int | str) -> GroupRecord | None:
-        """The group with this id or slug."""
+        """Return the group with this id or slug."""
         return _by_slug_or_id(ref, self._groups_by_slug, self.groups)
 
     def rename_group(self, group: GroupRecord, name: str) -> None:
-        """A new name brings a new slug; the old slug leads nowhere from then on."""
+        """Set the name and a new slug. The old slug is a 404 afterwards."""
         if name == group.name:
             return
         del self._groups_by_slug[group.slug]
@@ -232,17 +233,17 @@ class Backend:
         self._groups_by_slug[group.slug] = group
 
     def fetch_avatar(self, group: GroupRecord, url: str) -> None:
-        """The image at `url` is the group's avatar, but not at once."""
+        """Make the image at `url` the avatar, after a delay as with the real API."""
         group.avatar = self.avatar_of(group)
         group.next_avatar = PendingAvatar(url, self.clock.now() + FETCHING)
 
     def avatar_of(self, group: GroupRecord) -> str | None:
-        """The group's avatar as of now."""
+        """Return the group's current avatar."""
         coming = group.next_avatar
         return group.avatar if coming is None or self.clock.now() < coming.at else coming.url
 
     def delete_group(self, group: GroupRecord) -> None:
-        """The group is gone, with its invitations and contents."""
+        """Delete the group with its invitations and contents."""
         del self.groups[group.id]
         del self._groups_by_slug[group.slug]
         gone = [each.id for each in self.invitations.values() if each.group_id == group.id]
@@ -250,13 +251,13 @@ class Backend:
             del self.invitations[invitation_id]
 
     def groups_of(self, user: UserRecord) -> list[GroupRecord]:
-        """The groups this person owns or belongs to."""
+        """Return the groups that the user owns or is a member of."""
         return [group for group in self.groups.values() if is_in_group(group, user)]
 
     def ensure_invite_code(
         self, group: GroupRecord, at: datetime | None = None
     ) -> tuple[InviteCodeRecord, bool]:
-        """The group's code, and whether it was made just now for want of one."""
+        """Return the group's code, and whether it was created by this call."""
         if group.invite is not None:
             return group.invite, False
         when = at or self.clock.now()
@@ -275,7 +276,7 @@ class Backend:
         email: str | None = None,
         at: datetime | None = None,
     ) -> InvitationRecord:
-        """A pending invitation, without the rules and without an email."""
+        """Add a pending invitation, without checks and without an email."""
         when = at or self.clock.now()
         invitation = InvitationRecord(
             id=self.next_id("invitation"),
@@ -295,7 +296,7 @@ class Backend:
     def invite(
         self, group: GroupRecord, caller: UserRecord, target: InviteRecipient
     ) -> InvitationOutcome:
-        """Add or invite somebody. Raises `SandboxNotFoundError` when nobody has the id."""
+        """Add or invite a user. Raises `SandboxNotFoundError` for an unknown id."""
         user = self._resolve(target)
         pending = self._pending_for(group, user, target.email)
         trusted = target.email is None and user is not None and caller.id in user.following
@@ -314,7 +315,7 @@ class Backend:
         return InvitationOutcome(outcome, user, pending if has_invitation else None)
 
     def accept(self, invitation: InvitationRecord, *, at: datetime | None = None) -> UserRecord:
-        """The invitee joins. Raises `ValueError` when the invitation is no longer pending."""
+        """Make the invitee a member. Raises `ValueError` if the invitation is not pending."""
         self.close_invitation(invitation, "accepted", at=at)
         invitation.accepted_at = invitation.updated_at
         invitee = self._invitee(invitation)
@@ -327,15 +328,15 @@ class Backend:
     def close_invitation(
         self, invitation: InvitationRecord, state: InvitationState, *, at: datetime | None = None
     ) -> None:
-        """The invitation ends, one way or another. Raises `ValueError` when it has already."""
+        """End a pending invitation. Raises `ValueError` if it has ended already."""
         if invitation.state != "pending":
-            raise ValueError(f"the invitation is no longer pending: it was {invitation.state}")
+            raise ValueError(f"the invitation is not pending but {invitation.state}")
         invitation.state = state
         invitation.updated_at = at or self.clock.now()
         del self.groups[invitation.group_id].pending[invitation.id]
 
     def erase_invitation(self, invitation: InvitationRecord) -> None:
-        """A pending invitation is gone without a trace, as if it had never been."""
+        """Delete a pending invitation without a trace."""
         del self.groups[invitation.group_id].pending[invitation.id]
         del self.invitations[invitation.id]
         self._invited_addresses.discard((invitation.email or "").casefold())
@@ -345,7 +346,7 @@ class Backend:
             return self.users[invitation.invitee_id]
         address = invitation.email or ""
         known = self.find_user_by_address(address)
-        # Whoever accepts without an account signs up with the address that was invited.
+        # An invitee without an account signs up with the invited address.
         name = address.partition("@")[0].replace(".", " ").title()
         return known or self.add_user(name.strip() or "Newcomer", email=address, tier="free")
 
@@ -371,32 +372,32 @@ class Backend:
         address = invitation.email or (user.email if user else "")
         self.emails.append(SentEmail(invitation.id, address))
 
-    # Names and numbers
+    # Names and ids
 
     def next_id(self, kind: str) -> int:
-        """The next free id of a kind: each kind counts by itself."""
+        """Return the next id of a kind. Each kind has its own sequence."""
         return next(self._ids[kind])
 
     def new_slug(self, name: str) -> str:
-        """The name in a slug's letters, and a suffix that makes it unique."""
+        """Return an unused slug: the name in lower case with a random suffix."""
         while True:
             slug = f"{slugify(name) or 'group'}-{self.random_suffix()}"
             if slug not in self._groups_by_slug:
                 return slug
 
     def free_address(self, first: str, last: str) -> str:
-        """An address nobody has yet, at one of the domains set aside for examples."""
+        """Return an unused address at a domain reserved for examples."""
         return self._free_address(f"{slugify(first)}.{slugify(last)}".strip("."))
 
     def _free_address(self, local_part: str) -> str:
         domain = self.rng.choice(("example.org", "example.com", "example.net"))
-        numbered = (f"{local_part}{number}@{domain}" for number in itertools.count(2))
-        wanted = itertools.chain([f"{local_part}@{domain}"], numbered)
-        taken = (self._users_by_address, self._invited_addresses)
-        return next(address for address in wanted if not any(address in each for each in taken))
+        address, numbers = f"{local_part}@{domain}", itertools.count(2)
+        while address in self._users_by_address or address in self._invited_addresses:
+            address = f"{local_part}{next(numbers)}@{domain}"
+        return address
 
     def random_suffix(self) -> str:
-        """Letters, digits, `_` and `-`, as at the end of a slug."""
+        """Return letters, digits, `_` and `-`, as at the end of a slug."""
         middle = "".join(self.rng.choices(SUFFIX_LETTERS + "_-", k=9))
         return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
@@ -407,7 +408,7 @@ class Backend:
         )
 
 
-def _usable_slug(slug: str) -> bool:
+def _is_valid_slug(slug: str) -> bool:
     return _SLUG.fullmatch(slug) is not None and not slug.isdigit()
 
 
@@ -418,14 +419,15 @@ def _by_slug_or_id(ref: int | str, by_slug: dict[str, _T], by_id: dict[int, _T])
 
 
 def as_id(text: str) -> int | None:
-    """A text as an id, or None when it is not written as one."""
-    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_ID:
+    """Return the text as an id, or None if it is not written as one."""
+    if not (text.isascii() and text.isdigit()) or len(text) > MAX_ID_DIGITS:
         return None
     return int(text)
 
 
+@lru_cache(maxsize=4096)
 def slugify(words: str) -> str:
-    """Lower-case ASCII words joined by hyphens; empty when nothing of the text is left."""
+    """Return the text as lower-case ASCII words joined by hyphens; empty if none remain."""
     plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
     ascii_only = plain.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LENGTH].strip("-")

@@ -1,12 +1,10 @@
-"""What the REST API cannot do: people accept and decline, follow, sign up, and time passes."""
+"""Control methods of a sandbox: what users do outside the REST API, and the passing of time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
-    Application,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -15,17 +13,15 @@ from arena_groups.sandbox.entities import (
     Tier,
     UserRecord,
 )
-from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import is_in_group
 from arena_groups.sandbox.seed import UserFactory, add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
 
 
 class SandboxControl:
-    """Direct access to a sandbox's world, for tests.
+    """Direct access to the state of a sandbox, for tests.
 
-    Groups and users are named by id or slug. Every method raises `LookupError` when there is no
-    such group, user or invitation.
+    Groups and users are named by id or slug.
     """
 
     def __init__(
@@ -36,16 +32,14 @@ class SandboxControl:
         self._owner = owner
         self._tier: Tier = tier
 
-    # What is there
-
     @property
     def now(self) -> datetime:
-        """The sandbox's own time, in UTC."""
+        """The sandbox's time, in UTC."""
         return self._backend.clock.now()
 
     @property
     def groups(self) -> Mapping[str, int]:
-        """The ids of all groups by slug, as of now."""
+        """The id of every group, by slug."""
         return {group.slug: group.id for group in self._backend.groups.values()}
 
     @property
@@ -54,90 +48,159 @@ class SandboxControl:
         return tuple(self._backend.emails)
 
     def members(self, group: int | str) -> list[int]:
-        """The ids of the owner and then all members, newest first."""
+        """Return the members of a group.
+
+        Args:
+            group: The id or slug of the group.
+
+        Returns:
+            User ids: the owner, then the members, newest first.
+
+        Raises:
+            SandboxNotFoundError: The group does not exist.
+        """
         found = self._group(group)
         return [found.owner_id, *reversed(found.members)]
 
     def pending_invitations(self, group: int | str) -> list[int]:
-        """The ids of a group's pending invitations, newest first."""
+        """Return the pending invitations of a group.
+
+        Args:
+            group: The id or slug of the group.
+
+        Returns:
+            Invitation ids, newest first.
+
+        Raises:
+            SandboxNotFoundError: The group does not exist.
+        """
         return list(reversed(self._group(group).pending))
 
     def invitation_state(self, invitation_id: int) -> InvitationState:
-        """What became of an invitation."""
+        """Return the state of an invitation.
+
+        Args:
+            invitation_id: The id of the invitation.
+
+        Returns:
+            `"pending"`, `"accepted"`, `"declined"` or `"revoked"`.
+
+        Raises:
+            SandboxNotFoundError: The invitation does not exist.
+        """
         return self._invitation(invitation_id).state
 
-    # What happens
-
     def advance(self, seconds: float | timedelta) -> None:
-        """Let time pass. Raises `ValueError` when it is negative."""
+        """Move the sandbox's clock forward.
+
+        Args:
+            seconds: A duration in seconds, or a `timedelta`.
+
+        Raises:
+            ValueError: The duration is negative or not finite.
+        """
         self._backend.clock.advance(seconds)
 
     def accept_invitation(self, invitation_id: int) -> int:
-        """The invitee accepts and is a member from now on. Returns the invitee's user id.
+        """Accept an invitation as its invitee, who becomes a member.
 
-        Whoever was invited by an address without an account signs up with it. Raises
-        `ValueError` when the invitation is no longer pending.
+        An invitee without an account signs up with the invited address.
+
+        Args:
+            invitation_id: The id of the invitation.
+
+        Returns:
+            The user id of the invitee.
+
+        Raises:
+            SandboxNotFoundError: The invitation does not exist.
+            ValueError: The invitation is no longer pending.
         """
         invitation = self._invitation(invitation_id)
         return self._backend.accept(invitation).id
 
     def decline_invitation(self, invitation_id: int) -> None:
-        """The invitee declines. Raises `ValueError` when the invitation is no longer pending."""
+        """Decline an invitation as its invitee.
+
+        Args:
+            invitation_id: The id of the invitation.
+
+        Raises:
+            SandboxNotFoundError: The invitation does not exist.
+            ValueError: The invitation is no longer pending.
+        """
         self._backend.close_invitation(self._invitation(invitation_id), "declined")
 
     def transfer_ownership(self, group: int | str, user: int | str) -> None:
-        """A member owns the group from now on; who did before is its newest member.
+        """Make a member the owner of a group. The previous owner becomes its newest member.
 
-        Raises `ValueError` when the user is no member.
+        Args:
+            group: The id or slug of the group.
+            user: The id or slug of the new owner.
+
+        Raises:
+            SandboxNotFoundError: The group or the user does not exist.
+            ValueError: The user is not a member.
         """
         found, record = self._group(group), self._user(user)
         if not is_in_group(found, record):
-            raise ValueError(f"user {record.id} is no member of the group")
+            raise ValueError(f"user {record.id} is not a member of the group")
         if record.id != found.owner_id:
             del found.members[record.id]
             found.members[found.owner_id] = None
             found.owner_id = record.id
 
     def leave_group(self, group: int | str, user: int | str) -> None:
-        """A member leaves. Raises `ValueError` when the user is no member, or the owner."""
+        """Let a member leave a group.
+
+        Args:
+            group: The id or slug of the group.
+            user: The id or slug of the member.
+
+        Raises:
+            SandboxNotFoundError: The group or the user does not exist.
+            ValueError: The user is the owner, or not a member.
+        """
         found, record = self._group(group), self._user(user)
         if record.id not in found.members:
-            raise ValueError(f"user {record.id} is no member who could leave")
+            raise ValueError(f"user {record.id} is the owner or not a member: cannot leave")
         del found.members[record.id]
 
     def follow(self, user: int | str, other: int | str) -> None:
-        """One user follows another from now on: inviting that user's id then adds at once."""
+        """Let one user follow another. Inviting a follower by id adds the follower at once.
+
+        Args:
+            user: The id or slug of the follower.
+            other: The id or slug of the followed user.
+
+        Raises:
+            SandboxNotFoundError: One of the users does not exist.
+        """
         self._backend.follow(self._user(user), self._user(other))
 
-    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
-        """A user, by default the owner, lets an app have a token. Returns where that leads them.
-
-        It is the app's redirect URI with a code, or with an error where the page would send the
-        user back at once. Raises `ValueError` where it would not send them anywhere.
-        """
-        record = self._owner if user is None else self._user(user)
-        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
-
-    def deny_authorization(self, authorize_url: str) -> str:
-        """A user says no to an app. Returns and raises what `approve` does."""
-        return self._decide(authorize_url, ConsentRequest.deny)
-
-    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
-        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
-        try:
-            return decide(parse_consent_request(self._backend, query))
-        except RedirectToAppError as error:
-            return error.location
-
     def unfollow(self, user: int | str, other: int | str) -> None:
-        """One user no longer follows another."""
+        """Let one user stop following another.
+
+        Args:
+            user: The id or slug of the follower.
+            other: The id or slug of the followed user.
+
+        Raises:
+            SandboxNotFoundError: One of the users does not exist.
+        """
         self._backend.unfollow(self._user(user), self._user(other))
 
-    def allow_inviting_new_addresses(self, user: int | str, *, allow: bool = True) -> None:
-        """From now on a user may, or may not, invite addresses that nobody has."""
-        self._user(user).may_invite_new_addresses = allow
+    def allow_inviting_new_addresses(self, user: int | str, *, allowed: bool = True) -> None:
+        """Set whether a user may invite addresses without an account.
 
-    # What is new
+        Args:
+            user: The id or slug of the user.
+            allowed: The new permission.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+        """
+        self._user(user).may_invite_new_addresses = allowed
 
     def add_user(
         self,
@@ -149,17 +212,28 @@ class SandboxControl:
         may_invite_new_addresses: bool | None = None,
         follows: Iterable[int | str] = (),
     ) -> int:
-        """A new account. Returns its id.
+        """Add a user.
 
-        Without `email` it gets an address for examples. Unless `may_invite_new_addresses` says
-        otherwise, whoever is confirmed may also invite addresses that nobody has. Raises
-        `ValueError` when the name is empty, the address is not usable or taken, or `tier` is
-        "guest", which nobody with an account is.
+        Args:
+            name: The name, not empty.
+            email: The address; by default one at an example domain.
+            tier: The tier; by default that of the seeded accounts.
+            confirmed: Whether the account is confirmed.
+            may_invite_new_addresses: Whether the user may invite addresses without an account; by
+                default only confirmed users may.
+            follows: The ids or slugs of users to follow.
+
+        Returns:
+            The id of the user.
+
+        Raises:
+            SandboxNotFoundError: A user to follow does not exist.
+            ValueError: The name is empty, the address is invalid or taken, or the tier is "guest".
         """
         if email is not None and not is_acceptable(email):
             raise ValueError("email must be an email address")
         if tier == "guest":
-            raise ValueError("nobody with an account is a guest")
+            raise ValueError("an account cannot have the tier guest")
         others = [self._user(other) for other in follows]
         record = self._backend.add_user(name, email=email, tier=tier or self._tier)
         record.confirmed = confirmed
@@ -183,27 +257,20 @@ class SandboxControl:
         self._user(user).name = name
 
     def token_for(self, user: int | str, *, write: bool = True) -> str:
-        """A new token of this user, with the write or only the read scope."""
+        """Create a token for a user.
+
+        Args:
+            user: The id or slug of the user.
+            write: Whether the token has the write scope, besides the read scope.
+
+        Returns:
+            The token.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+        """
         credential = CredentialRecord(self._user(user).id, write=write)
         return new_token(self._backend, "user", credential)
-
-    def add_application(
-        self,
-        name: str,
-        *redirect_uris: str,
-        owner: int | str | None = None,
-        confidential: bool = False,
-    ) -> Application:
-        """A new app that may ask for tokens, with a secret if it is `confidential`.
-
-        Raises `ValueError` without a redirect URI.
-        """
-        if not redirect_uris:
-            raise ValueError("an app needs a redirect URI")
-        record = self._owner if owner is None else self._user(owner)
-        return self._backend.oauth.register(
-            name, redirect_uris, owner=record.id, confidential=confidential
-        )
 
     def add_group(
         self,
@@ -214,9 +281,21 @@ class SandboxControl:
         slug: str | None = None,
         description: str | None = None,
     ) -> int:
-        """A new group, by default of the owner of the seeded ones. Returns its id.
+        """Add a group.
 
-        Raises `ValueError` when the name is empty, or the slug is taken or not usable.
+        Args:
+            name: The name, not empty.
+            owner: The id or slug of the owner; by default the owner of the seeded groups.
+            private: Whether only members may read the group.
+            slug: The slug; by default derived from the name.
+            description: The description, in Markdown.
+
+        Returns:
+            The id of the group.
+
+        Raises:
+            SandboxNotFoundError: The owner does not exist.
+            ValueError: The name is empty, or the slug is invalid or taken.
         """
         record = self._owner if owner is None else self._user(owner)
         group = self._backend.add_group(name, record, slug=slug)
@@ -225,35 +304,71 @@ class SandboxControl:
         return group.id
 
     def add_member(self, group: int | str, user: int | str) -> None:
-        """A user is a member from now on, if not so before."""
+        """Make a user a member of a group. Does nothing if the user is one already.
+
+        Args:
+            group: The id or slug of the group.
+            user: The id or slug of the user.
+
+        Raises:
+            SandboxNotFoundError: The group or the user does not exist.
+        """
         found, record = self._group(group), self._user(user)
         if not is_in_group(found, record):
             found.members[record.id] = None
 
     def add_members(self, group: int | str, count: int) -> list[int]:
-        """New people, members from now on. Returns their ids, oldest member first."""
+        """Add new users as members of a group.
+
+        Args:
+            group: The id or slug of the group.
+            count: How many.
+
+        Returns:
+            The user ids, oldest member first.
+
+        Raises:
+            SandboxNotFoundError: The group does not exist.
+        """
         ids = [record.id for record in new_users(self._user_factory, count)]
         self._group(group).members.update(dict.fromkeys(ids))
         return ids
 
     def add_followers(self, group: int | str, count: int) -> list[int]:
-        """New people, followers of the group from now on. Returns their ids, oldest first."""
+        """Add new users as followers of a group.
+
+        Args:
+            group: The id or slug of the group.
+            count: How many.
+
+        Returns:
+            The user ids, oldest follower first.
+
+        Raises:
+            SandboxNotFoundError: The group does not exist.
+        """
         ids = [record.id for record in new_users(self._user_factory, count)]
         self._group(group).followers.update(dict.fromkeys(ids))
         return ids
 
     def add_invitations(self, group: int | str, count: int) -> list[int]:
-        """Pending invitations, of now: some to new people, some to addresses only.
+        """Add pending invitations, some to new users, some to addresses. No emails are "sent".
 
-        Returns their ids, oldest first. No emails are "sent" for them.
+        Args:
+            group: The id or slug of the group.
+            count: How many.
+
+        Returns:
+            The invitation ids, oldest first.
+
+        Raises:
+            SandboxNotFoundError: The group does not exist.
         """
         times = [self.now] * count
         found = self._group(group)
         return [
             each.id for each in add_invitations(self._backend, self._user_factory, found, times)
         ]
-
-    # Finding
 
     def _group(self, ref: int | str) -> GroupRecord:
         group = self._backend.find_group(ref)

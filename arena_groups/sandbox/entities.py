@@ -1,4 +1,4 @@
-"""What the sandbox holds in memory: plain mutable records, without rules."""
+"""Records that the sandbox holds in memory: mutable, without rules."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 @attrs.define(eq=False)
 class UserRecord:
-    """An account. `sparse` ones leave out optional fields without a value, others send null."""
+    """An account. JSON of `sparse` records leaves out optional fields without a value."""
 
     id: int
     name: str
@@ -42,7 +42,7 @@ class UserRecord:
 
 @attrs.define(eq=False)
 class InviteCodeRecord:
-    """A group's reusable code: whoever has it may join."""
+    """The reusable invite code of a group. Every signed-in user who has it may join."""
 
     id: int
     code: str = attrs.field(repr=False)
@@ -52,7 +52,7 @@ class InviteCodeRecord:
 
 @attrs.define(eq=False)
 class InvitationRecord:
-    """A personal invitation, to an account, an address, or the account behind an address."""
+    """A personal invitation of a user, of an address, or of both."""
 
     id: int
     group_id: int
@@ -67,7 +67,7 @@ class InvitationRecord:
 
 @attrs.define(eq=False)
 class BlockRecord:
-    """A block in a group's contents. `kind_fields` holds what only its kind has, ready as JSON."""
+    """A block in a group's contents. `kind_fields` are the JSON fields of its kind alone."""
 
     id: int
     kind: BlockKind
@@ -87,7 +87,7 @@ class BlockRecord:
 
 @attrs.define(eq=False)
 class ChannelRecord:
-    """A channel in a group's contents. Without `owner_id` it belongs to the group itself."""
+    """A channel in a group's contents. Without `owner_id` the group itself owns it."""
 
     id: int
     slug: str
@@ -109,7 +109,7 @@ ContentRecord = BlockRecord | ChannelRecord
 
 @attrs.frozen
 class PendingAvatar:
-    """An image that was asked for, and when it will have been fetched."""
+    """An image URL that becomes the avatar of a group at a given time."""
 
     url: str
     at: datetime
@@ -117,7 +117,7 @@ class PendingAvatar:
 
 @attrs.define(eq=False)
 class GroupRecord:
-    """A group with everything in it. Members, followers and pending are oldest first."""
+    """A group and all it contains. Members, followers and pending are oldest first."""
 
     id: int
     name: str
@@ -141,7 +141,7 @@ class GroupRecord:
 
 @attrs.frozen
 class CredentialRecord:
-    """What a token stands for. `exhausted` tokens are always over the quota."""
+    """The user and scopes of a token. `exhausted` tokens are always over the rate limit."""
 
     user_id: int
     write: bool = True
@@ -150,7 +150,12 @@ class CredentialRecord:
 
 @attrs.frozen
 class SentEmail:
-    """An invitation email that a real server would have sent."""
+    """An invitation email that a real server would have sent.
+
+    Attributes:
+        invitation_id: The id of the invitation.
+        address: The recipient. It does not show in `repr`.
+    """
 
     invitation_id: int
     address: str = attrs.field(repr=False)
@@ -158,10 +163,15 @@ class SentEmail:
 
 @attrs.frozen
 class Application:
-    """An app that may ask people for tokens. A public one has no `client_secret`.
+    """An app that may ask users for tokens.
 
-    `owner` is the id of the user who registered it. A redirect to a loopback address (not to
-    `localhost`) may be on any port.
+    Attributes:
+        name: The name, as the consent page shows it.
+        client_id: The public identifier.
+        client_secret: The secret of a confidential app; None for a public one. It does not show
+            in `repr`.
+        redirect_uris: The registered redirect URIs. The port of a loopback IP address is ignored.
+        owner: The id of the user who registered it.
     """
 
     name: str
@@ -172,17 +182,24 @@ class Application:
 
     @property
     def redirect_uri(self) -> str:
-        """The first of the redirect URIs that were registered."""
+        """The first of the registered redirect URIs."""
         return self.redirect_uris[0]
 
     def allows_redirect(self, redirect_uri: str) -> bool:
-        """Whether this is one of the redirect URIs."""
+        """Return whether a redirect URI is registered.
+
+        Args:
+            redirect_uri: The URI to check.
+
+        Returns:
+            True if it is registered, ignoring the port of a loopback IP address.
+        """
         return _without_port(redirect_uri) in {_without_port(each) for each in self.redirect_uris}
 
 
 @attrs.frozen(kw_only=True)
 class OAuthGrant:
-    """What a person agreed to, and what the app must show to get it."""
+    """The permission behind an authorization code, and the proof that redeems it."""
 
     client_id: str
     redirect_uri: str
@@ -194,7 +211,7 @@ class OAuthGrant:
 
 
 def _without_port(uri: str) -> str:
-    """The URI, without its port where that does not matter."""
+    """Return the URI, without the port of a loopback IP address."""
     try:
         parts = urlsplit(uri)
         host = parts.hostname or ""
@@ -210,12 +227,17 @@ MAX_LOGGED_REQUESTS = 100_000
 
 @attrs.frozen
 class RecordedRequest:
-    """A request that reached the sandbox. The path is as it was sent, still percent-encoded.
+    """A request that the sandbox received.
 
-    `operation` is the operation's name in the API document, None when the path or method leads
-    nowhere. `status` is None as long as nothing was answered, for good when a fault broke the
-    connection first. `executed` tells whether the operation was carried out, whatever became
-    of its answer. `faults` names the injected faults that struck, as the shell spells them.
+    Attributes:
+        method: The HTTP method.
+        path: The path as sent, still percent-encoded.
+        query: The query parameters; of repeated ones, the last.
+        status: The status of the response; None if no response was sent (yet).
+        operation: The name of the operation in the API document; None for an unknown path or
+            method.
+        executed: Whether the operation was carried out, whether or not its response arrived.
+        faults: The names of the faults that were applied.
     """
 
     method: str
@@ -229,20 +251,20 @@ class RecordedRequest:
 
 @attrs.define(eq=False)
 class LogEntry:
-    """The place of one request in the journal, filled in while it is being answered."""
+    """The log entry of one request, updated while the request is processed."""
 
     record: RecordedRequest
 
     def mark_executed(self) -> None:
-        """The operation was carried out."""
+        """Record that the operation was carried out."""
         self.record = attrs.evolve(self.record, executed=True)
 
     def mark_answered(self, status: int | None) -> None:
-        """This status is about to go out, or (None) no answer at all."""
+        """Record the status about to be sent, or None for no response."""
         self.record = attrs.evolve(self.record, status=status)
 
     def mark_applied(self, fault: str) -> None:
-        """A fault of this name had its way with the request."""
+        """Record that a fault of this name was applied to the request."""
         self.record = attrs.evolve(self.record, faults=(*self.record.faults, fault))
 
 
@@ -250,5 +272,5 @@ RequestLog = deque[LogEntry]
 
 
 def new_request_log() -> RequestLog:
-    """An empty journal; the oldest entries make room for new ones when it is full."""
+    """Return an empty log. When it is full, the oldest entries are dropped."""
     return deque(maxlen=MAX_LOGGED_REQUESTS)

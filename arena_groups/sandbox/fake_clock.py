@@ -1,4 +1,4 @@
-"""Clocks: one for the sandbox, and one for clients under test."""
+"""Clocks: the adjustable clock of a sandbox, and an auto-advancing one for clients under test."""
 
 import asyncio
 import time
@@ -7,41 +7,45 @@ from datetime import UTC, datetime, timedelta
 
 
 class SandboxClock:
-    """Unix time that can be moved forward, never back.
-
-    `source` returns Unix time in seconds; it is `time.time` unless a test brings its own.
-    """
+    """Unix time from a source in seconds, which can be moved forward, never back."""
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
         self._ahead = 0.0
 
     def timestamp(self) -> float:
-        """The sandbox's Unix time in seconds."""
+        """Return the sandbox's Unix time in seconds."""
         return self._source() + self._ahead
 
     def now(self) -> datetime:
-        """The same instant as an aware datetime in UTC."""
+        """Return the sandbox's time as an aware datetime in UTC."""
         return datetime.fromtimestamp(self.timestamp(), tz=UTC)
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Let `seconds` pass. Raises `ValueError` when they are negative."""
+        """Move the clock forward. Raises `ValueError` if the step is negative or not finite."""
         step = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         if not 0 <= step < float("inf"):
-            raise ValueError("the sandbox's time only moves forward, by a finite number of seconds")
+            raise ValueError(
+                "the sandbox's clock only moves forward, by a finite number of seconds"
+            )
         self._ahead += step
 
 
-_TURNS = 10
+_ITERATIONS = 10
 
 
 class AutoAdvanceClock:
-    """A clock that stands still until somebody waits, and then jumps to the end of the wait.
+    """A clock for clients under test that skips waits. Pass it to a client as `clock=`.
 
-    Give it to a client as `clock=`. `waits` are the seconds of each wait that was waited to its
-    end. `on_advance` is called with the seconds of each jump, `sandbox.advance` for example. Of
-    several waits at once the shortest makes the jump; one that ends for another reason, makes
-    none.
+    Time stands still until a task waits, then jumps to the end of the wait. Of several waits at
+    once, the shortest one advances the time; a wait that its event ends does not.
+
+    Args:
+        on_advance: Called with the seconds of each jump; pass `sandbox.advance` to keep a
+            sandbox's time in step.
+
+    Attributes:
+        waits: The seconds of each wait that ran to its end.
     """
 
     def __init__(self, on_advance: Callable[[float], None] | None = None) -> None:
@@ -54,11 +58,20 @@ class AutoAdvanceClock:
         return f"<AutoAdvanceClock after {len(self.waits)} waits, {self._now:g} seconds>"
 
     def now(self) -> float:
-        """The seconds that have passed since the clock was made: those of all its jumps."""
+        """Return the time in seconds: the sum of all jumps so far.
+
+        Returns:
+            The seconds since the clock was created.
+        """
         return self._now
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        """Return when `event` is set, or when it is clear that nothing else will happen."""
+        """Wait for an event, or skip to the end of a wait when no task can proceed.
+
+        Args:
+            event: Ends the wait when it is set.
+            seconds: The length of the wait; None waits for the event only.
+        """
         if seconds is None:
             await event.wait()
             return
@@ -82,7 +95,8 @@ class AutoAdvanceClock:
 
 
 async def _is_set_soon(event: asyncio.Event) -> bool:
-    for _ in range(_TURNS):
+    """Let the other tasks run for a few iterations of the loop, and check the event."""
+    for _ in range(_ITERATIONS):
         if event.is_set():
             return True
         await asyncio.sleep(0)

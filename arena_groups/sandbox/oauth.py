@@ -19,7 +19,7 @@ from arena_groups.sandbox.responses import ApiError, SandboxResponse
 SCOPES: Mapping[str, str] = MappingProxyType(
     {
         "read": "See everything that you can see",
-        "write": "See and change everything in your name",
+        "write": "Change everything on your behalf",
     }
 )
 DEFAULT_SCOPE = "read"
@@ -30,36 +30,36 @@ FORM = "application/x-www-form-urlencoded"
 NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 _DESCRIPTIONS = {
-    "invalid_client": "The app is not known here, or its credentials are wrong.",
-    "invalid_grant": "The code is wrong, was used, has expired or belongs to another request.",
-    "unauthorized_client": "The app may not get a token in this way.",
-    "unsupported_grant_type": "Tokens are not granted in this way.",
+    "invalid_client": "The app is unknown, or its credentials are wrong.",
+    "invalid_grant": "The code is invalid, used, expired, or belongs to another request.",
+    "unauthorized_client": "The app may not use this grant type.",
+    "unsupported_grant_type": "This grant type is not supported.",
 }
 
 
 def form_fields(content_type: str, body: bytes) -> Mapping[str, str]:
-    """The fields of a form. Raises the 400 of what is none, or has a field twice."""
+    """Return the fields of a form. Raises the 400 of another format or a repeated field."""
     if content_type != FORM:
         raise oauth_error("invalid_request", f"The body must be sent as {FORM}.")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
     except ValueError:
-        raise oauth_error("invalid_request", "The body is no form.") from None
+        raise oauth_error("invalid_request", "The body is not a valid form.") from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise oauth_error("invalid_request", "No parameter may be given twice.")
+        raise oauth_error("invalid_request", "A parameter must not be repeated.")
     return fields
 
 
 def required(fields: Mapping[str, str], name: str) -> str:
-    """A field that must be there. Raises the 400 if it is not."""
+    """Return a required field. Raises the 400 of a missing one."""
     if not fields.get(name):
         raise oauth_error("invalid_request", f"The parameter {name} is missing.")
     return fields[name]
 
 
 def oauth_error(error: str, description: str = "") -> ApiError:
-    """The refusal of the token endpoint: a 401 for apps that are not who they say they are."""
+    """Return the error of the token endpoint: 401 for wrong client credentials, else 400."""
     body: dict[str, object] = {
         "error": error,
         "error_description": description or _DESCRIPTIONS[error],
@@ -68,7 +68,7 @@ def oauth_error(error: str, description: str = "") -> ApiError:
 
 
 AUTHORIZE = "/oauth/authorize"
-SELECTABLE_USERS = 4  # those whom the sandbox has tokens of, who came first
+SELECTABLE_USERS = 4  # the users behind `Sandbox.tokens`, who have the first ids
 PARAMETERS = (
     "response_type",
     "client_id",
@@ -113,15 +113,15 @@ _FORM = """<p>The app <strong>{app}</strong> asks for permission to:</p>
 <p><button name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button></p>
 </form>
-<p>This is a sandbox: people and permissions are made up.</p>"""
+<p>This is a sandbox with made-up users and permissions.</p>"""
 
 
 class InvalidRedirectError(ValueError):
-    """A request that names no app, or no place of its own to go back to: the person stays here."""
+    """A request without a known app or registered redirect URI, which goes nowhere."""
 
 
 class RedirectToAppError(Exception):
-    """A request that goes back to the app without the person being asked."""
+    """An invalid request whose error is reported to the app by a redirect."""
 
     def __init__(self, location: str) -> None:
         super().__init__()
@@ -130,14 +130,14 @@ class RedirectToAppError(Exception):
 
 @attrs.frozen
 class ConsentRequest:
-    """A request that a person can say yes or no to."""
+    """A valid request of an app for a permission that the user can grant or deny."""
 
     app: Application
     parameters: Mapping[str, str] = attrs.field(repr=False)
     scopes: tuple[str, ...]
 
     def allow(self, backend: Backend, user: UserRecord) -> str:
-        """Where the person is sent with a new code."""
+        """Return the app's redirect URI with a new code."""
         challenge = self.parameters.get("code_challenge") or None
         code = backend.oauth.issue(
             OAuthGrant(
@@ -153,8 +153,8 @@ class ConsentRequest:
         return _redirect_uri(self.parameters, code=code)
 
     def deny(self) -> str:
-        """Where the person is sent without one."""
-        description = "The person did not give the permission."
+        """Return the app's redirect URI with an error."""
+        description = "The user denied the permission."
         return _redirect_uri(self.parameters, error="access_denied", error_description=description)
 
 
@@ -163,7 +163,7 @@ def parse_consent_request(backend: Backend, query: Mapping[str, str]) -> Consent
     parameters = {name: query[name] for name in PARAMETERS if name in query}
     app = backend.oauth.applications.get(parameters.get("client_id", ""))
     if app is None:
-        raise InvalidRedirectError("There is no app with this client_id.")
+        raise InvalidRedirectError("No app has this client_id.")
     if not app.allows_redirect(parameters.get("redirect_uri", "")):
         raise InvalidRedirectError("The app did not register this redirect_uri.")
     scopes = tuple(parameters.get("scope", "").split()) or (DEFAULT_SCOPE,)
@@ -176,7 +176,7 @@ def parse_consent_request(backend: Backend, query: Mapping[str, str]) -> Consent
 
 
 def show_consent(backend: Backend, query: Mapping[str, str]) -> SandboxResponse:
-    """The page that asks."""
+    """Return the page that asks the user for permission."""
 
     def show(request: ConsentRequest) -> SandboxResponse:
         return _page(200, "Permission for an app", _form(backend, request))
@@ -185,12 +185,12 @@ def show_consent(backend: Backend, query: Mapping[str, str]) -> SandboxResponse:
 
 
 def submit_consent(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
-    """What the person said."""
+    """Return the redirect that follows the user's decision."""
     fields = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     user = backend.find_user(fields.get("user", ""))
     decision = fields.get("decision")
     if content_type != FORM or decision not in {"allow", "deny"} or user is None:
-        return _error_page("The form is not complete.")
+        return _error_page("The form is incomplete.")
 
     def send_back(request: ConsentRequest) -> SandboxResponse:
         return _redirect(request.allow(backend, user) if decision == "allow" else request.deny())
@@ -203,7 +203,7 @@ def _respond(
     parameters: Mapping[str, str],
     respond: Callable[[ConsentRequest], SandboxResponse],
 ) -> SandboxResponse:
-    """The answer to a request that a person can say yes or no to, or why it is none."""
+    """Respond to a valid request with `respond`, and to others with their error."""
     try:
         return respond(parse_consent_request(backend, parameters))
     except InvalidRedirectError as error:
@@ -215,12 +215,12 @@ def _respond(
 def _find_error(
     app: Application, parameters: Mapping[str, str], scopes: tuple[str, ...]
 ) -> tuple[str, str]:
-    """What is wrong with a request, and in words; or nothing."""
+    """Return the error code and description of an invalid request, or two empty texts."""
     challenge = parameters.get("code_challenge", "")
     if parameters.get("response_type") != "code":
         return "unsupported_response_type", "response_type must be code."
     if not SCOPES.keys() >= set(scopes):
-        return "invalid_scope", f"scope must be of {' and '.join(SCOPES)}."
+        return "invalid_scope", f"scope must consist of {' and '.join(SCOPES)}."
     if not challenge and app.client_secret is None:
         return "invalid_request", "An app without a secret needs a code_challenge."
     if challenge and _CODE_VERIFIER.fullmatch(challenge) is None:
@@ -231,7 +231,7 @@ def _find_error(
 
 
 def _redirect_uri(parameters: Mapping[str, str], **fields: str) -> str:
-    """The redirect URI with what the app is told."""
+    """Return the redirect URI with the fields and the state of the request."""
     parts = urlsplit(parameters["redirect_uri"])
     state = {"state": parameters["state"]} if parameters.get("state") else {}
     added = urlencode({**fields, **state})
@@ -255,7 +255,7 @@ def _form(backend: Backend, request: ConsentRequest) -> str:
 
 
 def _error_page(description: str) -> SandboxResponse:
-    return _page(400, "This cannot be", f"<p>{escape(description)}</p>")
+    return _page(400, "Invalid request", f"<p>{escape(description)}</p>")
 
 
 def _page(status: int, title: str, content: str) -> SandboxResponse:
@@ -273,7 +273,7 @@ def _redirect(location: str) -> SandboxResponse:
 
 
 def create_token(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
-    """Exchanges a code, or the app's own credentials, for a token."""
+    """Exchange a code, or the app's own credentials, for a token."""
     fields = form_fields(content_type, body)
     grant_type = required(fields, "grant_type")
     if grant_type == "authorization_code":
@@ -284,7 +284,7 @@ def create_token(backend: Backend, content_type: str, body: bytes) -> SandboxRes
 
 
 def challenge_of(verifier: str, method: str) -> str:
-    """The challenge that a verifier answers to."""
+    """Return the code challenge of a verifier."""
     if method == "plain":
         return verifier
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -328,7 +328,7 @@ def _client_credentials(
         raise oauth_error("unauthorized_client")
     scopes = tuple(fields.get("scope", DEFAULT_SCOPE).split())
     if not scopes or not SCOPES.keys() >= set(scopes):
-        raise oauth_error("invalid_request", f"scope must be of {' and '.join(SCOPES)}.")
+        raise oauth_error("invalid_request", f"scope must consist of {' and '.join(SCOPES)}.")
     return _token_response(backend, app.owner, scopes)
 
 

@@ -22,7 +22,7 @@ InviteOutcomeName = Literal["added", "invited", "invitation_pending", "already_m
 
 @attrs.frozen
 class GroupPermissions:
-    """What a person may do with a group."""
+    """The `can` object of a group."""
 
     update: bool
     destroy: bool
@@ -32,7 +32,7 @@ class GroupPermissions:
 
 @attrs.frozen
 class BlockPermissions:
-    """What a person may do with a block."""
+    """The `can` object of a block."""
 
     manage: bool
     comment: bool
@@ -41,7 +41,7 @@ class BlockPermissions:
 
 @attrs.frozen
 class ChannelPermissions:
-    """What a person may do with a channel."""
+    """The `can` object of a channel."""
 
     add_to: bool
     update: bool
@@ -50,33 +50,33 @@ class ChannelPermissions:
 
 
 def is_owner(group: GroupRecord, user: UserRecord | None) -> bool:
-    """Whether this is the group's owner."""
+    """Return whether the user owns the group."""
     return user is not None and user.id == group.owner_id
 
 
 def is_in_group(group: GroupRecord, user: UserRecord | None) -> bool:
-    """Whether this is the owner or a member."""
+    """Return whether the user is the owner or a member."""
     return user is not None and (user.id == group.owner_id or user.id in group.members)
 
 
 def can_read(group: GroupRecord, user: UserRecord | None) -> bool:
-    """Whether the group shows itself to this person."""
+    """Return whether the user may read the group."""
     return not group.private or is_in_group(group, user)
 
 
 def group_permissions(group: GroupRecord, user: UserRecord | None) -> GroupPermissions:
-    """The owner may do everything, members may manage invitations, others nothing."""
+    """Return the permissions: all for the owner, managing invitations for members."""
     owner = is_owner(group, user)
     return GroupPermissions(owner, owner, owner, is_in_group(group, user))
 
 
 def group_collaborates(channel: ChannelRecord) -> bool:
-    """Whether the group whose contents it is among collaborates: not on what it owns itself."""
+    """Return whether the group is a collaborator, which it is on channels it does not own."""
     return channel.owner_id is not None
 
 
 def can_see_content(group: GroupRecord, content: ContentRecord, user: UserRecord | None) -> bool:
-    """Whether a group's content shows itself: a private one only to those whose it is."""
+    """Return whether the user sees a block or channel: a private one only if it is theirs."""
     if content.visibility != "private":
         return True
     if isinstance(content, BlockRecord):
@@ -85,12 +85,12 @@ def can_see_content(group: GroupRecord, content: ContentRecord, user: UserRecord
 
 
 def is_author(block: BlockRecord, user: UserRecord | None) -> bool:
-    """Whether this is whose block it is."""
+    """Return whether the user is the author of the block."""
     return user is not None and user.id == block.user_id
 
 
 def collaborates_on(group: GroupRecord, channel: ChannelRecord, user: UserRecord | None) -> bool:
-    """Whether this is the channel's owner or a collaborator, by themselves or by the group."""
+    """Return whether the user owns or edits the channel, in person or through the group."""
     if user is None:
         return False
     by_group = channel.owner_id is None or group_collaborates(channel)
@@ -99,7 +99,7 @@ def collaborates_on(group: GroupRecord, channel: ChannelRecord, user: UserRecord
 
 
 def block_permissions(block: BlockRecord, user: UserRecord | None) -> BlockPermissions:
-    """Its author manages it; whoever is signed in may comment on it and connect it."""
+    """Return the permissions: the author manages, signed-in users comment and connect."""
     signed_in = user is not None
     return BlockPermissions(is_author(block, user), signed_in, signed_in)
 
@@ -107,9 +107,9 @@ def block_permissions(block: BlockRecord, user: UserRecord | None) -> BlockPermi
 def channel_permissions(
     group: GroupRecord, channel: ChannelRecord, user: UserRecord | None
 ) -> ChannelPermissions:
-    """Everything for its owner; the members of the group that owns it update it as well.
+    """Return the permissions: the owner may do all, members of an owning group may update.
 
-    Collaborators add to it, and to a public one whoever is signed in.
+    Collaborators may add to the channel, and every signed-in user to a public one.
     """
     if channel.owner_id is None:
         owns, updates = is_owner(group, user), is_in_group(group, user)
@@ -125,9 +125,9 @@ def channel_permissions(
 
 
 def invite_outcome(*, member: bool, pending: bool, trusted: bool) -> InviteOutcomeName:
-    """Which of the four outcomes an invitation has.
+    """Return the outcome of an invitation.
 
-    `trusted` is somebody invited by id who already follows the one who invites.
+    `trusted` means invited by id while already following the inviting user.
     """
     if member:
         return "already_member"
@@ -144,10 +144,10 @@ UNTHROTTLED = 1_000_000
 
 @attrs.frozen
 class RateLimitStatus:
-    """Where a caller stands after one more request. `reset` is Unix time, the rest seconds.
+    """The rate limit of a caller after one more request. `reset` is Unix time, the rest seconds.
 
-    `reported_limit` is the limit of which a 429 speaks: the same, or where nobody comes near the
-    limit, the true one of the tier.
+    `reported_limit` is the limit in the body of a 429: where no limit is enforced, that of the
+    tier.
     """
 
     tier: Tier
@@ -160,11 +160,11 @@ class RateLimitStatus:
 
 
 class SandboxRateLimiter:
-    """Counts requests per caller and window.
+    """Counter of requests per caller and fixed window.
 
-    `enforced` applies the true limit of each tier; otherwise nobody comes near the limit.
-    `limit` overrides both, and `tier` the callers' own tier, for everybody. `window` is in whole
-    seconds, and windows start at multiples of it, so that `X-RateLimit-Reset` is exact.
+    `enforced` applies the limit of each tier; without it the limit is out of reach. `limit`
+    overrides both, and `tier` the tier of every caller. `window` is in whole seconds; windows
+    start at multiples of it, so that `X-RateLimit-Reset` is exact.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class SandboxRateLimiter:
         self._counted: dict[str, tuple[int, int]] = {}
 
     def limit_for(self, tier: Tier) -> int:
-        """Requests per window that a caller of this tier may send."""
+        """Return the requests per window that a caller of this tier may send."""
         if self._limit is not None:
             return self._limit
         return TIER_LIMITS[tier] if self._enforced else UNTHROTTLED

@@ -1,4 +1,4 @@
-"""State as JSON: text, lists, pages, and one method per schema of the API document."""
+"""State as JSON: texts, lists, pages, and one method per schema of the API document."""
 
 import html
 import re
@@ -35,17 +35,17 @@ _EMPHASIS = re.compile(r"\*([^*\n]+)\*")
 
 
 def initials(name: str) -> str:
-    """The first letters of the first two words, in capitals."""
+    """Return the first letters of the first two words, in capitals."""
     return "".join(word[0] for word in name.split()[:2]).upper()
 
 
 def timestamp(moment: datetime) -> str:
-    """An instant as the API writes it: UTC, whole seconds, a trailing Z."""
+    """Return a time in the format of the API: UTC, whole seconds, a trailing Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def markdown(source: str) -> dict[str, object]:
-    """The three renderings of a text: as written, as HTML (escaped), and without marks."""
+    """Return the three renderings of a text: as written, as HTML (escaped), and plain."""
     return {"markdown": source, "html": _as_html(source), "plain": _as_plain(source)}
 
 
@@ -55,7 +55,7 @@ def _as_html(source: str) -> str:
 
 
 def _inline_html(paragraph: str) -> str:
-    # Escaping comes first, so that every tag is one of ours; URLs are kept out of the emphasis.
+    # Escaping comes first, so that no text adds a tag; URLs are excluded from emphasis.
     pieces: list[str] = []
     end = 0
     escaped = html.escape(paragraph)
@@ -82,20 +82,20 @@ def _as_plain(source: str) -> str:
 _T = TypeVar("_T")
 
 
-def page_of(items: Sequence[_T], wanted: PageParams) -> tuple[Sequence[_T], JSONObject]:
-    """The items of one page (none beyond the end), and the `meta` that goes with them."""
-    start = (wanted.page - 1) * wanted.per
-    return items[start : start + wanted.per], _meta(len(items), wanted)
+def page_of(items: Sequence[_T], params: PageParams) -> tuple[Sequence[_T], JSONObject]:
+    """Return the items of one page (none beyond the end) and its `meta`."""
+    start = (params.page - 1) * params.per
+    return items[start : start + params.per], _meta(len(items), params)
 
 
-def _meta(total: int, wanted: PageParams) -> JSONObject:
-    pages = -(-total // wanted.per)
-    has_more = wanted.page < pages
+def _meta(total: int, params: PageParams) -> JSONObject:
+    pages = -(-total // params.per)
+    has_more = params.page < pages
     return {
-        "current_page": wanted.page,
-        "next_page": wanted.page + 1 if has_more else None,
-        "prev_page": wanted.page - 1 if wanted.page > 1 else None,
-        "per_page": wanted.per,
+        "current_page": params.page,
+        "next_page": params.page + 1 if has_more else None,
+        "prev_page": params.page - 1 if params.page > 1 else None,
+        "per_page": params.per,
         "total_pages": pages,
         "total_count": total,
         "has_more_pages": has_more,
@@ -114,7 +114,7 @@ CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Blo
 def visible_members(
     backend: Backend, group: GroupRecord, *, viewer: UserRecord | None
 ) -> list[UserRecord]:
-    """The owner, then the members, newest first. Accounts not confirmed: for the owner only."""
+    """Return the owner, then members, newest first; unconfirmed ones for the owner only."""
     newest_first = [backend.users[each] for each in reversed(group.members)]
     everyone = is_owner(group, viewer)
     shown = [user for user in newest_first if everyone or user.confirmed]
@@ -122,23 +122,23 @@ def visible_members(
 
 
 def followers_of(backend: Backend, group: GroupRecord, *, newest_first: bool) -> list[UserRecord]:
-    """The group's followers by the time they began to follow it."""
+    """Return the group's followers in the order in which they followed it."""
     ids = reversed(group.followers) if newest_first else iter(group.followers)
     return [backend.users[each] for each in ids]
 
 
 def wants_newest_first(query: Mapping[str, str]) -> bool:
-    """Whether a list of followers is wanted newest first."""
+    """Return whether a list of followers is requested newest first."""
     return choice(query, "sort", FOLLOWER_SORTS) != "created_at_asc"
 
 
 def visible_contents(group: GroupRecord, *, viewer: UserRecord | None) -> list[ContentRecord]:
-    """The contents that this person may see."""
+    """Return the contents that the viewer may see."""
     return [each for each in group.contents if can_see_content(group, each, viewer)]
 
 
 def content_filter(query: Mapping[str, str]) -> Callable[[ContentRecord], bool]:
-    """Which contents the `type` parameter lets through."""
+    """Return the predicate of the `type` parameter."""
     wanted = choice(query, "type", CONTENT_TYPES)
 
     def keep(content: ContentRecord) -> bool:
@@ -158,13 +158,13 @@ def content_filter(query: Mapping[str, str]) -> Callable[[ContentRecord], bool]:
 def content_order(
     query: Mapping[str, str],
 ) -> Callable[[Iterable[ContentRecord]], list[ContentRecord]]:
-    """Sorts contents as the `sort` parameter says, by default newest first."""
+    """Return the order of the `sort` parameter, by default newest first."""
     sort = choice(query, "sort", CONTENT_SORTS) or "created_at_desc"
     return lambda items: _by_time(items, sort)
 
 
 def group_order(query: Mapping[str, str]) -> Callable[[Iterable[GroupRecord]], list[GroupRecord]]:
-    """Sorts groups as the `sort` parameter says, by default by name."""
+    """Return the order of the `sort` parameter, by default by name."""
     sort = choice(query, "sort", GROUP_SORTS) or "name_asc"
     if sort.startswith("name"):
         return lambda items: sorted(items, key=_by_name, reverse=sort == "name_desc")
@@ -178,12 +178,12 @@ def _by_name(group: GroupRecord) -> tuple[str, int]:
 def _by_time(items: Iterable[_Dated], sort: str) -> list[_Dated]:
     field, direction = sort.rsplit("_", 1)
 
-    def moment(item: _Dated) -> tuple[datetime, int]:
+    def key(item: _Dated) -> tuple[datetime, int]:
         return (item.created_at if field == "created_at" else item.updated_at), item.id
 
-    # A block and a channel may tie in both, so the one order is the other turned around.
-    rising = sorted(items, key=moment)
-    return rising if direction == "asc" else rising[::-1]
+    # A block and a channel may tie in both keys, so one order is the reverse of the other.
+    ascending = sorted(items, key=key)
+    return ascending if direction == "asc" else ascending[::-1]
 
 
 PUBLIC_SITE = "https://www.are.na"
@@ -191,14 +191,14 @@ PUBLIC_SITE = "https://www.are.na"
 
 @attrs.frozen
 class JSONRenderer:
-    """Renders the world as `viewer` may see it; links start with `base_url` (no slash after)."""
+    """Renderer of records as `viewer` sees them. Links start with `base_url`."""
 
     backend: Backend
     base_url: str
     viewer: UserRecord | None
 
     def embedded_user(self, user: UserRecord) -> JSONObject:
-        """EmbeddedUser."""
+        """Return an EmbeddedUser."""
         return {
             "id": user.id,
             "type": "User",
@@ -209,7 +209,7 @@ class JSONRenderer:
         }
 
     def user(self, user: UserRecord) -> JSONObject:
-        """User."""
+        """Return a User."""
         return {
             **self.embedded_user(user),
             "created_at": timestamp(user.created_at),
@@ -222,17 +222,17 @@ class JSONRenderer:
         }
 
     def me(self, user: UserRecord) -> JSONObject:
-        """Me: the whole user, and what is for the user's own eyes."""
+        """Return a Me: the user, and the fields only that user sees."""
         counts: JSONObject = {**_user_counts(user), "notifications": user.notifications}
         return {**self.user(user), "counts": counts, "email": user.email}
 
     def member(self, group: GroupRecord, user: UserRecord) -> JSONObject:
-        """GroupMember."""
+        """Return a GroupMember."""
         role = "owner" if is_owner(group, user) else "member"
         return {**self.embedded_user(user), "role": role}
 
     def embedded_group(self, group: GroupRecord) -> JSONObject:
-        """EmbeddedGroup."""
+        """Return an EmbeddedGroup."""
         return {
             "id": group.id,
             "type": "Group",
@@ -243,7 +243,7 @@ class JSONRenderer:
         }
 
     def group(self, group: GroupRecord) -> JSONObject:
-        """Group."""
+        """Return a Group."""
         owner = self.backend.users[group.owner_id]
         path = f"groups/{group.slug}"
         return {
@@ -264,7 +264,7 @@ class JSONRenderer:
         }
 
     def invitation(self, invitation: InvitationRecord) -> JSONObject:
-        """MembershipInvitation."""
+        """Return a MembershipInvitation."""
         users = self.backend.users
         invitee, accepted = invitation.invitee_id, invitation.accepted_at
         return {
@@ -282,7 +282,7 @@ class JSONRenderer:
         }
 
     def invite_result(self, result: InvitationOutcome) -> JSONObject:
-        """GroupMemberInviteResponse."""
+        """Return a GroupMemberInviteResponse."""
         user, invitation = result.user, result.invitation
         return {
             "outcome": result.outcome,
@@ -291,7 +291,7 @@ class JSONRenderer:
         }
 
     def invite_code(self, group: GroupRecord, invite: InviteCodeRecord) -> JSONObject:
-        """GroupInvite."""
+        """Return a GroupInvite."""
         return {
             "id": invite.id,
             "type": "GroupInvite",
@@ -303,7 +303,7 @@ class JSONRenderer:
         }
 
     def content(self, group: GroupRecord, content: ContentRecord) -> JSONObject:
-        """One of the blocks, or a Channel."""
+        """Return a block of any kind, or a Channel."""
         if isinstance(content, ChannelRecord):
             return self._channel(group, content)
         return self._block(content)
@@ -376,7 +376,7 @@ class JSONRenderer:
 
 
 def _optional(name: str, value: object, *, sparse: bool) -> JSONObject:
-    """A field that has a value, is null, or (in sparse records) is not there at all."""
+    """Return a field with its value, as null, or (in sparse records) not at all."""
     return {} if value is None and sparse else {name: value}
 
 

@@ -16,9 +16,9 @@ from arena_groups.sandbox.server_protocol import SerializedResponse, phrase
 
 @attrs.frozen
 class SandboxResponse:
-    """A status, a JSON body unless the status has none, and headers of this answer's own.
+    """A response before serialization: status, JSON body, and headers of its own.
 
-    `page` is HTML, in place of JSON, where a person looks at the answer.
+    `page` is HTML in place of JSON, for responses that a person sees in a browser.
     """
 
     status: int
@@ -28,11 +28,11 @@ class SandboxResponse:
 
 
 OTHER_SUGGESTIONS = ("Send If-None-Match and keep what has not changed",)
-"""What helps against too many requests, besides waiting."""
+"""Suggestions in the body of a 429, besides waiting."""
 
 
 class ApiError(Exception):
-    """A request that gets an error as its answer."""
+    """An error response, raised where the error is found."""
 
     def __init__(self, response: SandboxResponse) -> None:
         super().__init__(response.status)
@@ -40,77 +40,77 @@ class ApiError(Exception):
 
 
 def invalid_parameter(name: str, problem: str) -> ApiError:
-    """400: a path or query parameter is not what it should be."""
+    """Return a 400 for a path or query parameter."""
     return _error(400, f"{name} {problem}", errors=[f"{name} {problem}"])
 
 
 def invalid_field(field: str, problem: str) -> ApiError:
-    """400: the body, or a field of it, is not what it should be."""
+    """Return a 400 for the body, or a field of it."""
     return _error(400, f"{field} {problem}", errors={field: [problem]})
 
 
 def unreadable_request() -> ApiError:
-    """400: the bytes that came are no HTTP request."""
-    return _error(400, "This is not a request that can be read.")
+    """Return a 400 for bytes that are not an HTTP request."""
+    return _error(400, "The request cannot be parsed.")
 
 
 def unauthorized(message: str) -> ApiError:
-    """401: nobody is signed in, or the token is unknown."""
+    """Return a 401: no token, or an unknown one."""
     return _error(401, message)
 
 
 def forbidden(message: str) -> ApiError:
-    """403: the caller may not do this."""
+    """Return a 403: the caller may not do this."""
     return _error(403, message)
 
 
 def not_found(what: str) -> ApiError:
-    """404: there is no such thing."""
+    """Return a 404 for a missing resource."""
     return _error(404, f"There is no such {what}.")
 
 
 def not_served() -> ApiError:
-    """404: the API has such a path, the sandbox does not."""
-    return _error(404, "The API has this path, but it is no part of the sandbox.")
+    """Return a 404 for a path of the API that the sandbox does not serve."""
+    return _error(404, "The sandbox does not serve this path of the API.")
 
 
 def method_not_allowed(allowed: Iterable[str]) -> ApiError:
-    """405: the path answers to other methods only."""
+    """Return a 405 with the methods that the path supports."""
     return _error(
         405,
-        "This path does not answer to that method.",
+        "This path does not support the method.",
         headers={"Allow": ", ".join(sorted(allowed))},
     )
 
 
 def too_large() -> ApiError:
-    """413: the body is longer than anything that could be meant."""
+    """Return a 413: the body exceeds the limit."""
     return _error(413, "The request body is too large.")
 
 
 def unprocessable(message: str) -> ApiError:
-    """422: well-formed, but it cannot be done."""
+    """Return a 422: well-formed, but not possible."""
     return _error(422, message)
 
 
 def unprocessable_fields(errors: Mapping[str, list[str]]) -> ApiError:
-    """422: fields of the body are well-formed, but cannot have these values."""
+    """Return a 422 for fields that are well-formed, but cannot have these values."""
     problems = [f"{field} {problem}" for field in errors for problem in errors[field]]
     return _error(422, ", ".join(problems), errors=errors)
 
 
 def server_failure(status: int, headers: Mapping[str, str]) -> ApiError:
-    """The server cannot answer, for no reason of the caller's."""
+    """Return a 408 or 5xx that is not the fault of the caller."""
     return _error(status, "The server could not answer this request.", headers=headers)
 
 
 def internal_error() -> ApiError:
-    """500: the sandbox has a bug."""
-    return _error(500, "The sandbox failed to answer. Its log says more.")
+    """Return a 500 for a bug of the sandbox."""
+    return _error(500, "The sandbox failed to answer. See its log for the traceback.")
 
 
 def rate_limit_exceeded(rate_limit: RateLimitStatus) -> ApiError:
-    """429: too many requests in this window. Its body has a shape of its own."""
+    """Return a 429, whose body differs from that of other errors."""
     tier, limit, window = rate_limit.tier, rate_limit.reported_limit, _in_words(rate_limit.window)
     error: JSONObject = {
         "type": "rate_limit_exceeded",
@@ -128,7 +128,7 @@ def rate_limit_exceeded(rate_limit: RateLimitStatus) -> ApiError:
             f"Wait {rate_limit.retry_after} seconds before the next request",
             *OTHER_SUGGESTIONS,
         ],
-        "headers_note": "The X-RateLimit headers of every answer tell the limit.",
+        "headers_note": "Every response reports the limit in its X-RateLimit headers.",
     }
     return ApiError(
         SandboxResponse(429, {"error": error}, {"Retry-After": str(rate_limit.retry_after)})
@@ -167,14 +167,14 @@ def _upgrade_path(rate_limit: RateLimitStatus) -> JSONObject:
 
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
-TOO_MANY = 429
+TOO_MANY_REQUESTS = 429
 
 _TAG = re.compile(r'"([^"]*)"')
 
 
 @attrs.frozen
 class ResponseContext:
-    """What the headers of an answer depend on, besides the answer."""
+    """The properties of a request that the headers of its response depend on."""
 
     rate_limit: RateLimitStatus
     method: str = "GET"
@@ -186,7 +186,7 @@ class ResponseContext:
 def serialize_response(
     response: SandboxResponse, response_context: ResponseContext
 ) -> SerializedResponse:
-    """The HTTP answer; a 304 when the reader has this very body already."""
+    """Return the response as bytes and headers; a 304 if the client has this body already."""
     headers = {
         "Cache-Control": _cache_control(response, response_context),
         "X-Request-Id": response_context.request_id,
@@ -206,7 +206,7 @@ def serialize_response(
                 304, headers | _rate_limit_headers(response_context.rate_limit)
             )
     rate_limit_headers = _rate_limit_headers(
-        response_context.rate_limit, refused=response.status == TOO_MANY
+        response_context.rate_limit, refused=response.status == TOO_MANY_REQUESTS
     )
     headers |= {"Content-Type": JSON_TYPE, **rate_limit_headers, **response.headers}
     return SerializedResponse(response.status, headers, content)
@@ -236,5 +236,5 @@ def _weak_etag(content: bytes) -> str:
 
 
 def _matches(if_none_match: str, content: bytes) -> bool:
-    """Weak comparison: only what stands between the quotation marks counts."""
+    """Compare entity tags weakly: only the text within the quotation marks counts."""
     return if_none_match.strip() == "*" or _fingerprint(content) in _TAG.findall(if_none_match)

@@ -7,21 +7,10 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from arena_groups.sandbox import oauth
+from arena_groups.sandbox import oauth, rendering, validation
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import GroupRecord, JSONObject, UserRecord
 from arena_groups.sandbox.permissions import can_read, group_permissions, is_in_group, is_owner
-from arena_groups.sandbox.rendering import (
-    JSONRenderer,
-    content_filter,
-    content_order,
-    followers_of,
-    group_order,
-    page_of,
-    visible_contents,
-    visible_members,
-    wants_newest_first,
-)
 from arena_groups.sandbox.responses import (
     SandboxResponse,
     forbidden,
@@ -31,29 +20,16 @@ from arena_groups.sandbox.responses import (
     unauthorized,
     unprocessable,
 )
-from arena_groups.sandbox.validation import (
-    NO_CHANGES,
-    PageParams,
-    check_address,
-    check_group,
-    group_changes,
-    invite_target,
-    invite_token,
-    json_object,
-    new_group,
-    page_request,
-    path_integer,
-)
 
 _T = TypeVar("_T")
 
 
 @attrs.frozen
 class OperationCall:
-    """One request that got as far as its operation: its caller may make it, it has a body."""
+    """A call of an operation: the caller is permitted, and the body has been read."""
 
     backend: Backend
-    renderer: JSONRenderer
+    renderer: rendering.JSONRenderer
     caller: UserRecord | None
     path: Mapping[str, str] = attrs.field(repr=False)
     query: Mapping[str, str] = attrs.field(repr=False)
@@ -61,20 +37,20 @@ class OperationCall:
     body: bytes = attrs.field(repr=False)
 
     def signed_in(self) -> UserRecord:
-        """The caller. Raises the 401 that guests get."""
+        """Return the caller. Raises the 401 of a guest."""
         if self.caller is None:
             raise unauthorized("You need to be signed in to do this.")
         return self.caller
 
     def group(self) -> GroupRecord:
-        """The group that the path names, whether or not the caller may see it."""
+        """Return the group of the path, visible to the caller or not."""
         group = self.backend.find_group(self.path["id"])
         if group is None:
             raise not_found("group")
         return group
 
     def readable_group(self) -> GroupRecord:
-        """The group that the path names, if it shows itself to the caller."""
+        """Return the group of the path, if the caller may read it."""
         group = self.group()
         if not can_read(group, self.caller):
             self.signed_in()
@@ -82,29 +58,29 @@ class OperationCall:
         return group
 
     def own_group(self) -> GroupRecord:
-        """The group that the path names, if the caller owns it."""
+        """Return the group of the path, if the caller owns it."""
         group = self.group()
         if not is_owner(group, self.caller):
             raise forbidden("Only the owner of the group may do this.")
         return group
 
     def invitable_group(self) -> GroupRecord:
-        """The group that the path names, if the caller may manage its invitations."""
+        """Return the group of the path, if the caller may manage its invitations."""
         group = self.group()
         if not group_permissions(group, self.caller).manage_invitations:
             raise forbidden("Only the owner and the members may manage invitations.")
         return group
 
     def json_object(self) -> JSONObject:
-        """The request's body."""
-        return json_object(self.content_type, self.body)
+        """Return the body."""
+        return validation.json_object(self.content_type, self.body)
 
 
 @attrs.frozen
 class OperationSpec:
-    """A method on a path, who may call it, and the function that answers.
+    """An operation: method, path template, permitted callers, and the function that answers.
 
-    `name` is what the API document calls it.
+    `name` is the operation's name in the API document.
     """
 
     name: str
@@ -117,54 +93,54 @@ class OperationSpec:
 
     @property
     def writes(self) -> bool:
-        """Whether a token needs the write scope to call it."""
+        """Whether a token needs the write scope."""
         return self.method != "GET"
 
 
 def ping(_call: OperationCall) -> SandboxResponse:
-    """Answers whoever asks, with any token or none."""
+    """Answer any caller, with any token or none."""
     return SandboxResponse(200, {"status": "ok"})
 
 
 def get_me(call: OperationCall) -> SandboxResponse:
-    """The caller's own profile."""
+    """Return the caller's own profile."""
     return SandboxResponse(200, call.renderer.me(call.signed_in()))
 
 
 def list_user_groups(call: OperationCall) -> SandboxResponse:
-    """The groups of a user; the private ones only to that user."""
-    wanted = page_request(call.query)
-    order = group_order(call.query)
+    """Return the groups of a user; private ones only to that user."""
+    params = validation.page_request(call.query)
+    order = rendering.group_order(call.query)
     user = call.backend.find_user(call.path["id"])
     if user is None:
         raise not_found("user")
     everything = user is call.caller
     visible = [g for g in call.backend.groups_of(user) if everything or not g.private]
-    return _page(order(visible), wanted, call.renderer.group)
+    return _page(order(visible), params, call.renderer.group)
 
 
 def create_group(call: OperationCall) -> SandboxResponse:
-    """A new group of the caller's."""
-    wanted = new_group(call.json_object())
-    check_group(wanted.name, wanted.description, wanted.avatar_url)
-    group = call.backend.add_group(wanted.name, call.signed_in())
-    group.description = wanted.description
-    if wanted.avatar_url is not None:
-        call.backend.fetch_avatar(group, wanted.avatar_url)
+    """Create a group that the caller owns."""
+    fields = validation.new_group(call.json_object())
+    validation.check_group(fields.name, fields.description, fields.avatar_url)
+    group = call.backend.add_group(fields.name, call.signed_in())
+    group.description = fields.description
+    if fields.avatar_url is not None:
+        call.backend.fetch_avatar(group, fields.avatar_url)
     return SandboxResponse(201, call.renderer.group(group))
 
 
 def get_group(call: OperationCall) -> SandboxResponse:
-    """One group."""
+    """Return a group."""
     return SandboxResponse(200, call.renderer.group(call.readable_group()))
 
 
 def update_group(call: OperationCall) -> SandboxResponse:
-    """Changes what is given and leaves the rest."""
-    changes = group_changes(call.json_object())
+    """Change the given fields of a group."""
+    changes = validation.group_changes(call.json_object())
     group = call.own_group()
-    check_group(changes.name, changes.description, changes.avatar_url)
-    if changes != NO_CHANGES:
+    validation.check_group(changes.name, changes.description, changes.avatar_url)
+    if changes != validation.NO_CHANGES:
         group.updated_at = call.backend.clock.now()
     if changes.name is not None:
         call.backend.rename_group(group, changes.name)
@@ -176,33 +152,33 @@ def update_group(call: OperationCall) -> SandboxResponse:
 
 
 def delete_group(call: OperationCall) -> SandboxResponse:
-    """The group is gone for good."""
+    """Delete a group."""
     call.backend.delete_group(call.own_group())
     return SandboxResponse(204)
 
 
 def list_members(call: OperationCall) -> SandboxResponse:
-    """The owner, then the members."""
-    wanted = page_request(call.query)
+    """Return the owner, then the members."""
+    params = validation.page_request(call.query)
     group = call.readable_group()
-    members = visible_members(call.backend, group, viewer=call.caller)
-    return _page(members, wanted, lambda user: call.renderer.member(group, user))
+    members = rendering.visible_members(call.backend, group, viewer=call.caller)
+    return _page(members, params, lambda user: call.renderer.member(group, user))
 
 
 def join(call: OperationCall) -> SandboxResponse:
-    """The caller joins with the group's code; members need none."""
-    code = invite_token(call.json_object())
+    """Add the caller with the group's invite code; members need none."""
+    code = validation.invite_token(call.json_object())
     group, caller = call.group(), call.signed_in()
     if is_in_group(group, caller):
         return SandboxResponse(200, call.renderer.member(group, caller))
     if group.invite is None or code != group.invite.code:
-        raise forbidden("The invite code is not this group's.")
+        raise forbidden("The invite code is wrong.")
     group.members[caller.id] = None
     return SandboxResponse(201, call.renderer.member(group, caller))
 
 
 def leave(call: OperationCall) -> SandboxResponse:
-    """The caller is no member afterwards."""
+    """Remove the caller from the group."""
     group, caller = call.group(), call.signed_in()
     if is_owner(group, caller):
         raise forbidden("The owner cannot leave the group.")
@@ -211,8 +187,8 @@ def leave(call: OperationCall) -> SandboxResponse:
 
 
 def remove_member(call: OperationCall) -> SandboxResponse:
-    """Somebody else is no member afterwards."""
-    user_id = path_integer(call.path["user_id"], "user_id")
+    """Remove another user from the group."""
+    user_id = validation.path_integer(call.path["user_id"], "user_id")
     group = call.own_group()
     if user_id == group.owner_id:
         raise forbidden("The owner cannot be removed from the group.")
@@ -223,24 +199,24 @@ def remove_member(call: OperationCall) -> SandboxResponse:
 
 
 def list_invitations(call: OperationCall) -> SandboxResponse:
-    """The pending invitations, newest first."""
-    wanted = page_request(call.query)
+    """Return the pending invitations, newest first."""
+    params = validation.page_request(call.query)
     group = call.invitable_group()
     newest_first = list(reversed(group.pending.values()))
-    return _page(newest_first, wanted, call.renderer.invitation)
+    return _page(newest_first, params, call.renderer.invitation)
 
 
 def invite(call: OperationCall) -> SandboxResponse:
-    """Adds or invites somebody."""
-    target = invite_target(call.json_object())
+    """Add or invite a user or an address."""
+    target = validation.invite_target(call.json_object())
     group, caller = call.invitable_group(), call.signed_in()
     if target.email is not None:
-        check_address(target.email)
+        validation.check_address(target.email)
         if (
             call.backend.find_user_by_address(target.email) is None
             and not caller.may_invite_new_addresses
         ):
-            raise forbidden("You may not invite people who have no account yet.")
+            raise forbidden("You may not invite people without an account.")
     try:
         result = call.backend.invite(group, caller, target)
     except SandboxNotFoundError:
@@ -250,8 +226,8 @@ def invite(call: OperationCall) -> SandboxResponse:
 
 
 def revoke_invitation(call: OperationCall) -> SandboxResponse:
-    """A pending invitation ends."""
-    invitation_id = path_integer(call.path["invitation_id"], "invitation_id")
+    """Revoke a pending invitation."""
+    invitation_id = validation.path_integer(call.path["invitation_id"], "invitation_id")
     group, caller = call.group(), call.signed_in()
     invitation = call.backend.invitations.get(invitation_id)
     if invitation is None or invitation.group_id != group.id:
@@ -260,15 +236,15 @@ def revoke_invitation(call: OperationCall) -> SandboxResponse:
         invitation.invited_by != caller.id
         and not group_permissions(group, caller).manage_invitations
     ):
-        raise forbidden("Only those who manage invitations, or sent this one, may revoke it.")
+        raise forbidden("Only the inviter, the owner and the members may revoke an invitation.")
     if invitation.state != "pending":
-        raise unprocessable(f"The invitation is no longer pending: it was {invitation.state}.")
+        raise unprocessable(f"The invitation is no longer pending, but {invitation.state}.")
     call.backend.close_invitation(invitation, "revoked")
     return SandboxResponse(204)
 
 
 def get_invite_code(call: OperationCall) -> SandboxResponse:
-    """The group's code."""
+    """Return the group's invite code."""
     group = call.own_group()
     if group.invite is None:
         raise not_found("invite code for this group")
@@ -276,41 +252,41 @@ def get_invite_code(call: OperationCall) -> SandboxResponse:
 
 
 def create_invite_code(call: OperationCall) -> SandboxResponse:
-    """The group's code, new if there was none."""
+    """Return the group's invite code, a new one if it has none."""
     group = call.own_group()
     invite, created = call.backend.ensure_invite_code(group)
     return SandboxResponse(201 if created else 200, call.renderer.invite_code(group, invite))
 
 
 def delete_invite_code(call: OperationCall) -> SandboxResponse:
-    """The group has no code afterwards."""
+    """Delete the group's invite code."""
     call.own_group().invite = None
     return SandboxResponse(204)
 
 
 def list_contents(call: OperationCall) -> SandboxResponse:
-    """The group's blocks and channels."""
-    wanted = page_request(call.query)
-    order = content_order(call.query)
-    keep = content_filter(call.query)
+    """Return the group's blocks and channels."""
+    params = validation.page_request(call.query)
+    order = rendering.content_order(call.query)
+    keep = rendering.content_filter(call.query)
     group = call.readable_group()
-    shown = [each for each in visible_contents(group, viewer=call.caller) if keep(each)]
-    return _page(order(shown), wanted, lambda each: call.renderer.content(group, each))
+    shown = [each for each in rendering.visible_contents(group, viewer=call.caller) if keep(each)]
+    return _page(order(shown), params, lambda each: call.renderer.content(group, each))
 
 
 def list_followers(call: OperationCall) -> SandboxResponse:
-    """The people who follow the group."""
-    wanted = page_request(call.query)
-    newest_first = wants_newest_first(call.query)
+    """Return the group's followers."""
+    params = validation.page_request(call.query)
+    newest_first = rendering.wants_newest_first(call.query)
     group = call.readable_group()
-    followers = followers_of(call.backend, group, newest_first=newest_first)
-    return _page(followers, wanted, call.renderer.user)
+    followers = rendering.followers_of(call.backend, group, newest_first=newest_first)
+    return _page(followers, params, call.renderer.user)
 
 
 def _page(
-    items: Sequence[_T], wanted: PageParams, render: Callable[[_T], JSONObject]
+    items: Sequence[_T], params: validation.PageParams, render: Callable[[_T], JSONObject]
 ) -> SandboxResponse:
-    shown, meta = page_of(items, wanted)
+    shown, meta = rendering.page_of(items, params)
     return SandboxResponse(200, {"data": [render(each) for each in shown], "meta": meta})
 
 
@@ -368,14 +344,14 @@ _UNSERVED = {
 
 @attrs.frozen
 class RouteMatch:
-    """An operation, and the values that the path gives for its parameters."""
+    """An operation, and the values of its path parameters."""
 
     operation: OperationSpec
     path: Mapping[str, str] = attrs.field(repr=False)
 
     @property
     def group(self) -> str | None:
-        """The group that the path names, by slug or id."""
+        """The slug or id of the group in the path."""
         is_group = self.operation.template.startswith("/v3/groups/")
         return self.path["id"] if is_group else None
 
@@ -418,23 +394,23 @@ EVERY_OPERATION = (*OPERATIONS, *OAUTH_OPERATIONS)
 
 _TABLE = _by_template(EVERY_OPERATION)
 UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
-_ELSEWHERE = [template.split("/") for template in UNSERVED]
+_UNSERVED_TEMPLATES = [template.split("/") for template in UNSERVED]
 
 
 def find_route(method: str, raw_path: str) -> RouteMatch:
-    """The route of a request. Raises the 404 or 405 that there is none."""
+    """Return the route of a request. Raises the 404 or 405 of an unknown one."""
     segments = _decoded_segments(raw_path)
     for template, methods in _TABLE.items():
         values = _match(template.split("/"), segments)
         if values is not None:
             return RouteMatch(_for_method(methods, method), values)
-    if any(_match(template, segments) is not None for template in _ELSEWHERE):
+    if any(_match(template, segments) is not None for template in _UNSERVED_TEMPLATES):
         raise not_served()
     raise not_found("path")
 
 
 def _decoded_segments(raw_path: str) -> list[str]:
-    # Split first, decode then: an encoded slash is part of a name, not a separator.
+    # Split before decoding: an encoded slash is part of a name, not a separator.
     try:
         return [unquote_to_bytes(segment).decode() for segment in raw_path.split("/")]
     except UnicodeError:

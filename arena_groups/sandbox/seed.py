@@ -1,4 +1,4 @@
-"""The world as a new sandbox finds it: the same for the same seed, down to ids and tokens."""
+"""Seeded state of a new sandbox: the same for the same seed, down to ids and tokens."""
 
 import random
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from arena_groups.sandbox.seed_data import (
 )
 
 SEEDED_AT = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
-"""When the seeded history ends. Everything in it is dated before, whatever the clock says."""
+"""End of the seeded history: no seeded timestamp is later, whatever the clock says."""
 
 PENDING_INVITATIONS = 480
 CLOSED_INVITATIONS = 6
@@ -37,7 +37,7 @@ UNCONFIRMED_MEMBERS = 2
 FOLLOWERS = 64
 CONTENTS = 72
 
-_BADGES: dict[Tier, Badge | None] = {
+_BADGE_OF_TIER: dict[Tier, Badge | None] = {
     "free": None,
     "premium": "premium",
     "supporter": "supporter",
@@ -46,7 +46,7 @@ _BADGES: dict[Tier, Badge | None] = {
 
 @attrs.frozen
 class KnownUsers:
-    """The people whom tests and documentation speak of."""
+    """The users that tests and documentation refer to."""
 
     owner: UserRecord
     member: UserRecord
@@ -55,7 +55,7 @@ class KnownUsers:
 
 
 class UserFactory:
-    """An endless supply of people that nobody has met yet."""
+    """Source of generated users."""
 
     def __init__(self, backend: Backend, tier: Tier | None) -> None:
         self._backend = backend
@@ -63,7 +63,7 @@ class UserFactory:
         self._names = _names(backend.rng)
 
     def user(self, *, at: datetime | None = None) -> UserRecord:
-        """Somebody new."""
+        """Return a new user."""
         rng = self._backend.rng
         first, last = next(self._names)
         drawn: Tier = rng.choice(("free", "free", "premium", "supporter"))
@@ -74,18 +74,18 @@ class UserFactory:
         return user
 
     def address(self) -> str:
-        """The address of somebody who has no account."""
+        """Return an address without an account."""
         return self._backend.free_address(*next(self._names))
 
 
 def _fill_profile(user: UserRecord, rng: random.Random) -> None:
-    """Give a person a portrait, a few words and some channels, or leave them out."""
+    """Set or leave out the avatar, bio and channels of a user at random."""
     later = user.created_at + timedelta(minutes=rng.randrange(20_000))
     user.updated_at = max(user.created_at, min(later, SEEDED_AT))
     portrait = f"https://images.example.net/people/{user.slug}.jpg"
     user.avatar = portrait if rng.random() < 0.7 else None
     user.bio = rng.choice(BIOS) if rng.random() < 0.5 else None
-    user.badge = _BADGES[user.tier]
+    user.badge = _BADGE_OF_TIER[user.tier]
     user.channels = rng.randrange(90)
     user.sparse = rng.random() < 0.4
 
@@ -93,9 +93,9 @@ def _fill_profile(user: UserRecord, rng: random.Random) -> None:
 def new_backend(
     seed: int, clock: SandboxClock, tier: Tier | None
 ) -> tuple[Backend, KnownUsers, UserFactory]:
-    """A seeded world, the people to know in it, and a crowd to draw more from.
+    """Return a seeded backend, its known users, and the factory of more users.
 
-    `tier` puts every account on one tier; otherwise tiers are mixed.
+    `tier` puts every account on one tier; by default tiers are mixed.
     """
     backend = Backend(clock, random.Random(seed))
     known_users = _add_known_users(backend, tier)
@@ -113,14 +113,14 @@ def new_backend(
 
 
 def new_token(backend: Backend, label: str, credential: CredentialRecord) -> str:
-    """A token that stands for the credential from now on."""
+    """Add a token for the credential and return it."""
     token = f"sandbox_{label}_{backend.rng.randbytes(12).hex()}"
     backend.credentials[token] = credential
     return token
 
 
 def _names(rng: random.Random) -> Iterator[tuple[str, str]]:
-    """First and last names, none twice until half of all are used up."""
+    """Yield first and last names without repetition, until half of all are used."""
     used: set[tuple[str, str]] = set()
     enough = len(FIRST_NAMES) * len(LAST_NAMES) // 2
     while True:
@@ -148,7 +148,7 @@ def _add_known_users(backend: Backend, tier: Tier | None) -> KnownUsers:
         user.channels = 12
         return user
 
-    badge = _BADGES[tier or "supporter"]
+    badge = _BADGE_OF_TIER[tier or "supporter"]
     known_users = KnownUsers(
         owner=_add_known_user("Ada Osei", BIOS[0], badge, 3),
         member=_add_known_user("Minh Castellanos", BIOS[2], badge, 0),
@@ -197,7 +197,7 @@ def _add_members(
 
 
 def _share_private_blocks(known_users: KnownUsers, group: GroupRecord) -> None:
-    """One for the owner and one for the member; the others stay with whoever made them."""
+    """Make the owner and the member the authors of a private block each."""
     blocks = [each for each in group.contents if isinstance(each, BlockRecord)]
     private = [each for each in blocks if each.visibility == "private"]
     for block, user in zip(private, (known_users.owner, known_users.member), strict=False):
@@ -205,7 +205,7 @@ def _share_private_blocks(known_users: KnownUsers, group: GroupRecord) -> None:
 
 
 def new_users(user_factory: UserFactory, count: int) -> list[UserRecord]:
-    """People who signed up some day before the seeded history ends."""
+    """Return new users who signed up before the end of the seeded history."""
     return [
         user_factory.user(at=SEEDED_AT - timedelta(days=600 - each % 600)) for each in range(count)
     ]
@@ -214,7 +214,7 @@ def new_users(user_factory: UserFactory, count: int) -> list[UserRecord]:
 def add_invitations(
     backend: Backend, user_factory: UserFactory, group: GroupRecord, times: list[datetime]
 ) -> list[InvitationRecord]:
-    """A pending invitation for each time: some to people, some to addresses, some to both."""
+    """Add a pending invitation for each time: of users, of addresses, and of both."""
     return [
         _add_invitation(backend, user_factory, group, number, at) for number, at in enumerate(times)
     ]

@@ -1,4 +1,4 @@
-"""Seeded contents, and the texts that seeded records are made of."""
+"""Seeded contents, and the made-up texts of seeded records."""
 
 import random
 import string
@@ -62,7 +62,7 @@ GROUP_DESCRIPTION = (
     "New here? Start with [the reading list](https://studio.example.org/reading-list)."
 )
 
-# Name, description, and how many channels, members and followers each of the other groups has.
+# Name, description, and numbers of channels, members and followers of the other groups.
 OTHER_GROUPS: tuple[tuple[str, str | None, int, int, int], ...] = (
     ("Analog Weather", "Barometers, almanacs, *cloud diaries*.", 3, 6, 9),
     ("Cartographers' Lunch", None, 2, 4, 5),
@@ -103,7 +103,7 @@ PASSAGES = (
     "We keep the window open so that the *archive* can hear the street.",
 )
 
-REMARKS = (
+DESCRIPTIONS = (
     "Found in the reading room, second drawer.",
     "Came up twice this week. See also [the other list](https://lists.example.org/other).",
     "*Needs a better scan.*",
@@ -136,7 +136,7 @@ _VISIBILITIES = ("public", "public", "public", "orphan", "public", "private")
 
 @attrs.frozen
 class ContentSpec:
-    """What a new block or channel is made from. The variant decides which parts it has."""
+    """The position of a new block or channel. `variant` decides which parts it has."""
 
     backend: Backend
     group: GroupRecord
@@ -146,49 +146,49 @@ class ContentSpec:
 
     @property
     def rng(self) -> random.Random:
-        """The world's dice."""
+        """The backend's source of randomness."""
         return self.backend.rng
 
     @property
     def sparse(self) -> bool:
-        """Whether optional parts without a value are left out, for every third one."""
+        """Whether optional parts without a value are left out: every third."""
         return self.variant % 3 == 1
 
     def member_ids(self) -> list[int]:
-        """The owner and the members."""
+        """Return the ids of the owner and the members."""
         return [self.group.owner_id, *self.group.members]
 
     def updated_at(self) -> datetime:
-        """Some time after it was made, but not after the last of the contents."""
+        """Return a time between the creation and the newest of the contents."""
         seconds = int((self.until - self.at).total_seconds())
         return self.at + timedelta(seconds=self.rng.randint(0, seconds))
 
     def description(self) -> str | None:
-        """A description, for every second one."""
-        return self.rng.choice(REMARKS) if self.variant % 2 == 0 else None
+        """Return a description for every second variant."""
+        return self.rng.choice(DESCRIPTIONS) if self.variant % 2 == 0 else None
 
     def metadata(self) -> Mapping[str, str | float | bool] | None:
-        """Custom keys and values of each type, for every fourth one."""
+        """Return custom keys with values of each type, for every fourth variant."""
         if self.variant % 4 != 0:
             return None
         return {"status": "reviewed", "score": self.rng.randrange(100) / 100, "featured": True}
 
 
 def add_contents(backend: Backend, group: GroupRecord, count: int, *, until: datetime) -> None:
-    """Give a group `count` more contents, of each kind in turn, the newest at `until`."""
-    kinds_in_turn = len(BLOCK_KINDS) + 1
+    """Add `count` contents to a group, of each kind in rotation, the newest at `until`."""
+    rotation = len(BLOCK_KINDS) + 1
     for number in range(count):
-        variant, turn = divmod(number, kinds_in_turn)
+        variant, position = divmod(number, rotation)
         at = until - timedelta(hours=7 * (count - 1 - number))
         spec = ContentSpec(backend, group, at, until, variant)
-        if turn < len(BLOCK_KINDS):
-            group.contents.append(_block(spec, BLOCK_KINDS[turn]))
+        if position < len(BLOCK_KINDS):
+            group.contents.append(_block(spec, BLOCK_KINDS[position]))
         else:
             group.contents.append(_channel(spec))
 
 
 def add_channels(backend: Backend, group: GroupRecord, count: int, *, until: datetime) -> None:
-    """Give a group `count` more channels, the newest at `until`."""
+    """Add `count` channels to a group, the newest at `until`."""
     for variant in range(count):
         at = until - timedelta(days=count - 1 - variant)
         group.contents.append(_channel(ContentSpec(backend, group, at, until, variant)))
@@ -261,17 +261,17 @@ def _kind_fields(spec: ContentSpec, kind: BlockKind, block_id: int) -> JSONObjec
             return {"image": _image(spec, block_id)}
         case "Link":
             content = markdown(passage) if spec.variant % 2 else None
-            return _without_gaps(spec, {"image": _preview(spec, block_id), "content": content})
+            return _without_missing(spec, {"image": _preview(spec, block_id), "content": content})
         case "Attachment":
-            image = _without_gaps(spec, {"image": _preview(spec, block_id)})
+            image = _without_missing(spec, {"image": _preview(spec, block_id)})
             return {"attachment": _attachment(spec, block_id), **image}
         case "Embed":
-            image = _without_gaps(spec, {"image": _preview(spec, block_id)})
+            image = _without_missing(spec, {"image": _preview(spec, block_id)})
             return {"embed": _embed(spec), **image}
 
 
-def _without_gaps(spec: ContentSpec, kind_fields: JSONObject) -> JSONObject:
-    """Optional parts without a value: null, or in sparse blocks not there at all."""
+def _without_missing(spec: ContentSpec, kind_fields: JSONObject) -> JSONObject:
+    """Return the parts; sparse blocks leave out those without a value."""
     return {name: part for name, part in kind_fields.items() if part is not None or not spec.sparse}
 
 
@@ -303,7 +303,7 @@ def _image(spec: ContentSpec, block_id: int) -> JSONObject:
 
 
 def _blurhash(rng: random.Random) -> str:
-    # L stands for a grid of four by three, which takes 28 letters.
+    # "L" means a grid of four by three, which takes 28 characters.
     return "L" + "".join(rng.choices(_BLURHASH_LETTERS, k=27))
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as a server on loopback."""
+"""The sandbox as an HTTP server on loopback."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 from aiohttp import web
@@ -22,6 +23,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.faults.registry import FaultRegistry
+from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
@@ -40,9 +42,15 @@ _SHUTDOWN_SECONDS = 1.0
 
 @attrs.frozen
 class Tokens:
-    """One token for each part that a client can play. They do not show in `repr`.
+    """Bearer tokens of the seeded users. They do not show in `repr`.
 
-    `read_only` is the owner with the read scope, `limited` the owner over the quota.
+    Attributes:
+        owner: Of the owner of the seeded groups, with the read and write scopes.
+        member: Of a member of `research-studio`.
+        follower: Of a user who follows the owner and is not a member.
+        read_only: Of the owner, with the read scope.
+        stranger: Of a user who follows no one.
+        limited: Of the owner, always over the rate limit: every request is a 429.
     """
 
     owner: str = attrs.field(repr=False)
@@ -55,7 +63,14 @@ class Tokens:
 
 @attrs.frozen
 class Users:
-    """The ids of the people behind the tokens."""
+    """Ids of the users behind the tokens.
+
+    Attributes:
+        owner: The owner of the seeded groups.
+        member: A member of `research-studio`.
+        follower: A user who follows the owner and is not a member.
+        stranger: A user who follows no one.
+    """
 
     owner: int
     member: int
@@ -65,25 +80,37 @@ class Users:
 
 @attrs.frozen
 class Applications:
-    """Apps that are registered from the start: one without a secret, and one with."""
+    """OAuth apps that are registered from the start.
+
+    Attributes:
+        public: An app without a client secret.
+        confidential: An app with a client secret.
+    """
 
     public: Application
     confidential: Application
 
 
 class Sandbox(SandboxControl):
-    """An Are.na of your own on loopback, with seeded people, groups and invitations.
+    """A local Are.na server on loopback, with seeded users, groups and invitations.
 
-    Use it with `async with`, or with `start()` and `aclose()`. Sandboxes share nothing, and two
-    with the same `seed` begin with the same ids, slugs, texts, times and tokens.
+    Use it with `async with`, or with `start()` and `aclose()`. Sandboxes share no state, and two
+    with the same `seed` start with the same ids, slugs, texts, times and tokens.
 
-    `port` 0 takes a free one. `tier` puts every account on that tier and enforces its true
-    quota per minute (30 for guests); without it nobody comes near the quota. "guest" holds
-    accounts, which are free ones then, to the quota of guests. `limit` overrides
-    the quota for everybody, and `window` is its length in whole seconds. `clock` returns Unix
-    time in seconds: quota windows, the `Date` of answers and all timestamps go by it. `sleep`
-    waits so many seconds for the faults that need it. Raises `ValueError` when an argument is
-    out of range.
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        seed: The seed of all generated data.
+        tier: Puts every account on this tier and enforces its rate limit. None enforces no
+            limit. With "guest" accounts are on the tier "free" and have the limit of guests.
+        host: The address to listen on.
+        window: The length of a rate-limit window, in whole seconds.
+        limit: Requests per window for every caller, instead of the limit of the tier.
+        clock: Returns Unix time in seconds. Rate limits, the `Date` header and all timestamps
+            use it.
+        sleep: Waits for a number of seconds; used by faults that delay a response.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
 
     def __init__(
@@ -102,10 +129,10 @@ class Sandbox(SandboxControl):
             raise ValueError(f"port must be between 0 and {_LARGEST_PORT}")
         if tier is not None and tier not in get_args(Tier):
             raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}")
-        own_clock = SandboxClock(clock)
-        # Only those without an account are guests.
+        sandbox_clock = SandboxClock(clock)
+        # Accounts are never guests.
         accounts: Tier | None = "free" if tier == "guest" else tier
-        backend, known_users, user_factory = new_backend(seed, own_clock, accounts)
+        backend, known_users, user_factory = new_backend(seed, sandbox_clock, accounts)
         super().__init__(backend, user_factory, known_users.owner, accounts or "supporter")
         backend.oauth.rng = Random(f"oauth {seed}")
         self.tokens = _new_tokens(backend, known_users)
@@ -122,9 +149,9 @@ class Sandbox(SandboxControl):
         self._running: tuple[LoopbackServer, web.ServerRunner] | None = None
         self._request_log = new_request_log()
         self._faults = FaultRegistry(Random(f"faults {seed}"))
-        everybody: Tier | None = "guest" if tier == "guest" else None
+        one_tier: Tier | None = "guest" if tier == "guest" else None
         rate_limiter = SandboxRateLimiter(
-            own_clock, window=window, limit=limit, tier=everybody, enforced=tier is not None
+            sandbox_clock, window=window, limit=limit, tier=one_tier, enforced=tier is not None
         )
         self._service = SandboxService(
             backend, rate_limiter, self._request_log, self._faults, lambda: self.url
@@ -135,43 +162,54 @@ class Sandbox(SandboxControl):
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end. Raises `RuntimeError` before the start."""
+        """The base URL, without a trailing slash.
+
+        Raises:
+            RuntimeError: The sandbox has not been started yet.
+        """
         if not self._port:
-            raise RuntimeError("the sandbox has no port before it is started")
+            raise RuntimeError("the sandbox has no URL before it is started")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
     @property
     def requests(self) -> Sequence[RecordedRequest]:
-        """The requests that have arrived so far, oldest first (at most the last 100,000)."""
+        """The requests received so far, oldest first (at most the last 100,000)."""
         return tuple(entry.record for entry in self._request_log)
 
     def clear_requests(self) -> None:
-        """Forget the requests that have arrived so far."""
+        """Clear the list of received requests."""
         self._request_log.clear()
 
     @property
     def faults(self) -> FaultRegistry:
-        """What is to go wrong: nothing, until a fault is added."""
+        """The faults in place: none, until one is added."""
         return self._faults
 
     def describe(self) -> dict[str, object]:
-        """What a client in any language needs, ready as JSON: with the tokens in clear."""
+        """Return the connection data for a client in any language, ready as JSON.
+
+        Returns:
+            `url`, `groups` (ids by slug), `tokens`, `users` (ids) and `applications`; tokens and
+            client secrets are in clear.
+        """
         return {
             "url": self.url,
             "groups": dict(self.groups),
             "tokens": attrs.asdict(self.tokens),
             "users": attrs.asdict(self.users),
             "applications": {
-                "public": _described(self.applications.public),
-                "confidential": _described(self.applications.confidential),
+                "public": _credentials_of(self.applications.public),
+                "confidential": _credentials_of(self.applications.confidential),
             },
         }
 
     async def start(self) -> None:
-        """Begin to listen. Once it had a port it keeps it, so a restart is at the same URL.
+        """Start listening. After the first start the port, and so the URL, stays the same.
 
-        Raises `RuntimeError` when it listens already, `OSError` when the port is not to be had.
+        Raises:
+            RuntimeError: The sandbox is running already.
+            OSError: The sandbox cannot listen on the port.
         """
         if self._running is not None:
             raise RuntimeError("the sandbox is running already")
@@ -182,19 +220,89 @@ class Sandbox(SandboxControl):
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
             await runner.cleanup()
-            place = f"port {self._port} of {self._host}"
+            address = f"port {self._port} of {self._host}"
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise OSError(error.errno, f"the sandbox cannot listen on {place}: {reason}") from error
+            raise OSError(
+                error.errno, f"the sandbox cannot listen on {address}: {reason}"
+            ) from error
         self._port = runner.addresses[0][1]
         self._running = server, runner
 
     async def aclose(self) -> None:
-        """Stop listening and close every connection. Its groups and people stay as they are."""
+        """Stop listening and close every connection. The state is kept."""
         running, self._running = self._running, None
         if running is not None:
             server, runner = running
             server.cancel_waits()
             await runner.cleanup()
+
+    def add_application(
+        self,
+        name: str,
+        *redirect_uris: str,
+        owner: int | str | None = None,
+        confidential: bool = False,
+    ) -> Application:
+        """Register an app that may ask for tokens.
+
+        Args:
+            name: The name, which the consent page shows.
+            *redirect_uris: At least one redirect URI.
+            owner: The id or slug of the user who registers it; by default the owner of the seeded
+                groups.
+            confidential: Whether the app has a client secret.
+
+        Returns:
+            The app with its credentials.
+
+        Raises:
+            SandboxNotFoundError: The owner does not exist.
+            ValueError: There is no redirect URI.
+        """
+        if not redirect_uris:
+            raise ValueError("an app needs a redirect URI")
+        record = self._owner if owner is None else self._user(owner)
+        return self._backend.oauth.register(
+            name, redirect_uris, owner=record.id, confidential=confidential
+        )
+
+    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
+        """Approve an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+            user: The id or slug of the user; by default the owner of the seeded groups.
+
+        Returns:
+            The app's redirect URI with a code, or with an error if the request is not valid.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        record = self._owner if user is None else self._user(user)
+        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
+
+    def deny_authorization(self, authorize_url: str) -> str:
+        """Deny an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+
+        Returns:
+            The app's redirect URI with an error.
+
+        Raises:
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        return self._decide(authorize_url, ConsentRequest.deny)
+
+    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
+        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
+        try:
+            return decide(parse_consent_request(self._backend, query))
+        except RedirectToAppError as error:
+            return error.location
 
     def _new_applications(self) -> Applications:
         return Applications(
@@ -215,7 +323,7 @@ class Sandbox(SandboxControl):
         await self.aclose()
 
 
-def _described(app: Application) -> dict[str, str | None]:
+def _credentials_of(app: Application) -> dict[str, str | None]:
     return {
         "client_id": app.client_id,
         "client_secret": app.client_secret,

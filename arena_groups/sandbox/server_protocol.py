@@ -1,4 +1,4 @@
-"""Connections, and how a response is written to one."""
+"""Connections, and the ways to write a response to one."""
 
 import asyncio
 import logging
@@ -13,35 +13,35 @@ from typing import NoReturn, Protocol, cast
 import attrs
 from aiohttp import HttpVersion11, web
 
-# Python's own phrases for these changed between versions.
+# The phrases of these in `http` differ between versions of Python.
 _PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
 _STANDARD = frozenset(HTTPStatus)
 
 
 def phrase(status: int) -> str:
-    """The reason phrase of a status, the same under every version of Python."""
+    """Return the reason phrase of a status, the same under every version of Python."""
     known = _PHRASES.get(status)
     if known is None and status in _STANDARD:
         known = HTTPStatus(status).phrase
     return known or "Unknown Status"
 
 
-# What aiohttp logs of a malformed request quotes its headers, and with them the token.
-_SILENCE = logging.getLogger("arena_groups.sandbox.silence")
-_SILENCE.disabled = True
+# aiohttp's log of a malformed request quotes its headers, and with them the token.
+_DISABLED_LOGGER = logging.getLogger("arena_groups.sandbox.disabled")
+_DISABLED_LOGGER.disabled = True
 
-# Closing with this option, and a time of zero, sends RST in place of FIN.
+# With this option and a linger time of zero, closing sends RST instead of FIN.
 _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class ClientGoneError(Exception):
-    """Nobody waits for the answer any more: the client left, or the sandbox closes."""
+    """The client has disconnected, or the sandbox is closing."""
 
 
 class RequestProcessor(Protocol):
-    """Whoever answers the requests that arrive."""
+    """Interface of the object that answers requests."""
 
     async def respond(
         self, request: web.BaseRequest, connection: "ClientConnection"
@@ -52,16 +52,16 @@ class RequestProcessor(Protocol):
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
-        """Answer what could not be read as a request, or failed to be answered."""
+        """Answer a request that cannot be parsed, or that failed to be answered."""
         ...
 
 
 class ConnectionHandler(web.RequestHandler):
-    """A client's connection. `closed` is done when it ended, or has to."""
+    """A client's connection. The future `closed` is done when it has ended, or has to."""
 
     def __init__(self, server: "LoopbackServer", processor: RequestProcessor) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(server, loop=loop, access_log=None, logger=_SILENCE)  # type: ignore[arg-type]
+        super().__init__(server, loop=loop, access_log=None, logger=_DISABLED_LOGGER)  # type: ignore[arg-type]
         self.closed: asyncio.Future[None] = loop.create_future()
         self._processor = processor
 
@@ -71,7 +71,7 @@ class ConnectionHandler(web.RequestHandler):
             self.closed.set_result(None)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The client is gone."""
+        """End every wait after the client has disconnected."""
         super().connection_lost(exc)
         self.cancel_waits()
 
@@ -82,17 +82,17 @@ class ConnectionHandler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answers in JSON what aiohttp would answer in plain text."""
+        """Return a JSON error where aiohttp would send plain text."""
         del status, message
         response = self._processor.respond_to_invalid(request, exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer that has begun cannot become another one")
+            raise ConnectionError("part of a response has been sent already")
         response.force_close()
         return response
 
 
 class LoopbackServer(web.Server):
-    """Accepts connections and hands their requests to the responder."""
+    """HTTP server that hands requests to a processor."""
 
     def __init__(self, processor: RequestProcessor, sleep: Sleep) -> None:
         super().__init__(self._respond)
@@ -101,14 +101,14 @@ class LoopbackServer(web.Server):
         self._closing = False
 
     def __call__(self) -> ConnectionHandler:
-        """The protocol of a new connection."""
+        """Return the protocol of a new connection."""
         connection = ConnectionHandler(self, self._processor)
         if self._closing:
             connection.cancel_waits()
         return connection
 
     def cancel_waits(self) -> None:
-        """From now on nobody is kept waiting, neither those who are nor those who come."""
+        """End every wait, those of connections still to come included."""
         self._closing = True
         for connection in self.connections:
             cast("ConnectionHandler", connection).cancel_waits()
@@ -122,7 +122,7 @@ class LoopbackServer(web.Server):
 
 @attrs.frozen
 class ClientConnection:
-    """The connection by which a request came, for as long as it is being answered."""
+    """The connection of one request, until its response is sent."""
 
     request: web.BaseRequest
     _closed: asyncio.Future[None]
@@ -141,17 +141,17 @@ class ClientConnection:
         sleeping.result()
 
     async def hang(self) -> NoReturn:
-        """Wait until nobody waits for the answer any more, then raise `ClientGoneError`."""
+        """Wait until the client has gone, then raise `ClientGoneError`."""
         await asyncio.wait({self._closed})
         raise ClientGoneError
 
     def close(self) -> None:
-        """Send what was written, then close in an orderly way."""
+        """Send what was written, then close the connection (FIN)."""
         if self.request.transport is not None:
             self.request.transport.close()
 
     def reset(self) -> None:
-        """Break the connection: the client's system reports a reset."""
+        """Abort the connection (RST)."""
         transport = self.request.transport
         if transport is not None:
             handle = transport.get_extra_info("socket")
@@ -160,26 +160,33 @@ class ClientConnection:
 
 
 class ResponseWriter(Protocol):
-    """Sends a message, or whatever it makes of it."""
+    """Function that writes a response to a connection."""
 
     async def __call__(
         self, serialized: "SerializedResponse", connection: ClientConnection
     ) -> web.StreamResponse:
-        """Send the message and return the response, as a handler of aiohttp does."""
+        """Write the response and return it, as a handler of aiohttp does."""
         ...
 
 
 async def write_whole(
     serialized: "SerializedResponse", connection: ClientConnection
 ) -> web.StreamResponse:
-    """The message as it should be."""
+    """Write the response unchanged."""
     del connection
     return to_response(serialized)
 
 
 @attrs.frozen
 class SerializedResponse:
-    """An HTTP answer. Without a status it is none: the connection just ends."""
+    """A response as it is sent. Without a status no response is sent.
+
+    Attributes:
+        status: The HTTP status; None closes the connection without a response.
+        headers: The headers.
+        body: The body, if there is one.
+        writer: Writes the response to the connection.
+    """
 
     status: int | None
     headers: Mapping[str, str] = MappingProxyType({})
@@ -188,7 +195,7 @@ class SerializedResponse:
 
 
 def to_response(serialized: SerializedResponse) -> web.Response:
-    """The whole message as a response."""
+    """Return the response as an object of aiohttp."""
     status = serialized.status or 500
     return web.Response(
         status=status, reason=phrase(status), body=serialized.body, headers=serialized.headers
@@ -197,7 +204,7 @@ def to_response(serialized: SerializedResponse) -> web.Response:
 
 @attrs.frozen
 class SlowWriter:
-    """The body in pieces of `size` bytes, each `seconds` after the one before."""
+    """Writer that sends `size` bytes at a time, `seconds` apart."""
 
     size: int
     seconds: float
@@ -205,7 +212,7 @@ class SlowWriter:
     async def __call__(
         self, serialized: SerializedResponse, connection: ClientConnection
     ) -> web.StreamResponse:
-        """Send a piece, wait, send the next."""
+        """Send the chunks with a pause before each but the first."""
         body = serialized.body or b""
         response = await _begin(serialized, connection, length=len(body))
         for start in range(0, len(body), self.size):
@@ -217,7 +224,7 @@ class SlowWriter:
 
 @attrs.frozen
 class TruncatingWriter:
-    """The first part of the body, between 0 and 1 of it, and then the end of the connection."""
+    """Writer that sends a share of the body, then ends the connection."""
 
     sent: float
     chunked: bool = False
@@ -226,7 +233,7 @@ class TruncatingWriter:
     async def __call__(
         self, serialized: SerializedResponse, connection: ClientConnection
     ) -> web.StreamResponse:
-        """Send the part and close."""
+        """Send the first part and close or reset the connection."""
         body = serialized.body or b""
         chunked = self.chunked and connection.request.version >= HttpVersion11
         response = await _begin(serialized, connection, length=None if chunked else len(body))
@@ -240,21 +247,21 @@ class TruncatingWriter:
 
 @attrs.frozen
 class WrongLengthWriter:
-    """The whole body under a Content-Length that is `by` bytes off."""
+    """Writer whose Content-Length is off by `by` bytes."""
 
     by: int
 
     async def __call__(
         self, serialized: SerializedResponse, connection: ClientConnection
     ) -> web.StreamResponse:
-        """Send the body; when more was announced, wait for the client to give up."""
+        """Send the body; if the length is too high, wait for the client to disconnect."""
         body = serialized.body or b""
         announced = max(0, len(body) + self.by)
         response = await _begin(serialized, connection, length=announced)
         await response.write(body[:announced])
         if announced > len(body):
             await connection.hang()
-        # Otherwise aiohttp holds back what goes beyond the length.
+        # Otherwise aiohttp drops the bytes beyond the length.
         connection.request.writer.length = None
         await response.write(body[announced:])
         return response
@@ -262,7 +269,7 @@ class WrongLengthWriter:
 
 @attrs.frozen
 class ClosingWriter:
-    """No answer: the connection is closed, or reset."""
+    """Writer that closes or resets the connection without a response."""
 
     reset: bool
 
@@ -274,12 +281,12 @@ class ClosingWriter:
             connection.reset()
         else:
             connection.close()
-        # It goes nowhere, but aiohttp wants a response, and notes that nobody is there.
+        # aiohttp requires a response; it cannot be sent on the closed connection.
         return web.Response()
 
 
 def first_part(body: bytes, share: float) -> bytes:
-    """A share of the body between 0 and 1, at least one byte less than the whole."""
+    """Return a share of the body between 0 and 1, at least one byte less than the whole."""
     return body[: min(int(len(body) * share), max(0, len(body) - 1))]
 
 

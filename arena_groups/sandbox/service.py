@@ -1,4 +1,4 @@
-"""Request handling: authentication, dispatch, faults and the response."""
+"""Request handling: authentication, rate limit, faults, dispatch and the response."""
 
 import logging
 import re
@@ -55,9 +55,9 @@ from arena_groups.sandbox.server_protocol import (
 
 @attrs.frozen
 class RequestIdentity:
-    """Who sent a request: the person behind a token, or a guest.
+    """The sender of a request: the user behind a token, or a guest.
 
-    `quota_key` is what requests are counted by; `known` is false for a token nobody has.
+    Requests are counted by `quota_key`; `known` is False for an unknown token.
     """
 
     quota_key: str = attrs.field(repr=False)
@@ -67,12 +67,12 @@ class RequestIdentity:
 
 
 def guest(request: web.BaseRequest) -> RequestIdentity:
-    """Somebody without a token, counted by address."""
+    """Return the identity of a client without a token, counted by its address."""
     return RequestIdentity(f"guest {request.remote}")
 
 
 def identify(backend: Backend, request: web.BaseRequest) -> RequestIdentity:
-    """Whom the token stands for. A token nobody has leaves a guest."""
+    """Return the identity behind the token. An unknown token gives a guest."""
     authorization = request.headers.get("Authorization", "").strip()
     if not authorization:
         return guest(request)
@@ -85,7 +85,7 @@ def identify(backend: Backend, request: web.BaseRequest) -> RequestIdentity:
 
 
 def count(rate_limiter: SandboxRateLimiter, identity: RequestIdentity) -> RateLimitStatus:
-    """Count one request of theirs."""
+    """Count one request of the identity."""
     user, credential = identity.user, identity.credential
     if user is None or credential is None:
         return rate_limiter.count(identity.quota_key, "guest")
@@ -93,7 +93,7 @@ def count(rate_limiter: SandboxRateLimiter, identity: RequestIdentity) -> RateLi
 
 
 def authorise(operation: OperationSpec, identity: RequestIdentity) -> None:
-    """Raises the 401 or 403 of whoever may not call the operation."""
+    """Raise the 401 or 403 of a caller who may not call the operation."""
     if operation.any_token:
         return
     if not identity.known:
@@ -101,18 +101,18 @@ def authorise(operation: OperationSpec, identity: RequestIdentity) -> None:
     if identity.credential is None and not operation.guests:
         raise unauthorized("You need to be signed in to do this.")
     if operation.writes and identity.credential is not None and not identity.credential.write:
-        raise forbidden("The token may only read. This needs one with the write scope.")
+        raise forbidden("The token has the read scope only. This operation needs the write scope.")
 
 
 @attrs.define(eq=False)
 class RequestBody:
-    """A request's body, read at most once."""
+    """The body of a request, read at most once."""
 
     _request: web.BaseRequest = attrs.field(repr=False)
     _read: bytes | ApiError | None = attrs.field(default=None, init=False, repr=False)
 
     async def read(self) -> bytes:
-        """The whole body. Raises the refusal of one that is too large, or does not arrive."""
+        """Return the whole body. Raises `ApiError` if it is too large or incomplete."""
         if self._read is None:
             self._read = await self._receive()
         if isinstance(self._read, ApiError):
@@ -120,7 +120,7 @@ class RequestBody:
         return self._read
 
     async def drain(self) -> None:
-        """Take in the body, whatever it is."""
+        """Read the body and ignore its errors."""
         with suppress(ApiError):
             await self.read()
 
@@ -131,21 +131,21 @@ class RequestBody:
         except web.HTTPRequestEntityTooLarge:
             return too_large()
         except (web.RequestPayloadError, ConnectionError):
-            return invalid_field("body", "must be sent whole, in the encoding it claims")
+            return invalid_field("body", "must be complete, in the declared encoding")
 
     async def _send_continue(self) -> None:
-        """Tell a client who asked first to go on and send the body."""
+        """Send 100 Continue to a client that expects it."""
         request = self._request
         expected = request.headers.get("Expect", "").lower()
         if expected == "100-continue" and request.version >= HttpVersion11:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            # Otherwise aiohttp takes it for the beginning of the answer.
+            # Otherwise aiohttp counts it as the beginning of the response.
             request.writer.output_size = 0
 
 
 @attrs.frozen
 class RequestContext:
-    """A request, who sent it, and where it leads. `route` may be the refusal that it is nowhere."""
+    """A request with its sender, route and log entry. `route` is the error of an unknown path."""
 
     request: web.BaseRequest = attrs.field(repr=False)
     route: RouteMatch | ApiError
@@ -158,7 +158,7 @@ class RequestContext:
 
 
 def route_of(request: web.BaseRequest) -> RouteMatch | ApiError:
-    """The route of a request, or why there is none."""
+    """Return the route of a request, or the error of an unknown one."""
     try:
         return find_route(request.method, request.rel_url.raw_path)
     except ApiError as error:
@@ -166,14 +166,14 @@ def route_of(request: web.BaseRequest) -> RouteMatch | ApiError:
 
 
 def query_of(request: web.BaseRequest) -> Mapping[str, str]:
-    """The parameters of a request's URL; of those given twice, the last."""
+    """Return the query parameters of a request; of repeated ones, the last."""
     return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
 
 
 logger = logging.getLogger(__name__)
 
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-# aiohttp 3.10 has only the more general one.
+# aiohttp 3.10 only has the more general exception.
 _BadMethod: type[Exception] = getattr(
     http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
 )
@@ -182,7 +182,7 @@ _SERVED_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)}
 
 @attrs.frozen
 class SandboxService:
-    """Answers requests about one world. `base_url` is where the sandbox itself listens."""
+    """Processor of all requests to one backend. `base_url` returns the URL of the sandbox."""
 
     backend: Backend
     rate_limiter: SandboxRateLimiter
@@ -193,7 +193,7 @@ class SandboxService:
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
     ) -> web.StreamResponse:
-        """The one way through: who, how many, the record, the faults, the answer, its headers."""
+        """Answer a request: count and log it, apply the faults, run the operation, respond."""
         context = self._context_of(request, connection)
         try:
             serialized = await self._run_middleware(tuple(self.faults), context)
@@ -207,7 +207,7 @@ class SandboxService:
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
-        """The answer to what is no request, or to one that the sandbox failed to answer."""
+        """Answer bytes that are not a request, or a request that raised an error."""
         rate_limit = count(self.rate_limiter, guest(request))
         serialized = serialize_response(
             _error_for(error).response, ResponseContext(rate_limit=rate_limit)
@@ -239,12 +239,12 @@ class SandboxService:
     async def _run_middleware(
         self, faults: Sequence[InjectedFault], context: RequestContext
     ) -> SerializedResponse:
-        """The answer, by way of the first of these faults that is a detour, and so on."""
+        """Return the response, passed through the remaining middleware faults in order."""
         serialize = partial(serialize_response, response_context=_response_context(context))
         for position, injected in enumerate(faults, start=1):
             fault = injected.fault
             if isinstance(fault, MiddlewareFault) and context.fault_runner.claims(injected):
-                # Whatever happens now, happens to a request that was read.
+                # A middleware fault acts on a request that has been read completely.
                 await context.body.drain()
                 call_next = partial(self._run_middleware, faults[position:], context)
                 return await fault.handle(
@@ -287,12 +287,12 @@ class SandboxService:
         return context.fault_runner.transform_page(response, fetch_page)
 
     def _origin(self, request: web.BaseRequest) -> str:
-        """Where links lead: the host that the caller asked for, if that is a host at all."""
+        """Return the base of links: the `Host` header if it is valid, else the own URL."""
         host = request.headers.get("Host", "")
         return f"http://{host}" if _HOST.fullmatch(host) else self.base_url()
 
     def _with_date(self, serialized: SerializedResponse) -> SerializedResponse:
-        """The message with the sandbox's own time, which its quota goes by."""
+        """Return the response with a `Date` header in the sandbox's time."""
         date = format_datetime(self._now(), usegmt=True)
         return attrs.evolve(serialized, headers={"Date": date, **serialized.headers})
 
@@ -301,7 +301,7 @@ class SandboxService:
 
 
 def _authorised_route(context: RequestContext) -> RouteMatch:
-    """Where the request leads. Raises the refusal of one that leads nowhere, or may not pass."""
+    """Return the route. Raises the error of a caller who is over the limit or not permitted."""
     if context.rate_limit.exceeded:
         raise rate_limit_exceeded(context.rate_limit)
     if isinstance(context.route, ApiError):

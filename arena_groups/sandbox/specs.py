@@ -1,4 +1,4 @@
-"""Sandboxes made to order: what tests ask for in a line each, checked and then carried out."""
+"""Specifications of groups, faults and rate limits, and the sandbox built from them."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400
 
-_MANY = 100_000
+_TOO_MANY = 100_000
 
 _KINDS = {each.name(): each for each in FAULTS}
 _TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
@@ -21,12 +21,12 @@ _TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
 
 def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, str):
-        raise ValueError(f"{field.name} must be a text, not {value!r}")
+        raise ValueError(f"{field.name} must be a string, not {value!r}")
 
 
 def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MANY:
-        raise ValueError(f"{field.name} must be a number, 0 or more, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_MANY:
+        raise ValueError(f"{field.name} must be a number of 0 or more, not {value!r}")
 
 
 def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -46,10 +46,18 @@ def _check_members(spec: object, field: "attrs.Attribute[Any]", value: object) -
 
 @attrs.frozen
 class GroupSpec:
-    """A group, or more people and invitations in one that is there already.
+    """A group to add, or additions to an existing group.
 
-    `owner` and `members` are parts in `Sandbox.users` (`"member"`) or names of new people;
-    `members` can also be a number. `days_old` is how many days ago all of this happened.
+    Attributes:
+        slug: The slug of a new or existing group.
+        name: The name of a new group; by default derived from the slug.
+        owner: An attribute of `Sandbox.users`, such as `"owner"`, or the name of a new user.
+        members: Such names, or the number of new members.
+        invitations: The number of pending invitations.
+        followers: The number of followers.
+        private: Whether only members may read the group.
+        description: The description, in Markdown.
+        days_old: The age of the additions in days.
     """
 
     slug: str = attrs.field(validator=_check_text)
@@ -65,7 +73,13 @@ class GroupSpec:
 
 @attrs.frozen
 class QuotaSpec:
-    """The quota of a tier, or so many requests in each window of so many seconds."""
+    """The rate limit of a sandbox.
+
+    Attributes:
+        tier: Enforces the limit of this tier.
+        limit: Requests per window, instead of the limit of a tier.
+        window: The length of a window in whole seconds.
+    """
 
     tier: Tier | None = None
     limit: int | None = attrs.field(default=None, kw_only=True)
@@ -74,16 +88,30 @@ class QuotaSpec:
 
 @attrs.frozen
 class FaultSpec:
-    """A fault, and the requests it is for."""
+    """A fault to add.
+
+    Attributes:
+        fault: The fault.
+        target: The requests that it applies to.
+    """
 
     fault: Fault
     target: FaultTarget
 
 
 def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
-    """A fault by its name with options, as one text for the shell, or made by its class.
+    """Return the specification of a fault.
 
-    Raises `ValueError` or `TypeError` when there is no such thing.
+    Args:
+        fault: The name of a fault, a spec such as `"latency:seconds=0.2"`, or a fault.
+        **options: Options of the named fault, and options of `FaultTarget`.
+
+    Returns:
+        The specification.
+
+    Raises:
+        TypeError: A required option is missing.
+        ValueError: The fault or an option does not exist, or a value is invalid.
     """
     if isinstance(fault, Fault):
         return FaultSpec(fault, _target(fault.name(), options))
@@ -91,7 +119,7 @@ def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
         return FaultSpec(*parse_spec(fault))
     kind = _KINDS.get(fault)
     if kind is None:
-        raise ValueError(f"there is no fault {fault!r}; there are {', '.join(sorted(_KINDS))}")
+        raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(sorted(_KINDS))}")
     names = [each.name for each in attrs.fields(kind)]
     own = {name: value for name, value in options.items() if name in names}
     rest = {name: value for name, value in options.items() if name not in names}
@@ -103,16 +131,25 @@ def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = (
     unknown = [name for name in options if name not in _TARGET_OPTIONS]
     if unknown:
         allowed = ", ".join([*others, *_TARGET_OPTIONS])
-        raise ValueError(f"{fault} has no option {unknown[0]!r}; it has {allowed}")
+        raise ValueError(f"{fault} has no option {unknown[0]!r}: use one of {allowed}")
     return FaultTarget(**options)  # type: ignore[arg-type]
 
 
 def build_sandbox(
     groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
 ) -> ThreadedSandbox:
-    """A sandbox, not started yet, in which all of this is so.
+    """Return a sandbox that matches the specifications, not started yet.
 
-    Raises `ValueError` when something is not possible.
+    Args:
+        groups: The groups to add.
+        faults: The faults to add.
+        quota: The rate limit.
+
+    Returns:
+        The sandbox.
+
+    Raises:
+        ValueError: A specification cannot be met.
     """
     oldest_first = sorted(groups, key=lambda each: -each.days_old)
     oldest = oldest_first[0].days_old * DAY if oldest_first else 0.0
@@ -129,7 +166,7 @@ def build_sandbox(
         try:
             builder.build(spec)
         except (ValueError, LookupError) as error:
-            raise ValueError(f"the group {spec.slug!r}: {error}") from error
+            raise ValueError(f"group {spec.slug!r}: {error}") from error
     sandbox.advance(age)
     for each in faults:
         sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
@@ -137,7 +174,7 @@ def build_sandbox(
 
 
 class _GroupBuilder:
-    """Brings groups and people into a sandbox, each person only once."""
+    """Adds groups and their users to a sandbox, each named user once."""
 
     def __init__(self, sandbox: ThreadedSandbox) -> None:
         self._sandbox = sandbox

@@ -1,4 +1,4 @@
-"""A sandbox for tests that have an event loop of their own, many of them, or none."""
+"""A sandbox in a thread of its own, for tests with any number of event loops, or none."""
 
 import asyncio
 import functools
@@ -16,12 +16,11 @@ _T = TypeVar("_T")
 
 
 class ThreadedSandbox(Sandbox):
-    """A sandbox that serves from a thread of its own, while its `with` block lasts.
+    """A sandbox that serves from its own thread within a `with` block.
 
-    Everything it offers can be called from any thread: it is done between two requests, never
-    during one. Functions that it is given, such as `clock` and the `where` of a fault, are
-    called in its thread. Within the block, `aclose()` and `start()` cut the service and bring
-    it back.
+    All members may be used from any thread: they run between two requests in the thread of the
+    sandbox, as do `clock` and the `where` of a fault. Within the block, `aclose()` and `start()`
+    interrupt and resume the service. The constructor is that of `Sandbox`.
     """
 
     _thread: "_ServerThread | None" = None
@@ -47,16 +46,24 @@ class ThreadedSandbox(Sandbox):
             self._leave()
 
     async def start(self) -> None:
-        """Begin to listen again, at the same URL. Raises `RuntimeError` outside of `with`."""
+        """Start listening again, at the same URL.
+
+        Raises:
+            RuntimeError: The sandbox is running already, or used outside its `with` block.
+        """
         await asyncio.wrap_future(self._running_thread().run(super().start()))
 
     async def aclose(self) -> None:
-        """Stop listening and close every connection. Raises `RuntimeError` outside of `with`."""
+        """Stop listening and close every connection. The state is kept.
+
+        Raises:
+            RuntimeError: The sandbox is used outside its `with` block.
+        """
         await asyncio.wrap_future(self._running_thread().run(super().aclose()))
 
     def _running_thread(self) -> "_ServerThread":
         if self._thread is None:
-            raise RuntimeError("a sandbox with a thread of its own is used with `with`")
+            raise RuntimeError("use a threaded sandbox within its `with` block")
         return self._thread
 
     def _leave(self) -> None:
@@ -66,41 +73,41 @@ class ThreadedSandbox(Sandbox):
 
     def _call_in_thread(self, work: Callable[[], _T]) -> _T:
         thread = self._thread
-        return work() if thread is None or thread.is_here() else thread.call(work).result()
+        return work() if thread is None or thread.is_current() else thread.call(work).result()
 
 
 class _ServerThread:
-    """A thread with an event loop that runs until it is told to end."""
+    """A thread with a running event loop."""
 
     def __init__(self) -> None:
-        # By name: what the program under test chose as its kind of loop is not for us.
+        # Named explicitly: the event loop policy belongs to the program under test.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name="arena-sandbox", daemon=True)
         self._thread.start()
 
-    def is_here(self) -> bool:
-        """Whether this is called from the thread itself."""
+    def is_current(self) -> bool:
+        """Return whether the caller runs in this thread."""
         return threading.current_thread() is self._thread
 
     def run(self, work: Coroutine[object, object, _T]) -> "Future[_T]":
-        """Await something in the thread."""
+        """Run a coroutine in the thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, work: Callable[[], _T]) -> "Future[_T]":
-        """Call something in the thread."""
-        done: Future[_T] = Future()
+        """Call a function in the thread."""
+        result: Future[_T] = Future()
 
         def call() -> None:
             try:
-                done.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - raised where it was asked for
-                done.set_exception(error)
+                result.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+                result.set_exception(error)
 
         self._loop.call_soon_threadsafe(call)
-        return done
+        return result
 
     def end(self) -> None:
-        """Stop the loop, and wait until the thread is gone."""
+        """Stop the loop and join the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -121,7 +128,7 @@ def _in_thread(
 
 
 def _wrap_methods() -> None:
-    """Carry out in the thread whatever a sandbox can be asked to tell or to do."""
+    """Make every public member of `Sandbox` run in the thread."""
     for name, member in inspect.getmembers_static(Sandbox):
         if name.startswith("_") or name in vars(ThreadedSandbox):
             continue

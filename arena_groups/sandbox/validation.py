@@ -29,12 +29,12 @@ _URI = re.compile(
     rf"(?:\?{_REST})?(?:#{_REST})?",
     re.ASCII,
 )
-_FUTURE = re.compile(rf"[vV][0-9A-Fa-f]+\.[{_NAMES}:]+", re.ASCII)
+_FUTURE_ADDRESS = re.compile(rf"[vV][0-9A-Fa-f]+\.[{_NAMES}:]+", re.ASCII)
 
 
 @attrs.frozen
 class ParsedURI:
-    """The parts of a URI that say where it leads. `port` is None when none is given."""
+    """The scheme, host and port of a URI. `port` is None when none is given."""
 
     scheme: str
     host: str
@@ -42,17 +42,17 @@ class ParsedURI:
 
 
 def parse_uri(text: str) -> ParsedURI | None:
-    """The parts of a URI; None when the text is none."""
+    """Return the parts of a URI by RFC 3986; None for another text."""
     found = _URI.fullmatch(text)
-    if found is None or not _is_address(found["literal"]):
+    if found is None or not _is_ip_literal(found["literal"]):
         return None
-    # Longer numbers are no ports either, and Python may refuse to read them.
+    # More digits are not a port either, and `int` limits their number.
     port = found["port"] or ""
     return ParsedURI(found["scheme"].lower(), found["host"] or "", int(port[:9]) if port else None)
 
 
-def _is_address(literal: str | None) -> bool:
-    if literal is None or _FUTURE.fullmatch(literal):
+def _is_ip_literal(literal: str | None) -> bool:
+    if literal is None or _FUTURE_ADDRESS.fullmatch(literal):
         return True
     try:
         IPv6Address(literal)
@@ -61,8 +61,8 @@ def _is_address(literal: str | None) -> bool:
     return True
 
 
-LONGEST_ADDRESS = 254
-LONGEST_LOCAL_PART = 64
+MAX_ADDRESS_LENGTH = 254
+MAX_LOCAL_PART_LENGTH = 64
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
@@ -75,20 +75,20 @@ _ADDRESS = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Whether this is written like an email address, be it one of those that are refused."""
+    """Return whether the text has the syntax of an email address."""
     found = _parse(text)
     return found is not None and _is_host(found["literal"])
 
 
 def is_acceptable(text: str) -> bool:
-    """Whether mail to this address can be sent: no quoted names, no numbers or bare names."""
+    """Return whether mail can be sent to the address: no quoted name, a domain with a dot."""
     found = _parse(text)
     return found is not None and bool(found["atoms"]) and bool(found["others"])
 
 
 def _parse(text: str) -> re.Match[str] | None:
-    found = _ADDRESS.fullmatch(text) if len(text) <= LONGEST_ADDRESS else None
-    return found if found and len(found["local"]) <= LONGEST_LOCAL_PART else None
+    found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS_LENGTH else None
+    return found if found and len(found["local"]) <= MAX_LOCAL_PART_LENGTH else None
 
 
 def _is_host(literal: str | None) -> bool:
@@ -105,14 +105,14 @@ def _is_host(literal: str | None) -> bool:
 
 
 DEFAULT_PER = 24
-LARGEST_PER = 100
+MAX_PER = 100
 
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 @attrs.frozen
 class PageParams:
-    """Which page of a list, and how long a page is."""
+    """The page number and page size of a list request."""
 
     page: int
     per: int
@@ -120,7 +120,7 @@ class PageParams:
 
 @attrs.frozen
 class NewGroupFields:
-    """What `POST /v3/groups` asks for."""
+    """The body of `POST /v3/groups`."""
 
     name: str
     description: str | None
@@ -129,7 +129,7 @@ class NewGroupFields:
 
 @attrs.frozen
 class GroupUpdateFields:
-    """What `PUT /v3/groups/{id}` asks for. `clears_description` tells null from absent."""
+    """The body of `PUT /v3/groups/{id}`. `clears_description` is an explicit null."""
 
     name: str | None
     description: str | None
@@ -141,18 +141,18 @@ NO_CHANGES = GroupUpdateFields(None, None, None, clears_description=False)
 
 
 def page_request(query: Mapping[str, str]) -> PageParams:
-    """The page asked for. Pages have no last number, page sizes go up to 100."""
+    """Return the requested page. Page numbers have no maximum, page sizes do."""
     page = _integer(query, "page", default=1)
     per = _integer(query, "per", default=DEFAULT_PER)
     if page < 1:
         raise invalid_parameter("page", "must be 1 or more")
-    if not 1 <= per <= LARGEST_PER:
-        raise invalid_parameter("per", f"must be between 1 and {LARGEST_PER}")
+    if not 1 <= per <= MAX_PER:
+        raise invalid_parameter("per", f"must be between 1 and {MAX_PER}")
     return PageParams(page, per)
 
 
 def choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
-    """One of the values a parameter may have, or None when it was not given."""
+    """Return the value of an enumerated parameter, or None if it is missing."""
     value = query.get(name)
     if value is not None and value not in allowed:
         raise invalid_parameter(name, f"must be one of {', '.join(allowed)}")
@@ -160,20 +160,20 @@ def choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str
 
 
 def path_integer(segment: str, name: str) -> int:
-    """An id that the path gives as a number."""
+    """Return a numeric id in the path."""
     if _INTEGER.fullmatch(segment) is None:
         raise invalid_parameter(name, "must be an integer")
-    return int(Decimal(segment))  # Unlike `int` itself, it reads numbers of any length.
+    return int(Decimal(segment))  # `int` itself limits the number of digits.
 
 
 def json_object(content_type: str, body: bytes) -> JSONObject:
-    """The request's body, which must be one JSON object."""
+    """Return the body, which must be one JSON object."""
     if content_type != "application/json":
         raise invalid_field("body", "must be sent as application/json")
     if not body.strip():
         raise invalid_field("body", "is required")
     try:
-        value: object = json.loads(body.decode(), parse_constant=_no_such_constant)
+        value: object = json.loads(body.decode(), parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise invalid_field("body", "must be valid JSON") from None
     if not isinstance(value, dict):
@@ -182,7 +182,7 @@ def json_object(content_type: str, body: bytes) -> JSONObject:
 
 
 def new_group(body: JSONObject) -> NewGroupFields:
-    """The fields of a new group."""
+    """Return the fields of a new group."""
     if "name" not in body:
         raise invalid_field("name", "is required")
     return NewGroupFields(
@@ -193,7 +193,7 @@ def new_group(body: JSONObject) -> NewGroupFields:
 
 
 def group_changes(body: JSONObject) -> GroupUpdateFields:
-    """The fields of a group that are to change."""
+    """Return the fields of a group to change."""
     clears = "description" in body and body["description"] is None
     keeps = clears or "description" not in body
     return GroupUpdateFields(
@@ -205,12 +205,12 @@ def group_changes(body: JSONObject) -> GroupUpdateFields:
 
 
 def invite_token(body: JSONObject) -> str | None:
-    """The code to join with, if one was given."""
+    """Return the invite code to join with, if there is one."""
     return _string(body, "invite_token") if "invite_token" in body else None
 
 
 def invite_target(body: JSONObject) -> InviteRecipient:
-    """Whom to invite: by user id or by address, not both and not neither."""
+    """Return the recipient of an invitation: exactly one of user id and address."""
     if ("user_id" in body) == ("email" in body):
         raise invalid_field("body", "must have exactly one of user_id and email")
     if "email" in body:
@@ -226,11 +226,11 @@ def _integer(query: Mapping[str, str], name: str, *, default: int) -> int:
         raise invalid_parameter(name, "must be an integer")
     try:
         return int(text)
-    except ValueError:  # Python refuses to read numbers of several thousand digits.
+    except ValueError:  # `int` limits the number of digits.
         raise invalid_parameter(name, "is too large") from None
 
 
-def _no_such_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
@@ -282,41 +282,41 @@ def _whole_number(body: JSONObject, field: str) -> int:
     return value
 
 
-LARGEST_PORT = 65_535
+MAX_PORT = 65_535
 
 
 def check_group(name: str | None, description: str | None, avatar_url: str | None) -> None:
-    """Raises the 422 of fields that a group cannot have; None is a field that is not given."""
+    """Raise the 422 of impossible fields of a group. A None field is not given."""
     found = {
-        "name": None if name is None else _fault_of_name(name),
-        "description": None if description is None else _fault_of_text(description),
-        "avatar_url": None if avatar_url is None else _fault_of_image(avatar_url),
+        "name": None if name is None else _name_problem(name),
+        "description": None if description is None else _text_problem(description),
+        "avatar_url": None if avatar_url is None else _image_url_problem(avatar_url),
     }
-    faults = {field: [fault] for field, fault in found.items() if fault is not None}
-    if faults:
-        raise unprocessable_fields(faults)
+    problems = {field: [problem] for field, problem in found.items() if problem is not None}
+    if problems:
+        raise unprocessable_fields(problems)
 
 
 def check_address(email: str) -> None:
-    """Raises the 422 of an address to which no invitation is sent."""
+    """Raise the 422 of an address that cannot be invited."""
     if not is_acceptable(email):
         raise unprocessable_fields(
             {"email": ["must be an address at a domain, without quotation marks"]}
         )
 
 
-def _fault_of_name(name: str) -> str | None:
-    return _fault_of_text(name) if name.strip() else "must not be empty"
+def _name_problem(name: str) -> str | None:
+    return _text_problem(name) if name.strip() else "must not be empty"
 
 
-def _fault_of_text(text: str) -> str | None:
+def _text_problem(text: str) -> str | None:
     return "must not contain NUL" if "\0" in text else None
 
 
-def _fault_of_image(url: str) -> str | None:
+def _image_url_problem(url: str) -> str | None:
     uri = parse_uri(url)
     if uri is None or uri.scheme not in {"http", "https"}:
-        return "must lead to an image by http or https"
-    if not uri.host or (uri.port is not None and not 0 < uri.port <= LARGEST_PORT):
-        return "must lead to a host"
+        return "must be an http or https URL of an image"
+    if not uri.host or (uri.port is not None and not 0 < uri.port <= MAX_PORT):
+        return "must have a host"
     return None

@@ -1,7 +1,24 @@
-"""Stores for the state of watches and the journals of bulk calls."""
+"""Stores for the checkpoints of watches and the journals of bulk operations.
 
-from arena_groups.stores.base import NOTHING, Store
-from arena_groups.stores.memory import MemoryStore
-from arena_groups.stores.sqlite import SQLiteStore
+Loaded when first used: a program without an SQLite file does not import SQLite.
+"""
 
-__all__ = ["NOTHING", "MemoryStore", "SQLiteStore", "Store"]
+from typing import TYPE_CHECKING
+
+from arena_groups._exports import lazy_exports
+
+if TYPE_CHECKING:
+    from arena_groups.stores.base import Store
+    from arena_groups.stores.memory import MemoryStore
+    from arena_groups.stores.sqlite import SQLiteStore
+
+_HOMES = {
+    "MemoryStore": "memory",
+    "SQLiteStore": "sqlite",
+    "Store": "base",
+}
+
+__all__ = ["MemoryStore", "SQLiteStore", "Store"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

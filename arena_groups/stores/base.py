@@ -1,9 +1,9 @@
-"""Protocol of a store: records by namespace, changed by compare and set.
+"""Protocol of a store: named records in namespaces, changed by compare-and-set.
 
-A store holds records (a name and a text) by namespace, and one never touches another. All that
-is built on it needs two operations only: read a namespace, and change some of its records if
-some still are as they were read. The second is atomic, among processes too, and so is enough
-for leases and journals.
+A store keeps records, each a name and a text, in namespaces that are independent of each other.
+Two operations are enough for checkpoints, leases and journals: read a namespace, and change
+some of its records if others still have the values that were read. The second is atomic, among
+processes too.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,29 @@ from typing import Final, Protocol
 
 from arena_groups._exports import set_public_module
 
-__all__ = ["NOTHING", "Store"]
+__all__ = ["NO_CONDITIONS", "Store"]
 
-NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
+NO_CONDITIONS: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 class Store(Protocol):
-    """Records by namespace.
+    """Protocol of a store; any object with these two methods can be passed.
 
-    The contents are whatever the callers need, email addresses among it.
+    The records hold whatever their callers need, email addresses among it.
     """
 
     async def read(self, namespace: str) -> dict[str, str]:
-        """All records of a namespace, by name; none where nothing was kept.
+        """Return all records of a namespace.
 
-        Raises :class:`StoreError` where the store cannot be read.
+        Args:
+            namespace: The name of the namespace.
+
+        Returns:
+            The texts by record name; empty for a namespace without records. Changes to the
+            dictionary do not change the store.
+
+        Raises:
+            StoreError: The store cannot be read.
         """
         ...
 
@@ -35,13 +43,21 @@ class Store(Protocol):
         namespace: str,
         updates: Mapping[str, str | None],
         *,
-        expected: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NO_CONDITIONS,
     ) -> bool:
-        """Set the records in ``updates`` (``None`` removes one), all of them or none.
+        """Set records, all or none, if other records have the expected values.
 
-        They are set only if every record in ``expected`` is as given there (``None``: it is
-        absent). Whether they were set comes back, and when it does they are durable, as far as
-        the store can make them. Raises :class:`StoreError` where the store cannot be written.
+        Args:
+            namespace: The name of the namespace.
+            updates: The new texts by record name; ``None`` deletes a record.
+            expected: The texts that records must have; ``None`` means that there is no such
+                record. Without it, the records are always set.
+
+        Returns:
+            Whether the records were set. If so, they are as durable as the store can make them.
+
+        Raises:
+            StoreError: The store cannot be written.
         """
         ...
 

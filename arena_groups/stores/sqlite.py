@@ -13,108 +13,134 @@ from typing import TypeVar
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
-from arena_groups.stores.base import NOTHING
+from arena_groups.stores.base import NO_CONDITIONS
 
 __all__ = ["SQLiteStore"]
 
 R = TypeVar("R")
 
-BETWEEN_TRIES = 0.01  # seconds
+RETRY_DELAY = 0.01  # seconds
 
 
 class SQLiteStore(AsyncCloseable):
-    """A store in one SQLite file, for as many groups and processes of a machine as there are.
+    """Store in one SQLite file, for any number of groups and processes of one machine.
 
-    The file is made at first use, for its owner alone (mode 600). What was written survives a
-    crash of the process and of the machine. ``timeout`` is how many seconds to wait for another
-    process that is writing. Close it with ``aclose()``, or use it as a context manager
-    (``async with``).
+    The file is created at first use, readable by its owner only (mode 600). What was written
+    survives a crash of the process and of the machine. Close the store with ``aclose()`` or
+    ``async with``.
 
-    Every method raises :class:`StoreError` where the file cannot be opened, read or written,
-    is no store, or was written by a newer version of this package.
+    Args:
+        path: The file; its folder has to exist.
+        timeout: Seconds to wait for another process that is writing.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
         self.path = Path(path)
         self.timeout = timeout
-        self._file: _File | None = None
+        self._database: _Database | None = None
         # SQLite blocks, and a connection belongs to one thread.
         self._thread: ThreadPoolExecutor | None = None
         self._closed = False
 
     async def read(self, namespace: str) -> dict[str, str]:
-        """All records of a namespace, by name."""
-        return await self._run(lambda file: file.read(namespace))
+        """Return all records of a namespace.
+
+        Args:
+            namespace: The name of the namespace.
+
+        Returns:
+            The texts by record name.
+
+        Raises:
+            StoreError: The store is closed, or the file cannot be opened or read, is not a
+                store, or was written by a newer version of this package.
+        """
+        return await self._submit(lambda database: database.read(namespace))
 
     async def compare_and_set(
         self,
         namespace: str,
         updates: Mapping[str, str | None],
         *,
-        expected: Mapping[str, str | None] = NOTHING,
+        expected: Mapping[str, str | None] = NO_CONDITIONS,
     ) -> bool:
-        """Set records in one transaction, if those in ``expected`` are as given.
+        """Set records in one transaction, if other records have the expected values.
 
-        Cancelled, it may or may not have set them, yet never a part of them.
+        A call that is cancelled may have set all of the records or none.
+
+        Args:
+            namespace: The name of the namespace.
+            updates: The new texts by record name; ``None`` deletes a record.
+            expected: The texts that records must have; ``None`` means that there is no such
+                record.
+
+        Returns:
+            Whether the records were set. If so, they are on the disk.
+
+        Raises:
+            StoreError: The store is closed, or the file cannot be opened or written, is not a
+                store, or was written by a newer version of this package.
         """
         updates, expected = dict(updates), dict(expected)
-        return await self._run(lambda file: file.compare_and_set(namespace, updates, expected))
+        return await self._submit(
+            lambda database: database.compare_and_set(namespace, updates, expected)
+        )
 
     async def aclose(self) -> None:
-        """Close the file, once all that was begun is done. A second time does nothing."""
+        """Close the file after the operations in progress. Closing twice is a no-op."""
         self._closed = True
         thread, self._thread = self._thread, None
         if thread is None:
             return
         try:
-            await asyncio.get_running_loop().run_in_executor(thread, self._shut)
+            await asyncio.get_running_loop().run_in_executor(thread, self._close)
         finally:
             thread.shutdown(wait=False)
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r})"
 
-    async def _run(self, work: "Callable[[_File], R]") -> R:
+    async def _submit(self, work: "Callable[[_Database], R]") -> R:
         if self._closed:
             raise StoreError(f"the store {self.path} is closed")
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="arena-groups-store")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
-    def _work(self, work: "Callable[[_File], R]") -> R:
+    def _run(self, work: "Callable[[_Database], R]") -> R:
         try:
-            if self._file is None:
-                self._file = _File(self.path, self.timeout)
-            return work(self._file)
+            if self._database is None:
+                self._database = _Database(self.path, self.timeout)
+            return work(self._database)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the store {self.path} cannot be used: {error}") from error
 
-    def _shut(self) -> None:
-        if self._file is not None:
-            self._file.close()
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
 
 
-class _File:
-    """One connection to the file, in the thread that opened it."""
+class _Database:
+    """Connection to the file, in the thread that opened it."""
 
-    # "ArGr": tells our files from other people's.
+    # "ArGr" in ASCII distinguishes stores from other SQLite files.
     application = 0x41724772
     version = 1
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._make(path)
+        self._create(path)
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
-            self._keep_a_log(timeout)
+            self._enable_wal(timeout)
             self._connection.execute("PRAGMA synchronous = FULL")
-            with self._writing() as connection:
+            with self._transaction() as connection:
                 self._prepare(connection, path)
         except BaseException:
             self._connection.close()
             raise
 
     def read(self, namespace: str) -> dict[str, str]:
-        """The records of a namespace."""
+        """Return all records of a namespace."""
         rows = self._connection.execute(
             "SELECT name, text FROM records WHERE namespace = ?", (namespace,)
         )
@@ -123,18 +149,18 @@ class _File:
     def compare_and_set(
         self, namespace: str, updates: Mapping[str, str | None], expected: Mapping[str, str | None]
     ) -> bool:
-        """Look at what is expected and set what is to be, in one transaction."""
-        with self._writing() as connection:
+        """Compare and set in one transaction."""
+        with self._transaction() as connection:
             for name, text in expected.items():
                 if self._read(connection, namespace, name) != text:
                     return False
-            gone = [(namespace, name) for name, text in updates.items() if text is None]
-            kept = [(namespace, name, text) for name, text in updates.items() if text is not None]
-            connection.executemany("DELETE FROM records WHERE namespace = ? AND name = ?", gone)
+            deleted = [(namespace, name) for name, text in updates.items() if text is None]
+            values = [(namespace, name, text) for name, text in updates.items() if text is not None]
+            connection.executemany("DELETE FROM records WHERE namespace = ? AND name = ?", deleted)
             connection.executemany(
                 "INSERT INTO records (namespace, name, text) VALUES (?, ?, ?)"
                 " ON CONFLICT (namespace, name) DO UPDATE SET text = excluded.text",
-                kept,
+                values,
             )
         return True
 
@@ -143,8 +169,8 @@ class _File:
         self._connection.close()
 
     @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection, None, None]:
-        # IMMEDIATE: whoever reads in order to write must not be overtaken in between.
+    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        # IMMEDIATE: no other process may write between the comparison and the change.
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection
@@ -153,8 +179,8 @@ class _File:
             raise
         self._connection.execute("COMMIT")
 
-    def _keep_a_log(self, timeout: float) -> None:
-        # While another opens the file for the first time, SQLite fails at this without waiting.
+    def _enable_wal(self, timeout: float) -> None:
+        # While another process opens the file for the first time, SQLite fails without waiting.
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -162,7 +188,7 @@ class _File:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
-                time.sleep(BETWEEN_TRIES)
+                time.sleep(RETRY_DELAY)
             else:
                 return
 
@@ -176,11 +202,11 @@ class _File:
             connection.execute(f"PRAGMA application_id = {self.application}")
             connection.execute(f"PRAGMA user_version = {self.version}")
         elif application != self.application:
-            raise StoreError(f"{path} is a database of something else: give another path")
+            raise StoreError(f"{path} is an SQLite file of another program: use another path")
         elif version != self.version:
             raise StoreError(
-                f"the store {path} has schema {version}, and this version of arena-groups knows"
-                f" {self.version}: bring arena-groups up to date, or give another path"
+                f"the store {path} has schema {version}, and this version of arena-groups reads"
+                f" schema {self.version}: upgrade arena-groups, or use another path"
             )
 
     def _pragma(self, name: str) -> int:
@@ -199,7 +225,7 @@ class _File:
         return None if row is None else str(row[0])
 
     @staticmethod
-    def _make(path: Path) -> None:
+    def _create(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 

@@ -1,4 +1,4 @@
-"""A web service of several replicas that also welcomes whoever joins a group, once.
+"""Web service with several replicas, which also welcomes each new member of a group once.
 
     ARENA_TOKEN=… docker compose -f examples/replicas/compose.yaml up --scale service=2
 
@@ -6,9 +6,9 @@ or, with a Redis of your own, in two terminals (``PORT=8082`` in the second):
 
     ARENA_TOKEN=… REDIS_URL=redis://127.0.0.1 python examples/replicas/service.py research-studio
 
-All replicas keep to one quota, and one of them watches. End it, and another goes on. To try it,
-start ``arena-groups sandbox --port 8080`` elsewhere, and set ``ARENA_TOKEN`` to the owner's token
-that it prints and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
+The replicas share one rate limit, and one of them watches the group. Stop it, and another takes
+over. To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``ARENA_TOKEN``
+to the owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/groups/{group}/pending")
 async def pending(request: web.Request) -> web.Response:
-    """How many have not answered yet."""
+    """Return the number of pending invitations."""
     try:
         count = await request.app[ARENA].groups.invitations(request.match_info["group"]).count()
     except ArenaError as error:
@@ -40,12 +40,12 @@ async def pending(request: web.Request) -> web.Response:
 
 @routes.get("/health")
 async def health(_: web.Request) -> web.Response:
-    """Whether this replica is alive; it is, even while Are.na or Redis is not."""
+    """Report that this replica is alive, even while Are.na or Redis is unavailable."""
     return web.Response(text="ok\n")
 
 
 async def welcome(arena: ArenaClient, store: RedisStore, groups: Sequence[str]) -> None:
-    """Welcome whoever joins, in the replica that has the group."""
+    """Welcome new members, in the replica that has the lease of the group."""
     interval = float(os.environ.get("WATCH_INTERVAL", "60"))
     async with watch(arena, *groups, store=store, interval=interval, shared=True) as events:
         async for event in events:
@@ -54,9 +54,9 @@ async def welcome(arena: ArenaClient, store: RedisStore, groups: Sequence[str]) 
 
 
 def new_app(groups: Sequence[str]) -> web.Application:
-    """One replica."""
+    """Return the application of one replica."""
 
-    async def together(app: web.Application) -> AsyncIterator[None]:
+    async def run_client(app: web.Application) -> AsyncIterator[None]:
         redis = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
         base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
         async with AsyncExitStack() as stack:
@@ -65,19 +65,19 @@ def new_app(groups: Sequence[str]) -> web.Application:
             arena = await stack.enter_async_context(ArenaClient(base_url=base_url, pacer=pacer))
             app[ARENA] = arena
             watching = asyncio.create_task(welcome(arena, store, groups))
-            watching.add_done_callback(tell)
+            watching.add_done_callback(report_end)
             yield
             watching.cancel()
             await asyncio.wait([watching])
 
     app = web.Application()
     app.add_routes(routes)
-    app.cleanup_ctx.append(together)
+    app.cleanup_ctx.append(run_client)
     return app
 
 
-def tell(watching: asyncio.Task[None]) -> None:
-    """Say why the watch has ended, if it was not told to."""
+def report_end(watching: asyncio.Task[None]) -> None:
+    """Print why the watch has ended, unless it was cancelled."""
     if not watching.cancelled() and (error := watching.exception()):
         print(f"service: no longer watching: {error}", file=sys.stderr)
 

@@ -36,7 +36,7 @@ class TestOperations:
         assert {id(each) for each in described} == {id(each) for each in OPERATIONS}
 
     def test_only_creating_and_inviting_are_not_repeat_safe(self) -> None:
-        unsafe = {each.name for each in OPERATIONS if not each.repeat_safe}
+        unsafe = {each.name for each in OPERATIONS if not each.idempotent}
         assert unsafe == {"groups.create", "groups.invite"}
 
     @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)

@@ -34,10 +34,10 @@ from arena_groups import (
     Timeout,
     UserTier,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.conftest import Answers
 from tests.support import documents
 from tests.support.clients import single
-from tests.support.clock import FakeClock
 from tests.support.documents import CODE, TOKEN
 from tests.support.leaks import no_warning
 from tests.support.servers import Server, chunked, http, serving
@@ -756,8 +756,10 @@ class TestPermitsOfRetries:
     DOWN = http({"error": "Unavailable", "code": 503}, "503 Unavailable")
 
     @asynccontextmanager
-    async def retrying(self, pacer: Pacer) -> AsyncIterator[tuple[ArenaClient, Server, FakeClock]]:
-        clock = FakeClock()
+    async def retrying(
+        self, pacer: Pacer
+    ) -> AsyncIterator[tuple[ArenaClient, Server, AutoAdvanceClock]]:
+        clock = AutoAdvanceClock()
         retry = RetryPolicy(attempts=2, total=30, backoff=0)
         async with (
             serving(self.DOWN) as server,

@@ -1,4 +1,4 @@
-"""The pacer: a gate in front of many tasks."""
+"""Pacer of one process: order, spacing of writes, 429s, cancellation."""
 
 import asyncio
 import logging
@@ -8,28 +8,29 @@ import pytest
 
 from arena_groups import PacerSnapshot, QuotaPacer, RateLimit, RateLimitUpdate
 from arena_groups._pacing.pacer import SystemClock
-from tests.support.clock import FakeClock
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from tests.support.waiting import run_other_tasks
 
 START = 1_700_000_000.0
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(START)
+def clock() -> AutoAdvanceClock:
+    return AutoAdvanceClock()
 
 
 @pytest.fixture
-def pacer(clock: FakeClock) -> QuotaPacer:
+def pacer(clock: AutoAdvanceClock) -> QuotaPacer:
     return QuotaPacer(clock=clock)
 
 
 def update(
-    clock: FakeClock, limit: int = 3, *, status: int = 200, after: float | None = None
+    clock: AutoAdvanceClock, limit: int = 3, *, status: int = 200, after: float | None = None
 ) -> RateLimitUpdate:
     reset = datetime.fromtimestamp(START + 60, UTC)
     return RateLimitUpdate(
         status=status,
-        server_time=clock.time,
+        server_time=START + clock.now(),
         rate_limit=RateLimit(limit=limit, reset_at=reset),
         retry_after=after,
     )
@@ -41,8 +42,8 @@ async def call(pacer: QuotaPacer, answer: RateLimitUpdate | None, *, write: bool
     pacer.release(permit, answer)
 
 
-async def test_it_waits_for_the_next_window_and_says_so(
-    pacer: QuotaPacer, clock: FakeClock, caplog: pytest.LogCaptureFixture
+async def test_acquire_beyond_the_limit_waits_for_the_next_window_and_logs_it(
+    pacer: QuotaPacer, clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "arena_groups")
     for _ in range(3):
@@ -54,7 +55,9 @@ async def test_it_waits_for_the_next_window_and_says_so(
     assert "waiting 60.0 s for the quota" in caplog.text
 
 
-async def test_first_come_first_served(pacer: QuotaPacer, clock: FakeClock) -> None:
+async def test_permits_are_granted_in_fifo_order(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
     order: list[int] = []
 
     async def task(number: int) -> None:
@@ -68,19 +71,19 @@ async def test_first_come_first_served(pacer: QuotaPacer, clock: FakeClock) -> N
     assert order == list(range(12))
 
 
-async def test_writes_in_a_row_are_spaced_and_reads_are_not(
-    pacer: QuotaPacer, clock: FakeClock
+async def test_writes_are_spaced_and_reads_are_not(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
 ) -> None:
     for write in (True, True, False, True):
         await call(pacer, update(clock, 100), write=write)
     assert clock.waits == pytest.approx([0.2, 0.2])
+    await clock.wait(asyncio.Event(), 1)
     clock.waits.clear()
-    clock.time += 1
     await call(pacer, update(clock, 100), write=True)
     assert clock.waits == []
 
 
-async def test_spacing_can_be_switched_off(clock: FakeClock) -> None:
+async def test_spacing_of_zero_never_waits(clock: AutoAdvanceClock) -> None:
     pacer = QuotaPacer(write_spacing=0, clock=clock)
     for _ in range(5):
         await call(pacer, update(clock, 100), write=True)
@@ -88,12 +91,12 @@ async def test_spacing_can_be_switched_off(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("spacing", [-1, -0.001])
-def test_a_negative_spacing_is_refused(spacing: float) -> None:
+def test_negative_spacing_raises_value_error(spacing: float) -> None:
     with pytest.raises(ValueError, match="write_spacing must be 0 or more"):
         QuotaPacer(write_spacing=spacing)
 
 
-async def test_after_a_429_one_goes_ahead_to_see(pacer: QuotaPacer, clock: FakeClock) -> None:
+async def test_429_is_followed_by_one_probe(pacer: QuotaPacer, clock: AutoAdvanceClock) -> None:
     await call(pacer, update(clock, 100))
     await call(pacer, update(clock, 100, status=429, after=7))
     started: list[int] = []
@@ -107,8 +110,7 @@ async def test_after_a_429_one_goes_ahead_to_see(pacer: QuotaPacer, clock: FakeC
         pacer.release(permit, update(clock, 100))
 
     tasks = [asyncio.create_task(task(number)) for number in range(3)]
-    for _ in range(30):
-        await asyncio.sleep(0)
+    await run_other_tasks()
     assert clock.waits == [7]
     assert started == [0]
     seen.set()
@@ -117,8 +119,8 @@ async def test_after_a_429_one_goes_ahead_to_see(pacer: QuotaPacer, clock: FakeC
 
 
 @pytest.mark.parametrize("write", [False, True])
-async def test_a_wait_beyond_max_wait_takes_no_slot(
-    pacer: QuotaPacer, clock: FakeClock, write: bool
+async def test_acquire_blocked_beyond_max_wait_takes_no_permit(
+    pacer: QuotaPacer, clock: AutoAdvanceClock, write: bool
 ) -> None:
     await call(pacer, update(clock, 100))
     waiting = [asyncio.create_task(pacer.acquire(write=write, max_wait=50)) for _ in range(3)]
@@ -132,7 +134,9 @@ async def test_a_wait_beyond_max_wait_takes_no_slot(
     assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
 
 
-async def test_cancelling_a_wait_takes_no_slot(pacer: QuotaPacer, clock: FakeClock) -> None:
+async def test_cancelled_acquire_takes_no_permit(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
     permit = await pacer.acquire(write=False)
     assert permit is not None
     waiting = [asyncio.create_task(pacer.acquire(write=write)) for write in (False, True, False)]
@@ -147,18 +151,20 @@ async def test_cancelling_a_wait_takes_no_slot(pacer: QuotaPacer, clock: FakeClo
     )
 
 
-async def test_a_snapshot_tells_how_it_stands(pacer: QuotaPacer, clock: FakeClock) -> None:
+async def test_snapshot_returns_counts_and_waits(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
     assert pacer.snapshot() == PacerSnapshot(
         limit=None, window=60, used=0, in_flight=0, waiting=0, resets_in=None, blocked_for=0
     )
     await call(pacer, update(clock, 5, status=429, after=20))
-    clock.time += 5
+    await clock.wait(asyncio.Event(), 5)
     assert pacer.snapshot() == PacerSnapshot(
         limit=5, window=60, used=1, in_flight=0, waiting=0, resets_in=55, blocked_for=15
     )
 
 
-async def test_the_system_clock_waits_for_the_event_or_the_time() -> None:
+async def test_system_clock_waits_for_the_event_or_the_time() -> None:
     clock, event = SystemClock(), asyncio.Event()
     before = clock.now()
     await clock.wait(event, 0.001)

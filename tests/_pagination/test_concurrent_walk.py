@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena_groups._pagination import concurrent as readahead
-from arena_groups._pagination.concurrent import ReadAhead
+from arena_groups._pagination.concurrent import ConcurrentWalk
 from arena_groups.errors import PaginationError
 from arena_groups.models import Page, PageMeta
 from tests.support.churn import (
@@ -40,7 +40,7 @@ churning_lists = st.builds(
 readers = st.builds(
     ParallelReader,
     random=st.randoms(use_true_random=False),
-    width=st.integers(1, 12),
+    concurrency=st.integers(1, 12),
     start_page=st.sampled_from([1, 1, 2, 3]),
 )
 
@@ -84,32 +84,37 @@ def test_equal_totals_alone_would_lose(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(max_examples=repetitions(50, thorough=200), deadline=None)
-@given(size=st.integers(0, 300), per=st.integers(1, 100), width=st.integers(1, 12))
+@given(size=st.integers(0, 300), per=st.integers(1, 100), concurrency=st.integers(1, 12))
 def test_a_list_that_stays_costs_one_request_more_at_most_and_keeps_its_order(
-    size: int, per: int, width: int
+    size: int, per: int, concurrency: int
 ) -> None:
     walked, ahead = ChurningList(size), ChurningList(size)
     read_by_walk(walked, per)
 
-    assert read_in_order(ahead, per, width) == list(range(size, 0, -1))
+    assert read_in_order(ahead, per, concurrency) == list(range(size, 0, -1))
     assert len(walked.requests) <= len(ahead.requests) <= len(walked.requests) + 1
     if len(ahead.requests) > len(walked.requests):
-        assert rounds(ahead, width) < len(walked.requests)
+        assert rounds(ahead, concurrency) < len(walked.requests)
 
 
-def rounds(source: ChurningList, width: int) -> int:
+def rounds(source: ChurningList, concurrency: int) -> int:
     pages = max(source.requests)
-    return 1 + -(-(pages - 1) // width) + 1
+    return 1 + -(-(pages - 1) // concurrency) + 1
 
 
 def read_in_order(
-    source: ChurningList, per: int, width: int, *, limit: int | None = None, start_page: int = 1
+    source: ChurningList,
+    per: int,
+    concurrency: int,
+    *,
+    limit: int | None = None,
+    start_page: int = 1,
 ) -> list[int]:
-    course: ReadAhead[Item] = ReadAhead(start_page, width=width, limit=limit)
+    course: ConcurrentWalk[Item] = ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
     found: list[int] = []
     while not course.done:
-        assert course.wanted()[0] == course.due
-        found += [item.id for item in course.accept(source.page(course.due, per))]
+        assert course.pages_to_fetch()[0] == course.next_expected
+        found += [item.id for item in course.accept(source.page(course.next_expected, per))]
     return found
 
 
@@ -128,8 +133,10 @@ def answer(
     )
 
 
-def course(width: int = 4, limit: int | None = None, start_page: int = 1) -> ReadAhead[Item]:
-    return ReadAhead(start_page, width=width, limit=limit)
+def course(
+    concurrency: int = 4, limit: int | None = None, start_page: int = 1
+) -> ConcurrentWalk[Item]:
+    return ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
 
 
 def ids_of(page: int, per: int = 2, total: int = 20) -> list[int]:
@@ -137,8 +144,8 @@ def ids_of(page: int, per: int = 2, total: int = 20) -> list[int]:
     return list(range(newest, max(0, newest - per), -1))
 
 
-def accept(course: ReadAhead[Item], *, per: int = 2, total: int = 20) -> list[int]:
-    page = course.due
+def accept(course: ConcurrentWalk[Item], *, per: int = 2, total: int = 20) -> list[int]:
+    page = course.next_expected
     more = page * per < total
     ids = ids_of(page, per, total)
     return [item.id for item in course.accept(answer(page, ids, per=per, total=total, more=more))]
@@ -146,23 +153,23 @@ def accept(course: ReadAhead[Item], *, per: int = 2, total: int = 20) -> list[in
 
 def test_the_first_page_is_asked_for_alone() -> None:
     reading = course()
-    assert list(reading.wanted()) == [1]
+    assert list(reading.pages_to_fetch()) == [1]
     accept(reading)
-    assert list(reading.wanted()) == [2, 3, 4, 5]
-    assert list(reading.wanted(held=1)) == [2, 3, 4]
+    assert list(reading.pages_to_fetch()) == [2, 3, 4, 5]
+    assert list(reading.pages_to_fetch(buffered=1)) == [2, 3, 4]
 
 
 def test_no_page_beyond_the_last_is_asked_for_and_the_first_comes_again() -> None:
-    reading = course(width=8)
+    reading = course(concurrency=8)
     for _ in range(7):
         accept(reading)
-    assert list(reading.wanted()) == [8, 9, 10]
+    assert list(reading.pages_to_fetch()) == [8, 9, 10]
     for _ in range(3):
         accept(reading)
-    assert (reading.done, reading.due, list(reading.wanted())) == (False, 1, [1])
+    assert (reading.done, reading.next_expected, list(reading.pages_to_fetch())) == (False, 1, [1])
     assert accept(reading) == []
     assert reading.done
-    assert list(reading.wanted()) == []
+    assert list(reading.pages_to_fetch()) == []
 
 
 @pytest.mark.parametrize(
@@ -171,10 +178,10 @@ def test_no_page_beyond_the_last_is_asked_for_and_the_first_comes_again() -> Non
      (9, [1], [2, 3, 4, 5]), (99, [1], [2, 3, 4, 5, 6])],
 )  # fmt: skip
 def test_a_limit_asks_for_no_page_in_vain(limit: int, first: list[int], ahead: list[int]) -> None:
-    reading = course(width=5, limit=limit)
-    assert list(reading.wanted()) == first
+    reading = course(concurrency=5, limit=limit)
+    assert list(reading.pages_to_fetch()) == first
     accept(reading)
-    assert list(reading.wanted()) == ahead
+    assert list(reading.pages_to_fetch()) == ahead
 
 
 @pytest.mark.parametrize(("limit", "requests"), [(0, 0), (2, 1), (19, 10), (20, 10), (21, 11)])
@@ -190,16 +197,16 @@ def test_hidden_items_do_not_count_against_a_limit() -> None:
 
 
 def test_the_servers_page_size_tells_how_many_pages_there_are() -> None:
-    reading = course(width=8)
+    reading = course(concurrency=8)
     reading.accept(answer(1, [20, 19, 18, 17, 16], per=5))
-    assert list(reading.wanted()) == [2, 3, 4]
+    assert list(reading.pages_to_fetch()) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("total", [0, 1, 9])
 def test_a_total_that_is_too_low_loses_nothing(total: int) -> None:
     reading, found = course(), list[int]()
     while not reading.done:
-        number = reading.due
+        number = reading.next_expected
         page = answer(number, ids_of(number), total=total, more=number < 10)
         found += [item.id for item in reading.accept(page)]
     assert found == list(range(20, 0, -1))
@@ -208,7 +215,7 @@ def test_a_total_that_is_too_low_loses_nothing(total: int) -> None:
 def test_a_total_that_is_too_high_asks_for_nothing_beyond_the_end() -> None:
     reading, asked = course(), list[int]()
     while not reading.done:
-        number = reading.due
+        number = reading.next_expected
         asked.append(number)
         reading.accept(answer(number, ids_of(number), total=1000, more=number < 10))
     assert asked == [*range(1, 11), 1]
@@ -224,15 +231,15 @@ def test_a_total_that_is_too_high_asks_for_nothing_beyond_the_end() -> None:
     ids=["fewer", "more", "other pages"],
 )
 def test_an_answer_of_another_list_ends_the_asking_in_advance(odd: Page[Item]) -> None:
-    reading = course(width=3)
+    reading = course(concurrency=3)
     for _ in range(3):
         accept(reading)
-    assert list(reading.wanted()) == [4, 5, 6]
+    assert list(reading.pages_to_fetch()) == [4, 5, 6]
     reading.accept(odd)
-    assert list(reading.wanted()) == [5, 6]
+    assert list(reading.pages_to_fetch()) == [5, 6]
     accept(reading)
     accept(reading)
-    assert (reading.due, list(reading.wanted())) == (2, [2])
+    assert (reading.next_expected, list(reading.pages_to_fetch())) == (2, [2])
 
 
 def test_a_new_head_is_handed_over_and_what_was_missed_is_looked_for() -> None:
@@ -242,7 +249,7 @@ def test_a_new_head_is_handed_over_and_what_was_missed_is_looked_for() -> None:
     assert reading.accept(answer(1, [21, 20])) == [Item(21)]
     found: list[int] = []
     while not reading.done:
-        number = reading.due
+        number = reading.next_expected
         ids = [22 - 2 * number + 1, 22 - 2 * number]
         found += [item.id for item in reading.accept(answer(number, ids, more=number < 10))]
     assert found == []
@@ -260,12 +267,12 @@ def test_a_later_page_is_an_anchor_only_if_it_is_full() -> None:
     assert source.requests == [*range(2, 11), 4]
 
 
-@pytest.mark.parametrize(("size", "width", "extra"), [
+@pytest.mark.parametrize(("size", "concurrency", "extra"), [
     (4, 8, 0), (6, 8, 0), (8, 8, 1), (8, 2, 0), (10, 2, 1), (20, 8, 1),
 ])  # fmt: skip
-def test_a_list_of_few_pages_is_walked(size: int, width: int, extra: int) -> None:
+def test_a_list_of_few_pages_is_walked(size: int, concurrency: int, extra: int) -> None:
     source = ChurningList(size)
-    read_in_order(source, 2, width)
+    read_in_order(source, 2, concurrency)
     pages = size // 2
     assert len(source.requests) == pages + extra
 
@@ -277,8 +284,8 @@ def test_pages_without_end_are_an_error(total: int, invent: bool) -> None:
     reading = course()
     with pytest.raises(PaginationError, match="does not end"):
         while not reading.done:
-            ids = [reading.due] if invent else []
-            reading.accept(answer(reading.due, ids, total=total))
+            ids = [reading.next_expected] if invent else []
+            reading.accept(answer(reading.next_expected, ids, total=total))
 
 
 @pytest.mark.parametrize("page", [answer(4, [1]), answer(3, [1], per=0), answer(3, [1], total=-1)])
@@ -295,7 +302,7 @@ def test_a_second_reading_of_a_long_list_is_no_list_without_end() -> None:
     pages = 12_000
     reading, odd, last = course(), True, 0
     while not reading.done:
-        number, last = reading.due, max(last, reading.due)
+        number, last = reading.next_expected, max(last, reading.next_expected)
         total = pages + 1 if number == pages and odd else pages
         odd = odd and number < pages
         more = number < pages

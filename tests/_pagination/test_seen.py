@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups._pagination import walk as module
-from arena_groups._pagination.walk import IdSet, Seen
+from arena_groups._pagination.walk import IdSet, SeenItems
 from tests.support.churn import Item
 
 ids = st.one_of(
@@ -19,17 +19,17 @@ pages = st.lists(st.lists(ids, max_size=20), max_size=20)
 @pytest.fixture(params=[(1, 1), (3, 2), (8, 3), (2**16, 2**12)], autouse=True)
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     loose, run = request.param
-    monkeypatch.setattr(module, "LOOSE_IDS", loose)
+    monkeypatch.setattr(module, "MAX_RECENT_IDS", loose)
     monkeypatch.setattr(module, "RUN_IDS", run)
 
 
 @given(pages=st.lists(st.lists(st.tuples(st.sampled_from("ab"), ids), max_size=20), max_size=20))
 def test_an_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) -> None:
-    seen, model = Seen(), set[tuple[str, int]]()
+    seen, model = SeenItems(), set[tuple[str, int]]()
     for page in pages:
         expected = list(dict.fromkeys(key for key in page if key not in model))
         model.update(page)
-        found = seen.take([Item(id, kind) for kind, id in page])
+        found = seen.add_new([Item(id, kind) for kind, id in page])
         assert [(item.type, item.id) for item in found] == expected
 
 
@@ -48,11 +48,11 @@ def test_ids_are_held_whatever_their_size(pages: list[list[int]], asked: list[in
 
 @pytest.mark.parametrize("step", [-1, 1, -50])
 def test_pages_in_order_are_taken_as_a_whole(step: int) -> None:
-    seen = Seen()
+    seen = SeenItems()
     for start in range(10**6, 10**6 + 2000 * step, 100 * step):
         page = [Item(id) for id in range(start, start + 100 * step, step)]
-        assert seen.take(page) is page
-        assert seen.take(page) == []
+        assert seen.add_new(page) is page
+        assert seen.add_new(page) == []
 
 
 def test_a_million_ids_take_less_than_twenty_mebibytes(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena_groups._pagination.walk import Walk, following_page
+from arena_groups._pagination.walk import Walk, next_page_number
 from arena_groups.errors import PaginationError
 from arena_groups.models import Page, PageMeta
 from tests.support.churn import (
@@ -96,7 +96,7 @@ def test_removing_each_item_in_a_plain_loop_stops_half_way() -> None:
         page = source.page(number, 24)
         for item in page.data:
             source.remove(item.id)
-        number = following_page(page.meta)
+        number = next_page_number(page.meta)
 
     assert len(source.ids) == 240
 
@@ -225,4 +225,4 @@ def test_a_total_that_is_too_low_loses_nothing() -> None:
 def test_the_plain_walk_follows_what_is_promised(
     more: bool, next_page: int | None, expected: int | None
 ) -> None:
-    assert following_page(answer(3, more=more, next_page=next_page).meta) == expected
+    assert next_page_number(answer(3, more=more, next_page=next_page).meta) == expected

@@ -17,9 +17,9 @@ from arena_groups import GroupInvite, MembershipInvitation, from_dict
 from arena_groups.cli import credentials as logins
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
+from tests.support.waiting import HANG_TIMEOUT
 
 COMMAND = (sys.executable, "-m", "arena_groups")
-PATIENCE = 30  # seconds; only ever reached when something hangs
 
 Process = subprocess.Popen[str]
 
@@ -58,7 +58,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
             capture_output=True,
             encoding="utf-8",
             env=environment(**variables),
-            timeout=PATIENCE,
+            timeout=HANG_TIMEOUT,
             check=False,
         )
 
@@ -101,7 +101,7 @@ def served() -> Iterator[Served]:
         assert process.stdout is not None
         yield Served(**json.loads(process.stdout.readline()))
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(HANG_TIMEOUT) == 0
 
 
 @pytest.fixture
@@ -146,11 +146,11 @@ def sandbox() -> Iterator[Sandbox]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     made = Sandbox()
-    asyncio.run_coroutine_threadsafe(made.start(), loop).result(PATIENCE)
+    asyncio.run_coroutine_threadsafe(made.start(), loop).result(HANG_TIMEOUT)
     yield made
-    asyncio.run_coroutine_threadsafe(made.aclose(), loop).result(PATIENCE)
+    asyncio.run_coroutine_threadsafe(made.aclose(), loop).result(HANG_TIMEOUT)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(PATIENCE)
+    thread.join(HANG_TIMEOUT)
     loop.close()
 
 

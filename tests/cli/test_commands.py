@@ -303,8 +303,8 @@ def test_sandbox_with_faults(capsys: Captured, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ("nonsense", "there is no fault 'nonsense'"),
-        ("latency:seconds=soon", "seconds cannot be 'soon'"),
+        ("nonsense", "unknown fault 'nonsense'"),
+        ("latency:seconds=soon", "invalid seconds 'soon'"),
         ("redirect", "the option location is required"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Protocol
 import pytest
 
 from arena_groups import __version__
+from tests.support.waiting import HANG_TIMEOUT
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
 pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
@@ -23,7 +24,6 @@ termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
 GROUP = "research-studio"
-PATIENCE = 30  # seconds; only ever reached when something hangs
 FULL = Path("/dev/full")
 
 
@@ -80,7 +80,7 @@ def test_head(start: Start, served: Served, chosen: str, read_first: bool) -> No
     if read_first:
         assert process.stdout.readline()
     process.stdout.close()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(HANG_TIMEOUT) == 0
     assert process.stderr.read() == ""
 
 
@@ -90,7 +90,7 @@ def test_help_that_nobody_reads(start: Start, line: str) -> None:
     os.close(reader)
     process = start(*line.split(), stdout=writer)
     os.close(writer)
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(HANG_TIMEOUT) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
 
@@ -99,7 +99,7 @@ def test_help_that_nobody_reads(start: Start, line: str) -> None:
 def test_full_disk(start: Start) -> None:
     with FULL.open("w") as full:
         process = start("invitations", "list", GROUP, "--sandbox", stdout=full.fileno())
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=HANG_TIMEOUT)
     assert process.returncode == 1
     assert err.count("\n") == 1
     assert err.startswith("arena-groups: ")
@@ -107,13 +107,13 @@ def test_full_disk(start: Start) -> None:
 
 def test_interrupted_while_waiting(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(PATIENCE)
+        silent.settimeout(HANG_TIMEOUT)
         port = silent.getsockname()[1]
         process = start("invitations", "list", GROUP, "--base-url", f"http://127.0.0.1:{port}")
         with silent.accept()[0] as asked:
             assert asked.recv(4) == b"GET "
             process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=PATIENCE) == ("", "")
+            assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
     assert process.returncode == 130
 
 
@@ -125,7 +125,7 @@ def test_a_sandbox_tells_people_all_that_they_need(start: Start) -> None:
     assert first.startswith("Sandbox running at http://127.0.0.1:")
     process.send_signal(signal.SIGTERM)
     rest = process.stdout.read()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(HANG_TIMEOUT) == 0
     for told in ("groups", "users", "tokens", "public application", "confidential application"):
         assert f"\n{told}\n" in rest
     assert "research-studio " in rest
@@ -153,7 +153,7 @@ def test_sandbox_until_told_to_stop(start: Start, number: signal.Signals, code: 
     described = json.loads(process.stdout.readline())
     assert set(described["tokens"]) >= {"owner", "read_only", "stranger", "limited"}
     process.send_signal(number)
-    assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
     assert process.returncode == code
 
 
@@ -174,7 +174,7 @@ def test_a_terminal_of_80_columns(start: Start, served: Served) -> None:
     os.close(theirs)
     screen = _everything(ours)
     os.close(ours)
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(HANG_TIMEOUT) == 0
     heading, *rows = screen.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
     assert heading.split()[:2] == ["ID", "INVITEE"]
     assert len(rows) > 100

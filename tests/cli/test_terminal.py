@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from tests.support.waiting import HANG_TIMEOUT
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
 pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
 termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
 
 COMMAND = (sys.executable, "-m", "arena_groups")
-PATIENCE = 30  # seconds; only ever reached when something hangs
 # The shell opens the terminal as the leader of a session, so it is the one that Ctrl-C acts on.
 AT_TERMINAL = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
 WITH_PIPED_RESULTS = 'tty=$1; shift; exec "$@" <"$tty" 2>"$tty"'
@@ -55,7 +55,7 @@ class Terminal:
         """Wait for the end, and return the exit code and everything shown."""
         assert self.process.stdout is not None
         self.results = self.process.stdout.read().decode()
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(HANG_TIMEOUT)
         while self._read(0):
             pass
         return code, ESCAPES.sub("", self.screen).replace("\r\n", "\n")
@@ -66,7 +66,7 @@ class Terminal:
         os.close(self._ours)
         os.close(self._theirs)
 
-    def _read(self, patience: float = PATIENCE) -> bool:
+    def _read(self, patience: float = HANG_TIMEOUT) -> bool:
         if not select.select([self._ours], [], [], patience)[0]:
             return False
         self.screen += os.read(self._ours, 65536).decode(errors="replace")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from tests.support.waiting import HANG_TIMEOUT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
-PATIENCE = 30
 GROUP = "blank-page"
 WELCOME = """
 import json, os, sys
@@ -113,7 +113,7 @@ def test_interrupted(start: Start, sandbox: Sandbox) -> None:
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["kind"] == "member-joined"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=HANG_TIMEOUT)
     assert process.returncode == 130
 
 
@@ -127,7 +127,7 @@ def test_head(start: Start, sandbox: Sandbox) -> None:
     assert process.stderr is not None
     assert json.loads(process.stdout.readline())["kind"] == "member-joined"
     process.stdout.close()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(HANG_TIMEOUT) == 0
     assert process.stderr.read() == ""
 
 

@@ -16,9 +16,10 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from tests.support.waiting import HANG_TIMEOUT
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
-PATIENCE = 30  # seconds; only ever reached when something hangs
 
 VISITOR = """
 import socket
@@ -141,13 +142,13 @@ class TestAYes:
         self, start: Start, line: Line, browser: Browser
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as door:
-            door.settimeout(PATIENCE)
+            door.settimeout(HANG_TIMEOUT)
             process = start(*line(), BROWSER=browser("allow", door.getsockname()[1]))
             with door.accept()[0]:
                 # Not its whole output: the browser holds the other ends of the pipes too.
                 assert process.stdout is not None
                 assert json.loads(process.stdout.readline())["outcome"] == "logged_in"
-                assert process.wait(PATIENCE) == 0
+                assert process.wait(HANG_TIMEOUT) == 0
 
 
 class TestANo:
@@ -170,7 +171,7 @@ class TestStrangers:
         assert status == 400
         assert "no app with this client_id" in page
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=PATIENCE) == ("", "")
+        assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
         assert process.returncode == 130
 
     def test_a_visit_with_another_state_changes_nothing(
@@ -185,14 +186,14 @@ class TestStrangers:
         assert process.poll() is None
         status, _ = visit(f"{asked['redirect_uri']}?error=access_denied&state={asked['state']}")
         assert status == 200
-        assert process.wait(PATIENCE) == 2
+        assert process.wait(HANG_TIMEOUT) == 2
         assert stored(nobodys_home) == []
 
     def test_a_code_that_is_none_is_refused(self, start: Start, line: Line) -> None:
         process = start(*line("--no-browser", "--format", "json"))
         asked = asked_by(address_told(process))
         visit(f"{asked['redirect_uri']}?code=forged&state={asked['state']}")
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=HANG_TIMEOUT)
         assert (process.returncode, out) == (2, "")
         assert "invalid_grant" in json.loads(err)["error"]["message"]
 
@@ -205,19 +206,19 @@ class TestNoBrowser:
         assert process.stderr is not None
         assert "cannot open a browser" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=PATIENCE) == ("", "")
+        assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
         assert process.returncode == 130
 
     def test_ctrl_c_does_not_wait_for_one_that_stays_open(
         self, start: Start, line: Line, browser: Browser
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as door:
-            door.settimeout(PATIENCE)
+            door.settimeout(HANG_TIMEOUT)
             process = start(*line(), BROWSER=browser("none", door.getsockname()[1]))
             address_told(process)
             with door.accept()[0]:
                 process.send_signal(signal.SIGINT)
-                assert process.wait(PATIENCE) == 130
+                assert process.wait(HANG_TIMEOUT) == 130
 
 
 def test_a_port_that_is_taken(command: Run, line: Line) -> None:

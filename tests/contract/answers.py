@@ -21,7 +21,7 @@ __all__ = ["Exchange", "body_of", "compare_answer", "response_for"]
 # What the document says in words: every request can be invalid, and be answered from a cache.
 SAID_IN_WORDS: Final = frozenset({304, 400})
 # Paths and methods that are not there.
-NOWHERE: Final = frozenset({404, 405})
+NONE: Final = frozenset({404, 405})
 WITHOUT_BODY: Final = frozenset({204, 304})
 ERROR: Final[JSONObject] = {"$ref": "#/components/schemas/Error"}
 TIER: Final[JSONObject] = {"$ref": "#/components/schemas/UserTier"}
@@ -50,7 +50,7 @@ def response_for(documented: DocumentedOperation | None, status: int) -> Documen
     """
     if documented is not None and status in documented.responses:
         return documented.responses[status]
-    if status not in (NOWHERE if documented is None else SAID_IN_WORDS):
+    if status not in (NONE if documented is None else SAID_IN_WORDS):
         return None
     return DocumentedResponse(schema=None if status in WITHOUT_BODY else ERROR)
 

@@ -6,8 +6,8 @@ import pytest
 
 from arena_groups import ArenaClient, ArenaError, QuotaPacer, RetryPolicy, Timeout
 from arena_groups.sandbox import RecordedRequest, Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import matrix
-from tests.support.clock import FakeClock
 from tests.support.leaks import no_warning
 from tests.support.matrix import CALLS, FAULTS, GONE, MAX_BODY, ONCE, Call, Row, as_markdown
 
@@ -16,7 +16,7 @@ ATTEMPTS = 3
 
 
 def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaClient:
-    clock = FakeClock()
+    clock = AutoAdvanceClock()
     limits = row.times
     if limits and times is None and call.kind not in row.untouched:
         limits = {"total": 0.03}  # no answer is to come, so nobody need be given time

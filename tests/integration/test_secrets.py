@@ -13,10 +13,10 @@ import pytest
 
 from arena_groups import ArenaClient, ArenaError, RetryPolicy, Timeout
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Disconnect, RateLimited, ServerFailure, TruncatedJSON
 from tests.support import documents
 from tests.support.clients import single
-from tests.support.clock import FakeClock
 from tests.support.documents import CODE, CODE_URL, EMAIL, TOKEN
 from tests.support.matrix import CALLS as MATRIX
 from tests.support.servers import chunked, http, serving
@@ -263,13 +263,13 @@ async def test_a_whole_day_of_faults_shows_none_of_them(
     async with Sandbox() as sandbox:
         for fault in (ServerFailure(503), Disconnect(after=True), TruncatedJSON(), RateLimited(1)):
             sandbox.faults.add(fault, probability=0.15)
-        clock = FakeClock()
+        clock = AutoAdvanceClock()
         async with ArenaClient(
             sandbox.tokens.owner,
             base_url=sandbox.url,
             clock=clock,
             retry=RetryPolicy(attempts=2),
-            on_exchange=lambda exchange: shown.append(repr(exchange)),
+            on_request=lambda exchange: shown.append(repr(exchange)),
         ) as arena:
             for name, call in MATRIX.items():
                 for turn in range(5):

@@ -78,7 +78,7 @@ class WatchedGroup(RuleBasedStateMachine):
             base_url=self.sandbox.url,
             clock=self.clock,
             pacer=NoPacer(),
-            on_exchange=self._after_request,
+            on_request=self._after_request,
         )
 
     def _after_request(self, _: object) -> None:

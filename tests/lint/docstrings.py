@@ -57,9 +57,13 @@ def sections(docstring: str) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def check_function(function: Callable[..., Any], *, name: str) -> Iterator[str]:
-    """Find parameters and results that a function's docstring says nothing of."""
-    found = sections(inspect.getdoc(function) or "")
+def check_function(
+    function: Callable[..., Any], *overridden: Callable[..., Any], name: str
+) -> Iterator[str]:
+    """Find parameters and results that no docstring of a function, or of what it overrides, has."""
+    found: dict[str, str] = {}
+    for each in (*overridden, function):
+        found |= sections(inspect.getdoc(each) or "")
     signature = inspect.signature(function)
     yield from _undescribed(_parameters(signature), _entries(found, "Args"), name)
     returned = signature.return_annotation
@@ -72,10 +76,8 @@ def check_class(kind: type) -> Iterator[str]:
     name = kind.__name__
     if name not in NOT_CONSTRUCTED and not issubclass(kind, Enum):
         yield from _undescribed(_constructor_parameters(kind), _described(kind), name)
-    for member, value in _members(kind):
-        function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-        if inspect.isfunction(function):
-            yield from check_function(function, name=f"{name}.{member}")
+    for member, function, *overridden in _methods(kind):
+        yield from check_function(function, *overridden, name=f"{name}.{member}")
 
 
 def check_module(module: str) -> Iterator[Problem]:
@@ -139,6 +141,8 @@ def _entries(found: dict[str, str], *headings: str) -> set[str]:
 
 
 def _constructor_parameters(kind: type) -> list[str]:
+    if getattr(kind, "_is_protocol", False):  # it has no constructor of its own
+        return []
     if attrs.has(kind):
         return [each.alias or each.name for each in attrs.fields(kind) if each.init]
     constructor = kind.__init__  # type: ignore[misc]
@@ -170,12 +174,14 @@ def _described_fields(kind: type) -> set[str]:
     }
 
 
-def _members(kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield the public members that this project gives a class, inherited ones too."""
-    names = set[str]()
+def _methods(kind: type) -> Iterator[tuple[Any, ...]]:
+    """Yield the name and the definitions of each public method, the one that counts first."""
+    found: dict[str, list[Any]] = {}
     for each in kind.__mro__:
         if each.__module__.startswith("arena_groups") or each is kind:
             for name, value in vars(each).items():
-                if not name.startswith("_") and name not in names:
-                    names.add(name)
-                    yield name, value
+                if not name.startswith("_"):
+                    found.setdefault(name, []).append(getattr(value, "__func__", value))
+    for name, definitions in found.items():
+        if inspect.isfunction(definitions[0]):
+            yield name, *filter(inspect.isfunction, definitions)

@@ -1,380 +1,551 @@
-"""OAuth without a server: what is asked for, what comes back, and what is refused at once."""
+"""Whole flows against the sandbox: tokens, refusals, failures and what they may show."""
 
-import copy
-import hashlib
+import asyncio
+import json
+import logging
 import pickle
-import re
-import subprocess
-import sys
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlsplit
+from urllib.parse import parse_qsl
 
+import aiohttp
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from multidict import MultiDict
 
+from arena_groups import (
+    ArenaAPIError,
+    ArenaClient,
+    ArenaConnectionError,
+    ArenaError,
+    ArenaTimeoutError,
+    ClientStateError,
+    DecodeError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    Timeout,
+)
 from arena_groups.oauth import (
     AuthorizationCode,
     AuthorizationRequest,
     CallbackError,
     OAuthClient,
     OAuthError,
+    OAuthToken,
     Scope,
 )
-from tests.support.traces import shown_by
+from arena_groups.sandbox import Application, Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from arena_groups.sandbox.faults import Disconnect, PlainText, RateLimited, Reset, ServerFailure
+from tests.support.servers import http, serving
+from tests.support.traces import files_behind, shown_by
 
-HOME = "https://app.example.org/callback"
-SECRET = "s3cret-41aa"
-STATE = "st4te-77"
+CALLBACK_URL = "http://127.0.0.1:4711/callback"
+CLIENT_SECRET = "s3cret-41aa"
+CODE = "c0de-71be5a"
+STATE = "st4te-5fd1"
 VERIFIER = "v3rifier-" * 6
-REQUEST = AuthorizationRequest("https://www.are.na/oauth/authorize?…", STATE, VERIFIER, HOME)
+TOKEN = "t0ken-9f2c41d7"
+SECRETS = (CLIENT_SECRET, CODE, STATE, VERIFIER, TOKEN)
+ENDPOINT = "createOAuthToken"
+REQUEST = AuthorizationRequest(f"https://x.example/?state={STATE}", STATE, VERIFIER, CALLBACK_URL)
+GRANTED: dict[str, object] = {
+    "access_token": TOKEN,
+    "token_type": "Bearer",
+    "scope": "write",
+    "created_at": 1_702_900_000,
+}
+CALLS: dict[str, Callable[[OAuthClient], Awaitable[OAuthToken]]] = {
+    "exchange_code": lambda oauth: oauth.exchange_code(AuthorizationCode(CODE), REQUEST),
+    "client_credentials": lambda oauth: oauth.client_credentials(["write"]),
+}
+calls = pytest.mark.parametrize("call", CALLS)
 
 
-def app(**options: Any) -> OAuthClient:
-    options.setdefault("redirect_uri", HOME)
-    return OAuthClient("an-app", **options)
+def assert_clean(text: str) -> None:
+    for secret in SECRETS:
+        assert secret.lower() not in text.lower()
 
 
-def query_of(request: AuthorizationRequest) -> dict[str, str]:
-    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True, strict_parsing=True)
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
+@pytest.fixture(autouse=True)
+def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    assert_clean(caplog.text)
+    for record in caplog.records:
+        assert_clean(f"{vars(record)}")
 
 
-class TestRequest:
-    @pytest.mark.parametrize("secret", [None, SECRET])
-    def test_it_asks_for_a_code_with_pkce(self, secret: str | None) -> None:
-        request = app(client_secret=secret).authorize_url()
-        assert request.url.startswith("https://www.are.na/oauth/authorize?")
-        digest = hashlib.sha256(request.verifier.encode()).digest()
-        assert query_of(request) == {
-            "response_type": "code",
-            "client_id": "an-app",
-            "redirect_uri": HOME,
-            "scope": "read",
-            "state": request.state,
-            "code_challenge": urlsafe_b64encode(digest).decode().rstrip("="),
-            "code_challenge_method": "S256",
-        }
-        assert re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", request.verifier)
-        assert request.redirect_uri == HOME
-        assert SECRET not in request.url
-        assert request.verifier not in request.url
-
-    def test_no_two_are_the_same(self) -> None:
-        client = app()
-        requests = [client.authorize_url() for _ in range(50)]
-        assert len({each.state for each in requests}) == 50
-        assert len({each.verifier for each in requests}) == 50
-
-    @pytest.mark.parametrize(
-        ("scopes", "sent"),
-        [
-            ([Scope.READ, Scope.WRITE], "read write"),
-            (("write", "write"), "write"),
-            ("read write", "read write"),
-            (iter(["tomorrow"]), "tomorrow"),
-        ],
-    )
-    def test_scopes(self, scopes: Any, sent: str) -> None:
-        assert query_of(app().authorize_url(scopes))["scope"] == sent
-
-    @pytest.mark.parametrize("scopes", [(), "", [""], ["read write"], ['"'], ["é"], ["a\n"]])
-    def test_what_can_be_no_scope(self, scopes: Any) -> None:
-        with pytest.raises(ValueError, match="scope"):
-            app().authorize_url(scopes)
-
-    @pytest.mark.parametrize(
-        ("base", "start"),
-        [
-            ("https://arena.example/", "https://arena.example/oauth/authorize?"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/oauth/authorize?"),
-            ("http://[::1]:8080/at/", "http://[::1]:8080/at/oauth/authorize?"),
-        ],
-    )
-    def test_it_can_lead_elsewhere(self, base: str, start: str) -> None:
-        request = app(authorize_base_url=base).authorize_url()
-        assert request.url.startswith(start)
-        assert query_of(request)["state"] == request.state
-
-    def test_it_can_be_kept_in_a_session(self) -> None:
-        request = app().authorize_url()
-        kept = request.to_dict()
-        assert {type(value) for value in kept.values()} == {str}
-        assert AuthorizationRequest.from_dict(kept) == request
-        assert pickle.loads(pickle.dumps(request)) == copy.copy(request) == request
-
-    @pytest.mark.parametrize(
-        "changes", [{"state": None}, {"verifier": ""}, {"redirect_uri": 7}, {"url": ["x"]}]
-    )
-    def test_what_was_not_kept_whole_is_refused(self, changes: dict[str, object]) -> None:
-        with pytest.raises(ValueError, match="to_dict") as caught:
-            AuthorizationRequest.from_dict({**REQUEST.to_dict(), **changes})
-        shown = shown_by(caught.value)
-        assert STATE not in shown
-        assert VERIFIER not in shown
-
-    def test_nothing_secret_shows(self) -> None:
-        request = app().authorize_url()
-        assert repr(request) == f"AuthorizationRequest(redirect_uri={HOME!r})"
-        assert repr(AuthorizationCode("c0de")) == "AuthorizationCode()"
-
-    def test_it_needs_a_way_back(self) -> None:
-        with pytest.raises(ValueError, match="redirect_uri"):
-            app(redirect_uri=None).authorize_url()
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> AutoAdvanceClock:
+    clock = AutoAdvanceClock()
+    monkeypatch.setattr("arena_groups.oauth.client.SystemClock", lambda: clock)
+    return clock
 
 
-class TestArguments:
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {"client_id": ""},
-            {"client_id": "an app"},
-            {"client_secret": ""},
-            {"client_secret": f"{SECRET}\n"},
-            {"base_url": "http://api.example"},
-            {"base_url": "nowhere"},
-            {"authorize_base_url": "http://www.example"},
-            {"authorize_base_url": "https://www.example/?a=b"},
-            {"redirect_uri": "http://app.example/callback"},
-            {"redirect_uri": "/callback"},
-            {"redirect_uri": "https:///callback"},
-            {"redirect_uri": "https://app.example/#callback"},
-            {"redirect_uri": "https://app.example/call back"},
-            {"redirect_uri": "https://äpp.example/"},
-            {"redirect_uri": "https://[app.example/"},
-        ],
-    )
-    def test_what_cannot_be_right(self, options: dict[str, Any]) -> None:
-        (name,) = options
-        given = {"client_id": "an-app", "client_secret": SECRET, **options}
-        with pytest.raises(ValueError, match=name) as caught:
-            OAuthClient(given.pop("client_id"), **given)
-        assert SECRET not in shown_by(caught.value)
-
-    @pytest.mark.parametrize("secret", [[SECRET], 7, SECRET.encode()])
-    def test_a_secret_is_a_string(self, secret: Any) -> None:
-        with pytest.raises(TypeError, match="client_secret") as caught:
-            app(client_secret=secret)
-        assert SECRET not in shown_by(caught.value)
-
-    @pytest.mark.parametrize(
-        "redirect_uri",
-        [
-            "http://127.0.0.1:8000/callback",
-            "http://localhost:8000",
-            "http://[::1]:8000/callback?from=arena",
-            "com.example.app:/callback",
-            "https://app.example/",
-        ],
-    )
-    def test_ways_back(self, redirect_uri: str) -> None:
-        request = app(redirect_uri=redirect_uri).authorize_url()
-        assert query_of(request)["redirect_uri"] == request.redirect_uri == redirect_uri
-
-    def test_plain_http_can_be_allowed(self) -> None:
-        places = dict.fromkeys(
-            ("base_url", "authorize_base_url", "redirect_uri"), "http://a.example"
-        )
-        assert app(insecure_http=True, **places).authorize_url().url.startswith("http://a.example/")
-
-    async def test_an_app_without_a_secret_has_no_credentials(self) -> None:
-        async with app() as client:
-            with pytest.raises(ValueError, match="client_secret"):
-                await client.client_credentials()
-
-    async def test_it_closes(self) -> None:
-        client = app(client_secret=SECRET)
-        assert (repr(client), client.closed) == ("<OAuthClient open>", False)
-        async with client:
-            pass
-        await client.aclose()
-        assert (repr(client), client.closed) == ("<OAuthClient closed>", True)
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        yield sandbox
 
 
-def parsed(visited: Any) -> AuthorizationCode | CallbackError:
-    return app().parse_callback(visited, REQUEST)
-
-
-def refused(visited: Any) -> CallbackError:
-    found = parsed(visited)
-    assert isinstance(found, CallbackError)
+@pytest.fixture(params=["public", "confidential"])
+def app(sandbox: Sandbox, request: pytest.FixtureRequest) -> Application:
+    found: Application = getattr(sandbox.applications, request.param)
     return found
 
 
-class TestCallback:
-    @pytest.mark.parametrize(
-        "visited",
-        [
-            f"{HOME}?code=c0de&state={STATE}",
-            f"{HOME}?code=c0de&state={STATE}#fragment",
-            f"/callback?state={STATE}&code=c0de&iss=https%3A%2F%2Fwww.are.na",
-            f"?code=c0de&state={STATE}",
-            f"code=c0de&state={STATE}",
-            {"code": "c0de", "state": STATE},
-            MultiDict([("code", "c0de"), ("state", STATE), ("a", "1"), ("a", "2")]),
-        ],
-    )
-    def test_a_code(self, visited: Any) -> None:
-        assert parsed(visited) == AuthorizationCode("c0de")
+def client_of(sandbox: Sandbox, app: Application, **options: Any) -> OAuthClient:
+    given = {
+        "client_secret": app.client_secret,
+        "redirect_uri": CALLBACK_URL,
+        "base_url": sandbox.url,
+        "authorize_base_url": sandbox.url,
+        **options,
+    }
+    return OAuthClient(app.client_id, **given)
 
-    @pytest.mark.parametrize(
-        "visited",
-        [
-            f"{HOME}?code=c0de",
-            f"{HOME}?code=c0de&state=",
-            f"{HOME}?code=c0de&state=other",
-            f"{HOME}?code=c0de&state={STATE}x",
-            f"{HOME}?code=c0de&state={STATE[:-1]}",
-            f"{HOME}?code=c0de&state={STATE.upper()}",
-            f"{HOME}?error=access_denied&state=other",
-            {"code": "c0de", "state": "\ud800"},
-            "",
-            HOME,
-        ],
-    )
-    def test_somebody_elses_visit(self, visited: Any) -> None:
-        assert refused(visited).error == "state_mismatch"
 
-    def test_an_empty_state_matches_nothing(self) -> None:
-        request = AuthorizationRequest("https://x", "", VERIFIER, HOME)
-        found = app().parse_callback("?code=c0de&state=", request)
-        assert isinstance(found, CallbackError)
-        assert found.error == "state_mismatch"
+@pytest.fixture
+async def oauth(sandbox: Sandbox, app: Application) -> AsyncIterator[OAuthClient]:
+    async with client_of(sandbox, app) as client:
+        yield client
 
-    def test_somebody_who_says_no(self) -> None:
-        error = refused(f"?error=access_denied&error_description=No%0Athanks&state={STATE}")
-        assert error.denied
-        assert (error.error, error.description, error.status) == (
-            "access_denied",
-            "No thanks",
-            None,
+
+def approved(
+    oauth: OAuthClient, sandbox: Sandbox, **options: Any
+) -> tuple[AuthorizationCode, AuthorizationRequest]:
+    request = oauth.authorize_url(**options)
+    code = oauth.parse_callback(sandbox.approve_authorization(request.url), request)
+    assert isinstance(code, AuthorizationCode)
+    return code, request
+
+
+def sent(sandbox: Sandbox) -> int:
+    return sum(each.operation == ENDPOINT for each in sandbox.requests)
+
+
+class TestTokens:
+    async def test_authorization_code_flow_returns_a_token_for_the_person(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        request = oauth.authorize_url([Scope.READ, Scope.WRITE])
+        kept = json.dumps(request.to_dict())
+        async with aiohttp.ClientSession() as browser:
+            async with browser.get(request.url) as page:
+                assert page.status == 200
+            form = {**dict(parse_qsl(request.url.partition("?")[2])), "user": "2"}
+            async with browser.post(
+                f"{sandbox.url}/oauth/authorize",
+                data={**form, "decision": "allow"},
+                allow_redirects=False,
+            ) as response:
+                callback = response.headers["Location"]
+        again = AuthorizationRequest.from_dict(json.loads(kept))
+        code = oauth.parse_callback(callback, again)
+        assert isinstance(code, AuthorizationCode)
+        token = await oauth.exchange_code(code, again)
+        assert token.scopes == (Scope.READ, Scope.WRITE)
+        assert token.token_type == "Bearer"
+        assert token.created_at == sandbox.now.replace(microsecond=0)
+        assert token.access_token not in repr(token)
+        async with ArenaClient(token.access_token, base_url=sandbox.url) as arena:
+            assert (await arena.me()).id == 2
+            assert (await arena.groups.create(name="By an app")).name == "By an app"
+
+    async def test_read_token_cannot_write(self, sandbox: Sandbox, oauth: OAuthClient) -> None:
+        token = await oauth.exchange_code(*approved(oauth, sandbox))
+        assert token.scopes == (Scope.READ,)
+        async with ArenaClient(token.access_token, base_url=sandbox.url) as arena:
+            assert (await arena.me()).id == sandbox.users.owner
+            with pytest.raises(ForbiddenError, match="scope write"):
+                await arena.groups.create(name="By an app")
+
+    @pytest.mark.parametrize("scope", list(Scope))
+    async def test_client_credentials_returns_a_new_token_each_time(
+        self, sandbox: Sandbox, scope: Scope
+    ) -> None:
+        async with client_of(sandbox, sandbox.applications.confidential) as oauth:
+            first, second = [await oauth.client_credentials([scope]) for _ in range(2)]
+        assert first.scopes == (scope,)
+        assert first.access_token != second.access_token
+        async with ArenaClient(first.access_token, base_url=sandbox.url) as arena:
+            assert (await arena.me()).id == sandbox.users.owner
+
+    async def test_concurrent_flows_return_the_token_of_each_person(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        people = [sandbox.add_user(f"Person {number}") for number in range(8)]
+
+        async def sign_in(user: int) -> int:
+            request = oauth.authorize_url()
+            code = oauth.parse_callback(
+                sandbox.approve_authorization(request.url, user=user), request
+            )
+            assert isinstance(code, AuthorizationCode)
+            token = await oauth.exchange_code(code, request)
+            async with ArenaClient(token.access_token, base_url=sandbox.url) as arena:
+                return (await arena.me()).id
+
+        assert await asyncio.gather(*map(sign_in, people)) == people
+
+    async def test_external_session_stays_open(self, sandbox: Sandbox, app: Application) -> None:
+        async with aiohttp.ClientSession() as session:
+            async with client_of(sandbox, app, session=session) as oauth:
+                await oauth.exchange_code(*approved(oauth, sandbox))
+            assert not session.closed
+
+
+class TestWire:
+    @pytest.mark.parametrize("secret", [None, CLIENT_SECRET])
+    async def test_exchange_code_sends_a_form(
+        self, secret: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARENA_TOKEN", TOKEN)
+        async with (
+            serving(http(GRANTED)) as server,
+            OAuthClient("an-app", client_secret=secret, base_url=server.url) as oauth,
+        ):
+            await CALLS["exchange_code"](oauth)
+        (received,) = server.requests
+        assert (received.method, received.target) == ("POST", "/v3/oauth/token")
+        assert received.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert received.headers["accept"] == "application/json"
+        assert received.headers["user-agent"].startswith("arena-groups/")
+        assert "authorization" not in received.headers
+        own = {} if secret is None else {"client_secret": secret}
+        assert dict(parse_qsl(received.body.decode(), strict_parsing=True)) == {
+            "grant_type": "authorization_code",
+            "client_id": "an-app",
+            "code": CODE,
+            "redirect_uri": CALLBACK_URL,
+            "code_verifier": VERIFIER,
+            **own,
+        }
+
+    async def test_client_credentials_sends_a_form(self) -> None:
+        odd = "a+b&c=%d"
+        async with (
+            serving(http(GRANTED)) as server,
+            OAuthClient("an-app", client_secret=odd, base_url=server.url) as oauth,
+        ):
+            token = await oauth.client_credentials(["read", "write"])
+        assert dict(parse_qsl(server.requests[0].body.decode(), strict_parsing=True)) == {
+            "grant_type": "client_credentials",
+            "client_id": "an-app",
+            "client_secret": odd,
+            "scope": "read write",
+        }
+        assert token == OAuthToken(
+            access_token=TOKEN,
+            token_type="Bearer",
+            scopes=(Scope.WRITE,),
+            created_at=datetime(2023, 12, 18, 11, 46, 40, tzinfo=UTC),
         )
-        assert str(error) == "access_denied: No thanks"
 
-    def test_an_error_outweighs_a_code(self) -> None:
-        error = refused(f"?error=invalid_scope&code=c0de&state={STATE}")
-        assert (error.error, error.denied) == ("invalid_scope", False)
-
-    @pytest.mark.parametrize("code", ["", "&code=", "&code=%20", "&code=a%0Ab", "&code=%C3%A9"])
-    def test_no_code(self, code: str) -> None:
-        assert refused(f"?state={STATE}{code}").error == "missing_code"
-
+    @calls
     @pytest.mark.parametrize(
-        "visited",
+        ("changes", "problem"),
         [
-            f"?code=c0de&state={STATE}&code=c0de",
-            f"?code=c0de&state={STATE}&state={STATE}",
-            MultiDict([("code", "c0de"), ("state", STATE), ("state", "other")]),
-            {"code": ["c0de"], "state": STATE},
-            {"code": b"c0de", "state": STATE},
-            f"?code={'c' * 20_000}&state={STATE}",
-            f"?code=c0de&state={STATE}{'&a=1' * 200}",
-            None,
-            7,
-            b"code=c0de",
-            [("code", "c0de")],
+            ({"access_token": f"{TOKEN}\n"}, "access_token: holds a space"),
+            ({"access_token": ""}, "access_token: is empty"),
+            ({"access_token": [TOKEN]}, "access_token: expected string, got array"),
+            ({"token_type": "mac"}, "token_type: is not Bearer"),
+            ({"scope": None}, "scope: expected string, got null"),
+            ({"created_at": 10**18}, "created_at: is a time that does not exist"),
+            ({"created_at": str(TOKEN)}, "created_at: expected integer"),
         ],
     )
-    def test_what_no_provider_sends(self, visited: Any) -> None:
-        assert refused(visited).error == "malformed_callback"
+    async def test_unusable_token_raises_decode_error(
+        self, call: str, changes: dict[str, object], problem: str
+    ) -> None:
+        async with (
+            serving(http({**GRANTED, **changes})) as server,
+            OAuthClient("an-app", client_secret=CLIENT_SECRET, base_url=server.url) as oauth,
+        ):
+            with pytest.raises(DecodeError) as caught:
+                await CALLS[call](oauth)
+        assert problem in str(caught.value)
+        assert caught.value.outcome_unknown
+        assert_clean(shown_by(caught.value))
+        assert len(server.requests) == 1
 
-    def test_a_mapping_that_breaks(self) -> None:
-        class Broken(dict[str, str]):
-            def items(self) -> Any:
-                raise RuntimeError("broken")
-
-        assert refused(Broken()).error == "malformed_callback"
-
-    def test_what_the_provider_says_is_plain_text(self) -> None:
-        said = f"\x1b[31mred {STATE} {VERIFIER} c0de-91\r\n" + "x" * 900
-        url = f"?error=bad%1b&code=c0de-91&error_description={quote_plus(said)}&state={STATE}"
-        error = refused(url)
-        assert error.error == "bad"
-        assert error.description.startswith("[31mred [secret] [secret] [secret] xxx")
-        assert len(error.description) == 500
-
-    @given(
-        st.one_of(
-            st.text(),
-            st.text().map(lambda text: f"?state={STATE}&{text}"),
-            st.dictionaries(st.text(), st.text()),
-            st.dictionaries(st.sampled_from(["code", "error", "error_description"]), st.text()).map(
-                lambda found: {**found, "state": STATE}
-            ),
-            st.none() | st.binary() | st.integers() | st.lists(st.text()),
-        )
-    )
-    def test_it_never_raises(self, visited: object) -> None:
-        found = parsed(visited)
-        assert isinstance(found, AuthorizationCode | CallbackError)
-        if isinstance(found, AuthorizationCode):
-            assert re.fullmatch(r"[!-~]+", found.code)
-        else:
-            assert str(found).isprintable()
-
-    def test_mappings_may_be_of_any_kind(self) -> None:
-        class Frozen(Mapping[str, str]):
-            def __getitem__(self, key: str) -> str:
-                return {"code": "c0de", "state": STATE}[key]
-
-            def __iter__(self) -> Any:
-                return iter(("code", "state"))
-
-            def __len__(self) -> int:
-                return 2
-
-        assert parsed(Frozen()) == AuthorizationCode("c0de")
+    async def test_token_type_is_compared_without_case(self) -> None:
+        response = http({**GRANTED, "token_type": "bearer", "scope": "read tomorrow", "more": 1})
+        async with (
+            serving(response) as server,
+            OAuthClient("an-app", base_url=server.url) as oauth,
+        ):
+            token = await CALLS["exchange_code"](oauth)
+        assert token.scopes == (Scope.READ, Scope("tomorrow"))
 
 
-class TestErrors:
-    def test_their_text(self) -> None:
-        error = OAuthError(
-            "invalid_grant", description="It was used.", status=400, hint="start again"
-        )
-        assert str(error) == "400 invalid_grant: It was used. (start again)"
-        assert str(OAuthError("invalid_grant", status=400)) == "400 invalid_grant"
+class TestRefusals:
+    async def test_person_who_denies_returns_access_denied(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        request = oauth.authorize_url()
+        result = oauth.parse_callback(sandbox.deny_authorization(request.url), request)
+        assert isinstance(result, CallbackError)
+        assert result.denied
+        with pytest.raises(OAuthError, match="access_denied"):
+            raise result
+
+    async def test_callback_of_another_request_is_a_mismatch(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        mine, other = oauth.authorize_url(), oauth.authorize_url()
+        result = oauth.parse_callback(sandbox.approve_authorization(other.url), mine)
+        assert isinstance(result, CallbackError)
+        assert result.error == "state_mismatch"
+
+    async def test_unknown_scope_returns_invalid_scope(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        request = oauth.authorize_url(["admin"])
+        result = oauth.parse_callback(sandbox.approve_authorization(request.url), request)
+        assert isinstance(result, CallbackError)
+        assert result.error == "invalid_scope"
+
+    async def test_code_used_twice_raises_invalid_grant(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        await oauth.exchange_code(code, request)
+        with pytest.raises(OAuthError) as caught:
+            await oauth.exchange_code(code, request)
+        error = caught.value
+        assert (error.error, error.status, error.attempts) == ("invalid_grant", 400, 1)
+        assert error.description
+        assert error.request_id
+        assert not error.outcome_unknown
+        assert "authorize_url" in str(error)
+        assert sent(sandbox) == 2
+
+    async def test_expired_code_raises_invalid_grant(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        sandbox.advance(601)
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            await oauth.exchange_code(code, request)
+
+    async def test_verifier_of_another_request_raises_invalid_grant(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        code, _ = approved(oauth, sandbox)
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            await oauth.exchange_code(code, oauth.authorize_url())
+
+    async def test_other_redirect_uri_is_refused(
+        self, sandbox: Sandbox, app: Application, oauth: OAuthClient
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        kept = {**request.to_dict(), "redirect_uri": "http://127.0.0.1:4712/callback"}
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            await oauth.exchange_code(code, AuthorizationRequest.from_dict(kept))
+        async with client_of(sandbox, app, redirect_uri="https://evil.example/") as other:
+            with pytest.raises(ValueError, match="redirect_uri"):
+                sandbox.approve_authorization(other.authorize_url().url)
+
+    async def test_wrong_secret_raises_invalid_client(self, sandbox: Sandbox) -> None:
+        app = sandbox.applications.confidential
+        async with client_of(sandbox, app, client_secret=CLIENT_SECRET) as oauth:
+            code, request = approved(oauth, sandbox)
+            for call in (oauth.exchange_code(code, request), oauth.client_credentials()):
+                with pytest.raises(OAuthError) as caught:
+                    await call
+                assert (caught.value.error, caught.value.status) == ("invalid_client", 401)
+                assert "client_secret" in str(caught.value)
+                assert_clean(shown_by(caught.value))
+
+    async def test_unregistered_flow_raises_unauthorized_client(self, sandbox: Sandbox) -> None:
+        public = sandbox.applications.public
+        async with (
+            serving(http({"error": "unauthorized_client"}, "400 Bad Request")) as server,
+            OAuthClient(public.client_id, client_secret=TOKEN, base_url=server.url) as oauth,
+        ):
+            with pytest.raises(OAuthError, match="not registered for this flow"):
+                await oauth.client_credentials()
+
+
+class TestFailures:
+    @pytest.mark.parametrize("fault", [Disconnect(after=True), Reset(after=True), Disconnect()])
+    async def test_lost_connection_does_not_repeat_the_exchange(
+        self, sandbox: Sandbox, oauth: OAuthClient, fault: Any
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        with (
+            sandbox.faults.add(fault, operation=ENDPOINT),
+            pytest.raises(ArenaConnectionError) as caught,
+        ):
+            await oauth.exchange_code(code, request)
+        assert caught.value.outcome_unknown
+        assert "start again with authorize_url" in str(caught.value)
+        assert sent(sandbox) == 1
 
     @pytest.mark.parametrize(
-        "error",
-        [
-            OAuthError("invalid_client", description="No.", status=401, request_id="r", hint="h"),
-            CallbackError("access_denied", description="No."),
-        ],
+        "fault", [ServerFailure(503), ServerFailure(502, html=True, after=True)]
     )
-    def test_they_travel(self, error: OAuthError) -> None:
-        error.attempts = 2
-        for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
-            assert type(again) is type(error)
-            assert vars(again) == vars(error)
-            assert str(again) == str(error)
+    async def test_server_error_does_not_repeat_the_exchange(
+        self, sandbox: Sandbox, oauth: OAuthClient, fault: Any
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        with sandbox.faults.add(fault, operation=ENDPOINT), pytest.raises(ServerError) as caught:
+            await oauth.exchange_code(code, request)
+        assert caught.value.outcome_unknown
+        assert sent(sandbox) == 1
+
+    async def test_request_that_was_not_sent_is_retried(
+        self, sandbox: Sandbox, oauth: OAuthClient, clock: AutoAdvanceClock
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        await sandbox.aclose()
+        with pytest.raises(ArenaConnectionError) as caught:
+            await oauth.exchange_code(code, request)
+        assert caught.value.attempts == 3
+        assert not caught.value.request_sent
+        assert not caught.value.outcome_unknown
+        assert len(clock.waits) == 2
+        await sandbox.start()
+        assert await oauth.exchange_code(code, request)
+
+    async def test_rate_limit_is_raised_without_waiting(
+        self, sandbox: Sandbox, oauth: OAuthClient, clock: AutoAdvanceClock
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        with (
+            sandbox.faults.add(RateLimited(retry_after=7), operation=ENDPOINT),
+            pytest.raises(RateLimitError) as caught,
+        ):
+            await oauth.exchange_code(code, request)
+        assert caught.value.retry_after == 7
+        assert clock.waits == []
+        assert await oauth.exchange_code(code, request)
+
+    async def test_text_instead_of_token_raises_decode_error(
+        self, sandbox: Sandbox, oauth: OAuthClient
+    ) -> None:
+        code, request = approved(oauth, sandbox)
+        with (
+            sandbox.faults.add(PlainText(), operation=ENDPOINT),
+            pytest.raises(DecodeError, match="not JSON"),
+        ):
+            await oauth.exchange_code(code, request)
+        assert sent(sandbox) == 1
+
+    @calls
+    async def test_silent_server_raises_timeout(self, call: str) -> None:
+        async with (
+            serving(b"") as server,
+            OAuthClient(
+                "an-app",
+                client_secret=CLIENT_SECRET,
+                base_url=server.url,
+                timeout=Timeout(total=0.02),
+            ) as oauth,
+        ):
+            with pytest.raises(ArenaTimeoutError) as caught:
+                await CALLS[call](oauth)
+        assert caught.value.outcome_unknown
+        assert_clean(shown_by(caught.value))
+        assert len(server.requests) <= 1
+
+    @calls
+    async def test_cancelled_call_shows_no_secret(self, call: str) -> None:
+        async with (
+            serving(b"") as server,
+            OAuthClient("an-app", client_secret=CLIENT_SECRET, base_url=server.url) as oauth,
+        ):
+            task = asyncio.create_task(CALLS[call](oauth))  # type: ignore[arg-type]
+            await server.asked_by(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+        assert_clean(shown_by(caught.value, within="arena_groups"))
+
+    @calls
+    async def test_closed_client_raises_without_showing_a_secret(self, call: str) -> None:
+        oauth = OAuthClient("an-app", client_secret=CLIENT_SECRET)
+        await oauth.aclose()
+        with pytest.raises(ClientStateError) as caught:
+            await CALLS[call](oauth)
+        assert_clean(shown_by(caught.value))
 
 
-def test_without_the_extra_the_message_says_what_to_install() -> None:
-    program = """
-import sys
-sys.modules["oauthlib"] = None
-import arena_groups
-arena_groups.OAuthError
-try:
-    import arena_groups.oauth
-except ImportError as error:
-    print(error.name, error)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
-    )
-    assert run.stdout == (
-        "oauthlib arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'\n"
-    )
+ECHO = " ".join(SECRETS)
+RESPONSES = {
+    **{
+        f"{status} that repeats everything it received": http(
+            {"error": "invalid_grant", "error_description": ECHO, "more": [ECHO]},
+            f"{status} No {CODE}",
+            X_Request_Id=f"r-{CODE}-{CLIENT_SECRET}",
+        )
+        for status in (400, 401, 403, 404, 422, 429, 500)
+    },
+    "a name that is a secret": http({"error": CODE}, "400 No"),
+    "a refusal in the API's own shape": http(
+        {"error": f"No {CODE}", "code": 401, "details": {"message": CLIENT_SECRET}}, "401 No"
+    ),
+    "html": http(f"<p>{CODE} {CLIENT_SECRET} {VERIFIER}".encode(), "403 No"),
+    "a token that is cut": http(f'{{"access_token": "{TOKEN}'.encode()),
+    "half a token": http(f'{{"access_token": "{TOKEN}"'.encode(), length=999),
+    "another shape": http({"access_token": {TOKEN: TOKEN}, "token_type": TOKEN, "scope": [TOKEN]}),
+    "a token that is none": http({**GRANTED, "access_token": f"{TOKEN} {TOKEN}"}),
+    "a redirect": http(b"", "302 Found", Location=f"https://evil.example/{CODE}"),
+    "no http": f"{CODE} {TOKEN}\r\n\r\n".encode(),
+    "nothing": b"",
+}
 
 
-def test_the_package_itself_does_not_load_it() -> None:
-    program = "from arena_groups import *\nimport sys\nprint('oauthlib' in sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
-    )
-    assert run.stdout == "False\n"
+@calls
+@pytest.mark.parametrize("response", RESPONSES)
+async def test_failure_shows_no_secret(response: str, call: str) -> None:
+    known = {CODE, VERIFIER, CLIENT_SECRET} if call == "exchange_code" else {CLIENT_SECRET}
+    # A secret that only a hostile server knows cannot be distinguished from other words.
+    raw = RESPONSES[response]
+    if "repeats" in response or response == "a name that is a secret" or "own shape" in response:
+        for secret in set(SECRETS) - known:
+            raw = raw.replace(secret.encode(), b"x" * len(secret))
+    async with (
+        serving(raw, closing=True) as server,
+        OAuthClient("an-app", client_secret=CLIENT_SECRET, base_url=server.url) as oauth,
+    ):
+        with pytest.raises(ArenaError) as caught:
+            await CALLS[call](oauth)
+    assert len(server.requests) == 1 or "429" in response
+    assert_clean(shown_by(caught.value))
+    assert_clean(pickle.dumps(caught.value, 0).decode("latin-1"))
+    assert_clean(repr(oauth))
+    assert {Path(file).parent.name for file in files_behind(caught.value)} <= {
+        "_api",
+        "_http",
+        "codec",
+        "oauth",
+    }
+
+
+@calls
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        (http({"error": "Not Found", "code": 404}, "404 Not Found"), NotFoundError),
+        (http(b"<p>No", "403 Forbidden"), OAuthError),
+        (http({"error": "Bad Request", "code": 400}, "400 Bad Request"), OAuthError),
+        (http({"error": "slow_down"}, "418 No"), OAuthError),
+        (http(b"", "302 Found", Location="https://evil.example/"), ArenaAPIError),
+    ],
+)
+async def test_error_response_raises_its_class(
+    call: str, response: bytes, kind: type[ArenaError]
+) -> None:
+    async with (
+        serving(response) as server,
+        OAuthClient("an-app", client_secret=CLIENT_SECRET, base_url=server.url) as oauth,
+    ):
+        with pytest.raises(kind) as caught:
+            await CALLS[call](oauth)
+    assert "ARENA_TOKEN" not in str(caught.value)
+    assert len(server.requests) == 1

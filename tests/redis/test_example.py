@@ -18,11 +18,11 @@ import pytest
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import HANG_TIMEOUT
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 FOLDER = Path(__file__).parents[2] / "examples/replicas"
-PATIENCE = 40.0  # seconds; only ever reached when something hangs
 INTERVAL = 0.4
 
 
@@ -54,7 +54,7 @@ class Service:
 
     def get(self, path: str) -> str:
         """What it answers, as soon as it does."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + HANG_TIMEOUT
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
@@ -81,7 +81,7 @@ def replicas(
 
 def welcomed(services: list[Service], name: str) -> list[Service]:
     """Who has welcomed them, once anybody has."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG_TIMEOUT
     while not (found := [each for each in services if f", {name}!" in each.printed()]):
         assert time.monotonic() < deadline, [each.errors() for each in services]
         time.sleep(0.02)
@@ -89,7 +89,7 @@ def welcomed(services: list[Service], name: str) -> list[Service]:
 
 
 def wait_until_watched(services: list[Service]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG_TIMEOUT
     while not any("is watched by this process now" in each.errors() for each in services):
         assert time.monotonic() < deadline, [each.errors() for each in services]
         time.sleep(0.02)
@@ -112,7 +112,7 @@ def test_one_welcomes_and_another_goes_on(redis_server: RedisServer, tmp_path: P
             (second,) = welcomed(services, "Grace")
             assert second is not first
             second.process.send_signal(signal.SIGTERM)
-            assert second.process.wait(PATIENCE) == 0
+            assert second.process.wait(HANG_TIMEOUT) == 0
             assert "Traceback" not in first.errors() + second.errors()
 
 

@@ -15,6 +15,7 @@ from arena_groups._pacing.window import FOREVER, RateLimitUpdate, RateLimitWindo
 from arena_groups.models import RateLimit
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
+from tests.support.window_vectors import Step, load, parse
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
@@ -28,6 +29,7 @@ EXAMPLES = settings(
     max_examples=repetitions(40, thorough=1000),
 )
 PREFIX = "test:{limit}"
+VECTORS = load()
 
 
 @define
@@ -138,6 +140,38 @@ def make_update(now: float, drawn: Any) -> RateLimitUpdate | None:
         return RateLimitUpdate(status=304, server_time=float(int(now)))
     status, limit, window, skew = drawn
     return response(now + skew, limit=limit, window=window, status=status)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+async def test_script_gives_the_results_of_the_vectors(
+    connection: RedisConnection, name: str
+) -> None:
+    process = Process(connection)
+    for number, step in enumerate(VECTORS[name]):
+        assert await take_step(process, step) == pytest.approx(step["expected"], abs=1e-5), number
+
+
+async def take_step(process: Process, step: Step) -> Step:
+    """Run the script for a step of the vectors, and return its results."""
+    releases: list[Release] = []
+    for response in step["responses"]:
+        permit, generation = process.permits[response["permit"]]
+        release = Release(permit=permit, generation=generation)
+        if (update := parse(response["update"])) is not None:
+            release["update"] = serialize(update)
+        releases.append(release)
+    reply = await process.run(step["at"], step["wanted"], *releases)
+    shared = reply.snapshot
+    return {
+        "granted": reply.granted,
+        "wait": reply.wait,
+        "limit": shared.limit,
+        "window": shared.window,
+        "counted": shared.counted,
+        "in_flight": shared.in_flight,
+        "resets_in": shared.resets_in,
+        "blocked_for": shared.blocked_for,
+    }
 
 
 @EXAMPLES

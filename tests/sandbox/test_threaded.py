@@ -15,33 +15,35 @@ from arena_groups.sandbox import RecordedRequest, Sandbox
 from arena_groups.sandbox.faults import ServerFailure
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
-HOME = "arena-sandbox"
+THREAD_NAME = "arena-sandbox"
 
 
-def names_of_threads() -> list[str]:
-    return [each.name for each in threading.enumerate()]
+def sandbox_threads() -> int:
+    """Return the number of threads that serve a sandbox."""
+    return [each.name for each in threading.enumerate()].count(THREAD_NAME)
 
 
 def slug(url: str, path: str = "/v3/groups/1001") -> object:
-    with urllib.request.urlopen(url + path) as answer:  # noqa: S310 - the sandbox's own
-        return json.load(answer)["slug"]
+    with urllib.request.urlopen(url + path) as response:  # noqa: S310 - the sandbox's own
+        return json.load(response)["slug"]
 
 
-def test_it_serves_those_who_have_no_loop() -> None:
+def test_with_block_serves_without_event_loop() -> None:
+    before = sandbox_threads()
     with ThreadedSandbox() as sandbox:
         assert slug(sandbox.url) == "research-studio"
         assert [each.path for each in sandbox.requests] == ["/v3/groups/1001"]
-        assert HOME in names_of_threads()
-    assert HOME not in names_of_threads()
+        assert sandbox_threads() == before + 1
+    assert sandbox_threads() == before
 
 
-async def test_it_serves_those_who_have_one() -> None:
+async def test_with_block_serves_running_event_loop() -> None:
     with ThreadedSandbox() as sandbox:
         async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/v3/ping") as got:
             assert got.status == 200
 
 
-def test_what_it_does_is_done_in_its_thread() -> None:
+def test_members_run_in_own_thread() -> None:
     threads: list[str] = []
 
     def clock() -> float:
@@ -52,17 +54,17 @@ def test_what_it_does_is_done_in_its_thread() -> None:
         threads.clear()
         sandbox.add_group("Night Walks")
         assert sandbox.now
-    assert set(threads) == {HOME}
+    assert set(threads) == {THREAD_NAME}
 
 
-def test_everything_it_offers_is() -> None:
+def test_every_public_member_is_wrapped() -> None:
     for name, member in inspect.getmembers_static(Sandbox):
         if not name.startswith("_"):
             assert vars(ThreadedSandbox)[name] is not member
             assert getattr(ThreadedSandbox, name).__doc__
 
 
-def test_what_it_calls_can_ask_it_back() -> None:
+def test_callback_may_use_sandbox() -> None:
     def is_for_all(request: RecordedRequest) -> bool:
         return len(sandbox.requests) > 1
 
@@ -73,7 +75,7 @@ def test_what_it_calls_can_ask_it_back() -> None:
             slug(sandbox.url)
 
 
-def test_many_may_ask_at_once() -> None:
+def test_concurrent_threads_are_served() -> None:
     def work() -> None:
         for _ in range(20):
             sandbox.add_invitations("blank-page", 2)
@@ -89,7 +91,7 @@ def test_many_may_ask_at_once() -> None:
         assert {each.status for each in sandbox.requests} == {200}
 
 
-def test_what_it_raises_is_raised_here() -> None:
+def test_exceptions_are_raised_in_caller() -> None:
     with ThreadedSandbox() as sandbox:
         with pytest.raises(LookupError, match="no-such-group"):
             sandbox.members("no-such-group")
@@ -97,7 +99,7 @@ def test_what_it_raises_is_raised_here() -> None:
             sandbox.advance(timedelta(days=-1))
 
 
-def test_it_can_be_asked_before_and_after() -> None:
+def test_members_work_outside_with_block() -> None:
     sandbox = ThreadedSandbox()
     group = sandbox.add_group("Night Walks", slug="night-walks")
     with sandbox:
@@ -106,7 +108,7 @@ def test_it_can_be_asked_before_and_after() -> None:
     assert len(sandbox.requests) == 1
 
 
-async def test_it_can_stop_and_come_back() -> None:
+async def test_aclose_and_start_interrupt_service() -> None:
     with ThreadedSandbox() as sandbox:
         url = sandbox.url
         await sandbox.aclose()
@@ -116,23 +118,24 @@ async def test_it_can_stop_and_come_back() -> None:
         assert await asyncio.to_thread(slug, url)
 
 
-async def test_it_lives_in_a_with_block_only() -> None:
+async def test_start_and_aclose_outside_with_block_raise() -> None:
     sandbox = ThreadedSandbox()
-    with pytest.raises(RuntimeError, match="used with `with`"):
+    with pytest.raises(RuntimeError, match="within its `with` block"):
         await sandbox.start()
-    with pytest.raises(RuntimeError, match="used with `with`"):
+    with pytest.raises(RuntimeError, match="within its `with` block"):
         await sandbox.aclose()
 
 
-def test_a_port_that_is_taken_leaves_no_thread() -> None:
+def test_busy_port_leaves_no_thread() -> None:
+    before = sandbox_threads()
     with ThreadedSandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         with pytest.raises(OSError, match=f"cannot listen on port {port}"), ThreadedSandbox(port):
             pass
-        assert names_of_threads().count(HOME) == 1
+        assert sandbox_threads() == before + 1
 
 
-async def test_it_ends_although_somebody_waits() -> None:
+async def test_exit_ends_hanging_requests() -> None:
     with ThreadedSandbox() as sandbox:
         sandbox.faults.add_spec("hang")
         asking = asyncio.create_task(asyncio.to_thread(slug, sandbox.url))

@@ -5,8 +5,8 @@ from random import Random
 
 from attrs import define, field, frozen
 
-from arena_groups._pagination.concurrent import ReadAhead
-from arena_groups._pagination.walk import Walk, following_page
+from arena_groups._pagination.concurrent import ConcurrentWalk
+from arena_groups._pagination.walk import Walk, next_page_number
 from arena_groups.models import Page, PageMeta
 
 
@@ -108,7 +108,7 @@ def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
     while number is not None:
         page = source.page(number, per)
         found += [item.id for item in page.data]
-        number = following_page(page.meta)
+        number = next_page_number(page.meta)
     return found
 
 
@@ -121,25 +121,25 @@ class ParallelReader:
     """
 
     random: Random
-    width: int
+    concurrency: int
     start_page: int = 1
 
     def __call__(self, source: ChurningList, per: int) -> list[int]:
         """Every id that is handed over."""
-        course: ReadAhead[Item] = ReadAhead(self.start_page, width=self.width)
+        course: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
         under_way, answers = set[int](), dict[int, Page[Item]]()
         found, held, started = list[int](), 0, False
         while not course.done:
-            wanted = course.wanted(held=held)
+            wanted = course.pages_to_fetch(buffered=held)
             answers = {number: page for number, page in answers.items() if number in wanted}
             under_way = set(wanted) - set(answers)
-            assert len(wanted) + held <= self.width
-            ready = course.due in answers
+            assert len(wanted) + held <= self.concurrency
+            ready = course.next_expected in answers
             if held and self.random.random() < 0.5:
                 held = 0
             elif ready and (not under_way or self.random.random() < 0.4):
                 started = True
-                fresh = course.accept(answers.pop(course.due))
+                fresh = course.accept(answers.pop(course.next_expected))
                 found += [item.id for item in fresh]
                 held = 1 if fresh else 0
             elif under_way:

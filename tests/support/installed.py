@@ -1,4 +1,4 @@
-"""An environment with the wheel in it and what it needs, made without a package index."""
+"""Virtual environment with the wheel and its requirements, built without a package index."""
 
 import importlib.metadata
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 from attrs import frozen
 from packaging.requirements import Requirement
 
-PATIENCE = 120  # seconds; only ever reached when something hangs
+from tests.support.waiting import HANG_TIMEOUT
 
 
 @frozen
 class Run:
-    """How a program ended, and what it wrote."""
+    """Exit code and output of a program."""
 
     code: int
     out: str
@@ -24,7 +24,7 @@ class Run:
 
 @frozen
 class Environment:
-    """An environment of its own."""
+    """Virtual environment."""
 
     folder: Path
 
@@ -33,18 +33,18 @@ class Environment:
         return self.folder / ("Scripts" if os.name == "nt" else "bin")
 
     def run(self, program: str, *arguments: str, cwd: Path) -> Run:
-        """Run one of its programs, out of reach of settings for Python, pytest and pip."""
+        """Run one of its programs, without settings for Python, pytest and pip."""
         return run(self.programs / program, *arguments, cwd=cwd)
 
     def modules(self, *names: str) -> None:
-        """Let it have these distributions of this environment, with all that they need."""
-        told = self.run(
+        """Link distributions of this environment into it, with their requirements."""
+        found = self.run(
             "python",
             "-c",
             "import sysconfig; print(sysconfig.get_path('purelib'))",
             cwd=self.folder,
         )
-        site = Path(told.out.strip())
+        site = Path(found.out.strip())
         for name in closure(names):
             for source in top_level(name):
                 if not (site / source.name).exists():
@@ -52,7 +52,7 @@ class Environment:
 
 
 def create(folder: Path, wheel: Path) -> Environment:
-    """Make an environment in ``folder`` and install the wheel, and what it needs, there."""
+    """Create an environment in ``folder`` and install the wheel there."""
     done = run(sys.executable, "-m", "venv", "--without-pip", str(folder), cwd=folder.parent)
     assert done.code == 0, done.err
     environment = Environment(folder)
@@ -73,7 +73,7 @@ def build(source: Path, folder: Path, kind: str) -> None:
 
 
 def run(program: str | Path, *arguments: str, cwd: Path) -> Run:
-    """Run a program that finds no settings for Python, pytest or pip in its environment."""
+    """Run a program without settings for Python, pytest or pip in its environment."""
     unwanted = ("PYTHON", "PYTEST", "COVERAGE", "PIP_", "ARENA_")
     done = subprocess.run(
         [program, *arguments],
@@ -82,14 +82,14 @@ def run(program: str | Path, *arguments: str, cwd: Path) -> Run:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=HANG_TIMEOUT,
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)
 
 
 def closure(names: Iterable[str]) -> set[str]:
-    """The distributions, and all that they need without extras."""
+    """Return the distributions and all their requirements, without extras."""
     found: set[str] = set()
     wanted = list(names)
     while wanted:
@@ -101,13 +101,13 @@ def closure(names: Iterable[str]) -> set[str]:
 
 
 def needed(requirements: Iterable[str]) -> list[str]:
-    """The names among some requirements that this Python needs, without extras."""
+    """Return the names of the requirements that apply to this Python, without extras."""
     every = map(Requirement, requirements)
     return [each.name for each in every if not each.marker or each.marker.evaluate({"extra": ""})]
 
 
 def top_level(name: str) -> set[Path]:
-    """The files and folders of a distribution in site-packages."""
+    """Return the files and folders of a distribution in site-packages."""
     distribution = importlib.metadata.distribution(name)
     names = {file.parts[0] for file in distribution.files or []} - {"..", "__pycache__"}
     return {Path(str(distribution.locate_file(each))) for each in names}

@@ -1,4 +1,4 @@
-"""What type checkers make of bulk calls. Checked, never run."""
+"""Types of bulk calls as type checkers infer them. Checked, never run."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What type checkers make of OAuth. Checked, never run."""
+"""Types of OAuth as type checkers infer them. Checked, never run."""
 
 from collections.abc import Mapping
 from datetime import datetime

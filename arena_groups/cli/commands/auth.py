@@ -184,8 +184,8 @@ def _refuse_sandbox(settings: Settings) -> None:
 
 
 async def _fetch_user(token: Secret, base_url: str) -> arena_groups.Me:
-    if token.problem():
-        message = f"the token {token.problem()}"
+    if token.validation_error():
+        message = f"the token {token.validation_error()}"
         raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER_HINT)
     async with arena_groups.ArenaClient(
         token.reveal(), base_url=base_url, retry=retry_policy()

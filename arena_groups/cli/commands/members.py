@@ -107,7 +107,7 @@ def join(settings: Settings, group: str) -> None:
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
     """Join a group with its invite code, and write the new membership."""
-    if problem := code.problem():
+    if problem := code.validation_error():
         hint = "type it at the prompt, or pipe it in"
         raise CliError("usage", f"the invite code {problem}", hint=hint)
     async with connected(settings) as arena:

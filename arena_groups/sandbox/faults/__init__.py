@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a server, on demand.
+"""Faults of responses and connections, on demand.
 
 with sandbox.faults.add(ServerFailure(503), operation="getGroup", times=2) as fault:
     ...
@@ -51,6 +51,7 @@ from arena_groups.sandbox.faults.registry import (
     parse_spec,
     target_options,
 )
+from arena_groups.sandbox.server_protocol import SerializedResponse
 
 __all__ = [
     "FAULTS",
@@ -82,6 +83,7 @@ __all__ = [
     "ReplaceResponseFault",
     "RequestTimeout",
     "Reset",
+    "SerializedResponse",
     "ServerFailure",
     "StateFault",
     "Trickle",

@@ -1,4 +1,4 @@
-"""The kinds of faults, and the requests that a fault is for."""
+"""Base classes of faults, and the requests that a fault applies to."""
 
 import math
 import re
@@ -19,31 +19,31 @@ from arena_groups.sandbox.server_protocol import ClientConnection, SerializedRes
 
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
-    """Not negative, and not without end."""
+    """Require a finite number of seconds, 0 or more."""
     if not 0 <= value < math.inf:
         raise ValueError(f"{field.name} must be a number of seconds, not negative")
 
 
 def check_fraction(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
-    """A part that is not the whole."""
+    """Require a number from 0 to less than 1."""
     if not 0 <= value < 1:
         raise ValueError(f"{field.name} must be at least 0 and less than 1")
 
 
 def check_positive(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
-    """One or more."""
+    """Require 1 or more."""
     if value < 1:
         raise ValueError(f"{field.name} must be at least 1")
 
 
 def check_not_negative(_fault: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
-    """None or more, or nothing at all where that is possible."""
+    """Require 0 or more, or None where the field allows it."""
     if value is not None and value < 0:
         raise ValueError(f"{field.name} must not be negative")
 
 
 def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
-    """Off by something."""
+    """Require another number than 0."""
     if value == 0:
         raise ValueError(f"{field.name} must not be 0")
 
@@ -63,7 +63,20 @@ def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", 
 
 @attrs.frozen(kw_only=True)
 class FaultTarget:
-    """Requests of one operation, method and route (None: of any), and how many of them."""
+    """The requests that a fault applies to, and how many of them. None matches all.
+
+    Attributes:
+        operation: The name of an operation in the API document.
+        method: An HTTP method.
+        route: A path template, such as `/v3/groups/{id}`.
+        where: Returns whether the fault applies to a request.
+        times: The maximum number of requests; None for no maximum.
+        skip: The number of matching requests to leave alone first.
+        probability: The probability of each of the others, from 0 to 1.
+
+    Raises:
+        ValueError: A name does not exist, or a number is out of range.
+    """
 
     operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
     method: str | None = attrs.field(default=None, validator=_known(_METHODS))
@@ -78,7 +91,14 @@ class FaultTarget:
             raise ValueError("probability must be between 0 and 1")
 
     def matches(self, request: RecordedRequest) -> bool:
-        """Whether the request is one of them."""
+        """Return whether the operation, method, route and `where` match a request.
+
+        Args:
+            request: The request.
+
+        Returns:
+            True if all of them match.
+        """
         operation = _BY_NAME.get(request.operation or "")
         return (
             self.operation in {None, request.operation}
@@ -97,19 +117,28 @@ _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 @attrs.frozen
 class Fault:
-    """Something that goes wrong with a request."""
+    """Base class of all faults. Subclass one of its subclasses to write your own."""
 
     @classmethod
     def name(cls) -> str:
-        """As the shell and the recorded requests spell it: `ServerFailure` is `server-failure`."""
+        """Return the name for the command line and for recorded requests.
+
+        Returns:
+            The class name in lower case with hyphens: `server-failure` for `ServerFailure`.
+        """
         return _WORD_ENDS.sub("-", cls.__name__).lower()
 
 
 @attrs.frozen
 class FaultContext:
-    """A request that a detour has in its hands, read whole and not yet answered.
+    """A request as a middleware fault sees it: read completely, not answered yet.
 
-    `rate_limit` is where the caller stands with the quota, `now` the sandbox's own time.
+    Attributes:
+        rate_limit: The rate limit of the caller after this request.
+        now: The sandbox's time, in UTC.
+        call_next: Applies the next fault, or runs the operation, and returns the response.
+        serialize: Returns a JSON response as it would be sent for this request.
+        connection: The connection of the client.
     """
 
     rate_limit: RateLimitStatus
@@ -119,117 +148,191 @@ class FaultContext:
     _connection: ClientConnection
 
     async def pause(self, seconds: float) -> None:
-        """Wait. When nobody waits for the answer any more, the context ends here."""
+        """Wait. If the client disconnects meanwhile, the request ends here.
+
+        Args:
+            seconds: How long.
+        """
         await self._connection.pause(seconds)
 
     async def hang(self) -> NoReturn:
-        """Wait until nobody waits for the answer any more; the context ends here."""
+        """Wait until the client disconnects, which ends the request."""
         await self._connection.hang()
 
 
 class MiddlewareFault(Fault, ABC):
-    """A fault between the client and the operation, which it may delay or keep from happening."""
+    """Base class of faults that wrap an operation, and may delay, replace or prevent it."""
 
     @abstractmethod
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        """The answer. Awaiting `context.call_next()` carries the operation out."""
+        """Return the response. Await `context.call_next()` to run the operation.
+
+        Args:
+            context: The request.
+
+        Returns:
+            The response to send.
+        """
 
 
 @attrs.frozen
 class ReplaceResponseFault(MiddlewareFault):
-    """A detour with an answer of its own. The operation takes effect only with `after=True`."""
+    """Base class of faults that replace the response.
+
+    Attributes:
+        after: Whether the operation is executed first; otherwise it is not executed.
+    """
 
     after: bool = attrs.field(default=False, kw_only=True)
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        """The operation's effect, if it is to have one, and another answer."""
+        """Execute the operation if `after` is set, and return the replacement."""
         if self.after:
             await context.call_next()
         return self.reply(context)
 
     @abstractmethod
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """The answer in the operation's place."""
+        """Return the replacement.
+
+        Args:
+            context: The request.
+
+        Returns:
+            The response to send.
+        """
 
 
 class BodyFault(Fault, ABC):
-    """A fault that spoils an answer on its way back. Answers without a body pass untouched."""
+    """Base class of faults that change a response. Responses without a body are left alone."""
 
     @abstractmethod
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """What becomes of the message, whose body is not empty."""
+        """Return the changed response.
+
+        Args:
+            serialized: The response as it would be sent.
+            body: Its body, not empty.
+
+        Returns:
+            The response to send.
+        """
 
 
 @attrs.frozen
 class ListPage:
-    """A page of a list as it should be sent. `fetch_page` returns another page of the same list."""
+    """A page of a list before it is sent.
+
+    Attributes:
+        response: The response with the page.
+        fetch_page: Returns the response with another page of the list, by number.
+    """
 
     response: SandboxResponse
     fetch_page: Callable[[int], SandboxResponse]
 
     @property
     def meta(self) -> JSONObject:
-        """The page's place in the list."""
+        """The `meta` object of the page."""
         return _meta(self.response)
 
     @property
     def number(self) -> int:
-        """The page's number."""
+        """The number of the page."""
         return _count(self.meta, "current_page")
 
     @property
     def last(self) -> int:
-        """The number of the list's last page; an empty list has one."""
+        """The number of the last page; 1 if the list is empty."""
         return max(1, _count(self.meta, "total_pages"))
 
     @property
     def per(self) -> int:
-        """How many items a full page has."""
+        """The number of items on a full page."""
         return _count(self.meta, "per_page")
 
     @property
     def total(self) -> int | None:
-        """How many items the list has, unless another fault took that away."""
+        """The number of items in the list; None if another fault has removed it."""
         return _count(self.meta, "total_count") if "total_count" in self.meta else None
 
     def items(self, number: int | None = None) -> list[JSONObject]:
-        """The items of this page, or of another one."""
+        """Return the items of this page, or of another one.
+
+        Args:
+            number: The number of another page.
+
+        Returns:
+            The items as JSON objects.
+        """
         response = self.response if number is None else self.fetch_page(number)
         return cast("list[JSONObject]", (response.body or {})["data"])
 
     def with_next_page(
         self, next_page: int, items: list[JSONObject] | None = None
     ) -> SandboxResponse:
-        """This page, but with `next_page` to follow, and with other items if so given."""
+        """Return this page with another next page.
+
+        Args:
+            next_page: The number of the next page.
+            items: The items, instead of those of the page.
+
+        Returns:
+            The changed response.
+        """
         meta = {**self.meta, "next_page": next_page, "has_more_pages": True}
         return self.with_meta(meta, items)
 
     def with_meta(self, meta: JSONObject, items: list[JSONObject] | None = None) -> SandboxResponse:
-        """This page with another `meta`, and with other items if so given."""
+        """Return this page with another `meta` object.
+
+        Args:
+            meta: The object.
+            items: The items, instead of those of the page.
+
+        Returns:
+            The changed response.
+        """
         data = self.items() if items is None else items
         return attrs.evolve(self.response, body={"data": data, "meta": meta})
 
 
 class ListFault(Fault, ABC):
-    """A fault in the pages of a list. Everything that is no page of a list passes untouched."""
+    """Base class of faults that change pages of lists. Other responses are left alone."""
 
     @abstractmethod
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The answer in this page's place, None to leave it as it is."""
+        """Return the changed page.
+
+        Args:
+            page: The page as it would be sent.
+
+        Returns:
+            The response to send, or None to leave the page alone.
+        """
 
 
 class StateFault(Fault, ABC):
-    """A fault that changes what is there, just before the operation is carried out."""
+    """Base class of faults that change the state just before an operation."""
 
     @abstractmethod
     def mutate(self, backend: Backend, group: GroupRecord | None, rng: Random) -> bool:
-        """Change something. `group` is the one the request is about. Returns if it concerned it."""
+        """Change the state.
+
+        Args:
+            backend: The state of the sandbox.
+            group: The group in the path of the request, if there is one.
+            rng: The source of randomness.
+
+        Returns:
+            Whether the fault applied to the request.
+        """
 
 
 def list_page(
     response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
 ) -> ListPage | None:
-    """The answer as a page of a list, if it is one."""
+    """Return the response as a page of a list, if it is one."""
     is_page = response.status == 200 and response.body is not None and "meta" in response.body
     return ListPage(response, fetch_page) if is_page else None
 

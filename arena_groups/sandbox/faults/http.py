@@ -1,4 +1,4 @@
-"""FaultRegistry of a single response: late, wrong, cut, or missing."""
+"""Faults of single responses: delayed, replaced, truncated, or missing."""
 
 import zlib
 from datetime import datetime, timedelta
@@ -39,13 +39,19 @@ from arena_groups.sandbox.server_protocol import (
 
 @attrs.frozen
 class Latency(MiddlewareFault):
-    """The answer comes late; with `after`, once the operation has taken effect."""
+    """The response is delayed.
+
+    Attributes:
+        seconds: How long.
+        after: Whether the operation is executed before the delay. Otherwise a client that
+            disconnects meanwhile prevents it.
+    """
 
     seconds: float = attrs.field(default=1.0, validator=check_seconds)
     after: bool = attrs.field(default=False, kw_only=True)
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        """Wait on one side of the operation. A client who leaves earlier prevents it."""
+        """Wait before or after the operation."""
         if not self.after:
             await context.pause(self.seconds)
         serialized = await context.call_next()
@@ -56,12 +62,16 @@ class Latency(MiddlewareFault):
 
 @attrs.frozen
 class Hang(MiddlewareFault):
-    """No answer ever comes, and the connection stays open until the client closes it."""
+    """No response arrives, and the connection stays open until the client closes it.
+
+    Attributes:
+        after: Whether the operation is executed first; otherwise it is not executed.
+    """
 
     after: bool = attrs.field(default=False, kw_only=True)
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        """Carry the operation out or not, and wait."""
+        """Execute the operation if `after` is set, and wait."""
         if self.after:
             await context.call_next()
         await context.hang()
@@ -69,13 +79,18 @@ class Hang(MiddlewareFault):
 
 @attrs.frozen
 class Trickle(BodyFault):
-    """The body arrives slowly: `size` bytes, a pause of so many `seconds`, and so on."""
+    """The body arrives slowly, in small chunks.
+
+    Attributes:
+        seconds: The pause between two chunks.
+        size: The bytes of a chunk.
+    """
 
     seconds: float = attrs.field(default=0.1, validator=check_seconds)
     size: int = attrs.field(default=64, validator=check_positive)
 
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """The same message, slowly."""
+        """Send the body in chunks with pauses."""
         del body
         return attrs.evolve(serialized, writer=SlowWriter(self.size, self.seconds))
 
@@ -86,26 +101,27 @@ _HTML = "text/html; charset=utf-8"
 
 @attrs.frozen
 class RequestTimeout(ReplaceResponseFault):
-    """408: the server gives up on the request."""
+    """Status 408 with a JSON error."""
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """A JSON error."""
+        """Return a JSON error."""
         return context.serialize(server_failure(408, {}).response)
 
 
 @attrs.frozen
 class RateLimited(MiddlewareFault):
-    """429 with Retry-After in seconds, or (`as_date`) a date; `None` omits it, in the body too.
+    """Status 429 with Retry-After. The operation is never executed.
 
-    `retry_after` is then the one thing that the body should have and has not. As with the real
-    one, nothing is done.
+    Attributes:
+        retry_after: The seconds to wait; None omits them from the header and the body.
+        as_date: Whether Retry-After is a date instead of seconds.
     """
 
     retry_after: int | None = attrs.field(default=1, validator=check_not_negative)
     as_date: bool = False
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        """The error of a caller who is over the quota."""
+        """Return the error of a caller over the rate limit."""
         if self.retry_after is None:
             response = rate_limit_exceeded(context.rate_limit).response
             return context.serialize(_without_retry_after(response))
@@ -117,7 +133,13 @@ class RateLimited(MiddlewareFault):
 
 @attrs.frozen
 class ServerFailure(ReplaceResponseFault):
-    """A 5xx as JSON or (`html`) as a page of a proxy's; with Retry-After if one is given."""
+    """A 5xx status as JSON or HTML.
+
+    Attributes:
+        status: The status, 500 to 599.
+        html: Whether the body is an HTML page, as from a proxy, instead of JSON.
+        retry_after: The seconds in a Retry-After header; None for no header.
+    """
 
     status: int = 500
     html: bool = False
@@ -128,7 +150,7 @@ class ServerFailure(ReplaceResponseFault):
             raise ValueError("status must be between 500 and 599")
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """The error; a proxy's page knows nothing of quotas."""
+        """Return the error. An HTML page has no rate-limit headers."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if not self.html:
             return context.serialize(server_failure(self.status, headers).response)
@@ -138,7 +160,12 @@ class ServerFailure(ReplaceResponseFault):
 
 @attrs.frozen
 class Redirect(ReplaceResponseFault):
-    """A redirect (301, 302, 303, 307 or 308) to `location`, which is sent as it is."""
+    """A redirect to another location.
+
+    Attributes:
+        location: The value of the Location header, sent unchanged.
+        status: 301, 302, 303, 307 or 308.
+    """
 
     location: str
     status: int = 302
@@ -150,14 +177,14 @@ class Redirect(ReplaceResponseFault):
             raise ValueError("location must be a URL")
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """A redirect as a proxy sends it."""
+        """Return a redirect as a proxy sends it."""
         del context
         headers = {"Content-Type": _HTML, "Location": self.location}
         return SerializedResponse(self.status, headers, html_page(phrase(self.status)))
 
 
 def html_page(title: str) -> bytes:
-    """A page such as proxies show."""
+    """Return an HTML page such as a proxy sends."""
     return (
         f"<!doctype html>\n<html><head><title>{title}</title></head>\n"
         f"<body><h1>{title}</h1></body></html>\n"
@@ -179,20 +206,20 @@ def _without_retry_after(response: SandboxResponse) -> SandboxResponse:
 
 @attrs.frozen
 class Reset(ReplaceResponseFault):
-    """The connection is reset (RST) in place of an answer."""
+    """The connection is reset (RST) without a response."""
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """No answer."""
+        """Return no response."""
         del context
         return SerializedResponse(None, writer=ClosingWriter(reset=True))
 
 
 @attrs.frozen
 class Disconnect(ReplaceResponseFault):
-    """The connection is closed (FIN) without an answer."""
+    """The connection is closed (FIN) without a response."""
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """No answer."""
+        """Return no response."""
         del context
         return SerializedResponse(None, writer=ClosingWriter(reset=False))
 
@@ -203,26 +230,36 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 @attrs.frozen
 class CutBody(BodyFault):
-    """The connection ends (with `reset`: breaks) before the announced length is sent."""
+    """The connection ends before the announced length has been sent.
+
+    Attributes:
+        sent: The share of the body that is sent, from 0 to less than 1.
+        reset: Whether the connection is reset instead of closed.
+    """
 
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """A part of the message."""
+        """Send a part of the body."""
         del body
         return attrs.evolve(serialized, writer=TruncatingWriter(self.sent, reset=self.reset))
 
 
 @attrs.frozen
 class CutChunks(BodyFault):
-    """The connection ends (with `reset`: breaks) before the last chunk of a chunked body."""
+    """The connection ends before the last chunk of a chunked body.
+
+    Attributes:
+        sent: The share of the body that is sent, from 0 to less than 1.
+        reset: Whether the connection is reset instead of closed.
+    """
 
     sent: float = attrs.field(default=0.5, validator=check_fraction)
     reset: bool = False
 
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """A part of the message."""
+        """Send a part of the body in chunks."""
         del body
         return attrs.evolve(
             serialized, writer=TruncatingWriter(self.sent, chunked=True, reset=self.reset)
@@ -231,35 +268,47 @@ class CutChunks(BodyFault):
 
 @attrs.frozen
 class WrongLength(BodyFault):
-    """Content-Length is off: too low, and bytes spill over; too high, and some never come."""
+    """Content-Length is wrong: too low, so that bytes are left over, or too high.
+
+    Attributes:
+        by: The difference to the true length in bytes, not 0.
+    """
 
     by: int = attrs.field(default=-1, validator=check_not_zero)
 
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """The whole message under a wrong length."""
+        """Send the body with a wrong length."""
         del body
         return attrs.evolve(serialized, writer=WrongLengthWriter(self.by))
 
 
 @attrs.frozen
 class TruncatedJSON(BodyFault):
-    """The body ends in the middle of the JSON, under a Content-Length that agrees."""
+    """The JSON ends in the middle, under a Content-Length that agrees.
+
+    Attributes:
+        sent: The share of the body that is sent, from 0 to less than 1.
+    """
 
     sent: float = attrs.field(default=0.5, validator=check_fraction)
 
     def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
-        """A shorter message."""
+        """Shorten the body."""
         return attrs.evolve(serialized, body=first_part(body, self.sent))
 
 
 @attrs.frozen
 class PlainText(ReplaceResponseFault):
-    """200 with plain text in place of JSON."""
+    """Status 200 with plain text instead of JSON.
+
+    Attributes:
+        text: The text.
+    """
 
     text: str = "It works!"
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """The text."""
+        """Return the text."""
         del context
         return SerializedResponse(
             200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode()
@@ -268,10 +317,10 @@ class PlainText(ReplaceResponseFault):
 
 @attrs.frozen
 class HTMLPage(ReplaceResponseFault):
-    """200 with a page of HTML, as from a network that wants a sign-in first."""
+    """Status 200 with an HTML page, as from a network that requires a sign-in first."""
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """The page."""
+        """Return the page."""
         del context
         return SerializedResponse(
             200, {"Content-Type": "text/html; charset=utf-8"}, html_page("Welcome")
@@ -280,12 +329,16 @@ class HTMLPage(ReplaceResponseFault):
 
 @attrs.frozen
 class GzipBomb(ReplaceResponseFault):
-    """200 with a small gzip body that unpacks to at least `size` bytes of JSON."""
+    """Status 200 with a small gzip body that decompresses to a large one.
+
+    Attributes:
+        size: The minimum number of bytes of the decompressed JSON.
+    """
 
     size: int = attrs.field(default=64 * _MEBIBYTE, validator=check_positive)
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """The bomb, packed whether or not the client asked for gzip."""
+        """Return the body, compressed whether or not the client accepts gzip."""
         del context
         headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
         return SerializedResponse(200, headers, gzip_bomb(self.size))
@@ -293,12 +346,16 @@ class GzipBomb(ReplaceResponseFault):
 
 @attrs.frozen
 class DeepJSON(ReplaceResponseFault):
-    """200 with JSON that is nested `depth` levels deep."""
+    """Status 200 with deeply nested JSON.
+
+    Attributes:
+        depth: The number of levels.
+    """
 
     depth: int = attrs.field(default=100_000, validator=check_positive)
 
     def reply(self, context: FaultContext) -> SerializedResponse:
-        """Arrays in arrays."""
+        """Return nested arrays."""
         del context
         return SerializedResponse(
             200, {"Content-Type": JSON_TYPE}, b"[" * self.depth + b"]" * self.depth
@@ -306,9 +363,9 @@ class DeepJSON(ReplaceResponseFault):
 
 
 def gzip_bomb(size: int) -> bytes:
-    """A gzip stream of a JSON array that is mostly white space."""
+    """Return a gzip stream of a JSON array that is mostly white space."""
     packer = zlib.compressobj(level=9, wbits=_GZIP)
-    # zlib goes through a mebibyte of blanks in a few milliseconds, and never holds more of them.
+    # One mebibyte at a time: that takes a few milliseconds and little memory.
     pieces = [packer.compress(b"[")]
     blanks = (min(_MEBIBYTE, size - start) for start in range(0, size, _MEBIBYTE))
     pieces += [packer.compress(b" " * count) for count in blanks]

@@ -1,4 +1,4 @@
-"""FaultRegistry of lists."""
+"""Faults of lists: pages that repeat, lead back, stay empty, or change between requests."""
 
 from collections.abc import Iterable
 from random import Random
@@ -22,12 +22,16 @@ FIRST_INVENTED_ID = 900_000_000
 
 @attrs.frozen
 class EndlessPages(ListFault):
-    """More pages are promised for ever: the last one again or (`invent`) new items."""
+    """The list promises more pages without end.
+
+    Attributes:
+        invent: Whether the extra pages hold new items instead of those of the last page.
+    """
 
     invent: bool = False
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The pages up to the last are as they were, except that it promises more."""
+        """Leave the pages before the last alone, and promise more on the others."""
         if page.number < page.last:
             return None
         if page.number == page.last:
@@ -38,7 +42,12 @@ class EndlessPages(ListFault):
 
 @attrs.frozen
 class BackwardPages(ListFault):
-    """`next_page` leads back: from page `start` and those after it to page `to`."""
+    """`next_page` leads back to an earlier page.
+
+    Attributes:
+        to: The number of the page to return to.
+        start: The first page that leads back.
+    """
 
     to: int = attrs.field(default=1, validator=check_positive)
     start: int = attrs.field(default=2, validator=check_positive)
@@ -48,13 +57,18 @@ class BackwardPages(ListFault):
             raise ValueError("to must not be greater than start")
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The page with its items, leading back."""
+        """Return the page with its items, leading back."""
         return page.with_next_page(self.to) if page.number >= self.start else None
 
 
 @attrs.frozen
 class EmptyPages(ListFault):
-    """Pages from `first` to `last` (`None`: without end) have no items, but promise more."""
+    """Some pages have no items, but promise more.
+
+    Attributes:
+        first: The first empty page.
+        last: The last empty page; None for all that follow.
+    """
 
     first: int = attrs.field(default=1, validator=check_positive)
     last: int | None = attrs.field(default=1, validator=check_not_negative)
@@ -64,7 +78,7 @@ class EmptyPages(ListFault):
             raise ValueError("last must not be less than first")
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The page without its items."""
+        """Return the page without its items."""
         if page.number < self.first or (self.last is not None and page.number > self.last):
             return None
         return page.with_next_page(page.number + 1, [])
@@ -75,7 +89,7 @@ class MissingTotal(ListFault):
     """`total_count` is missing."""
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The page without its total."""
+        """Return the page without its total."""
         if page.total is None:
             return None
         return page.with_meta(
@@ -85,12 +99,16 @@ class MissingTotal(ListFault):
 
 @attrs.frozen
 class WrongTotal(ListFault):
-    """`total_count` is off by so many: too high or, below 0, too low (though never negative)."""
+    """`total_count` is wrong.
+
+    Attributes:
+        by: The difference to the true number, not 0. The result is never negative.
+    """
 
     by: int = attrs.field(default=1, validator=check_not_zero)
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
-        """The page with another total."""
+        """Return the page with another total."""
         if page.total is None:
             return None
         return page.with_meta({**page.meta, "total_count": max(0, page.total + self.by)})
@@ -108,11 +126,13 @@ def _ids(ids: Iterable[int]) -> frozenset[int]:
 
 @attrs.frozen
 class Churn(StateFault):
-    """Pending invitations appear at the head of the list and vanish anywhere in it.
+    """Pending invitations appear at the head of the list and disappear anywhere in it.
 
-    `group` is an id or a slug; without it, it is the group that the request is about. Each
-    request brings up to `insertions` new invitations and takes away up to `removals`, without a
-    trace and never one of those in `keep`.
+    Attributes:
+        group: The id or slug of a group; by default the group in the path of the request.
+        insertions: The maximum number of new invitations per request.
+        removals: The maximum number of deleted invitations per request.
+        keep: The ids of invitations that are never deleted.
     """
 
     group: int | str | None = None
@@ -121,7 +141,7 @@ class Churn(StateFault):
     keep: frozenset[int] = attrs.field(default=frozenset(), converter=_ids, kw_only=True)
 
     def mutate(self, backend: Backend, group: GroupRecord | None, rng: Random) -> bool:
-        """Remove, then insert: what came just now stays for at least one answer."""
+        """Delete invitations, then add new ones, which exist for one response at least."""
         churned = group if self.group is None else backend.find_group(self.group)
         if churned is None:
             return False

@@ -1,4 +1,4 @@
-"""The faults of a sandbox: every kind, their specs as text, and those in place."""
+"""Faults of a sandbox: all kinds, their specs as text, and those in place."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -82,27 +82,42 @@ _WORDS = {"true": True, "false": False}
 
 
 def parse_spec(spec: str) -> tuple[Fault, FaultTarget]:
-    """The fault and the requests it is for. Raises `ValueError` when the text is not well-formed.
+    """Parse a fault written as `NAME` or `NAME:OPTION=VALUE,OPTION=VALUE`.
 
-    Options are those of the fault and those of `FaultTarget`; one that is true or false may stand
-    alone, and `none` is None. Ids in a list are joined by `+`.
+    Options are those of the fault and of `FaultTarget`. A boolean option may stand alone,
+    `none` is None, and ids in a list are joined by `+`.
+
+    Args:
+        spec: The text.
+
+    Returns:
+        The fault, and the requests that it applies to.
+
+    Raises:
+        ValueError: The text is malformed, or a value is out of range.
     """
     name, _, rest = spec.partition(":")
     kind = _BY_NAME.get(name)
     if kind is None:
-        raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(_BY_NAME))}")
+        raise ValueError(f"unknown fault {name!r}: use one of {', '.join(sorted(_BY_NAME))}")
     own, common = _parsers(kind), _parsers(FaultTarget)
     texts = dict(_option(each) for each in rest.split(",")) if rest else {}
     unknown = texts.keys() - own.keys() - common.keys()
     if unknown:
         allowed = ", ".join([*own, *common])
-        raise ValueError(f"{name} has no option {min(unknown)!r}; it has {allowed}")
+        raise ValueError(f"{name} has no option {min(unknown)!r}: use one of {allowed}")
     return _build(kind, own, texts), _build(FaultTarget, common, texts)
 
 
 @attrs.frozen
 class FaultHelp:
-    """A fault as the shell has it: its name, its own options, and what it does in one line."""
+    """The description of a fault for the command line.
+
+    Attributes:
+        name: The name.
+        options: The options of the fault with their defaults.
+        summary: One line about its effect.
+    """
 
     name: str
     options: tuple[str, ...]
@@ -110,12 +125,20 @@ class FaultHelp:
 
 
 def describe_faults() -> list[FaultHelp]:
-    """Every fault, in the order of the guide."""
+    """Describe every kind of fault.
+
+    Returns:
+        The descriptions, in the order of the guide.
+    """
     return [FaultHelp(each.name(), _options(each), _summary(each)) for each in FAULTS]
 
 
 def target_options() -> list[str]:
-    """The names of the options that every fault has."""
+    """Return the options that every fault has.
+
+    Returns:
+        Their names.
+    """
     return list(_parsers(FaultTarget))
 
 
@@ -168,7 +191,7 @@ def _value(name: str, text: str, parser: Callable[[str], object]) -> object:
     try:
         return parser(text)
     except (ValueError, KeyError):
-        raise ValueError(f"{name} cannot be {text!r}") from None
+        raise ValueError(f"invalid {name} {text!r}") from None
 
 
 def _parsers(kind: type) -> dict[str, Callable[[str], object]]:
@@ -197,7 +220,13 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 
 
 class InjectedFault:
-    """A fault in place. As a context manager it is removed at the end of the block."""
+    """A fault in place. As a context manager it is removed at the end of the block.
+
+    Args:
+        fault: The fault.
+        target: The requests that it applies to.
+        faults: The registry that it belongs to.
+    """
 
     def __init__(self, fault: Fault, target: FaultTarget, faults: "FaultRegistry") -> None:
         self.fault = fault
@@ -211,11 +240,11 @@ class InjectedFault:
 
     @property
     def call_count(self) -> int:
-        """How many requests it has struck so far."""
+        """The number of requests that the fault has been applied to."""
         return self._call_count
 
     def remove(self) -> None:
-        """Strike no further requests. Does nothing when it was removed before."""
+        """Remove the fault. Does nothing if it has been removed already."""
         self._faults.discard(self)
 
     def __enter__(self) -> Self:
@@ -230,7 +259,15 @@ class InjectedFault:
         self.remove()
 
     def claim(self, request: RecordedRequest, rng: Random) -> bool:
-        """Whether it is to strike this request, which then counts as hit."""
+        """Decide whether the fault applies to a request, and count the request if so.
+
+        Args:
+            request: The request.
+            rng: The source of randomness.
+
+        Returns:
+            Whether the fault applies.
+        """
         target = self._target
         if self._call_count == target.times or not target.matches(request):
             return False
@@ -241,12 +278,16 @@ class InjectedFault:
         return True
 
     def unclaim(self) -> None:
-        """The request that was claimed last was none for this fault after all."""
+        """Take the last request back out of the count: the fault changed nothing."""
         self._call_count -= 1
 
 
 class FaultRegistry:
-    """The faults of one sandbox. Chances are drawn from a source of their own, by the seed."""
+    """The faults of one sandbox.
+
+    Args:
+        rng: The source of randomness, for `probability` and for faults that draw numbers.
+    """
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -270,13 +311,24 @@ class FaultRegistry:
         skip: int = 0,
         probability: float = 1.0,
     ) -> InjectedFault:
-        """Put a fault in place, by default for every request until it is removed.
+        """Add a fault. By default it applies to every request until it is removed.
 
-        `operation` (a name of the API document, such as `createGroupInvitation`), `method`,
-        `route` (a template, such as `/v3/groups/{id}/invitations`) and `where` narrow down which
-        requests it is for. It lets the first `skip` of these pass, and strikes `times` at most,
-        each with `probability`. Raises `ValueError` when there is no such operation, method or
-        route, or a number is out of range.
+        Args:
+            fault: The fault.
+            operation: Applies it to one operation, by its name in the API document, such as
+                `createGroupInvitation`.
+            method: Applies it to one HTTP method.
+            route: Applies it to one path template, such as `/v3/groups/{id}/invitations`.
+            where: Returns whether it applies to a request.
+            times: The maximum number of requests; None for no maximum.
+            skip: The number of matching requests to leave alone first.
+            probability: The probability of each of the others, from 0 to 1.
+
+        Returns:
+            The fault in place.
+
+        Raises:
+            ValueError: A name does not exist, or a number is out of range.
         """
         target = FaultTarget(
             operation=operation,
@@ -290,19 +342,40 @@ class FaultRegistry:
         return self._place(fault, target)
 
     def add_spec(self, spec: str) -> InjectedFault:
-        """Put a fault in place that is written as for the shell: `latency:seconds=0.2,times=3`.
+        """Add a fault written as for the command line: `latency:seconds=0.2,times=3`.
 
-        Raises `ValueError` when the text is no such thing.
+        Args:
+            spec: The text, as for `parse_spec`.
+
+        Returns:
+            The fault in place.
+
+        Raises:
+            ValueError: The text is malformed, or a value is out of range.
         """
         return self._place(*parse_spec(spec))
 
     def clear(self) -> None:
-        """Remove all faults. Requests that they have struck already stay struck."""
+        """Remove all faults."""
         self._injected.clear()
 
     def discard(self, injected: InjectedFault) -> None:
-        """Remove one fault, if it is in place."""
+        """Remove a fault, if it is in place.
+
+        Args:
+            injected: The fault.
+        """
         self._injected.pop(injected, None)
+
+    def assert_all_applied(self) -> None:
+        """Check that every fault in place has been applied to a request.
+
+        Raises:
+            AssertionError: Some faults have not; the message names them.
+        """
+        unused = [each.fault.name() for each in self._injected if not each.call_count]
+        if unused:
+            raise AssertionError(f"faults not applied to any request: {', '.join(unused)}")
 
     def _place(self, fault: Fault, target: FaultTarget) -> InjectedFault:
         injected = InjectedFault(fault, target, self)
@@ -312,20 +385,20 @@ class FaultRegistry:
 
 @attrs.frozen
 class FaultRunner:
-    """What the faults do to one request, noted in its entry of the journal."""
+    """Applies the faults to one request, and records them in its log entry."""
 
     _faults: FaultRegistry
     _entry: LogEntry
 
     def claims(self, injected: InjectedFault) -> bool:
-        """Whether this detour is taken."""
+        """Return whether this middleware fault applies to the request."""
         if not self._claim(injected):
             return False
         self._finish(injected, applied=True)
         return True
 
     def mutate(self, backend: Backend, group: GroupRecord | None) -> None:
-        """What changes before an operation on this group, or on something else."""
+        """Apply the state faults before an operation on this group, or without a group."""
         for injected in self._faults:
             fault = injected.fault
             if isinstance(fault, StateFault) and self._claim(injected):
@@ -334,7 +407,7 @@ class FaultRunner:
     def transform_page(
         self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
     ) -> SandboxResponse:
-        """What becomes of an answer, if it is a page of a list."""
+        """Apply the list faults to a response that is a page of a list."""
         for injected in self._faults:
             fault, page = injected.fault, list_page(response, fetch_page)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
@@ -344,7 +417,7 @@ class FaultRunner:
         return response
 
     def transform_body(self, serialized: SerializedResponse) -> SerializedResponse:
-        """What becomes of a message, if it has a body to send."""
+        """Apply the body faults to a response that has a body to send."""
         for injected in self._faults:
             fault, body = injected.fault, serialized.body
             if isinstance(fault, BodyFault) and body and self._sends_body and self._claim(injected):

@@ -1,0 +1,35 @@
+"""Results and summaries of bulk calls."""
+
+import pytest
+
+from arena_groups import BulkOutcome, BulkResult, BulkSummary
+
+
+@pytest.mark.parametrize("outcome", BulkOutcome)
+def test_result_has_failed_only_with_outcome_failed(outcome: BulkOutcome) -> None:
+    result = BulkResult(position=0, target=1, outcome=outcome)
+    assert result.failed is (outcome is BulkOutcome.FAILED)
+
+
+def test_results_are_equal_whatever_their_error() -> None:
+    first, second = (
+        BulkResult(position=0, target=1, outcome=BulkOutcome.FAILED, error=error)
+        for error in (ValueError("a"), None)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({}, "0 done"),
+        ({BulkOutcome.INVITED: 2}, "2 done: 2 invited"),
+        (
+            {BulkOutcome.FAILED: 1, BulkOutcome.ALREADY_GONE: 2, BulkOutcome.REVOKED: 3},
+            "6 done: 3 revoked, 2 already gone, 1 failed",
+        ),
+    ],
+)
+def test_summary_as_text_lists_outcomes_in_order(counts: dict[BulkOutcome, int], text: str) -> None:
+    summary = BulkSummary[int](done=sum(counts.values()), counts=counts, from_journal=0, failed=())
+    assert str(summary) == text

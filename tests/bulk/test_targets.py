@@ -1,0 +1,87 @@
+"""Normalization of targets: equal people become equal targets, bad input is rejected."""
+
+from typing import Any
+
+import pytest
+
+from arena_groups import (
+    ArenaClient,
+    InviteTarget,
+    RemoveTarget,
+    RevokeTarget,
+)
+from arena_groups.bulk.targets import (
+    normalize_invite_target,
+    normalize_remove_target,
+    normalize_revoke_target,
+)
+from arena_groups.sandbox import Sandbox
+
+NO_STRING: Any = 7
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("  Ada@Example.ORG\n", "Ada@example.org"),
+        ("ada+x@sub.example.org", "ada+x@sub.example.org"),
+        ("zoe\u0308@b\u00fccher.example", "zo\u00eb@b\u00fccher.example"),
+        ("o'hara@example.org", "o'hara@example.org"),
+    ],
+)
+def test_normalize_invite_target_with_address_trims_and_composes_it(
+    given: str, address: str
+) -> None:
+    assert normalize_invite_target(given) == InviteTarget(email=address)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "", " ", "ada", "ada@", "@example.org", "ada@example", "ada@@example.org",
+        "a b@example.org", "ada@example..org", "ada@-example.org", "ada@example-.org",
+        "ada@.example.org", "ada@example.org.", "Ada <ada@example.org>", "a,b@example.org",
+        "mailto:ada@example.org", "ada@example.org;", "a@b@example.org",
+        f"{'a' * 65}@example.org", f"a@{'b' * 250}.org", "ada@exam\x00ple.org",
+        0, -1, 2**63, 1.5, None, True, [], b"ada@example.org", InviteTarget(),
+        InviteTarget(email="ada@example.org", user_id=4), InviteTarget(user_id=0),
+        InviteTarget(email=NO_STRING),
+    ],
+)  # fmt: skip
+def test_normalize_invite_target_with_bad_input_raises_without_showing_it(bad: object) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        normalize_invite_target(bad)
+    assert "example" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2**63, 1.5, None, True, "7", []])
+def test_normalize_revoke_and_remove_target_with_bad_id_raises(bad: object) -> None:
+    for normalize in (normalize_revoke_target, normalize_remove_target):
+        with pytest.raises((ValueError, TypeError)):
+            normalize(bad)
+
+
+def test_normalize_revoke_and_remove_target_keep_the_id() -> None:
+    revoke, remove = RevokeTarget(invitation_id=7), RemoveTarget(user_id=7)
+    assert normalize_revoke_target(7) == normalize_revoke_target(revoke) == revoke
+    assert normalize_remove_target(7) == normalize_remove_target(remove) == remove
+
+
+def test_invite_target_hides_address_and_normalizes_to_itself() -> None:
+    assert "ada" not in repr(normalize_invite_target("ada@example.org"))
+    target = InviteTarget(user_id=7)
+    assert normalize_invite_target(7) == normalize_invite_target(target) == target
+
+
+async def test_normalize_invite_target_accepts_users_and_invitations(
+    arena: ArenaClient, sandbox: Sandbox
+) -> None:
+    async for invitation in arena.groups.invitations("research-studio", limit=40):
+        target = normalize_invite_target(invitation)
+        if invitation.invitee is None:
+            assert target.email == invitation.invitee_email
+        else:
+            assert target.user_id == invitation.invitee.id
+    member = await arena.groups.members("research-studio").first()
+    assert member is not None
+    assert normalize_invite_target(member).user_id == member.id
