@@ -1,7 +1,7 @@
-"""A plugin of pytest for programs that use Are.na: a sandbox and a client for each test.
+"""Pytest plugin for programs that use Are.na: a sandbox and a client for each test.
 
-It is loaded by every run of pytest where the package is installed, so it imports nothing but
-pytest before one of its fixtures is used. PYTEST_DONT_REWRITE: it asserts nothing.
+Every run of pytest loads it where the package is installed, so it imports nothing but pytest until
+a fixture is used. PYTEST_DONT_REWRITE: it has no assertions.
 """
 
 from __future__ import annotations
@@ -25,30 +25,40 @@ _T = TypeVar("_T")
 
 GROUP = (
     "arena_group(slug, *, name=None, owner='owner', members=0, invitations=0, followers=0, "
-    "private=False, description=None, days_old=0): a group in arena_sandbox, or more in one "
-    "that is there already; members are a number or a list of names."
+    "private=False, description=None, days_old=0): adds a group to arena_sandbox, or people to an "
+    "existing one; members are a number or a list of names."
 )
 FAULT = (
-    "arena_fault(fault, **options): what goes wrong in arena_sandbox from the start, as in "
+    "arena_fault(fault, **options): injects a fault into arena_sandbox before the test, as in "
     "arena_fault('server-failure', times=1)."
 )
 QUOTA = (
-    "arena_quota(tier=None, *, limit=None, window=60): the quota in arena_sandbox, of a tier "
-    "('free') or as so many requests in each window of so many seconds."
+    "arena_quota(tier=None, *, limit=None, window=60): sets the rate limit of arena_sandbox: that "
+    "of a tier ('free'), or a number of requests in each window, in seconds."
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known, also to ``--strict-markers``."""
+    """Register the markers, for ``--strict-markers`` too.
+
+    Args:
+        config: The configuration of the run.
+    """
     for marker in (GROUP, FAULT, QUOTA):
         config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture
 def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A made-up Are.na that serves while the test runs, with what its markers ask for.
+    """Serve an embedded Are.na while the test runs, set up by the markers of the test.
 
-    Meanwhile ``ARENA_TOKEN`` is its owner's token and ``ARENA_BASE_URL`` its URL.
+    Meanwhile ``ARENA_TOKEN`` is the token of its owner, and ``ARENA_BASE_URL`` its URL.
+
+    Args:
+        request: The test that uses the fixture.
+
+    Yields:
+        The sandbox. It runs in a thread, and belongs to this test alone.
     """
     with _sandbox_for(request.node) as sandbox, pytest.MonkeyPatch.context() as environment:
         environment.setenv("ARENA_TOKEN", sandbox.tokens.owner)
@@ -58,9 +68,13 @@ def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def arena_clock(arena_sandbox: Sandbox) -> AutoAdvanceClock:
-    """A clock for clients of ``arena_sandbox``, as ``clock=``: nobody waits.
+    """Return a clock for clients of ``arena_sandbox``, as ``clock=``, that never really waits.
 
-    Where a client would wait, the sandbox's time moves on instead; ``waits`` tells by how much.
+    Args:
+        arena_sandbox: The sandbox whose time advances instead of each wait.
+
+    Returns:
+        The clock. Its ``waits`` are the seconds of all waits so far.
     """
     from arena_groups.sandbox.fake_clock import AutoAdvanceClock  # noqa: PLC0415
 
@@ -69,16 +83,23 @@ def arena_clock(arena_sandbox: Sandbox) -> AutoAdvanceClock:
 
 @pytest.fixture
 def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Iterator[ArenaClient]:
-    """A client of ``arena_sandbox`` with the owner's token, which never waits.
+    """Open a client of ``arena_sandbox`` with the owner's token, which never really waits.
 
-    It belongs to the event loop in which it is used first, and is closed in it.
+    It belongs to the event loop that first uses it, and is closed in that loop.
+
+    Args:
+        arena_sandbox: The sandbox that it sends requests to.
+        arena_clock: The clock for its waits.
+
+    Yields:
+        The client.
     """
     from arena_groups import ArenaClient  # noqa: PLC0415
 
     closer = _Closer()
 
     async def token() -> str:
-        await closer.settle_in(client)
+        await closer.attach(client)
         return arena_sandbox.tokens.owner
 
     client = ArenaClient(token, base_url=arena_sandbox.url, clock=arena_clock)
@@ -87,29 +108,29 @@ def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Itera
 
 
 class _Closer:
-    """Closes a client in the loop in which it is used, whoever runs that loop and ends it."""
+    """Closes a client in the event loop that uses it, whichever library runs that loop."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._held: AsyncGenerator[None] | None = None
+        self._keeper: AsyncGenerator[None] | None = None
 
-    async def settle_in(self, client: ArenaClient) -> None:
-        """See to it that the client is closed before the running loop is."""
+    async def attach(self, client: ArenaClient) -> None:
+        """Have the client closed before the running loop is."""
         import asyncio  # noqa: PLC0415
 
-        if self._held is None:
+        if self._keeper is None:
             self._loop = asyncio.get_running_loop()
-            # Before a loop is closed, the async generators begun in it are.
-            self._held = _held_open(client)
-            await anext(self._held)
+            # A loop closes its async generators before it is closed itself.
+            self._keeper = _close_at_the_end(client)
+            await anext(self._keeper)
 
     def close(self) -> None:
-        """Close the client now, where its loop outlives the test."""
-        if self._loop and self._held and not self._loop.is_closed():
-            self._loop.run_until_complete(self._held.aclose())
+        """Close the client now, if its loop outlives the test."""
+        if self._loop and self._keeper and not self._loop.is_closed():
+            self._loop.run_until_complete(self._keeper.aclose())
 
 
-async def _held_open(client: ArenaClient) -> AsyncGenerator[None]:
+async def _close_at_the_end(client: ArenaClient) -> AsyncGenerator[None]:
     try:
         yield
     finally:
@@ -117,7 +138,7 @@ async def _held_open(client: ArenaClient) -> AsyncGenerator[None]:
 
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
-    """A sandbox, not started yet, as the test's markers want it."""
+    """Return the sandbox that the test's markers describe, not started yet."""
     from arena_groups.sandbox import specs  # noqa: PLC0415
 
     groups = _specs(node, "arena_group", specs.GroupSpec)
@@ -132,11 +153,11 @@ def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
 
 
 def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_T]:
-    """What the markers of one name say, those nearest to the test last."""
-    return [_read(mark, make_spec) for mark in reversed(list(node.iter_markers(name)))]
+    """Return the specs of all markers of one name, those nearest to the test last."""
+    return [_make_spec(mark, make_spec) for mark in reversed(list(node.iter_markers(name)))]
 
 
-def _read(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
+def _make_spec(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
     try:
         return make_spec(*mark.args, **mark.kwargs)
     except (TypeError, ValueError) as error:

@@ -1,9 +1,10 @@
-"""The pytest plugin, in test suites that use it."""
+"""Pytest plugin, in test suites that use it."""
 
 import json
 import os
 import re
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -28,7 +29,7 @@ Suite = pytest.Pytester
 
 @pytest.fixture
 def suite(pytester: Suite) -> Suite:
-    """A test suite that uses the plugin, and knows of no other one but pytest-asyncio."""
+    """Test suite with the plugin and pytest-asyncio, and no others."""
     pytester.makeini(
         """
         [pytest]
@@ -41,19 +42,19 @@ def suite(pytester: Suite) -> Suite:
 
 
 def run(suite: Suite, *arguments: str) -> pytest.RunResult:
-    """Run it in this process."""
+    """Run a suite in this process."""
     quiet = ("-p", "no:cacheprovider", "-p", "no:randomly")
     return suite.runpytest_inprocess("-p", PLUGIN, *quiet, *arguments)
 
 
 def passes(suite: Suite, code: str, *arguments: str, passed: int = 1) -> None:
-    """Run tests in this process; all of them pass."""
+    """Run tests in this process, and expect all to pass."""
     suite.makepyfile(code)
     run(suite, *arguments).assert_outcomes(passed=passed)
 
 
 class TestLoops:
-    """The client can be used wherever a loop runs, and is closed before the loop is."""
+    """The client works in any event loop, and is closed before the loop is."""
 
     BODY = """
         import pytest
@@ -73,20 +74,22 @@ class TestLoops:
             assert [each.closed for each in clients] == [True, True]
         """
 
-    def test_in_auto_mode(self, suite: Suite) -> None:
+    def test_client_in_auto_mode_is_closed(self, suite: Suite) -> None:
         passes(suite, self.BODY.format(mark=""), passed=3)
 
-    def test_in_strict_mode(self, suite: Suite) -> None:
+    def test_client_in_strict_mode_is_closed(self, suite: Suite) -> None:
         code = self.BODY.format(mark="@pytest.mark.asyncio")
         passes(suite, code, "-o", "asyncio_mode=strict", passed=3)
 
-    @pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
-    def test_in_a_loop_for_many_tests(self, suite: Suite, scope: str) -> None:
-        passes(
-            suite, self.BODY.format(mark=f"@pytest.mark.asyncio(loop_scope='{scope}')"), passed=3
-        )
+    def test_client_in_a_loop_for_several_tests_is_closed(self, suite: Suite) -> None:
+        scopes = ("class", "module", "package", "session")
+        for scope in scopes:
+            mark = f"@pytest.mark.asyncio(loop_scope='{scope}')"
+            code = textwrap.dedent(self.BODY.format(mark=mark))
+            (suite.path / f"test_{scope}.py").write_text(code, "utf-8")
+        run(suite).assert_outcomes(passed=3 * len(scopes))
 
-    def test_with_anyio(self, suite: Suite) -> None:
+    def test_client_with_anyio_is_closed(self, suite: Suite) -> None:
         pytest.importorskip("anyio")
         suite.makeconftest(
             """
@@ -100,7 +103,7 @@ class TestLoops:
         code = self.BODY.format(mark="@pytest.mark.anyio")
         passes(suite, code, "-p", "anyio", "-p", "no:asyncio", "-o", "addopts=", passed=3)
 
-    def test_without_a_loop(self, suite: Suite) -> None:
+    def test_fixtures_without_a_loop_serve_other_programs(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -108,24 +111,24 @@ class TestLoops:
             import json
             import urllib.request
 
-            def test_a_program_of_any_kind(arena_sandbox):
+            def test_program_of_any_kind(arena_sandbox):
                 with urllib.request.urlopen(f"{arena_sandbox.url}/v3/groups/1001") as answer:
                     assert json.load(answer)["slug"] == "research-studio"
 
-            def test_a_program_with_a_loop_of_its_own(arena_client):
+            def test_program_with_its_own_loop(arena_client):
                 async def main():
                     return await arena_client.me()
 
                 assert asyncio.run(main()).slug == "ada-osei"
                 assert arena_client.closed
 
-            def test_a_client_that_is_not_used(arena_client):
+            def test_unused_client(arena_client):
                 assert not arena_client.closed
             """,
             passed=3,
         )
 
-    def test_from_a_fixture_that_ends_with_it(self, suite: Suite) -> None:
+    def test_client_in_a_fixture_outlives_its_teardown(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -142,7 +145,7 @@ class TestLoops:
             """,
         )
 
-    def test_closed_by_the_test_itself(self, suite: Suite) -> None:
+    def test_client_closed_by_the_test_stays_closed(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -155,7 +158,7 @@ class TestLoops:
 
 
 class TestWaiting:
-    def test_nobody_waits_for_a_retry(self, suite: Suite) -> None:
+    def test_retry_advances_the_clock(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -171,7 +174,7 @@ class TestWaiting:
             """,
         )
 
-    def test_nobody_waits_for_the_quota(self, suite: Suite) -> None:
+    def test_rate_limit_advances_the_clock(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -187,7 +190,7 @@ class TestWaiting:
             """,
         )
 
-    def test_clients_of_ones_own_can_have_the_clock(self, suite: Suite) -> None:
+    def test_other_clients_can_use_the_clock(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -205,13 +208,41 @@ class TestWaiting:
         )
 
 
+INVALID_MARKERS = [
+    ("group()", "missing 1 required positional argument: 'slug'"),
+    ("group(7)", "slug must be a string, not 7"),
+    ("group('x', member=['ada'])", "got an unexpected keyword argument 'member'"),
+    ("group('x', members='ada')", "members must be a list of names, or a number, *'ada'"),
+    ("group('x', members=[7])", "members must be a list of names, or a number, not ?7?"),
+    ("group('x', members=-1)", "members must be a number of 0 or more, not -1"),
+    ("group('x', members=True)", "members must be a number of 0 or more, not True"),
+    ("group('x', invitations='3')", "invitations must be a number of 0 or more, not '3'"),
+    ("group('x', invitations=0.5)", "invitations must be a whole number, not 0.5"),
+    ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
+    ("fault()", "*missing 1 required positional argument: 'fault'"),
+    ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
+    ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
+    ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
+    ("fault('hang:time=1')", "hang has no option 'time': use one of after, operation, *"),
+    ("fault('hang', times=-1)", "times must not be negative"),
+    ("fault('server-failure', status=200)", "status must be between 500 and 599"),
+    ("fault('redirect')", "missing 1 required positional argument: 'location'"),
+]
+MARKERS_THAT_THE_SANDBOX_REJECTS = [
+    ("group('x y')", "group 'x y': the slug 'x y' is taken or invalid"),
+    ("group('x', owner=' ')", "group 'x': name must not be empty"),
+    ("quota('gold')", "tier must be one of guest, free, premium, supporter"),
+    ("quota(limit=-1)", "limit must not be negative"),
+]
+
+
 class TestMarkers:
-    def test_they_are_known(self, suite: Suite) -> None:
+    def test_markers_are_registered(self, suite: Suite) -> None:
         run(suite, "--markers").stdout.fnmatch_lines(
             [f"@pytest.mark.arena_{name}(*" for name in ("group", "fault", "quota")]
         )
 
-    def test_groups(self, suite: Suite) -> None:
+    def test_group_markers_add_groups(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -250,7 +281,7 @@ class TestMarkers:
             passed=2,
         )
 
-    def test_the_seeded_group_can_have_more(self, suite: Suite) -> None:
+    def test_group_marker_adds_to_a_seeded_group(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -262,7 +293,7 @@ class TestMarkers:
             """,
         )
 
-    def test_faults(self, suite: Suite) -> None:
+    def test_fault_markers_inject_faults(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -292,7 +323,7 @@ class TestMarkers:
             passed=3,
         )
 
-    def test_the_nearest_quota_counts(self, suite: Suite) -> None:
+    def test_nearest_quota_marker_applies(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -314,64 +345,31 @@ class TestMarkers:
             passed=2,
         )
 
-    @pytest.mark.parametrize(
-        ("marker", "problem"),
-        [
-            ("group()", "missing 1 required positional argument: 'slug'"),
-            ("group(7)", "slug must be a string, not 7"),
-            ("group('x', member=['ada'])", "got an unexpected keyword argument 'member'"),
-            ("group('x', members='ada')", "members must be a list of names, or a number, *'ada'"),
-            ("group('x', members=[7])", "members must be a list of names, or a number, not ?7?"),
-            ("group('x', members=-1)", "members must be a number of 0 or more, not -1"),
-            ("group('x', members=True)", "members must be a number of 0 or more, not True"),
-            ("group('x', invitations='3')", "invitations must be a number of 0 or more, not '3'"),
-            ("group('x', invitations=0.5)", "invitations must be a whole number, not 0.5"),
-            ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
-            ("fault()", "*missing 1 required positional argument: 'fault'"),
-            ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
-            ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
-            ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
-            ("fault('hang:time=1')", "hang has no option 'time': use one of after, operation, *"),
-            ("fault('hang', times=-1)", "times must not be negative"),
-            ("fault('server-failure', status=200)", "status must be between 500 and 599"),
-            ("fault('redirect')", "missing 1 required positional argument: 'location'"),
-        ],
-    )
-    def test_what_cannot_be_is_said_so(self, suite: Suite, marker: str, problem: str) -> None:
-        name = marker.partition("(")[0]
-        self.is_refused(suite, marker, f"@pytest.mark.arena_{name}: {problem}")
-
-    @pytest.mark.parametrize(
-        ("marker", "problem"),
-        [
-            ("group('x y')", "group 'x y': the slug 'x y' is taken or invalid"),
-            ("group('x', owner=' ')", "group 'x': name must not be empty"),
-            ("quota('gold')", "tier must be one of guest, free, premium, supporter"),
-            ("quota(limit=-1)", "limit must not be negative"),
-        ],
-    )
-    def test_what_the_sandbox_refuses_too(self, suite: Suite, marker: str, problem: str) -> None:
-        self.is_refused(suite, marker, f"arena_sandbox: {problem}")
-
-    def is_refused(self, suite: Suite, marker: str, line: str) -> None:
+    def test_invalid_marker_is_reported_in_one_line(self, suite: Suite) -> None:
+        lines = [
+            f"@pytest.mark.arena_{marker.partition('(')[0]}: {problem}"
+            for marker, problem in INVALID_MARKERS
+        ] + [f"arena_sandbox: {problem}" for _, problem in MARKERS_THAT_THE_SANDBOX_REJECTS]
+        markers = [marker for marker, _ in (*INVALID_MARKERS, *MARKERS_THAT_THE_SANDBOX_REJECTS)]
         suite.makepyfile(
-            f"""
-            import pytest
-
-            @pytest.mark.arena_{marker}
-            def test_it(arena_sandbox):
-                pass
-            """
+            "import pytest\n"
+            + "\n".join(
+                f"@pytest.mark.arena_{marker}\ndef test_{number}(arena_sandbox): pass"
+                for number, marker in enumerate(markers)
+            )
         )
         result = run(suite)
-        result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines([line.replace("[", "[[]")])
+        result.assert_outcomes(errors=len(markers))
+        for number, line in enumerate(lines):
+            # Each report has a heading, and then this line alone.
+            heading = f"*ERROR at setup of test_{number} *"
+            result.stdout.fnmatch_lines([heading, line.replace("[", "[[]")], consecutive=True)
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*During handling*")
 
 
 class TestSandbox:
-    def test_the_environment_leads_to_it(
+    def test_environment_names_the_sandbox(
         self, suite: Suite, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", "a-real-one")
@@ -391,7 +389,7 @@ class TestSandbox:
         assert os.environ["ARENA_TOKEN"] == "a-real-one"
         assert "ARENA_BASE_URL" not in os.environ
 
-    def test_it_can_fail_and_come_back(self, suite: Suite) -> None:
+    def test_sandbox_can_be_stopped_and_started(self, suite: Suite) -> None:
         passes(
             suite,
             """
@@ -408,14 +406,14 @@ class TestSandbox:
             """,
         )
 
-    def test_each_test_has_its_own(self, suite: Suite) -> None:
+    def test_each_test_has_its_own_sandbox(self, suite: Suite) -> None:
         passes(
             suite,
             """
             import pytest
 
-            @pytest.mark.parametrize("turn", [1, 2])
-            async def test_it(arena_client, arena_sandbox, turn):
+            @pytest.mark.parametrize("number", [1, 2])
+            async def test_it(arena_client, arena_sandbox, number):
                 await arena_client.groups.invite("research-studio", email="ada@example.org")
                 assert len(arena_sandbox.emails) == 1
             """,
@@ -424,12 +422,12 @@ class TestSandbox:
 
 
 class TestInTheBackground:
-    """The plugin is loaded by suites that have nothing to do with it."""
+    """The plugin is loaded by suites that do not use it, too."""
 
-    def alone(
+    def run_alone(
         self, suite: Suite, *arguments: str, plugins: tuple[str, ...] = (PLUGIN,)
     ) -> pytest.RunResult:
-        """Run pytest with no plugins but these, where every warning is an error."""
+        """Run pytest with these plugins only; every warning is an error."""
         chosen = [word for plugin in plugins for word in ("-p", plugin)]
         environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error"]
@@ -438,7 +436,7 @@ class TestInTheBackground:
                 patch.setenv(name, value)
             return suite.run(*command, *chosen, *arguments, timeout=HANG_TIMEOUT)
 
-    def test_it_loads_nothing_and_says_nothing(self, pytester: Suite) -> None:
+    def test_unused_plugin_imports_and_prints_nothing(self, pytester: Suite) -> None:
         pytester.makepyfile(
             """
             import sys
@@ -447,17 +445,18 @@ class TestInTheBackground:
                 assert "arena_groups.pytest_plugin" in sys.modules
                 ours = {name for name in sys.modules if name.startswith("arena_groups")}
                 assert ours == {
-                    "arena_groups", "arena_groups._version", "arena_groups.pytest_plugin",
+                    "arena_groups", "arena_groups._exports", "arena_groups._version",
+                    "arena_groups.pytest_plugin",
                 }
                 assert not {"aiohttp", "attrs", "cattrs", "asyncio"} & set(sys.modules)
             """
         )
-        result = self.alone(pytester, "-q")
+        result = self.run_alone(pytester, "-q")
         result.assert_outcomes(passed=1)
         result.stdout.no_fnmatch_line("*arena*")
         assert result.stderr.str() == ""
 
-    def test_what_uses_it_leaves_nothing_behind(self, pytester: Suite) -> None:
+    def test_used_plugin_leaves_no_thread_behind(self, pytester: Suite) -> None:
         pytester.makepyfile(
             """
             import asyncio
@@ -488,14 +487,14 @@ class TestInTheBackground:
             """
         )
         pytester.makefile(".ini", pytest=SETTINGS)
-        result = self.alone(pytester, plugins=(PLUGIN, "pytest_asyncio.plugin"))
+        result = self.run_alone(pytester, plugins=(PLUGIN, "pytest_asyncio.plugin"))
         result.assert_outcomes(passed=4)
 
-    def test_to_pytest_the_module_and_the_entry_point_are_one(self) -> None:
+    def test_entry_point_has_the_name_of_the_module(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         assert project["entry-points"]["pytest11"] == {PLUGIN: PLUGIN}
 
-    def test_a_suite_without_pytest_asyncio(self, pytester: Suite) -> None:
+    def test_suite_without_pytest_asyncio_works(self, pytester: Suite) -> None:
         pytester.makepyfile(
             """
             import asyncio
@@ -507,15 +506,15 @@ class TestInTheBackground:
                 assert asyncio.run(main())
             """
         )
-        self.alone(pytester).assert_outcomes(passed=1)
+        self.run_alone(pytester).assert_outcomes(passed=1)
 
 
 class TestGuide:
-    """The blocks of the guide are files of a test suite."""
+    """The code blocks of the guide are files of a test suite."""
 
     BLOCK = re.compile(r"^```py\n# (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-    def test_it_runs_as_it_stands(self, suite: Suite) -> None:
+    def test_all_blocks_of_the_guide_run(self, suite: Suite) -> None:
         text = (ROOT / "docs/testing.md").read_text("utf-8")
         files = dict(self.BLOCK.findall(text))
         assert len(files) == text.count("```py\n")
@@ -536,25 +535,25 @@ async def pending(arena, group):
 
 
 @pytest.mark.arena_group("night-walks", invitations=3, members=["ada"])
-async def test_all_who_wait(arena_client):
+async def test_pending(arena_client):
     assert len(await pending(arena_client, "night-walks")) == 3
 
 
 @pytest.mark.arena_fault("server-failure", times=1)
-async def test_a_fault_in_passing(arena_client, arena_clock):
+async def test_transient_fault(arena_client, arena_clock):
     assert await pending(arena_client, "blank-page") == []
     assert len(arena_clock.waits) == 1
 
 
-def test_from_outside(arena_sandbox):
+def test_sandbox_alone(arena_sandbox):
     assert "research-studio" in arena_sandbox.groups
 """
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment of its own, with the wheel, what it needs, and pytest."""
-    folder = tmp_path_factory.mktemp("elsewhere")
+def other_environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Environment with the wheel, its requirements, and pytest."""
+    folder = tmp_path_factory.mktemp("other")
     installed.build(ROOT, folder, "wheel")
     (wheel,) = folder.glob("*.whl")
     environment = installed.create(folder / "environment", wheel)
@@ -565,41 +564,45 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 class TestInstalled:
-    """Another project's tests, in an environment that has the wheel and what it needs only."""
+    """Tests of another project, in an environment with the wheel and its requirements only."""
 
-    def test_three_tests_pass(self, elsewhere: Environment, tmp_path: Path) -> None:
+    def test_tests_of_another_project_pass(
+        self, other_environment: Environment, tmp_path: Path
+    ) -> None:
         (tmp_path / "test_bot.py").write_text(ANOTHER_PROJECT)
         settings = f"{SETTINGS}asyncio_mode = auto\naddopts = --strict-markers\n"
         (tmp_path / "pytest.ini").write_text(settings)
-        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
+        report = output(other_environment, tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
         assert "3 passed" in report
         assert "arena-groups-" in report.partition("plugins: ")[2].splitlines()[0]
 
-    def test_it_can_be_named_as_well(self, elsewhere: Environment, tmp_path: Path) -> None:
+    def test_plugin_named_twice_is_loaded_once(
+        self, other_environment: Environment, tmp_path: Path
+    ) -> None:
         (tmp_path / "conftest.py").write_text(f"pytest_plugins = ['{PLUGIN}']")
         (tmp_path / "test_it.py").write_text("def test_it(arena_sandbox): pass")
         (tmp_path / "pytest.ini").write_text(SETTINGS)
-        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", PLUGIN)
+        report = output(other_environment, tmp_path, "-m", "pytest", "-p", PLUGIN)
         assert "1 passed" in report
 
-    def test_it_can_be_switched_off(self, elsewhere: Environment, tmp_path: Path) -> None:
+    def test_plugin_can_be_disabled(self, other_environment: Environment, tmp_path: Path) -> None:
         (tmp_path / "test_it.py").write_text(
             "import sys\n\ndef test_it(): assert 'arena_groups' not in sys.modules"
         )
-        report = output(elsewhere, tmp_path, "-m", "pytest", "-p", f"no:{PLUGIN}")
+        report = output(other_environment, tmp_path, "-m", "pytest", "-p", f"no:{PLUGIN}")
         assert "1 passed" in report
 
-    def test_importing_the_package_does_not_load_it(
-        self, elsewhere: Environment, tmp_path: Path
+    def test_import_of_the_package_does_not_load_the_plugin(
+        self, other_environment: Environment, tmp_path: Path
     ) -> None:
         code = "import json, sys, arena_groups; print(json.dumps(list(sys.modules)))"
-        loaded = output(elsewhere, tmp_path, "-c", code)
+        loaded = output(other_environment, tmp_path, "-c", code)
         assert "arena_groups" in json.loads(loaded)
         assert not {PLUGIN, "pytest"} & set(json.loads(loaded))
 
 
 def output(environment: Environment, folder: Path, *arguments: str) -> str:
-    """What its Python writes, which must end well."""
+    """Run its Python, and return the output."""
     done = environment.run("python", *arguments, cwd=folder)
     assert done.code == 0, done.out + done.err
     return done.out

@@ -391,10 +391,10 @@ class Backend:
 
     def _free_address(self, local_part: str) -> str:
         domain = self.rng.choice(("example.org", "example.com", "example.net"))
-        numbered = (f"{local_part}{number}@{domain}" for number in itertools.count(2))
-        wanted = itertools.chain([f"{local_part}@{domain}"], numbered)
-        taken = (self._users_by_address, self._invited_addresses)
-        return next(address for address in wanted if not any(address in each for each in taken))
+        address, numbers = f"{local_part}@{domain}", itertools.count(2)
+        while address in self._users_by_address or address in self._invited_addresses:
+            address = f"{local_part}{next(numbers)}@{domain}"
+        return address
 
     def random_suffix(self) -> str:
         """Return letters, digits, `_` and `-`, as at the end of a slug."""

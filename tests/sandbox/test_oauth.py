@@ -84,7 +84,7 @@ def app(sandbox: Sandbox, request: pytest.FixtureRequest) -> Application:
 
 
 class TestPage:
-    async def test_it_says_who_asks_for_what(self, http: Api, app: Application) -> None:
+    async def test_page_shows_app_and_scopes(self, http: Api, app: Application) -> None:
         reply = await http.get(page(app, scope="read write"))
         assert reply.status == 200
         assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -95,18 +95,18 @@ class TestPage:
         assert shown.count("<li>") == 2
         assert "Ada Osei" in shown
 
-    async def test_its_form_asks_for_the_very_same(self, http: Api, app: Application) -> None:
+    async def test_page_form_repeats_parameters(self, http: Api, app: Application) -> None:
         shown = (await http.get(page(app))).content.decode()
         hidden = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', shown)
         assert {name: unescape(value) for name, value in hidden} == asked(app)
 
-    async def test_what_an_app_says_cannot_become_html(self, sandbox: Sandbox, http: Api) -> None:
+    async def test_page_escapes_app_name_and_state(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.add_application("<script>", HOME)
         shown = (await http.get(page(app, state='"><script>'))).content.decode()
         assert "<script>" not in shown
         assert "&lt;script&gt;" in shown
 
-    async def test_allowing_sends_back_with_a_code(self, http: Api, app: Application) -> None:
+    async def test_allow_redirects_with_code(self, http: Api, app: Application) -> None:
         fields = {**asked(app), "user": "2", "decision": "allow"}
         reply = await post(http, "/oauth/authorize", fields)
         assert reply.status == 302
@@ -118,7 +118,7 @@ class TestPage:
         me = await http.get("/v3/me", granted.body["access_token"])
         assert me.body["id"] == 2
 
-    async def test_denying_sends_back_with_an_error(self, http: Api, app: Application) -> None:
+    async def test_deny_redirects_with_error(self, http: Api, app: Application) -> None:
         fields = {**asked(app), "user": "2", "decision": "deny"}
         reply = await post(http, "/oauth/authorize", fields)
         told = query_of(reply.headers["Location"])
@@ -129,7 +129,7 @@ class TestPage:
         "changes",
         [{"user": ""}, {"user": "99999"}, {"decision": ""}, {"decision": "perhaps"}],
     )
-    async def test_half_a_form_leads_nowhere(
+    async def test_incomplete_form_does_not_redirect(
         self, http: Api, app: Application, changes: dict[str, str]
     ) -> None:
         fields = {**asked(app), "user": "2", "decision": "allow", **changes}
@@ -150,7 +150,7 @@ class TestPage:
             {"redirect_uri": "http://[::1/callback"},
         ],
     )
-    async def test_nobody_is_sent_where_nobody_registered(
+    async def test_unregistered_redirect_uri_does_not_redirect(
         self, sandbox: Sandbox, http: Api, app: Application, changes: dict[str, str | None]
     ) -> None:
         reply = await http.get(page(app, **changes))
@@ -170,7 +170,7 @@ class TestPage:
             "https://app.example.org/callback",
         ],
     )
-    async def test_loopback_may_be_on_any_port(
+    async def test_loopback_redirect_uri_may_have_any_port(
         self, sandbox: Sandbox, app: Application, redirect_uri: str
     ) -> None:
         url = sandbox.approve_authorization(sandbox.url + page(app, redirect_uri=redirect_uri))
@@ -186,7 +186,7 @@ class TestPage:
             ({"code_challenge_method": "S512"}, "invalid_request"),
         ],
     )
-    async def test_other_faults_go_back_to_the_app(
+    async def test_invalid_request_redirects_with_error(
         self,
         sandbox: Sandbox,
         http: Api,
@@ -203,7 +203,7 @@ class TestPage:
             == error
         )
 
-    async def test_an_app_without_a_secret_needs_a_challenge(self, sandbox: Sandbox) -> None:
+    async def test_public_app_needs_challenge(self, sandbox: Sandbox) -> None:
         without = {"code_challenge": None, "code_challenge_method": None}
         url = sandbox.approve_authorization(
             sandbox.url + page(sandbox.applications.public, **without)
@@ -211,13 +211,15 @@ class TestPage:
         assert query_of(url)["error"] == "invalid_request"
         assert code_for(sandbox, sandbox.applications.confidential, **without)
 
-    async def test_no_state_comes_back_as_none(self, sandbox: Sandbox, app: Application) -> None:
+    async def test_request_without_state_gets_none_back(
+        self, sandbox: Sandbox, app: Application
+    ) -> None:
         assert query_of(sandbox.deny_authorization(sandbox.url + page(app, state=None))).keys() == {
             "error",
             "error_description",
         }
 
-    async def test_a_redirect_uri_may_have_a_query(self, sandbox: Sandbox) -> None:
+    async def test_redirect_uri_keeps_its_query(self, sandbox: Sandbox) -> None:
         app = sandbox.add_application("With a query", "https://a.example/?page=cb")
         url = sandbox.approve_authorization(
             sandbox.url + page(app, redirect_uri="https://a.example/?page=cb")
@@ -226,7 +228,7 @@ class TestPage:
 
 
 class TestCodes:
-    async def test_a_code_becomes_a_token(
+    async def test_code_is_exchanged_for_token(
         self, sandbox: Sandbox, http: Api, app: Application
     ) -> None:
         reply = await token(http, **exchange(app, code_for(sandbox, app, scope="read write")))
@@ -241,7 +243,7 @@ class TestCodes:
         ("scope", "status"),
         [("write", 201), ("read", 403), (None, 403), (" ", 403), ("read write", 201)],
     )
-    async def test_the_token_may_do_what_was_agreed(
+    async def test_token_has_granted_scope(
         self, sandbox: Sandbox, http: Api, app: Application, scope: str | None, status: int
     ) -> None:
         reply = await token(http, **exchange(app, code_for(sandbox, app, scope=scope)))
@@ -249,12 +251,14 @@ class TestCodes:
         assert (await http.get("/v3/me", granted)).status == 200
         assert (await http.post("/v3/groups", granted, {"name": "New"})).status == status
 
-    async def test_a_code_is_good_once(self, sandbox: Sandbox, http: Api, app: Application) -> None:
+    async def test_code_works_once(self, sandbox: Sandbox, http: Api, app: Application) -> None:
         fields = exchange(app, code_for(sandbox, app))
         assert (await token(http, **fields)).status == 200
         assert_refused(await token(http, **fields), 400, "invalid_grant")
 
-    async def test_a_code_expires(self, sandbox: Sandbox, http: Api, app: Application) -> None:
+    async def test_expired_code_is_invalid(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
         early, late = code_for(sandbox, app), code_for(sandbox, app)
         sandbox.advance(CODE_LIFETIME.total_seconds() - 5)
         assert (await token(http, **exchange(app, early))).status == 200
@@ -278,7 +282,7 @@ class TestCodes:
             ({"grant_type": "password"}, 400, "unsupported_grant_type"),
         ],
     )
-    async def test_what_does_not_fit_is_refused_and_spends_nothing(
+    async def test_wrong_parameter_keeps_code_valid(
         self,
         sandbox: Sandbox,
         http: Api,
@@ -291,25 +295,25 @@ class TestCodes:
         assert_refused(await token(http, **exchange(app, code, **changes)), status, error)
         assert (await token(http, **exchange(app, code))).status == 200
 
-    async def test_a_code_belongs_to_one_app(self, sandbox: Sandbox, http: Api) -> None:
+    async def test_code_of_other_app_is_invalid(self, sandbox: Sandbox, http: Api) -> None:
         apps = sandbox.applications
         code = code_for(sandbox, apps.public)
         reply = await token(http, **exchange(apps.confidential, code))
         assert_refused(reply, 400, "invalid_grant")
 
-    async def test_a_secret_app_must_show_its_secret(self, sandbox: Sandbox, http: Api) -> None:
+    async def test_confidential_app_needs_secret(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.applications.confidential
         reply = await token(http, **exchange(app, code_for(sandbox, app), client_secret=None))
         assert_refused(reply, 401, "invalid_client")
 
-    async def test_a_plain_challenge_is_its_own_verifier(
+    async def test_plain_challenge_equals_verifier(
         self, sandbox: Sandbox, http: Api, app: Application
     ) -> None:
         plain = {"code_challenge": VERIFIER, "code_challenge_method": None}
         code = code_for(sandbox, app, **plain)
         assert (await token(http, **exchange(app, code))).status == 200
 
-    async def test_what_needed_no_challenge_needs_no_verifier(
+    async def test_code_without_challenge_needs_no_verifier(
         self, sandbox: Sandbox, http: Api
     ) -> None:
         app = sandbox.applications.confidential
@@ -319,7 +323,7 @@ class TestCodes:
 
 class TestCredentials:
     @pytest.mark.parametrize("scope", [None, "read", "write"])
-    async def test_an_app_gets_a_token_of_whoever_registered_it(
+    async def test_client_credentials_give_token_of_owner(
         self, sandbox: Sandbox, http: Api, scope: str | None
     ) -> None:
         owner = sandbox.add_user("Ines Park")
@@ -337,13 +341,17 @@ class TestCredentials:
         status = 201 if scope == "write" else 403
         assert (await http.post("/v3/groups", granted, {"name": "New"})).status == status
 
-    async def test_an_app_without_a_secret_gets_none(self, sandbox: Sandbox, http: Api) -> None:
+    async def test_client_credentials_of_public_app_are_refused(
+        self, sandbox: Sandbox, http: Api
+    ) -> None:
         client_id = sandbox.applications.public.client_id
         reply = await token(http, grant_type="client_credentials", client_id=client_id)
         assert_refused(reply, 400, "unauthorized_client")
 
     @pytest.mark.parametrize("scope", ["admin", "read admin", " "])
-    async def test_there_are_no_other_scopes(self, sandbox: Sandbox, http: Api, scope: str) -> None:
+    async def test_client_credentials_with_unknown_scope_are_refused(
+        self, sandbox: Sandbox, http: Api, scope: str
+    ) -> None:
         app = sandbox.applications.confidential
         reply = await token(
             http,
@@ -367,14 +375,16 @@ class TestForms:
             (b"grant_type=a&grant_type=b", FORM),
         ],
     )
-    async def test_only_forms_are_read(self, http: Api, body: bytes, kind: str) -> None:
+    async def test_body_other_than_form_is_bad_request(
+        self, http: Api, body: bytes, kind: str
+    ) -> None:
         assert_refused(await post(http, "/v3/oauth/token", body, kind), 400, "invalid_request")
 
-    async def test_other_methods_are_refused(self, http: Api) -> None:
+    async def test_wrong_method_on_oauth_path_is_not_allowed(self, http: Api) -> None:
         assert (await http.get("/v3/oauth/token")).status == 405
         assert (await http.delete("/oauth/authorize")).status == 405
 
-    async def test_a_bearer_token_makes_no_difference(
+    async def test_bearer_token_is_ignored(
         self, sandbox: Sandbox, http: Api, app: Application
     ) -> None:
         data = urlencode({k: v for k, v in exchange(app, "x").items() if v}).encode()
@@ -385,7 +395,7 @@ class TestForms:
 
 
 class TestApplications:
-    async def test_they_are_described(self, sandbox: Sandbox) -> None:
+    async def test_describe_has_applications(self, sandbox: Sandbox) -> None:
         apps = sandbox.applications
         described: Any = sandbox.describe()["applications"]
         assert described["public"] == {
@@ -395,17 +405,17 @@ class TestApplications:
         }
         assert described["confidential"]["client_secret"] == apps.confidential.client_secret
 
-    async def test_no_secret_shows(self, sandbox: Sandbox, app: Application) -> None:
+    async def test_repr_shows_no_secret(self, sandbox: Sandbox, app: Application) -> None:
         code = code_for(sandbox, app)
         shown = repr([app, sandbox.applications, *vars(sandbox).values()])
         assert code not in shown
         assert str(sandbox.applications.confidential.client_secret) not in shown
 
-    def test_the_same_seed_makes_the_same_apps(self) -> None:
+    def test_same_seed_gives_same_applications(self) -> None:
         assert Sandbox(seed=3).applications == Sandbox(seed=3).applications
         assert Sandbox(seed=3).applications != Sandbox(seed=4).applications
 
-    def test_an_app_needs_a_way_back_and_somebody_to_register_it(self) -> None:
+    def test_add_application_with_invalid_argument_raises(self) -> None:
         sandbox = Sandbox()
         with pytest.raises(ValueError, match="redirect URI"):
             sandbox.add_application("Nowhere")

@@ -27,7 +27,7 @@ def slug(url: str, path: str = "/v3/groups/1001") -> object:
         return json.load(answer)["slug"]
 
 
-def test_it_serves_those_who_have_no_loop() -> None:
+def test_with_block_serves_without_event_loop() -> None:
     with ThreadedSandbox() as sandbox:
         assert slug(sandbox.url) == "research-studio"
         assert [each.path for each in sandbox.requests] == ["/v3/groups/1001"]
@@ -35,13 +35,13 @@ def test_it_serves_those_who_have_no_loop() -> None:
     assert HOME not in names_of_threads()
 
 
-async def test_it_serves_those_who_have_one() -> None:
+async def test_with_block_serves_running_event_loop() -> None:
     with ThreadedSandbox() as sandbox:
         async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/v3/ping") as got:
             assert got.status == 200
 
 
-def test_what_it_does_is_done_in_its_thread() -> None:
+def test_members_run_in_own_thread() -> None:
     threads: list[str] = []
 
     def clock() -> float:
@@ -55,14 +55,14 @@ def test_what_it_does_is_done_in_its_thread() -> None:
     assert set(threads) == {HOME}
 
 
-def test_everything_it_offers_is() -> None:
+def test_every_public_member_is_wrapped() -> None:
     for name, member in inspect.getmembers_static(Sandbox):
         if not name.startswith("_"):
             assert vars(ThreadedSandbox)[name] is not member
             assert getattr(ThreadedSandbox, name).__doc__
 
 
-def test_what_it_calls_can_ask_it_back() -> None:
+def test_callback_may_use_sandbox() -> None:
     def is_for_all(request: RecordedRequest) -> bool:
         return len(sandbox.requests) > 1
 
@@ -73,7 +73,7 @@ def test_what_it_calls_can_ask_it_back() -> None:
             slug(sandbox.url)
 
 
-def test_many_may_ask_at_once() -> None:
+def test_concurrent_threads_are_served() -> None:
     def work() -> None:
         for _ in range(20):
             sandbox.add_invitations("blank-page", 2)
@@ -89,7 +89,7 @@ def test_many_may_ask_at_once() -> None:
         assert {each.status for each in sandbox.requests} == {200}
 
 
-def test_what_it_raises_is_raised_here() -> None:
+def test_exceptions_are_raised_in_caller() -> None:
     with ThreadedSandbox() as sandbox:
         with pytest.raises(LookupError, match="no-such-group"):
             sandbox.members("no-such-group")
@@ -97,7 +97,7 @@ def test_what_it_raises_is_raised_here() -> None:
             sandbox.advance(timedelta(days=-1))
 
 
-def test_it_can_be_asked_before_and_after() -> None:
+def test_members_work_outside_with_block() -> None:
     sandbox = ThreadedSandbox()
     group = sandbox.add_group("Night Walks", slug="night-walks")
     with sandbox:
@@ -106,7 +106,7 @@ def test_it_can_be_asked_before_and_after() -> None:
     assert len(sandbox.requests) == 1
 
 
-async def test_it_can_stop_and_come_back() -> None:
+async def test_aclose_and_start_interrupt_service() -> None:
     with ThreadedSandbox() as sandbox:
         url = sandbox.url
         await sandbox.aclose()
@@ -116,7 +116,7 @@ async def test_it_can_stop_and_come_back() -> None:
         assert await asyncio.to_thread(slug, url)
 
 
-async def test_it_lives_in_a_with_block_only() -> None:
+async def test_start_and_aclose_outside_with_block_raise() -> None:
     sandbox = ThreadedSandbox()
     with pytest.raises(RuntimeError, match="within its `with` block"):
         await sandbox.start()
@@ -124,7 +124,7 @@ async def test_it_lives_in_a_with_block_only() -> None:
         await sandbox.aclose()
 
 
-def test_a_port_that_is_taken_leaves_no_thread() -> None:
+def test_busy_port_leaves_no_thread() -> None:
     with ThreadedSandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         with pytest.raises(OSError, match=f"cannot listen on port {port}"), ThreadedSandbox(port):
@@ -132,7 +132,7 @@ def test_a_port_that_is_taken_leaves_no_thread() -> None:
         assert names_of_threads().count(HOME) == 1
 
 
-async def test_it_ends_although_somebody_waits() -> None:
+async def test_exit_ends_hanging_requests() -> None:
     with ThreadedSandbox() as sandbox:
         sandbox.faults.add_spec("hang")
         asking = asyncio.create_task(asyncio.to_thread(slug, sandbox.url))

@@ -1,4 +1,4 @@
-"""Answers that come late, slowly, or never, and clients who do not wait for them."""
+"""Faults that delay a response, and clients that disconnect."""
 
 import asyncio
 from contextlib import suppress
@@ -59,7 +59,9 @@ async def settled(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_latency(session: aiohttp.ClientSession, after: bool) -> None:
+async def test_latency_delays_before_or_after_operation(
+    session: aiohttp.ClientSession, after: bool
+) -> None:
     sleeper = Sleeper()
     async with Sandbox(sleep=sleeper) as sandbox:
         sandbox.faults.add(Latency(2.5, after=after))
@@ -75,13 +77,13 @@ async def test_latency(session: aiohttp.ClientSession, after: bool) -> None:
         assert len(sandbox.groups) == before + 1
 
 
-async def test_latency_on_the_real_clock(http: Api, sandbox: Sandbox) -> None:
+async def test_latency_with_real_sleep_responds(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Latency(0.001))
     assert (await http.get("/v3/ping")).status == 200
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_a_client_who_does_not_wait(after: bool) -> None:
+async def test_latency_ends_when_client_disconnects(after: bool) -> None:
     sleeper = Sleeper()
     async with Sandbox(sleep=sleeper) as sandbox, aiohttp.ClientSession() as session:
         sandbox.faults.add(Latency(60, after=after))
@@ -97,7 +99,7 @@ async def test_a_client_who_does_not_wait(after: bool) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_hanging_ends_with_the_client(after: bool) -> None:
+async def test_hang_ends_when_client_disconnects(after: bool) -> None:
     async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
         fault = sandbox.faults.add(Hang(after=after))
         before = len(sandbox.groups)
@@ -125,7 +127,7 @@ class Unaware(MiddlewareFault):
 @pytest.mark.parametrize(
     "fault", [Disconnect(), Reset(), Hang(), CutBody(), CutChunks(), Trickle(), WrongLength(-3)]
 )
-async def test_a_client_who_is_gone_is_told_nothing(
+async def test_fault_after_client_disconnected_logs_nothing(
     fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
@@ -141,7 +143,7 @@ async def test_a_client_who_is_gone_is_told_nothing(
 
 
 @pytest.mark.parametrize("fault", [Hang(), Latency(3600), Trickle(3600, size=1), WrongLength(9)])
-async def test_closing_ends_every_wait(fault: Fault) -> None:
+async def test_aclose_ends_every_wait(fault: Fault) -> None:
     async with aiohttp.ClientSession() as session:
         sandbox = Sandbox()
         await sandbox.start()
@@ -157,14 +159,14 @@ async def test_closing_ends_every_wait(fault: Fault) -> None:
         assert len(asyncio.all_tasks()) == 1
 
 
-async def test_whoever_comes_while_it_closes_is_not_kept_waiting() -> None:
+async def test_connection_during_close_does_not_wait() -> None:
     server = LoopbackServer(cast("RequestProcessor", None), asyncio.sleep)
     assert not server().closed.done()
     server.cancel_waits()
     assert server().closed.done()
 
 
-async def test_trickle(session: aiohttp.ClientSession) -> None:
+async def test_trickle_sends_chunks_with_pauses(session: aiohttp.ClientSession) -> None:
     sleeper = Sleeper()
     async with Sandbox(sleep=sleeper) as sandbox:
         sandbox.faults.add(Trickle(0.5, size=4))
@@ -180,7 +182,7 @@ async def test_trickle(session: aiohttp.ClientSession) -> None:
         await writer.wait_closed()
 
 
-async def test_trickle_leaves_answers_without_a_body_alone(
+async def test_trickle_leaves_response_without_body_alone(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     fault = sandbox.faults.add(Trickle())
@@ -191,7 +193,7 @@ async def test_trickle_leaves_answers_without_a_body_alone(
     assert fault.call_count == 0
 
 
-async def test_a_client_who_leaves_a_trickle(session: aiohttp.ClientSession) -> None:
+async def test_trickle_ends_when_client_disconnects(session: aiohttp.ClientSession) -> None:
     sleeper = Sleeper()
     async with Sandbox(sleep=sleeper) as sandbox:
         sandbox.faults.add(Trickle(size=1))
@@ -203,7 +205,7 @@ async def test_a_client_who_leaves_a_trickle(session: aiohttp.ClientSession) -> 
         assert sandbox.requests[0].status == 200
 
 
-async def test_a_broken_sleep_is_a_bug_like_any_other(
+async def test_failing_sleep_is_logged_as_error(
     session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(_seconds: float) -> None:

@@ -1,7 +1,8 @@
-"""Which requests faults strike, how often, and what is recorded of it."""
+"""Specs of faults, the requests that faults apply to, and their record."""
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -10,12 +11,19 @@ import pytest
 from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
 from arena_groups.sandbox.faults import (
     FAULTS,
+    Churn,
+    CutBody,
+    EmptyPages,
+    Fault,
     FaultContext,
     Hang,
     HTMLPage,
     Latency,
     MiddlewareFault,
     MissingTotal,
+    PlainText,
+    RateLimited,
+    Redirect,
     RequestTimeout,
     Reset,
     SerializedResponse,
@@ -23,7 +31,11 @@ from arena_groups.sandbox.faults import (
     Trickle,
     TruncatedJSON,
     WrongTotal,
+    describe_faults,
+    parse_spec,
+    target_options,
 )
+from arena_groups.sandbox.faults.base import FaultTarget
 from tests.sandbox.api import Api, Sleeper
 
 GROUP = "/v3/groups/research-studio"
@@ -33,7 +45,7 @@ async def statuses(http: Api, path: str, count: int) -> list[int]:
     return [(await http.get(path)).status for _ in range(count)]
 
 
-async def test_a_fault_strikes_until_it_is_removed(http: Api, sandbox: Sandbox) -> None:
+async def test_fault_applies_until_removed(http: Api, sandbox: Sandbox) -> None:
     fault = sandbox.faults.add(ServerFailure(503))
     assert await statuses(http, "/v3/ping", 3) == [503] * 3
     assert (fault.call_count, fault.fault) == (3, ServerFailure(503))
@@ -44,13 +56,13 @@ async def test_a_fault_strikes_until_it_is_removed(http: Api, sandbox: Sandbox) 
     assert "call_count=3" in repr(fault)
 
 
-async def test_a_fault_strikes_so_many_times(http: Api, sandbox: Sandbox) -> None:
+async def test_fault_with_times_and_skip_applies_in_between(http: Api, sandbox: Sandbox) -> None:
     fault = sandbox.faults.add(ServerFailure(), times=2, skip=1)
     assert await statuses(http, "/v3/ping", 5) == [200, 500, 500, 200, 200]
     assert fault.call_count == 2
 
 
-async def test_a_fault_for_the_length_of_a_block(http: Api, sandbox: Sandbox) -> None:
+async def test_fault_as_context_manager_is_removed_at_end(http: Api, sandbox: Sandbox) -> None:
     with sandbox.faults.add(RequestTimeout()) as fault:
         assert len(sandbox.faults) == 1
         assert await statuses(http, "/v3/ping", 1) == [408]
@@ -71,7 +83,7 @@ async def test_assert_all_applied_with_an_unused_fault_names_it(
     sandbox.faults.assert_all_applied()
 
 
-async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:
+async def test_clear_removes_all_faults(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Reset())
     sandbox.faults.add(ServerFailure())
     sandbox.faults.clear()
@@ -93,7 +105,7 @@ async def test_all_faults_are_cleared(http: Api, sandbox: Sandbox) -> None:
         ({"probability": 0}, []),
     ],
 )
-async def test_a_fault_is_for_some_requests(
+async def test_fault_target_selects_requests(
     http: Api, sandbox: Sandbox, tokens: Tokens, aim: dict[str, Any], struck: list[str]
 ) -> None:
     sandbox.faults.add(ServerFailure(), **aim)
@@ -118,13 +130,15 @@ async def test_a_fault_is_for_some_requests(
         ({"probability": float("nan")}, "probability must be between 0 and 1"),
     ],
 )
-async def test_aims_that_cannot_be(sandbox: Sandbox, aim: dict[str, Any], problem: str) -> None:
+async def test_fault_target_with_invalid_option_raises(
+    sandbox: Sandbox, aim: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(ValueError, match=problem):
         sandbox.faults.add(ServerFailure(), **aim)
     assert not len(sandbox.faults)
 
 
-async def test_chance_goes_by_the_seed(session: Any) -> None:
+async def test_probability_follows_seed(session: Any) -> None:
     async def struck(seed: int) -> list[int]:
         async with Sandbox(seed=seed) as sandbox:
             sandbox.faults.add(ServerFailure(), probability=0.5)
@@ -135,7 +149,7 @@ async def test_chance_goes_by_the_seed(session: Any) -> None:
     assert set(once) == {200, 500}
 
 
-async def test_faults_do_not_change_what_the_seed_makes_up() -> None:
+async def test_faults_do_not_change_seeded_state() -> None:
     one, other = Sandbox(), Sandbox()
     one.faults.add(ServerFailure())
     one.faults.rng.random()
@@ -143,13 +157,15 @@ async def test_faults_do_not_change_what_the_seed_makes_up() -> None:
     assert one.token_for(1) == other.token_for(1)
 
 
-async def test_two_sandboxes_share_no_faults(http: Api, sandbox: Sandbox) -> None:
+async def test_faults_of_two_sandboxes_are_separate(http: Api, sandbox: Sandbox) -> None:
     async with Sandbox() as other:
         other.faults.add(ServerFailure())
         assert await statuses(http, "/v3/ping", 1) == [200]
 
 
-async def test_what_is_recorded(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_requests_record_status_execution_and_faults(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     sandbox.faults.add(ServerFailure(503), operation="getGroup", times=1)
     sandbox.faults.add(ServerFailure(502, after=True), operation="createGroup")
     sandbox.faults.add(TruncatedJSON(), operation="createGroup")
@@ -172,7 +188,7 @@ async def test_what_is_recorded(http: Api, sandbox: Sandbox, tokens: Tokens) -> 
     assert sum(group.startswith("new-") for group in sandbox.groups) == 1
 
 
-async def test_a_request_is_recorded_before_it_is_answered(session: Any) -> None:
+async def test_request_in_progress_is_recorded(session: Any) -> None:
     sleeper = Sleeper()
     async with Sandbox(sleep=sleeper) as sandbox:
         sandbox.faults.add(Latency(3))
@@ -186,7 +202,7 @@ async def test_a_request_is_recorded_before_it_is_answered(session: Any) -> None
         assert not sandbox.requests
 
 
-async def test_faults_add_up(session: Any) -> None:
+async def test_several_faults_apply_in_order(session: Any) -> None:
     sleeper = Sleeper()
     sleeper.wake.set()
     async with Sandbox(sleep=sleeper) as sandbox:
@@ -202,16 +218,14 @@ async def test_faults_add_up(session: Any) -> None:
         assert sandbox.requests[0].faults == ("latency", "latency", "missing-total", "trickle")
 
 
-async def test_only_the_first_answer_in_place_of_the_operation_is_sent(
-    http: Api, sandbox: Sandbox
-) -> None:
+async def test_second_replacing_fault_is_not_applied(http: Api, sandbox: Sandbox) -> None:
     first = sandbox.faults.add(ServerFailure(503))
     second = sandbox.faults.add(HTMLPage())
     assert await statuses(http, "/v3/ping", 1) == [503]
     assert (first.call_count, second.call_count) == (1, 0)
 
 
-async def test_requests_count_even_when_a_fault_answers(session: Any) -> None:
+async def test_faulty_request_counts_towards_rate_limit(session: Any) -> None:
     async with Sandbox(limit=2) as sandbox:
         sandbox.faults.add(ServerFailure(), times=2)
         http = Api(sandbox, session)
@@ -231,7 +245,7 @@ class Teapot(MiddlewareFault):
         return attrs.evolve(message, status=418, body=f"at {context.now:%Y}".encode())
 
 
-async def test_a_fault_of_ones_own(
+async def test_custom_middleware_fault_changes_response(
     http: Api, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with sandbox.faults.add(Teapot()):
@@ -245,7 +259,7 @@ async def test_a_fault_of_ones_own(
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_every_fault_is_documented_in_one_line(kind: type) -> None:
+def test_fault_docstring_has_summary(kind: type) -> None:
     first, *_ = (kind.__doc__ or "").splitlines()
     assert first.endswith((".", ")"))
 
@@ -265,6 +279,99 @@ def test_every_fault_is_documented_in_one_line(kind: type) -> None:
         lambda: WrongTotal(0),
     ],
 )
-def test_options_out_of_range(make: Callable[[], object]) -> None:
+def test_fault_option_out_of_range_raises(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
+
+
+GUIDE = Path(__file__).parents[3] / "docs/sandbox.md"
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault", "target"),
+    [
+        ("missing-total", MissingTotal(), FaultTarget()),
+        ("html-page:", HTMLPage(), FaultTarget()),
+        ("server-failure:status=503,times=3", ServerFailure(503), FaultTarget(times=3)),
+        ("latency:seconds=0.2, after", Latency(0.2, after=True), FaultTarget()),
+        ("cut-body:reset=true,sent=0", CutBody(0, reset=True), FaultTarget()),
+        ("cut-body:reset=false", CutBody(), FaultTarget()),
+        ("rate-limited:retry_after=none,times=none", RateLimited(None), FaultTarget()),
+        ("rate-limited:retry_after=5,as_date", RateLimited(5, as_date=True), FaultTarget()),
+        ("empty-pages:first=2,last=none", EmptyPages(2, None), FaultTarget()),
+        ("plain-text:text=a=b: c", PlainText("a=b: c"), FaultTarget()),
+        (
+            "redirect:location=http://x.test:81/?a=b,status=307,skip=1,probability=0.5",
+            Redirect("http://x.test:81/?a=b", 307),
+            FaultTarget(skip=1, probability=0.5),
+        ),
+        (
+            "churn:group=research-studio,keep=50001+50002,operation=getGroupInvitations",
+            Churn("research-studio", keep={50001, 50002}),
+            FaultTarget(operation="getGroupInvitations"),
+        ),
+        (
+            "server-failure:method=GET,route=/v3/groups/{id}",
+            ServerFailure(),
+            FaultTarget(method="GET", route="/v3/groups/{id}"),
+        ),
+    ],
+)
+def test_parse_spec_returns_fault_and_target(spec: str, fault: Fault, target: FaultTarget) -> None:
+    assert parse_spec(spec) == (fault, target)
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("", "unknown fault '': use one of backward-pages, churn"),
+        ("error", "unknown fault 'error'"),
+        ("latency:2", "latency has no option '2': use one of seconds, after, operation"),
+        ("latency:where=x", "no option 'where'"),
+        ("latency:seconds=soon", "invalid seconds 'soon'"),
+        ("latency:seconds", "invalid seconds 'true'"),
+        ("latency:after=yes", "invalid after 'yes'"),
+        ("latency:seconds=1,", "no option ''"),
+        ("latency:seconds=-1", "seconds must be"),
+        ("server-failure:status=404", "status must be between 500 and 599"),
+        ("redirect", "the option location is required"),
+        ("churn:keep=1+x", "invalid keep '1\\+x'"),
+        ("latency:times=-1", "times must not be negative"),
+        ("latency:operation=nothing", "operation must be one of"),
+    ],
+)
+def test_parse_spec_with_invalid_text_raises(spec: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_spec(spec)
+
+
+def test_add_spec_adds_fault() -> None:
+    sandbox = Sandbox()
+    injected = sandbox.faults.add_spec("server-failure:status=504")
+    assert list(sandbox.faults) == [injected]
+    assert injected.fault == ServerFailure(504)
+
+
+def test_describe_faults_lists_every_fault() -> None:
+    described = describe_faults()
+    assert len({each.name for each in described}) == len(FAULTS)
+    for each in described:
+        assert 20 < len(each.summary) < 90
+        assert "`" not in each.summary
+    options = {each.name: each.options for each in described}
+    assert options["server-failure"] == ("status=500", "html", "retry_after=none", "after")
+    assert options["redirect"] == ("location=...", "status=302", "after")
+    assert options["churn"][-1] == "keep=ID+ID"
+    assert options["missing-total"] == ()
+
+
+def test_target_options_lists_common_options() -> None:
+    expected = ["operation", "method", "route", "times", "skip", "probability"]
+    assert target_options() == expected
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_guide_lists_fault(kind: type[Fault]) -> None:
+    rows = [line for line in GUIDE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    (row,) = [row for row in rows if f"`{kind.name()}`" in row]
+    assert f"`{kind.__name__}(" in row

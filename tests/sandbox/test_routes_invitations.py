@@ -1,4 +1,4 @@
-"""Invitations: listing, the four outcomes of inviting, revoking, and what invitees do."""
+"""Operations on invitations."""
 
 import pytest
 
@@ -10,7 +10,9 @@ INVITATIONS = "/v3/groups/research-studio/invitations"
 JSON = {"Content-Type": "application/json"}
 
 
-async def test_several_hundred_are_pending(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_list_invitations_returns_all_pending(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     invitations = await http.every_page(INVITATIONS, tokens.owner)
     ids = [invitation["id"] for invitation in invitations]
     assert len(ids) == len(set(ids)) == 480
@@ -20,7 +22,7 @@ async def test_several_hundred_are_pending(http: Api, sandbox: Sandbox, tokens: 
     assert times == sorted(times, reverse=True)
 
 
-async def test_some_are_to_people_some_to_addresses_some_to_both(http: Api, tokens: Tokens) -> None:
+async def test_list_invitations_has_users_and_addresses(http: Api, tokens: Tokens) -> None:
     invitations = await http.every_page(INVITATIONS, tokens.owner)
     kinds = {
         (invitation["invitee"] is not None, invitation["invitee_email"] is not None)
@@ -29,7 +31,7 @@ async def test_some_are_to_people_some_to_addresses_some_to_both(http: Api, toke
     assert kinds == {(True, False), (True, True), (False, True)}
 
 
-async def test_an_invitation_tells_where_to_and_by_whom(http: Api, tokens: Tokens) -> None:
+async def test_invitation_has_target_and_inviter(http: Api, tokens: Tokens) -> None:
     invitation = (await http.get(INVITATIONS, tokens.member)).body["data"][0]
     assert invitation["type"] == "MembershipInvitation"
     assert invitation["target"]["id"] == 1001
@@ -38,13 +40,13 @@ async def test_an_invitation_tells_where_to_and_by_whom(http: Api, tokens: Token
     assert invitation["_links"] == {}
 
 
-async def test_the_newest_comes_first(http: Api, tokens: Tokens) -> None:
+async def test_list_invitations_starts_with_newest(http: Api, tokens: Tokens) -> None:
     body = {"email": "newest@example.org"}
     created = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]
     assert (await http.get(f"{INVITATIONS}?per=1", tokens.owner)).body["data"] == [created]
 
 
-async def test_only_those_inside_list_and_invite(http: Api, tokens: Tokens) -> None:
+async def test_list_and_invite_by_outsider_is_forbidden(http: Api, tokens: Tokens) -> None:
     body = {"email": "somebody@example.org"}
     for token in (tokens.follower, tokens.stranger):
         assert (await http.get(INVITATIONS, token)).status == 403
@@ -64,13 +66,13 @@ async def test_only_those_inside_list_and_invite(http: Api, tokens: Tokens) -> N
         (True, True, False, "already_member"),
     ],
 )
-def test_which_outcome(*, member: bool, pending: bool, trusted: bool, outcome: str) -> None:
+def test_invite_outcome_by_state(
+    *, member: bool, pending: bool, trusted: bool, outcome: str
+) -> None:
     assert invite_outcome(member=member, pending=pending, trusted=trusted) == outcome
 
 
-async def test_invite_adds_a_follower_of_the_caller(
-    http: Api, sandbox: Sandbox, tokens: Tokens
-) -> None:
+async def test_invite_follower_by_id_adds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     follower = sandbox.users.follower
     reply = await http.post(INVITATIONS, tokens.owner, {"user_id": follower})
     assert (reply.status, reply.body["outcome"]) == (201, "added")
@@ -80,9 +82,7 @@ async def test_invite_adds_a_follower_of_the_caller(
     assert not sandbox.emails
 
 
-async def test_invite_by_id_asks_those_who_do_not_follow_the_caller(
-    http: Api, sandbox: Sandbox, tokens: Tokens
-) -> None:
+async def test_invite_other_user_by_id_invites(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     # The follower follows the owner, but not the member who invites here.
     reply = await http.post(INVITATIONS, tokens.member, {"user_id": sandbox.users.follower})
     assert (reply.status, reply.body["outcome"]) == (201, "invited")
@@ -95,9 +95,7 @@ async def test_invite_by_id_asks_those_who_do_not_follow_the_caller(
     assert email.address == "noor.halvorsen@example.org"
 
 
-async def test_invite_by_the_address_of_a_person_never_adds(
-    http: Api, sandbox: Sandbox, tokens: Tokens
-) -> None:
+async def test_invite_address_of_user_invites(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     body = {"email": "Noor.Halvorsen@EXAMPLE.org"}
     reply = await http.post(INVITATIONS, tokens.owner, body)
     assert (reply.status, reply.body["outcome"]) == (201, "invited")
@@ -107,7 +105,9 @@ async def test_invite_by_the_address_of_a_person_never_adds(
     assert (again.status, again.body["outcome"]) == (200, "invitation_pending")
 
 
-async def test_invite_by_an_unknown_address(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_invite_unknown_address_invites_once(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     first = await http.post(INVITATIONS, tokens.owner, {"email": "who@example.net"})
     assert (first.status, first.body["outcome"]) == (201, "invited")
     assert first.body["user"] is first.body["invitation"]["invitee"] is None
@@ -117,7 +117,7 @@ async def test_invite_by_an_unknown_address(http: Api, sandbox: Sandbox, tokens:
     assert [email.address for email in sandbox.emails] == ["who@example.net"]
 
 
-async def test_whoever_signs_up_with_an_invited_address_is_invited(
+async def test_invite_user_with_invited_address_is_pending(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     first = await http.post(INVITATIONS, tokens.owner, {"email": "late@example.org"})
@@ -128,7 +128,7 @@ async def test_whoever_signs_up_with_an_invited_address_is_invited(
     assert by_id.body["invitation"]["id"] == first.body["invitation"]["id"]
 
 
-async def test_invite_those_inside(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_invite_member_is_already_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for body in (
         {"user_id": sandbox.users.owner},
         {"user_id": sandbox.users.member},
@@ -142,11 +142,11 @@ async def test_invite_those_inside(http: Api, sandbox: Sandbox, tokens: Tokens) 
 
 
 @pytest.mark.parametrize("user_id", [0, -3, 987_654, 10**40])
-async def test_invite_an_unknown_user(http: Api, tokens: Tokens, user_id: int) -> None:
+async def test_invite_unknown_user_is_not_found(http: Api, tokens: Tokens, user_id: int) -> None:
     assert (await http.post(INVITATIONS, tokens.owner, {"user_id": user_id})).status == 404
 
 
-async def test_other_fields_are_ignored(http: Api, tokens: Tokens) -> None:
+async def test_invite_ignores_unknown_fields(http: Api, tokens: Tokens) -> None:
     body = {"email": "plain@example.org", "role": "owner", "message": ["hello"]}
     assert (await http.post(INVITATIONS, tokens.owner, body)).status == 201
 
@@ -172,7 +172,7 @@ async def test_other_fields_are_ignored(http: Api, tokens: Tokens) -> None:
         {"email": "nul\0@example.org"},
     ],
 )
-async def test_invite_takes_one_id_or_one_address(
+async def test_invite_with_invalid_body_is_bad_request(
     http: Api, sandbox: Sandbox, tokens: Tokens, body: object
 ) -> None:
     reply = await http.post(INVITATIONS, tokens.owner, body)
@@ -182,7 +182,7 @@ async def test_invite_takes_one_id_or_one_address(
 
 
 @pytest.mark.parametrize("address", ["a@b", '"a b"@example.org', "a@[127.0.0.1]"])
-async def test_some_addresses_are_refused(
+async def test_invite_impossible_address_is_unprocessable(
     http: Api, sandbox: Sandbox, tokens: Tokens, address: str
 ) -> None:
     reply = await http.post(INVITATIONS, tokens.owner, {"email": address})
@@ -191,7 +191,7 @@ async def test_some_addresses_are_refused(
     assert not sandbox.emails
 
 
-async def test_a_number_without_a_fraction_is_an_integer(
+async def test_invite_accepts_integral_float_as_id(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     for number, outcome in (("3.0", "added"), ("3e0", "already_member"), ("30.0e-1", None)):
@@ -205,16 +205,16 @@ async def test_a_number_without_a_fraction_is_an_integer(
         assert reply.status == 404
 
 
-class TestNewPeople:
+class TestNewAddresses:
     """Whether somebody may invite addresses that nobody has."""
 
     NEW = {"email": "nobody.yet@example.org"}  # noqa: RUF012 - never changed
 
-    async def test_everybody_in_the_cast_may(self, http: Api, tokens: Tokens) -> None:
+    async def test_seeded_members_may_invite_new_addresses(self, http: Api, tokens: Tokens) -> None:
         for token in (tokens.owner, tokens.member):
             assert (await http.post(INVITATIONS, token, self.NEW)).status in {200, 201}
 
-    async def test_whoever_may_not_invites_those_who_are_there(
+    async def test_without_permission_only_users_can_be_invited(
         self, http: Api, sandbox: Sandbox, tokens: Tokens
     ) -> None:
         sandbox.allow_inviting_new_addresses(sandbox.users.member, allowed=False)
@@ -229,7 +229,7 @@ class TestNewPeople:
         sandbox.allow_inviting_new_addresses(sandbox.users.member)
         assert (await http.post(INVITATIONS, tokens.member, self.NEW)).status == 201
 
-    async def test_unconfirmed_accounts_may_not(self, http: Api, sandbox: Sandbox) -> None:
+    async def test_unconfirmed_account_lacks_permission(self, http: Api, sandbox: Sandbox) -> None:
         people = {
             sandbox.add_user("Not Yet", confirmed=False): 403,
             sandbox.add_user("Sure", confirmed=False, may_invite_new_addresses=True): 201,
@@ -241,7 +241,7 @@ class TestNewPeople:
             token = sandbox.token_for(user)
             assert (await http.post(INVITATIONS, token, self.NEW)).status == status
 
-    async def test_it_is_the_last_check(self, http: Api, sandbox: Sandbox) -> None:
+    async def test_permission_is_checked_last(self, http: Api, sandbox: Sandbox) -> None:
         user = sandbox.add_user("Not Yet", confirmed=False)
         token = sandbox.token_for(user)
         sandbox.add_member("research-studio", user)
@@ -249,7 +249,7 @@ class TestNewPeople:
             assert (await http.post(INVITATIONS, token, body)).status == status
 
 
-async def test_revoke(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_revoke_invitation_ends_it_once(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     invitation = sandbox.pending_invitations("research-studio")[0]
     path = f"{INVITATIONS}/{invitation}"
     assert (await http.delete(path, tokens.member)).status == 204
@@ -260,7 +260,7 @@ async def test_revoke(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     assert (again.status, again.body["error"]) == (422, "Unprocessable Entity")
 
 
-async def test_the_inviter_revokes_even_after_leaving(
+async def test_revoke_by_inviter_after_leaving_succeeds(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     reply = await http.post(INVITATIONS, tokens.member, {"email": "mine@example.org"})
@@ -272,7 +272,9 @@ async def test_the_inviter_revokes_even_after_leaving(
     assert (await http.delete(path, tokens.member)).status == 204
 
 
-async def test_revoke_what_is_not_there(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_revoke_unknown_invitation_is_not_found(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     elsewhere = sandbox.pending_invitations("night-shift")[0]
     for invitation in (elsewhere, 1, 987_654, -1):
         assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 404
@@ -283,7 +285,7 @@ async def test_revoke_what_is_not_there(http: Api, sandbox: Sandbox, tokens: Tok
     assert sandbox.invitation_state(elsewhere) == "pending"
 
 
-async def test_accepting_makes_a_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_accept_invitation_adds_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     body = {"user_id": sandbox.users.stranger}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
     assert sandbox.accept_invitation(invitation) == sandbox.users.stranger
@@ -292,7 +294,9 @@ async def test_accepting_makes_a_member(http: Api, sandbox: Sandbox, tokens: Tok
     assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
 
 
-async def test_accepting_by_address_signs_up(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_accept_invitation_of_address_adds_user(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     body = {"email": "ines.reyes@example.net"}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
     newcomer = sandbox.accept_invitation(invitation)
@@ -301,7 +305,7 @@ async def test_accepting_by_address_signs_up(http: Api, sandbox: Sandbox, tokens
     assert (again["user"]["id"], again["user"]["name"]) == (newcomer, "Ines Reyes")
 
 
-async def test_whoever_joined_meanwhile_accepts_once(
+async def test_accept_invitation_of_member_adds_once(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     body = {"user_id": sandbox.users.stranger}
@@ -311,7 +315,9 @@ async def test_whoever_joined_meanwhile_accepts_once(
     assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
 
 
-async def test_declined_invitations_are_over(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_declined_invitation_cannot_be_revoked(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     body = {"user_id": sandbox.users.stranger}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
     sandbox.decline_invitation(invitation)

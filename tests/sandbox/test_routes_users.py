@@ -1,4 +1,4 @@
-"""Ping, the caller's own profile, and the groups of a user."""
+"""Operations on users, and ping."""
 
 import pytest
 
@@ -9,12 +9,12 @@ TIMES = ("created_at", "updated_at")
 
 
 @pytest.mark.parametrize("token", [None, "nobody-has-this"])
-async def test_ping_answers_everybody(http: Api, token: str | None) -> None:
+async def test_ping_with_any_token_succeeds(http: Api, token: str | None) -> None:
     reply = await http.get("/v3/ping", token)
     assert (reply.status, reply.body) == (200, {"status": "ok"})
 
 
-async def test_me_is_the_caller(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_me_returns_caller(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for token, user_id in [
         (tokens.owner, sandbox.users.owner),
         (tokens.read_only, sandbox.users.owner),
@@ -25,14 +25,16 @@ async def test_me_is_the_caller(http: Api, sandbox: Sandbox, tokens: Tokens) -> 
         assert (await http.get("/v3/me", token)).body["id"] == user_id
 
 
-async def test_me_tells_the_address_and_the_notifications(http: Api, tokens: Tokens) -> None:
+async def test_me_has_address_and_notifications(http: Api, tokens: Tokens) -> None:
     me = (await http.get("/v3/me", tokens.owner)).body
     assert me["email"] == "ada.osei@example.org"
     assert me["counts"]["notifications"] == 3
     assert me["tier"] == "supporter"
 
 
-async def test_me_counts_who_follows(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_me_counts_followers_and_following(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     before = (await http.get("/v3/me", tokens.stranger)).body["counts"]
     sandbox.follow(sandbox.users.stranger, sandbox.users.member)
     sandbox.follow(sandbox.users.owner, sandbox.users.stranger)
@@ -41,7 +43,7 @@ async def test_me_counts_who_follows(http: Api, sandbox: Sandbox, tokens: Tokens
     assert after["followers"] == before["followers"] + 1
 
 
-async def test_only_the_user_sees_that_private_groups_are_there(
+async def test_private_groups_are_listed_for_user_only(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     path = f"/v3/users/{sandbox.users.owner}/groups"
@@ -53,7 +55,7 @@ async def test_only_the_user_sees_that_private_groups_are_there(
         assert private not in (await http.get(path, other)).ids
 
 
-async def test_groups_of_a_member(http: Api, sandbox: Sandbox) -> None:
+async def test_user_groups_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox) -> None:
     by_slug = await http.get("/v3/users/minh-castellanos/groups")
     by_id = await http.get(f"/v3/users/{sandbox.users.member}/groups")
     assert by_slug.ids == by_id.ids
@@ -61,7 +63,7 @@ async def test_groups_of_a_member(http: Api, sandbox: Sandbox) -> None:
     assert sandbox.groups["blank-page"] not in by_id.ids
 
 
-async def test_groups_are_sorted_by_name_unless_told_otherwise(http: Api, tokens: Tokens) -> None:
+async def test_user_groups_default_order_is_by_name(http: Api, tokens: Tokens) -> None:
     groups = (await http.get("/v3/users/1/groups", tokens.owner)).body["data"]
     names = [group["name"].casefold() for group in groups]
     assert names == sorted(names)
@@ -70,7 +72,7 @@ async def test_groups_are_sorted_by_name_unless_told_otherwise(http: Api, tokens
 
 
 @pytest.mark.parametrize("field", TIMES)
-async def test_groups_are_sorted_by_time(http: Api, tokens: Tokens, field: str) -> None:
+async def test_user_groups_sort_parameter_orders(http: Api, tokens: Tokens, field: str) -> None:
     rising = await http.get(f"/v3/users/1/groups?sort={field}_asc", tokens.owner)
     falling = await http.get(f"/v3/users/1/groups?sort={field}_desc", tokens.owner)
     times = [group[field] for group in rising.body["data"]]
@@ -79,5 +81,5 @@ async def test_groups_are_sorted_by_time(http: Api, tokens: Tokens, field: str) 
 
 
 @pytest.mark.parametrize("user", ["nobody", "987654", "0", "-1", "9" * 40])
-async def test_unknown_users_are_not_found(http: Api, user: str) -> None:
+async def test_groups_of_unknown_user_are_not_found(http: Api, user: str) -> None:
     assert (await http.get(f"/v3/users/{user}/groups")).status == 404

@@ -1,4 +1,4 @@
-"""Connections that break, and bodies that do not arrive as announced."""
+"""Faults that end a connection or damage a body."""
 
 import json
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def post(path: str, token: str, body: object) -> bytes:
 
 @pytest.mark.parametrize("kind", [Reset, Disconnect])
 @pytest.mark.parametrize("after", [False, True])
-async def test_no_answer(
+async def test_reset_and_disconnect_send_no_response(
     http: Api, sandbox: Sandbox, tokens: Tokens, kind: type[Reset | Disconnect], after: bool
 ) -> None:
     sandbox.faults.add(kind(after=after), operation="createGroupInvitation", times=1)
@@ -81,7 +81,7 @@ async def test_no_answer(
 
 
 @pytest.mark.parametrize("kind", [Reset, Disconnect])
-async def test_a_client_sees_a_broken_connection(
+async def test_reset_and_disconnect_raise_in_client(
     http: Api, sandbox: Sandbox, kind: type[Reset | Disconnect]
 ) -> None:
     sandbox.faults.add(kind(), times=1)
@@ -90,7 +90,7 @@ async def test_a_client_sees_a_broken_connection(
     assert (await http.get("/v3/ping")).status == 200
 
 
-async def test_the_request_is_read_before_the_connection_breaks(
+async def test_disconnect_reads_whole_request_first(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     sandbox.faults.add(Disconnect())
@@ -105,7 +105,7 @@ async def test_the_request_is_read_before_the_connection_breaks(
     await writer.wait_closed()
 
 
-async def test_a_request_that_is_too_large_meets_the_fault_all_the_same(
+async def test_disconnect_applies_to_oversized_request(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     sandbox.faults.add(Disconnect(after=True))
@@ -116,7 +116,7 @@ async def test_a_request_that_is_too_large_meets_the_fault_all_the_same(
 
 @pytest.mark.parametrize(("sent", "arrives"), [(0, 0), (0.5, 7), (0.999, 14)])
 @pytest.mark.parametrize("reset", [False, True])
-async def test_a_body_cut_short(
+async def test_cut_body_sends_share_of_body(
     http: Api, sandbox: Sandbox, sent: float, arrives: int, reset: bool
 ) -> None:
     sandbox.faults.add(CutBody(sent, reset=reset))
@@ -128,7 +128,7 @@ async def test_a_body_cut_short(
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_chunks_cut_short(http: Api, sandbox: Sandbox, reset: bool) -> None:
+async def test_cut_chunks_sends_share_in_chunks(http: Api, sandbox: Sandbox, reset: bool) -> None:
     sandbox.faults.add(CutChunks(reset=reset))
     heard = await listen(http, PING)
     assert heard.headers["Transfer-Encoding"] == "chunked"
@@ -137,14 +137,14 @@ async def test_chunks_cut_short(http: Api, sandbox: Sandbox, reset: bool) -> Non
     assert heard.reset == reset
 
 
-async def test_no_chunks_for_old_clients(http: Api, sandbox: Sandbox) -> None:
+async def test_cut_chunks_with_http_1_0_sends_length(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(CutChunks())
     heard = await listen(http, b"GET /v3/ping HTTP/1.0\r\n\r\n")
     assert (heard.headers["Content-Length"], heard.body) == ("15", ANSWER[:7])
 
 
 @pytest.mark.parametrize("fault", [CutBody(), CutChunks(), CutBody(reset=True)])
-async def test_a_client_sees_that_something_is_missing(
+async def test_cut_response_raises_in_client(
     http: Api, sandbox: Sandbox, tokens: Tokens, fault: Fault
 ) -> None:
     sandbox.faults.add(fault, times=1)
@@ -154,7 +154,9 @@ async def test_a_client_sees_that_something_is_missing(
     assert sandbox.requests[0].executed
 
 
-async def test_too_short_a_length(http: Api, sandbox: Sandbox) -> None:
+async def test_wrong_length_below_true_length_leaves_bytes_over(
+    http: Api, sandbox: Sandbox
+) -> None:
     sandbox.faults.add(WrongLength(-5))
     reader, writer = await http.talk(PING)
     head = await reader.readuntil(b"\r\n\r\n")
@@ -168,13 +170,17 @@ async def test_too_short_a_length(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("by", "announced"), [(-15, "0"), (-99, "0"), (-1, "14")])
-async def test_how_short_a_length(http: Api, sandbox: Sandbox, by: int, announced: str) -> None:
+async def test_wrong_length_below_zero_announces_zero(
+    http: Api, sandbox: Sandbox, by: int, announced: str
+) -> None:
     sandbox.faults.add(WrongLength(by))
     heard = await listen(http, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert (heard.headers["Content-Length"], heard.body) == (announced, ANSWER)
 
 
-async def test_too_long_a_length(http: Api, sandbox: Sandbox) -> None:
+async def test_wrong_length_above_true_length_keeps_connection_open(
+    http: Api, sandbox: Sandbox
+) -> None:
     sandbox.faults.add(WrongLength(3), times=1)
     reader, writer = await http.talk(PING)
     assert b"Content-Length: 18\r\n" in await reader.readuntil(b"\r\n\r\n")
@@ -186,7 +192,9 @@ async def test_too_long_a_length(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 0.5, 0.999])
-async def test_truncated_json(http: Api, sandbox: Sandbox, tokens: Tokens, sent: float) -> None:
+async def test_truncated_json_has_matching_length(
+    http: Api, sandbox: Sandbox, tokens: Tokens, sent: float
+) -> None:
     sandbox.faults.add(TruncatedJSON(sent))
     reply = await http.get(INVITATIONS, tokens.owner)
     assert reply.status == 200
@@ -196,7 +204,7 @@ async def test_truncated_json(http: Api, sandbox: Sandbox, tokens: Tokens, sent:
         _ = reply.body
 
 
-async def test_errors_are_cut_too(http: Api, sandbox: Sandbox) -> None:
+async def test_truncated_json_applies_to_errors(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(TruncatedJSON())
     reply = await http.get("/v3/me")
     assert reply.status == 401

@@ -1,4 +1,4 @@
-"""What tests can do behind the scenes, beyond the REST API."""
+"""Control methods of the sandbox."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from arena_groups.sandbox import Sandbox, SandboxNotFoundError
 from tests.sandbox.api import Api
 
 
-async def test_following_decides_who_is_added(http: Api, sandbox: Sandbox) -> None:
+async def test_follow_and_unfollow_decide_invite_outcome(http: Api, sandbox: Sandbox) -> None:
     path, token = "/v3/groups/1001/invitations", sandbox.tokens.owner
     sandbox.follow("tomasz-whetu", "ada-osei")
     sandbox.unfollow(sandbox.users.follower, sandbox.users.owner)
@@ -16,7 +16,7 @@ async def test_following_decides_who_is_added(http: Api, sandbox: Sandbox) -> No
     assert follower.body["outcome"] == "invited"
 
 
-async def test_a_new_user(http: Api, sandbox: Sandbox) -> None:
+async def test_add_user_sets_profile(http: Api, sandbox: Sandbox) -> None:
     user = sandbox.add_user("Ona Łoś", email="ona@example.org", follows=[1], tier="premium")
     me = (await http.get("/v3/me", sandbox.token_for(user))).body
     assert (me["id"], me["slug"], me["email"]) == (user, "ona-los", "ona@example.org")
@@ -25,7 +25,7 @@ async def test_a_new_user(http: Api, sandbox: Sandbox) -> None:
     assert (await http.get("/v3/me", sandbox.token_for(twin))).body["slug"] == "ona-los-2"
 
 
-def test_users_that_cannot_be() -> None:
+def test_add_user_with_invalid_argument_raises() -> None:
     sandbox = Sandbox()
     for name, email in [("", None), ("X", "no address"), ("X", "ADA.osei@example.org")]:
         with pytest.raises(ValueError, match=r"name|address"):
@@ -35,7 +35,7 @@ def test_users_that_cannot_be() -> None:
     sandbox.add_user("X", email="x@example.org")
 
 
-async def test_a_new_group(http: Api, sandbox: Sandbox) -> None:
+async def test_add_group_sets_fields(http: Api, sandbox: Sandbox) -> None:
     group = sandbox.add_group(
         "Mine", owner="tomasz-whetu", private=True, slug="mine", description="*Hello*"
     )
@@ -47,24 +47,24 @@ async def test_a_new_group(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("slug", ["research-studio", "", "1001", "a/b", "a b", "..", "é"])
-def test_slugs_that_cannot_be(slug: str) -> None:
+def test_add_group_with_invalid_slug_raises(slug: str) -> None:
     with pytest.raises(ValueError, match="slug"):
         Sandbox().add_group("X", slug=slug)
 
 
-def test_a_group_needs_a_name() -> None:
+def test_add_group_without_name_raises() -> None:
     with pytest.raises(ValueError, match="name"):
         Sandbox().add_group(" ")
 
 
-def test_members_are_added_once() -> None:
+def test_add_member_twice_adds_once() -> None:
     sandbox = Sandbox()
     for user in (sandbox.users.owner, sandbox.users.stranger, sandbox.users.stranger):
         sandbox.add_member("blank-page", user)
     assert sandbox.members("blank-page") == [sandbox.users.owner, sandbox.users.stranger]
 
 
-async def test_many_invitations(http: Api, sandbox: Sandbox) -> None:
+async def test_add_invitations_lists_newest_first(http: Api, sandbox: Sandbox) -> None:
     ids = sandbox.add_invitations("blank-page", 250)
     listed = await http.every_page("/v3/groups/blank-page/invitations", sandbox.tokens.owner)
     assert [each["id"] for each in listed] == ids[::-1] == sandbox.pending_invitations("blank-page")
@@ -73,7 +73,7 @@ async def test_many_invitations(http: Api, sandbox: Sandbox) -> None:
     assert not sandbox.emails
 
 
-async def test_a_crowd_larger_than_the_supply_of_names(http: Api, sandbox: Sandbox) -> None:
+async def test_add_members_beyond_number_of_names_succeeds(http: Api, sandbox: Sandbox) -> None:
     ids = sandbox.add_members("blank-page", 9000)
     sandbox.add_invitations("blank-page", 10)
     reply = await http.get("/v3/groups/blank-page/members?page=91&per=100", sandbox.tokens.owner)
@@ -81,7 +81,7 @@ async def test_a_crowd_larger_than_the_supply_of_names(http: Api, sandbox: Sandb
     assert reply.ids == ids[:1]
 
 
-def test_nobody_and_nothing() -> None:
+def test_unknown_group_user_or_invitation_raises() -> None:
     sandbox = Sandbox()
     with pytest.raises(LookupError, match="group 'nope'"):
         sandbox.members("nope")
@@ -93,7 +93,7 @@ def test_nobody_and_nothing() -> None:
         sandbox.add_members("nope", 1)
 
 
-def test_some_who_answered_are_remembered() -> None:
+def test_invitation_state_of_closed_invitation_is_kept() -> None:
     sandbox = Sandbox()
     pending = set(sandbox.pending_invitations("research-studio"))
     first = min(pending)
@@ -101,7 +101,7 @@ def test_some_who_answered_are_remembered() -> None:
     assert states == {"accepted"}
 
 
-def test_a_group_is_handed_over_to_a_member() -> None:
+def test_transfer_ownership_swaps_owner_and_member() -> None:
     sandbox = Sandbox()
     sandbox.add_group("Relay", slug="relay")
     first, second = sandbox.add_members("relay", 2)
@@ -112,7 +112,7 @@ def test_a_group_is_handed_over_to_a_member() -> None:
         sandbox.transfer_ownership("relay", sandbox.users.stranger)
 
 
-def test_members_leave() -> None:
+def test_leave_group_removes_member() -> None:
     sandbox = Sandbox()
     sandbox.add_group("Relay", slug="relay")
     (member,) = sandbox.add_members("relay", 1)

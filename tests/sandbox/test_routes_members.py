@@ -1,4 +1,4 @@
-"""Members: listing, joining, leaving, removing."""
+"""Operations on members."""
 
 import pytest
 
@@ -15,7 +15,7 @@ async def code(http: Api, tokens: Tokens) -> str:
     return found
 
 
-async def test_the_owner_comes_first_then_the_newest(
+async def test_list_members_starts_with_owner_then_newest(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     newcomers = sandbox.add_members("research-studio", 2)
@@ -26,12 +26,14 @@ async def test_the_owner_comes_first_then_the_newest(
     assert [member["role"] for member in members] == ["owner"] + ["member"] * (len(ids) - 1)
 
 
-async def test_the_total_includes_the_owner(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_list_members_total_includes_owner(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     reply = await http.get(MEMBERS, tokens.owner)
     assert reply.meta["total_count"] == len(sandbox.members("research-studio"))
 
 
-async def test_unconfirmed_accounts_show_to_the_owner_only(
+async def test_list_members_shows_unconfirmed_to_owner_only(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     hidden = sandbox.add_user("Not Yet", confirmed=False)
@@ -44,13 +46,15 @@ async def test_unconfirmed_accounts_show_to_the_owner_only(
         assert seen.meta["total_count"] < everybody.meta["total_count"]
 
 
-async def test_an_unconfirmed_owner_is_shown(http: Api, sandbox: Sandbox) -> None:
+async def test_list_members_shows_unconfirmed_owner(http: Api, sandbox: Sandbox) -> None:
     owner = sandbox.add_user("Not Yet", confirmed=False)
     group = sandbox.add_group("Early", owner=owner)
     assert (await http.get(f"/v3/groups/{group}/members")).ids == [owner]
 
 
-async def test_join_with_the_code(http: Api, sandbox: Sandbox, tokens: Tokens, code: str) -> None:
+async def test_join_with_code_adds_once(
+    http: Api, sandbox: Sandbox, tokens: Tokens, code: str
+) -> None:
     first = await http.post(MEMBERS, tokens.stranger, {"invite_token": code})
     again = await http.post(MEMBERS, tokens.stranger, {"invite_token": code})
     assert (first.status, again.status) == (201, 200)
@@ -59,7 +63,7 @@ async def test_join_with_the_code(http: Api, sandbox: Sandbox, tokens: Tokens, c
     assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
 
 
-async def test_those_inside_join_with_any_code(http: Api, tokens: Tokens) -> None:
+async def test_join_by_member_needs_no_code(http: Api, tokens: Tokens) -> None:
     owner = await http.post(MEMBERS, tokens.owner, {"invite_token": "wrong"})
     member = await http.post(MEMBERS, tokens.member, {})
     assert (owner.status, owner.body["role"]) == (200, "owner")
@@ -70,7 +74,7 @@ async def test_those_inside_join_with_any_code(http: Api, tokens: Tokens) -> Non
     "body",
     [{}, *({"invite_token": code} for code in ("", " ", "wrong", "\0", "\ud800", "x" * 5000))],
 )
-async def test_join_needs_the_right_code(
+async def test_join_with_wrong_code_is_forbidden(
     http: Api, sandbox: Sandbox, tokens: Tokens, body: object
 ) -> None:
     for group in ("research-studio", "night-shift", "blank-page"):
@@ -79,7 +83,7 @@ async def test_join_needs_the_right_code(
         assert sandbox.users.stranger not in sandbox.members(group)
 
 
-async def test_the_code_opens_private_groups(http: Api, tokens: Tokens) -> None:
+async def test_join_with_code_opens_private_group(http: Api, tokens: Tokens) -> None:
     code = (await http.get("/v3/groups/night-shift/invite", tokens.owner)).body["code"]
     body = {"invite_token": code}
     reply = await http.post("/v3/groups/night-shift/members", tokens.stranger, body)
@@ -87,36 +91,38 @@ async def test_the_code_opens_private_groups(http: Api, tokens: Tokens) -> None:
     assert (await http.get("/v3/groups/night-shift", tokens.stranger)).status == 200
 
 
-async def test_a_deleted_code_opens_nothing(http: Api, tokens: Tokens, code: str) -> None:
+async def test_join_with_deleted_code_is_forbidden(http: Api, tokens: Tokens, code: str) -> None:
     await http.delete(INVITE, tokens.owner)
     assert (await http.post(MEMBERS, tokens.stranger, {"invite_token": code})).status == 403
 
 
-async def test_join_of_an_unknown_group(http: Api, tokens: Tokens) -> None:
+async def test_join_unknown_group_is_not_found(http: Api, tokens: Tokens) -> None:
     body = {"invite_token": "any"}
     assert (await http.post("/v3/groups/nope/members", tokens.stranger, body)).status == 404
 
 
-async def test_leave_is_idempotent(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_leave_twice_succeeds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     replies = [await http.delete(f"{MEMBERS}/me", tokens.member) for _ in range(2)]
     assert [reply.status for reply in replies] == [204, 204]
     assert sandbox.users.member not in sandbox.members("research-studio")
     assert (await http.delete("/v3/groups/nope/members/me", tokens.member)).status == 404
 
 
-async def test_the_owner_cannot_leave(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_leave_by_owner_is_forbidden(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     assert (await http.delete(f"{MEMBERS}/me", tokens.owner)).status == 403
     assert sandbox.users.owner in sandbox.members("research-studio")
 
 
-async def test_remove_a_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_remove_member_twice_is_not_found(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     path = f"{MEMBERS}/{sandbox.users.member}"
     assert (await http.delete(path, tokens.owner)).status == 204
     assert sandbox.users.member not in sandbox.members("research-studio")
     assert (await http.delete(path, tokens.owner)).status == 404
 
 
-async def test_who_cannot_be_removed(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_remove_owner_or_stranger_fails(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for user, status in [
         (sandbox.users.owner, 403),
         (sandbox.users.stranger, 404),
@@ -125,18 +131,22 @@ async def test_who_cannot_be_removed(http: Api, sandbox: Sandbox, tokens: Tokens
         assert (await http.delete(f"{MEMBERS}/{user}", tokens.owner)).status == status
 
 
-async def test_zeros_in_front_do_not_count(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_remove_member_id_may_have_leading_zeros(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     path = f"{MEMBERS}/{sandbox.users.member:030}"
     assert (await http.delete(path, tokens.owner)).status == 204
     assert sandbox.users.member not in sandbox.members("research-studio")
 
 
 @pytest.mark.parametrize("user", ["minh-castellanos", "1.5", "2x", "%32%20", "ME"])
-async def test_members_are_removed_by_number(http: Api, tokens: Tokens, user: str) -> None:
+async def test_remove_member_by_slug_is_bad_request(http: Api, tokens: Tokens, user: str) -> None:
     assert (await http.delete(f"{MEMBERS}/{user}", tokens.owner)).status == 400
 
 
-async def test_only_the_owner_removes(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_remove_member_by_other_user_is_forbidden(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     for token in (tokens.member, tokens.stranger):
         path = f"{MEMBERS}/{sandbox.users.member}"
         assert (await http.delete(path, token)).status == 403

@@ -1,4 +1,4 @@
-"""The group's reusable code."""
+"""Operations on the invite code."""
 
 from arena_groups.sandbox import Tokens
 from tests.sandbox.api import Api
@@ -7,7 +7,7 @@ STUDIO = "/v3/groups/research-studio/invite"
 BLANK = "/v3/groups/blank-page/invite"
 
 
-async def test_the_code_and_its_url(http: Api, tokens: Tokens) -> None:
+async def test_get_invite_code_returns_url(http: Api, tokens: Tokens) -> None:
     reply = await http.get(STUDIO, tokens.owner)
     assert reply.status == 200
     invite = reply.body
@@ -16,11 +16,11 @@ async def test_the_code_and_its_url(http: Api, tokens: Tokens) -> None:
     assert invite["_links"]["self"]["href"].endswith(STUDIO)
 
 
-async def test_the_code_shows_itself_to_the_read_scope(http: Api, tokens: Tokens) -> None:
+async def test_get_invite_code_with_read_scope_succeeds(http: Api, tokens: Tokens) -> None:
     assert (await http.get(STUDIO, tokens.read_only)).status == 200
 
 
-async def test_create_once(http: Api, tokens: Tokens) -> None:
+async def test_create_invite_code_twice_returns_same(http: Api, tokens: Tokens) -> None:
     assert (await http.get(BLANK, tokens.owner)).status == 404
     first = await http.post(BLANK, tokens.owner)
     again = await http.post(BLANK, tokens.owner)
@@ -28,7 +28,7 @@ async def test_create_once(http: Api, tokens: Tokens) -> None:
     assert first.body == again.body == (await http.get(BLANK, tokens.owner)).body
 
 
-async def test_delete_is_idempotent_and_a_new_code_is_another(http: Api, tokens: Tokens) -> None:
+async def test_delete_invite_code_is_idempotent(http: Api, tokens: Tokens) -> None:
     old = (await http.get(STUDIO, tokens.owner)).body
     replies = [await http.delete(STUDIO, tokens.owner) for _ in range(2)]
     assert [reply.status for reply in replies] == [204, 204]
@@ -38,7 +38,7 @@ async def test_delete_is_idempotent_and_a_new_code_is_another(http: Api, tokens:
     assert new["id"] != old["id"]
 
 
-async def test_only_the_owner_has_to_do_with_it(http: Api, tokens: Tokens) -> None:
+async def test_invite_code_by_other_user_is_forbidden(http: Api, tokens: Tokens) -> None:
     for path in (STUDIO, BLANK):
         for method in ("GET", "POST", "DELETE"):
             for token in (tokens.member, tokens.follower, tokens.stranger):

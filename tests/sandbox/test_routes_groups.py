@@ -1,4 +1,4 @@
-"""Getting, creating, changing and deleting groups, and who may."""
+"""Operations on groups."""
 
 import re
 
@@ -18,14 +18,14 @@ NOTHING = {
 }
 
 
-async def test_get_by_slug_and_by_id(http: Api) -> None:
+async def test_get_group_by_slug_and_id_are_equal(http: Api) -> None:
     by_slug, by_id = await http.get(STUDIO), await http.get("/v3/groups/1001")
     assert by_slug.status == by_id.status == 200
     assert by_slug.body == by_id.body
     assert by_slug.body["id"] == 1001
 
 
-async def test_a_group_tells_what_it_is(http: Api, sandbox: Sandbox) -> None:
+async def test_get_group_returns_fields(http: Api, sandbox: Sandbox) -> None:
     group = (await http.get(STUDIO)).body
     assert group["name"] == "Research Studio"
     assert group["initials"] == "RS"
@@ -35,9 +35,7 @@ async def test_a_group_tells_what_it_is(http: Api, sandbox: Sandbox) -> None:
     assert "<strong>" in group["description"]["html"]
 
 
-async def test_links_are_absolute_and_on_the_host_that_was_asked(
-    http: Api, sandbox: Sandbox
-) -> None:
+async def test_group_links_use_requested_host(http: Api, sandbox: Sandbox) -> None:
     links = (await http.get(STUDIO)).body["_links"]
     assert links["self"]["href"] == f"{sandbox.url}{STUDIO}"
     assert all(link["href"].startswith(f"{sandbox.url}/v3/") for link in links.values())
@@ -47,7 +45,7 @@ async def test_links_are_absolute_and_on_the_host_that_was_asked(
     assert nonsense.body["_links"] == links
 
 
-async def test_what_each_may_do(http: Api, tokens: Tokens) -> None:
+async def test_group_permissions_depend_on_caller(http: Api, tokens: Tokens) -> None:
     async def can(token: str | None) -> object:
         return (await http.get(STUDIO, token)).body["can"]
 
@@ -56,7 +54,7 @@ async def test_what_each_may_do(http: Api, tokens: Tokens) -> None:
     assert await can(tokens.follower) == await can(tokens.stranger) == await can(None) == NOTHING
 
 
-async def test_private_groups_show_themselves_to_their_people_only(
+async def test_private_group_is_visible_to_members_only(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     for path in (PRIVATE, f"{PRIVATE}/members", f"{PRIVATE}/contents", f"{PRIVATE}/followers"):
@@ -67,7 +65,7 @@ async def test_private_groups_show_themselves_to_their_people_only(
     assert (await http.get(PRIVATE, tokens.stranger)).status == 200
 
 
-async def test_create(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_create_group_returns_new_group(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     wanted = {
         "name": "Night Birds",
         "description": "*Owls*",
@@ -85,7 +83,7 @@ async def test_create(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     assert sandbox.groups[group["slug"]] == group["id"]
 
 
-async def test_two_groups_of_one_name_have_two_slugs(http: Api, tokens: Tokens) -> None:
+async def test_create_group_with_same_name_gets_other_slug(http: Api, tokens: Tokens) -> None:
     replies = [await http.post("/v3/groups", tokens.owner, {"name": "Twin"}) for _ in range(2)]
     first, second = (reply.body for reply in replies)
     assert first["slug"] != second["slug"]
@@ -93,14 +91,16 @@ async def test_two_groups_of_one_name_have_two_slugs(http: Api, tokens: Tokens) 
 
 
 @pytest.mark.parametrize("name", ["日本", "…", "<b>", "1001"])
-async def test_names_without_a_letter_for_the_slug(http: Api, tokens: Tokens, name: str) -> None:
+async def test_create_group_without_slug_letters_gets_slug(
+    http: Api, tokens: Tokens, name: str
+) -> None:
     group = (await http.post("/v3/groups", tokens.owner, {"name": name})).body
     assert group["name"] == name
     found = await http.get(f"/v3/groups/{group['slug']}")
     assert found.body["id"] == group["id"] != 1001
 
 
-async def test_update_leaves_alone_what_is_absent(http: Api, tokens: Tokens) -> None:
+async def test_update_group_keeps_absent_fields(http: Api, tokens: Tokens) -> None:
     before = (await http.get(STUDIO, tokens.owner)).body
     assert (await http.put(STUDIO, tokens.owner, {})).body == before
     after = await http.put(STUDIO, tokens.owner, {"description": "New"})
@@ -109,7 +109,7 @@ async def test_update_leaves_alone_what_is_absent(http: Api, tokens: Tokens) -> 
     assert changed == {"description", "updated_at"}
 
 
-async def test_avatars_are_fetched_a_little_later(
+async def test_avatar_url_is_visible_after_delay(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     async def avatar(path: str) -> object:
@@ -129,7 +129,7 @@ async def test_avatars_are_fetched_a_little_later(
     assert await avatar(path) == second
 
 
-async def test_of_two_avatars_the_later_one_comes(
+async def test_avatar_url_set_twice_shows_second(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     before = (await http.get(STUDIO)).body["avatar"]
@@ -140,14 +140,14 @@ async def test_of_two_avatars_the_later_one_comes(
     assert (await http.get(STUDIO)).body["avatar"] == "https://example.com/second.png"
 
 
-async def test_update_clears_a_description_that_is_null(http: Api, tokens: Tokens) -> None:
+async def test_update_group_with_null_clears_description(http: Api, tokens: Tokens) -> None:
     cleared = await http.put(STUDIO, tokens.owner, {"description": None})
     assert cleared.body["description"] is None
     written = await http.put(STUDIO, tokens.owner, {"description": "New"})
     assert written.body["description"] == {"markdown": "New", "html": "<p>New</p>", "plain": "New"}
 
 
-async def test_a_new_name_brings_a_new_slug(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_update_group_name_changes_slug(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     renamed = (await http.put(STUDIO, tokens.owner, {"name": "Field Office"})).body
     assert renamed["id"] == 1001
     assert renamed["slug"].startswith("field-office-")
@@ -157,18 +157,22 @@ async def test_a_new_name_brings_a_new_slug(http: Api, sandbox: Sandbox, tokens:
     assert "research-studio" not in sandbox.groups
 
 
-async def test_the_same_name_keeps_the_slug(http: Api, tokens: Tokens) -> None:
+async def test_update_group_with_same_name_keeps_slug(http: Api, tokens: Tokens) -> None:
     renamed = await http.put(STUDIO, tokens.owner, {"name": "Research Studio"})
     assert renamed.body["slug"] == "research-studio"
 
 
-async def test_only_the_owner_updates_and_deletes(http: Api, tokens: Tokens) -> None:
+async def test_update_and_delete_group_by_other_user_is_forbidden(
+    http: Api, tokens: Tokens
+) -> None:
     for token in (tokens.member, tokens.follower, tokens.stranger):
         assert (await http.put(STUDIO, token, {"name": "Mine"})).status == 403
         assert (await http.delete(STUDIO, token)).status == 403
 
 
-async def test_delete(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_delete_group_removes_group_and_invitations(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     invitation = sandbox.pending_invitations(1001)[0]
     reply = await http.delete(STUDIO, tokens.owner)
     assert (reply.status, reply.content) == (204, b"")
@@ -179,7 +183,7 @@ async def test_delete(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
 
 
 @pytest.mark.parametrize("group", ["nope", "4242", "9" * 19, "9" * 30, "-1", "0", "1001.0", "."])
-async def test_unknown_groups_are_not_found(http: Api, tokens: Tokens, group: str) -> None:
+async def test_get_unknown_group_is_not_found(http: Api, tokens: Tokens, group: str) -> None:
     reply = await http.get(f"/v3/groups/{group}", tokens.owner)
     assert reply.status == 404
     assert reply.body["error"] == "Not Found"

@@ -1,5 +1,6 @@
-"""The sandbox's time: the Date of answers and the windows of the quota go by it alike."""
+"""Clocks of the sandbox."""
 
+import asyncio
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -7,8 +8,70 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import HTMLPage, ServerFailure
 from tests.sandbox.api import Api, FakeClock, Reply
+
+
+async def test_wait_advances_time() -> None:
+    jumps: list[float] = []
+    clock = AutoAdvanceClock(jumps.append)
+    await clock.wait(asyncio.Event(), 30)
+    await clock.wait(asyncio.Event(), 0.5)
+    assert clock.now() == 30.5
+    assert clock.waits == jumps == [30, 0.5]
+    assert repr(clock) == "<AutoAdvanceClock after 2 waits, 30.5 seconds>"
+
+
+async def test_concurrent_waits_end_in_order() -> None:
+    clock = AutoAdvanceClock()
+    ended: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        await clock.wait(asyncio.Event(), seconds)
+        ended.append(seconds)
+
+    await asyncio.gather(*(wait(seconds) for seconds in (3, 1, 2, 1)))
+    assert ended == [1, 1, 2, 3]
+    assert clock.now() == 3
+
+
+async def test_wait_without_duration_keeps_time() -> None:
+    jumps: list[float] = []
+    clock = AutoAdvanceClock(jumps.append)
+    await clock.wait(asyncio.Event(), 0)
+    await clock.wait(asyncio.Event(), -1)
+    assert (clock.now(), jumps) == (0, [])
+
+
+async def test_wait_ended_by_event_keeps_time() -> None:
+    clock, event = AutoAdvanceClock(), asyncio.Event()
+    waiting = asyncio.create_task(clock.wait(event, 30))
+    await asyncio.sleep(0)
+    event.set()
+    await waiting
+    assert (clock.now(), clock.waits) == (0, [])
+
+
+async def test_wait_without_end_needs_event() -> None:
+    clock, event = AutoAdvanceClock(), asyncio.Event()
+    waiting = asyncio.create_task(clock.wait(event, None))
+    await clock.wait(asyncio.Event(), 30)
+    assert not waiting.done()
+    event.set()
+    await waiting
+    assert clock.waits == [30]
+
+
+async def test_cancelled_wait_is_removed() -> None:
+    clock = AutoAdvanceClock()
+    waiting = asyncio.create_task(clock.wait(asyncio.Event(), 1))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await clock.wait(asyncio.Event(), 5)
+    assert clock.waits == [5]
+
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
 
@@ -18,7 +81,7 @@ def sent_at(reply: Reply) -> float:
     return parsedate_to_datetime(date).timestamp()
 
 
-async def test_every_answer_has_the_date_of_the_clock(session: aiohttp.ClientSession) -> None:
+async def test_date_header_follows_clock(session: aiohttp.ClientSession) -> None:
     clock = FakeClock(NOON + 0.9)
     async with Sandbox(clock=clock) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
@@ -42,7 +105,7 @@ async def test_every_answer_has_the_date_of_the_clock(session: aiohttp.ClientSes
 
 
 @pytest.mark.parametrize("window", [1, 2])
-async def test_short_windows(session: aiohttp.ClientSession, window: int) -> None:
+async def test_rate_limit_window_follows_clock(session: aiohttp.ClientSession, window: int) -> None:
     clock = FakeClock(NOON)
     async with Sandbox(limit=2, window=window, clock=clock) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner

@@ -1,11 +1,80 @@
-"""Pages: their numbers, their size, and what the meta says."""
+"""Texts and pages as JSON."""
+
+from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.backend import slugify
+from arena_groups.sandbox.rendering import initials, markdown
 from tests.sandbox.api import Api
 
+ANCHOR = 'target="_blank" rel="nofollow noopener"'
+
+
+@pytest.mark.parametrize(
+    ("words", "slug"),
+    [
+        ("Research Studio", "research-studio"),
+        ("Łódź & Ørsted", "lodz-orsted"),
+        ("  --x--  ", "x"),
+        ("日本", ""),
+        ("a" * 100, "a" * 60),
+    ],
+)
+def test_slugify_returns_ascii_words(words: str, slug: str) -> None:
+    assert slugify(words) == slug
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"), [("Ada Osei", "AO"), ("ada", "A"), ("One two three", "OT")]
+)
+def test_initials_of_first_two_words(name: str, letters: str) -> None:
+    assert initials(name) == letters
+
+
+@pytest.mark.parametrize(
+    ("source", "html", "plain"),
+    [
+        ("a < b & c", "<p>a &lt; b &amp; c</p>", "a < b & c"),
+        ("**b** *i*", "<p><strong>b</strong> <em>i</em></p>", "b i"),
+        ("one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>", "one\ntwo\n\nthree"),
+        ("", "", ""),
+        (
+            "[a *b*](https://x.test/?a=1&b=*2*)",
+            f'<p><a href="https://x.test/?a=1&amp;b=*2*" {ANCHOR}>a <em>b</em></a></p>',
+            "a b (https://x.test/?a=1&b=2)",
+        ),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>", "[x](javascript:alert(1))"),
+    ],
+)
+def test_markdown_as_html_and_plain(source: str, html: str, plain: str) -> None:
+    assert markdown(source) == {"markdown": source, "html": html, "plain": plain}
+
+
+class Tags(HTMLParser):
+    """Collects the tags and attributes that a browser would find."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found |= {tag, *(f"{tag}.{name}" for name, _ in attrs)}
+
+
+@given(st.text(alphabet="<>\"'&*[]() \nahttps:/.=onload", max_size=60))
+def test_markdown_of_any_text_adds_no_tags(source: str) -> None:
+    tags = Tags()
+    tags.feed(str(markdown(source)["html"]))
+    assert tags.found <= {"p", "br", "em", "strong", "a", "a.href", "a.target", "a.rel"}
+
+
 INVITATIONS = "/v3/groups/research-studio/invitations"
+
+
 LISTS = (
     "/v3/users/ada-osei/groups",
     "/v3/groups/research-studio/members",
@@ -15,7 +84,7 @@ LISTS = (
 )
 
 
-async def test_a_page_has_24_items_by_default(http: Api, tokens: Tokens) -> None:
+async def test_page_size_defaults_to_24(http: Api, tokens: Tokens) -> None:
     reply = await http.get(INVITATIONS, tokens.owner)
     assert len(reply.ids) == 24
     assert reply.meta == {
@@ -29,7 +98,7 @@ async def test_a_page_has_24_items_by_default(http: Api, tokens: Tokens) -> None
     }
 
 
-async def test_the_last_page(http: Api, tokens: Tokens) -> None:
+async def test_last_page_has_no_next_page(http: Api, tokens: Tokens) -> None:
     reply = await http.get(f"{INVITATIONS}?page=5&per=100", tokens.owner)
     assert len(reply.ids) == 80
     assert reply.meta["next_page"] is None
@@ -38,7 +107,7 @@ async def test_the_last_page(http: Api, tokens: Tokens) -> None:
 
 
 @pytest.mark.parametrize("page", [6, 1000, 10**18, 10**300])
-async def test_beyond_the_end_pages_are_empty(http: Api, tokens: Tokens, page: int) -> None:
+async def test_page_beyond_end_is_empty(http: Api, tokens: Tokens, page: int) -> None:
     reply = await http.get(f"{INVITATIONS}?page={page}&per=100", tokens.owner)
     assert (reply.status, reply.ids) == (200, [])
     assert (reply.meta["current_page"], reply.meta["total_pages"]) == (page, 5)
@@ -47,7 +116,7 @@ async def test_beyond_the_end_pages_are_empty(http: Api, tokens: Tokens, page: i
 
 
 @pytest.mark.parametrize("part", ["invitations", "contents", "followers"])
-async def test_an_empty_list(http: Api, tokens: Tokens, part: str) -> None:
+async def test_empty_list_has_no_pages(http: Api, tokens: Tokens, part: str) -> None:
     reply = await http.get(f"/v3/groups/blank-page/{part}", tokens.owner)
     assert (reply.status, reply.ids) == (200, [])
     assert (reply.meta["total_pages"], reply.meta["total_count"]) == (0, 0)
@@ -56,7 +125,7 @@ async def test_an_empty_list(http: Api, tokens: Tokens, part: str) -> None:
 
 
 @pytest.mark.parametrize("per", [1, 7, 24, 99, 100])
-async def test_all_page_sizes_show_the_same_list(
+async def test_list_is_the_same_with_any_page_size(
     http: Api, sandbox: Sandbox, tokens: Tokens, per: int
 ) -> None:
     group = sandbox.add_group("Long List", slug="long-list")
@@ -85,7 +154,9 @@ async def test_all_page_sizes_show_the_same_list(
         "per=24.5",
     ],
 )
-async def test_pages_that_cannot_be(http: Api, tokens: Tokens, path: str, query: str) -> None:
+async def test_invalid_page_parameter_is_bad_request(
+    http: Api, tokens: Tokens, path: str, query: str
+) -> None:
     reply = await http.get(f"{path}?{query}", tokens.owner)
     assert reply.status == 400
     assert query.partition("=")[0] in reply.body["details"]["errors"][0]
@@ -102,10 +173,10 @@ async def test_pages_that_cannot_be(http: Api, tokens: Tokens, path: str, query:
         "/v3/groups/1001/followers?sort=updated_at_desc",
     ],
 )
-async def test_sorts_and_types_that_do_not_exist(http: Api, path: str) -> None:
+async def test_unknown_sort_or_type_is_bad_request(http: Api, path: str) -> None:
     assert (await http.get(path)).status == 400
 
 
-async def test_parameters_nobody_knows_are_ignored(http: Api) -> None:
+async def test_unknown_parameters_are_ignored(http: Api) -> None:
     reply = await http.get("/v3/groups/1001/members?colour=red&%ff=%ff&page=2&per=5")
     assert (reply.status, reply.meta["current_page"]) == (200, 2)

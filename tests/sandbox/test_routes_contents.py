@@ -1,4 +1,4 @@
-"""Contents and followers of a group."""
+"""Operations on contents and followers."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,13 +20,13 @@ async def contents(http: Api) -> list[Any]:
     return await http.every_page(CONTENTS)
 
 
-def test_there_are_several_of_each_kind(contents: list[Any]) -> None:
+def test_contents_hold_every_type(contents: list[Any]) -> None:
     kinds = [content["type"] for content in contents]
     assert set(kinds) == set(KINDS)
     assert all(kinds.count(kind) >= 5 for kind in KINDS)
 
 
-def test_each_block_has_what_its_kind_requires(contents: list[Any]) -> None:
+def test_block_has_required_fields_of_its_type(contents: list[Any]) -> None:
     for content in contents:
         if content["type"] != "Channel":
             assert content["base_type"] == "Block"
@@ -34,7 +34,7 @@ def test_each_block_has_what_its_kind_requires(contents: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("part", ["title", "description", "metadata", "source"])
-def test_optional_parts_have_a_value_or_null_or_are_absent(contents: list[Any], part: str) -> None:
+def test_optional_field_is_set_null_or_absent(contents: list[Any], part: str) -> None:
     blocks = [content for content in contents if content["type"] != "Channel"]
     assert any(block.get(part) is not None for block in blocks)
     assert any(part in block and block[part] is None for block in blocks)
@@ -42,27 +42,27 @@ def test_optional_parts_have_a_value_or_null_or_are_absent(contents: list[Any], 
 
 
 @pytest.mark.parametrize("kind", ["Link", "Attachment", "Embed"])
-def test_previews_are_optional(contents: list[Any], kind: str) -> None:
+def test_block_image_is_optional(contents: list[Any], kind: str) -> None:
     blocks = [content for content in contents if content["type"] == kind]
     assert any(block.get("image") for block in blocks)
     assert any(not block.get("image") for block in blocks)
 
 
-def test_channels_belong_to_people_and_groups(contents: list[Any]) -> None:
+def test_channel_owner_is_user_or_group(contents: list[Any]) -> None:
     channels = [content for content in contents if content["type"] == "Channel"]
     assert {channel["owner"]["type"] for channel in channels} == {"User", "Group"}
     collaborators = [each for channel in channels for each in channel.get("collaborators", ())]
     assert {each["type"] for each in collaborators} == {"User", "Group"}
 
 
-def test_an_id_alone_names_nothing(contents: list[Any]) -> None:
+def test_block_and_channel_ids_overlap(contents: list[Any]) -> None:
     ids = [content["id"] for content in contents]
     pairs = [(content["type"] == "Channel", content["id"]) for content in contents]
     assert len(set(pairs)) == len(pairs)
     assert len(set(ids)) < len(ids)
 
 
-async def test_private_contents_are_for_those_inside(
+async def test_private_contents_are_visible_to_members_only(
     http: Api, tokens: Tokens, contents: list[Any]
 ) -> None:
     assert all(content["visibility"] != "private" for content in contents)
@@ -72,7 +72,7 @@ async def test_private_contents_are_for_those_inside(
     assert (await http.get(CONTENTS, tokens.stranger)).meta["total_count"] == len(contents)
 
 
-async def test_what_each_may_do_with_contents(http: Api, tokens: Tokens) -> None:
+async def test_contents_permissions_depend_on_caller(http: Api, tokens: Tokens) -> None:
     async def abilities(token: str | None) -> list[bool]:
         found = await http.every_page(CONTENTS, token)
         return [each for content in found for each in content.get("can", {}).values()]
@@ -85,17 +85,17 @@ async def test_what_each_may_do_with_contents(http: Api, tokens: Tokens) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_filter_by_kind(http: Api, contents: list[Any], kind: str) -> None:
+async def test_contents_type_parameter_filters(http: Api, contents: list[Any], kind: str) -> None:
     found = await http.every_page(f"{CONTENTS}?type={kind}")
     assert found == [content for content in contents if content["type"] == kind]
 
 
-async def test_blocks_are_all_but_channels(http: Api, contents: list[Any]) -> None:
+async def test_contents_type_block_excludes_channels(http: Api, contents: list[Any]) -> None:
     found = await http.every_page(f"{CONTENTS}?type=Block")
     assert found == [content for content in contents if content["type"] != "Channel"]
 
 
-async def test_providers_are_named_by_their_host(contents: list[Any]) -> None:
+async def test_source_provider_name_is_host(contents: list[Any]) -> None:
     sources = [block["source"] for block in contents if block.get("source")]
     providers = [source["provider"] for source in sources if "provider" in source]
     assert providers
@@ -103,13 +103,13 @@ async def test_providers_are_named_by_their_host(contents: list[Any]) -> None:
         assert provider["name"] == urlsplit(provider["url"]).hostname
 
 
-async def test_contents_come_newest_first(contents: list[Any]) -> None:
+async def test_contents_default_order_is_newest_first(contents: list[Any]) -> None:
     times = [content["created_at"] for content in contents]
     assert times == sorted(times, reverse=True)
 
 
 @pytest.mark.parametrize("field", ["created_at", "updated_at"])
-async def test_contents_are_sorted_by_time(http: Api, field: str) -> None:
+async def test_contents_sort_parameter_orders(http: Api, field: str) -> None:
     rising = await http.every_page(f"{CONTENTS}?sort={field}_asc")
     falling = await http.every_page(f"{CONTENTS}?sort={field}_desc")
     times = [content[field] for content in rising]
@@ -117,7 +117,7 @@ async def test_contents_are_sorted_by_time(http: Api, field: str) -> None:
     assert falling == rising[::-1]
 
 
-async def test_followers_come_newest_first(http: Api, sandbox: Sandbox) -> None:
+async def test_followers_sort_parameter_orders(http: Api, sandbox: Sandbox) -> None:
     newcomers = sandbox.add_followers("research-studio", 3)
     followers = await http.every_page(FOLLOWERS, per=11)
     assert [each["id"] for each in followers[:3]] == newcomers[::-1]

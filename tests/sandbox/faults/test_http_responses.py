@@ -1,4 +1,4 @@
-"""FaultRegistry that answer in the operation's place: errors, quotas, redirects, other bodies."""
+"""Faults that replace a response."""
 
 import json
 import zlib
@@ -41,7 +41,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
         DeepJSON(10, after=True),
     ],
 )
-async def test_the_operation_takes_effect_only_if_told_so(
+async def test_operation_is_executed_only_with_after(
     http: Api, sandbox: Sandbox, tokens: Tokens, fault: ReplaceResponseFault
 ) -> None:
     invitation = {"email": "ada@example.org"}
@@ -57,7 +57,7 @@ async def test_the_operation_takes_effect_only_if_told_so(
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 599])
-async def test_errors_in_json(http: Api, sandbox: Sandbox, status: int) -> None:
+async def test_server_failure_as_json(http: Api, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add(ServerFailure(status))
     reply = await http.get(GROUP)
     assert reply.status == status
@@ -71,7 +71,7 @@ async def test_errors_in_json(http: Api, sandbox: Sandbox, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_errors_in_html(http: Api, sandbox: Sandbox, status: int) -> None:
+async def test_server_failure_as_html(http: Api, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add(ServerFailure(status, html=True))
     reply = await http.get(GROUP)
     assert reply.status == status
@@ -82,19 +82,19 @@ async def test_errors_in_html(http: Api, sandbox: Sandbox, status: int) -> None:
 
 
 @pytest.mark.parametrize("html", [False, True])
-async def test_errors_that_say_when_to_come_back(http: Api, sandbox: Sandbox, html: bool) -> None:
+async def test_server_failure_sends_retry_after(http: Api, sandbox: Sandbox, html: bool) -> None:
     sandbox.faults.add(ServerFailure(503, html=html, retry_after=7))
     assert (await http.get(GROUP)).headers["Retry-After"] == "7"
 
 
-async def test_request_timeout(http: Api, sandbox: Sandbox) -> None:
+async def test_request_timeout_sends_408(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(RequestTimeout())
     reply = await http.get(GROUP)
     assert (reply.status, reply.reason, reply.body["code"]) == (408, "Request Timeout", 408)
     assert set(QUOTA) <= set(reply.headers)
 
 
-async def test_rate_limited_in_seconds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_rate_limited_sends_seconds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     sandbox.faults.add(RateLimited(7))
     reply = await http.delete(GROUP, tokens.owner)
     assert (reply.status, reply.headers["Retry-After"]) == (429, "7")
@@ -103,7 +103,7 @@ async def test_rate_limited_in_seconds(http: Api, sandbox: Sandbox, tokens: Toke
     assert not sandbox.requests[0].executed
 
 
-async def test_rate_limited_until_a_date(session: aiohttp.ClientSession) -> None:
+async def test_rate_limited_sends_date(session: aiohttp.ClientSession) -> None:
     async with Sandbox(clock=FakeClock(NOON.timestamp())) as sandbox:
         sandbox.faults.add(RateLimited(90, as_date=True))
         reply = await Api(sandbox, session).get(GROUP)
@@ -111,7 +111,9 @@ async def test_rate_limited_until_a_date(session: aiohttp.ClientSession) -> None
         assert parsedate_to_datetime(reply.headers["Date"]) == NOON
 
 
-async def test_rate_limited_without_a_word(http: Api, sandbox: Sandbox) -> None:
+async def test_rate_limited_without_retry_after_omits_it_everywhere(
+    http: Api, sandbox: Sandbox
+) -> None:
     sandbox.faults.add(RateLimited(None))
     reply = await http.get(GROUP)
     assert reply.status == 429
@@ -125,7 +127,7 @@ async def test_rate_limited_without_a_word(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("fault", [RateLimited(7), RateLimited(7, as_date=True), RateLimited(None)])
-async def test_rate_limited_tells_the_true_limit(
+async def test_rate_limited_reports_limit_of_tier(
     http: Api, sandbox: Sandbox, tokens: Tokens, fault: RateLimited
 ) -> None:
     sandbox.faults.add(fault, times=2)
@@ -139,7 +141,7 @@ async def test_rate_limited_tells_the_true_limit(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_redirects(session: aiohttp.ClientSession, status: int) -> None:
+async def test_redirect_sends_location(session: aiohttp.ClientSession, status: int) -> None:
     async with Sandbox() as sandbox, Sandbox() as elsewhere:
         sandbox.faults.add(Redirect(f"{elsewhere.url}/v3/ping?x=1", status))
         async with session.get(f"{sandbox.url}{GROUP}", allow_redirects=False) as response:
@@ -154,19 +156,19 @@ async def test_redirects(session: aiohttp.ClientSession, status: int) -> None:
 @pytest.mark.parametrize(
     "arguments", [("http://x.test/", 304), ("http://x.test/", 200), ("",), ("http://x.test/\r\n",)]
 )
-def test_redirects_that_cannot_be(arguments: tuple[str, int]) -> None:
+def test_redirect_with_invalid_argument_raises(arguments: tuple[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Redirect(*arguments)
 
 
-async def test_text(http: Api, sandbox: Sandbox) -> None:
+async def test_plain_text_replaces_json(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(PlainText("Gruß"))
     reply = await http.get(GROUP)
     assert (reply.status, reply.content.decode()) == (200, "Gruß")
     assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-async def test_html(http: Api, sandbox: Sandbox) -> None:
+async def test_html_page_replaces_json(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(HTMLPage())
     reply = await http.get(GROUP)
     assert reply.status == 200
@@ -175,7 +177,7 @@ async def test_html(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1024 * 1024, 5 * 1024 * 1024 + 17])
-async def test_gzip_bombs(http: Api, sandbox: Sandbox, size: int) -> None:
+async def test_gzip_bomb_decompresses_to_size(http: Api, sandbox: Sandbox, size: int) -> None:
     sandbox.faults.add(GzipBomb(size))
     reply = await http.get(GROUP)
     assert (reply.status, reply.headers["Content-Encoding"]) == (200, "gzip")
@@ -186,7 +188,7 @@ async def test_gzip_bombs(http: Api, sandbox: Sandbox, size: int) -> None:
     assert json.loads(unpacked) == []
 
 
-async def test_deep_json(http: Api, sandbox: Sandbox) -> None:
+async def test_deep_json_has_depth(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(DeepJSON(3), times=1)
     assert (await http.get(GROUP)).body == [[[]]]
     sandbox.faults.add(DeepJSON())
@@ -194,7 +196,7 @@ async def test_deep_json(http: Api, sandbox: Sandbox) -> None:
         json.loads((await http.get(GROUP)).content)
 
 
-async def test_head_gets_no_body(http: Api, sandbox: Sandbox) -> None:
+async def test_head_request_gets_no_body(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(HTMLPage())
     reply = await http.send("HEAD", GROUP)
     assert (reply.status, reply.content) == (200, b"")

@@ -1,4 +1,4 @@
-"""Lists whose pages lead astray, and lists that change meanwhile."""
+"""Faults of lists."""
 
 import itertools
 from typing import Any
@@ -34,7 +34,7 @@ async def last_page(http: Api, path: str) -> int:
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_the_last_page_for_ever(http: Api, sandbox: Sandbox, path: str) -> None:
+async def test_endless_pages_repeat_last_page(http: Api, sandbox: Sandbox, path: str) -> None:
     last = await last_page(http, path)
     true = [await page(http, path, number) for number in range(1, last + 1)]
     fault = sandbox.faults.add(EndlessPages())
@@ -55,7 +55,7 @@ async def test_the_last_page_for_ever(http: Api, sandbox: Sandbox, path: str) ->
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_new_items_for_ever(http: Api, sandbox: Sandbox, path: str) -> None:
+async def test_endless_pages_invent_new_items(http: Api, sandbox: Sandbox, path: str) -> None:
     last = await last_page(http, path)
     true = [await page(http, path, number) for number in range(1, last + 1)]
     sandbox.faults.add(EndlessPages(invent=True))
@@ -74,7 +74,9 @@ async def test_new_items_for_ever(http: Api, sandbox: Sandbox, path: str) -> Non
 
 
 @pytest.mark.parametrize("invent", [False, True])
-async def test_an_empty_list_for_ever(http: Api, sandbox: Sandbox, invent: bool) -> None:
+async def test_endless_pages_of_empty_list_stay_empty(
+    http: Api, sandbox: Sandbox, invent: bool
+) -> None:
     path = f"/v3/groups/{sandbox.add_group('Empty')}/contents?per=2"
     sandbox.faults.add(EndlessPages(invent=invent))
     for number in (1, 2, 3):
@@ -91,7 +93,7 @@ async def test_an_empty_list_for_ever(http: Api, sandbox: Sandbox, invent: bool)
         (BackwardPages(to=2, start=3), [2, 3, 2, 2]),
     ],
 )
-async def test_pages_that_lead_back(
+async def test_backward_pages_lead_back(
     http: Api, sandbox: Sandbox, fault: Fault, leads: list[int]
 ) -> None:
     true = [await page(http, MEMBERS, number) for number in range(1, 5)]
@@ -110,7 +112,9 @@ async def test_pages_that_lead_back(
         (EmptyPages(first=3, last=None), [3, 4, 5, 99]),
     ],
 )
-async def test_empty_pages(http: Api, sandbox: Sandbox, fault: Fault, empty: list[int]) -> None:
+async def test_empty_pages_promise_more(
+    http: Api, sandbox: Sandbox, fault: Fault, empty: list[int]
+) -> None:
     pages = [1, 2, 3, 4, 5, 99]
     true = {number: await page(http, MEMBERS, number) for number in pages}
     sandbox.faults.add(fault)
@@ -124,7 +128,7 @@ async def test_empty_pages(http: Api, sandbox: Sandbox, fault: Fault, empty: lis
             assert reply.content == true[number].content
 
 
-async def test_a_missing_total(http: Api, sandbox: Sandbox) -> None:
+async def test_missing_total_is_applied_once(http: Api, sandbox: Sandbox) -> None:
     true = await page(http, MEMBERS, 1)
     fault = sandbox.faults.add(MissingTotal())
     second = sandbox.faults.add(MissingTotal())
@@ -134,7 +138,9 @@ async def test_a_missing_total(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("by", "total"), [(1, 1), (-1, -1), (1_000, 1_000), (-1_000_000, None)])
-async def test_a_wrong_total(http: Api, sandbox: Sandbox, by: int, total: int | None) -> None:
+async def test_wrong_total_is_off_but_not_negative(
+    http: Api, sandbox: Sandbox, by: int, total: int | None
+) -> None:
     true = await page(http, MEMBERS, 1)
     sandbox.faults.add(WrongTotal(by))
     reply = await page(http, MEMBERS, 1)
@@ -145,7 +151,7 @@ async def test_a_wrong_total(http: Api, sandbox: Sandbox, by: int, total: int | 
 @pytest.mark.parametrize(
     "fault", [EndlessPages(), BackwardPages(), EmptyPages(), MissingTotal(), WrongTotal()]
 )
-async def test_what_is_no_page_passes_untouched(
+async def test_list_fault_leaves_other_responses_alone(
     http: Api, sandbox: Sandbox, tokens: Tokens, fault: Fault
 ) -> None:
     injected = sandbox.faults.add(fault, times=1)
@@ -160,7 +166,7 @@ async def test_what_is_no_page_passes_untouched(
     assert all(each.faults == () for each in sandbox.requests)
 
 
-async def test_a_page_has_the_tag_of_what_it_says(http: Api, sandbox: Sandbox) -> None:
+async def test_changed_page_has_own_etag(http: Api, sandbox: Sandbox) -> None:
     true = await page(http, MEMBERS, 1)
     sandbox.faults.add(WrongTotal())
     token, path = sandbox.tokens.owner, f"{MEMBERS}&page=1"
@@ -181,12 +187,14 @@ async def test_a_page_has_the_tag_of_what_it_says(http: Api, sandbox: Sandbox) -
         (Churn, {"removals": -1}),
     ],
 )
-def test_options_that_cannot_be(kind: Any, options: dict[str, int]) -> None:
+def test_list_fault_with_invalid_option_raises(kind: Any, options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must"):
         kind(**options)
 
 
-async def test_churn(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_churn_adds_and_deletes_invitations(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     stable = set(sandbox.pending_invitations(1001)[::3])
     at_first = sandbox.pending_invitations(1001)
     fault = sandbox.faults.add(
@@ -214,7 +222,7 @@ async def test_churn(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     assert not sandbox.emails
 
 
-async def test_churn_goes_by_the_seed(session: aiohttp.ClientSession) -> None:
+async def test_churn_follows_seed(session: aiohttp.ClientSession) -> None:
     async def churned(seed: int) -> list[int]:
         async with Sandbox(seed=seed) as sandbox:
             sandbox.faults.add(Churn("research-studio", 2, 2))
@@ -225,7 +233,9 @@ async def test_churn_goes_by_the_seed(session: aiohttp.ClientSession) -> None:
     assert await churned(5) == await churned(5) != await churned(6)
 
 
-async def test_churn_leaves_no_trace(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_churn_deletes_invitations_entirely(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
     group = sandbox.add_group("Small")
     ids = sandbox.add_invitations(group, 1)
     sandbox.faults.add(Churn(group, insertions=0, removals=1))
@@ -238,7 +248,7 @@ async def test_churn_leaves_no_trace(http: Api, sandbox: Sandbox, tokens: Tokens
     assert reply.status == 404
 
 
-async def test_churn_frees_addresses(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+async def test_churn_frees_deleted_addresses(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     invitation = {"email": "ada@example.org"}
     group = sandbox.add_group("Small")
     for _ in range(2):
@@ -249,7 +259,7 @@ async def test_churn_frees_addresses(http: Api, sandbox: Sandbox, tokens: Tokens
                 await http.get("/v3/ping")
 
 
-async def test_churn_of_the_group_that_is_asked_about(
+async def test_churn_without_group_changes_group_of_request(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     fault = sandbox.faults.add(Churn(insertions=5, removals=0))
@@ -264,7 +274,7 @@ async def test_churn_of_the_group_that_is_asked_about(
     assert {slug: sandbox.pending_invitations(slug) for slug in others} == others
 
 
-async def test_no_churn_where_nothing_is_done(http: Api, sandbox: Sandbox) -> None:
+async def test_churn_applies_to_executed_operations_only(http: Api, sandbox: Sandbox) -> None:
     fault = sandbox.faults.add(Churn("research-studio"))
     await http.get("/v3/me")
     await http.get("/v3/ping", sandbox.tokens.limited)

@@ -1,0 +1,67 @@
+"""Seeded state of new sandboxes."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+
+from arena_groups.sandbox import DEFAULT_SEED, SEEDED_AT, Sandbox
+from tests.sandbox.api import Api, FakeClock
+
+STUDIO = "/v3/groups/research-studio"
+
+
+async def everything(sandbox: Sandbox, session: aiohttp.ClientSession) -> list[Any]:
+    """All there is to read, with links cut short to their paths."""
+    http, token = Api(sandbox, session), sandbox.tokens.owner
+    found: list[Any] = await http.every_page("/v3/users/1/groups", token)
+    for slug in sandbox.groups:
+        for part in ("members", "invitations", "contents", "followers"):
+            found += await http.every_page(f"/v3/groups/{slug}/{part}", token)
+        found.append((await http.get(f"/v3/groups/{slug}/invite", token)).body)
+    text: str = json.dumps(found).replace(sandbox.url, "")
+    return [text, sandbox.tokens, sandbox.groups]
+
+
+async def test_same_seed_gives_same_state(session: aiohttp.ClientSession) -> None:
+    clocks = (FakeClock(0), FakeClock(2e9))
+    worlds: list[Any] = []
+    for clock in clocks:
+        async with Sandbox(seed=DEFAULT_SEED, clock=clock) as sandbox:
+            worlds.append(await everything(sandbox, session))
+    assert worlds[0] == worlds[1]
+
+
+async def test_other_seed_gives_other_state(session: aiohttp.ClientSession) -> None:
+    async with Sandbox(seed=1) as first, Sandbox(seed=2) as second:
+        assert await everything(first, session) != await everything(second, session)
+        assert first.users == second.users
+        assert first.groups["research-studio"] == second.groups["research-studio"] == 1001
+        assert first.tokens.owner != second.tokens.owner
+
+
+async def test_seeded_times_precede_end_of_history(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with Sandbox() as sandbox:
+        http = Api(sandbox, session)
+        for part in ("invitations", "contents", "followers"):
+            for each in await http.every_page(f"{STUDIO}/{part}", sandbox.tokens.owner):
+                for field in ("created_at", "updated_at"):
+                    assert datetime.fromisoformat(each[field]) <= SEEDED_AT
+
+
+async def test_two_sandboxes_share_no_state(session: aiohttp.ClientSession) -> None:
+    async with Sandbox() as first, Sandbox() as second:
+        before = await everything(second, session)
+        http, token = Api(first, session), first.tokens.owner
+        await http.put(STUDIO, token, {"name": "Changed"})
+        await http.post(f"{STUDIO}/invite", token)
+        for invitation in first.pending_invitations(1001)[:5]:
+            first.accept_invitation(invitation)
+        first.follow(first.users.stranger, first.users.owner)
+        await http.delete("/v3/groups/1001", token)
+        second.clear_requests()
+        assert await everything(second, session) == before
+        assert len(first.requests) == 3
