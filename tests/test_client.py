@@ -8,7 +8,9 @@ import pytest
 from arena_groups import ArenaClient, GroupsResource, Paginator, UsersResource
 from tests.conftest import Answers
 from tests.support import documents
+from tests.support.clients import single
 from tests.support.documents import CODE, EMAIL, TOKEN
+from tests.support.leaks import no_warning
 
 Call = Callable[[ArenaClient], object]
 
@@ -233,3 +235,9 @@ class TestClient:
             await one.ping()
             assert one.rate_limit is not None
             assert other.rate_limit is None
+
+
+class TestOwnership:
+    def test_a_client_can_be_made_without_a_loop_and_thrown_away_unused(self) -> None:
+        with no_warning():
+            single(TOKEN)
