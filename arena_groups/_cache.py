@@ -1,4 +1,4 @@
-"""Answers kept for revalidation: an unchanged one need not be sent again."""
+"""Responses kept with their ETag, so that an unchanged one need not be sent again."""
 
 from typing import Generic, Protocol, TypeVar
 
@@ -6,40 +6,54 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 
-__all__ = ["Bounded", "CachedResponse", "MemoryCache", "ResponseCache"]
+__all__ = ["BoundedStore", "CachedResponse", "MemoryCache", "ResponseCache"]
 
 V = TypeVar("V")
 
 
 @frozen
 class CachedResponse:
-    """The ``body`` of an answer as it came, decompressed, and the ``ETag`` that stands for it."""
+    """Response in a :class:`ResponseCache`.
+
+    Args:
+        etag: The ETag of the response.
+        body: The body as it arrived, decompressed.
+    """
 
     etag: str
     body: bytes = field(repr=False)
 
 
 class ResponseCache(Protocol):
-    """Where answers are kept. ``key`` is opaque: it names a URL and who asked for it."""
+    """Store of responses for conditional requests."""
 
     def get(self, key: str) -> CachedResponse | None:
-        """The answer kept under ``key``, if it is still there."""
+        """Return a stored response.
+
+        Args:
+            key: An opaque string, made of the URL and a hash of the token.
+
+        Returns:
+            The response, or ``None`` if there is none.
+        """
         ...
 
     def set(self, key: str, response: CachedResponse) -> None:
-        """Keep an answer in place of any other under ``key``."""
+        """Store a response, in place of any other under the same key.
+
+        Args:
+            key: An opaque string, made of the URL and a hash of the token.
+            response: The response.
+        """
         ...
 
     def clear(self) -> None:
-        """Forget all answers."""
+        """Remove all responses."""
         ...
 
 
-class Bounded(Generic[V]):
-    """The values used last, up to ``max_entries`` and ``max_bytes`` in all.
-
-    Raises ``ValueError`` where either is less than 1.
-    """
+class BoundedStore(Generic[V]):
+    """Mapping that keeps the most recently used values, bounded in number and in bytes."""
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
@@ -51,15 +65,22 @@ class Bounded(Generic[V]):
         self._bytes = 0
 
     def get(self, key: str) -> V | None:
-        """The value under ``key``, if it is still there."""
-        held = self._values.pop(key, None)
-        if held is None:
-            return None
-        self._values[key] = held
-        return held[0]
+        """Return a value.
 
-    def hold(self, key: str, value: V, size: int) -> None:
-        """Hold a value of ``size`` bytes, and drop those unused for longest for its sake."""
+        Args:
+            key: The key of the value.
+
+        Returns:
+            The value, or ``None`` if there is none.
+        """
+        entry = self._values.pop(key, None)
+        if entry is None:
+            return None
+        self._values[key] = entry
+        return entry[0]
+
+    def put(self, key: str, value: V, size: int) -> None:
+        """Store a value of ``size`` bytes, and remove the least recently used ones if needed."""
         before = self._values.pop(key, None)
         if before is not None:
             self._bytes -= before[1]
@@ -78,23 +99,33 @@ class Bounded(Generic[V]):
             self._bytes -= self._values.pop(next(oldest))[1]
 
     def clear(self) -> None:
-        """Drop all values."""
+        """Remove all values."""
         self._values.clear()
         self._bytes = 0
 
 
-class MemoryCache(Bounded[CachedResponse]):
-    """Keeps the answers used last, up to ``max_entries`` and ``max_bytes`` of their bodies.
+class MemoryCache(BoundedStore[CachedResponse]):
+    """Default :class:`ResponseCache`: the most recently used responses, in memory.
 
-    Raises ``ValueError`` where either is less than 1.
+    Args:
+        max_entries: The largest number of responses.
+        max_bytes: The largest size of all bodies together, in bytes.
+
+    Raises:
+        ValueError: A bound is less than 1.
     """
 
     def __init__(self, *, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
         super().__init__(max_entries, max_bytes)
 
     def set(self, key: str, response: CachedResponse) -> None:
-        """Keep an answer, and drop those unused for longest if there are too many."""
-        self.hold(key, response, len(response.body))
+        """Store a response, and remove the least recently used ones if there are too many.
+
+        Args:
+            key: The key of the response.
+            response: The response.
+        """
+        self.put(key, response, len(response.body))
 
     def __repr__(self) -> str:
         return f"MemoryCache(max_entries={self.max_entries}, max_bytes={self.max_bytes})"

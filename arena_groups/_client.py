@@ -1,4 +1,4 @@
-"""The client: what an application holds."""
+"""Client of the API: the entry point of the package."""
 
 from collections.abc import Sequence
 
@@ -25,15 +25,32 @@ MAX_BODY = 32 * 1024 * 1024
 
 
 class ArenaClient(SessionOwner):
-    """A client of the Are.na API, for one token and one event loop.
-
-    ``token`` is a personal access token or an OAuth access token, or an async callable that
-    returns one before each request; ``None`` takes it from the environment variable
-    ``ARENA_TOKEN`` and, where that is not set either, works as a guest. ``session`` lends an
-    ``aiohttp.ClientSession`` that stays open afterwards. ``timeout`` holds per attempt.
+    """Client of the Are.na API, for one token and one event loop.
 
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.
-    Raises ``ValueError`` for a token that cannot be one and for a bad ``base_url``.
+
+    Args:
+        token: A personal access token, an OAuth access token, or an async callable that returns
+            one before each request. ``None`` takes it from the environment variable
+            ``ARENA_TOKEN``, and works as a guest without it.
+        base_url: The address of the API; another one for a sandbox or a proxy.
+        session: An external ``aiohttp.ClientSession``. The client never closes it.
+        timeout: The time limits of one attempt, in seconds.
+        retry: The rules for retries.
+        pacer: The rate limiter; ``None`` uses a :class:`QuotaPacer` of its own. Clients with the
+            same token in one event loop may share one.
+        cache: The store for conditional requests; ``None`` sends none. The default is a
+            :class:`MemoryCache` of its own.
+        user_agent: The ``User-Agent`` header, in place of the default one.
+        max_body: The largest body of a response to read, in bytes.
+        insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
+        trace_configs: The trace configurations of aiohttp, for the client's own session.
+        on_request: A function that receives a :class:`RequestEvent` after each attempt.
+        clock: The source of time; tests pass a fake one.
+
+    Raises:
+        ValueError: An argument is not valid, for example a token with a space.
+        TypeError: An argument has the wrong type.
     """
 
     def __init__(
@@ -64,7 +81,7 @@ class ArenaClient(SessionOwner):
             user_agent=checked_user_agent(user_agent),
             max_body=check_range(max_body, "max_body", 1),
         )
-        made = Session(
+        session_wrapper = Session(
             credentials=CredentialsProvider(given),
             transport=transport,
             retry=retry,
@@ -73,32 +90,42 @@ class ArenaClient(SessionOwner):
             hook=on_request,
             clock=time,
         )
-        self._session = made
+        self._session = session_wrapper
         self._clock = time
-        self.groups = GroupsResource(made)
-        self.users = UsersResource(made)
+        self.groups = GroupsResource(session_wrapper)
+        self.users = UsersResource(session_wrapper)
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The quota as the server last told it; ``None`` before the first answer."""
+        """The rate limit in the last response; ``None`` before the first one."""
         return self._session.rate_limit
 
     @property
     def clock(self) -> Clock:
-        """The clock that the client waits by; what is built on the client waits by it too."""
+        """The clock of all waits of the client, and of the watches and bulk calls that use it."""
         return self._clock
 
     async def me(self) -> Me:
-        """The token's own user (``GET /v3/me``).
+        """Return the token's own user.
 
-        Raises :class:`AuthenticationError` without a valid token.
+        API operation: ``GET /v3/me``.
+
+        Returns:
+            The user.
+
+        Raises:
+            AuthenticationError: There is no valid token.
         """
         return await self._session.send(build_request(operations.ME))
 
     async def ping(self) -> None:
-        """Check that the API answers (``GET /v3/ping``); needs no token.
+        """Check that the API is available. It needs no token.
 
-        Raises :class:`ArenaConnectionError`, :class:`ServerError` and the like if it does not.
+        API operation: ``GET /v3/ping``.
+
+        Raises:
+            ArenaConnectionError: There was no complete response.
+            ServerError: The server failed.
         """
         await self._session.send(build_request(operations.PING))
 

@@ -14,28 +14,34 @@ from arena_groups.errors import (
     RateLimitError,
 )
 
-__all__ = ["RetryPolicy", "RetryState", "answer_was_lost", "may_have_happened", "may_repeat"]
+__all__ = ["RetryPolicy", "RetryState", "may_be_applied", "may_repeat", "response_was_lost"]
 
 T = TypeVar("T")
 
-PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-GATEWAY_STATUSES = frozenset({502, 504})  # from a proxy that lost the answer itself
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+GATEWAY_STATUSES = frozenset({502, 504})  # from a proxy that lost the response
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
-    """When a failed request is sent again.
+    """Rules for retries of failed requests.
 
-    By what is safe: operations that can be repeated are, after lost connections, timeouts,
-    the statuses 408, 429, 500, 502, 503 and 504, and bodies that end early or are not JSON.
-    ``groups.create`` and ``groups.invite`` only where the server certainly did nothing: no
-    connection, or 429.
+    Idempotent requests are retried after lost connections, timeouts, the statuses 408, 429, 500,
+    502, 503 and 504, and bodies that end early or are not JSON. ``groups.create`` and
+    ``groups.invite`` are retried only if the server certainly did nothing: without a connection,
+    and after 429.
 
-    ``attempts`` in all (1: never again); none begins later than ``total`` seconds after the
-    first, waits for the quota included. The wait is
-    random between 0 and ``backoff`` seconds, doubled with each attempt up to ``max_backoff``.
-    A ``Retry-After`` of up to ``max_retry_after`` seconds is kept to; a longer one is raised
-    at once.
+    The delay before an attempt is random between 0 and ``backoff`` seconds, doubled with each
+    attempt up to ``max_backoff``. A ``Retry-After`` of up to ``max_retry_after`` seconds takes its
+    place; a longer one raises the error at once.
+
+    Args:
+        attempts: The largest number of attempts; 1 never retries.
+        total: The seconds after the start of the first attempt in which others may start, waits
+            for the rate limit included.
+        backoff: The upper bound of the first delay, in seconds.
+        max_backoff: The upper bound of all delays, in seconds.
+        max_retry_after: The longest ``Retry-After`` to wait for, in seconds.
     """
 
     attempts: int = field(default=5, validator=validators.ge(1))
@@ -47,10 +53,17 @@ class RetryPolicy:
     def next_delay(
         self, error: ArenaError, *, attempt: int, elapsed: float, idempotent: bool, jitter: float
     ) -> float | None:
-        """The seconds to wait before the next attempt, or ``None`` to raise ``error``.
+        """Return the delay before the next attempt.
 
-        ``attempt`` counts from 1, ``elapsed`` are the seconds since the first began,
-        ``jitter`` is a random number from 0 to 1.
+        Args:
+            error: The error of the last attempt.
+            attempt: The number of the last attempt, from 1.
+            elapsed: The seconds since the first attempt started.
+            idempotent: Whether the request is idempotent.
+            jitter: A random number from 0 to 1.
+
+        Returns:
+            The delay in seconds, or ``None`` if the request must not be retried.
         """
         if attempt >= self.attempts or not may_repeat(error, idempotent=idempotent):
             return None
@@ -63,18 +76,18 @@ class RetryPolicy:
 
 
 def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:
-    """Whether sending again can help and do no harm."""
+    """Return whether a retry can help and do no harm."""
     if isinstance(error, RateLimitError):
         return True
     if isinstance(error, ArenaConnectionError):
         return error.retryable and (idempotent or not error.request_sent)
     if isinstance(error, DecodeError):
         return idempotent and error.invalid_json
-    return idempotent and isinstance(error, ArenaAPIError) and error.status in PASSING_STATUSES
+    return idempotent and isinstance(error, ArenaAPIError) and error.status in TRANSIENT_STATUSES
 
 
-def may_have_happened(error: ArenaError) -> bool:
-    """Whether the server may have done what was asked for, although it failed."""
+def may_be_applied(error: ArenaError) -> bool:
+    """Return whether the server may have applied the request, although it failed."""
     if isinstance(error, ArenaConnectionError):
         return error.request_sent
     if isinstance(error, ArenaAPIError):
@@ -82,8 +95,8 @@ def may_have_happened(error: ArenaError) -> bool:
     return isinstance(error, DecodeError)
 
 
-def answer_was_lost(error: ArenaError) -> bool:
-    """Whether the server may well have answered that it did it, and nobody heard."""
+def response_was_lost(error: ArenaError) -> bool:
+    """Return whether the server may have sent a successful response that got lost."""
     if isinstance(error, ArenaConnectionError):
         return error.request_sent
     if isinstance(error, ArenaAPIError):
@@ -113,8 +126,8 @@ class RetryState:
     def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:
         """Record how the attempt failed."""
         self.error = error
-        self.outcome_unknown |= operation.writes and may_have_happened(error)
-        self.response_lost |= answer_was_lost(error)
+        self.outcome_unknown |= operation.writes and may_be_applied(error)
+        self.response_lost |= response_was_lost(error)
 
     def final_error(self, error: ArenaError, operation: Operation[T]) -> ArenaError:
         """Return ``error`` to be raised, with what only the attempts together show."""

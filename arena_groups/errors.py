@@ -1,7 +1,7 @@
-"""What can go wrong, as one tree under :class:`ArenaError`.
+"""Exceptions of this package, as one tree under :class:`ArenaError`.
 
-Every error holds plain values only, so it can be pickled, copied and logged: no token, invite
-code, email address, request or response is in it.
+Errors hold plain values only, so they can be pickled, copied and logged. No error contains a
+token, an invite code, an email address, a request or a response.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,14 @@ __all__ = [
 
 
 class ArenaError(Exception):
-    """The root of all errors of this package that are not plain misuse (``ValueError``)."""
+    """Base of all errors of this package, except ``ValueError`` and ``TypeError`` for misuse."""
 
     attempts = 1
+    """Number of times that the request was sent."""
     outcome_unknown = False
+    """``True`` if a write may have taken effect although it failed."""
     advice = ""
+    """If the outcome is unknown: how to find out, or that a retry does no harm."""
 
     def __str__(self) -> str:
         text = str(self.args[0]) if self.args else ""
@@ -71,15 +74,18 @@ def _restore(
 
 
 class ClientStateError(ArenaError, RuntimeError):
-    """The client was used after it was closed, or from another event loop than its own."""
+    """The client is closed, or belongs to another event loop or process."""
 
 
 class ArenaConnectionError(ArenaError):
-    """No complete answer arrived: no connection, a broken one, or a body that ended early.
+    """No complete response arrived: no connection, a broken one, or a body that ended early.
 
-    ``method`` and ``route`` are those of the operation. ``request_sent`` is ``False`` if
-    the request certainly never reached the server, ``retryable`` ``False`` if another attempt
-    cannot help.
+    Args:
+        cause: Reason in plain words.
+        method: HTTP method of the operation.
+        route: Route of the operation, such as ``/v3/groups/{id}``.
+        request_sent: ``False`` if the request certainly did not reach the server.
+        retryable: ``False`` if another attempt cannot help, as with an untrusted certificate.
     """
 
     def __init__(
@@ -99,40 +105,44 @@ class ArenaConnectionError(ArenaError):
 
 
 class ArenaTimeoutError(ArenaConnectionError, TimeoutError):
-    """No complete answer arrived within one of the time limits of :class:`Timeout`."""
+    """No complete response arrived within one of the limits of :class:`Timeout`."""
 
 
 class StoreError(ArenaError):
-    """The store of a watch or a bulk call cannot be read or written, or is not one."""
+    """A store cannot be opened, read or written."""
 
 
 class PacerError(ArenaError):
-    """The pacer cannot tell whether a request may be sent, so it was not sent."""
+    """A pacer cannot decide on a request, which was not sent."""
 
 
 class PaginationError(ArenaError):
-    """The page numbers that the server gave lead nowhere: they go back, or never end."""
+    """The page numbers from the server go back or never end."""
 
 
 @frozen
 class DecodeIssue:
-    """One thing wrong in a body: where (``data[3].invited_by.slug``) and what."""
+    """Problem at one place of a JSON body."""
 
     path: str
+    """Place in the body, such as ``data[3].invited_by.slug``; empty for the whole body."""
     problem: str
+    """Problem in plain words. It names types, never values."""
 
     def __str__(self) -> str:
         return f"{self.path or 'the body'}: {self.problem}"
 
 
 class DecodeError(ArenaError):
-    """A body that is not what the API's document promises. No partial object is made.
+    """A response body that does not match the API's document. Nothing of it is returned.
 
-    ``operation`` names the call (``"groups.invitations"``), ``issues`` lists all that is
-    wrong; ``invalid_json`` is ``True`` if the body is not JSON, as when it was cut short.
+    Args:
+        operation: Name of the operation, such as ``"groups.invitations"``.
+        issues: All problems of the body.
+        invalid_json: ``True`` if the body is not JSON, as when it was cut short.
     """
 
-    shown = 5
+    _shown = 5
 
     def __init__(
         self, operation: str, issues: Sequence[DecodeIssue], *, invalid_json: bool = False
@@ -140,8 +150,8 @@ class DecodeError(ArenaError):
         self.invalid_json = invalid_json
         self.operation = operation
         self.issues = tuple(issues)
-        listed = "; ".join(str(issue) for issue in self.issues[: self.shown])
-        more = len(self.issues) - self.shown
+        listed = "; ".join(str(issue) for issue in self.issues[: self._shown])
+        more = len(self.issues) - self._shown
         super().__init__(
             f"cannot decode {operation}: {listed}" + (f"; and {more} more" if more > 0 else "")
         )
@@ -153,12 +163,19 @@ class DecodeError(ArenaError):
 
 
 class ArenaAPIError(ArenaError):
-    """An answer that says no.
+    """An error response of the API. There is a subclass for each common status.
 
-    ``status`` is the HTTP status, ``error`` the short name of what went wrong, ``message`` the
-    server's explanation, ``details`` whatever else it said (plain JSON values), ``method``
-    and ``route`` the operation, ``request_id`` what support will ask for, ``rate_limit`` the
-    quota told with the answer, and ``retry_after`` the seconds to wait, where told.
+    Args:
+        status: HTTP status.
+        error: Short name of the error, such as ``"Not Found"``.
+        message: Explanation by the server.
+        details: Further data of the response, as plain JSON values.
+        method: HTTP method of the operation.
+        route: Route of the operation, such as ``/v3/groups/{id}``.
+        request_id: Id of the request, for the support of Are.na.
+        rate_limit: Rate limit that the response reports.
+        retry_after: Seconds to wait, if the response says so.
+        hint: A likely cause, or what to do.
     """
 
     def __init__(
@@ -199,43 +216,46 @@ class ArenaAPIError(ArenaError):
 
 
 class BadRequestError(ArenaAPIError):
-    """400: a parameter or a body is not valid."""
+    """400: a parameter or the body is not valid."""
 
 
 class AuthenticationError(ArenaAPIError):
-    """401: a token is needed, or the one given is not valid."""
+    """401: the token is missing or not valid."""
 
 
 class ForbiddenError(ArenaAPIError):
-    """403: the token's user, or its scope, may not do this."""
+    """403: the token's user or scope does not allow the operation."""
 
 
 class NotFoundError(ArenaAPIError):
-    """404: there is no such thing, or the token's user may not know of it."""
+    """404: the resource does not exist, or is hidden from the token's user."""
 
 
 class RequestTimeoutError(ArenaAPIError):
-    """408: the server gave up on a slow request."""
+    """408: the server timed out."""
 
 
 class UnprocessableError(ArenaAPIError):
-    """422: a valid request that makes no sense now, as revoking an accepted invitation."""
+    """422: the request conflicts with the state of the resource."""
 
 
 class RateLimitError(ArenaAPIError):
-    """429: the quota is used up; ``retry_after`` tells how many seconds to wait."""
+    """429: the rate limit is exceeded. ``retry_after`` has the seconds to wait."""
 
 
 class ServerError(ArenaAPIError):
-    """5xx: the server, or something before it, failed."""
+    """5xx: the server or a proxy before it failed."""
 
 
 class OAuthError(ArenaError):
-    """An app was refused a token, or the way to one.
+    """The provider refused an app a token, or the request for one.
 
-    ``error`` is the short name of the reason (``"invalid_grant"``, ``"invalid_client"``),
-    ``description`` the server's explanation, ``status`` the HTTP status of the refusal (``None``
-    where there was none), and ``request_id`` what support will ask for.
+    Args:
+        error: Short name of the reason, such as ``"invalid_grant"`` or ``"invalid_client"``.
+        description: Explanation by the server.
+        status: HTTP status; ``None`` if there was no error response.
+        request_id: Id of the request, for the support of Are.na.
+        hint: A likely cause, or what to do.
     """
 
     def __init__(
@@ -262,16 +282,16 @@ class OAuthError(ArenaError):
 
 
 class CallbackError(OAuthError):
-    """A visit to the redirect URI that brings no code. It is returned, and yours to raise.
+    """A call of the redirect URI without a code. It is returned, and yours to raise.
 
-    ``error`` is the provider's (``"access_denied"`` where the person said no), or one of ours:
-    ``"state_mismatch"`` where the visit does not belong to the request, ``"missing_code"`` and
+    ``error`` is the provider's (``"access_denied"`` if the user refused), or one of ours:
+    ``"state_mismatch"`` if the call does not belong to the request, ``"missing_code"`` and
     ``"malformed_callback"``.
     """
 
     @property
     def denied(self) -> bool:
-        """Whether the person said no, which is no fault."""
+        """``True`` if the user refused, which is not a malfunction."""
         return self.error == "access_denied"
 
 

@@ -157,6 +157,13 @@ class TestLoading:
         loaded = loaded_by("from arena_groups import *")
         assert not {"pytest", "hypothesis", "aioresponses", "unittest.mock"} & loaded
 
+    def test_invite_many_loads_no_other_bulk_call_and_no_store_of_files(self) -> None:
+        loaded = loaded_by("from arena_groups import invite_many")
+        assert "arena_groups.bulk.invite" in loaded
+        others = ("bulk.delete", "watching", "stores.sqlite", "cli", "oauth", "redis", "sandbox")
+        assert not {f"arena_groups.{name}" for name in others} & loaded
+        assert not {"sqlite3", "cattrs"} & loaded
+
     def test_watch_loads_no_other_room(self) -> None:
         loaded = loaded_by("from arena_groups import watch")
         assert "arena_groups.watching" in loaded

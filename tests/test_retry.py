@@ -21,7 +21,7 @@ from arena_groups import (
     ServerError,
     UnprocessableError,
 )
-from arena_groups._retry import answer_was_lost, may_have_happened, may_repeat
+from arena_groups._retry import may_be_applied, may_repeat, response_was_lost
 
 FAULTS = [DecodeIssue("data", "is missing")]
 
@@ -65,7 +65,7 @@ def test_what_is_safe_to_repeat(
 ) -> None:
     assert may_repeat(error, idempotent=True) is safe
     assert may_repeat(error, idempotent=False) is unsafe
-    assert may_have_happened(error) is happened
+    assert may_be_applied(error) is happened
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_what_is_safe_to_repeat(
         (PaginationError("stuck"), False),
     ],
 )
-def test_whose_answer_was_lost(error: ArenaError, lost: bool) -> None:
-    assert answer_was_lost(error) is lost
+def test_whose_response_was_lost(error: ArenaError, lost: bool) -> None:
+    assert response_was_lost(error) is lost
 
 
 def wait(

@@ -1,4 +1,4 @@
-"""From a caller's arguments to parts of a request; bad ones are refused, nothing is sent."""
+"""Checks of callers' arguments, before anything is sent."""
 
 import re
 from typing import TypeVar
@@ -24,7 +24,7 @@ E = TypeVar("E", bound=OpenEnum)
 
 
 def path_name(value: object, what: str) -> str:
-    """A slug or id as one escaped segment of a path. ``what`` names it in errors.
+    """Return a slug or id as one escaped segment of a path. ``what`` is its name in errors.
 
     Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
     ``TypeError`` for anything else than a string or an integer.
@@ -46,12 +46,15 @@ def path_name(value: object, what: str) -> str:
 
 
 def path_id(value: object, what: str) -> str:
-    """An id as a segment of a path. Raises ``ValueError`` below 1, ``TypeError`` if no int."""
+    """Return an id as a segment of a path, checked as by :func:`check_id`."""
     return str(check_id(value, what))
 
 
 def check_id(value: object, what: str) -> int:
-    """``value`` if it can be an id. Raises ``ValueError`` if not, ``TypeError`` if no int."""
+    """Return ``value`` if it can be an id.
+
+    Raises ``ValueError`` below 1 or beyond 63 bits, ``TypeError`` if it is not an int.
+    """
     number = check_range(value, what, 1)
     if number > MAX_ID:
         raise ValueError(f"{what} is larger than any id")
@@ -59,7 +62,7 @@ def check_id(value: object, what: str) -> int:
 
 
 def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
-    """``value`` if it is an int from ``low`` to ``high``.
+    """Return ``value`` if it is an int from ``low`` to ``high``.
 
     Raises ``ValueError`` naming the range, ``TypeError`` for what is no int.
     """
@@ -72,7 +75,7 @@ def check_range(value: object, what: str, low: int, high: int | None = None) -> 
 
 
 def choice(value: str | None, what: str, choices: type[E]) -> E | None:
-    """``value`` as one of ``choices``; ``None`` stays ``None``.
+    """Return ``value`` as one of ``choices``; ``None`` stays ``None``.
 
     A plain string must be a known choice, or ``ValueError`` names them all. One that is newer
     than this package can be given as a member: ``ContentSort("random")``.
@@ -88,7 +91,7 @@ def choice(value: str | None, what: str, choices: type[E]) -> E | None:
 def group_fields(
     name: str | Unset, description: str | Unset | None, avatar_url: str | Unset
 ) -> dict[str, object]:
-    """The body that creates or changes a group, without what is ``UNSET``.
+    """Return the body that creates or changes a group, without ``UNSET`` fields.
 
     Raises ``TypeError`` for what is no string, ``ValueError`` for an empty name or URL.
     """
@@ -103,7 +106,7 @@ def group_fields(
 
 
 def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
-    """The body that invites one person.
+    """Return the body that invites one person.
 
     Raises ``ValueError`` unless exactly one is given, and for what is no address or id.
     """
@@ -117,7 +120,7 @@ def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
 
 
 def check_invite_token(token: Secret) -> None:
-    """Refuse an invite code that is empty or no string, with ``ValueError``."""
+    """Raise ``ValueError`` for an invite code that is empty or not a string."""
     if token.validation_error():
         raise ValueError(f"invite_token {token.validation_error()}")
 

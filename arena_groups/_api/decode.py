@@ -62,7 +62,7 @@ CONTENT_CLASSES: Mapping[str, type] = {
 
 
 def owner_class(kind: str) -> type[Owner]:
-    """The class of an owner; one of a kind that nobody knows is read as a person."""
+    """Return the class of an owner; an unknown type is decoded as a user."""
     return EmbeddedGroup if kind == EmbeddedGroup.KIND else EmbeddedUser
 
 

@@ -23,7 +23,7 @@ JSON_NAMES: dict[type, str] = {
 
 
 class InvalidValueError(Exception):
-    """What is wrong with one value, or ``below`` it; its place is added on the way up."""
+    """Issue of one value, or of the value ``below`` it; its path is added by the caller."""
 
     def __init__(self, problem: str, below: str = "") -> None:
         super().__init__(problem)

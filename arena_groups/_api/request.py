@@ -29,7 +29,7 @@ class Request(Generic[T]):
     page: int = 1
 
     def for_page(self, page: int) -> "Request[T]":
-        """The same for one page of a list."""
+        """Return the same request for one page of a list."""
         _, _, others = self.target.partition("?")
         return Request(
             operation=self.operation,
@@ -41,11 +41,11 @@ class Request(Generic[T]):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of the body that must never show."""
+        """The values of the body that must never be shown."""
         return tuple(v.reveal() for v in (self.body or {}).values() if isinstance(v, Secret))
 
     def payload(self) -> dict[str, object] | None:
-        """The body as it is sent, secrets included; ``None`` for no body."""
+        """Return the body as it is sent, secrets included; ``None`` for no body."""
         if self.body is None:
             return None
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.body.items()}
@@ -58,7 +58,7 @@ def build_request(
     query: Mapping[str, str | int] | None = None,
     body: Mapping[str, object] | None = None,
 ) -> Request[T]:
-    """A request for ``operation``, with ``path_params`` (already escaped) filled into its route."""
+    """Return a request for ``operation``; ``path_params`` are escaped already."""
     path = operation.route.format_map(path_params or {})
     target = f"{path}?{urlencode(query)}" if query else path
     return Request(operation=operation, path=path, target=target, query=query or {}, body=body)

@@ -1,4 +1,4 @@
-"""Tokens, invite codes and addresses: held where they do not show, checked before use."""
+"""Tokens, invite codes and addresses: never shown, checked before use."""
 
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +12,7 @@ NO_STRING = "is not a string"
 
 
 class Secret:
-    """A string that shows in no ``repr``, log or traceback."""
+    """A string that no ``repr``, log or traceback shows."""
 
     __slots__ = ("_value",)
 
@@ -26,16 +26,16 @@ class Secret:
         raise TypeError("a secret cannot be pickled")
 
     def reveal(self) -> str:
-        """The string itself."""
+        """Return the string itself."""
         # Not str(): that of a mixed-in enum is its name.
         return str.__str__(self._value) if isinstance(self._value, str) else str(self._value)
 
     def fingerprint(self) -> str:
-        """What tells this string from others without telling it."""
+        """Return a hash that distinguishes this string from others."""
         return sha256(self.reveal().encode()).hexdigest()[:32]
 
     def validation_error(self) -> str:
-        """Why this can be no token or code, in words that follow its name; or nothing."""
+        """Return why this cannot be a token or code, as words that follow its name, or nothing."""
         if not isinstance(self._value, str):
             return NO_STRING
         if not self._value:
@@ -45,7 +45,7 @@ class Secret:
         return ""
 
     def looks_like_address(self) -> bool:
-        """Whether this may be an email address; only the server can tell if it is one."""
+        """Return whether this may be an email address; only the server knows if it is one."""
         if not isinstance(self._value, str):
             return False
         name, at, domain = self._value.rpartition("@")
@@ -54,7 +54,7 @@ class Secret:
 
 
 class TokenOrigin(StrEnum):
-    """Where a token was looked for, in words for error messages."""
+    """Source of a token, in words for error messages."""
 
     ARGUMENT = "the argument token="
     ENVIRONMENT = "the environment variable ARENA_TOKEN"
@@ -64,24 +64,24 @@ class TokenOrigin(StrEnum):
 
 @frozen
 class Credentials:
-    """What a request is signed with: a token, or none for a guest."""
+    """Credentials of a request: a token, or none for a guest."""
 
     token: Secret | None = None
     origin: TokenOrigin = TokenOrigin.NONE
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The strings that must never show."""
+        """The strings that must never be shown."""
         return (self.token.reveal(),) if self.token else ()
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells one token from another without telling it; ``"guest"`` for none."""
+        """A hash that distinguishes one token from another; ``"guest"`` for none."""
         return self.token.fingerprint() if self.token else "guest"
 
 
 def checked_token(token: Secret, origin: TokenOrigin) -> Secret:
-    """``token`` itself, if it can be one; if not, an error that does not show it.
+    """Return ``token`` if it can be one; else raise an error that does not show it.
 
     Raises ``TypeError`` for what is no string, ``ValueError`` for an empty one and one with
     spaces, line breaks or characters that no header can carry.

@@ -1,4 +1,4 @@
-"""From an answer that says no to the error it stands for."""
+"""Errors of responses with an error status."""
 
 import json
 import re
@@ -171,15 +171,15 @@ def _phrase(status: int) -> str:
 
 def _fallback_message(response: RawResponse, body: _ErrorBody) -> str:
     if response.status == 304:
-        return "nothing has changed, says the server, but nothing was kept to compare with"
+        return "the server answered 304 to a request without an ETag"
     if 300 <= response.status < 400:
         host = _host(response.headers.get("location", ""))
-        return f"a redirect{f' to {host}' if host else ''}, which is never followed"
+        return f"redirect{f' to {host}' if host else ''}: redirects are not followed"
     if not response.body:
-        return "the answer has no body"
+        return "the response has no body"
     if body.error or "json" in response.headers.get("content-type", "").lower():
         return ""
-    return "the answer is not JSON: it may come from a proxy, not from the API"
+    return "the response is not JSON: it may come from a proxy, not from the API"
 
 
 def _host(location: str) -> str | None:

@@ -8,7 +8,7 @@ from attrs import define
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
 from arena_groups._api.decode import decode
-from arena_groups._cache import Bounded, CachedResponse, ResponseCache
+from arena_groups._cache import BoundedStore, CachedResponse, ResponseCache
 
 __all__ = ["CacheLookup", "ConditionalCache"]
 
@@ -33,7 +33,9 @@ class ConditionalCache:
         self._cache = cache
         self._base_url = base_url
         self._asked: set[str] = set()
-        self._decoded: Bounded[tuple[str, object]] = Bounded(DECODED_ENTRIES, DECODED_BYTES)
+        self._decoded: BoundedStore[tuple[str, object]] = BoundedStore(
+            DECODED_ENTRIES, DECODED_BYTES
+        )
 
     def lookup(self, request: Request[T], credentials: Credentials) -> "CacheLookup[T]":
         """Return the cache's entry for a request, or the absence of one."""
@@ -55,7 +57,7 @@ class ConditionalCache:
             return
         self._cache.set(key, CachedResponse(etag, response.body))
         if seen:
-            self._decoded.hold(key, (etag, value), len(response.body))
+            self._decoded.put(key, (etag, value), len(response.body))
 
     def load(self, operation: Operation[T], key: str, cached: CachedResponse) -> T:
         """Return the decoded value of a cached response.
@@ -66,7 +68,7 @@ class ConditionalCache:
         if decoded is not None and decoded[0] == cached.etag:
             return cast("T", decoded[1])
         value = decode(operation.returns, cached.body, operation.name)
-        self._decoded.hold(key, (cached.etag, value), len(cached.body))
+        self._decoded.put(key, (cached.etag, value), len(cached.body))
         return value
 
     def _asked_before(self, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a client is told when it is made, checked."""
+"""Configuration of a client, checked."""
 
 import math
 import os
@@ -40,8 +40,13 @@ def _check_seconds(_: object, limit: "Attribute[Any]", value: float) -> None:
 class Timeout:
     """Time limits of one attempt, in seconds.
 
-    ``connect`` is for opening a connection, ``read`` for the longest silence while the answer
-    arrives, ``total`` for the whole attempt, the body included.
+    Args:
+        connect: The longest time to open a connection.
+        read: The longest silence of the server while the response arrives.
+        total: The longest time for the whole attempt, the body included.
+
+    Raises:
+        ValueError: A limit is not more than 0 and finite.
     """
 
     connect: float = field(default=5, validator=_check_seconds)
@@ -50,25 +55,24 @@ class Timeout:
 
 
 class CredentialsProvider:
-    """Where the token comes from: an argument, the environment, a provider, or nowhere.
+    """Source of the token: an argument, the environment, a token provider, or none.
 
-    ``static`` is what to sign all requests with; ``None`` where a provider is asked each time.
-    Without ``environment`` the environment is not asked.
+    ``static`` are the credentials of all requests; ``None`` if a provider is called for each.
     """
 
     def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
         self._provider = token if callable(token) else None
         self.static: Credentials | None = None if callable(token) else Credentials()
         if isinstance(token, Secret):
-            self._take(token, TokenOrigin.ARGUMENT)
+            self._set(token, TokenOrigin.ARGUMENT)
         elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
-            self._take(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+            self._set(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
 
-    def _take(self, token: Secret, origin: TokenOrigin) -> None:
+    def _set(self, token: Secret, origin: TokenOrigin) -> None:
         self.static = Credentials(checked_token(token, origin), origin)
 
     async def fetch(self) -> Credentials:
-        """What to sign the next request with. Raises what the token provider raises."""
+        """Return the credentials of the next request. Raises what the token provider raises."""
         if self._provider is None:
             return Credentials()
         token = checked_token(Secret(await self._provider()), TokenOrigin.PROVIDER)
@@ -76,10 +80,10 @@ class CredentialsProvider:
 
 
 def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
-    """``base_url`` without a slash at its end; ``name`` is what errors call it.
+    """Return ``base_url`` without a slash at its end; ``name`` is its name in errors.
 
-    Raises ``ValueError`` for what is no absolute URL or holds more than a host and a path, and
-    for plain HTTP to another machine unless ``insecure_http`` allows it.
+    Raises ``ValueError`` if it is not an absolute URL, has more than a host and a path, or is
+    plain HTTP to another machine without ``insecure_http``.
     """
     try:
         url = URL(base_url)
@@ -93,14 +97,14 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
         raise ValueError(f"{name} must not hold a query or a fragment")
     if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
         raise ValueError(
-            f"{name} must be https: over http anybody on the way can read the token "
+            f"{name} must be https: over http the token can be read on its way "
             "(insecure_http=True allows it)"
         )
     return str(url).rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine itself."""
+    """Return whether ``host`` is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -108,7 +112,10 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_user_agent(user_agent: str | None) -> str:
-    """``user_agent``, or the default one; ``ValueError`` for what no header can carry."""
+    """Return ``user_agent``, or the default one.
+
+    Raises ``ValueError`` if a header cannot carry it.
+    """
     if user_agent is None:
         return DEFAULT_USER_AGENT
     if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():

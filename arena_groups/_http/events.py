@@ -1,4 +1,4 @@
-"""What a client tells of its work: log records, and exchanges for metrics."""
+"""Observability: log records, and the events of the request hook."""
 
 import logging
 from collections.abc import Callable
@@ -19,12 +19,17 @@ logger = logging.getLogger("arena_groups")
 
 @frozen(kw_only=True)
 class RequestEvent:
-    """One request and its answer, for metrics; no values, only what may be counted.
+    """One attempt at a request, for metrics. It has no values, only what may be counted.
 
-    ``operation`` is the call (``"groups.invite"``), ``route`` its template. ``status`` is
-    ``None`` where no whole answer came, ``error`` then names the kind of error. ``duration``
-    is in seconds, from sending to the last byte; ``attempt`` counts from 1. ``size`` are the
-    bytes of the body after decompression; ``revalidated`` tells of a 304.
+    Args:
+        operation: The operation, as ``"groups.invite"``.
+        method: The HTTP method.
+        route: The route, with ``{placeholders}``.
+        attempt: The number of the attempt, from 1.
+        duration: The seconds from sending to the last byte.
+        status: The HTTP status; ``None`` without a complete response.
+        error: The class name of the error, without a complete response.
+        size: The size of the body in bytes, decompressed.
     """
 
     operation: str
@@ -38,7 +43,7 @@ class RequestEvent:
 
     @property
     def revalidated(self) -> bool:
-        """Whether an answer that was kept is still good."""
+        """Whether the response was a 304: the cached one is still valid."""
         return self.status == 304
 
 
@@ -52,9 +57,9 @@ def report(
     duration: float,
     hook: RequestHook | None,
 ) -> None:
-    """Log an exchange and hand it to ``hook``, whose errors never reach the caller."""
+    """Log an attempt and pass it to ``hook``, whose errors never reach the caller."""
     complete = response if isinstance(response, RawResponse) else None
-    exchange = RequestEvent(
+    request_event = RequestEvent(
         operation=operation.name,
         method=operation.method,
         route=operation.route,
@@ -66,17 +71,17 @@ def report(
     )
     logger.debug(
         "%s %s -> %s in %.3f s (attempt %d)",
-        exchange.method,
-        exchange.route,
-        exchange.status or exchange.error,
-        exchange.duration,
-        exchange.attempt,
+        request_event.method,
+        request_event.route,
+        request_event.status or request_event.error,
+        request_event.duration,
+        request_event.attempt,
     )
     if hook is None:
         return
     try:
-        hook(exchange)
-    except Exception as error:  # noqa: BLE001 - a broken metric must not lose an answer
+        hook(request_event)
+    except Exception as error:  # noqa: BLE001 - a broken metric must not lose a response
         logger.error("the hook on_request failed: %s", type(error).__name__)
 
 

@@ -54,17 +54,19 @@ class RequestRegistry:
         if self.closed:
             raise self.closed_error()
         if os.getpid() != self._process:
-            raise ClientStateError("this client was made before a fork: make one in each process")
+            raise ClientStateError(
+                "this client was created before a fork: create one in each process"
+            )
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
             raise ClientStateError(
-                "this client belongs to another event loop: make one client in each loop"
+                "this client belongs to another event loop: create one in each event loop"
             )
         task = asyncio.current_task()
         if task is None:
-            raise ClientStateError("a client is used from within a task")
+            raise ClientStateError("a client can only be used in a task")
         request = InFlightRequest(task, task.cancelling(), asyncio.timeout(None))
         self._requests.add(request)
         return request
@@ -80,10 +82,10 @@ class RequestRegistry:
 
         ``writes`` is ``None`` for the first, else whether the request may have changed something.
         """
-        error = ClientStateError("this client is closed: make a new one")
+        error = ClientStateError("this client is closed: create a new one")
         if writes is not None:
             error.outcome_unknown = writes
-            error.advice = "the client was closed while it was under way."
+            error.advice = "the client was closed during the request."
         return error
 
     async def close(self) -> None:

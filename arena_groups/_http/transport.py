@@ -24,11 +24,11 @@ NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 PERMANENT = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, "no connection within the time limit"),
-    (aiohttp.SocketTimeoutError, "the server fell silent for longer than the time limit"),
-    (TimeoutError, "no complete answer within the time limit"),
-    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
-    (aiohttp.ClientPayloadError, "the body of the answer ended early or is damaged"),
-    (aiohttp.ClientResponseError, "the answer is not valid HTTP"),
+    (aiohttp.SocketTimeoutError, "the server sent nothing for longer than the time limit"),
+    (TimeoutError, "no complete response within the time limit"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without a response"),
+    (aiohttp.ClientPayloadError, "the body of the response ended early or is damaged"),
+    (aiohttp.ClientResponseError, "the response is not valid HTTP"),
 )
 
 
@@ -59,7 +59,9 @@ class Transport:
         max_body: int,
     ) -> None:
         if session is not None and trace_configs:
-            raise ValueError("trace_configs go to the aiohttp session that is lent, not here")
+            raise ValueError(
+                "trace_configs= cannot be used with session=: add them to that session"
+            )
         self.base_url = base_url
         self._root = URL(base_url)
         self._prefix = self._root.raw_path.rstrip("/")
@@ -155,12 +157,10 @@ class Transport:
             self._owned_session = _new_session(self._session_headers, self._trace_configs)
             return self._owned_session
         if external.closed:
-            raise ClientStateError("the aiohttp session lent to this client is closed")
+            raise ClientStateError("the external aiohttp session is closed")
         loop = asyncio.get_running_loop()
         if getattr(external, "_loop", loop) is not loop:
-            raise ClientStateError(
-                "the aiohttp session lent to this client belongs to another event loop"
-            )
+            raise ClientStateError("the external aiohttp session belongs to another event loop")
         if self._trace not in external.trace_configs:
             self._trace.freeze()
             external.trace_configs.append(self._trace)

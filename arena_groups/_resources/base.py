@@ -1,4 +1,4 @@
-"""What all resources share: sending an operation, and listing one."""
+"""Base of all resources: sending an operation, and listing one."""
 
 from collections.abc import Coroutine, Mapping
 from functools import partial
@@ -19,7 +19,7 @@ MAX_PER = 100
 
 
 class Resource:
-    """A part of the API, bound to the client's session."""
+    """Part of the API, bound to the client's session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""The operations on groups, one short method each."""
+"""Operations on groups, one short method each."""
 
 from arena_groups._api import (
     Secret,
@@ -31,34 +31,54 @@ __all__ = ["GroupsResource"]
 
 
 class GroupsResource(Resource):
-    """The groups, as ``arena.groups``.
+    """Operations on groups, as ``arena.groups``.
 
-    ``group`` is a slug or an id everywhere. A rename changes a group's slug, never its id.
+    ``group`` is a slug or an id everywhere. A rename changes the slug of a group, never its id.
 
-    Every method raises ``ValueError`` or ``TypeError`` for bad arguments, before anything is
-    sent, and the errors of :mod:`arena_groups.errors`:
-    :class:`AuthenticationError` without a valid token where one is needed,
-    :class:`ForbiddenError` where the token's scope or user does not allow it,
-    :class:`NotFoundError` for a group that does not exist,
+    Every method raises ``ValueError`` or ``TypeError`` for bad arguments, before anything is sent,
+    and the errors of :mod:`arena_groups.errors`: :class:`AuthenticationError` without a valid
+    token if one is needed, :class:`ForbiddenError` if the token's scope or user does not allow
+    the operation, :class:`NotFoundError` for a group that does not exist,
     :class:`RateLimitError`, :class:`ServerError`, :class:`ArenaConnectionError` and
     :class:`DecodeError`. Lists raise them when they are awaited or iterated over.
-
-    Lists take ``per`` (items a page, 1 to 100), ``start_page``, ``limit`` (items in all) and
-    ``concurrency``: how many pages may be under way or in memory at a time. Above 1, items
-    still come in order and exactly once, for one request more.
     """
 
     async def get(self, group: str | int) -> Group:
-        """A group, with what the token's user may do with it (``GET /v3/groups/{id}``)."""
+        """Return a group, with the abilities of the token's user.
+
+        API operation: ``GET /v3/groups/{id}``.
+
+        Args:
+            group: The group, by slug or id.
+
+        Returns:
+            The group.
+
+        Raises:
+            NotFoundError: The group does not exist, or is hidden from the token's user.
+        """
         return await self._send(operations.GET_GROUP, _group_path(group))
 
     async def create(
         self, name: str, *, description: str | None = None, avatar_url: str | None = None
     ) -> Group:
-        """Create a group owned by the token's user, and return it (``POST /v3/groups``).
+        """Create a group owned by the token's user.
 
-        ``description`` may be Markdown; the image at ``avatar_url`` is fetched a little later.
-        Not repeat-safe: after a lost connection the group may exist or not.
+        Not idempotent: after a lost connection the group may exist or not, and the error has
+        ``outcome_unknown`` set.
+
+        API operation: ``POST /v3/groups``.
+
+        Args:
+            name: The name of the group.
+            description: The description, as Markdown.
+            avatar_url: The URL of an image. The server fetches it a little later.
+
+        Returns:
+            The new group.
+
+        Raises:
+            UnprocessableError: The server refuses a value.
         """
         body = group_fields(
             name,
@@ -75,16 +95,38 @@ class GroupsResource(Resource):
         description: str | Unset | None = UNSET,
         avatar_url: str | Unset = UNSET,
     ) -> Group:
-        """Change a group, and return it as it is then (``PUT /v3/groups/{id}``).
+        """Change a group. A field that is not given stays as it is.
 
-        A field that is not given is left alone; ``description=None`` clears the description.
-        A new name changes the slug.
+        API operation: ``PUT /v3/groups/{id}``.
+
+        Args:
+            group: The group, by slug or id.
+            name: The new name. It changes the slug.
+            description: The new description, as Markdown; ``None`` removes it.
+            avatar_url: The URL of a new image.
+
+        Returns:
+            The group as it is then.
+
+        Raises:
+            ForbiddenError: The token's user may not change the group.
+            NotFoundError: The group does not exist, or is hidden from the token's user.
         """
         body = group_fields(name, description, avatar_url)
         return await self._send(operations.UPDATE_GROUP, _group_path(group), body)
 
     async def delete(self, group: str | int) -> None:
-        """Delete a group, for good (``DELETE /v3/groups/{id}``)."""
+        """Delete a group. This cannot be undone.
+
+        API operation: ``DELETE /v3/groups/{id}``.
+
+        Args:
+            group: The group, by slug or id.
+
+        Raises:
+            ForbiddenError: The token's user may not delete the group.
+            NotFoundError: The group does not exist, or is hidden from the token's user.
+        """
         await self._send(operations.DELETE_GROUP, _group_path(group))
 
     def members(
@@ -96,7 +138,21 @@ class GroupsResource(Resource):
         limit: int | None = None,
         concurrency: int = 1,
     ) -> Paginator[GroupMember]:
-        """The members: the owner, then newest first (``GET /v3/groups/{id}/members``)."""
+        """List the members: the owner first, then newest first.
+
+        API operation: ``GET /v3/groups/{id}/members``.
+
+        Args:
+            group: The group, by slug or id.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+
+        Returns:
+            A lazy list of members.
+        """
         return self._list(
             operations.MEMBERS,
             _group_path(group),
@@ -107,10 +163,20 @@ class GroupsResource(Resource):
         )
 
     async def join(self, group: str | int, *, invite_token: str) -> GroupMember:
-        """Join a group with its invite code (``POST /v3/groups/{id}/members``).
+        """Join a group with its invite code.
 
-        Returns the token's user as a member, also if they were one before. Raises
-        :class:`ForbiddenError` or :class:`NotFoundError` for a wrong code.
+        API operation: ``POST /v3/groups/{id}/members``.
+
+        Args:
+            group: The group, by slug or id.
+            invite_token: The invite code of the group.
+
+        Returns:
+            The token's user as a member, also if they were one before.
+
+        Raises:
+            ForbiddenError: The code is wrong.
+            NotFoundError: The code is wrong, or the group does not exist.
         """
         code = Secret(invite_token)
         del invite_token  # here and below: an error's traceback must not hold it
@@ -118,11 +184,28 @@ class GroupsResource(Resource):
         return await self._send(operations.JOIN, _group_path(group), {"invite_token": code})
 
     async def leave(self, group: str | int) -> None:
-        """Leave a group; not being in it is no error (``DELETE /v3/groups/{id}/members/me``)."""
+        """Leave a group. A no-op if the token's user is not a member.
+
+        API operation: ``DELETE /v3/groups/{id}/members/me``.
+
+        Args:
+            group: The group, by slug or id.
+        """
         await self._send(operations.LEAVE, _group_path(group))
 
     async def remove_member(self, group: str | int, user_id: int) -> None:
-        """Remove a member from a group (``DELETE /v3/groups/{id}/members/{user_id}``)."""
+        """Remove a member from a group.
+
+        API operation: ``DELETE /v3/groups/{id}/members/{user_id}``.
+
+        Args:
+            group: The group, by slug or id.
+            user_id: The id of the member.
+
+        Raises:
+            ForbiddenError: The token's user may not remove members.
+            NotFoundError: The user is not a member, or the group does not exist.
+        """
         path_params = _group_path(group)
         path_params["user_id"] = path_id(user_id, "user_id")
         await self._send(operations.REMOVE_MEMBER, path_params)
@@ -136,9 +219,21 @@ class GroupsResource(Resource):
         limit: int | None = None,
         concurrency: int = 1,
     ) -> Paginator[MembershipInvitation]:
-        """The pending invitations, newest first (``GET /v3/groups/{id}/invitations``).
+        """List the pending invitations, newest first.
 
-        Only those who may manage the group's invitations may list them.
+        API operation: ``GET /v3/groups/{id}/invitations``.
+
+        Args:
+            group: The group, by slug or id.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+
+        Returns:
+            A lazy list of invitations. It raises :class:`ForbiddenError`, when it is awaited or
+            iterated over, if the token's user may not manage the group's invitations.
         """
         return self._list(
             operations.INVITATIONS,
@@ -154,19 +249,41 @@ class GroupsResource(Resource):
     ) -> InviteResult:
         """Invite one person, by email address or by user id: exactly one of the two.
 
-        Someone given by id who follows the token's user is added at once; anybody else gets
-        an email. ``outcome`` of what is returned tells which. Not repeat-safe: after a lost
-        connection the email may have been sent or not; inviting the same person again then
-        gives ``invitation_pending`` if it was. (``POST /v3/groups/{id}/invitations``)
+        Not idempotent: after a lost connection the email may have been sent or not, and the error
+        has ``outcome_unknown`` set. Inviting the same person again then has the outcome
+        ``invitation_pending`` if it was sent.
+
+        API operation: ``POST /v3/groups/{id}/invitations``.
+
+        Args:
+            group: The group, by slug or id.
+            email: The email address to send an invitation to.
+            user_id: The id of a user. If they follow the token's user, they become a member at
+                once; otherwise they get an email.
+
+        Returns:
+            The invitation or the new member; ``outcome`` names which.
+
+        Raises:
+            ForbiddenError: The token's user may not invite to the group.
+            UnprocessableError: The person cannot be invited.
         """
         address = None if email is None else Secret(email)
         del email
         return await self._send(operations.INVITE, _group_path(group), invitee(address, user_id))
 
     async def revoke_invitation(self, group: str | int, invitation_id: int) -> None:
-        """Revoke a pending invitation (``DELETE /v3/groups/{id}/invitations/{invitation_id}``).
+        """Revoke a pending invitation.
 
-        Raises :class:`UnprocessableError` if it is no longer pending.
+        API operation: ``DELETE /v3/groups/{id}/invitations/{invitation_id}``.
+
+        Args:
+            group: The group, by slug or id.
+            invitation_id: The id of the invitation.
+
+        Raises:
+            UnprocessableError: The invitation is no longer pending.
+            NotFoundError: The group has no such invitation.
         """
         path_params = {
             **_group_path(group),
@@ -175,18 +292,48 @@ class GroupsResource(Resource):
         await self._send(operations.REVOKE_INVITATION, path_params)
 
     async def invite_code(self, group: str | int) -> GroupInvite:
-        """The group's invite code and the URL to hand out (``GET /v3/groups/{id}/invite``).
+        """Return the group's invite code, and the URL to hand out.
 
-        Raises :class:`NotFoundError` if the group has none.
+        API operation: ``GET /v3/groups/{id}/invite``.
+
+        Args:
+            group: The group, by slug or id.
+
+        Returns:
+            The invite code and its URL.
+
+        Raises:
+            NotFoundError: The group has no invite code.
         """
         return await self._send(operations.INVITE_CODE, _group_path(group))
 
     async def create_invite_code(self, group: str | int) -> GroupInvite:
-        """The group's invite code, made if there was none (``POST /v3/groups/{id}/invite``)."""
+        """Create the group's invite code, or return the one that exists.
+
+        API operation: ``POST /v3/groups/{id}/invite``.
+
+        Args:
+            group: The group, by slug or id.
+
+        Returns:
+            The invite code and its URL.
+
+        Raises:
+            ForbiddenError: The token's user may not manage the invite code.
+        """
         return await self._send(operations.CREATE_INVITE_CODE, _group_path(group))
 
     async def delete_invite_code(self, group: str | int) -> None:
-        """Delete the invite code; having none is no error (``DELETE /v3/groups/{id}/invite``)."""
+        """Delete the group's invite code. A no-op if there is none.
+
+        API operation: ``DELETE /v3/groups/{id}/invite``.
+
+        Args:
+            group: The group, by slug or id.
+
+        Raises:
+            ForbiddenError: The token's user may not manage the invite code.
+        """
         await self._send(operations.DELETE_INVITE_CODE, _group_path(group))
 
     def contents(
@@ -200,10 +347,25 @@ class GroupsResource(Resource):
         limit: int | None = None,
         concurrency: int = 1,
     ) -> Paginator[Content]:
-        """The blocks and channels of a group (``GET /v3/groups/{id}/contents``).
+        """List the blocks and channels of a group.
 
-        Newest first unless ``sort`` says otherwise; every item exactly once is certain for
-        newest first only. ``type`` narrows them to one kind.
+        Newest first unless ``sort`` says otherwise. Every item comes exactly once for certain only
+        if the list is sorted newest first.
+
+        API operation: ``GET /v3/groups/{id}/contents``.
+
+        Args:
+            group: The group, by slug or id.
+            sort: The order; the server's default is newest first.
+            type: Only this type of content.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+
+        Returns:
+            A lazy list of blocks and channels.
         """
         filters: dict[str, str | None] = {
             "sort": choice(sort, "sort", ContentSort),
@@ -229,10 +391,24 @@ class GroupsResource(Resource):
         limit: int | None = None,
         concurrency: int = 1,
     ) -> Paginator[User]:
-        """The people who follow a group (``GET /v3/groups/{id}/followers``).
+        """List the users who follow a group.
 
-        Newest first unless ``sort`` says otherwise; every item exactly once is certain for
-        newest first only.
+        Newest first unless ``sort`` says otherwise. Every item comes exactly once for certain only
+        if the list is sorted newest first.
+
+        API operation: ``GET /v3/groups/{id}/followers``.
+
+        Args:
+            group: The group, by slug or id.
+            sort: The order; the server's default is newest first.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+
+        Returns:
+            A lazy list of users.
         """
         filters = {"sort": choice(sort, "sort", ConnectionSort)}
         return self._list(

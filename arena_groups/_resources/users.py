@@ -1,4 +1,4 @@
-"""The operations on users."""
+"""Operations on users."""
 
 from arena_groups._api import choice, operations, path_name
 from arena_groups._exports import set_public_module
@@ -10,7 +10,7 @@ __all__ = ["UsersResource"]
 
 
 class UsersResource(Resource):
-    """The users, as ``arena.users``."""
+    """Operations on users, as ``arena.users``."""
 
     def groups(
         self,
@@ -22,15 +22,29 @@ class UsersResource(Resource):
         limit: int | None = None,
         concurrency: int = 1,
     ) -> Paginator[Group]:
-        """The groups that a user (slug or id) owns or belongs to (``GET /v3/users/{id}/groups``).
+        """List the groups that a user owns or belongs to.
 
-        Private groups are there only if the user is the token's own. The API sorts them by
-        name; every item exactly once is certain for ``GroupSort.CREATED_AT_DESC`` only.
-        ``concurrency`` is how many pages may be under way or in memory at a time.
+        Private groups are included only if the user is the token's own. Every item comes exactly
+        once for certain only with ``GroupSort.CREATED_AT_DESC``.
 
-        Raises ``ValueError`` or ``TypeError`` for bad arguments; when it is awaited or
-        iterated over, :class:`NotFoundError` for an unknown user and the other errors of
-        :mod:`arena_groups.errors`.
+        API operation: ``GET /v3/users/{id}/groups``.
+
+        Args:
+            user: The user, by slug or id.
+            sort: The order; the server's default is by name.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+
+        Returns:
+            A lazy list of groups. Awaited or iterated over, it raises :class:`NotFoundError` for an
+            unknown user, and the other errors of :mod:`arena_groups.errors`.
+
+        Raises:
+            ValueError: An argument is out of range.
+            TypeError: An argument has the wrong type.
         """
         filters = {"sort": choice(sort, "sort", GroupSort)}
         path_params = {"id": path_name(user, "user")}

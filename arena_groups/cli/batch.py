@@ -1,8 +1,7 @@
-"""Doing the same to several things, one after the other."""
+"""Batches: one action on several items, one after the other, with a result for each."""
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from attrs import frozen
@@ -16,146 +15,142 @@ from arena_groups import (
     UnprocessableError,
     revoke_many,
 )
-from arena_groups.cli.errors import Problem, ProblemError, describe_api
+from arena_groups.cli.errors import CliError, describe_api
 from arena_groups.cli.options import Settings
-from arena_groups.cli.output.messages import note
-from arena_groups.cli.output.rows import Change
-from arena_groups.cli.output.views import CHANGES, View
+from arena_groups.cli.output.messages import info
+from arena_groups.cli.output.rows import ActionRow
+from arena_groups.cli.output.views import ACTIONS, View
 from arena_groups.cli.output.writers import Noun, Results, counted, progress
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 INVITATIONS = ("invitation", "invitations")
-WAITS = 5  # for the quota, for one thing
+MAX_WAITS = 5  # for the rate limit, for one item
+# Errors of one item. Any other error would also fail the items that follow.
+ITEM_ERRORS = (BadRequestError, NotFoundError, UnprocessableError)
 
-# What is wrong with one of them only; anything else would be wrong with the next one too.
-PARTICULAR = (BadRequestError, NotFoundError, UnprocessableError)
+PendingItem = tuple[int, str | None]
+"""Id of an invitation and its invitee, if known."""
 
 
 @frozen
-class Failure:
-    """What the API said about one of them."""
+class BatchFailure:
+    """An error of the API for one item."""
 
     error: ArenaAPIError
 
     @property
-    def problem(self) -> Problem:
-        """The failure as it is told."""
+    def cli_error(self) -> CliError:
+        """The error as the user sees it."""
         return describe_api(self.error)
 
     @property
-    def gone_meanwhile(self) -> bool:
-        """Whether it was no longer there to be changed."""
+    def already_gone(self) -> bool:
+        """``True`` if the item could not be changed because it was no longer there."""
         return isinstance(self.error, UnprocessableError | NotFoundError)
 
 
-async def in_turn(
+async def run_batch(
     settings: Settings,
-    things: Sequence[T],
+    items: Sequence[T],
     view: View[R],
     noun: Noun,
     *,
     act: Callable[[T], Awaitable[R]],
-    failed: Callable[[T, Failure], R],
-) -> list[Failure]:
-    """Do ``act`` to each thing and write what came of it at once.
+    failed: Callable[[T, BatchFailure], R],
+) -> list[BatchFailure]:
+    """Run ``act`` on each item, write each result at once, and return the failures.
 
-    What the API refuses for one is written by ``failed``, and the others follow; the failures
-    are returned. Any other error ends it, what was written stays.
+    An item that the API refuses gets its result from ``failed``, and the next one follows.
+    Any other error ends the batch; the results written so far remain.
     """
-    failures: list[Failure] = []
+    failures: list[BatchFailure] = []
     results = Results(settings, view, noun)
     with progress(settings, beside_results=True) as shown:
-        for number, thing in enumerate(things, start=1):
-            shown.update(f"{number} of {len(things)}")
+        for number, item in enumerate(items, start=1):
+            shown.update(f"{number} of {len(items)}")
             try:
-                result = await _patiently(settings, act, thing, begun=results.count > 0)
-            except PARTICULAR as error:
-                failures.append(Failure(error))
-                result = failed(thing, failures[-1])
+                result = await _with_rate_limit_wait(settings, act, item, begun=results.count > 0)
+            except ITEM_ERRORS as error:
+                failures.append(BatchFailure(error))
+                result = failed(item, failures[-1])
             results.write(result)
     results.close()
     return failures
 
 
-async def _patiently(
-    settings: Settings, act: Callable[[T], Awaitable[R]], thing: T, *, begun: bool
+async def _with_rate_limit_wait(
+    settings: Settings, act: Callable[[T], Awaitable[R]], item: T, *, begun: bool
 ) -> R:
-    for _ in range(WAITS):
+    for _ in range(MAX_WAITS):
         try:
-            return await act(thing)
+            return await act(item)
         except RateLimitError as error:
-            if not await wait_for_quota(settings, error, begun=begun):
+            if not await wait_for_rate_limit(settings, error, begun=begun):
                 raise
-    return await act(thing)
+    return await act(item)
 
 
-async def wait_for_quota(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
-    """Wait as long as the API asks for; whether there was any sense in it."""
-    # Half of a job helps nobody; one that has not begun can be put off.
+async def wait_for_rate_limit(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
+    """Wait as long as the API asks for. Return ``False``, at once, if the error is to be raised."""
+    # A batch that has begun is worth finishing; any other can be run again later.
     if not begun or error.retry_after is None:
         return False
-    note(settings, f"waiting {error.retry_after:.0f} s for the quota")
+    info(settings, f"rate limit reached, waiting {error.retry_after:.0f} s")
     await sleep(error.retry_after)
     return True
 
 
 async def revoke_all(
-    settings: Settings,
-    arena: ArenaClient,
-    group: str,
-    things: Sequence[tuple[int, str | None]],
-) -> list[Failure]:
-    """Revoke invitations, and write what became of each; the failures are returned."""
-    failures: list[Failure] = []
-    results = Results(settings, CHANGES, INVITATIONS)
+    settings: Settings, arena: ArenaClient, group: str, items: Sequence[PendingItem]
+) -> list[BatchFailure]:
+    """Revoke invitations, write each result at once, and return the failures."""
+    failures: list[BatchFailure] = []
+    results = Results(settings, ACTIONS, INVITATIONS)
     with progress(settings, beside_results=True) as shown:
-        left, waits = list(things), WAITS
+        left, waits = list(items), MAX_WAITS
         while left:
             try:
                 async with revoke_many(arena, group, [number for number, _ in left]) as run:
                     async for result in run:
-                        if result.error and not isinstance(result.error, PARTICULAR):
+                        if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error
-                        thing = left.pop(0)
-                        results.write(_revoked(thing, result.error, failures))
-                        shown.update(f"{results.count} of {len(things)}")
+                        results.write(_revocation_row(left.pop(0), result.error, failures))
+                        shown.update(f"{results.count} of {len(items)}")
             except RateLimitError as error:
                 waits -= 1
-                if waits < 0 or not await wait_for_quota(settings, error, begun=results.count > 0):
+                begun = results.count > 0
+                if waits < 0 or not await wait_for_rate_limit(settings, error, begun=begun):
                     raise
     results.close()
     return failures
 
 
-def _revoked(
-    thing: tuple[int, str | None], error: Exception | None, failures: list[Failure]
-) -> Change:
-    if not isinstance(error, ArenaAPIError):
-        return _change("revoked", thing)
-    failures.append(Failure(error))
-    return _not_revoked(thing, failures[-1])
-
-
-def _not_revoked(thing: tuple[int, str | None], failure: Failure) -> Change:
-    outcome = "too late" if failure.gone_meanwhile else "failed"
-    return _change(outcome, thing, failure.problem.message)
-
-
-def _change(outcome: str, thing: tuple[int, str | None], problem: str | None = None) -> Change:
-    number, what = thing
-    return Change(
-        outcome=outcome, type="MembershipInvitation", id=number, what=what, problem=problem
+def _revocation_row(
+    item: PendingItem, error: Exception | None, failures: list[BatchFailure]
+) -> ActionRow:
+    outcome, text = "revoked", None
+    if isinstance(error, ArenaAPIError):
+        failure = BatchFailure(error)
+        failures.append(failure)
+        outcome = "already_gone" if failure.already_gone else "failed"
+        text = failure.cli_error.message
+    number, invitee = item
+    return ActionRow(
+        outcome=outcome, type="MembershipInvitation", id=number, target=invitee, error=text
     )
 
 
-def raise_first(failures: Sequence[Failure], total: int, noun: Noun, verb: str) -> None:
-    """Raise the first failure, if there is any, with how many of how many there are."""
+def raise_first_failure(
+    failures: Sequence[BatchFailure], total: int, noun: Noun, verb: str
+) -> None:
+    """Raise the first failure, if any, with the number of all of them."""
     if not failures:
         return
-    first = failures[0].problem
+    first = failures[0].cli_error
     if total > 1:
-        told = f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"
-        first = replace(first, message=told)
-    raise ProblemError(first)
+        first.message = (
+            f"{len(failures)} of {counted(total, noun)} could not be {verb}: {first.message}"
+        )
+    raise first

@@ -1,177 +1,159 @@
-"""Logging in with a browser: OAuth, with the answer arriving on the loopback interface."""
+"""Login with a browser: OAuth, with the redirect received on the loopback interface."""
+
+from __future__ import annotations
 
 import asyncio
 import socket
 import webbrowser
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
-from importlib import import_module
 from threading import Thread
-from typing import Protocol, cast
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from arena_groups._api import Secret
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError, cannot_listen
+from arena_groups.cli.errors import CliError, ExitCode, cannot_listen
+from arena_groups.errors import CallbackError
+
+if TYPE_CHECKING:
+    from arena_groups.oauth import AuthorizationCode, OAuthClient
+
+    Callback = AuthorizationCode | CallbackError
 
 HOST = "127.0.0.1"
 PATH = "/callback"
-PATIENCE = 300.0  # seconds for somebody to read a page and press a button
+AUTHORIZATION_TIMEOUT = 300.0  # seconds
 SCOPES = ("read", "write")
-STRAY = frozenset({"state_mismatch", "malformed_callback"})
+FOREIGN_ERRORS = frozenset({"state_mismatch", "malformed_callback"})
 PAGE = "<!doctype html><meta charset=utf-8><title>arena-groups</title><p>{}"
-GRANTED = "Thank you. You can close this page and go back to the terminal."
-REFUSED = "Nothing was authorized. You can close this page and go back to the terminal."
-NOT_ASKED = "This is not the answer that arena-groups waits for, so nothing was done."
+GRANTED = "Access granted. You can close this page and return to the terminal."
+DENIED = "Access was not granted. You can close this page and return to the terminal."
+FOREIGN = "This request does not belong to the login in progress. Nothing was changed."
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-
-
-class Start(Protocol):
-    """What an authorization begins with."""
-
-    @property
-    def url(self) -> str:
-        """The page to open."""
-        ...
-
-
-class Token(Protocol):
-    """What an authorization ends with."""
-
-    @property
-    def access_token(self) -> str:
-        """The token itself."""
-        ...
-
-    @property
-    def scopes(self) -> Sequence[str]:
-        """What it may be used for."""
-        ...
-
-
-class OAuth(Protocol):
-    """As much of :class:`arena_groups.oauth.OAuthClient` as logging in takes."""
-
-    def authorize_url(self, *, scopes: Sequence[str]) -> Start:
-        """Begin an authorization."""
-        ...
-
-    def parse_callback(self, url_or_query: str, start: Start) -> object:
-        """Return the code that came, or what has an ``error`` instead."""
-        ...
-
-    async def exchange_code(self, callback: object, start: Start) -> Token:
-        """Exchange a code for a token."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the client."""
 
 
 def oauth_client(
     client_id: str, client_secret: Secret | None, redirect_uri: str, base_url: str | None
-) -> OAuth:
-    """Return an OAuth client; elsewhere than at Are.na itself, one place plays both parts."""
+) -> OAuthClient:
+    """Return an OAuth client. A ``base_url`` serves both the API and the authorization page.
+
+    Raises:
+        CliError: If the extra ``oauth`` is not installed.
+    """
     try:
-        module = import_module("arena_groups.oauth")
+        from arena_groups.oauth import OAuthClient  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ProblemError(
-            Problem("usage", "OAuth is not installed", hint="pip install 'arena-groups[cli,oauth]'")
-        ) from None
-    make = cast("Callable[..., OAuth]", module.OAuthClient)
-    places = {} if base_url is None else {"base_url": base_url, "authorize_base_url": base_url}
+        hint = "pip install 'arena-groups[cli,oauth]'"
+        raise CliError("usage", "login with a browser needs the extra oauth", hint=hint) from None
     secret = None if client_secret is None else client_secret.reveal()
-    return make(client_id, client_secret=secret, redirect_uri=redirect_uri, **places)
+    if base_url is None:
+        return OAuthClient(client_id, client_secret=secret, redirect_uri=redirect_uri)
+    return OAuthClient(
+        client_id,
+        client_secret=secret,
+        redirect_uri=redirect_uri,
+        base_url=base_url,
+        authorize_base_url=base_url,
+    )
 
 
 async def authorize(
-    client: Callable[[str], OAuth], port: int, tell: Callable[[str], None], *, browser: bool
+    make_client: Callable[[str], OAuthClient],
+    port: int,
+    notify: Callable[[str], None],
+    *,
+    browser: bool,
 ) -> tuple[Secret, tuple[str, ...]]:
-    """Let somebody authorize this program, and return the token and its scopes.
+    """Have the user grant access in a browser; return the token and its scopes.
 
-    ``client`` makes an OAuth client for a redirect URI, and ``tell`` says what there is to do.
-    Raises a problem when they refuse, or take more than :data:`PATIENCE` seconds.
+    Args:
+        make_client: Returns an OAuth client for a redirect URI.
+        port: Port of the redirect URI on the loopback interface; 0 for any free one.
+        notify: Shows the user a message.
+        browser: Open the page in a browser, instead of only showing its address.
+
+    Raises:
+        CliError: If the user denies access, or does nothing for
+            :data:`AUTHORIZATION_TIMEOUT` seconds.
     """
-    with _listener(port) as listener:
+    with _open_socket(port) as listener:
         redirect_uri = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
-        async with aclosing(client(redirect_uri)) as oauth:
-            start = oauth.authorize_url(scopes=SCOPES)
+        async with aclosing(make_client(redirect_uri)) as oauth:
+            request = oauth.authorize_url(scopes=SCOPES)
 
-            def read(query: str) -> object:
-                return oauth.parse_callback(f"{redirect_uri}?{query}", start)
+            def parse(query: str) -> Callback:
+                return oauth.parse_callback(f"{redirect_uri}?{query}", request)
 
-            async with _answered(listener, read) as answer:
+            async with _callback_server(listener, parse) as callback:
                 if browser:
-                    tell(f"a browser opens to authorize this; if none does, open {start.url}")
-                    _open(start.url, tell)
+                    notify(f"opening a browser; if none opens, open {request.url}")
+                    _open_browser(request.url, notify)
                 else:
-                    tell(f"to authorize arena-groups, open {start.url}")
-                token = await oauth.exchange_code(await _granted(answer), start)
+                    notify(f"to grant access, open {request.url}")
+                token = await oauth.exchange_code(await _wait_for_grant(callback), request)
     return Secret(token.access_token), tuple(str(scope) for scope in token.scopes)
 
 
-def _listener(port: int) -> socket.socket:
+def _open_socket(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise cannot_listen(port, error) from None
 
 
-def _open(url: str, tell: Callable[[str], None]) -> None:
+def _open_browser(url: str, notify: Callable[[str], None]) -> None:
     def open_() -> None:
         if not webbrowser.open(url):
-            tell("no browser could be opened: open the address yourself, or stop with Ctrl-C")
+            notify("cannot open a browser: open the address yourself, or stop with Ctrl-C")
 
-    # Some browsers return only when they are closed, and nobody here may wait for that.
+    # A daemon thread: some browsers return only when they are closed.
     Thread(target=open_, daemon=True).start()
 
 
-async def _granted(answer: "asyncio.Future[object]") -> object:
-    """Wait for the answer, and return it if it is a yes."""
+async def _wait_for_grant(callback: asyncio.Future[Callback]) -> AuthorizationCode:
+    """Wait for the callback and return its code. Raise an error if access was denied."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            callback = await answer
+        async with asyncio.timeout(AUTHORIZATION_TIMEOUT):
+            received = await callback
     except TimeoutError:
-        message, hint = "nobody has authorized it in time", "try again, and answer in the browser"
-        problem = Problem("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
-        raise ProblemError(problem) from None
-    reason = _reason(callback)
-    if reason is not None:
-        message = f"it was not authorized: {reason}"
-        description: object = getattr(callback, "description", "")
-        told = f"{message}, {description}" if description else message
-        raise ProblemError(Problem("unauthorized", told, ExitCode.UNAUTHORIZED))
-    return callback
-
-
-def _reason(callback: object) -> object:
-    return getattr(callback, "error", None)
+        raise CliError(
+            "unauthorized",
+            "timed out waiting for the browser",
+            ExitCode.UNAUTHORIZED,
+            "try again, and grant access in the browser",
+        ) from None
+    if isinstance(received, CallbackError):
+        reason = f"{received.error}, {received.description}".removesuffix(", ")
+        message = f"access was not granted: {reason}"
+        raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED)
+    return received
 
 
 @asynccontextmanager
-async def _answered(
-    listener: socket.socket, read: Callable[[str], object]
-) -> "AsyncGenerator[asyncio.Future[object], None]":
-    """Serve the redirect URI meanwhile, and give what its first visitor to be meant brings."""
-    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+async def _callback_server(
+    listener: socket.socket, parse: Callable[[str], Callback]
+) -> AsyncGenerator[asyncio.Future[Callback], None]:
+    """Serve the redirect URI; yield a future of the first callback of this login."""
+    callback: asyncio.Future[Callback] = asyncio.get_running_loop().create_future()
 
     async def receive(request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "GET" or request.path != PATH:
             return web.Response(status=404)
-        callback = read(request.rel_url.raw_query_string)
-        reason = _reason(callback)
-        # Any page in a browser can call this address: what is not for us is no answer.
-        if reason in STRAY:
-            return _page(NOT_ASKED, status=400)
-        if not answer.done():
-            answer.set_result(callback)
-        return _page(GRANTED if reason is None else REFUSED)
+        received = parse(request.rel_url.raw_query_string)
+        failed = isinstance(received, CallbackError)
+        # Any page in a browser can request this address: only the right state counts.
+        if isinstance(received, CallbackError) and received.error in FOREIGN_ERRORS:
+            return _page(FOREIGN, status=400)
+        if not callback.done():
+            callback.set_result(received)
+        return _page(DENIED if failed else GRANTED)
 
     runner = web.ServerRunner(web.Server(receive, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
-        yield answer
+        yield callback
     finally:
         await runner.cleanup()
 

@@ -1,4 +1,4 @@
-"""Which Are.na the commands talk to, and as whom."""
+"""Client of a command: API or sandbox, with the token from the environment or the login."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 import click
 
 import arena_groups
-from arena_groups.cli.errors import ProblemError, no_token
+from arena_groups.cli.errors import no_token
 from arena_groups.cli.options import Settings
 
 if TYPE_CHECKING:
     from arena_groups.cli.credentials import Login
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
 SANDBOX_SOURCE = "the sandbox"
 
 
 def retry_policy() -> arena_groups.RetryPolicy:
-    """Return how often and how long to try again."""
-    # Somebody is waiting: better an error that says when to come back than a long silence.
+    """Return the retry policy of commands.
+
+    It is shorter than the client's own: a user who waits is better served by an error that
+    says when to try again.
+    """
     return arena_groups.RetryPolicy(attempts=3, total=30, max_retry_after=10)
 
 
@@ -35,7 +38,7 @@ async def connected(
     pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
-    """Give a client for the Are.na asked for, and close it (and the sandbox) afterwards."""
+    """Yield a client for the chosen API; close it, and the sandbox if any, at the end."""
     retry = retry or retry_policy()
     if settings.sandbox:
         refuse_base_url(settings)
@@ -55,27 +58,27 @@ async def connected(
         async with arena_groups.ArenaClient(
             token, base_url=base_url_of(settings), retry=retry, pacer=pacer
         ) as arena:
-            del token  # an error's traceback must not hold it
+            del token  # keeps it out of tracebacks
             yield arena
 
 
 def find_token(settings: Settings) -> Login | None:
-    """Return the token of the environment, else the one stored for the API asked for.
+    """Return the stored token for the chosen API; ``None`` if ARENA_TOKEN is set or none is stored.
 
-    Where it came from is left in ``settings``.
+    Sets ``settings.token_source``.
     """
     from arena_groups.cli.credentials import find_login
 
     given = os.environ.get(TOKEN_VARIABLE)
     login = find_login(base_url_of(settings)) if not given else None
-    settings.token_source = f"the variable {TOKEN_VARIABLE}" if given else ""
+    settings.token_source = f"the environment variable {TOKEN_VARIABLE}" if given else ""
     if login is not None:
         settings.token_source = login.source
     return login
 
 
 def base_url_of(settings: Settings) -> str:
-    """Return where the API is, in one spelling. Raises ``UsageError`` for what cannot be."""
+    """Return the normalized base URL of the API. Raise ``UsageError`` if it is invalid."""
     from arena_groups._client import BASE_URL
     from arena_groups._http.config import checked_base_url
 
@@ -87,12 +90,12 @@ def base_url_of(settings: Settings) -> str:
 
 
 def refuse_base_url(settings: Settings) -> None:
-    """Refuse two answers to the question which Are.na is meant."""
+    """Raise ``UsageError`` if both ``--sandbox`` and ``--base-url`` were given."""
     if settings.base_url is not None:
-        raise click.UsageError("--sandbox and --base-url exclude each other")
+        raise click.UsageError("--sandbox and --base-url cannot be combined")
 
 
-def needs_token(settings: Settings) -> None:
-    """Refuse a command that is of no use to guests, before anything is sent."""
+def require_token(settings: Settings) -> None:
+    """Raise an error, before anything is sent, if there is no token."""
     if not settings.sandbox and not settings.token_source:
-        raise ProblemError(no_token())
+        raise no_token()

@@ -1,20 +1,18 @@
-"""Problems: which one an error is, and how it is told, with which exit code."""
+"""Errors of the command line: a message, a hint, and an exit code for each kind."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import IntEnum
 
 import click
 
 import arena_groups
-from arena_groups.cli import output
 from arena_groups.cli.options import ENTERED
 
 
 class ExitCode(IntEnum):
-    """A failure, by its kind."""
+    """Exit code of the process, by the kind of the error."""
 
     OK = 0
     FAILURE = 1
@@ -26,27 +24,43 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A failure as it is told: ``kind`` for programs, ``message`` and ``hint`` for people."""
+class CliError(Exception):
+    """An error as a user sees it.
 
-    kind: str
-    message: str
-    code: ExitCode = ExitCode.FAILURE
-    hint: str = ""
-    status: int | None = None
-    retry_after: float | None = None
+    Args:
+        kind: Stable name of the kind, for programs, such as ``"not_found"``.
+        message: What is wrong, in one sentence without a full stop.
+        code: Exit code of the process.
+        hint: What to do about it; empty if there is nothing to suggest.
+        status: HTTP status of the response, if the API refused the request.
+        retry_after: Seconds until the request may be sent again, if the API named them.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        code: ExitCode = ExitCode.FAILURE,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.kind = kind
+        self.message = message
+        self.code = code
+        self.hint = hint
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(message)
 
     def as_line(self) -> str:
-        """Return the problem as one line of text."""
-        line = f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
-        return output.one_line(line)
+        """Return the error as one line of text, with the hint at its end."""
+        return f"arena-groups: {self.message}" + (f" (hint: {self.hint})" if self.hint else "")
 
-    def as_json(self) -> str:
-        """Return the problem as one line of JSON, without what is not known."""
-        import json  # noqa: PLC0415 - help loads nothing that takes time
-
-        told = {
+    def as_dict(self) -> dict[str, object]:
+        """Return the error for JSON, without the facts that are unknown."""
+        facts = {
             "type": self.kind,
             "message": self.message,
             "hint": self.hint or None,
@@ -54,77 +68,71 @@ class Problem:
             "retry_after": self.retry_after,
             "exit_code": int(self.code),
         }
-        error = {name: value for name, value in told.items() if value is not None}
-        return json.dumps({"error": error}, ensure_ascii=False)
+        return {"error": {name: value for name, value in facts.items() if value is not None}}
 
 
-class ProblemError(Exception):
-    """A problem that a command found itself."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem.message)
-
-
-def cannot_listen(port: int, error: OSError) -> ProblemError:
-    """Return the problem of a port that is not to be had."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
-    return ProblemError(Problem("system", message, hint="choose another one with --port"))
-
-
-# Where the client's own hint would not help somebody at a terminal.
+# Hints for a terminal, where those of the client name its arguments or say nothing.
 _HINTS = {
-    "connection": "check the network, and --base-url if you gave one",
-    "decode": "check --base-url if you gave one, or look for a newer arena-groups",
+    "connection": "check the network, and --base-url if given",
+    "decode": "check --base-url if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
-# The same, of what was not found, where the client's names its methods and their arguments.
-_MISSING = {
+_NOT_FOUND_HINTS = {
     "GET /v3/groups/{id}/invite": (
-        "the group may have no invite code (`arena-groups invite-code create` makes one), or "
-        "check its slug or id"
+        "check the group; if it has no invite code yet, create one with"
+        " `arena-groups invite-code create`"
     ),
-    "POST /v3/groups/{id}/invitations": "check the group, and --user-id if it was given",
+    "POST /v3/groups/{id}/invitations": "check the group, and --user-id if given",
     "DELETE /v3/groups/{id}/invitations/{invitation_id}": (
-        "check the group; `arena-groups invitations list` has the ids of what is pending"
+        "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
-_LOG_IN = "log in with `arena-groups auth login`, set the variable ARENA_TOKEN, or try --sandbox"
+_LOG_IN = "log in with `arena-groups auth login`, set ARENA_TOKEN, or try --sandbox"
 
 
-def describe(error: Exception, token_source: str = "") -> Problem | None:
-    """Return how to tell an error, or ``None`` for one that only a bug can cause.
+def describe(error: Exception, token_source: str = "") -> CliError | None:
+    """Return an error as the user sees it; ``None`` for one that only a bug can cause.
 
-    ``token_source`` says where the token came from that was sent, if one was.
+    Args:
+        error: The error that ended a command.
+        token_source: Source of the token that was sent, in words; empty if none was.
     """
-    if isinstance(error, ProblemError):
-        return error.problem
+    if isinstance(error, CliError):
+        return error
     if isinstance(error, arena_groups.ArenaError):
         return describe_api(error, token_source)
     if isinstance(error, click.ClickException):
-        return Problem("usage", error.format_message(), hint=_usage_hint(error))
+        return CliError("usage", error.format_message(), hint=_usage_hint(error))
     if isinstance(error, ValueError):
-        return Problem("usage", str(error))
+        return CliError("usage", str(error))
     if isinstance(error, OSError):
-        return Problem("system", _system_message(error))
+        return CliError("system", _system_message(error))
     return None
 
 
-def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> Problem:
-    """Return how to tell an error of the client."""
+def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> CliError:
+    """Return an error of the client as the user sees it."""
     kind, code = _kind(error)
     hint = _hint(error, kind, token_source)
     if isinstance(error, arena_groups.ArenaAPIError | arena_groups.OAuthError):
         message = str(error).removesuffix(f" ({error.hint})")
-        retry_after = error.retry_after if isinstance(error, arena_groups.ArenaAPIError) else None
-        return Problem(kind, message, code, hint or error.hint, error.status, retry_after)
-    return Problem(kind, str(error), code, hint)
+        described = CliError(kind, message, code, hint or error.hint, status=error.status)
+        if isinstance(error, arena_groups.ArenaAPIError):
+            described.retry_after = error.retry_after
+        return described
+    return CliError(kind, str(error), code, hint)
 
 
-def no_token() -> Problem:
-    """Return the problem of a command that needs a token where there is none."""
-    return Problem("unauthorized", "no token was found", ExitCode.UNAUTHORIZED, _LOG_IN)
+def no_token() -> CliError:
+    """Return the error of a command that needs a token, if there is none."""
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _LOG_IN)
+
+
+def cannot_listen(port: int, error: OSError) -> CliError:
+    """Return the error for a port that cannot be opened."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
+    return CliError("system", message, hint="choose another port with --port")
 
 
 def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
@@ -148,17 +156,17 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
 
 
 def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
-    """Return what helps somebody at a terminal, if it is not the client's own hint."""
+    """Return the hint for a terminal; empty to use the client's own."""
     if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source)
     if isinstance(error, arena_groups.NotFoundError):
-        return _MISSING.get(f"{error.method} {error.route}", "")
+        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
     return _HINTS.get(kind, "")
 
 
 def _token_hint(source: str) -> str:
     if source == ENTERED:
-        return "it was not stored; make another one in your settings at Are.na"
+        return "it was not stored; create a token in your settings at Are.na"
     return f"the token came from {source}; {_LOG_IN}" if source else _LOG_IN
 
 

@@ -1,4 +1,4 @@
-"""What ``arena-groups invitations send --from`` does."""
+"""Import of a CSV file: ``arena-groups invitations send --from``."""
 
 import csv
 import io
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from attrs import frozen
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from arena_groups import (
+    ArenaAPIError,
     ArenaError,
     BulkResult,
     InviteTarget,
@@ -20,18 +21,26 @@ from arena_groups import (
     invite_many,
 )
 from arena_groups.bulk import normalize_invite_target
-from arena_groups.cli.batch import Failure, raise_first
+from arena_groups.cli.batch import INVITATIONS, BatchFailure, raise_first_failure
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings
-from arena_groups.cli.output.messages import note
-from arena_groups.cli.output.rows import InviteSummary
+from arena_groups.cli.output.messages import info
+from arena_groups.cli.output.rows import InviteSummaryRow
 from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
-from arena_groups.cli.output.writers import guarded, progress_console, write_one
-from arena_groups.errors import ArenaAPIError
+from arena_groups.cli.output.writers import (
+    counted,
+    escape_formula,
+    progress_console,
+    write_one,
+)
 
-INVITATIONS = ("invitation", "invitations")
-COLUMNS = (
+EMAIL, USER_ID = "email", "user_id"
+STDIN = "-"
+MAX_LISTED = 10
+MAX_DIGITS = 19  # of a user id; longer numbers are not ids
+RECIPIENTS = ("recipient", "recipients")
+RESULT_COLUMNS = (
     "line",
     "outcome",
     "email",
@@ -39,21 +48,29 @@ COLUMNS = (
     "name",
     "invitation_id",
     "from_journal",
-    "problem",
+    "error",
 )
 
 
 @frozen
-class Line:
-    """Somebody, and the number of the line that tells of them."""
+class CsvRow:
+    """One recipient, and the number of its line in the file (from 1)."""
 
-    number: int
-    who: InviteTarget
+    line: int
+    target: InviteTarget
 
 
 @frozen(kw_only=True)
-class Sending:
-    """Where the people come from, and where what is known of them is kept."""
+class ImportOptions:
+    """Options of an import.
+
+    Attributes:
+        file: Path of the file; ``-`` for standard input.
+        column: Title of the column with the recipients; ``None`` for ``email`` and ``user_id``.
+        result: Path of the result file, if one is wanted.
+        journal: Path of the journal, if one is wanted.
+        dry_run: Send nothing.
+    """
 
     file: str
     column: str | None = None
@@ -62,63 +79,135 @@ class Sending:
     dry_run: bool = False
 
 
-async def send_from(settings: Settings, group: str, sending: Sending) -> None:
-    """Invite the people in a file, and write how many had which outcome."""
-    people = read_people(sending.file, sending.column)
-    failures: list[Failure] = []
+async def import_invitations(settings: Settings, group: str, options: ImportOptions) -> None:
+    """Invite the recipients in a file, and write the number of each outcome."""
+    rows = read_invitees(options.file, options.column)
+    failures: list[BatchFailure] = []
     async with AsyncExitStack() as stack:
         arena = await stack.enter_async_context(connected(settings, retry=RetryPolicy()))
         store = None
-        if sending.journal is not None:
-            store = await stack.enter_async_context(SQLiteStore(sending.journal))
-        write = stack.enter_context(_result_file(sending.result))
-        bar = stack.enter_context(_bar(settings, len(people)))
-        targets = [line.who for line in people]
-        run = invite_many(arena, group, targets, store=store, dry_run=sending.dry_run)
+        if options.journal is not None:
+            store = await stack.enter_async_context(SQLiteStore(options.journal))
+        result_file = stack.enter_context(_result_file(options.result))
+        bar = stack.enter_context(_progress_bar(settings, len(rows)))
+        targets = [row.target for row in rows]
+        run = invite_many(arena, group, targets, store=store, dry_run=options.dry_run)
         await stack.enter_async_context(run)
         try:
             async for result in run:
-                line = people[result.position]
-                write.row(line, result)
+                row = rows[result.position]
+                result_file.write(row, result)
                 bar.update(run.done)
                 if isinstance(result.error, ArenaAPIError):
-                    failures.append(Failure(result.error))
+                    failures.append(BatchFailure(result.error))
                 if result.failed:
-                    note(settings, f"line {line.number}: {result.error}")
+                    info(settings, f"line {row.line}: {result.error}")
         except ArenaError:
-            note(settings, f"ended early: {len(people) - run.done} lines were not begun")
+            info(settings, f"stopped: {counted(len(rows) - run.done, RECIPIENTS)} not processed")
             raise
         summary = run.summary
     counts = {outcome.value: count for outcome, count in summary.counts.items()}
-    write_one(settings, INVITE_SUMMARY, InviteSummary(total=summary.done, **counts))
-    raise_first(failures, len(people), INVITATIONS, "sent")
+    write_one(settings, INVITE_SUMMARY, InviteSummaryRow(total=summary.done, **counts))
+    raise_first_failure(failures, len(rows), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
 
 
-class _Rows:
-    """The result file: each line is there as soon as its outcome is."""
+def read_invitees(file: str, column: str | None) -> list[CsvRow]:
+    """Return the recipients in a file, or on standard input for ``-``. Skip empty lines.
+
+    Raises:
+        CliError: If the file cannot be read as CSV, or lines have no valid recipient; the
+            message names the lines.
+    """
+    rows = _parse_rows(file, _read_text(file))
+    if not rows:
+        return []
+    titles = [cell.strip().casefold() for cell in rows[0][1]]
+    wanted = [EMAIL, USER_ID] if column is None else [column.strip().casefold()]
+    columns = [titles.index(title) for title in wanted if title in titles]
+    if column is not None and not columns:
+        raise _unreadable(file, f"there is no column {column!r}")
+    if columns:
+        rows = rows[1:]
+    elif any(len(cells) > 1 for _, cells in rows):
+        raise _unreadable(file, f"there is no column {EMAIL} or {USER_ID}; name one with --column")
+    return _parse_recipients(file, rows, columns or [0])
+
+
+def _parse_recipients(
+    file: str, rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
+) -> list[CsvRow]:
+    recipients: list[CsvRow] = []
+    invalid: list[int] = []
+    for line, cells in rows:
+        filled = [cells[column].strip() for column in columns if column < len(cells)]
+        try:
+            recipients.append(CsvRow(line, _target(next(filter(None, filled), ""))))
+        except ValueError:
+            invalid.append(line)
+    if invalid:
+        lines = "line" if len(invalid) == 1 else "lines"
+        listed = ", ".join(map(str, invalid[:MAX_LISTED]))
+        more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
+        raise _unreadable(file, f"no valid email address or user id in {lines} {listed}{more}")
+    return recipients
+
+
+def _target(cell: str) -> InviteTarget:
+    is_id = cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS
+    return normalize_invite_target(int(cell) if is_id else cell)
+
+
+def _parse_rows(file: str, text: str) -> list[tuple[int, list[str]]]:
+    first = text.lstrip().partition("\n")[0]
+    # Spreadsheets choose the delimiter by country. An email address contains no comma.
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error:
+        raise _unreadable(file, f"line {reader.line_num} is not valid CSV") from None
+
+
+def _read_text(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _unreadable(file, "the text is not UTF-8") from None
+
+
+def _unreadable(file: str, reason: str) -> CliError:
+    name = "standard input" if file == STDIN else Path(file).name
+    return CliError(
+        "validation", f"cannot read {name}: {reason}", ExitCode.VALIDATION, "nothing was sent"
+    )
+
+
+class _ResultFile:
+    """CSV file with a line for each result, written as soon as it is known."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self._write(COLUMNS)
+        self._write(RESULT_COLUMNS)
 
-    def row(self, line: Line, result: BulkResult[InviteTarget]) -> None:
-        """Write what became of a line."""
-        invite, who = result.invite, line.who
-        person = None if invite is None else invite.user
-        sent = None if invite is None else invite.invitation
+    def write(self, row: CsvRow, result: BulkResult[InviteTarget]) -> None:
+        """Write the result of one recipient."""
+        invite, target = result.invite, row.target
+        user = None if invite is None else invite.user
+        invitation = None if invite is None else invite.invitation
         cells: list[Cell] = [
-            line.number,
+            row.line,
             result.outcome.value,
-            who.email,
-            who.user_id if person is None else person.id,
-            None if person is None else person.name,
-            None if sent is None else sent.id,
+            target.email,
+            target.user_id if user is None else user.id,
+            None if user is None else user.name,
+            None if invitation is None else invitation.id,
             str(result.from_journal).lower(),
             None if result.error is None else str(result.error),
         ]
-        self._write([guarded(cell) for cell in cells])
+        self._write([escape_formula(cell) for cell in cells])
 
     def _write(self, cells: Sequence[Cell]) -> None:
         if self._stream is not None:
@@ -127,113 +216,32 @@ class _Rows:
 
 
 @contextmanager
-def _result_file(file: str | None) -> Generator[_Rows, None, None]:
-    if file is None:
-        yield _Rows(None)
+def _result_file(path: str | None) -> Generator[_ResultFile, None, None]:
+    if path is None:
+        yield _ResultFile(None)
         return
-    with Path(file).open("w", encoding="utf-8", newline="") as stream:
-        yield _Rows(stream)
+    with Path(path).open("w", encoding="utf-8", newline="") as stream:
+        yield _ResultFile(stream)
 
 
-class _Bar:
-    def update(self, done: int) -> None:
-        """Show how many are done."""
+class _ProgressBar:
+    """Progress bar, or none if ``progress`` is ``None``."""
 
-
-class _Shown(_Bar):
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress = progress
-        self._task = progress.add_task("inviting", total=total)
+        self._task = TaskID(0) if progress is None else progress.add_task("inviting", total=total)
 
     def update(self, done: int) -> None:
-        """Show how many are done."""
-        self._progress.update(self._task, completed=done)
+        """Show the number of recipients that are done."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done)
 
 
 @contextmanager
-def _bar(settings: Settings, total: int) -> Generator[_Bar, None, None]:
+def _progress_bar(settings: Settings, total: int) -> Generator[_ProgressBar, None, None]:
     console = progress_console(settings)
     if console is None:
-        yield _Bar()
+        yield _ProgressBar(None, total)
         return
     with Progress(console=console, transient=True) as progress:
-        yield _Shown(progress, total)
-
-
-EMAIL, USER_ID = "email", "user_id"
-STDIN = "-"
-SHOWN = 10
-
-
-def read_people(file: str, column: str | None) -> list[Line]:
-    """Return the people in a file, or on standard input for ``-``. Empty lines are skipped.
-
-    Raises a problem that names every line with nobody that can be invited.
-    """
-    text = _text(file)
-    rows = _rows(text)
-    if not rows:
-        return []
-    titles = [cell.strip().casefold() for cell in rows[0][1]]
-    wanted = [EMAIL, USER_ID] if column is None else [column.strip().casefold()]
-    places = [(name, titles.index(name)) for name in wanted if name in titles]
-    if column is not None and not places:
-        raise _refused(f"there is no column {column!r}")
-    if places:
-        rows = rows[1:]
-    elif any(len(cells) > 1 for _, cells in rows):
-        raise _refused(f"no column is titled {EMAIL} or {USER_ID}: name one with --column")
-    return _checked(rows, places or [("", 0)])
-
-
-def _checked(
-    rows: Sequence[tuple[int, list[str]]], places: Sequence[tuple[str, int]]
-) -> list[Line]:
-    people: list[Line] = []
-    bad: list[int] = []
-    for number, cells in rows:
-        told = [cells[place].strip() for _, place in places if place < len(cells)]
-        try:
-            people.append(Line(number, _person(next((each for each in told if each), ""))))
-        except ValueError:
-            bad.append(number)
-    if bad:
-        listed = ", ".join(map(str, bad[:SHOWN]))
-        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        raise _refused(f"no email address and no user id in line {listed}{more}")
-    return people
-
-
-def _person(cell: str) -> InviteTarget:
-    is_id = cell.isascii() and cell.isdigit() and len(cell) < 20
-    return normalize_invite_target(int(cell) if is_id else cell)
-
-
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    first = text.lstrip().partition("\n")[0]
-    # Spreadsheets write what their country uses; a comma within an address there is none.
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error:
-        raise _refused(f"line {reader.line_num} is not CSV") from None
-
-
-def _text(file: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _refused("it is not in UTF-8") from None
-
-
-def _refused(reason: str) -> ProblemError:
-    return ProblemError(
-        Problem(
-            "validation",
-            f"the people cannot be read: {reason}",
-            ExitCode.VALIDATION,
-            "nothing was sent",
-        )
-    )
+        yield _ProgressBar(progress, total)

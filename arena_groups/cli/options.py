@@ -1,4 +1,4 @@
-"""Arguments and options: those that every command takes, and those that several do."""
+"""Options and arguments: those of every command, and those that several commands share."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,13 +17,17 @@ else:
     NumberType = click.ParamType  # generic in newer releases only
 
 F = TypeVar("F", bound=Callable[..., object])
-Command = TypeVar("Command", bound=Callable[..., object] | click.Command)
+Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
-ENTERED = "what was entered"  # where a token came from that is about to be stored
+ENTERED = "the input"
+"""Source of a token that was typed or piped in and is not stored yet."""
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(\d{1,6})([mhdw])")
 
 
 class Format(StrEnum):
-    """How results are written."""
+    """Output format of results."""
 
     TABLE = "table"
     JSON = "json"
@@ -32,15 +36,22 @@ class Format(StrEnum):
 
     @property
     def is_json(self) -> bool:
-        """Whether a program that reads the results expects JSON."""
+        """``True`` for the formats that consist of JSON."""
         return self in {Format.JSON, Format.NDJSON}
 
 
 @dataclass
 class Settings:
-    """What the common options were set to; ``None`` means left to us.
+    """Values of the common options, shared by all parts of one run.
 
-    ``token_source`` is where the token came from, once it has been looked for.
+    Attributes:
+        format: Output format; ``None`` selects it by the kind of standard output.
+        sandbox: Use a private sandbox instead of the API.
+        base_url: Base URL of the API; ``None`` for Are.na's own.
+        yes: Skip confirmation prompts.
+        quiet: Suppress notes, counts and progress.
+        verbose: Log requests on standard error.
+        token_source: Source of the token, in words; empty until a token is found.
     """
 
     format: Format | None = None
@@ -52,100 +63,100 @@ class Settings:
     token_source: str = field(default="", compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
-        """Return the format asked for, else a table for people and ndjson for programs."""
+        """Return the format asked for; by default a table at a terminal, else ndjson."""
         return self.format or (Format.TABLE if terminal else Format.NDJSON)
 
     @property
     def json_errors(self) -> bool:
-        """Whether problems are told as JSON: only to those who asked for JSON by name."""
+        """``True`` if errors are written as JSON, which only an explicit format selects."""
         return self.format is not None and self.format.is_json
 
 
-def format_in(arguments: Sequence[str]) -> Format | None:
-    """Return the format that a command line asks for, even where it makes no sense otherwise."""
-    asked = None
+def find_format(arguments: Sequence[str]) -> Format | None:
+    """Return the format that a command line asks for, even if the line is invalid otherwise."""
+    found = None
     for word, following in pairwise([*arguments, ""]):
         name, _, value = word.partition("=")
         if name == "--format" and (value or following) in list(Format):
-            asked = Format(value or following)
-    return asked
+            found = Format(value or following)
+    return found
 
 
 class CommonOption(click.Option):
-    """An option that every command takes; help lists these apart."""
+    """An option that every command accepts; help lists these separately."""
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    # The option nearest to the end of the line wins, and an absent one changes nothing.
+def _set_option(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    # The last one on the line wins, and an absent option changes nothing.
     name = parameter.name or ""
     if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
         setattr(context.ensure_object(Settings), name, value)
 
 
-def _remember_format(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    _remember(context, parameter, None if value is None else Format(str(value)))
+def _set_format(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    _set_option(context, parameter, None if value is None else Format(str(value)))
 
 
-def _flag(*names: str, text: str) -> Callable[[Command], Command]:
+def _flag(*names: str, text: str) -> Callable[[Decorated], Decorated]:
     return click.option(
-        *names, cls=CommonOption, is_flag=True, callback=_remember, expose_value=False, help=text
+        *names, cls=CommonOption, is_flag=True, callback=_set_option, expose_value=False, help=text
     )
 
 
-_OPTIONS = (
+_COMMON_OPTIONS = (
     click.option(
         "--format",
         cls=CommonOption,
         type=click.Choice([choice.value for choice in Format]),
         metavar="FORMAT",
-        callback=_remember_format,
+        callback=_set_format,
         expose_value=False,
         is_eager=True,
         help="table, json, ndjson or csv. [default: table at a terminal, ndjson elsewhere]",
     ),
-    _flag("--sandbox", text="Use a private, made-up Are.na inside this process. Needs no token."),
+    _flag("--sandbox", text="Use a private sandbox instead of Are.na. Needs no token."),
     click.option(
         "--base-url",
         cls=CommonOption,
         metavar="URL",
-        callback=_remember,
+        callback=_set_option,
         expose_value=False,
-        help="Where the API is. [default: https://api.are.na]",
+        help="Base URL of the API. [default: https://api.are.na]",
     ),
-    _flag("-y", "--yes", text="Do not ask before something is lost."),
-    _flag("-q", "--quiet", text="Tell results and problems only."),
+    _flag("-y", "--yes", text="Skip confirmation prompts."),
+    _flag("-q", "--quiet", text="Suppress notes and progress."),
     _flag("-v", "--verbose", text="Log every request on standard error."),
 )
 
 
-def common_options(command: Command) -> Command:
-    """Add all the common options to a command."""
-    for option in reversed(_OPTIONS):
+def common_options(command: Decorated) -> Decorated:
+    """Add the options that every command accepts."""
+    for option in reversed(_COMMON_OPTIONS):
         command = option(command)
     return command
 
 
 class WholeNumber(NumberType):
-    """A whole number from ``least`` to ``most``; help does not go into its limits."""
+    """An integer from ``minimum`` to ``maximum``, whose limits do not clutter the help."""
 
     name = "whole number"
 
-    def __init__(self, least: int, most: int | None = None) -> None:
-        self.least = least
-        self.most = most
+    def __init__(self, minimum: int, maximum: int | None = None) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        """Return the number, or fail with the limits."""
+        """Return the number, or fail with the limit that it breaks."""
         try:
             number = int(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no whole number", param, ctx)
-        if number < self.least:
-            self.fail(f"{number} is too low: the least is {self.least}", param, ctx)
-        if self.most is not None and number > self.most:
-            self.fail(f"{number} is too high: the most is {self.most}", param, ctx)
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if number < self.minimum:
+            self.fail(f"{number} is too low: the minimum is {self.minimum}", param, ctx)
+        if self.maximum is not None and number > self.maximum:
+            self.fail(f"{number} is too high: the maximum is {self.maximum}", param, ctx)
         return number
 
 
@@ -159,33 +170,30 @@ def group_argument(command: F) -> F:
 
 def limit_option(command: F) -> F:
     """Add ``--limit``."""
-    return click.option("--limit", type=WholeNumber(0), metavar="N", help="List no more than N.")(
-        command
-    )
+    return click.option(
+        "--limit", type=WholeNumber(0), metavar="N", help="List at most N results."
+    )(command)
 
 
 def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     """Return a decorator that adds ``--sort`` with these orders."""
-    text = "The order." if default is None else f"The order. [default: {default}]"
+    text = "Sort order." if default is None else f"Sort order. [default: {default}]"
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
 
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGE = re.compile(r"(\d{1,6})([mhdw])")
-
-
 def parse_age(text: str) -> timedelta:
-    """Return the age that a text such as ``30d`` means.
+    """Parse an age such as ``30d``: a number and one of the units m, h, d and w.
 
-    Raises ``ValueError`` for anything but a number and one of the units m, h, d and w.
+    Raises:
+        ValueError: If ``text`` is anything else.
     """
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
-        raise ValueError(f"{text!r} is no age: write a number and m, h, d or w, as in 30d")
+        raise ValueError(f"invalid age {text!r}: use for example 30d (units: m, h, d, w)")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def short_age(age: timedelta) -> str:
+def format_age(age: timedelta) -> str:
     """Return an age in its largest whole unit up to days, such as ``12d``."""
     seconds = max(0, int(age.total_seconds()))
     for size, unit in ((86_400, "d"), (3_600, "h")):
@@ -195,5 +203,5 @@ def short_age(age: timedelta) -> str:
 
 
 def utc_now() -> datetime:
-    """Return the time."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Asking whoever sits at the terminal."""
+"""Prompts at the terminal: confirmations and secrets."""
 
 import signal
 import sys
@@ -7,57 +7,62 @@ from contextlib import contextmanager
 from getpass import getpass
 
 from arena_groups.cli import output
-from arena_groups.cli.errors import Problem, ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 
-SHOWN = 10
+MAX_LINES = 10
 
 
-def require_answer(settings: Settings) -> None:
-    """Refuse to go on where nobody can be asked; nothing has been sent by then."""
-    if not settings.yes and not _somebody_is_there():
-        raise ProblemError(
-            Problem(
-                "confirmation",
-                "this has to be confirmed, and there is no terminal to ask at",
-                hint="--yes does it without asking",
-            )
+def require_confirmation(settings: Settings) -> None:
+    """Raise an error if a confirmation is needed and there is no terminal to ask at.
+
+    Commands call this before they send anything.
+    """
+    if not settings.yes and not _is_interactive():
+        raise CliError(
+            "confirmation",
+            "confirmation required, and this is not a terminal",
+            hint="pass --yes to skip the prompt",
         )
 
 
-def confirm(settings: Settings, question: str, losses: Sequence[str]) -> None:
-    """Show what will be lost and ask, unless ``--yes`` was given. Raises if the answer is no."""
+def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
+    """List what is affected and ask for confirmation, unless ``--yes`` was given.
+
+    Raises:
+        CliError: If the answer is not yes.
+    """
     if settings.yes:
         return
-    for line in losses[:SHOWN]:
-        output.tell(f"  {output.one_line(line)}")
-    if len(losses) > SHOWN:
-        output.tell(f"  … and {len(losses) - SHOWN} more")
+    for line in affected[:MAX_LINES]:
+        output.write_stderr(f"  {output.one_line(line)}")
+    if len(affected) > MAX_LINES:
+        output.write_stderr(f"  … and {len(affected) - MAX_LINES} more")
     with _interruptible():
-        output.tell(f"{output.one_line(question)} [y/N] ", end="")
+        output.write_stderr(f"{output.one_line(question)} [y/N] ", end="")
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        output.tell("")
+        output.write_stderr("")
     if answer.strip().lower() not in {"y", "yes"}:
-        raise ProblemError(Problem("declined", "nothing was done"))
+        raise CliError("cancelled", "cancelled")
 
 
 def ask_secret(name: str) -> str:
-    """Return a secret, typed without showing at a terminal, else a line of standard input."""
+    """Return a secret: typed without echo at a terminal, else a line of standard input."""
     if output.is_terminal(sys.stdin):
-        return getpass(f"{name} (it will not show): ").strip()
+        return getpass(f"{name} (input is hidden): ").strip()
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
-def _somebody_is_there() -> bool:
+def _is_interactive() -> bool:
     return output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)
 
 
 @contextmanager
 def _interruptible() -> Generator[None, None, None]:
-    import asyncio  # noqa: PLC0415 - help loads nothing that takes time
+    import asyncio  # noqa: PLC0415 - keeps --help fast
 
-    # The event loop's own handler would wait until the answer is there.
+    # asyncio's own SIGINT handler would wait until the blocking read has returned.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     task = asyncio.current_task()
     try:

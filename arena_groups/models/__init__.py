@@ -1,12 +1,11 @@
-"""What the API returns, as frozen, slotted attrs classes, one per schema of the wire.
+"""Models of the API's objects: frozen, slotted attrs classes, one for each schema.
 
-Fields carry the names of the wire (``_links`` is read through the property ``links``).
-A field the API may leave out has the default ``None``. Datetimes are aware. Email addresses
-and invite codes do not show in a ``repr``. One object may be handed to several callers, so
-what it holds is not to be changed.
+Fields are named as in the API's JSON. ``_links`` is read through the property ``links``. A field
+that the API may leave out is ``None`` by default. Datetimes have a time zone. Email addresses
+and invite codes are not in any ``repr``. Several callers may share one object, so do not change
+the collections in it.
 
-No field has a converter or a validator: the fast half of the codec would skip the one and call
-the other for every item.
+Enums are open: a value that this version does not know becomes an object of the same enum.
 """
 
 from typing import TYPE_CHECKING

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class ResourceType(OpenEnum):
-    """What an object is, as told by its ``type``."""
+    """Kind of an object, from its field ``type``."""
 
     USER = "User"
     GROUP = "Group"
@@ -45,17 +45,18 @@ Timestamp = Annotated[datetime, Meta(tz=True)]  # without it a naive datetime wo
 
 @frozen(kw_only=True)
 class Link:
-    """The address of a related resource."""
+    """Address of a related resource."""
 
     href: str
+    """Absolute URL of the resource."""
 
 
 Links = NewType("Links", Mapping[str, Link])
-"""Links by relation; ``self`` is always there. Read-only."""
+"""Read-only mapping from relation to link. ``self`` is always present."""
 
 
 class Linked:
-    """What has links to related resources."""
+    """Base of models with links to related resources."""
 
     __slots__ = ()  # slots can come from one base only, and Linked is often the second
 
@@ -63,30 +64,34 @@ class Linked:
 
     @property
     def links(self) -> Links:
-        """Links by relation, read-only."""
+        """Links by relation, read-only. ``self`` is always present."""
         return Links(MappingProxyType(self._links))
 
 
 @frozen(kw_only=True)
 class MarkdownContent:
-    """A text in three renderings."""
+    """Text in Markdown, HTML and plain form."""
 
     markdown: str
+    """The text as it was written."""
     html: str
+    """The text as HTML."""
     plain: str
+    """The text without markup."""
 
 
 class PingStatus(OpenEnum):
-    """The health of the API."""
+    """Health of the API."""
 
     OK = "ok"
 
 
 @frozen(kw_only=True)
 class Ping:
-    """The answer of the health check."""
+    """Response of the health check (``GET /v3/ping``)."""
 
     status: PingStatus
+    """``"ok"`` if the API is healthy."""
 
 
 set_public_module(globals(), ["Link", "Links", "MarkdownContent", "ResourceType"])

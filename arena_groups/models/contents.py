@@ -35,7 +35,7 @@ __all__ = [
 
 
 class ContentSort(OpenEnum):
-    """Orders of ``groups.contents``; the API's default is newest first."""
+    """Order of ``groups.contents``. The API's default is newest first."""
 
     CREATED_AT_ASC = "created_at_asc"
     CREATED_AT_DESC = "created_at_desc"
@@ -44,7 +44,7 @@ class ContentSort(OpenEnum):
 
 
 class ContentType(OpenEnum):
-    """Kinds to which ``groups.contents`` can be narrowed; ``Block`` is all but channels."""
+    """Filter of ``groups.contents``. ``Block`` means everything except channels."""
 
     TEXT = "Text"
     IMAGE = "Image"
@@ -56,14 +56,14 @@ class ContentType(OpenEnum):
 
 
 class ChannelState(OpenEnum):
-    """Whether a channel still exists."""
+    """State of a channel."""
 
     AVAILABLE = "available"
     DELETED = "deleted"
 
 
 class ChannelVisibility(OpenEnum):
-    """Who may see a channel and add to it."""
+    """Visibility of a channel. Only collaborators can add to a closed one."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -72,55 +72,82 @@ class ChannelVisibility(OpenEnum):
 
 @frozen(kw_only=True)
 class ChannelCounts:
-    """How much is in a channel."""
+    """Numbers of a channel's contents and collaborators."""
 
     blocks: int
+    """Number of blocks."""
     channels: int
+    """Number of channels."""
     contents: int
+    """Number of blocks and channels."""
     collaborators: int
+    """Number of collaborators."""
 
 
 @frozen(kw_only=True)
 class ChannelAbilities:
-    """What the token's user may do with a channel."""
+    """Actions on a channel that the token's user is allowed."""
 
     add_to: bool
+    """Permission to add blocks."""
     update: bool
+    """Permission to change the channel."""
     destroy: bool
+    """Permission to delete the channel."""
     manage_collaborators: bool
+    """Permission to add and remove collaborators."""
 
 
 @frozen(kw_only=True)
 class Channel(Linked):
-    """A channel, owned by a person or a group."""
+    """Channel of a user or group."""
 
     KIND: ClassVar = ResourceType.CHANNEL
 
     id: int
+    """Number that identifies the channel."""
     type: ResourceType
+    """``"Channel"``."""
     slug: str
+    """Name for URLs and API paths."""
     title: str
+    """Title of the channel."""
     state: ChannelState
+    """State of the channel."""
     visibility: ChannelVisibility
+    """Visibility of the channel."""
     created_at: Timestamp
+    """Time of creation, with a time zone."""
     updated_at: Timestamp
+    """Time of the last change, with a time zone."""
     owner: EmbeddedUser | EmbeddedGroup
+    """User or group that owns the channel."""
     counts: ChannelCounts
+    """Numbers of contents and collaborators."""
     _links: Links = field(repr=False)
+    """Links by relation."""
     description: MarkdownContent | None = None
+    """Description of the channel."""
     metadata: Mapping[str, MetadataValue] | None = None
+    """Values by name that users have set."""
     collaborators: tuple[EmbeddedUser | EmbeddedGroup, ...] | None = None
+    """Users and groups that can add to the channel; ``None`` if not reported."""
     connection: EmbeddedConnection | None = None
+    """Place in the channel that lists this one."""
     can: ChannelAbilities | None = None
+    """Actions that the token's user is allowed; ``None`` if not reported."""
 
 
 @frozen(kw_only=True)
 class UnknownContent:
-    """A kind of content newer than this package; ``data`` is the whole object as it came."""
+    """Content of a kind that this version of the package does not know."""
 
     id: int
+    """Number that identifies the content."""
     type: ResourceType
+    """Kind of the content."""
     data: Mapping[str, object] = field(factory=dict[str, object], repr=False)
+    """The whole JSON object as it was received."""
 
 
 Content = (
@@ -133,7 +160,7 @@ Content = (
     | Channel
     | UnknownContent
 )
-"""What a group's contents can be; tell them apart with ``isinstance`` or ``match``."""
+"""Content of a group. Use ``isinstance`` or ``match`` to distinguish the kinds."""
 
 
 set_public_module(globals(), __all__)

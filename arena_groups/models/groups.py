@@ -22,14 +22,14 @@ __all__ = [
 
 
 class GroupRole(OpenEnum):
-    """What a person is in a group."""
+    """Role of a user in a group."""
 
     OWNER = "owner"
     MEMBER = "member"
 
 
 class GroupSort(OpenEnum):
-    """Orders of ``users.groups``; the API's default is by name."""
+    """Order of ``users.groups``. The API's default is by name."""
 
     NAME_ASC = "name_asc"
     NAME_DESC = "name_desc"
@@ -40,7 +40,7 @@ class GroupSort(OpenEnum):
 
 
 class ConnectionSort(OpenEnum):
-    """Orders of ``groups.followers``; the API's default is newest first."""
+    """Order of ``groups.followers``. The API's default is newest first."""
 
     CREATED_AT_DESC = "created_at_desc"
     CREATED_AT_ASC = "created_at_asc"
@@ -48,54 +48,74 @@ class ConnectionSort(OpenEnum):
 
 @frozen(kw_only=True)
 class EmbeddedGroup:
-    """A group, as part of another object."""
+    """Group as part of another object."""
 
     KIND: ClassVar = ResourceType.GROUP
 
     id: int
+    """Number that identifies the group."""
     type: ResourceType
+    """``"Group"``."""
     name: str
+    """Display name."""
     slug: str
+    """Name for URLs and API paths. It changes when the group is renamed."""
     avatar: str | None
+    """URL of the group's picture."""
     initials: str
+    """Initials of the name."""
 
 
 @frozen(kw_only=True)
 class GroupCounts:
-    """How many channels and people a group has."""
+    """Numbers of a group's channels and users."""
 
     channels: int
+    """Number of channels that the group owns."""
     users: int
+    """Number of users in the group."""
 
 
 @frozen(kw_only=True)
 class GroupAbilities:
-    """What the token's user may do with a group."""
+    """Actions on a group that the token's user is allowed."""
 
     update: bool
+    """Permission to change the group."""
     destroy: bool
+    """Permission to delete the group."""
     manage_members: bool
+    """Permission to add and remove members."""
     manage_invitations: bool
+    """Permission to send and revoke invitations."""
 
 
 @frozen(kw_only=True)
 class Group(EmbeddedGroup, Linked):
-    """A group in full. ``user`` is its owner."""
+    """Group in full (``GET /v3/groups/{id}``)."""
 
     created_at: Timestamp
+    """Time of creation, with a time zone."""
     updated_at: Timestamp
+    """Time of the last change, with a time zone."""
     user: EmbeddedUser
+    """Owner of the group."""
     counts: GroupCounts
+    """Numbers of channels and users."""
     can: GroupAbilities
+    """Actions that the token's user is allowed."""
     _links: Links = field(repr=False)
+    """Links by relation."""
     description: MarkdownContent | None = None
+    """Description of the group."""
 
 
 @frozen(kw_only=True)
 class GroupMember(EmbeddedUser):
-    """A person in a group, with their role."""
+    """User in a group, with a role (``GET /v3/groups/{id}/members``)."""
 
     role: GroupRole
+    """Role of the user in the group."""
 
 
 set_public_module(globals(), __all__)

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class InvitationState(OpenEnum):
-    """Where an invitation stands; lists hold pending ones only."""
+    """State of an invitation. Lists hold pending invitations only."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -31,68 +31,88 @@ class InvitationState(OpenEnum):
 
 
 class InviteOutcome(OpenEnum):
-    """What ``groups.invite`` did."""
+    """Outcome of ``groups.invite``."""
 
     ADDED = "added"
+    """The user was added at once, as users are who follow the token's user."""
     INVITED = "invited"
+    """An invitation was sent by email."""
     INVITATION_PENDING = "invitation_pending"
+    """An earlier invitation is still pending. Nothing was sent."""
     ALREADY_MEMBER = "already_member"
+    """The user is in the group already. Nothing was sent."""
 
 
 @frozen(kw_only=True)
 class MembershipInvitation:
-    """An invitation to join the group ``target``.
-
-    ``invitee`` is ``None`` where only an address was invited, ``invitee_email`` is ``None``
-    where the API does not tell it.
-    """
+    """Invitation to join a group (``GET /v3/groups/{id}/invitations``)."""
 
     KIND: ClassVar = ResourceType.MEMBERSHIP_INVITATION
 
     id: int
+    """Number that identifies the invitation."""
     type: ResourceType
+    """``"MembershipInvitation"``."""
     target: EmbeddedGroup
+    """Group that the invitation is for."""
     invitee: EmbeddedUser | None
+    """Invited user; ``None`` if only an email address was invited."""
     invitee_email: str | None = field(repr=False)
+    """Invited address; ``None`` if the API hides it. It is not in the ``repr``."""
     invited_by: EmbeddedUser
+    """User who sent the invitation."""
     state: InvitationState
+    """State of the invitation."""
     accepted_at: Timestamp | None
+    """Time of acceptance; ``None`` before."""
     created_at: Timestamp
+    """Time of sending, with a time zone."""
     updated_at: Timestamp
+    """Time of the last change, with a time zone."""
     _links: Mapping[str, object] = field(repr=False)
+    """Links by relation."""
 
     @property
     def links(self) -> Mapping[str, object]:
-        """Links by relation, read-only; the API has none for invitations so far."""
+        """Links by relation, read-only. The API sends none for invitations so far."""
         return MappingProxyType(self._links)
 
 
 @frozen(kw_only=True)
 class GroupInvite(Linked):
-    """A group's shareable invite code, and the URL to hand out. Both are secrets."""
+    """Shareable invite code of a group (``GET /v3/groups/{id}/invite``).
+
+    The code and the URL are secrets: both admit new members. Neither is in the ``repr``.
+    """
 
     KIND: ClassVar = ResourceType.GROUP_INVITE
 
     id: int
+    """Number that identifies the invite code."""
     type: ResourceType
+    """``"GroupInvite"``."""
     code: str = field(repr=False)
+    """Code to join with. It is a secret."""
     url: str = field(repr=False)
+    """URL to hand to new members. It contains the code."""
     created_at: Timestamp
+    """Time of creation, with a time zone."""
     updated_at: Timestamp
+    """Time of the last change, with a time zone."""
     _links: Links = field(repr=False)
+    """Links by relation."""
 
 
 @frozen(kw_only=True)
 class InviteResult:
-    """What became of an invitation: see ``outcome``.
-
-    ``user`` is ``None`` where an address belongs to nobody yet. ``invitation`` is set for the
-    outcomes ``invited`` and ``invitation_pending``.
-    """
+    """Result of ``groups.invite`` (``POST /v3/groups/{id}/invitations``)."""
 
     outcome: InviteOutcome
+    """Outcome of the call."""
     user: EmbeddedUser | None
+    """User who was invited or added; ``None`` if the address has no account."""
     invitation: MembershipInvitation | None
+    """Pending invitation, for the outcomes ``invited`` and ``invitation_pending``."""
 
 
 set_public_module(globals(), __all__)

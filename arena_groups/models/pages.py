@@ -16,15 +16,22 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class PageMeta:
-    """Where a page stands in its list. Pages count from 1."""
+    """Position of a page in its list."""
 
     current_page: int
+    """Number of this page, from 1."""
     per_page: int
+    """Most items on one page, as the server counts them."""
     total_pages: int
+    """Number of pages; 0 for an empty list."""
     total_count: int
+    """Number of items in the whole list."""
     has_more_pages: bool
+    """``True`` if pages follow."""
     next_page: int | None = None
+    """Number of the next page; ``None`` on the last."""
     prev_page: int | None = None
+    """Number of the previous page; ``None`` on the first."""
 
 
 @frozen(kw_only=True)
@@ -32,7 +39,9 @@ class Page(Generic[T]):
     """One page of a list."""
 
     data: list[T]
+    """Items of the page. There can be fewer than ``per_page``, even if pages follow."""
     meta: PageMeta
+    """Position of the page."""
 
 
 set_public_module(globals(), __all__)

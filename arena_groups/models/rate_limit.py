@@ -13,7 +13,11 @@ __all__ = [
 
 
 class UserTier(OpenEnum):
-    """A subscription tier; it sets the quota of requests per minute."""
+    """Subscription tier of a user, which sets the rate limit.
+
+    The API documents 30 requests a minute for guests (no token), 120 for free accounts, 300 for
+    premium and 600 for supporter accounts.
+    """
 
     GUEST = "guest"
     FREE = "free"
@@ -23,15 +27,16 @@ class UserTier(OpenEnum):
 
 @frozen(kw_only=True)
 class RateLimit:
-    """The quota as the server last told it: ``limit`` requests in ``window`` seconds.
-
-    ``reset_at`` is when the running window ends, where the server said so.
-    """
+    """Rate limit as the server last reported it, in headers and bodies of responses."""
 
     limit: int
+    """Requests allowed in one window."""
     tier: UserTier | None = None
+    """Tier that the limit belongs to; ``None`` if not reported."""
     window: int = 60
+    """Length of a window in seconds."""
     reset_at: Timestamp | None = None
+    """End of the current window; ``None`` if not reported."""
 
 
 set_public_module(globals(), __all__)

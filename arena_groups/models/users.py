@@ -20,7 +20,7 @@ __all__ = [
 
 
 class UserBadge(OpenEnum):
-    """A distinction shown beside a person's name."""
+    """Badge shown beside a user's name."""
 
     STAFF = "staff"
     INVESTOR = "investor"
@@ -30,53 +30,72 @@ class UserBadge(OpenEnum):
 
 @frozen(kw_only=True)
 class EmbeddedUser:
-    """A person, as part of another object."""
+    """User as part of another object."""
 
     KIND: ClassVar = ResourceType.USER
 
     id: int
+    """Number that identifies the user."""
     type: ResourceType
+    """``"User"``."""
     name: str
+    """Display name."""
     slug: str
+    """Name for URLs and API paths, such as ``"ada-osei"``."""
     avatar: str | None
+    """URL of the profile picture."""
     initials: str
+    """Initials of the name."""
 
 
 @frozen(kw_only=True)
 class UserCounts:
-    """How much a person has and follows."""
+    """Numbers of a user's channels and connections to other users."""
 
     channels: int
+    """Number of channels that the user owns."""
     followers: int
+    """Number of users who follow this user."""
     following: int
+    """Number of users whom this user follows."""
 
 
 @frozen(kw_only=True)
 class MeCounts(UserCounts):
-    """The counts of the token's own user: unread notifications too."""
+    """Counts of the token's own user."""
 
     notifications: int
+    """Number of unread notifications."""
 
 
 @frozen(kw_only=True)
 class User(EmbeddedUser, Linked):
-    """A person in full."""
+    """User in full (``GET /v3/groups/{id}/followers``)."""
 
     created_at: Timestamp
+    """Time of creation, with a time zone."""
     updated_at: Timestamp
+    """Time of the last change, with a time zone."""
     badge: UserBadge | None
+    """Badge shown beside the name."""
     tier: UserTier
+    """Subscription tier."""
     counts: UserCounts
+    """Numbers of channels and connections."""
     _links: Links = field(repr=False)
+    """Links by relation."""
     bio: MarkdownContent | None = None
+    """Biography."""
 
 
 @frozen(kw_only=True)
 class Me(User):
-    """The token's own user, with the email address that only they see."""
+    """The token's own user (``GET /v3/me``)."""
 
     counts: MeCounts
+    """Numbers of channels, connections and unread notifications."""
     email: str = field(repr=False)
+    """Email address, which only the user sees. It is not in the ``repr``."""
 
 
 set_public_module(globals(), __all__)

@@ -28,15 +28,13 @@ class SQLiteStore(AsyncCloseable):
     The file is created at first use, readable by its owner only (mode 600). What was written
     survives a crash of the process and of the machine. Close the store with ``aclose()`` or
     ``async with``.
+
+    Args:
+        path: The file; its folder has to exist.
+        timeout: Seconds to wait for another process that is writing.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
-        """Create a store; the file is opened at first use.
-
-        Args:
-            path: The file; its folder has to exist.
-            timeout: Seconds to wait for another process that is writing.
-        """
         self.path = Path(path)
         self.timeout = timeout
         self._database: _Database | None = None

@@ -3,18 +3,37 @@
 Every event is delivered at least once, over restarts too.
 """
 
-from arena_groups.watching.events import (
-    InvitationAccepted,
-    InvitationClosed,
-    InvitationSent,
-    InviteCodeChanged,
-    MemberJoined,
-    MemberLeft,
-    PollFailure,
-    RoleChanged,
-    WatchEvent,
-)
-from arena_groups.watching.watcher import Watcher, watch
+from typing import TYPE_CHECKING
+
+from arena_groups._exports import lazy_exports
+
+if TYPE_CHECKING:
+    from arena_groups.watching.events import (
+        InvitationAccepted,
+        InvitationClosed,
+        InvitationSent,
+        InviteCodeChanged,
+        MemberJoined,
+        MemberLeft,
+        PollFailure,
+        RoleChanged,
+        WatchEvent,
+    )
+    from arena_groups.watching.watcher import Watcher, watch
+
+_HOMES = {
+    "InvitationAccepted": "events",
+    "InvitationClosed": "events",
+    "InvitationSent": "events",
+    "InviteCodeChanged": "events",
+    "MemberJoined": "events",
+    "MemberLeft": "events",
+    "PollFailure": "events",
+    "RoleChanged": "events",
+    "WatchEvent": "events",
+    "Watcher": "watcher",
+    "watch": "watcher",
+}
 
 __all__ = [
     "InvitationAccepted",
@@ -29,3 +48,6 @@ __all__ = [
     "Watcher",
     "watch",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -23,31 +23,27 @@ __all__ = [
 
 @frozen(kw_only=True)
 class _Event:
-    """Fields that every event has.
-
-    Attributes:
-        key: A stable name of the event. An event that is delivered again has the same key.
-        sequence: Number of the event within its group and watch, starting at 1. It grows by
-            one from event to event.
-        group: The group, with its name and slug as of the latest full poll.
-    """
+    """Fields that every event has."""
 
     key: str
+    """A stable name of the event. An event that is delivered again has the same key."""
     sequence: int
+    """Number of the event within its group and watch, starting at 1.
+
+    It grows by one from event to event.
+    """
     group: EmbeddedGroup
+    """The group, with its name and slug as of the latest full poll."""
 
 
 @frozen(kw_only=True)
 class InvitationSent(_Event):
-    """A person was invited, and the invitation is pending.
-
-    Attributes:
-        kind: Always ``"invitation-sent"``.
-        invitation: The pending invitation.
-    """
+    """A person was invited, and the invitation is pending."""
 
     kind: Literal["invitation-sent"] = "invitation-sent"
+    """Always ``"invitation-sent"``."""
     invitation: MembershipInvitation
+    """The pending invitation."""
 
 
 @frozen(kw_only=True)
@@ -55,16 +51,14 @@ class InvitationAccepted(_Event):
     """An invitation is no longer pending, and its invitee is a member.
 
     The invitee's :class:`MemberJoined` comes before it.
-
-    Attributes:
-        kind: Always ``"invitation-accepted"``.
-        invitation: The invitation as it was last seen, while it was pending.
-        member: The invitee.
     """
 
     kind: Literal["invitation-accepted"] = "invitation-accepted"
+    """Always ``"invitation-accepted"``."""
     invitation: MembershipInvitation
+    """The invitation as it was last seen, while it was pending."""
     member: GroupMember
+    """The invitee."""
 
 
 @frozen(kw_only=True)
@@ -72,14 +66,12 @@ class InvitationClosed(_Event):
     """An invitation is no longer pending, and its invitee is not known to be a member.
 
     It was declined, revoked, or it expired; the API does not say which.
-
-    Attributes:
-        kind: Always ``"invitation-closed"``.
-        invitation: The invitation as it was last seen, while it was pending.
     """
 
     kind: Literal["invitation-closed"] = "invitation-closed"
+    """Always ``"invitation-closed"``."""
     invitation: MembershipInvitation
+    """The invitation as it was last seen, while it was pending."""
 
     @property
     def possibly_accepted(self) -> bool:
@@ -93,43 +85,34 @@ class InvitationClosed(_Event):
 
 @frozen(kw_only=True)
 class MemberJoined(_Event):
-    """A person became a member.
-
-    Attributes:
-        kind: Always ``"member-joined"``.
-        member: The new member.
-    """
+    """A person became a member."""
 
     kind: Literal["member-joined"] = "member-joined"
+    """Always ``"member-joined"``."""
     member: GroupMember
+    """The new member."""
 
 
 @frozen(kw_only=True)
 class MemberLeft(_Event):
-    """A person is not a member any more.
-
-    Attributes:
-        kind: Always ``"member-left"``.
-        member: The former member as last seen.
-    """
+    """A person is not a member any more."""
 
     kind: Literal["member-left"] = "member-left"
+    """Always ``"member-left"``."""
     member: GroupMember
+    """The former member as last seen."""
 
 
 @frozen(kw_only=True)
 class RoleChanged(_Event):
-    """The role of a member changed.
-
-    Attributes:
-        kind: Always ``"role-changed"``.
-        member: The member, with the new role.
-        previous_role: The role before.
-    """
+    """The role of a member changed."""
 
     kind: Literal["role-changed"] = "role-changed"
+    """Always ``"role-changed"``."""
     member: GroupMember
+    """The member, with the new role."""
     previous_role: GroupRole
+    """The role before."""
 
 
 @frozen(kw_only=True)
@@ -138,15 +121,15 @@ class InviteCodeChanged(_Event):
 
     The event does not contain the code. ``groups.invite_code`` returns it to those who may
     read it.
-
-    Attributes:
-        kind: Always ``"invite-code-changed"``.
-        fingerprint: A digest of the group's id and the code, which differs where the code
-            does; ``None`` if the group has no code now.
     """
 
     kind: Literal["invite-code-changed"] = "invite-code-changed"
+    """Always ``"invite-code-changed"``."""
     fingerprint: str | None = field(repr=False)
+    """Digest of the group's id and invite code; ``None`` if the group has no code now.
+
+    Different codes have different digests.
+    """
 
     @property
     def exists(self) -> bool:
@@ -171,18 +154,16 @@ class PollFailure:
     """A poll of a group that failed, entirely or for its invite code only.
 
     It will be retried.
-
-    Attributes:
-        group: The group's slug; before the group was found, the slug or id given to ``watch``.
-        error: The error of the poll.
-        failures: How many polls of the group failed in a row, this one included.
-        retry_in: Seconds until the next poll of the group.
     """
 
     group: str | int
+    """The group's slug; before the group was found, the slug or id given to ``watch``."""
     error: ArenaError
+    """The error of the poll."""
     failures: int
+    """How many polls of the group failed in a row, this one included."""
     retry_in: float
+    """Seconds until the next poll of the group."""
 
 
 set_public_module(globals(), __all__)

@@ -234,7 +234,7 @@ async def test_client_outside_of_a_task_raises_client_state_error() -> None:
         asyncio.get_running_loop().call_soon(step)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert problems == ["a client is used from within a task"]
+        assert problems == ["a client can only be used in a task"]
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])

@@ -72,16 +72,16 @@ def test_a_token_is_kept_in_a_private_file(
     typed(sandbox.tokens.member)
     assert run(["auth", "login", "--base-url", f"{sandbox.url}/"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["outcome"] == "logged in"
+    assert json.loads(out)["outcome"] == "logged_in"
     assert "Minh Castellanos" in out
-    assert str(logins.path()) in err
+    assert str(logins.login_file()) in err
     assert sandbox.tokens.member not in out + err
-    assert logins.path().is_relative_to(nobodys_home)
-    assert logins.path().stat().st_mode & 0o777 == 0o600
-    assert list(logins.path().parent.iterdir()) == [logins.path()]
+    assert logins.login_file().is_relative_to(nobodys_home)
+    assert logins.login_file().stat().st_mode & 0o777 == 0o600
+    assert list(logins.login_file().parent.iterdir()) == [logins.login_file()]
     told = status(capsys, sandbox)
     assert told["slug"] == "minh-castellanos"
-    assert told["token_source"] == f"the file {logins.path()}"
+    assert told["token_source"] == f"the file {logins.login_file()}"
     assert (told["scopes"], told["write"]) == (["read"], "unknown")
     assert (told["quota_limit"], told["quota_left"]) == (1_000_000, 999_999)
     assert isinstance(told["quota_resets_in"], float)
@@ -93,7 +93,7 @@ def test_a_keyring_is_better_than_a_file(
     typed(sandbox.tokens.member)
     assert run(["auth", "login", "--base-url", sandbox.url]) == 0
     assert keys.kept == {("arena-groups", sandbox.url): sandbox.tokens.member}
-    assert sandbox.tokens.member not in logins.path().read_text("utf-8")
+    assert sandbox.tokens.member not in logins.login_file().read_text("utf-8")
     assert status(capsys, sandbox)["token_source"] == "the system's keyring"
     assert run(["auth", "logout", "--base-url", sandbox.url]) == 0
     assert keys.kept == {}
@@ -106,7 +106,7 @@ def test_a_keyring_that_takes_nothing_is_replaced_by_the_file(
     keys.broken = True
     typed(sandbox.tokens.member)
     assert run(["auth", "login", "--base-url", sandbox.url]) == 0
-    assert str(logins.path()) in capsys.readouterr().err
+    assert str(logins.login_file()) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "logout"])
@@ -117,7 +117,7 @@ def test_a_keyring_that_is_locked_later(
     keys.broken = True
     assert run(["auth", command, "--base-url", sandbox.url]) == 1
     err = capsys.readouterr().err
-    assert "keyring cannot be used (RuntimeError)" in err
+    assert "cannot use the system's keyring (RuntimeError)" in err
     assert "4711" not in err
 
 
@@ -129,7 +129,7 @@ def test_a_keyring_that_forgot(
     assert logins.find_login(sandbox.url) is None
     monkeypatch.setattr(logins, "system_keyring", lambda: None)
     assert logins.find_login(sandbox.url) is None
-    assert logins.forget_login(sandbox.url)
+    assert logins.delete_login(sandbox.url)
 
 
 def test_tokens_are_kept_for_each_place(sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_tokens_are_kept_for_each_place(sandbox: Sandbox) -> None:
     assert found is not None
     assert (found.token.reveal(), found.scopes) == ("one", ())
     assert "one" not in repr(found)
-    assert logins.forget_login("https://api.are.na")
+    assert logins.delete_login("https://api.are.na")
     assert logins.find_login("https://api.are.na") is None
     other = logins.find_login(sandbox.url)
     assert other is not None
@@ -165,7 +165,10 @@ def test_the_environment_comes_first(
     assert "ARENA_TOKEN is set" in capsys.readouterr().err
     assert at("auth", "status") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["slug"], told["token_source"]) == ("ada-osei", "the variable ARENA_TOKEN")
+    assert (told["slug"], told["token_source"]) == (
+        "ada-osei",
+        "the environment variable ARENA_TOKEN",
+    )
     assert at("auth", "logout", chosen="table") == 0
     assert "still set" in capsys.readouterr().err
 
@@ -180,7 +183,7 @@ def test_a_token_that_is_refused_is_not_kept(
     assert out == ""
     assert err.count("\n") == 1
     assert not token or token not in err
-    assert not logins.path().exists()
+    assert not logins.login_file().exists()
 
 
 def test_a_stored_token_is_used_by_every_command(sandbox: Sandbox, capsys: Captured) -> None:
@@ -188,12 +191,12 @@ def test_a_stored_token_is_used_by_every_command(sandbox: Sandbox, capsys: Captu
     assert run(["invite-code", "show", "night-shift", "--base-url", sandbox.url]) == 0
     logins.store_login(sandbox.url, Secret("expired"))
     assert run(["invite-code", "show", "night-shift", "--base-url", sandbox.url]) == 2
-    assert f"the token came from the file {logins.path()}" in capsys.readouterr().err
+    assert f"the token came from the file {logins.login_file()}" in capsys.readouterr().err
 
 
 def test_logging_out_twice_is_no_error(sandbox: Sandbox, capsys: Captured) -> None:
     assert run(["auth", "logout", "--base-url", sandbox.url]) == 0
-    assert json.loads(capsys.readouterr().out)["outcome"] == "was not logged in"
+    assert json.loads(capsys.readouterr().out)["outcome"] == "not_logged_in"
 
 
 def test_nobody_is_somebody_in_a_sandbox(capsys: Captured) -> None:
@@ -203,18 +206,18 @@ def test_nobody_is_somebody_in_a_sandbox(capsys: Captured) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", "no json"])
 def test_a_spoilt_file(text: str, sandbox: Sandbox, capsys: Captured) -> None:
-    logins.path().parent.mkdir(parents=True)
-    logins.path().write_text(text, "utf-8")
+    logins.login_file().parent.mkdir(parents=True)
+    logins.login_file().write_text(text, "utf-8")
     assert run(["auth", "status", "--base-url", sandbox.url]) == 1
     err = capsys.readouterr().err
-    assert str(logins.path()) in err
+    assert str(logins.login_file()) in err
     assert "log in again" in err
 
 
 def test_a_folder_that_cannot_be_written(
     sandbox: Sandbox, typed: Typed, capsys: Captured, nobodys_home: Path
 ) -> None:
-    logins.path().parent.write_text("a file where the folder should be", "utf-8")
+    logins.login_file().parent.write_text("a file where the folder should be", "utf-8")
     typed(sandbox.tokens.member)
     assert run(["auth", "login", "--base-url", sandbox.url]) == 1
     assert capsys.readouterr().err.startswith("arena-groups: ")
@@ -228,7 +231,7 @@ def test_a_draft_does_not_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logins.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         logins.store_login("https://api.are.na", Secret("one"))
-    assert list(logins.path().parent.iterdir()) == []
+    assert list(logins.login_file().parent.iterdir()) == []
 
 
 def test_which_keyrings_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +258,7 @@ def test_the_sandbox_of_a_command_leaves_the_real_login_alone(
     logins.store_login("https://api.are.na", Secret("token-1"), ())
     capsys.readouterr()
     assert run(["auth", command, "--sandbox"]) == 1
-    assert "has no login" in capsys.readouterr().err
+    assert "needs no login" in capsys.readouterr().err
     found = logins.find_login("https://api.are.na")
     assert found is not None
     assert found.token.reveal() == "token-1"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from arena_groups import InviteTarget
-from arena_groups.cli.errors import ProblemError
-from arena_groups.cli.invite_import import read_people
+from arena_groups.cli.errors import CliError
+from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
 
@@ -53,34 +53,34 @@ class TestReading:
     def test_forms(
         self, text: str, expected: list[tuple[int, InviteTarget]], people: Callable[[str], str]
     ) -> None:
-        found = [(line.number, line.who) for line in read_people(people(text), None)]
+        found = [(line.line, line.target) for line in read_invitees(people(text), None)]
         assert found == expected
 
     def test_a_column_of_another_name(self, people: Callable[[str], str]) -> None:
-        (line,) = read_people(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
-        assert line.who == ADA
+        (line,) = read_invitees(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
+        assert line.target == ADA
 
     @pytest.mark.parametrize(
         ("text", "column", "problem"),
         [
-            ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in line 3, 5$"),
+            ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in lines 3, 5$"),
             ("\n".join("x" * 12), None, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more$"),
-            ("name,address\nAda,ada@example.org", None, "no column is titled"),
-            ("name,email\nAda,ada@example.org", "mail", "no column 'mail'"),
+            ("name,address\nAda,ada@example.org", None, "there is no column email or user_id"),
+            ("name,email\nAda,ada@example.org", "mail", "there is no column 'mail'"),
             ("email\n0", None, "line 2"),
         ],
     )
     def test_what_cannot_be_read(
         self, text: str, column: str | None, problem: str, people: Callable[[str], str]
     ) -> None:
-        with pytest.raises(ProblemError, match=problem):
-            read_people(people(text), column)
+        with pytest.raises(CliError, match=problem):
+            read_invitees(people(text), column)
 
     def test_another_encoding(self, tmp_path: Path) -> None:
         file = tmp_path / "latin.csv"
         file.write_bytes("email,name\nada@example.org,Zo\u00eb".encode("latin-1"))
-        with pytest.raises(ProblemError, match="UTF-8"):
-            read_people(str(file), None)
+        with pytest.raises(CliError, match="UTF-8"):
+            read_invitees(str(file), None)
 
 
 class TestSending:
@@ -119,7 +119,7 @@ class TestSending:
             ("2", "invited"), ("3", "failed"), ("4", "invited"),
         ]  # fmt: skip
         assert rows[0]["email"] == "'=ada@example.org"
-        assert rows[1]["problem"].startswith("404")
+        assert rows[1]["error"].startswith("404")
         assert int(rows[2]["invitation_id"]) > 0
         err = capsys.readouterr().err
         assert "line 3: 404" in err
@@ -156,7 +156,7 @@ class TestSending:
         fault = RateLimited(retry_after=600)
         with sandbox.faults.add(fault, operation="createGroupInvitation", skip=2):
             assert at("invitations", "send", GROUP, *line) == 5
-        assert "ended early: 2 lines were not begun" in capsys.readouterr().err
+        assert "stopped: 2 recipients not processed" in capsys.readouterr().err
         assert at("invitations", "send", GROUP, *line) == 0
         assert json.loads(capsys.readouterr().out)["invited"] == 5
         assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]

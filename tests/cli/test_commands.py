@@ -356,10 +356,10 @@ def test_main_exits_with_the_code(capsys: Captured, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("groups followers g --limit two", "'two' is no whole number"),
-        ("groups followers g --limit -1", "-1 is too low: the least is 0"),
-        ("invitations revoke g 0", "0 is too low: the least is 1"),
-        ("sandbox --port 65536", "65536 is too high: the most is 65535"),
+        ("groups followers g --limit two", "'two' is not a whole number"),
+        ("groups followers g --limit -1", "-1 is too low: the minimum is 0"),
+        ("invitations revoke g 0", "0 is too low: the minimum is 1"),
+        ("sandbox --port 65536", "65536 is too high: the maximum is 65535"),
     ],
 )
 def test_a_number_that_cannot_be(line: str, told: str, capsys: Captured) -> None:

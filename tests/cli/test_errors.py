@@ -1,7 +1,5 @@
 """How problems are told, and with which exit code."""
 
-import json
-
 import click
 import pytest
 
@@ -22,7 +20,11 @@ from arena_groups import (
     StoreError,
     UnprocessableError,
 )
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError, describe
+from arena_groups.cli.errors import CliError, ExitCode, describe
+from arena_groups.cli.options import Format, Settings
+from arena_groups.cli.output.messages import write_error
+
+Captured = pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,8 @@ def test_kinds_and_codes(error: Exception, kind: str, code: int) -> None:
 
 
 def test_problems_of_our_own_are_told_as_they_are() -> None:
-    problem = Problem("declined", "nothing was done")
-    assert describe(ProblemError(problem)) is problem
+    problem = CliError("declined", "nothing was done")
+    assert describe(problem) is problem
 
 
 def test_files_are_named() -> None:
@@ -130,7 +132,7 @@ def test_a_missing_token_is_hinted_for_the_command_line() -> None:
 def test_json_has_what_is_known() -> None:
     problem = describe(RateLimitError(429, error="rate_limited", retry_after=12.5, hint="wait"))
     assert problem is not None
-    assert json.loads(problem.as_json()) == {
+    assert problem.as_dict() == {
         "error": {
             "type": "rate_limited",
             "message": "429 rate_limited",
@@ -140,12 +142,14 @@ def test_json_has_what_is_known() -> None:
             "exit_code": 5,
         }
     }
-    assert json.loads(Problem("usage", "no").as_json()) == {
+    assert CliError("usage", "no").as_dict() == {
         "error": {"type": "usage", "message": "no", "exit_code": 1}
     }
 
 
-def test_a_problem_is_one_line_whatever_the_server_says() -> None:
-    problem = Problem("api", "one\ntwo\x1b[2J", ExitCode.FAILURE, "three\r\nfour")
-    assert problem.as_line() == "arena-groups: one two [2J (hint: three  four)"
-    assert "\n" not in problem.as_json()
+def test_a_problem_is_one_line_whatever_the_server_says(capsys: Captured) -> None:
+    problem = CliError("api", "one\ntwo\x1b[2J", ExitCode.FAILURE, "three\r\nfour")
+    write_error(Settings(), problem)
+    assert capsys.readouterr().err == "arena-groups: one two [2J (hint: three  four)\n"
+    write_error(Settings(format=Format.JSON), problem)
+    assert capsys.readouterr().err.count("\n") == 1

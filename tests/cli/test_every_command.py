@@ -29,7 +29,7 @@ LISTS = (
     f"invitations expire {GROUP} --older-than 10d --dry-run",
 )
 ITEMS = (f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
-CHANGES = (
+ACTIONS = (
     "groups create Reading-Room",
     f"groups update {GROUP} --description Quiet",
     "groups delete blank-page --yes",
@@ -73,7 +73,7 @@ def test_results_are_the_same_in_every_format(
 
 
 @pytest.mark.parametrize("chosen", FORMATS)
-@pytest.mark.parametrize("line", [*CHANGES, *CHANGES_OF_SEVERAL])
+@pytest.mark.parametrize("line", [*ACTIONS, *CHANGES_OF_SEVERAL])
 def test_changes_tell_what_they_did(line: str, chosen: str, at: At, capsys: Captured) -> None:
     person = "member" if "leave" in line else "owner"
     words = line.replace("no-member", GROUP).split()
@@ -137,7 +137,7 @@ def test_a_wrong_token(
     monkeypatch.setenv("ARENA_TOKEN", "wrong-4711")
     code, error = failing(capsys, line, where)
     assert (code, error["type"]) == (2, "unauthorized")
-    assert "the variable ARENA_TOKEN" in str(error["hint"])
+    assert "the environment variable ARENA_TOKEN" in str(error["hint"])
     assert "4711" not in str(error)
 
 
@@ -217,8 +217,8 @@ def test_nothing_is_lost_without_a_yes(line: str, as_person: AsPerson, capsys: C
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("groups update {}", "say what to change"),
-        ("groups update {} --description x --no-description", "exclude"),
+        ("groups update {}", "nothing to change"),
+        ("groups update {} --description x --no-description", "cannot be combined"),
         ("groups list --sort age", "age"),
         ("groups contents {} --limit -1", "--limit"),
         ("members remove {}", "USER"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups.cli.commands.members import code_in
+from arena_groups.cli.commands.members import extract_invite_code
 from arena_groups.sandbox import Sandbox
 
 At = Callable[..., int]
@@ -115,7 +115,7 @@ class TestMembers:
         "text", ["c0de", "https://www.are.na/group/x/invite/c0de", "https://x.example/c0de/?a=b"]
     )
     def test_what_is_pasted(self, text: str) -> None:
-        assert code_in(text).reveal() == "c0de"
+        assert extract_invite_code(text).reveal() == "c0de"
 
     def test_several_by_slug_and_id(self, at: At, sandbox: Sandbox, capsys: Captured) -> None:
         _, newest, other = sandbox.members("research-studio")[:3]
@@ -130,7 +130,7 @@ class TestMembers:
         users = ["minh-castellanos", "nobody-here"]
         assert at("members", "remove", "research-studio", *users, "--yes") == 3
         error = json.loads(capsys.readouterr().err)["error"]
-        assert error["message"] == "not among the members of research-studio: nobody-here"
+        assert error["message"] == "not a member of research-studio: nobody-here"
         assert sandbox.members("research-studio") == before
 
     def test_the_owner_stays(self, at: At, capsys: Captured) -> None:

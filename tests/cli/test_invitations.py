@@ -17,11 +17,11 @@ from arena_groups import (
 )
 from arena_groups.cli import batch as turns
 from arena_groups.cli.commands import invitations as actions
-from arena_groups.cli.commands.invitations import ORDERS, Selection
-from arena_groups.cli.errors import ProblemError
-from arena_groups.cli.options import Format, Settings, parse_age, short_age
-from arena_groups.cli.output.rows import Change
-from arena_groups.cli.output.views import CHANGES
+from arena_groups.cli.commands.invitations import ORDERS, InvitationFilter
+from arena_groups.cli.errors import CliError
+from arena_groups.cli.options import Format, Settings, format_age, parse_age
+from arena_groups.cli.output.rows import ActionRow
+from arena_groups.cli.output.views import ACTIONS
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 
 At = Callable[..., int]
@@ -96,34 +96,36 @@ class TestAges:
         ],
     )
     def test_read(self, age: timedelta, text: str) -> None:
-        assert short_age(age) == text
+        assert format_age(age) == text
 
 
 class TestSelection:
     @pytest.mark.parametrize(
         ("selection", "accepted"),
         [
-            (Selection(), True),
-            (Selection(older_than=timedelta(days=1)), True),
-            (Selection(older_than=timedelta(days=1, seconds=1)), False),
-            (Selection(email="*@EXAMPLE.org"), True),
-            (Selection(email="ada*"), True),
-            (Selection(email="example"), False),
-            (Selection(invited_by="ono"), True),
-            (Selection(invited_by="8"), True),
-            (Selection(invited_by="on"), False),
-            (Selection(email="ada*", invited_by="mara"), False),
+            (InvitationFilter(), True),
+            (InvitationFilter(older_than=timedelta(days=1)), True),
+            (InvitationFilter(older_than=timedelta(days=1, seconds=1)), False),
+            (InvitationFilter(email="*@EXAMPLE.org"), True),
+            (InvitationFilter(email="ada*"), True),
+            (InvitationFilter(email="example"), False),
+            (InvitationFilter(invited_by="ono"), True),
+            (InvitationFilter(invited_by="8"), True),
+            (InvitationFilter(invited_by="on"), False),
+            (InvitationFilter(email="ada*", invited_by="mara"), False),
         ],
     )
-    def test_it_accepts(self, selection: Selection, accepted: bool, invitation: Make) -> None:
+    def test_it_accepts(
+        self, selection: InvitationFilter, accepted: bool, invitation: Make
+    ) -> None:
         one = invitation(email="Ada@example.org")
         assert selection.accepts(one, SENT + timedelta(days=1)) is accepted
 
     def test_who_has_no_address_has_none_that_fits(self, invitation: Make) -> None:
-        assert not Selection(email="*").accepts(invitation(), SENT)
+        assert not InvitationFilter(email="*").accepts(invitation(), SENT)
 
     def test_a_pattern_does_not_show(self) -> None:
-        assert "ada" not in repr(Selection(email="ada@example.org"))
+        assert "ada" not in repr(InvitationFilter(email="ada@example.org"))
 
 
 class TestList:
@@ -228,7 +230,7 @@ class TestRevoke:
         ids = [str(first), str(second), str(second)]
         assert at("invitations", "revoke", "night-shift", *ids, "--yes") == 4
         out, err = capsys.readouterr()
-        assert [each["outcome"] for each in json.loads(out)] == ["too late", "revoked"]
+        assert [each["outcome"] for each in json.loads(out)] == ["already_gone", "revoked"]
         error = json.loads(err)["error"]
         assert (error["type"], error["status"]) == ("validation", 422)
         assert error["message"].startswith("1 of 2 invitations could not be revoked: 422")
@@ -276,37 +278,39 @@ class TestTurns:
 
     @staticmethod
     async def turn(things: list[int], refusals: dict[int, int]) -> None:
-        async def act(thing: int) -> Change:
+        async def act(thing: int) -> ActionRow:
             if refusals.get(thing, 0) > 0:
                 refusals[thing] -= 1
                 raise RateLimitError(429, retry_after=40.0)
-            return Change(outcome="done", type="Thing", id=thing)
+            return ActionRow(outcome="done", type="Thing", id=thing)
 
-        def failed(thing: int, failure: turns.Failure) -> Change:
+        def failed(thing: int, failure: turns.BatchFailure) -> ActionRow:
             raise AssertionError(thing, failure)
 
         settings = Settings(format=Format.NDJSON)
         noun = ("thing", "things")
-        assert not await turns.in_turn(settings, things, CHANGES, noun, act=act, failed=failed)
+        assert not await turns.run_batch(settings, things, ACTIONS, noun, act=act, failed=failed)
 
     async def test_a_job_that_has_begun_waits_for_the_quota(
         self, waits: list[float], capsys: Captured
     ) -> None:
-        await self.turn([1, 2, 3], {2: 1, 3: turns.WAITS})
-        assert waits == [40.0] * (1 + turns.WAITS)
+        await self.turn([1, 2, 3], {2: 1, 3: turns.MAX_WAITS})
+        assert waits == [40.0] * (1 + turns.MAX_WAITS)
         out, err = capsys.readouterr()
         assert [json.loads(line)["id"] for line in out.splitlines()] == [1, 2, 3]
-        assert "waiting 40 s for the quota" in err
+        assert "rate limit reached, waiting 40 s" in err
 
-    @pytest.mark.parametrize("refusals", [{1: 1}, {2: turns.WAITS + 1}])
+    @pytest.mark.parametrize("refusals", [{1: 1}, {2: turns.MAX_WAITS + 1}])
     async def test_it_does_not_wait_forever(
         self, waits: list[float], refusals: dict[int, int]
     ) -> None:
         with pytest.raises(RateLimitError):
             await self.turn([1, 2], refusals)
-        assert len(waits) < turns.WAITS + 1
+        assert len(waits) < turns.MAX_WAITS + 1
 
     def test_no_failure_is_no_problem(self) -> None:
-        turns.raise_first([], 3, ("thing", "things"), "done")
-        with pytest.raises(ProblemError):
-            turns.raise_first([turns.Failure(RateLimitError(429))], 1, ("thing", "things"), "done")
+        turns.raise_first_failure([], 3, ("thing", "things"), "done")
+        with pytest.raises(CliError):
+            turns.raise_first_failure(
+                [turns.BatchFailure(RateLimitError(429))], 1, ("thing", "things"), "done"
+            )

@@ -11,7 +11,7 @@ import pytest
 from arena_groups import GroupInvite, MembershipInvitation, to_dict
 from arena_groups.cli.options import Format
 from arena_groups.cli.output.views import INVITE_CODE, invitations
-from arena_groups.cli.output.writers import guarded, item_writer, list_writer
+from arena_groups.cli.output.writers import escape_formula, item_writer, list_writer
 
 Make = Callable[..., MembershipInvitation]
 INVITATIONS = invitations(datetime(2026, 3, 21, tzinfo=UTC))
@@ -78,7 +78,7 @@ def test_csv_defuses_formulas(invitation: Make, start: str) -> None:
 
 @pytest.mark.parametrize("cell", ["", "plain", "a=b", "3-4", -3, 0, None])
 def test_csv_leaves_harmless_cells_alone(cell: str | int | None) -> None:
-    assert guarded(cell) == cell
+    assert escape_formula(cell) == cell
 
 
 def test_table_of_nothing_is_empty() -> None:

@@ -121,8 +121,8 @@ def test_a_sandbox_tells_people_all_that_they_need(start: Start) -> None:
     process = start("sandbox")
     assert process.stdout is not None
     first = process.stdout.readline()
-    url = first.split()[5]
-    assert first.startswith("Serving a made-up Are.na at http://127.0.0.1:")
+    url = first.split()[3]
+    assert first.startswith("Sandbox running at http://127.0.0.1:")
     process.send_signal(signal.SIGTERM)
     rest = process.stdout.read()
     assert process.wait(HANG_TIMEOUT) == 0
@@ -209,7 +209,7 @@ def test_what_is_stored_serves_the_next_process(
     assert command("auth", "logout", *where).returncode == 0
     done = command("auth", "status", *where)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no token was found" in done.stderr
+    assert "no token found" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from arena_groups.cli.errors import ProblemError
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
-from arena_groups.cli.prompts import ask_secret, confirm, require_answer
+from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
 
 
 class Person(io.StringIO):
@@ -32,7 +32,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     err = listen(monkeypatch)
     answer(monkeypatch, "Yes\n")
-    require_answer(Settings())
+    require_confirmation(Settings())
     confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
     assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
 
@@ -41,7 +41,7 @@ async def test_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     err = listen(monkeypatch)
     answer(monkeypatch, text)
-    with pytest.raises(ProblemError, match="nothing was done"):
+    with pytest.raises(CliError, match="cancelled"):
         confirm(Settings(), "Really?", [str(number) for number in range(12)])
     assert "  9\n  … and 2 more\n" in err.getvalue()
     assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
@@ -50,7 +50,7 @@ async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_nobody_is_asked_who_said_yes_already(monkeypatch: pytest.MonkeyPatch) -> None:
     err = listen(monkeypatch)
     monkeypatch.setattr(sys, "stdin", None)
-    require_answer(Settings(yes=True))
+    require_confirmation(Settings(yes=True))
     confirm(Settings(yes=True), "Really?", ["one"])
     assert err.getvalue() == ""
 
@@ -60,8 +60,8 @@ def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Person())
     monkeypatch.setattr(sys, "stderr", Person())
     monkeypatch.setattr(sys, stream, io.StringIO())
-    with pytest.raises(ProblemError, match="no terminal"):
-        require_answer(Settings())
+    with pytest.raises(CliError, match="not a terminal"):
+        require_confirmation(Settings())
 
 
 async def test_an_interrupt_before_the_question(
@@ -96,4 +96,4 @@ def test_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_from_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "")
     monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda question: f" {question} ")
-    assert ask_secret("Token").startswith("Token (it will not show)")
+    assert ask_secret("Token").startswith("Token (input is hidden)")

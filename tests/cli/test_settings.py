@@ -6,7 +6,7 @@ import click
 import pytest
 
 from arena_groups.cli import main as application
-from arena_groups.cli.options import Format, Settings, format_in
+from arena_groups.cli.options import Format, Settings, find_format
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_an_unknown_format_is_refused(settings: Settings) -> None:
     ],
 )
 def test_the_format_is_found_in_what_makes_no_sense(line: str, asked: Format | None) -> None:
-    assert format_in(line.split()) is asked
+    assert find_format(line.split()) is asked
 
 
 def test_default_format() -> None:

@@ -18,7 +18,7 @@ def test_programs_get_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        results = streams.results_stream()
+        results = streams.stdout_stream()
         results.write("Zoë \ud800")
         results.flush()
         assert raw.getvalue() == "Zoë \\ud800".encode()
@@ -28,7 +28,7 @@ def test_a_terminal_keeps_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     with Terminal(raw, encoding="latin-1") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        results = streams.results_stream()
+        results = streams.stdout_stream()
         results.write("Zoë 研")
         results.flush()
         assert raw.getvalue() == b"Zo\xeb \\u7814"
@@ -37,9 +37,9 @@ def test_a_terminal_keeps_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_closed_streams_are_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    streams.results_stream().write("nobody listens")
-    streams.tell("nobody listens")
-    streams.silence(sys.stdout)
+    streams.stdout_stream().write("nobody listens")
+    streams.write_stderr("nobody listens")
+    streams.discard_output(sys.stdout)
     assert not streams.is_terminal(sys.stdout)
 
 
@@ -47,10 +47,10 @@ def test_a_silenced_stream_goes_nowhere() -> None:
     ours, theirs = os.pipe()
     with os.fdopen(theirs, "w") as stream:
         stream.write("held back")
-        streams.silence(stream)
+        streams.discard_output(stream)
     with os.fdopen(ours) as stream:
         assert stream.read() == ""
-    streams.silence(io.StringIO())
+    streams.discard_output(io.StringIO())
 
 
 def test_a_broken_standard_error_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,4 +59,4 @@ def test_a_broken_standard_error_is_no_problem(monkeypatch: pytest.MonkeyPatch) 
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stderr", Broken())
-    streams.tell("nobody listens")
+    streams.write_stderr("nobody listens")

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from arena_groups import MembershipInvitation
 from arena_groups.cli.output.messages import one_line
 from arena_groups.cli.output.views import Column, invitations
-from arena_groups.cli.output.writers import TableWriter, fit, widths
+from arena_groups.cli.output.writers import TableWriter, column_widths, fit
 
 Make = Callable[..., MembershipInvitation]
 NOW = datetime(2026, 3, 21, 23, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_a_heading_and_a_row(invitation: Make) -> None:
 
 def test_an_address_stands_for_a_person_without_a_name(invitation: Make) -> None:
     assert "ada@example.org" in rows(invitation(name=None, email="ada@example.org"))[1]
-    assert "(not told)" in rows(invitation(name=None))[1]
+    assert "(unknown)" in rows(invitation(name=None))[1]
 
 
 def test_the_group_is_shown_where_there_are_several(invitation: Make) -> None:
@@ -94,9 +94,9 @@ def test_columns_share_what_is_left() -> None:
         Column("B", len, width=5, share=2),
         Column("C", len, width=5, share=1),
     )
-    assert widths(columns, 49) == [5, 25, 15]
-    assert widths(columns, 3) == [5, 5, 5]
-    assert widths(columns[:1], 30) == [5]
+    assert column_widths(columns, 49) == [5, 25, 15]
+    assert column_widths(columns, 3) == [5, 5, 5]
+    assert column_widths(columns[:1], 30) == [5]
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,14 @@ def test_anything_else_is_a_no(terminal: Open, sandbox: Sandbox, answer: str) ->
     shown.type(answer)
     code, screen = shown.end()
     assert code == 1
-    assert screen.endswith("arena-groups: nothing was done\n")
+    assert screen.endswith("arena-groups: cancelled\n")
     assert "night-shift" in sandbox.groups
 
 
 @pytest.mark.parametrize("arguments", [("members", "leave", "night-shift"), ("auth", "login")])
 def test_ctrl_c_at_a_question(terminal: Open, arguments: tuple[str, ...]) -> None:
     shown = terminal(*arguments)
-    shown.until("N] " if "leave" in arguments else "not show")
+    shown.until("N] " if "leave" in arguments else "is hidden")
     shown.type("\x03")
     code, screen = shown.end()
     assert code == 130
@@ -134,7 +134,7 @@ def test_every_kind_of_loss_is_shown(terminal: Open, sandbox: Sandbox) -> None:
     questions = {
         ("members", "remove", "research-studio", "minh-castellanos"): "Minh Castellanos",
         ("invitations", "revoke", "night-shift", "50487", "50488"): "sent 2026-02-01",
-        ("invite-code", "delete", "night-shift"): "links handed out stop working",
+        ("invite-code", "delete", "night-shift"): "shared URLs stop working",
     }
     for words, loss in questions.items():
         shown = terminal(*words)
@@ -160,7 +160,7 @@ def test_expiring_shows_what_will_be_lost_and_how_far_it_is(
     code, screen = shown.end()
     assert code == 0
     assert '"revoked"' in shown.results
-    assert '"too late"' in shown.results
+    assert '"already_gone"' in shown.results
     assert "2 of 2" in screen
     assert screen.endswith("2 invitations\n")
 
@@ -176,7 +176,7 @@ def test_a_long_list_of_losses_is_cut(terminal: Open, sandbox: Sandbox) -> None:
 
 def test_a_secret_that_is_typed_does_not_show(terminal: Open, sandbox: Sandbox) -> None:
     shown = terminal("auth", "login", person=None)
-    shown.until("will not show): ")
+    shown.until("is hidden): ")
     shown.type(f"{sandbox.tokens.member}\n")
     code, screen = shown.end()
     assert code == 0
@@ -189,7 +189,7 @@ def test_a_code_can_be_pasted_as_its_url(terminal: Open, sandbox: Sandbox) -> No
     _, screen = shown.end()
     url = screen.splitlines()[1].split(",")[2]
     shown = terminal("members", "join", "night-shift", person="stranger")
-    shown.until("will not show): ")
+    shown.until("is hidden): ")
     shown.type(f"{url}\n")
     code, screen = shown.end()
     assert code == 0

@@ -63,7 +63,7 @@ def test_once_and_again(watch: Run, sandbox: Sandbox, tmp_path: Path) -> None:
 def test_people_get_a_line_for_each(watch: Run, sandbox: Sandbox) -> None:
     done = watch(GROUP, "--once", "--replay", "--format", "table")
     assert done.stderr == ""
-    assert done.stdout.splitlines()[0].split() == ["GROUP", "WHAT", "WHO"]
+    assert done.stdout.splitlines()[0].split() == ["GROUP", "EVENT", "WHO"]
     assert "member joined" in done.stdout
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from attrs import field, frozen
 
+from arena_groups import CallbackError
 from arena_groups.cli import browser_login as weblogin
 from arena_groups.cli import credentials as logins
 from arena_groups.cli.main import run
@@ -28,12 +29,6 @@ class Start:
 @frozen
 class Code:
     code: str
-
-
-@frozen
-class Refused:
-    error: str
-    description: str
 
 
 @frozen
@@ -58,12 +53,12 @@ class Provider:
         redirect = self.made[-1][1]["redirect_uri"]
         return Start(f"https://auth.example.org/?to={redirect}&scope={'+'.join(scopes)}", "s1")
 
-    def parse_callback(self, url: str, start: Start) -> Code | Refused:
+    def parse_callback(self, url: str, start: Start) -> Code | CallbackError:
         query = parse_qs(url.partition("?")[2])
         if query.get("state") != [start.state]:
-            return Refused("state_mismatch", "")
+            return CallbackError("state_mismatch")
         if "error" in query:
-            return Refused(query["error"][0], "the person said no")
+            return CallbackError(query["error"][0], description="the person said no")
         return Code(query["code"][0])
 
     async def aclose(self) -> None:
@@ -121,7 +116,7 @@ def test_the_whole_way(
     seen = browser("/favicon.ico", "/callback?code=x&state=not-ours", "/callback?code=c1&state=s1")
     assert log_in(sandbox) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["what"] == "Minh Castellanos (minh-castellanos)"
+    assert json.loads(out)["target"] == "Minh Castellanos (minh-castellanos)"
     assert sandbox.tokens.member not in out + err
     assert "open https://auth.example.org/" in err
     assert [code for code, _ in seen] == [404, 400, 200]
@@ -160,8 +155,8 @@ def test_a_refusal(sandbox: Sandbox, browser: Opened, capsys: Captured) -> None:
     assert log_in(sandbox) == 2
     lines = capsys.readouterr().err.splitlines()
     error = json.loads(lines[-1])["error"]
-    assert error["message"] == "it was not authorized: access_denied, the person said no"
-    assert not logins.path().exists()
+    assert error["message"] == "access was not granted: access_denied, the person said no"
+    assert not logins.login_file().exists()
 
 
 @pytest.mark.usefixtures("provider")
@@ -169,9 +164,9 @@ def test_nobody_answers(
     sandbox: Sandbox, browser: Opened, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser()
-    monkeypatch.setattr(weblogin, "PATIENCE", 0)
+    monkeypatch.setattr(weblogin, "AUTHORIZATION_TIMEOUT", 0)
     assert log_in(sandbox) == 2
-    assert "in time" in capsys.readouterr().err
+    assert "timed out" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("provider")
@@ -180,7 +175,7 @@ def test_without_a_browser_the_address_is_only_told(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(weblogin.webbrowser, "open", opened.append)
-    monkeypatch.setattr(weblogin, "PATIENCE", 0)
+    monkeypatch.setattr(weblogin, "AUTHORIZATION_TIMEOUT", 0)
     assert log_in(sandbox, "--no-browser") == 2
     assert opened == []
     assert "https://auth.example.org/" in capsys.readouterr().err

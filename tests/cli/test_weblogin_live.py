@@ -107,7 +107,7 @@ class TestAYes:
     ) -> None:
         done = command(*line("--format", "json"), BROWSER=browser("allow"))
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["what"] == "Minh Castellanos (minh-castellanos)"
+        assert json.loads(done.stdout)["target"] == "Minh Castellanos (minh-castellanos)"
         told, kept = (json.loads(each)["note"]["message"] for each in done.stderr.splitlines())
         assert f"open {served.url}/oauth/authorize?" in told
         assert "logins.json" in kept
@@ -147,7 +147,7 @@ class TestAYes:
             with door.accept()[0]:
                 # Not its whole output: the browser holds the other ends of the pipes too.
                 assert process.stdout is not None
-                assert json.loads(process.stdout.readline())["outcome"] == "logged in"
+                assert json.loads(process.stdout.readline())["outcome"] == "logged_in"
                 assert process.wait(HANG_TIMEOUT) == 0
 
 
@@ -157,7 +157,7 @@ class TestANo:
     ) -> None:
         done = command(*line(), BROWSER=browser("deny"))
         assert (done.returncode, done.stdout) == (2, "")
-        assert "arena-groups: it was not authorized: access_denied" in done.stderr
+        assert "arena-groups: access was not granted: access_denied" in done.stderr
         assert stored(nobodys_home) == []
 
 
@@ -182,7 +182,7 @@ class TestStrangers:
         for query in ("code=forged&state=forged", "error=access_denied", "state=a&state=a", ""):
             status, page = visit(f"{asked['redirect_uri']}?{query}")
             assert status == 400
-            assert "not the answer" in page
+            assert "does not belong" in page
         assert process.poll() is None
         status, _ = visit(f"{asked['redirect_uri']}?error=access_denied&state={asked['state']}")
         assert status == 200
@@ -204,7 +204,7 @@ class TestNoBrowser:
         process = start(*line(), BROWSER=f"{sys.executable} -c raise(SystemExit(1)) %s")
         address_told(process)
         assert process.stderr is not None
-        assert "no browser could be opened" in process.stderr.readline()
+        assert "cannot open a browser" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
         assert process.returncode == 130

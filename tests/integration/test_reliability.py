@@ -353,7 +353,9 @@ async def test_a_redirect_is_an_error_and_its_target_gets_nothing(
         target = elsewhere.url.replace("127.0.0.1", "localhost")
         answer = http(b"", f"{status} Moved", Location=f"{target}/v3/me")
         async with serving(answer) as server, client(server.url, clock) as arena:
-            with pytest.raises(ArenaAPIError, match="a redirect to localhost"):
+            with pytest.raises(
+                ArenaAPIError, match="redirect to localhost: redirects are not followed"
+            ):
                 await arena.me()
         assert elsewhere.requests == []
 
@@ -511,7 +513,7 @@ async def test_trace_configs_reach_aiohttp(clock: AutoAdvanceClock) -> None:
 
 async def test_trace_configs_are_refused_beside_a_lent_session() -> None:
     async with aiohttp.ClientSession() as lent:
-        with pytest.raises(ValueError, match="trace_configs go to the aiohttp session"):
+        with pytest.raises(ValueError, match="trace_configs= cannot be used with session="):
             ArenaClient(session=lent, trace_configs=[aiohttp.TraceConfig()])
 
 
@@ -576,7 +578,7 @@ async def test_cancelling_at_any_moment_leaks_nothing(
 async def test_a_304_that_nobody_asked_for_is_an_error(clock: AutoAdvanceClock) -> None:
     answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
     async with serving(answer) as server, client(server.url, clock) as arena:
-        with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* nothing was kept"):
+        with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* without an ETag"):
             await arena.me()
     assert len(server.requests) == 1
 

@@ -1,14 +1,15 @@
-"""A plain HTTP caller for these tests, which know nothing of the package's own client."""
+"""HTTP client of these tests, independent of the package's own client."""
 
 import asyncio
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
+import pytest
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -16,10 +17,13 @@ from arena_groups.sandbox import Sandbox
 
 NO_BODY = object()
 
+reads_only = pytest.mark.reads_only
+"""Marks tests that change nothing: they share one sandbox, which takes a while to fill."""
+
 
 @attrs.frozen
 class Reply:
-    """An answer, read whole."""
+    """A response with its body."""
 
     status: int
     reason: str | None
@@ -46,7 +50,7 @@ class Reply:
 
 
 class Api:
-    """Sends requests to one sandbox; paths are sent as they are."""
+    """Client of one sandbox. Paths are sent unchanged."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox
@@ -94,7 +98,7 @@ class Api:
         return await self.send("DELETE", path, token)
 
     async def every_page(self, path: str, token: str | None = None, *, per: int = 100) -> list[Any]:
-        """The items of all pages."""
+        """Return the items of all pages."""
         items: list[Any] = []
         page: int | None = 1
         joiner = "&" if "?" in path else "?"
@@ -106,17 +110,17 @@ class Api:
         return items
 
     async def raw(self, request: bytes) -> bytes:
-        """What comes back for these very bytes, until the server closes."""
+        """Send these bytes, and return all that arrives until the server closes."""
         parts = urlsplit(self.sandbox.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(request)
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
         await writer.wait_closed()
-        return answer
+        return response
 
     async def talk(self, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Send these very bytes, and leave the connection open."""
+        """Send these bytes, and leave the connection open."""
         parts = urlsplit(self.sandbox.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(request)
@@ -124,7 +128,7 @@ class Api:
         return reader, writer
 
     async def hang_up(self, request: bytes) -> None:
-        """Send these very bytes and close without waiting for an answer."""
+        """Send these bytes, and close without waiting for a response."""
         parts = urlsplit(self.sandbox.url)
         _, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(request)
@@ -133,14 +137,8 @@ class Api:
         await writer.wait_closed()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the server have its turns until something has happened."""
-    while not condition():  # noqa: ASYNC110 - it happens in the server, which has no event for it
-        await asyncio.sleep(0)
-
-
 class Sleeper:
-    """Stands in for sleeping: those who sleep are woken by hand."""
+    """Replacement of `asyncio.sleep` whose sleepers wait for an event."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -151,13 +149,3 @@ class Sleeper:
         self.asked.append(seconds)
         self.asleep.set()
         await self.wake.wait()
-
-
-class FakeClock:
-    """Unix time that stands still."""
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-
-    def __call__(self) -> float:
-        return self.at

@@ -118,9 +118,9 @@ def test_leave_group_removes_member() -> None:
     (member,) = sandbox.add_members("relay", 1)
     sandbox.leave_group("relay", member)
     assert sandbox.members("relay") == [sandbox.users.owner]
-    for nobody in (member, sandbox.users.owner):
+    for other in (member, sandbox.users.owner):
         with pytest.raises(ValueError, match="cannot leave"):
-            sandbox.leave_group("relay", nobody)
+            sandbox.leave_group("relay", other)
 
 
 async def test_rename_user_changes_the_name_that_the_api_returns(

@@ -10,7 +10,7 @@ import pytest
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import HTMLPage, ServerFailure
-from tests.sandbox.api import Api, FakeClock, Reply
+from tests.sandbox.api import Api, Reply
 
 
 async def test_wait_advances_time() -> None:
@@ -82,8 +82,8 @@ def sent_at(reply: Reply) -> float:
 
 
 async def test_date_header_follows_clock(session: aiohttp.ClientSession) -> None:
-    clock = FakeClock(NOON + 0.9)
-    async with Sandbox(clock=clock) as sandbox:
+    now = [NOON + 0.9]
+    async with Sandbox(clock=lambda: now[0]) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         group = "/v3/groups/1001"
         replies = [
@@ -100,19 +100,19 @@ async def test_date_header_follows_clock(session: aiohttp.ClientSession) -> None
         assert [reply.status for reply in replies] == [200, 404, 204, 304, 200, 405, 200, 500]
         assert {sent_at(reply) for reply in replies} == {NOON}
         sandbox.advance(3600)
-        clock.at += 5
+        now[0] += 5
         assert sent_at(await http.get(group)) == NOON + 3605
 
 
 @pytest.mark.parametrize("window", [1, 2])
 async def test_rate_limit_window_follows_clock(session: aiohttp.ClientSession, window: int) -> None:
-    clock = FakeClock(NOON)
-    async with Sandbox(limit=2, window=window, clock=clock) as sandbox:
+    now = [NOON]
+    async with Sandbox(limit=2, window=window, clock=lambda: now[0]) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         for start in (NOON, NOON + window, NOON + 2 * window):
-            clock.at = start
+            now[0] = start
             replies = [await http.get("/v3/me", token)]
-            clock.at = start + window - 0.25
+            now[0] = start + window - 0.25
             replies += [await http.get("/v3/me", token) for _ in range(2)]
             assert [reply.status for reply in replies] == [200, 200, 429]
             assert {reply.headers["X-RateLimit-Window"] for reply in replies} == {str(window)}

@@ -11,7 +11,7 @@ import pytest
 
 from arena_groups.sandbox import Application, Sandbox, SandboxNotFoundError
 from arena_groups.sandbox.oauth import CODE_LIFETIME
-from tests.sandbox.api import Api, Reply
+from tests.sandbox.api import Api, Reply, reads_only
 
 FORM = "application/x-www-form-urlencoded"
 HOME = "http://127.0.0.1:4711/callback"
@@ -48,7 +48,7 @@ async def post(http: Api, path: str, fields: Any, kind: str = FORM) -> Reply:
 
 
 async def token(http: Api, **fields: str | None) -> Reply:
-    """What the token endpoint answers; None leaves out."""
+    """Ask the token endpoint. Fields that are None are left out."""
     given = {name: value for name, value in fields.items() if value is not None}
     return await post(http, "/v3/oauth/token", given)
 
@@ -111,20 +111,21 @@ class TestPage:
         reply = await post(http, "/oauth/authorize", fields)
         assert reply.status == 302
         assert reply.headers["Location"].startswith(f"{HOME}?")
-        told = query_of(reply.headers["Location"])
-        assert told.keys() == {"code", "state"}
-        assert told["state"] == "s t/a&te"
-        granted = await token(http, **exchange(app, told["code"]))
+        returned = query_of(reply.headers["Location"])
+        assert returned.keys() == {"code", "state"}
+        assert returned["state"] == "s t/a&te"
+        granted = await token(http, **exchange(app, returned["code"]))
         me = await http.get("/v3/me", granted.body["access_token"])
         assert me.body["id"] == 2
 
     async def test_deny_redirects_with_error(self, http: Api, app: Application) -> None:
         fields = {**asked(app), "user": "2", "decision": "deny"}
         reply = await post(http, "/oauth/authorize", fields)
-        told = query_of(reply.headers["Location"])
-        assert told.keys() == {"error", "error_description", "state"}
-        assert told["error"] == "access_denied"
+        returned = query_of(reply.headers["Location"])
+        assert returned.keys() == {"error", "error_description", "state"}
+        assert returned["error"] == "access_denied"
 
+    @reads_only
     @pytest.mark.parametrize(
         "changes",
         [{"user": ""}, {"user": "99999"}, {"decision": ""}, {"decision": "perhaps"}],
@@ -136,6 +137,7 @@ class TestPage:
         reply = await post(http, "/oauth/authorize", fields)
         assert (reply.status, reply.headers.get("Location")) == (400, None)
 
+    @reads_only
     @pytest.mark.parametrize(
         "changes",
         [
@@ -176,6 +178,7 @@ class TestPage:
         url = sandbox.approve_authorization(sandbox.url + page(app, redirect_uri=redirect_uri))
         assert url.startswith(f"{redirect_uri}?code=")
 
+    @reads_only
     @pytest.mark.parametrize(
         ("changes", "error"),
         [
@@ -196,8 +199,8 @@ class TestPage:
     ) -> None:
         reply = await http.get(page(app, **changes))
         assert reply.status == 302
-        told = query_of(reply.headers["Location"])
-        assert (told["error"], told["state"]) == (error, "s t/a&te")
+        returned = query_of(reply.headers["Location"])
+        assert (returned["error"], returned["state"]) == (error, "s t/a&te")
         assert (
             query_of(sandbox.approve_authorization(sandbox.url + page(app, **changes)))["error"]
             == error
@@ -348,6 +351,7 @@ class TestCredentials:
         reply = await token(http, grant_type="client_credentials", client_id=client_id)
         assert_refused(reply, 400, "unauthorized_client")
 
+    @reads_only
     @pytest.mark.parametrize("scope", ["admin", "read admin", " "])
     async def test_client_credentials_with_unknown_scope_are_refused(
         self, sandbox: Sandbox, http: Api, scope: str
@@ -364,6 +368,7 @@ class TestCredentials:
 
 
 class TestForms:
+    @reads_only
     @pytest.mark.parametrize(
         ("body", "kind"),
         [
@@ -380,6 +385,7 @@ class TestForms:
     ) -> None:
         assert_refused(await post(http, "/v3/oauth/token", body, kind), 400, "invalid_request")
 
+    @reads_only
     async def test_wrong_method_on_oauth_path_is_not_allowed(self, http: Api) -> None:
         assert (await http.get("/v3/oauth/token")).status == 405
         assert (await http.delete("/oauth/authorize")).status == 405

@@ -18,7 +18,7 @@ from arena_groups.sandbox.permissions import (
     group_collaborates,
 )
 from arena_groups.sandbox.seed import SEEDED_AT, new_backend
-from tests.sandbox.api import Api, FakeClock
+from tests.sandbox.api import Api
 
 STUDIO = "research-studio"
 
@@ -27,7 +27,7 @@ CONTENTS = f"/v3/groups/{STUDIO}/contents"
 
 
 def callers(sandbox: Sandbox) -> Iterator[tuple[int | None, str | None]]:
-    """Everybody in the studio, those outside, and a guest: an id and a token of theirs."""
+    """Yield the id and a token of each member, of others, and of a guest."""
     users = sandbox.users
     for user in {*sandbox.members(STUDIO), users.follower, users.stranger}:
         yield user, sandbox.token_for(user)
@@ -133,7 +133,7 @@ PEOPLE = ("owner", "member", "follower", "stranger", None)
         (None, ("follower",), (EVERYTHING, UPDATE, ADD, NOTHING)),
         ("owner", (), (EVERYTHING, ADD, NOTHING, NOTHING)),
         ("member", ("follower",), (ADD, EVERYTHING, ADD, NOTHING)),
-        # Whoever left the group, or was never in it:
+        # A user who is not a member:
         ("stranger", (), (ADD, ADD, NOTHING, EVERYTHING)),
         ("stranger", ("follower",), (ADD, ADD, ADD, EVERYTHING)),
     ],
@@ -172,13 +172,13 @@ NOON = 1_780_000_020.0  # 20 seconds into a window of a minute, as 1,780,000,000
 
 
 def test_window_starts_at_multiple_of_length() -> None:
-    clock = SandboxClock(FakeClock(125.5))
-    standing = SandboxRateLimiter(clock, window=60, limit=2).count("a", "free")
-    assert (standing.reset, standing.retry_after, standing.exceeded) == (180, 55, False)
+    clock = SandboxClock(lambda: 125.5)
+    status = SandboxRateLimiter(clock, window=60, limit=2).count("a", "free")
+    assert (status.reset, status.retry_after, status.exceeded) == (180, 55, False)
 
 
 def test_count_is_per_caller_and_window() -> None:
-    clock = SandboxClock(FakeClock(120))
+    clock = SandboxClock(lambda: 120)
     quota = SandboxRateLimiter(clock, window=10, limit=2)
     assert [quota.count("a", "free").exceeded for _ in range(3)] == [False, False, True]
     assert not quota.count("b", "free").exceeded
@@ -213,7 +213,7 @@ async def test_default_limit_is_out_of_reach(http: Api, sandbox: Sandbox) -> Non
 
 
 async def test_tier_enforces_its_limit(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(tier="free", clock=FakeClock(NOON)) as sandbox:
+    async with Sandbox(tier="free", clock=lambda: NOON) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         statuses = [(await http.get("/v3/me", token)).status for _ in range(121)]
         assert statuses == [200] * 120 + [429]
@@ -223,7 +223,7 @@ async def test_tier_enforces_its_limit(session: aiohttp.ClientSession) -> None:
 
 
 async def test_guests_are_counted_by_address(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(tier="supporter", clock=FakeClock(NOON)) as sandbox:
+    async with Sandbox(tier="supporter", clock=lambda: NOON) as sandbox:
         http = Api(sandbox, session)
         statuses = [(await http.get("/v3/ping")).status for _ in range(30)]
         assert set(statuses) == {200}
@@ -233,7 +233,7 @@ async def test_guests_are_counted_by_address(session: aiohttp.ClientSession) -> 
 
 
 async def test_429_reports_retry_after_and_limit(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(limit=1, window=7, clock=FakeClock(702.0)) as sandbox:
+    async with Sandbox(limit=1, window=7, clock=lambda: 702.0) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         await http.get("/v3/me", token)
         reply = await http.get("/v3/me", token)
@@ -251,7 +251,7 @@ async def test_429_reports_retry_after_and_limit(session: aiohttp.ClientSession)
 
 
 async def test_every_response_counts(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(limit=4, clock=FakeClock(NOON)) as sandbox:
+    async with Sandbox(limit=4, clock=lambda: NOON) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         await http.get("/v3/me", token, headers={"If-None-Match": "*"})
         await http.get("/v3/nothing", token)
@@ -284,9 +284,9 @@ async def test_limited_token_reports_limit_of_tier(
         me = await http.get("/v3/me", sandbox.tokens.owner)
         reply = await http.get("/v3/me", sandbox.tokens.limited)
         error = reply.body["error"]
-        told = reply.headers["X-RateLimit-Tier"]
-        assert told == error["tier"] == error["current_status"]["tier"]
-        assert told == ("guest" if tier == "guest" else me.body["tier"])
+        tier_header = reply.headers["X-RateLimit-Tier"]
+        assert tier_header == error["tier"] == error["current_status"]["tier"]
+        assert tier_header == ("guest" if tier == "guest" else me.body["tier"])
         limit = TIER_LIMITS[error["tier"]]
         assert error["limit"] == int(reply.headers["X-RateLimit-Limit"]) == limit
         assert f" {limit} " in error["message"]
@@ -303,7 +303,7 @@ async def test_limited_token_reports_given_limit(
 async def test_tier_guest_puts_accounts_on_free_tier(
     session: aiohttp.ClientSession,
 ) -> None:
-    async with Sandbox(tier="guest", clock=FakeClock(NOON)) as sandbox:
+    async with Sandbox(tier="guest", clock=lambda: NOON) as sandbox:
         http, newcomer = Api(sandbox, session), sandbox.add_user("New")
         for token in (sandbox.tokens.owner, sandbox.token_for(newcomer)):
             reply = await http.get("/v3/me", token)
@@ -320,7 +320,7 @@ def test_add_user_with_tier_guest_raises() -> None:
 
 
 async def test_guest_over_limit_is_rate_limited_everywhere(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(tier="free", clock=FakeClock(NOON)) as sandbox:
+    async with Sandbox(tier="free", clock=lambda: NOON) as sandbox:
         http = Api(sandbox, session)
         for _ in range(30):
             await http.get("/v3/ping")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.backend import slugify
 from arena_groups.sandbox.rendering import initials, markdown
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 ANCHOR = 'target="_blank" rel="nofollow noopener"'
 
@@ -84,6 +84,7 @@ LISTS = (
 )
 
 
+@reads_only
 async def test_page_size_defaults_to_24(http: Api, tokens: Tokens) -> None:
     reply = await http.get(INVITATIONS, tokens.owner)
     assert len(reply.ids) == 24
@@ -98,6 +99,7 @@ async def test_page_size_defaults_to_24(http: Api, tokens: Tokens) -> None:
     }
 
 
+@reads_only
 async def test_last_page_has_no_next_page(http: Api, tokens: Tokens) -> None:
     reply = await http.get(f"{INVITATIONS}?page=5&per=100", tokens.owner)
     assert len(reply.ids) == 80
@@ -106,6 +108,7 @@ async def test_last_page_has_no_next_page(http: Api, tokens: Tokens) -> None:
     assert reply.meta["has_more_pages"] is False
 
 
+@reads_only
 @pytest.mark.parametrize("page", [6, 1000, 10**18, 10**300])
 async def test_page_beyond_end_is_empty(http: Api, tokens: Tokens, page: int) -> None:
     reply = await http.get(f"{INVITATIONS}?page={page}&per=100", tokens.owner)
@@ -115,6 +118,7 @@ async def test_page_beyond_end_is_empty(http: Api, tokens: Tokens, page: int) ->
     assert reply.meta["next_page"] is None
 
 
+@reads_only
 @pytest.mark.parametrize("part", ["invitations", "contents", "followers"])
 async def test_empty_list_has_no_pages(http: Api, tokens: Tokens, part: str) -> None:
     reply = await http.get(f"/v3/groups/blank-page/{part}", tokens.owner)
@@ -134,6 +138,7 @@ async def test_list_is_the_same_with_any_page_size(
     assert [each["id"] for each in found] == ids[::-1]
 
 
+@reads_only
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     "query",
@@ -162,6 +167,7 @@ async def test_invalid_page_parameter_is_bad_request(
     assert query.partition("=")[0] in reply.body["details"]["errors"][0]
 
 
+@reads_only
 @pytest.mark.parametrize(
     "path",
     [
@@ -177,6 +183,7 @@ async def test_unknown_sort_or_type_is_bad_request(http: Api, path: str) -> None
     assert (await http.get(path)).status == 400
 
 
+@reads_only
 async def test_unknown_parameters_are_ignored(http: Api) -> None:
     reply = await http.get("/v3/groups/1001/members?colour=red&%ff=%ff&page=2&per=5")
     assert (reply.status, reply.meta["current_page"]) == (200, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.backend import FETCHING
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 STUDIO = "/v3/groups/research-studio"
 PRIVATE = "/v3/groups/night-shift"
@@ -18,6 +18,7 @@ NOTHING = {
 }
 
 
+@reads_only
 async def test_get_group_by_slug_and_id_are_equal(http: Api) -> None:
     by_slug, by_id = await http.get(STUDIO), await http.get("/v3/groups/1001")
     assert by_slug.status == by_id.status == 200
@@ -25,6 +26,7 @@ async def test_get_group_by_slug_and_id_are_equal(http: Api) -> None:
     assert by_slug.body["id"] == 1001
 
 
+@reads_only
 async def test_get_group_returns_fields(http: Api, sandbox: Sandbox) -> None:
     group = (await http.get(STUDIO)).body
     assert group["name"] == "Research Studio"
@@ -35,6 +37,7 @@ async def test_get_group_returns_fields(http: Api, sandbox: Sandbox) -> None:
     assert "<strong>" in group["description"]["html"]
 
 
+@reads_only
 async def test_group_links_use_requested_host(http: Api, sandbox: Sandbox) -> None:
     links = (await http.get(STUDIO)).body["_links"]
     assert links["self"]["href"] == f"{sandbox.url}{STUDIO}"
@@ -45,6 +48,7 @@ async def test_group_links_use_requested_host(http: Api, sandbox: Sandbox) -> No
     assert nonsense.body["_links"] == links
 
 
+@reads_only
 async def test_group_permissions_depend_on_caller(http: Api, tokens: Tokens) -> None:
     async def can(token: str | None) -> object:
         return (await http.get(STUDIO, token)).body["can"]
@@ -162,6 +166,7 @@ async def test_update_group_with_same_name_keeps_slug(http: Api, tokens: Tokens)
     assert renamed.body["slug"] == "research-studio"
 
 
+@reads_only
 async def test_update_and_delete_group_by_other_user_is_forbidden(
     http: Api, tokens: Tokens
 ) -> None:
@@ -182,6 +187,7 @@ async def test_delete_group_removes_group_and_invitations(
         sandbox.invitation_state(invitation)
 
 
+@reads_only
 @pytest.mark.parametrize("group", ["nope", "4242", "9" * 19, "9" * 30, "-1", "0", "1001.0", "."])
 async def test_get_unknown_group_is_not_found(http: Api, tokens: Tokens, group: str) -> None:
     reply = await http.get(f"/v3/groups/{group}", tokens.owner)

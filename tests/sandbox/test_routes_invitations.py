@@ -4,12 +4,13 @@ import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.permissions import invite_outcome
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 INVITATIONS = "/v3/groups/research-studio/invitations"
 JSON = {"Content-Type": "application/json"}
 
 
+@reads_only
 async def test_list_invitations_returns_all_pending(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
@@ -22,6 +23,7 @@ async def test_list_invitations_returns_all_pending(
     assert times == sorted(times, reverse=True)
 
 
+@reads_only
 async def test_list_invitations_has_users_and_addresses(http: Api, tokens: Tokens) -> None:
     invitations = await http.every_page(INVITATIONS, tokens.owner)
     kinds = {
@@ -31,6 +33,7 @@ async def test_list_invitations_has_users_and_addresses(http: Api, tokens: Token
     assert kinds == {(True, False), (True, True), (False, True)}
 
 
+@reads_only
 async def test_invitation_has_target_and_inviter(http: Api, tokens: Tokens) -> None:
     invitation = (await http.get(INVITATIONS, tokens.member)).body["data"][0]
     assert invitation["type"] == "MembershipInvitation"
@@ -46,6 +49,7 @@ async def test_list_invitations_starts_with_newest(http: Api, tokens: Tokens) ->
     assert (await http.get(f"{INVITATIONS}?per=1", tokens.owner)).body["data"] == [created]
 
 
+@reads_only
 async def test_list_and_invite_by_outsider_is_forbidden(http: Api, tokens: Tokens) -> None:
     body = {"email": "somebody@example.org"}
     for token in (tokens.follower, tokens.stranger):
@@ -141,6 +145,7 @@ async def test_invite_member_is_already_member(http: Api, sandbox: Sandbox, toke
     assert not sandbox.emails
 
 
+@reads_only
 @pytest.mark.parametrize("user_id", [0, -3, 987_654, 10**40])
 async def test_invite_unknown_user_is_not_found(http: Api, tokens: Tokens, user_id: int) -> None:
     assert (await http.post(INVITATIONS, tokens.owner, {"user_id": user_id})).status == 404
@@ -151,6 +156,7 @@ async def test_invite_ignores_unknown_fields(http: Api, tokens: Tokens) -> None:
     assert (await http.post(INVITATIONS, tokens.owner, body)).status == 201
 
 
+@reads_only
 @pytest.mark.parametrize(
     "body",
     [
@@ -181,6 +187,7 @@ async def test_invite_with_invalid_body_is_bad_request(
     assert not sandbox.emails
 
 
+@reads_only
 @pytest.mark.parametrize("address", ["a@b", '"a b"@example.org', "a@[127.0.0.1]"])
 async def test_invite_impossible_address_is_unprocessable(
     http: Api, sandbox: Sandbox, tokens: Tokens, address: str
@@ -206,7 +213,7 @@ async def test_invite_accepts_integral_float_as_id(
 
 
 class TestNewAddresses:
-    """Whether somebody may invite addresses that nobody has."""
+    """The permission to invite addresses without an account."""
 
     NEW = {"email": "nobody.yet@example.org"}  # noqa: RUF012 - never changed
 
@@ -272,6 +279,7 @@ async def test_revoke_by_inviter_after_leaving_succeeds(
     assert (await http.delete(path, tokens.member)).status == 204
 
 
+@reads_only
 async def test_revoke_unknown_invitation_is_not_found(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:

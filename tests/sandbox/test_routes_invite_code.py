@@ -1,12 +1,13 @@
 """Operations on the invite code."""
 
 from arena_groups.sandbox import Tokens
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 STUDIO = "/v3/groups/research-studio/invite"
 BLANK = "/v3/groups/blank-page/invite"
 
 
+@reads_only
 async def test_get_invite_code_returns_url(http: Api, tokens: Tokens) -> None:
     reply = await http.get(STUDIO, tokens.owner)
     assert reply.status == 200
@@ -16,6 +17,7 @@ async def test_get_invite_code_returns_url(http: Api, tokens: Tokens) -> None:
     assert invite["_links"]["self"]["href"].endswith(STUDIO)
 
 
+@reads_only
 async def test_get_invite_code_with_read_scope_succeeds(http: Api, tokens: Tokens) -> None:
     assert (await http.get(STUDIO, tokens.read_only)).status == 200
 
@@ -38,6 +40,7 @@ async def test_delete_invite_code_is_idempotent(http: Api, tokens: Tokens) -> No
     assert new["id"] != old["id"]
 
 
+@reads_only
 async def test_invite_code_by_other_user_is_forbidden(http: Api, tokens: Tokens) -> None:
     for path in (STUDIO, BLANK):
         for method in ("GET", "POST", "DELETE"):

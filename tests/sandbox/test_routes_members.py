@@ -3,7 +3,7 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 MEMBERS = "/v3/groups/research-studio/members"
 INVITE = "/v3/groups/research-studio/invite"
@@ -26,6 +26,7 @@ async def test_list_members_starts_with_owner_then_newest(
     assert [member["role"] for member in members] == ["owner"] + ["member"] * (len(ids) - 1)
 
 
+@reads_only
 async def test_list_members_total_includes_owner(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
@@ -38,12 +39,12 @@ async def test_list_members_shows_unconfirmed_to_owner_only(
 ) -> None:
     hidden = sandbox.add_user("Not Yet", confirmed=False)
     sandbox.add_member("research-studio", hidden)
-    everybody = await http.get(MEMBERS, tokens.owner)
-    assert hidden in everybody.ids
+    everyone = await http.get(MEMBERS, tokens.owner)
+    assert hidden in everyone.ids
     for token in (tokens.member, tokens.stranger, None):
         seen = await http.get(MEMBERS, token)
         assert hidden not in seen.ids
-        assert seen.meta["total_count"] < everybody.meta["total_count"]
+        assert seen.meta["total_count"] < everyone.meta["total_count"]
 
 
 async def test_list_members_shows_unconfirmed_owner(http: Api, sandbox: Sandbox) -> None:
@@ -63,6 +64,7 @@ async def test_join_with_code_adds_once(
     assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
 
 
+@reads_only
 async def test_join_by_member_needs_no_code(http: Api, tokens: Tokens) -> None:
     owner = await http.post(MEMBERS, tokens.owner, {"invite_token": "wrong"})
     member = await http.post(MEMBERS, tokens.member, {})
@@ -70,6 +72,7 @@ async def test_join_by_member_needs_no_code(http: Api, tokens: Tokens) -> None:
     assert (member.status, member.body["role"]) == (200, "member")
 
 
+@reads_only
 @pytest.mark.parametrize(
     "body",
     [{}, *({"invite_token": code} for code in ("", " ", "wrong", "\0", "\ud800", "x" * 5000))],
@@ -96,6 +99,7 @@ async def test_join_with_deleted_code_is_forbidden(http: Api, tokens: Tokens, co
     assert (await http.post(MEMBERS, tokens.stranger, {"invite_token": code})).status == 403
 
 
+@reads_only
 async def test_join_unknown_group_is_not_found(http: Api, tokens: Tokens) -> None:
     body = {"invite_token": "any"}
     assert (await http.post("/v3/groups/nope/members", tokens.stranger, body)).status == 404
@@ -108,6 +112,7 @@ async def test_leave_twice_succeeds(http: Api, sandbox: Sandbox, tokens: Tokens)
     assert (await http.delete("/v3/groups/nope/members/me", tokens.member)).status == 404
 
 
+@reads_only
 async def test_leave_by_owner_is_forbidden(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     assert (await http.delete(f"{MEMBERS}/me", tokens.owner)).status == 403
     assert sandbox.users.owner in sandbox.members("research-studio")
@@ -122,6 +127,7 @@ async def test_remove_member_twice_is_not_found(
     assert (await http.delete(path, tokens.owner)).status == 404
 
 
+@reads_only
 async def test_remove_owner_or_stranger_fails(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for user, status in [
         (sandbox.users.owner, 403),
@@ -139,11 +145,13 @@ async def test_remove_member_id_may_have_leading_zeros(
     assert sandbox.users.member not in sandbox.members("research-studio")
 
 
+@reads_only
 @pytest.mark.parametrize("user", ["minh-castellanos", "1.5", "2x", "%32%20", "ME"])
 async def test_remove_member_by_slug_is_bad_request(http: Api, tokens: Tokens, user: str) -> None:
     assert (await http.delete(f"{MEMBERS}/{user}", tokens.owner)).status == 400
 
 
+@reads_only
 async def test_remove_member_by_other_user_is_forbidden(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:

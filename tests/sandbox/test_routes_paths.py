@@ -3,7 +3,9 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
+
+pytestmark = reads_only
 
 GROUP = "/v3/groups/research-studio"
 

@@ -3,17 +3,19 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 TIMES = ("created_at", "updated_at")
 
 
+@reads_only
 @pytest.mark.parametrize("token", [None, "nobody-has-this"])
 async def test_ping_with_any_token_succeeds(http: Api, token: str | None) -> None:
     reply = await http.get("/v3/ping", token)
     assert (reply.status, reply.body) == (200, {"status": "ok"})
 
 
+@reads_only
 async def test_me_returns_caller(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for token, user_id in [
         (tokens.owner, sandbox.users.owner),
@@ -25,6 +27,7 @@ async def test_me_returns_caller(http: Api, sandbox: Sandbox, tokens: Tokens) ->
         assert (await http.get("/v3/me", token)).body["id"] == user_id
 
 
+@reads_only
 async def test_me_has_address_and_notifications(http: Api, tokens: Tokens) -> None:
     me = (await http.get("/v3/me", tokens.owner)).body
     assert me["email"] == "ada.osei@example.org"
@@ -55,6 +58,7 @@ async def test_private_groups_are_listed_for_user_only(
         assert private not in (await http.get(path, other)).ids
 
 
+@reads_only
 async def test_user_groups_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox) -> None:
     by_slug = await http.get("/v3/users/minh-castellanos/groups")
     by_id = await http.get(f"/v3/users/{sandbox.users.member}/groups")
@@ -63,6 +67,7 @@ async def test_user_groups_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox)
     assert sandbox.groups["blank-page"] not in by_id.ids
 
 
+@reads_only
 async def test_user_groups_default_order_is_by_name(http: Api, tokens: Tokens) -> None:
     groups = (await http.get("/v3/users/1/groups", tokens.owner)).body["data"]
     names = [group["name"].casefold() for group in groups]
@@ -71,6 +76,7 @@ async def test_user_groups_default_order_is_by_name(http: Api, tokens: Tokens) -
     assert descending.ids == [group["id"] for group in reversed(groups)]
 
 
+@reads_only
 @pytest.mark.parametrize("field", TIMES)
 async def test_user_groups_sort_parameter_orders(http: Api, tokens: Tokens, field: str) -> None:
     rising = await http.get(f"/v3/users/1/groups?sort={field}_asc", tokens.owner)
@@ -80,6 +86,7 @@ async def test_user_groups_sort_parameter_orders(http: Api, tokens: Tokens, fiel
     assert falling.ids == list(reversed(rising.ids))
 
 
+@reads_only
 @pytest.mark.parametrize("user", ["nobody", "987654", "0", "-1", "9" * 40])
 async def test_groups_of_unknown_user_are_not_found(http: Api, user: str) -> None:
     assert (await http.get(f"/v3/users/{user}/groups")).status == 404

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from arena_groups.sandbox import DEFAULT_SEED, SEEDED_AT, Sandbox
-from tests.sandbox.api import Api, FakeClock
+from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"
 
@@ -25,12 +25,11 @@ async def everything(sandbox: Sandbox, session: aiohttp.ClientSession) -> list[A
 
 
 async def test_same_seed_gives_same_state(session: aiohttp.ClientSession) -> None:
-    clocks = (FakeClock(0), FakeClock(2e9))
-    worlds: list[Any] = []
-    for clock in clocks:
-        async with Sandbox(seed=DEFAULT_SEED, clock=clock) as sandbox:
-            worlds.append(await everything(sandbox, session))
-    assert worlds[0] == worlds[1]
+    async with (
+        Sandbox(clock=lambda: 0) as first,
+        Sandbox(seed=DEFAULT_SEED, clock=lambda: 2e9) as second,
+    ):
+        assert await everything(first, session) == await everything(second, session)
 
 
 async def test_other_seed_gives_other_state(session: aiohttp.ClientSession) -> None:

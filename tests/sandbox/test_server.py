@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from tests.sandbox.api import Api, FakeClock
+from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"
 
@@ -86,7 +86,7 @@ def test_argument_out_of_range_raises(options: dict[str, Any]) -> None:
 
 async def test_clock_argument_sets_timestamps(session: aiohttp.ClientSession) -> None:
     moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
-    async with Sandbox(clock=FakeClock(moment.timestamp())) as sandbox:
+    async with Sandbox(clock=moment.timestamp) as sandbox:
         http, token = Api(sandbox, session), sandbox.tokens.owner
         sandbox.advance(timedelta(days=1))
         sandbox.advance(1.5)

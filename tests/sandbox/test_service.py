@@ -17,8 +17,8 @@ QUOTA = ("X-RateLimit-Limit", "X-RateLimit-Tier", "X-RateLimit-Window", "X-RateL
 @pytest.mark.parametrize("method", ["BREW", "X-Y"])
 async def test_unknown_method_is_not_allowed(http: Api, method: str) -> None:
     request = f"{method} {GROUP} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    answer = await http.raw(request.encode())
-    head, _, body = answer.decode().partition("\r\n\r\n")
+    response = await http.raw(request.encode())
+    head, _, body = response.decode().partition("\r\n\r\n")
     assert head.partition("\r\n")[0].endswith(" 405 Method Not Allowed")
     assert "Allow: DELETE, GET, HEAD, " in head
     assert "Content-Type: application/json; charset=utf-8\r\n" in head
@@ -62,8 +62,8 @@ async def test_expect_header_gets_100_continue(http: Api, tokens: Tokens) -> Non
 
 
 async def test_missing_host_header_uses_own_url_in_links(http: Api, sandbox: Sandbox) -> None:
-    answer = await http.raw(b"GET /v3/groups/1001 HTTP/1.0\r\n\r\n")
-    assert f'"href":"{sandbox.url}{GROUP}"'.encode() in answer
+    response = await http.raw(b"GET /v3/groups/1001 HTTP/1.0\r\n\r\n")
+    assert f'"href":"{sandbox.url}{GROUP}"'.encode() in response
 
 
 async def test_requests_record_method_path_and_query(

@@ -3,7 +3,7 @@
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 GROUP = "/v3/groups/research-studio"
 READS_FOR_ALL = (
@@ -29,22 +29,26 @@ WRITES = (
 EVERYTHING = (*(("GET", path) for path in (*READS_FOR_ALL, *READS_FOR_SOME)), *WRITES)
 
 
+@reads_only
 @pytest.mark.parametrize("path", READS_FOR_ALL)
 async def test_guest_read_of_public_resource_succeeds(http: Api, path: str) -> None:
     assert (await http.get(path)).status == 200
 
 
+@reads_only
 @pytest.mark.parametrize("path", READS_FOR_SOME)
 async def test_guest_read_of_restricted_resource_is_unauthorized(http: Api, path: str) -> None:
     reply = await http.get(path)
     assert (reply.status, reply.body["error"], reply.body["code"]) == (401, "Unauthorized", 401)
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), WRITES)
 async def test_guest_write_is_unauthorized(http: Api, method: str, path: str) -> None:
     assert (await http.send(method, path)).status == 401
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), EVERYTHING)
 @pytest.mark.parametrize("authorization", ["Bearer nonsense", "Bearer", "Basic YTpi", "Bearer  "])
 async def test_invalid_token_is_unauthorized_everywhere(
@@ -55,16 +59,19 @@ async def test_invalid_token_is_unauthorized_everywhere(
     assert "nonsense" not in reply.content.decode()
 
 
+@reads_only
 async def test_authorization_scheme_ignores_case(http: Api, tokens: Tokens) -> None:
     headers = {"Authorization": f"bEARER   {tokens.owner} "}
     assert (await http.get("/v3/me", headers=headers)).status == 200
 
 
+@reads_only
 @pytest.mark.parametrize("path", [*READS_FOR_ALL, *READS_FOR_SOME])
 async def test_read_scope_read_succeeds(http: Api, tokens: Tokens, path: str) -> None:
     assert (await http.get(path, tokens.read_only)).status == 200
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), WRITES)
 async def test_read_scope_write_is_forbidden(
     http: Api, sandbox: Sandbox, tokens: Tokens, method: str, path: str
@@ -76,6 +83,7 @@ async def test_read_scope_write_is_forbidden(
     assert before == (sandbox.groups, sandbox.members(1001), sandbox.pending_invitations(1001))
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), EVERYTHING)
 async def test_limited_token_is_rate_limited_everywhere(
     http: Api, tokens: Tokens, method: str, path: str

@@ -15,24 +15,26 @@ from arena_groups.sandbox import RecordedRequest, Sandbox
 from arena_groups.sandbox.faults import ServerFailure
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
-HOME = "arena-sandbox"
+THREAD_NAME = "arena-sandbox"
 
 
-def names_of_threads() -> list[str]:
-    return [each.name for each in threading.enumerate()]
+def sandbox_threads() -> int:
+    """Return the number of threads that serve a sandbox."""
+    return [each.name for each in threading.enumerate()].count(THREAD_NAME)
 
 
 def slug(url: str, path: str = "/v3/groups/1001") -> object:
-    with urllib.request.urlopen(url + path) as answer:  # noqa: S310 - the sandbox's own
-        return json.load(answer)["slug"]
+    with urllib.request.urlopen(url + path) as response:  # noqa: S310 - the sandbox's own
+        return json.load(response)["slug"]
 
 
 def test_with_block_serves_without_event_loop() -> None:
+    before = sandbox_threads()
     with ThreadedSandbox() as sandbox:
         assert slug(sandbox.url) == "research-studio"
         assert [each.path for each in sandbox.requests] == ["/v3/groups/1001"]
-        assert HOME in names_of_threads()
-    assert HOME not in names_of_threads()
+        assert sandbox_threads() == before + 1
+    assert sandbox_threads() == before
 
 
 async def test_with_block_serves_running_event_loop() -> None:
@@ -52,7 +54,7 @@ def test_members_run_in_own_thread() -> None:
         threads.clear()
         sandbox.add_group("Night Walks")
         assert sandbox.now
-    assert set(threads) == {HOME}
+    assert set(threads) == {THREAD_NAME}
 
 
 def test_every_public_member_is_wrapped() -> None:
@@ -125,11 +127,12 @@ async def test_start_and_aclose_outside_with_block_raise() -> None:
 
 
 def test_busy_port_leaves_no_thread() -> None:
+    before = sandbox_threads()
     with ThreadedSandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         with pytest.raises(OSError, match=f"cannot listen on port {port}"), ThreadedSandbox(port):
             pass
-        assert names_of_threads().count(HOME) == 1
+        assert sandbox_threads() == before + 1
 
 
 async def test_exit_ends_hanging_requests() -> None:

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from arena_groups.sandbox import Sandbox, Tokens
 from arena_groups.sandbox.validation import ParsedURI, is_acceptable, is_address, parse_uri
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, reads_only
 
 SCHEMA = Draft202012Validator(
     {"type": "string", "format": "uri"}, format_checker=FormatChecker(formats=("uri",))
@@ -162,6 +162,7 @@ TAKE_BODIES = (
 JSON = {"Content-Type": "application/json"}
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), TAKE_BODIES)
 @pytest.mark.parametrize(
     "data",
@@ -190,6 +191,7 @@ async def test_body_other_than_json_object_is_bad_request(
     assert reply.body["details"]["errors"]["body"]
 
 
+@reads_only
 @pytest.mark.parametrize(("method", "path"), TAKE_BODIES)
 @pytest.mark.parametrize(
     "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "text/json", ";;"]
@@ -246,6 +248,7 @@ IMPOSSIBLE_FIELDS = (
 )
 
 
+@reads_only
 @pytest.mark.parametrize("body", [*BAD_FIELDS, {}, {"name": "x", "description": None}])
 async def test_create_group_with_invalid_field_is_bad_request(
     http: Api, tokens: Tokens, body: object
@@ -255,6 +258,7 @@ async def test_create_group_with_invalid_field_is_bad_request(
     assert len(reply.body["details"]["errors"]) == 1
 
 
+@reads_only
 @pytest.mark.parametrize("body", BAD_FIELDS)
 async def test_update_group_with_invalid_field_changes_nothing(
     http: Api, tokens: Tokens, body: object
@@ -264,6 +268,7 @@ async def test_update_group_with_invalid_field_changes_nothing(
     assert (await http.get(GROUP)).body == before
 
 
+@reads_only
 @pytest.mark.parametrize("body", IMPOSSIBLE_FIELDS)
 async def test_group_with_impossible_field_is_unprocessable(
     http: Api, sandbox: Sandbox, tokens: Tokens, body: dict[str, str]
@@ -279,6 +284,7 @@ async def test_group_with_impossible_field_is_unprocessable(
     assert (sandbox.groups, (await http.get(GROUP)).body) == (groups, before)
 
 
+@reads_only
 async def test_several_impossible_fields_are_all_named(http: Api, tokens: Tokens) -> None:
     body = {"name": " ", "description": "\0", "avatar_url": "ftp://example.com/"}
     reply = await http.post("/v3/groups", tokens.owner, body)
@@ -286,6 +292,7 @@ async def test_several_impossible_fields_are_all_named(http: Api, tokens: Tokens
     assert all(field in reply.message for field in body)
 
 
+@reads_only
 @pytest.mark.parametrize("code", [None, 3, ["x"], {}])
 async def test_join_with_invalid_code_type_is_bad_request(
     http: Api, tokens: Tokens, code: object

@@ -1,4 +1,4 @@
-"""What type checkers make of watching. Checked, never run."""
+"""Types of a watch and its events. Type-checked, never run."""
 
 from typing import assert_never, assert_type
 
@@ -25,15 +25,15 @@ from arena_groups.watching import MemberJoined as SameEvent
 from arena_groups.watching import watch
 
 
-def tell(failure: PollFailure) -> None:
-    """Take a problem."""
+def report(failure: PollFailure) -> None:
+    """Receive a failure."""
     assert_type(failure.error, arena_groups.ArenaError)
     assert_type(failure.retry_in, float)
 
 
 async def events(arena: ArenaClient) -> None:
-    """An iterator of events, of which every kind is known."""
-    watcher = watch(arena, "one", 2, store=MemoryStore(), on_failure=tell)
+    """Iterate over events of known types."""
+    watcher = watch(arena, "one", 2, store=MemoryStore(), on_failure=report)
     assert_type(watcher, Watcher)
     assert_type(arena_groups.watch(arena, "one"), Watcher)
     assert_type(await anext(watcher), WatchEvent)
@@ -42,12 +42,12 @@ async def events(arena: ArenaClient) -> None:
         async for event in same:
             assert_type(event.key, str)
             assert_type(event.group, EmbeddedGroup)
-            told(event)
+            handle(event)
     await watcher.ack()
 
 
-def told(event: WatchEvent) -> None:
-    """Every kind of event."""
+def handle(event: WatchEvent) -> None:
+    """Match every type of event."""
     match event:
         case InvitationSent() | InvitationClosed():
             assert_type(event.invitation, MembershipInvitation)
@@ -63,8 +63,8 @@ def told(event: WatchEvent) -> None:
             assert_never(event)
 
 
-def kinds(event: WatchEvent) -> GroupMember | None:
-    """The kind tells events apart, too."""
+def joined_member(event: WatchEvent) -> GroupMember | None:
+    """Narrow the type of an event by its kind."""
     if event.kind == "member-joined":
         assert_type(event, MemberJoined)
         return event.member

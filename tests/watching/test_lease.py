@@ -1,9 +1,9 @@
-"""Several watches share groups: who has them, who takes over, and when. With any store."""
+"""Leases of groups: when they are acquired, kept and lost, alone and among watches."""
 
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,7 @@ from hypothesis import strategies as st
 from arena_groups import (
     ArenaClient,
     MemoryStore,
-    NoPacer,
     PollFailure,
-    RetryPolicy,
-    SQLiteStore,
     Store,
     StoreError,
     Watcher,
@@ -27,77 +24,45 @@ from arena_groups import (
 )
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching.checkpoint import Checkpoint
-from arena_groups.watching.group_watch import GroupWatch, next_due
-from arena_groups.watching.lease import HEARTBEATS, LeaseWaiter
+from arena_groups.watching.lease import HEARTBEAT_TASK, HEARTBEATS, LeaseWaiter
+from tests.support.clients import single
 from tests.support.leaks import no_warning
+from tests.support.stores import KINDS, FaultyStore, open_store
 from tests.support.waiting import HANG_TIMEOUT, until
 
 INTERVAL = 0.3
+NAMESPACE = "watch/default/7"
 
 
-class Flaky(MemoryStore):
-    """A store that can be away, or answer late."""
+class TestLeaseWaiter:
+    async def test_free_lease_is_acquired_at_once(self) -> None:
+        waiter = LeaseWaiter(MemoryStore(), NAMESPACE, 60)
+        assert await waiter.try_acquire(0.0, load=0.0, jitter=0.5) is not None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.away = False
-        self.delay = 0.0
-
-    async def read(self, namespace: str) -> dict[str, str]:
-        self._check()
-        return await super().read(namespace)
-
-    async def compare_and_set(
-        self,
-        namespace: str,
-        updates: Mapping[str, str | None],
-        *,
-        expected: Mapping[str, str | None],
-    ) -> bool:  # type: ignore[override]
-        self._check()
-        done = await super().compare_and_set(namespace, updates, expected=expected)
-        delay, self.delay = self.delay, 0.0
-        await asyncio.sleep(delay)
-        return done
-
-    def _check(self) -> None:
-        if self.away:
-            raise StoreError("the store is away")
-
-
-class TestVigil:
-    async def test_what_is_free_is_had_at_once(self) -> None:
-        vigil = LeaseWaiter(MemoryStore(), "namespace", 60)
-        assert await vigil.try_acquire(0.0, load=0.0, jitter=0.5) is not None
-
-    async def test_whoever_has_much_lets_others_go_first(self) -> None:
+    async def test_process_with_other_leases_defers_to_an_idle_one(self) -> None:
         store = MemoryStore()
-        busy, idle = LeaseWaiter(store, "namespace", 60), LeaseWaiter(store, "namespace", 60)
+        busy, idle = LeaseWaiter(store, NAMESPACE, 60), LeaseWaiter(store, NAMESPACE, 60)
         assert await busy.try_acquire(0.0, load=0.5, jitter=0.0) is None
         assert busy.retry_in == 5.0
         assert await idle.try_acquire(1.0, load=0.0, jitter=0.0) is not None
         assert await busy.try_acquire(5.0, load=0.5, jitter=0.0) is None
         assert busy.retry_in == 20.0
 
-    async def test_nobody_else_comes_then_it_takes_it(self) -> None:
-        busy = LeaseWaiter(MemoryStore(), "namespace", 60)
+    async def test_process_with_other_leases_defers_once(self) -> None:
+        busy = LeaseWaiter(MemoryStore(), NAMESPACE, 60)
         assert await busy.try_acquire(0.0, load=1.0, jitter=0.0) is None
         assert await busy.try_acquire(busy.retry_in, load=1.0, jitter=0.0) is not None
 
-    async def test_of_two_one_gets_it(self) -> None:
+    async def test_released_lease_is_acquired_and_fences_out_its_owner(self) -> None:
         store = MemoryStore()
-        kept = await store.read("namespace")
-        first = await Checkpoint.acquire(store, "namespace", kept)
-        assert first is not None
-        assert await Checkpoint.acquire(store, "namespace", kept) is None
-        await first.release()
-        assert (
-            await LeaseWaiter(store, "namespace", 60).try_acquire(0.0, load=0.0, jitter=0.0)
-            is not None
-        )
+        owner = await Checkpoint.acquire(store, NAMESPACE, await store.read(NAMESPACE))
+        assert owner is not None
+        await owner.release()
+        waiter = LeaseWaiter(store, NAMESPACE, 60)
+        assert await waiter.try_acquire(0.0, load=0.0, jitter=0.0) is not None
         with pytest.raises(StoreError, match="taken over"):
-            await first.renew()
-        assert first.fenced_out
+            await owner.renew()
+        assert owner.fenced_out
 
     @given(
         st.floats(0, 60),
@@ -105,239 +70,198 @@ class TestVigil:
         st.lists(st.floats(0, 1), min_size=60, max_size=60),
         st.floats(0, 1),
     )
-    def test_it_takes_over_within_two_intervals_and_never_from_the_living(
-        self, phase: float, death: float, chances: list[float], load: float
+    def test_lease_is_acquired_within_two_intervals_after_its_last_heartbeat_and_not_before(
+        self, first_try: float, death: float, jitters: list[float], load: float
     ) -> None:
         async def run() -> None:
             interval, store = 60.0, MemoryStore()
-            book = await Checkpoint.acquire(store, "namespace", {})
-            assert book is not None
-            vigil, beat, look, chance = (
-                LeaseWaiter(store, "namespace", interval),
-                0.0,
-                phase,
-                iter(chances),
-            )
+            owner = await Checkpoint.acquire(store, NAMESPACE, {})
+            assert owner is not None
+            waiter = LeaseWaiter(store, NAMESPACE, interval)
+            next_heartbeat, now, jitter = 0.0, first_try, iter(jitters)
             while True:
-                while beat <= min(look, death):
-                    await book.renew()
-                    beat += interval / HEARTBEATS
-                taken = await vigil.try_acquire(look, load=load, jitter=next(chance))
-                if taken is not None:
+                while next_heartbeat <= min(now, death):
+                    await owner.renew()
+                    next_heartbeat += interval / HEARTBEATS
+                if await waiter.try_acquire(now, load=load, jitter=next(jitter)) is not None:
                     break
-                look += vigil.retry_in
-            assert death - interval / HEARTBEATS < look - interval + 1e-6
-            assert look >= death - interval / HEARTBEATS
-            assert look <= max(death, phase) + 2 * interval
+                now += waiter.retry_in
+            assert death - interval / HEARTBEATS < now - interval + 1e-6
+            assert now >= death - interval / HEARTBEATS
+            assert now <= max(death, first_try) + 2 * interval
 
         asyncio.run(run())
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        made.add_group("One", slug="one")
-        made.add_group("Two", slug="two")
-        yield made
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    async with SQLiteStore(tmp_path / "state.db") as sqlite:
-        yield sqlite
+@pytest.fixture(params=KINDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(request.param, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
 async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
-    async with ArenaClient(
-        sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), retry=RetryPolicy(attempts=1)
-    ) as made:
-        yield made
+    async with single(sandbox.tokens.owner, base_url=sandbox.url) as client:
+        yield client
 
 
 def shared(arena: ArenaClient, store: Store, *groups: str, **options: Any) -> Watcher:
+    """Share the watch of the groups, by default of one, with the other watches of the store."""
     options.setdefault("interval", INTERVAL)
     return watch(arena, *(groups or ("one",)), store=store, shared=True, **options)
 
 
-async def quick(waiting: "asyncio.Future[WatchEvent]") -> WatchEvent:
-    async with asyncio.timeout(HANG_TIMEOUT):
-        return await waiting
-
-
-def ask(watcher: Watcher) -> "asyncio.Task[WatchEvent]":
+def request_event(watcher: Watcher) -> "asyncio.Task[WatchEvent]":
     return asyncio.ensure_future(anext(watcher))
 
 
-def freeze(watcher: Watcher) -> None:
-    """Let it beat no more, as if its process were paused."""
-    assert watcher._heartbeat is not None
-    assert watcher._heartbeat._task is not None
-    watcher._heartbeat._task.cancel()
+async def result(request: "asyncio.Future[WatchEvent]") -> WatchEvent:
+    async with asyncio.timeout(HANG_TIMEOUT):
+        return await request
 
 
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [({"store": None}, "needs a store"), ({"store": MemoryStore(), "once": True}, "polls once")],
-)
-async def test_what_cannot_be_shared(arena: ArenaClient, options: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        watch(arena, "one", shared=True, **options)
+def heartbeat() -> "asyncio.Task[Any]":
+    """Return the one heartbeat that is running."""
+    (task,) = [each for each in asyncio.all_tasks() if each.get_name() == HEARTBEAT_TASK]
+    return task
 
 
-async def test_one_looks_and_the_other_stands_by_until_it_closes(
+async def test_waiting_watch_polls_nothing_until_the_owner_closes(
     sandbox: Sandbox, arena: ArenaClient, store: Store
 ) -> None:
     with no_warning():
-        async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
-            first = await quick(ask(one))  # the owner has joined
-            standing_by = ask(two)
-            await one.ack()
+        async with shared(arena, store, replay=True) as owner, shared(arena, store) as waiter:
+            first = await result(request_event(owner))  # the group's owner has joined
+            waiting = request_event(waiter)
+            await owner.ack()
             sandbox.clear_requests()
             await asyncio.sleep(3 * INTERVAL)
-            assert not standing_by.done()
+            assert not waiting.done()
             assert {each.operation for each in sandbox.requests} <= {"getGroup"}
-            await one.aclose()
+            await owner.aclose()
             sandbox.add_members("one", 1)
-            event = await quick(standing_by)
+            event = await result(waiting)
             assert event.sequence == first.sequence + 1
 
 
-async def test_a_group_that_may_be_free_comes_before_slow_looks_at_others(
-    arena: ArenaClient, store: Store
-) -> None:
-    async with shared(arena, store) as watcher:
-        now = arena.clock.now()
-        late, standing_by = GroupWatch("late", now - 60), GroupWatch("standing by", now - 1)
-        late._checkpoint = Checkpoint(store, "namespace", {})
-        watcher._groups[:] = [late, standing_by]
-        assert next_due(watcher._groups, arena.clock.now()) is standing_by
-        standing_by.due = now + 60
-        assert next_due(watcher._groups, arena.clock.now()) is late
-        watcher._groups.clear()
-        assert next_due(watcher._groups, arena.clock.now()) is None
+async def test_owner_with_a_slow_consumer_keeps_the_lease(arena: ArenaClient, store: Store) -> None:
+    async with shared(arena, store, replay=True) as owner, shared(arena, store) as waiter:
+        await result(request_event(owner))
+        waiting = request_event(waiter)
+        await asyncio.sleep(4 * INTERVAL)  # with a pending event
+        assert not waiting.done()
+        await owner.ack()
 
 
-async def test_a_consumer_may_take_its_time(
-    sandbox: Sandbox, arena: ArenaClient, store: Store
-) -> None:
-    async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
-        await quick(ask(one))
-        standing_by = ask(two)
-        await asyncio.sleep(4 * INTERVAL)  # with the event in hand
-        assert not standing_by.done()
-        await one.ack()
-
-
-async def test_the_event_in_hand_comes_again_elsewhere_and_the_old_holder_finds_out(
+async def test_owner_without_heartbeat_is_replaced_and_waits_for_the_lease(
     sandbox: Sandbox, arena: ArenaClient, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "arena_groups")
-    async with shared(arena, store, replay=True) as one, shared(arena, store) as two:
-        first = await quick(ask(one))
-        freeze(one)
-        again = await quick(ask(two))
-        assert again.key == first.key
+    async with shared(arena, store, replay=True) as first, shared(arena, store) as second:
+        event = await result(request_event(first))
+        heartbeat().cancel()  # as if the process were paused
+        again = await result(request_event(second))
+        assert again.key == event.key
         with pytest.raises(StoreError, match="taken over"):
-            await one.ack()
-        waiting = ask(one)
+            await first.ack()
+        waiting = request_event(first)
         sandbox.add_members("one", 1)
-        following = await quick(ask(two))
-        assert following.sequence == first.sequence + 1
+        following = await result(request_event(second))
+        assert following.sequence == event.sequence + 1
         assert not waiting.done()
         assert "group one is watched by another process now" in caplog.messages
-        # It stands by, and has its turn when the other is gone.
-        await two.aclose()
-        assert (await quick(waiting)).key == following.key
+        await second.aclose()
+        assert (await result(waiting)).key == following.key
 
 
-async def test_whoever_was_paused_between_two_looks_does_not_look(
+async def test_owner_paused_between_two_polls_does_not_poll_without_the_lease(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:
     store = MemoryStore()
-    async with shared(arena, store) as one:
-        waiting = ask(one)
+    async with shared(arena, store) as watcher:
+        waiting = request_event(watcher)
         namespace = f"watch/default/{sandbox.groups['one']}"
-        await until(lambda: "version" in store._namespaces.get(namespace, {}))
+        async with asyncio.timeout(HANG_TIMEOUT):
+            while "version" not in await store.read(namespace):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
         sandbox.clear_requests()
         await store.compare_and_set(namespace, {"fencing_token": "another", "heartbeat": "1"})
         await asyncio.sleep(0)
         sandbox.add_members("one", 1)
         await asyncio.sleep(INTERVAL / 2)
         assert not sandbox.requests
-        assert (await quick(waiting)).sequence == 1  # the other never beats
+        # The other owner sends no heartbeat.
+        assert (await result(waiting)).sequence == 1
 
 
-async def test_an_event_that_was_written_down_too_long_ago_is_asked_for_again(
+async def test_event_saved_too_long_ago_is_delivered_after_one_more_renewal(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:
-    store = Flaky()
-    async with shared(arena, store, replay=True) as one:
-        first = await quick(ask(one))
+    store = FaultyStore()
+    async with shared(arena, store, replay=True) as watcher:
+        first = await result(request_event(watcher))
         sandbox.add_members("one", 1)
-        waiting = ask(one)
-        store.delay = INTERVAL  # the next write, which handles the first
-        following = await quick(waiting)
+        waiting = request_event(watcher)
+        store.delay = INTERVAL  # of the next write, which acknowledges the first event
+        following = await result(waiting)
         assert following.sequence == first.sequence + 1
 
 
-async def test_groups_are_spread(sandbox: Sandbox, arena: ArenaClient) -> None:
+async def test_groups_are_shared_out_among_watches(sandbox: Sandbox, arena: ArenaClient) -> None:
     slugs = [f"g{number}" for number in range(6)]
     for slug in slugs:
         sandbox.add_group(slug, slug=slug)
     store = MemoryStore()
-    watchers = [shared(arena, store, *slugs) for _ in range(2)]
+    watchers = [shared(arena, store, *slugs, replay=True) for _ in range(2)]
+    delivered: list[set[str]] = [set(), set()]
+
+    async def consume(watcher: Watcher, groups: set[str]) -> None:
+        async for event in watcher:
+            groups.add(event.group.slug)
+
     async with AsyncExitStack() as stack:
-        for each in watchers:
-            await stack.enter_async_context(each)
-        asking = [ask(each) for each in watchers]
-        await until(
-            lambda: sum(course.owns_lease for each in watchers for course in each._groups) == 6
-        )
-        held = [sum(course.owns_lease for course in each._groups) for each in watchers]
-        assert sum(held) == 6
-        assert min(held) >= 1
-        for each in watchers:
-            await each.aclose()
-        await asyncio.gather(*asking, return_exceptions=True)
+        for watcher in watchers:
+            await stack.enter_async_context(watcher)
+        consumers = [
+            asyncio.ensure_future(consume(*each)) for each in zip(watchers, delivered, strict=True)
+        ]
+        await until(lambda: len(delivered[0] | delivered[1]) == 6)
+    await asyncio.gather(*consumers)
+    assert sum(len(groups) for groups in delivered) == 6
+    assert min(len(groups) for groups in delivered) >= 1
 
 
-async def test_while_the_store_is_away_it_is_told_and_tried_again(
+async def test_failing_store_is_reported_and_retried(
     sandbox: Sandbox, arena: ArenaClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store, failures = Flaky(), list[PollFailure]()
-    store.away = True
-    async with shared(arena, store, replay=True, on_failure=failures.append) as one:
-        waiting = ask(one)
+    store, failures = FaultyStore(), list[PollFailure]()
+    store.failing = True
+    async with shared(arena, store, replay=True, on_failure=failures.append) as watcher:
+        waiting = request_event(watcher)
         await until(lambda: bool(failures))
-        store.away = False
-        first = await quick(waiting)
-        store.away, count = True, len(failures)
+        store.failing = False
+        first = await result(waiting)
+        store.failing, count = True, len(failures)
         sandbox.add_members("one", 1)
-        waiting = ask(one)
+        waiting = request_event(watcher)
         await until(lambda: len(failures) > count and "may be taken over" in caplog.text)
         assert not waiting.done()
-        store.away = False
-        assert (await quick(waiting)).sequence == first.sequence + 1
+        store.failing = False
+        assert (await result(waiting)).sequence == first.sequence + 1
         assert {type(each.error) for each in failures} == {StoreError}
         assert max(each.retry_in for each in failures) <= INTERVAL
-        store.away = True  # closing does not need it
+        store.failing = True  # closing does not need it
     assert caplog.text.count("may be taken over") == 1
 
 
-async def test_what_was_forgotten_lets_go(arena: ArenaClient) -> None:
+async def test_garbage_collected_watch_stops_its_heartbeat(arena: ArenaClient) -> None:
     store = MemoryStore()
     forgotten = shared(arena, store, replay=True)
-    first = await quick(ask(forgotten))
-    assert forgotten._heartbeat is not None
-    pulse = forgotten._heartbeat._task
-    assert pulse is not None
+    first = await result(request_event(forgotten))
+    task = heartbeat()
     del forgotten
     gc.collect()
     async with asyncio.timeout(HANG_TIMEOUT):
-        await pulse
+        await task
     async with shared(arena, store) as other:
-        assert (await quick(ask(other))).key == first.key
+        assert (await result(request_event(other))).key == first.key

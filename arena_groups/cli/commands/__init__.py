@@ -1,1 +1,1 @@
-"""The commands and their options, a module each. What they load, they load when they run."""
+"""Commands, one module for each group of commands."""

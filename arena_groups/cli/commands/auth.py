@@ -1,4 +1,4 @@
-"""``arena-groups auth``."""
+"""The command ``arena-groups auth``: login, logout and status."""
 
 from __future__ import annotations
 
@@ -15,67 +15,67 @@ from arena_groups.cli.connect import (
     base_url_of,
     connected,
     find_token,
-    needs_token,
+    require_token,
     retry_policy,
 )
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
 from arena_groups.cli.prompts import ask_secret
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
-    from arena_groups.cli.browser_login import OAuth
+    from arena_groups.oauth import OAuthClient
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
 CALLBACK_PORT = 8765
-_ENTER = "make a token in your settings at Are.na, and type it, paste it or pipe it in"
+_ENTER_HINT = "create a token in your settings at Are.na, and type it or pipe it in"
 
 
-@example("Who am I here?", "auth status")
+@example("Show the current user", "auth status")
 @example("Log in with a token from your settings at Are.na", "auth login")
 @click.group("auth", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Log in, log out, and see who you are.
+    """Log in, log out, and show the current user.
 
-    The token of ARENA_TOKEN comes first, then the one stored by logging in.
+    If ARENA_TOKEN is set, it is used instead of the stored token.
     """
-    help_without_command(context)
+    show_help_without_command(context)
 
 
-@example("Am I logged in? The exit code tells", "auth status --quiet")
-@example("Who am I, and how much may I ask?", "auth status")
-@command.command("status", short_help="Show who you are here, and what is left of your quota.")
+@example("Check in a script whether a token works", "auth status > /dev/null")
+@example("Show the current user and quota", "auth status")
+@command.command("status", short_help="Show the current user, token source, scopes and quota.")
 @common_options
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Show who the token stands for, where it came from, its quota and its scopes.
+    """Show the current user, and the source, scopes and quota of the token.
 
-    Nothing is written to find out, so whether the token may write is often unknown.
+    Whether the token has the scope write is known only after a login with --web.
     """
-    wait_for(settings, show_status(settings))
+    run_async(settings, show_status(settings))
 
 
 async def show_status(settings: Settings) -> None:
-    """Write who the token stands for, and what is known of its quota and scopes."""
+    """Write the user of the token, and its scopes and quota."""
     pacer = arena_groups.QuotaPacer()
     login = None if settings.sandbox else find_token(settings)
-    needs_token(settings)
+    require_token(settings)
     async with connected(settings, pacer=pacer) as arena:
         me = await arena.me()
     quota = pacer.snapshot()
     granted = () if login is None else login.scopes
-    status = output.AuthStatus(
+    status = output.AuthStatusRow(
         base_url=SANDBOX_SOURCE if settings.sandbox else base_url_of(settings),
         token_source=settings.token_source,
         user_id=me.id,
         slug=me.slug,
         name=me.name,
         tier=me.tier.value,
-        # An answer to a read proves the scope read; only a write would tell of write.
+        # A successful read proves the scope read; only a write could prove write.
         scopes=list(granted or ["read"]),
         write=_may_write(granted),
         quota_limit=quota.limit,
@@ -86,14 +86,16 @@ async def show_status(settings: Settings) -> None:
     output.write_one(settings, output.AUTH_STATUS, status)
 
 
-@example("With the browser, for an app of yours", "auth login --web --client-id ID")
-@example("From a password manager", "auth login < token.txt")
-@example("With a token, typed or pasted when asked for", "auth login")
+@example("With a browser, for an OAuth app of yours", "auth login --web --client-id ID")
+@example("With a token from a file", "auth login < token.txt")
+@example("With a token, typed at the prompt", "auth login")
 @command.command("login", short_help="Store a token: typed, piped in, or granted in a browser.")
-@click.option("--web", is_flag=True, help="Authorize with the browser, by OAuth.")
-@click.option("--client-id", metavar="ID", help="Of your OAuth app. Needs --web.")
+@click.option("--web", is_flag=True, help="Log in with a browser, by OAuth.")
+@click.option("--client-id", metavar="ID", help="Client ID of your OAuth app. Needs --web.")
 @click.option(
-    "--client-secret-stdin", is_flag=True, help="Ask for the app's secret, or read it from a pipe."
+    "--client-secret-stdin",
+    is_flag=True,
+    help="Prompt for the app's secret, or read it from a pipe.",
 )
 @click.option(
     "--port",
@@ -101,9 +103,9 @@ async def show_status(settings: Settings) -> None:
     default=CALLBACK_PORT,
     show_default=True,
     metavar="N",
-    help="Where the browser's answer arrives: register http://127.0.0.1:N/callback.",
+    help="Port of the redirect URI http://127.0.0.1:N/callback.",
 )
-@click.option("--no-browser", is_flag=True, help="Only tell which address to open.")
+@click.option("--no-browser", is_flag=True, help="Show the address instead of opening a browser.")
 @common_options
 @click.pass_obj
 def login(
@@ -115,76 +117,76 @@ def login(
     port: int,
     no_browser: bool,
 ) -> None:
-    """Store a token, in the system's keyring or else in a file that only you can read.
+    """Store a token in the system's keyring, or else in a file that only you can read.
 
-    The token is asked for at a terminal and read from standard input elsewhere. It is stored
-    once the API has accepted it.
+    The token is typed at a prompt, or read from standard input if that is not a terminal. It
+    is stored only if the API accepts it.
     """
     _refuse_sandbox(settings)
     if web is (client_id is None):
-        raise click.UsageError("--web and --client-id go together")
+        raise click.UsageError("--web and --client-id must be given together")
     if client_secret_stdin and not web:
         raise click.UsageError("--client-secret-stdin needs --web")
     from arena_groups._api import Secret
 
     if client_id is None:
-        wait_for(settings, log_in(settings, Secret(ask_secret("Token"))))
+        run_async(settings, log_in(settings, Secret(ask_secret("Token"))))
         return
     secret = Secret(ask_secret("Client secret")) if client_secret_stdin else None
     work = log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()) -> None:
-    """Check a token, store it, and write whose it is."""
+    """Check a token with the API, store it, and write its user."""
     from arena_groups.cli.credentials import store_login
 
     base_url = base_url_of(settings)
     settings.token_source = ENTERED
-    me = await _whose(token, base_url)
+    me = await _fetch_user(token, base_url)
     place = store_login(base_url, token, scopes)
-    output.note(settings, f"the token is kept in {place}")
+    output.info(settings, f"token stored in {place}")
     if os.environ.get(TOKEN_VARIABLE):
-        output.note(settings, f"{TOKEN_VARIABLE} is set, and comes before what is stored")
-    change = output.Change(
-        outcome="logged in", type="User", id=me.id, what=f"{me.name} ({me.slug})"
+        output.info(settings, f"{TOKEN_VARIABLE} is set and is used instead of the stored token")
+    change = output.ActionRow(
+        outcome="logged_in", type="User", id=me.id, target=f"{me.name} ({me.slug})"
     )
-    output.write_one(settings, output.CHANGES, change)
+    output.write_one(settings, output.ACTIONS, change)
 
 
-@example("Forget the stored token", "auth logout")
+@example("Delete the stored token", "auth logout")
 @command.command("logout")
 @common_options
 @click.pass_obj
 def logout(settings: Settings) -> None:
-    """Remove the stored token. It stays valid; revoke it at Are.na to end that."""
+    """Delete the stored token. It remains valid until you revoke it at Are.na."""
     _refuse_sandbox(settings)
-    wait_for(settings, log_out(settings))
+    run_async(settings, log_out(settings))
 
 
 async def log_out(settings: Settings) -> None:
-    """Remove the stored token, and write whether there was one."""
-    from arena_groups.cli.credentials import forget_login
+    """Delete the stored token, and write whether there was one."""
+    from arena_groups.cli.credentials import delete_login
 
     base_url = base_url_of(settings)
-    outcome = "logged out" if forget_login(base_url) else "was not logged in"
+    outcome = "logged_out" if delete_login(base_url) else "not_logged_in"
     if os.environ.get(TOKEN_VARIABLE):
-        output.note(settings, f"{TOKEN_VARIABLE} is still set")
+        output.info(settings, f"{TOKEN_VARIABLE} is still set and is used")
     output.write_one(
-        settings, output.CHANGES, output.Change(outcome=outcome, type="Login", what=base_url)
+        settings, output.ACTIONS, output.ActionRow(outcome=outcome, type="Login", target=base_url)
     )
 
 
 def _refuse_sandbox(settings: Settings) -> None:
-    """Refuse to store or remove the real token for a sandbox, which has tokens of its own."""
+    """Raise ``UsageError`` for ``--sandbox``, which must not touch the real login."""
     if settings.sandbox:
-        raise click.UsageError("the sandbox of --sandbox has no login")
+        raise click.UsageError("--sandbox needs no login")
 
 
-async def _whose(token: Secret, base_url: str) -> arena_groups.Me:
+async def _fetch_user(token: Secret, base_url: str) -> arena_groups.Me:
     if token.validation_error():
         message = f"the token {token.validation_error()}"
-        raise ProblemError(Problem("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER))
+        raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER_HINT)
     async with arena_groups.ArenaClient(
         token.reveal(), base_url=base_url, retry=retry_policy()
     ) as arena:
@@ -200,16 +202,16 @@ def _may_write(granted: tuple[str, ...]) -> str:
 async def log_in_with_browser(
     settings: Settings, client_id: str, secret: Secret | None, port: int, *, browser: bool
 ) -> None:
-    """Let somebody authorize this program in a browser, and store the token that it gets."""
+    """Have the user grant access in a browser, then store the token."""
     from arena_groups.cli.browser_login import authorize, oauth_client
 
     base_url = None if settings.base_url is None else base_url_of(settings)
 
-    def client(redirect_uri: str) -> OAuth:
+    def make_client(redirect_uri: str) -> OAuthClient:
         return oauth_client(client_id, secret, redirect_uri, base_url)
 
-    def tell(text: str) -> None:
-        output.instruct(settings, text)
+    def notify(text: str) -> None:
+        output.notify(settings, text)
 
-    token, scopes = await authorize(client, port, tell, browser=browser)
+    token, scopes = await authorize(make_client, port, notify, browser=browser)
     await log_in(settings, token, scopes)

@@ -1,4 +1,4 @@
-"""``arena-groups groups``."""
+"""The command ``arena-groups groups``: groups, their contents and their followers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, needs_token
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.connect import connected, require_token
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
     common_options,
@@ -18,14 +18,14 @@ from arena_groups.cli.options import (
     limit_option,
     sort_option,
 )
-from arena_groups.cli.prompts import confirm, require_answer
+from arena_groups.cli.prompts import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups import Unset
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
-KINDS = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
+CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
 ORDERS: dict[str, tuple[Callable[[arena_groups.Group], object], bool]] = {
     "name": (lambda group: group.name.casefold(), False),
     "newest": (lambda group: group.created_at, True),
@@ -40,51 +40,51 @@ CONTENT_SORTS = {
 FOLLOWER_SORTS = {"newest": None, "oldest": "created_at_asc"}
 
 
-@example("All that is in a group, for a spreadsheet", "groups contents GROUP --format csv")
-@example("Which groups am I in?", "groups list")
+@example("Export the contents of a group as CSV", "groups contents GROUP --format csv")
+@example("List your groups", "groups list")
 @click.group("groups", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Look at groups and look after your own."""
-    help_without_command(context)
+    """List, create, change and delete groups."""
+    show_help_without_command(context)
 
 
-@example("Those of somebody else, newest first", "groups list --user SLUG --sort newest")
-@example("Your own groups and those you belong to", "groups list")
+@example("List another user's groups, newest first", "groups list --user SLUG --sort newest")
+@example("List the groups that you own or belong to", "groups list")
 @command.command("list")
-@click.option("--user", metavar="USER", help="Somebody else's, by slug or id.")
+@click.option("--user", metavar="USER", help="List the groups of another user, by slug or id.")
 @sort_option("name", "newest", "oldest", "updated", default="name")
 @common_options
 @click.pass_obj
 def list_(settings: Settings, user: str | None, sort: str) -> None:
     """List the groups that you own or belong to."""
-    wait_for(settings, list_groups(settings, user, sort))
+    run_async(settings, list_groups(settings, user, sort))
 
 
 async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
-    """Write the groups of a user, or of the token's own."""
+    """Write the groups of a user; ``None`` is the user of the token."""
     async with connected(settings) as arena:
         if user is None:
-            needs_token(settings)
+            require_token(settings)
         owner = user or (await arena.me()).id
-        # In this order the walk misses nothing, whatever changes meanwhile.
+        # In this order no group is missed if the list changes meanwhile.
         walk = arena.users.groups(owner, sort=arena_groups.GroupSort.CREATED_AT_DESC)
-        groups = await output.gather(settings, walk)
+        groups = await output.collect(settings, walk)
     key, descending = ORDERS[sort]
     groups.sort(key=key, reverse=descending)  # type: ignore[arg-type]
     output.write_each(settings, output.GROUPS, groups, ("group", "groups"))
 
 
-@example("Its id, whatever its slug is", "groups show GROUP --format json | jq .id")
-@example("Who owns it, and what may I do with it?", "groups show GROUP")
+@example("Print the id of a group", "groups show GROUP --format json | jq .id")
+@example("Show the owner, the counts and your permissions", "groups show GROUP")
 @command.command("show")
 @group_argument
 @common_options
 @click.pass_obj
 def show(settings: Settings, group: str) -> None:
     """Show GROUP, a slug or an id."""
-    wait_for(settings, show_group(settings, group))
+    run_async(settings, show_group(settings, group))
 
 
 async def show_group(settings: Settings, group: str) -> None:
@@ -93,16 +93,16 @@ async def show_group(settings: Settings, group: str) -> None:
         output.write_one(settings, output.GROUPS, await arena.groups.get(group))
 
 
-@example("A new group", 'groups create "Research Studio" --description "We meet on *Mondays*."')
+@example("Create a group", 'groups create "Research Studio" --description "We meet on *Mondays*."')
 @command.command("create")
 @click.argument("name")
-@click.option("--description", metavar="TEXT", help="What it is for; may be Markdown.")
-@click.option("--avatar-url", metavar="URL", help="Where to fetch its image from.")
+@click.option("--description", metavar="TEXT", help="Description, in Markdown.")
+@click.option("--avatar-url", metavar="URL", help="URL of an image to copy.")
 @common_options
 @click.pass_obj
 def create(settings: Settings, name: str, description: str | None, avatar_url: str | None) -> None:
-    """Create a group of your own called NAME, and show it."""
-    wait_for(settings, create_group(settings, name, description, avatar_url))
+    """Create a group called NAME, and show it."""
+    run_async(settings, create_group(settings, name, description, avatar_url))
 
 
 async def create_group(
@@ -110,18 +110,18 @@ async def create_group(
 ) -> None:
     """Create a group, and write it."""
     async with connected(settings) as arena:
-        made = await arena.groups.create(name, description=description, avatar_url=avatar_url)
-        output.write_one(settings, output.GROUPS, made)
+        created = await arena.groups.create(name, description=description, avatar_url=avatar_url)
+        output.write_one(settings, output.GROUPS, created)
 
 
-@example("Without a description", "groups update GROUP --no-description")
-@example("Another name, and so another slug", 'groups update GROUP --name "Reading Room"')
+@example("Remove the description", "groups update GROUP --no-description")
+@example("Rename a group, which also changes its slug", 'groups update GROUP --name "Reading Room"')
 @command.command("update")
 @group_argument
-@click.option("--name", metavar="NAME", help="Another name. The slug changes with it.")
-@click.option("--description", metavar="TEXT", help="Another description; may be Markdown.")
+@click.option("--name", metavar="NAME", help="New name. Also changes the slug.")
+@click.option("--description", metavar="TEXT", help="New description, in Markdown.")
 @click.option("--no-description", is_flag=True, help="Remove the description.")
-@click.option("--avatar-url", metavar="URL", help="Where to fetch another image from.")
+@click.option("--avatar-url", metavar="URL", help="URL of a new image to copy.")
 @common_options
 @click.pass_obj
 def update(
@@ -133,11 +133,13 @@ def update(
     no_description: bool,
     avatar_url: str | None,
 ) -> None:
-    """Change GROUP, a slug or an id, and show it as it is then."""
+    """Change GROUP, a slug or an id, and show the result."""
     if no_description and description is not None:
-        raise click.UsageError("--description and --no-description exclude each other")
+        raise click.UsageError("--description and --no-description cannot be combined")
     if name is None and description is None and avatar_url is None and not no_description:
-        raise click.UsageError("say what to change")
+        raise click.UsageError(
+            "nothing to change: give --name, --description, --no-description or --avatar-url"
+        )
     from arena_groups._types import UNSET
 
     cleared = None if no_description else UNSET
@@ -148,7 +150,7 @@ def update(
         description=cleared if description is None else description,
         avatar_url=avatar_url,
     )
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def update_group(
@@ -159,7 +161,7 @@ async def update_group(
     description: str | Unset | None,
     avatar_url: str | None,
 ) -> None:
-    """Change a group, and write it as it is then."""
+    """Change a group, and write the result."""
     from arena_groups._types import UNSET
 
     async with connected(settings) as arena:
@@ -172,39 +174,44 @@ async def update_group(
         output.write_one(settings, output.GROUPS, changed)
 
 
-@example("Delete a group, after a look at what is lost", "groups delete GROUP")
+@example("Delete a group, after a confirmation", "groups delete GROUP")
 @command.command("delete")
 @group_argument
 @common_options
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
-    """Delete GROUP, a slug or an id, for good."""
-    wait_for(settings, delete_group(settings, group))
+    """Delete GROUP, a slug or an id. This cannot be undone."""
+    run_async(settings, delete_group(settings, group))
 
 
 async def delete_group(settings: Settings, group: str) -> None:
-    """Delete a group, after asking, and write that it is gone."""
-    require_answer(settings)
+    """Delete a group, after a confirmation."""
+    require_confirmation(settings)
     async with connected(settings) as arena:
-        number, what = None, group
+        number, target = None, group
         if not settings.yes:
             found = await arena.groups.get(group)
-            number, what = found.id, found.slug
-            confirm(settings, f"Delete {found.name} for good?", [_loss(found)])
-        # By id where it is known: the slug may be another group's by now.
+            number, target = found.id, found.slug
+            confirm(settings, f"Delete {found.name}? This cannot be undone.", [_summary(found)])
+        # By id if known: the slug could belong to another group by now.
         await arena.groups.delete(number or group)
     output.write_one(
         settings,
-        output.CHANGES,
-        output.Change(outcome="deleted", type="Group", id=number, what=what),
+        output.ACTIONS,
+        output.ActionRow(outcome="deleted", type="Group", id=number, target=target),
     )
 
 
-@example("What was changed last", "groups contents GROUP --sort updated --limit 10")
-@example("The channels only", "groups contents GROUP --type Channel")
+@example("List the last ten changes", "groups contents GROUP --sort updated --limit 10")
+@example("List only channels", "groups contents GROUP --type Channel")
 @command.command("contents")
 @group_argument
-@click.option("--type", "kind", type=click.Choice(KINDS), help="One kind; Block: all but channels.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(CONTENT_TYPES),
+    help="List only this type (Block: everything except channels).",
+)
 @sort_option("newest", "oldest", "updated", default="newest")
 @limit_option
 @common_options
@@ -213,19 +220,19 @@ def contents(
     settings: Settings, *, group: str, kind: str | None, sort: str, limit: int | None
 ) -> None:
     """List the blocks and channels of GROUP, a slug or an id."""
-    wait_for(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
+    run_async(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
 
 
 async def list_contents(
     settings: Settings, group: str, *, sort: str, kind: str | None, limit: int | None
 ) -> None:
-    """Write a group's blocks and channels as they arrive."""
+    """Write the contents of a group as they arrive."""
     async with connected(settings) as arena:
         items = arena.groups.contents(group, sort=CONTENT_SORTS[sort], type=kind)
         await output.write_all(settings, output.CONTENTS, items, ("item", "items"), limit=limit)
 
 
-@example("Who follows a group", "groups followers GROUP")
+@example("List the followers of a group", "groups followers GROUP")
 @command.command("followers")
 @group_argument
 @sort_option("newest", "oldest", default="newest")
@@ -233,12 +240,12 @@ async def list_contents(
 @common_options
 @click.pass_obj
 def followers(settings: Settings, *, group: str, sort: str, limit: int | None) -> None:
-    """List the people who follow GROUP, a slug or an id."""
-    wait_for(settings, list_followers(settings, group, sort=sort, limit=limit))
+    """List the followers of GROUP, a slug or an id."""
+    run_async(settings, list_followers(settings, group, sort=sort, limit=limit))
 
 
 async def list_followers(settings: Settings, group: str, *, sort: str, limit: int | None) -> None:
-    """Write the people who follow a group as they arrive."""
+    """Write the followers of a group as they arrive."""
     async with connected(settings) as arena:
         items = arena.groups.followers(group, sort=FOLLOWER_SORTS[sort])
         await output.write_all(
@@ -246,7 +253,7 @@ async def list_followers(settings: Settings, group: str, *, sort: str, limit: in
         )
 
 
-def _loss(group: arena_groups.Group) -> str:
+def _summary(group: arena_groups.Group) -> str:
     return (
         f"{group.name} ({group.slug}), since {group.created_at.date()}: "
         f"{output.counted(group.counts.users, ('person', 'people'))}, "

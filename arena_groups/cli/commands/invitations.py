@@ -1,4 +1,4 @@
-"""``arena-groups invitations``."""
+"""The command ``arena-groups invitations``: list, send, revoke and expire."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, needs_token
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.connect import connected, require_token
+from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
     common_options,
+    format_age,
     group_argument,
     limit_option,
     parse_age,
-    short_age,
     sort_option,
     utc_now,
 )
-from arena_groups.cli.prompts import confirm, require_answer
+from arena_groups.cli.prompts import confirm, require_confirmation
 
 if TYPE_CHECKING:
-    from arena_groups.cli.batch import Failure
+    from arena_groups.cli.batch import BatchFailure
 
     Walk = AsyncGenerator[arena_groups.MembershipInvitation, None]
-    # A key, and whether the largest comes first.
+    # A sort key, and True for descending order.
     Order = tuple[Callable[[arena_groups.MembershipInvitation], str | datetime], bool]
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
 ID = WholeNumber(1)
 PENDING = ("pending invitation", "pending invitations")
@@ -50,7 +50,7 @@ ORDERS: dict[str, Order] = {
 }
 
 
-def _parsed_age(
+def _age_option(
     _context: click.Context, _option: click.Parameter, text: str | None
 ) -> timedelta | None:
     try:
@@ -59,32 +59,38 @@ def _parsed_age(
         raise click.BadParameter(str(error)) from None
 
 
-@example("Let those lapse that are older than a month", "invitations expire GROUP --older-than 30d")
-@example("Who has not answered yet?", "invitations list GROUP")
+@example("Revoke invitations older than a month", "invitations expire GROUP --older-than 30d")
+@example("List the pending invitations of a group", "invitations list GROUP")
 @click.group("invitations", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Pending invitations."""
-    help_without_command(context)
+    """List, send and revoke invitations."""
+    show_help_without_command(context)
 
 
 @example(
-    "Addresses at one place, longest waiting first",
+    "List addresses of one domain, oldest first",
     'invitations list GROUP --email "*@example.org" --sort oldest',
 )
 @example(
-    "Who has waited for a month, in all groups?", "invitations list --all-groups --older-than 30d"
+    "List invitations older than a month, in all your groups",
+    "invitations list --all-groups --older-than 30d",
 )
-@example("Who has not answered yet?", "invitations list GROUP")
+@example("List the pending invitations of a group", "invitations list GROUP")
 @command.command("list", short_help="List the pending invitations of a group, or of all groups.")
 @click.argument("group", required=False)
-@click.option("--all-groups", is_flag=True, help="In every group whose invitations you manage.")
 @click.option(
-    "--older-than", callback=_parsed_age, metavar="AGE", help="Such as 90m, 12h, 30d or 8w."
+    "--all-groups", is_flag=True, help="List those of every group whose invitations you manage."
 )
-@click.option("--email", metavar="GLOB", help="Sent to such an address, as *@example.org.")
-@click.option("--invited-by", metavar="USER", help="Sent by this person, a slug or an id.")
+@click.option(
+    "--older-than",
+    callback=_age_option,
+    metavar="AGE",
+    help="Minimum age, such as 90m, 12h, 30d or 8w.",
+)
+@click.option("--email", metavar="GLOB", help="Pattern of the address, such as *@example.org.")
+@click.option("--invited-by", metavar="USER", help="Slug or id of the inviter.")
 @sort_option("newest", "oldest", "invitee", "inviter", "group")
 @limit_option
 @common_options
@@ -100,56 +106,64 @@ def list_(
     sort: str | None,
     limit: int | None,
 ) -> None:
-    """List the pending invitations of GROUP, a slug or an id, as they arrive.
+    """List the pending invitations of GROUP, a slug or an id.
 
-    They are newest first, group by group; with --sort all are read before the first is shown.
+    They are printed as they arrive, newest first, group by group. With --sort, all are read
+    first.
     """
     if (group is None) is not all_groups:
-        raise click.UsageError("name a GROUP, or give --all-groups")
-    selection = Selection(older_than=older_than, email=email, invited_by=invited_by)
-    wait_for(settings, list_invitations(settings, group, selection, sort=sort, limit=limit))
+        raise click.UsageError("give either GROUP or --all-groups")
+    conditions = InvitationFilter(older_than=older_than, email=email, invited_by=invited_by)
+    run_async(settings, list_invitations(settings, group, conditions, sort=sort, limit=limit))
 
 
 async def list_invitations(
     settings: Settings,
     group: str | None,
-    selection: Selection,
+    conditions: InvitationFilter,
     *,
     sort: str | None,
     limit: int | None,
 ) -> None:
-    """Write the pending invitations of a group, or of all that may be managed.
+    """Write the pending invitations of a group; ``None`` is every group that the user manages.
 
-    They go out as they arrive, unless an order other than the API's was asked for.
+    They are written as they arrive, unless ``sort`` is given.
     """
     view = output.invitations(utc_now(), with_group=group is None)
     async with connected(settings) as arena:
-        walk = _of_all(settings, arena) if group is None else _of_one(arena, group)
-        async with aclosing(_selected(walk, selection)) as chosen:
+        walk = (
+            _all_invitations(settings, arena) if group is None else _group_invitations(arena, group)
+        )
+        async with aclosing(_filtered(walk, conditions)) as chosen:
             if sort is None:
                 await output.write_all(settings, view, chosen, PENDING, limit=limit)
                 return
-            found = in_order(await output.gather(settings, chosen), sort)
+            found = sort_invitations(await output.collect(settings, chosen), sort)
     output.write_each(settings, view, found[:limit], PENDING)
 
 
 @example(
-    "Everybody in a spreadsheet; the same line again finishes what was left",
+    "Invite everyone in a CSV file; after a failure, run the same line again",
     "invitations send GROUP --from people.csv --journal spring.sqlite",
 )
-@example("Somebody who is at Are.na", "invitations send GROUP --user-id 4711")
+@example("Invite an Are.na user by id", "invitations send GROUP --user-id 4711")
 @example(
-    "Two people by address", "invitations send GROUP --email a@example.org --email b@example.org"
+    "Invite two people by address",
+    "invitations send GROUP --email a@example.org --email b@example.org",
 )
-@command.command("send", short_help="Invite people to a group, by address or by id.")
+@command.command("send", short_help="Invite people to a group, by address or user id.")
 @group_argument
-@click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="Whom to invite.")
-@click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="Whom to invite.")
-@click.option("--from", "file", metavar="FILE", help="A CSV file, or one a line; - for stdin.")
-@click.option("--column", metavar="TITLE", help="Where they are, if not in email or user_id.")
-@click.option("--result", metavar="FILE", help="Write what became of each line, as CSV.")
-@click.option("--journal", metavar="FILE", help="Keep what was sent, to go on after a failure.")
-@click.option("--dry-run", is_flag=True, help="Only tell how many would be invited.")
+@click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="Address to invite.")
+@click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="User to invite.")
+@click.option(
+    "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
+)
+@click.option("--column", metavar="TITLE", help="CSV column, if not email or user_id.")
+@click.option("--result", metavar="FILE", help="Write the result of each line, as CSV.")
+@click.option(
+    "--journal", metavar="FILE", help="Record progress here, so that the same command can resume."
+)
+@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
 @common_options
 @click.pass_obj
 def send(
@@ -164,61 +178,65 @@ def send(
     journal: str | None,
     dry_run: bool,
 ) -> None:
-    """Invite people to GROUP, a slug or an id; --email and --user-id may be repeated.
+    """Invite people to GROUP, a slug or an id. Repeat --email and --user-id for several.
 
-    Whoever follows you and is given by id is added at once; others get an email. With --from
-    everybody in a file is invited who is not yet, once all lines were checked.
+    A user who follows you and is given by id becomes a member at once; everyone else gets an
+    email. With --from, all lines are checked first, and people who are members or already
+    invited are skipped.
     """
     if file is None:
         if any((column, result, journal, dry_run)):
             raise click.UsageError("--column, --result, --journal and --dry-run need --from")
         if not emails and not user_ids:
-            raise click.UsageError("say whom to invite, with --email, --user-id or --from")
-        wait_for(settings, send_invitations(settings, group, emails, user_ids))
+            raise click.UsageError("nobody to invite: give --email, --user-id or --from")
+        run_async(settings, send_invitations(settings, group, emails, user_ids))
         return
     if emails or user_ids:
-        raise click.UsageError("--from excludes --email and --user-id")
-    from arena_groups.cli.invite_import import Sending, send_from
+        raise click.UsageError("--from cannot be combined with --email or --user-id")
+    from arena_groups.cli.invite_import import ImportOptions, import_invitations
 
-    sending = Sending(file=file, column=column, result=result, journal=journal, dry_run=dry_run)
-    wait_for(settings, send_from(settings, group, sending))
+    options = ImportOptions(
+        file=file, column=column, result=result, journal=journal, dry_run=dry_run
+    )
+    run_async(settings, import_invitations(settings, group, options))
 
 
 async def send_invitations(
     settings: Settings, group: str, emails: Sequence[str], user_ids: Sequence[int]
 ) -> None:
-    """Invite people, and write what became of each."""
-    from arena_groups.cli.batch import in_turn, raise_first
+    """Invite people, and write the result of each."""
+    from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    people = _checked(emails, user_ids)
+    recipients = _parse_recipients(emails, user_ids)
     async with connected(settings) as arena:
 
-        async def send(someone: _Invitee) -> output.Sent:
-            result = await arena.groups.invite(group, email=someone.email, user_id=someone.user_id)
-            return output.Sent.of(someone.email, someone.user_id, result)
+        async def send(recipient: _Recipient) -> output.InviteRow:
+            email, user_id = recipient.email, recipient.user_id
+            result = await arena.groups.invite(group, email=email, user_id=user_id)
+            return output.InviteRow.from_result(email, user_id, result)
 
-        failures = await in_turn(
-            settings, people, output.SENT, INVITATIONS, act=send, failed=_not_sent
+        failures = await run_batch(
+            settings, recipients, output.INVITE_RESULTS, INVITATIONS, act=send, failed=_failed_row
         )
-    raise_first(failures, len(people), INVITATIONS, "sent")
+    raise_first_failure(failures, len(recipients), INVITATIONS, "sent")
 
 
-@example("Two invitations, after a question", "invitations revoke GROUP 50001 50002")
+@example("Revoke two invitations, after a confirmation", "invitations revoke GROUP 50001 50002")
 @command.command("revoke")
 @group_argument
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=ID)
 @common_options
 @click.pass_obj
 def revoke(settings: Settings, group: str, ids: tuple[int, ...]) -> None:
-    """Revoke the pending invitations of GROUP with these IDs."""
-    wait_for(settings, revoke_invitations(settings, group, ids))
+    """Revoke pending invitations of GROUP, a slug or an id, by ID."""
+    run_async(settings, revoke_invitations(settings, group, ids))
 
 
 async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int]) -> None:
-    """Revoke invitations by id, after asking; write what became of each."""
-    from arena_groups.cli.batch import raise_first, revoke_all
+    """Revoke invitations by id after a confirmation, and write the result of each."""
+    from arena_groups.cli.batch import raise_first_failure, revoke_all
 
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
         if settings.yes:
             things = [(number, None) for number in dict.fromkeys(ids)]
@@ -226,91 +244,96 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
         else:
             found = await _find(settings, arena, group, ids)
             confirm(
-                settings, f"Revoke {output.counted(len(found), INVITATIONS)}?", output.losses(found)
+                settings,
+                f"Revoke {output.counted(len(found), INVITATIONS)}?",
+                output.loss_lines(found),
             )
             failures = await revoke_all(
                 settings, arena, group, [(i.id, output.invitee(i)) for i in found]
             )
-    raise_first(failures, len(set(ids)), INVITATIONS, "revoked")
+    raise_first_failure(failures, len(set(ids)), INVITATIONS, "revoked")
 
 
-@example("Which ones would that be?", "invitations expire GROUP --older-than 30d --dry-run")
-@example("Every night, without a question", "invitations expire GROUP --older-than 30d --yes")
-@command.command("expire", short_help="Revoke the pending invitations that are too old.")
+@example("List what would be revoked", "invitations expire GROUP --older-than 30d --dry-run")
+@example(
+    "Revoke from a scheduled job, without a prompt",
+    "invitations expire GROUP --older-than 30d --yes",
+)
+@command.command("expire", short_help="Revoke pending invitations that are too old.")
 @group_argument
 @click.option(
     "--older-than",
-    callback=_parsed_age,
+    callback=_age_option,
     required=True,
     metavar="AGE",
-    help="Since they were sent, such as 12h, 30d or 8w.",
+    help="Minimum age, such as 12h, 30d or 8w.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list those that would be revoked.")
+@click.option("--dry-run", is_flag=True, help="Revoke nothing; list what would be revoked.")
 @common_options
 @click.pass_obj
 def expire(settings: Settings, *, group: str, older_than: timedelta, dry_run: bool) -> None:
-    """Revoke the pending invitations of GROUP, a slug or an id, that are too old."""
-    wait_for(settings, expire_invitations(settings, group, older_than, dry_run=dry_run))
+    """Revoke pending invitations of GROUP, a slug or an id, that are too old."""
+    run_async(settings, expire_invitations(settings, group, older_than, dry_run=dry_run))
 
 
 async def expire_invitations(
     settings: Settings, group: str, age: timedelta, *, dry_run: bool
 ) -> None:
-    """Revoke the invitations that are older, after asking; write what became of each.
+    """Revoke invitations older than ``age`` after a confirmation, and write the result of each.
 
-    One that was answered meanwhile is told, and no failure. A dry run only writes which
-    invitations would be lost.
+    An invitation that was answered meanwhile gets a result, but is not a failure. A dry run
+    writes the invitations that would be revoked.
     """
-    from arena_groups.cli.batch import raise_first, revoke_all
+    from arena_groups.cli.batch import raise_first_failure, revoke_all
 
     if not dry_run:
-        require_answer(settings)
+        require_confirmation(settings)
     now = utc_now()
     async with connected(settings) as arena:
-        async with aclosing(_selected(_of_one(arena, group), Selection(older_than=age))) as chosen:
-            old = in_order(await output.gather(settings, chosen), "oldest")
+        async with aclosing(
+            _filtered(_group_invitations(arena, group), InvitationFilter(older_than=age))
+        ) as chosen:
+            old = sort_invitations(await output.collect(settings, chosen), "oldest")
         if dry_run:
             output.write_each(settings, output.invitations(now), old, PENDING)
             return
         if old:
             question = f"Revoke {output.counted(len(old), INVITATIONS)} of {group}?"
-            confirm(settings, question, output.losses(old))
+            confirm(settings, question, output.loss_lines(old))
         else:
-            output.note_none(settings, f"no invitation is older than {short_age(age)}")
+            output.info_at_terminal(settings, f"no invitation is older than {format_age(age)}")
         failures = await revoke_all(
             settings, arena, group, [(i.id, output.invitee(i)) for i in old]
         )
-    left = [failure for failure in failures if not failure.gone_meanwhile]
-    raise_first(left, len(old), INVITATIONS, "revoked")
+    left = [failure for failure in failures if not failure.already_gone]
+    raise_first_failure(left, len(old), INVITATIONS, "revoked")
 
 
 @dataclass(frozen=True)
-class _Invitee:
+class _Recipient:
     email: str | None = field(default=None, repr=False)
     user_id: int | None = None
 
 
-async def _of_one(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
+async def _group_invitations(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
     async for invitation in arena.groups.invitations(group):
         yield invitation
 
 
-async def _of_all(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
-    needs_token(settings)
+async def _all_invitations(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
+    require_token(settings)
     skipped: list[str] = []
     async for group in _own_groups(arena):
         if not group.can.manage_invitations:
             skipped.append(group.slug)
             continue
         try:
-            async for invitation in _of_one(arena, group.id):
+            async for invitation in _group_invitations(arena, group.id):
                 yield invitation
         except (arena_groups.ForbiddenError, arena_groups.NotFoundError):
             skipped.append(group.slug)
     if skipped:
-        output.note(
-            settings, f"skipped, as you may not manage its invitations: {', '.join(skipped)}"
-        )
+        output.info(settings, f"skipped, no permission to manage invitations: {', '.join(skipped)}")
 
 
 async def _own_groups(arena: arena_groups.ArenaClient) -> AsyncGenerator[arena_groups.Group, None]:
@@ -319,18 +342,18 @@ async def _own_groups(arena: arena_groups.ArenaClient) -> AsyncGenerator[arena_g
         yield group
 
 
-async def _selected(walk: Walk, selection: Selection) -> Walk:
+async def _filtered(walk: Walk, conditions: InvitationFilter) -> Walk:
     now = utc_now()
     async with aclosing(walk):
         async for invitation in walk:
-            if selection.accepts(invitation, now):
+            if conditions.accepts(invitation, now):
                 yield invitation
 
 
 async def _find(
     settings: Settings, arena: arena_groups.ArenaClient, group: str, ids: Sequence[int]
 ) -> list[arena_groups.MembershipInvitation]:
-    """Return the invitations with these ids. Raises a problem that names those not there."""
+    """Return the invitations with these ids. Raise an error that names missing ones."""
     wanted = set(ids)
     found: dict[int, arena_groups.MembershipInvitation] = {}
     with output.progress(settings):
@@ -341,19 +364,17 @@ async def _find(
                 break
     missing = [str(number) for number in dict.fromkeys(ids) if number not in found]
     if missing:
-        raise ProblemError(
-            Problem(
-                "not_found",
-                f"not among the pending invitations of {group}: {', '.join(missing)}",
-                ExitCode.NOT_FOUND,
-                f"arena-groups invitations list {group}",
-            )
+        raise CliError(
+            "not_found",
+            f"not a pending invitation of {group}: {', '.join(missing)}",
+            ExitCode.NOT_FOUND,
+            f"arena-groups invitations list {group}",
         )
     return [found[number] for number in dict.fromkeys(ids)]
 
 
-def _checked(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Invitee]:
-    """Return everybody once. Raises ``ValueError`` before anything is sent for a bad one."""
+def _parse_recipients(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Recipient]:
+    """Return each recipient once. Raise ``ValueError`` if one is invalid."""
     from arena_groups._api import Secret
     from arena_groups._api import invitee as check_invitee
 
@@ -367,25 +388,27 @@ def _checked(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Invitee]:
     addresses: dict[str, str] = {}
     for email in emails:
         addresses.setdefault(email.casefold(), email)
-    people = [_Invitee(email=email) for email in addresses.values()]
-    return [*people, *(_Invitee(user_id=user_id) for user_id in dict.fromkeys(user_ids))]
+    by_email = [_Recipient(email=email) for email in addresses.values()]
+    return [*by_email, *(_Recipient(user_id=user_id) for user_id in dict.fromkeys(user_ids))]
 
 
-def _not_sent(someone: _Invitee, failure: Failure) -> output.Sent:
-    return output.Sent(
-        email=someone.email,
-        user_id=someone.user_id,
+def _failed_row(recipient: _Recipient, failure: BatchFailure) -> output.InviteRow:
+    return output.InviteRow(
+        email=recipient.email,
+        user_id=recipient.user_id,
         outcome="failed",
-        problem=failure.problem.message,
+        error=failure.cli_error.message,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Filters on invitations; ``None`` lets every one through.
+class InvitationFilter:
+    """Filter of invitations. A condition that is ``None`` accepts every invitation.
 
-    ``older_than`` is the least time since an invitation was sent, ``email`` a pattern with
-    ``*`` and ``?``, ``invited_by`` the slug or id of whoever sent it.
+    Attributes:
+        older_than: Minimum time since the invitation was sent.
+        email: Pattern of the address, with ``*`` and ``?``.
+        invited_by: Slug or id of the user who sent it.
     """
 
     older_than: timedelta | None = None
@@ -393,7 +416,7 @@ class Selection:
     invited_by: str | None = None
 
     def accepts(self, invitation: arena_groups.MembershipInvitation, now: datetime) -> bool:
-        """Whether this is one of those meant."""
+        """Return ``True`` if an invitation meets all conditions."""
         return (
             self._is_old(invitation, now)
             and self._has_address(invitation)
@@ -414,9 +437,9 @@ class Selection:
         return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
 
 
-def in_order(
+def sort_invitations(
     invitations: list[arena_groups.MembershipInvitation], sort: str
 ) -> list[arena_groups.MembershipInvitation]:
-    """Return invitations in one of the orders of :data:`ORDERS`."""
+    """Return invitations in one of the orders in ``ORDERS``."""
     key, descending = ORDERS[sort]
     return sorted(invitations, key=key, reverse=descending)

@@ -1,4 +1,4 @@
-"""``arena-groups members``."""
+"""The command ``arena-groups members``: list, remove, join and leave."""
 
 from __future__ import annotations
 
@@ -12,84 +12,85 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import ExitCode, Problem, ProblemError
-from arena_groups.cli.main import CommandGroup, example, help_without_command, wait_for
+from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
-from arena_groups.cli.prompts import ask_secret, confirm, require_answer
+from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
-    from arena_groups.cli.batch import Failure
+    from arena_groups.cli.batch import BatchFailure
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
-MEMBER_NOUN = ("member", "members")
+MEMBERS = ("member", "members")
 
 
-@example("Join with the code that somebody gave you", "members join GROUP")
-@example("Who is in a group?", "members list GROUP")
+@example("Join a group with an invite code", "members join GROUP")
+@example("List the members of a group", "members list GROUP")
 @click.group("members", cls=CommandGroup, invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """The people in a group."""
-    help_without_command(context)
+    """List and remove members, join and leave groups."""
+    show_help_without_command(context)
 
 
-@example("Their slugs, one a line", "members list GROUP --format ndjson | jq -r .slug")
-@example("The owner, then the newest", "members list GROUP --limit 10")
-@command.command("list", short_help="List the members of a group: the owner, then the newest.")
+@example("Print one slug per line", "members list GROUP --format ndjson | jq -r .slug")
+@example("List the owner and the newest members", "members list GROUP --limit 10")
+@command.command("list", short_help="List the members of a group: the owner, then newest first.")
 @group_argument
 @limit_option
 @common_options
 @click.pass_obj
 def list_(settings: Settings, group: str, limit: int | None) -> None:
-    """List the members of GROUP, a slug or an id: the owner, then the newest first."""
-    wait_for(settings, list_members(settings, group, limit=limit))
+    """List the members of GROUP, a slug or an id: the owner, then newest first."""
+    run_async(settings, list_members(settings, group, limit=limit))
 
 
 async def list_members(settings: Settings, group: str, *, limit: int | None) -> None:
     """Write the members of a group as they arrive."""
     async with connected(settings) as arena:
         await output.write_all(
-            settings, output.MEMBERS, arena.groups.members(group), MEMBER_NOUN, limit=limit
+            settings, output.MEMBERS, arena.groups.members(group), MEMBERS, limit=limit
         )
 
 
-@example("Several at once", "members remove GROUP mara-lindqvist 4711")
-@example("One person, after a question", "members remove GROUP mara-lindqvist")
+@example("Remove several members, by slug or id", "members remove GROUP mara-lindqvist 4711")
+@example("Remove a member, after a confirmation", "members remove GROUP mara-lindqvist")
 @command.command("remove")
 @group_argument
 @click.argument("users", metavar="USER...", nargs=-1, required=True)
 @common_options
 @click.pass_obj
 def remove(settings: Settings, group: str, users: tuple[str, ...]) -> None:
-    """Remove each USER, a slug or an id, from GROUP."""
-    wait_for(settings, remove_members(settings, group, users))
+    """Remove each USER from GROUP. Both are given by slug or id."""
+    run_async(settings, remove_members(settings, group, users))
 
 
 async def remove_members(settings: Settings, group: str, users: Sequence[str]) -> None:
-    """Remove people, by slug or id, after asking; write what became of each."""
-    from arena_groups.cli.batch import in_turn, raise_first
+    """Remove members after a confirmation, and write the result of each."""
+    from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    require_answer(settings)
+    require_confirmation(settings)
     async with connected(settings) as arena:
-        leavers = await _leavers(settings, arena, group, users)
-        count = f"{len(leavers)} people" if len(leavers) > 1 else leavers[0].what
-        confirm(settings, f"Remove {count} from {group}?", [each.what for each in leavers])
+        members = await _resolve_members(settings, arena, group, users)
+        labels = [member.label for member in members]
+        count = f"{len(members)} members" if len(members) > 1 else labels[0]
+        confirm(settings, f"Remove {count} from {group}?", labels)
 
-        async def remove(leaver: _Leaver) -> output.Change:
-            await arena.groups.remove_member(group, leaver.id)
-            return _change("removed", leaver)
+        async def remove(member: _MemberRef) -> output.ActionRow:
+            await arena.groups.remove_member(group, member.id)
+            return _row("removed", member)
 
-        failures = await in_turn(
-            settings, leavers, output.CHANGES, MEMBER_NOUN, act=remove, failed=_not_removed
+        failures = await run_batch(
+            settings, members, output.ACTIONS, MEMBERS, act=remove, failed=_failed_row
         )
-    raise_first(failures, len(leavers), MEMBER_NOUN, "removed")
+    raise_first_failure(failures, len(members), MEMBERS, "removed")
 
 
-@example("From a file", "members join GROUP < invite-code.txt")
-@example("With a code or its URL, pasted when asked for", "members join GROUP")
+@example("With a code from a file", "members join GROUP < invite-code.txt")
+@example("With a code or its URL, typed at the prompt", "members join GROUP")
 @command.command("join")
 @group_argument
 @common_options
@@ -97,55 +98,57 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
 def join(settings: Settings, group: str) -> None:
     """Join GROUP, a slug or an id, with its invite code.
 
-    The code, or the URL that ends in it, is asked for at a terminal and read from standard
-    input elsewhere. It is a secret, so it is no argument.
+    The code, or the URL that contains it, is typed at a prompt, or read from standard input if
+    that is not a terminal. It is a secret, so there is no option for it.
     """
-    code = code_in(ask_secret("Invite code"))
-    wait_for(settings, join_group(settings, group, code))
+    code = extract_invite_code(ask_secret("Invite code"))
+    run_async(settings, join_group(settings, group, code))
 
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
-    """Join a group with its invite code, and write what one is in it then."""
+    """Join a group with its invite code, and write the new membership."""
     if problem := code.validation_error():
-        hint = "type or paste it when asked, or pipe it in"
-        raise ProblemError(Problem("usage", f"the invite code {problem}", hint=hint))
+        hint = "type it at the prompt, or pipe it in"
+        raise CliError("usage", f"the invite code {problem}", hint=hint)
     async with connected(settings) as arena:
         member = await arena.groups.join(group, invite_token=code.reveal())
         output.write_one(settings, output.MEMBERS, member)
 
 
-@example("Leave a group, after a question", "members leave GROUP")
+@example("Leave a group, after a confirmation", "members leave GROUP")
 @command.command("leave")
 @group_argument
 @common_options
 @click.pass_obj
 def leave(settings: Settings, group: str) -> None:
     """Leave GROUP, a slug or an id."""
-    wait_for(settings, leave_group(settings, group))
+    run_async(settings, leave_group(settings, group))
 
 
 async def leave_group(settings: Settings, group: str) -> None:
-    """Leave a group, after asking, and write that one has left."""
-    require_answer(settings)
+    """Leave a group, after a confirmation."""
+    require_confirmation(settings)
     async with connected(settings) as arena:
         if not settings.yes:
             found = await arena.groups.get(group)
-            loss = f"{found.name} ({found.slug}): only an invitation brings you back"
-            confirm(settings, f"Leave {found.name}?", [loss])
+            affected = (
+                f"{found.name} ({found.slug}): you need an invitation or the invite code to return"
+            )
+            confirm(settings, f"Leave {found.name}?", [affected])
         await arena.groups.leave(group)
     output.write_one(
-        settings, output.CHANGES, output.Change(outcome="left", type="Group", what=group)
+        settings, output.ACTIONS, output.ActionRow(outcome="left", type="Group", target=group)
     )
 
 
 @dataclass(frozen=True)
-class _Leaver:
+class _MemberRef:
     id: int
-    what: str
+    label: str
 
 
-def code_in(text: str) -> Secret:
-    """Return the invite code in what somebody pasted: the code, or the URL that ends in it."""
+def extract_invite_code(text: str) -> Secret:
+    """Return the invite code in an input: the code, or the URL that ends in it."""
     from arena_groups._api import Secret
 
     if "://" in text:
@@ -153,25 +156,23 @@ def code_in(text: str) -> Secret:
     return Secret(text)
 
 
-async def _leavers(
+async def _resolve_members(
     settings: Settings, arena: arena_groups.ArenaClient, group: str, users: Sequence[str]
-) -> list[_Leaver]:
+) -> list[_MemberRef]:
     if settings.yes and all(user.isdecimal() for user in users):
-        return [_Leaver(int(user), user) for user in dict.fromkeys(users)]
+        return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
     with output.progress(settings):
         found = await _find(arena.groups.members(group), set(users))
     missing = [user for user in users if user not in found]
     if missing:
-        raise ProblemError(
-            Problem(
-                "not_found",
-                f"not among the members of {group}: {', '.join(missing)}",
-                ExitCode.NOT_FOUND,
-                f"arena-groups members list {group}",
-            )
+        raise CliError(
+            "not_found",
+            f"not a member of {group}: {', '.join(missing)}",
+            ExitCode.NOT_FOUND,
+            f"arena-groups members list {group}",
         )
     members = {found[user].id: found[user] for user in users}
-    return [_Leaver(member.id, output.person(member)) for member in members.values()]
+    return [_MemberRef(member.id, output.person(member)) for member in members.values()]
 
 
 async def _find(
@@ -185,11 +186,11 @@ async def _find(
     return found
 
 
-def _change(outcome: str, leaver: _Leaver, problem: str | None = None) -> output.Change:
-    return output.Change(
-        outcome=outcome, type="GroupMember", id=leaver.id, what=leaver.what, problem=problem
+def _row(outcome: str, member: _MemberRef, error: str | None = None) -> output.ActionRow:
+    return output.ActionRow(
+        outcome=outcome, type="GroupMember", id=member.id, target=member.label, error=error
     )
 
 
-def _not_removed(leaver: _Leaver, failure: Failure) -> output.Change:
-    return _change("failed", leaver, failure.problem.message)
+def _failed_row(member: _MemberRef, failure: BatchFailure) -> output.ActionRow:
+    return _row("failed", member, failure.cli_error.message)

@@ -1,4 +1,4 @@
-"""``arena-groups sandbox``: the embedded Are.na, for programs in any language."""
+"""The command ``arena-groups sandbox``: a local server that imitates the Are.na API."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import click
 
 from arena_groups.cli import output
 from arena_groups.cli.errors import cannot_listen
-from arena_groups.cli.main import Command, example, wait_for
+from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import PORT, Settings
 
 if TYPE_CHECKING:
     from arena_groups.sandbox import Sandbox, Tier
     from arena_groups.sandbox.faults import FaultHelp
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
 TIERS = ("guest", "free", "premium", "supporter")
 
 
 class _SandboxCommand(Command):
-    """A command whose help ends with the faults that the sandbox has."""
+    """A command whose help ends with a list of the faults."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line for each fault."""
@@ -50,34 +50,34 @@ def _checked_faults(
 
 
 @example(
-    "What does my bot do when a third of the answers fail?",
+    "Let a third of the requests fail",
     "sandbox --fault server-failure:probability=0.33",
 )
-@example("With the quota of a free account", "sandbox --port 8080 --tier free")
-@example("For a program: one line of JSON, then it serves", "sandbox --json")
+@example("Apply the rate limit of a free account", "sandbox --port 8080 --tier free")
+@example("Print the URL and tokens as one line of JSON", "sandbox --json")
 @click.command("sandbox", cls=_SandboxCommand)
 @click.option(
     "--port",
     type=PORT,
     default=0,
     metavar="N",
-    help="Where to listen. [default: any free port]",
+    help="Port to listen on. [default: any free port]",
 )
 @click.option(
     "--tier",
     type=click.Choice(TIERS),
-    help="Hold clients to the quota of this tier. [default: a quota nobody meets]",
+    help="Apply the rate limit of this tier. [default: practically none]",
 )
-@click.option("--seed", type=int, metavar="N", help="Make up other people and groups.")
+@click.option("--seed", type=int, metavar="N", help="Generate other users and groups.")
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     callback=_checked_faults,
     metavar="SPEC",
-    help="Let something go wrong (see below). May be given several times.",
+    help="Inject a fault (see below). May be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="First print one line of JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the details as one line of JSON.")
 @click.pass_obj
 def command(
     settings: Settings,
@@ -88,29 +88,29 @@ def command(
     faults: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Serve a made-up Are.na on this machine until Ctrl-C.
+    """Run a local server that imitates the Are.na API, until Ctrl-C.
 
-    Prints its URL, its groups, its people and their tokens.
+    It prints its URL, and its groups, users and tokens.
     """
     as_json = as_json or settings.json_errors
-    wait_for(settings, serve(port, tier, seed, faults, as_json=as_json))
+    run_async(settings, serve_sandbox(port, tier, seed, faults, as_json=as_json))
 
 
-async def serve(
+async def serve_sandbox(
     port: int, tier: Tier | None, seed: int | None, faults: Iterable[str], *, as_json: bool
 ) -> None:
-    """Run a sandbox with these faults until SIGTERM or Ctrl-C; first tell how to reach it."""
+    """Run a sandbox with these faults until SIGTERM or Ctrl-C, after printing its details."""
     from arena_groups.sandbox import DEFAULT_SEED, Sandbox
 
-    stream = output.results_stream()
+    stream = output.stdout_stream()
     sandbox = Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed)
     for spec in faults:
         sandbox.faults.add_spec(spec)
     async with _listening(sandbox, port):
-        # Before anybody is told that it runs: they may stop it right then.
+        # Before the details are printed, as the reader may stop it at once.
         stopped = stop_on_sigterm()
         described = sandbox.describe()
-        stream.write(json.dumps(described) + "\n" if as_json else _for_people(described))
+        stream.write(json.dumps(described) + "\n" if as_json else _as_text(described))
         stream.flush()
         await stopped.wait()
 
@@ -126,39 +126,39 @@ async def _listening(sandbox: Sandbox, port: int) -> AsyncGenerator[None, None]:
 
 
 def check_fault(spec: str) -> None:
-    """Raise `ValueError` when this is no fault of the sandbox's."""
+    """Raise ``ValueError`` if ``spec`` is not a valid fault."""
     from arena_groups.sandbox.faults import parse_spec
 
     parse_spec(spec)
 
 
 def fault_help() -> tuple[str, list[tuple[str, str]]]:
-    """Return how a fault is written, and each fault with what it does and its options."""
+    """Return the syntax of a fault, and each fault with its summary and options."""
     from arena_groups.sandbox.faults import describe_faults, target_options
 
     introduction = (
         "SPEC is NAME or NAME:OPTION=VALUE,OPTION=VALUE. Every fault has the options "
-        f"{', '.join(target_options())}; without them it strikes every request. "
-        "With the option after, the operation takes effect all the same."
+        f"{', '.join(target_options())}; without them it applies to every request. "
+        "With the option after, the operation is executed all the same."
     )
-    return introduction, [(each.name, _what_it_does(each)) for each in describe_faults()]
+    return introduction, [(each.name, _fault_line(each)) for each in describe_faults()]
 
 
-def _what_it_does(fault: FaultHelp) -> str:
+def _fault_line(fault: FaultHelp) -> str:
     return (
         f"{fault.summary} Options: {', '.join(fault.options)}." if fault.options else fault.summary
     )
 
 
-def _for_people(described: Mapping[str, object]) -> str:
-    lines = [f"Serving a made-up Are.na at {described['url']} (Ctrl-C stops it)"]
+def _as_text(described: Mapping[str, object]) -> str:
+    lines = [f"Sandbox running at {described['url']} (stop it with Ctrl-C)"]
     for title in ("groups", "users", "tokens"):
         lines += ["", title, *_aligned(cast("Mapping[str, object]", described[title]))]
     apps = cast("Mapping[str, Mapping[str, object]]", described["applications"])
     for name, app in apps.items():
         lines += ["", f"{name} application", *_aligned(app)]
-    told = f"arena-groups auth login --web --base-url {described['url']} --client-id"
-    lines += ["", "To log in with a browser", f"  {told} {apps['public']['client_id']}"]
+    line = f"arena-groups auth login --web --base-url {described['url']} --client-id"
+    lines += ["", "To log in with a browser", f"  {line} {apps['public']['client_id']}"]
     return "\n".join([*lines, ""])
 
 
@@ -169,9 +169,9 @@ def _aligned(facts: Mapping[str, object]) -> list[str]:
 
 
 def stop_on_sigterm() -> asyncio.Event:
-    """Return an event of the running loop that SIGTERM sets from now on."""
+    """Return an event that SIGTERM sets from now on."""
     stopped = asyncio.Event()
-    # Without signal handlers (Windows) Ctrl-C still ends the loop.
+    # Windows has no signal handlers in the loop; Ctrl-C still ends it.
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     return stopped

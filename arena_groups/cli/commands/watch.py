@@ -1,4 +1,4 @@
-"""``arena-groups watch``."""
+"""The command ``arena-groups watch``: events of groups, printed or passed to a command."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import Problem, ProblemError
-from arena_groups.cli.main import Command, example, wait_for
+from arena_groups.cli.errors import CliError
+from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, common_options
 
-# ruff: noqa: PLC0415 - help loads nothing that takes time
+# ruff: noqa: PLC0415 - keeps --help fast
 
 INTERVAL = 60.0
 EVENT_NOUN = ("event", "events")
 
 
-@example("From cron: what has happened since the last time", "watch GROUP --once --store FILE")
+@example("From cron, print what is new since the last run", "watch GROUP --once --store FILE")
 @example(
-    "A command for every event, none forgotten over a restart",
+    "Run a command for each event, and resume after a restart",
     'watch GROUP --store FILE --exec "python welcome.py"',
 )
-@example("For a program, one line of JSON for every event", "watch GROUP --ndjson")
-@example("Who comes and goes?", "watch GROUP")
+@example("Print one line of JSON per event", "watch GROUP --ndjson")
+@example("Print events as they happen", "watch GROUP")
 @click.command("watch", cls=Command)
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
 @click.option(
@@ -37,24 +37,26 @@ EVENT_NOUN = ("event", "events")
     type=float,
     default=INTERVAL,
     metavar="SECONDS",
-    help="How often to look. [default: 60]",
+    help="Seconds between polls. [default: 60]",
 )
 @click.option(
     "--store",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to remember what was told. Go on from there next time.",
+    help="Save progress here, and resume from it next time.",
 )
-@click.option("--name", default="default", metavar="NAME", help="For several watches in one FILE.")
+@click.option(
+    "--name", default="default", metavar="NAME", help="Name of this watch, if several share FILE."
+)
 @click.option(
     "--exec",
     "line",
     metavar="COMMAND",
-    help="Run a command for each event, with its JSON on standard input, and write nothing.",
+    help="Run a command for each event, with the event as JSON on its standard input.",
 )
-@click.option("--replay", is_flag=True, help="First tell all that is there already.")
-@click.option("--once", is_flag=True, help="End after one look.")
-@click.option("--ndjson", is_flag=True, help="The same as --format ndjson.")
+@click.option("--replay", is_flag=True, help="Report what already exists as events, too.")
+@click.option("--once", is_flag=True, help="Stop after one poll.")
+@click.option("--ndjson", is_flag=True, help="Short for --format ndjson.")
 @common_options
 @click.pass_obj
 def command(
@@ -69,11 +71,14 @@ def command(
     once: bool,
     ndjson: bool,
 ) -> None:
-    """Tell what happens in groups, as it happens, until Ctrl-C.
+    """Watch groups and print events, until Ctrl-C.
 
-    Each GROUP is a slug or an id; an id outlasts a new name. The first look tells nothing. The
-    command of --exec is run without a shell, with ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
-    ARENA_GROUP_ID set. If it fails, the watch ends, and with --store the event comes again.
+    Each GROUP is a slug or an id; only an id still works after the group is renamed. The
+    first poll reports no events unless --replay is given.
+
+    The command of --exec runs without a shell. ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
+    ARENA_GROUP_ID are set in its environment. If it fails, the watch ends; with --store, the
+    next start delivers the same event again.
     """
     if ndjson:
         settings.format = Format.NDJSON
@@ -83,11 +88,11 @@ def command(
         interval=interval,
         path=store,
         name=name,
-        words=None if line is None else parsed(line),
+        words=None if line is None else parse_command(line),
         replay=replay,
         once=once,
     )
-    wait_for(settings, work)
+    run_async(settings, work)
 
 
 async def watch_groups(
@@ -101,11 +106,11 @@ async def watch_groups(
     replay: bool,
     once: bool,
 ) -> None:
-    """Write what happens in groups, or run a command for each event."""
+    """Write the events of groups, or run a command for each event."""
 
-    def tell(failure: arena_groups.PollFailure) -> None:
-        output.note(
-            settings, f"{failure.group}: {failure.error}; again in {failure.retry_in:.0f} s"
+    def report(failure: arena_groups.PollFailure) -> None:
+        output.info(
+            settings, f"{failure.group}: {failure.error}; next try in {failure.retry_in:.0f} s"
         )
 
     async with connected(settings) as arena, _opened(path) as store:
@@ -117,7 +122,7 @@ async def watch_groups(
             name=name,
             replay=replay,
             once=once,
-            on_failure=tell,
+            on_failure=report,
         )
         results = None if words is not None else output.Results(settings, output.EVENTS, EVENT_NOUN)
         async with watcher:
@@ -130,8 +135,8 @@ async def watch_groups(
             results.close()
 
 
-def parsed(line: str) -> list[str]:
-    """Return the words of a command line. Raises ``UsageError`` where it is none."""
+def parse_command(line: str) -> list[str]:
+    """Split a command line into words. Raise ``UsageError`` if it is invalid or empty."""
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -173,10 +178,8 @@ async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
             process.terminate()
             await process.wait()
     if process.returncode != 0:
-        raise ProblemError(
-            Problem(
-                "command",
-                f"{words[0]} failed with exit code {process.returncode} for {event.key}",
-                hint="with --store the event comes again at the next start",
-            )
+        raise CliError(
+            "command",
+            f"{words[0]} failed with exit code {process.returncode} for {event.key}",
+            hint="with --store, the next start delivers the event again",
         )

@@ -1,6 +1,6 @@
-"""What goes out: results in every format, progress, notes, and the log.
+"""Output of commands: results in every format, progress, notes, and the log.
 
-Names are loaded from their modules when they are first used, so that help loads none of them.
+Names are imported from their modules when first used, which keeps ``--help`` fast.
 """
 
 from importlib import import_module
@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from arena_groups.cli.output.messages import (
-        instruct,
+        info,
         is_terminal,
-        note,
+        notify,
         one_line,
-        results_stream,
-        tell,
+        stdout_stream,
+        write_stderr,
     )
-    from arena_groups.cli.output.rows import AuthStatus, Change, Sent
+    from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow
     from arena_groups.cli.output.views import (
+        ACTIONS,
         AUTH_STATUS,
-        CHANGES,
         CONTENTS,
         EVENTS,
         FOLLOWERS,
         GROUPS,
         INVITE_CODE,
+        INVITE_RESULTS,
         MEMBERS,
-        SENT,
         invitations,
         invitee,
-        losses,
+        loss_lines,
         person,
     )
     from arena_groups.cli.output.writers import (
         Results,
+        collect,
         counted,
-        gather,
-        note_none,
+        info_at_terminal,
         progress,
         write_all,
         write_each,
@@ -43,36 +43,36 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ACTIONS",
     "AUTH_STATUS",
-    "CHANGES",
     "CONTENTS",
     "EVENTS",
     "FOLLOWERS",
     "GROUPS",
     "INVITE_CODE",
+    "INVITE_RESULTS",
     "MEMBERS",
-    "SENT",
-    "AuthStatus",
-    "Change",
+    "ActionRow",
+    "AuthStatusRow",
+    "InviteRow",
     "Results",
-    "Sent",
+    "collect",
     "counted",
-    "gather",
-    "instruct",
+    "info",
+    "info_at_terminal",
     "invitations",
     "invitee",
     "is_terminal",
-    "losses",
-    "note",
-    "note_none",
+    "loss_lines",
+    "notify",
     "one_line",
     "person",
     "progress",
-    "results_stream",
-    "tell",
+    "stdout_stream",
     "write_all",
     "write_each",
     "write_one",
+    "write_stderr",
 ]
 
 _MODULES = ("messages", "rows", "views", "writers")

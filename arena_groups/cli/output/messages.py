@@ -1,4 +1,4 @@
-"""Text on standard output and standard error: streams, notes, and the log."""
+"""Messages on standard error, and the two standard streams in any state."""
 
 import io
 import json
@@ -11,29 +11,50 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol, TextIO, runtime_checkable
 
+from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 
 LOGGER = logging.getLogger("arena_groups")
 
+# Direction marks and overrides let a name rearrange the text around it.
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
-def note(settings: Settings, text: str) -> None:
-    """Tell something worth knowing on standard error, unless quiet was asked for."""
+
+def info(settings: Settings, text: str) -> None:
+    """Write a note to standard error, unless ``--quiet`` was given."""
     if not settings.quiet:
-        instruct(settings, text)
+        notify(settings, text)
 
 
-def instruct(settings: Settings, text: str) -> None:
-    """Tell somebody on standard error what they have to do, quiet or not."""
-    tell(_line(settings, "note", {"message": text}, f"arena-groups: {text}"))
+def notify(settings: Settings, text: str) -> None:
+    """Write a note that the user has to see, even with ``--quiet``."""
+    write_stderr(_format(settings, "note", {"message": text}, f"arena-groups: {text}"))
+
+
+def write_error(settings: Settings, error: CliError) -> None:
+    """Write an error to standard error: one line, or one object if JSON was asked for."""
+    if settings.json_errors:
+        write_stderr(json.dumps(error.as_dict(), ensure_ascii=False))
+    else:
+        write_stderr(one_line(error.as_line()))
+
+
+def write_stderr(line: str, *, end: str = "\n") -> None:
+    """Write a line to standard error. A closed or broken stream is ignored."""
+    try:
+        print(line, end=end, file=_or_null(sys.stderr), flush=True)
+    except OSError:
+        discard_output(sys.stderr)
 
 
 @contextmanager
-def logged(settings: Settings) -> Generator[None, None, None]:
-    """Show the client's log on standard error meanwhile, if it was asked for."""
+def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
+    """Write the client's log to standard error meanwhile, if ``--verbose`` was given."""
     if not settings.verbose:
         yield
         return
-    handler, level = _Handler(settings), LOGGER.level
+    handler, level = _StderrHandler(settings), LOGGER.level
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.DEBUG)
     try:
@@ -43,81 +64,68 @@ def logged(settings: Settings) -> Generator[None, None, None]:
         LOGGER.setLevel(level)
 
 
-class _Handler(logging.Handler):
+class _StderrHandler(logging.Handler):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
 
     def emit(self, record: logging.LogRecord) -> None:
         level, message = record.levelname.lower(), record.getMessage()
-        told = {"level": level, "message": message}
-        tell(_line(self._settings, "log", told, f"{level}: {message}"))
+        facts = {"level": level, "message": message}
+        write_stderr(_format(self._settings, "log", facts, f"{level}: {message}"))
 
 
-def _line(settings: Settings, kind: str, told: dict[str, str], text: str) -> str:
-    # Who reads JSON from standard error can rely on every line of it.
+def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
+    # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
-        return json.dumps({kind: told}, ensure_ascii=False)
+        return json.dumps({kind: facts}, ensure_ascii=False)
     return one_line(text)
 
 
 @runtime_checkable
-class _Adjustable(Protocol):
+class _Reconfigurable(Protocol):
     @property
     def encoding(self) -> str: ...
     def isatty(self) -> bool: ...
     def reconfigure(self, *, encoding: str, errors: str) -> None: ...
 
 
-def results_stream() -> TextIO:
-    """Return standard output, made fit for any text.
+def stdout_stream() -> TextIO:
+    """Return standard output, able to encode any text.
 
-    Programs get UTF-8 wherever they run. What cannot be written at all is written as an
-    escape, which inside JSON strings stands for the same character.
+    It is UTF-8, except at a terminal of another encoding. A character that cannot be encoded
+    is written as a backslash escape, which inside a JSON string means the same character.
     """
     stream: object = sys.stdout
-    if isinstance(stream, _Adjustable):
+    if isinstance(stream, _Reconfigurable):
         encoding = stream.encoding if stream.isatty() else "utf-8"
         stream.reconfigure(encoding=encoding, errors="backslashreplace")
-    return _present(sys.stdout)
-
-
-def tell(line: str, *, end: str = "\n") -> None:
-    """Write a line to standard error, if anybody listens."""
-    try:
-        print(line, end=end, file=_present(sys.stderr), flush=True)
-    except OSError:
-        silence(sys.stderr)
+    return _or_null(sys.stdout)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a person looks at the stream."""
+    """Return ``True`` if the stream is open and a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def silence(stream: TextIO | None) -> None:
-    """Let what the stream still holds go nowhere, so that exiting does not fail on it."""
+def discard_output(stream: TextIO | None) -> None:
+    """Discard what the stream still buffers, so that flushing it at exit cannot fail."""
     if stream is None:
         return
     try:
         target = stream.fileno()
     except (OSError, ValueError):
         return
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), target)
+    with open(os.devnull, "wb") as devnull:  # noqa: PTH123
+        os.dup2(devnull.fileno(), target)
 
 
-def _present(stream: TextIO | None) -> TextIO:
+def _or_null(stream: TextIO | None) -> TextIO:
     # A process can be started with its standard streams closed.
     return stream if stream is not None else io.StringIO()
 
 
-# Direction marks and overrides let a name rearrange the text around it.
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
-
-
 def one_line(text: str) -> str:
-    """Return a text without what could steer a terminal: control characters, line ends."""
+    """Return a text without what could control a terminal: control characters, line breaks."""
     visible = _DIRECTION.sub("", text)
     return "".join(" " if unicodedata.category(c) in _CONTROL else c for c in visible)

@@ -1,4 +1,4 @@
-"""Results that are the command line's own, and what to call a group's contents."""
+"""Rows: results of the command line's own, and titles for a group's contents."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -13,6 +13,7 @@ from arena_groups.models import (
     EmbedBlock,
     EmbeddedUser,
     ImageBlock,
+    InviteOutcome,
     InviteResult,
     LinkBlock,
     PendingBlock,
@@ -22,28 +23,28 @@ from arena_groups.models import (
 
 
 @frozen(kw_only=True)
-class Record:
-    """A result that is no model."""
+class Row:
+    """A result that is not a model of the API."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return the facts, ready for JSON."""
+        """Return the fields, ready for JSON."""
         return attrs.asdict(self)
 
 
 @frozen(kw_only=True)
-class Change(Record):
-    """What became of something: ``outcome`` of ``what``; ``problem`` tells why not."""
+class ActionRow(Row):
+    """Outcome of an action on ``target``, with the ``error`` if it failed."""
 
     outcome: str
     type: str
     id: int | None = None
-    what: str | None = field(default=None, repr=False)
-    problem: str | None = None
+    target: str | None = field(default=None, repr=False)
+    error: str | None = None
 
 
 @frozen(kw_only=True)
-class Sent(Record):
-    """What became of an invitation to one person, given by address or by id."""
+class InviteRow(Row):
+    """Outcome of one invitation, by address or by user id."""
 
     email: str | None = field(default=None, repr=False)
     user_id: int | None = None
@@ -51,25 +52,26 @@ class Sent(Record):
     name: str | None = None
     slug: str | None = None
     invitation_id: int | None = None
-    problem: str | None = None
+    error: str | None = None
 
     @classmethod
-    def of(cls, email: str | None, user_id: int | None, result: InviteResult) -> Self:
-        """Return what the API told."""
-        person: EmbeddedUser | None = result.user
+    def from_result(cls, email: str | None, user_id: int | None, result: InviteResult) -> Self:
+        """Return the row for a response of the API. Outcomes are named as in bulk runs."""
+        user: EmbeddedUser | None = result.user
+        pending = result.outcome is InviteOutcome.INVITATION_PENDING
         return cls(
             email=email,
-            user_id=user_id if person is None else person.id,
-            outcome=result.outcome.value,
-            name=None if person is None else person.name,
-            slug=None if person is None else person.slug,
+            user_id=user_id if user is None else user.id,
+            outcome="already_invited" if pending else result.outcome.value,
+            name=None if user is None else user.name,
+            slug=None if user is None else user.slug,
             invitation_id=None if result.invitation is None else result.invitation.id,
         )
 
 
 @frozen(kw_only=True)
-class InviteSummary(Record):
-    """How many of the people in a file had which outcome."""
+class InviteSummaryRow(Row):
+    """Number of recipients in a file, in total and by outcome."""
 
     total: int
     invited: int = 0
@@ -82,11 +84,16 @@ class InviteSummary(Record):
 
 
 @frozen(kw_only=True)
-class AuthStatus(Record):
-    """Who a token stands for, and what is known of its quota and scopes.
+class AuthStatusRow(Row):
+    """User, scopes and quota of a token.
 
-    ``scopes`` are the certain ones; ``write`` is ``"yes"``, ``"no"`` or ``"unknown"``.
-    ``quota_left`` is the most that can be left, as other programs may use the token too.
+    Attributes:
+        scopes: Scopes that the token certainly has.
+        write: ``"yes"``, ``"no"`` or ``"unknown"``.
+        quota_limit: Requests allowed in a window; ``None`` if unknown.
+        quota_window: Length of the window, in seconds.
+        quota_left: Requests left at most. Other programs may use the same token.
+        quota_resets_in: Seconds until the next window; ``None`` if unknown.
     """
 
     base_url: str
@@ -103,12 +110,14 @@ class AuthStatus(Record):
     quota_resets_in: float | None
 
 
-Known = TextBlock | ImageBlock | LinkBlock | AttachmentBlock | EmbedBlock | PendingBlock | Channel
-"""The kinds that this release knows."""
+KnownContent = (
+    TextBlock | ImageBlock | LinkBlock | AttachmentBlock | EmbedBlock | PendingBlock | Channel
+)
+"""Types of content that this release knows."""
 
 
 def title_of(content: Content) -> str:
-    """Return the title, or else what comes nearest to one."""
+    """Return the title of a content; without one, its text, file name or URL."""
     if isinstance(content, UnknownContent):
         title = content.data.get("title")
         return title if isinstance(title, str) else ""
@@ -120,7 +129,7 @@ def title_of(content: Content) -> str:
 
 
 def url_of(content: Content) -> str | None:
-    """Return the address of the page, image or file that a content stands for, if any."""
+    """Return the URL of the page, image or file of a content, if any."""
     match content:
         case ImageBlock():
             return content.image.src or content.image.large.src

@@ -1,4 +1,4 @@
-"""Which facts of a result a table and a CSV file show."""
+"""Views: the columns of each kind of result, in tables and in CSV."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -6,13 +6,13 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from arena_groups.cli.options import short_age
+from arena_groups.cli.options import format_age
 from arena_groups.cli.output.rows import (
-    AuthStatus,
-    Change,
-    InviteSummary,
-    Known,
-    Sent,
+    ActionRow,
+    AuthStatusRow,
+    InviteRow,
+    InviteSummaryRow,
+    KnownContent,
     title_of,
     url_of,
 )
@@ -45,10 +45,13 @@ Cell = str | int | None
 
 @frozen
 class Column(Generic[T]):
-    """A fact: its title, how to get it, and how much of a table's width it takes.
+    """One column.
 
-    ``width`` is in terminal columns; a column with a ``share`` grows by that part of what
-    is left over.
+    Attributes:
+        title: Heading of the column.
+        cell: Function that returns the column's value for a result.
+        width: Minimum width in a table, in terminal columns.
+        share: Share of the width that is left over. 0 keeps the minimum.
     """
 
     title: str
@@ -61,29 +64,31 @@ class Column(Generic[T]):
 class View(Generic[T]):
     """The columns of one kind of result.
 
-    ``table`` is for people, ``csv`` for programs; ``record`` for people who look at a single
-    result, where that shows more than the table.
+    Attributes:
+        table: Columns of the table.
+        csv: Columns of CSV output.
+        detail: Fields of a single result, if they differ from those of the table.
     """
 
     table: tuple[Column[T], ...]
     csv: tuple[Column[T], ...]
-    record: tuple[Column[T], ...] = ()
+    detail: tuple[Column[T], ...] = ()
 
 
 def invitee(invitation: MembershipInvitation) -> str:
-    """Return who was invited: a person, else an address."""
+    """Return the name of an invited user, else the invited address."""
     if invitation.invitee is None:
-        return invitation.invitee_email or "(not told)"
+        return invitation.invitee_email or "(unknown)"
     return person(invitation.invitee)
 
 
 def person(someone: EmbeddedUser) -> str:
-    """Return a person's name and slug."""
+    """Return a user's name and slug."""
     return f"{someone.name} ({someone.slug})"
 
 
 def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipInvitation]:
-    """Return the view of pending invitations, and of how long they have been so ``now``."""
+    """Return the view of pending invitations. ``WAITING`` is the age of each at ``now``."""
     group = Column[MembershipInvitation]("GROUP", lambda i: i.target.slug, width=15, share=1)
     return View(
         table=(
@@ -93,17 +98,17 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
             Column(
                 "INVITED BY", lambda i: i.invited_by.name, width=10, share=0 if with_group else 1
             ),
-            Column("SENT", lambda i: _day(i.created_at), width=10),
-            Column("WAITING", lambda i: short_age(now - i.created_at), width=7),
+            Column("SENT", lambda i: _date(i.created_at), width=10),
+            Column("WAITING", lambda i: format_age(now - i.created_at), width=7),
         ),
         csv=(
             Column("id", lambda i: i.id),
             Column("state", lambda i: i.state.value),
             Column("group_id", lambda i: i.target.id),
             Column("group_slug", lambda i: i.target.slug),
-            Column("invitee_id", lambda i: _of(i.invitee, lambda person: person.id)),
-            Column("invitee_slug", lambda i: _of(i.invitee, lambda person: person.slug)),
-            Column("invitee_name", lambda i: _of(i.invitee, lambda person: person.name)),
+            Column("invitee_id", lambda i: _user_cell(i.invitee, lambda person: person.id)),
+            Column("invitee_slug", lambda i: _user_cell(i.invitee, lambda person: person.slug)),
+            Column("invitee_name", lambda i: _user_cell(i.invitee, lambda person: person.name)),
             Column("invitee_email", lambda i: i.invitee_email),
             Column("invited_by_id", lambda i: i.invited_by.id),
             Column("invited_by_slug", lambda i: i.invited_by.slug),
@@ -116,7 +121,7 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
     )
 
 
-def _day(moment: datetime) -> str:
+def _date(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
@@ -124,29 +129,29 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def _of(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
+def _user_cell(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
     return None if someone is None else fact(someone)
 
 
-def _may(group: Group) -> str:
+def _permissions(group: Group) -> str:
     rights = {
         "change it": group.can.update,
         "delete it": group.can.destroy,
         "manage members": group.can.manage_members,
         "manage invitations": group.can.manage_invitations,
     }
-    return ", ".join(name for name, has in rights.items() if has) or "look at it"
+    return ", ".join(name for name, has in rights.items() if has) or "view it"
 
 
 def _description(group: Group) -> str | None:
     return None if group.description is None else group.description.plain
 
 
-def _fact(content: Content, fact: Callable[[Known], Cell]) -> Cell:
+def _content_cell(content: Content, fact: Callable[[KnownContent], Cell]) -> Cell:
     return None if isinstance(content, UnknownContent) else fact(content)
 
 
-def _by(content: Content) -> EmbeddedUser | None:
+def _author(content: Content) -> EmbeddedUser | None:
     if isinstance(content, UnknownContent):
         return None
     if isinstance(content, Channel):
@@ -154,17 +159,17 @@ def _by(content: Content) -> EmbeddedUser | None:
     return content.user
 
 
-def _quota(status: AuthStatus) -> str:
+def _quota(status: AuthStatusRow) -> str:
     if status.quota_limit is None:
         return "unknown"
     text = f"at most {status.quota_left} of {status.quota_limit} requests left"
     if status.quota_resets_in is None:
-        return f"{text} in {status.quota_window:.0f} s"
+        return f"{text} in this window of {status.quota_window:.0f} s"
     return f"{text} for the next {status.quota_resets_in:.0f} s"
 
 
-def _scopes(status: AuthStatus) -> str:
-    words = {"unknown": " (write: unknown, only a write would tell)", "no": " (not write)"}
+def _scopes(status: AuthStatusRow) -> str:
+    words = {"unknown": " (write: unknown until a write is tried)", "no": " (no write)"}
     return " ".join(status.scopes) + words.get(status.write, "")
 
 
@@ -192,16 +197,16 @@ GROUPS: View[Group] = View(
         Column("updated_at", lambda g: _iso(g.updated_at)),
         Column("description", _description),
     ),
-    record=(
+    detail=(
         Column("Name", lambda g: g.name),
         Column("Slug", lambda g: g.slug),
         Column("ID", lambda g: g.id),
         Column("Owner", lambda g: person(g.user)),
         Column("People", lambda g: g.counts.users),
         Column("Channels", lambda g: g.counts.channels),
-        Column("Created", lambda g: _day(g.created_at)),
-        Column("Updated", lambda g: _day(g.updated_at)),
-        Column("You may", _may),
+        Column("Created", lambda g: _date(g.created_at)),
+        Column("Updated", lambda g: _date(g.updated_at)),
+        Column("You may", _permissions),
         Column("Description", _description),
     ),
 )
@@ -211,19 +216,23 @@ CONTENTS: View[Content] = View(
         Column("ID", lambda c: c.id, width=9),
         Column("TYPE", lambda c: c.type.value, width=12),
         Column("TITLE", title_of, width=20, share=2),
-        Column("BY", lambda c: _of(_by(c), lambda person: person.name), width=10, share=1),
-        Column("CREATED", lambda c: _fact(c, lambda known: _day(known.created_at)), width=10),
+        Column(
+            "BY", lambda c: _user_cell(_author(c), lambda person: person.name), width=10, share=1
+        ),
+        Column(
+            "CREATED", lambda c: _content_cell(c, lambda known: _date(known.created_at)), width=10
+        ),
     ),
     csv=(
         Column("id", lambda c: c.id),
         Column("type", lambda c: c.type.value),
         Column("title", title_of),
         Column("url", url_of),
-        Column("user_id", lambda c: _of(_by(c), lambda person: person.id)),
-        Column("user_slug", lambda c: _of(_by(c), lambda person: person.slug)),
-        Column("visibility", lambda c: _fact(c, lambda known: known.visibility.value)),
-        Column("created_at", lambda c: _fact(c, lambda known: _iso(known.created_at))),
-        Column("updated_at", lambda c: _fact(c, lambda known: _iso(known.updated_at))),
+        Column("user_id", lambda c: _user_cell(_author(c), lambda person: person.id)),
+        Column("user_slug", lambda c: _user_cell(_author(c), lambda person: person.slug)),
+        Column("visibility", lambda c: _content_cell(c, lambda known: known.visibility.value)),
+        Column("created_at", lambda c: _content_cell(c, lambda known: _iso(known.created_at))),
+        Column("updated_at", lambda c: _content_cell(c, lambda known: _iso(known.updated_at))),
     ),
 )
 
@@ -233,7 +242,7 @@ FOLLOWERS: View[User] = View(
         Column("NAME", lambda u: u.name, width=16, share=1),
         Column("SLUG", lambda u: u.slug, width=16, share=1),
         Column("TIER", lambda u: u.tier.value, width=9),
-        Column("SINCE", lambda u: _day(u.created_at), width=10),
+        Column("SINCE", lambda u: _date(u.created_at), width=10),
     ),
     csv=(
         Column("id", lambda u: u.id),
@@ -261,7 +270,7 @@ MEMBERS: View[GroupMember] = View(
         Column("slug", lambda m: m.slug),
         Column("role", lambda m: m.role.value),
     ),
-    record=(
+    detail=(
         Column("ID", lambda m: m.id),
         Column("Name", lambda m: m.name),
         Column("Slug", lambda m: m.slug),
@@ -273,7 +282,7 @@ INVITE_CODE: View[GroupInvite] = View(
     table=(
         Column("URL", lambda i: i.url),
         Column("Code", lambda i: i.code),
-        Column("Created", lambda i: _day(i.created_at)),
+        Column("Created", lambda i: _date(i.created_at)),
     ),
     csv=(
         Column("id", lambda i: i.id),
@@ -284,33 +293,33 @@ INVITE_CODE: View[GroupInvite] = View(
     ),
 )
 
-CHANGES: View[Change] = View(
+ACTIONS: View[ActionRow] = View(
     table=(
-        Column("OUTCOME", lambda c: c.outcome, width=10),
+        Column("OUTCOME", lambda c: c.outcome, width=12),
         Column("ID", lambda c: c.id, width=9),
-        Column("WHAT", lambda c: c.what, width=16, share=1),
-        Column("PROBLEM", lambda c: c.problem, width=16, share=1),
+        Column("TARGET", lambda c: c.target, width=16, share=1),
+        Column("ERROR", lambda c: c.error, width=16, share=1),
     ),
     csv=(
         Column("outcome", lambda c: c.outcome),
         Column("type", lambda c: c.type),
         Column("id", lambda c: c.id),
-        Column("what", lambda c: c.what),
-        Column("problem", lambda c: c.problem),
+        Column("target", lambda c: c.target),
+        Column("error", lambda c: c.error),
     ),
-    record=(
+    detail=(
         Column("Outcome", lambda c: c.outcome),
-        Column("What", lambda c: c.what),
+        Column("Target", lambda c: c.target),
         Column("ID", lambda c: c.id),
     ),
 )
 
-SENT: View[Sent] = View(
+INVITE_RESULTS: View[InviteRow] = View(
     table=(
         Column("OUTCOME", lambda s: s.outcome, width=18),
         Column("INVITEE", lambda s: s.name or s.email or s.user_id, width=20, share=2),
         Column("INVITATION", lambda s: s.invitation_id, width=10),
-        Column("PROBLEM", lambda s: s.problem, width=10, share=1),
+        Column("ERROR", lambda s: s.error, width=10, share=1),
     ),
     csv=(
         Column("outcome", lambda s: s.outcome),
@@ -319,11 +328,11 @@ SENT: View[Sent] = View(
         Column("slug", lambda s: s.slug),
         Column("name", lambda s: s.name),
         Column("invitation_id", lambda s: s.invitation_id),
-        Column("problem", lambda s: s.problem),
+        Column("error", lambda s: s.error),
     ),
 )
 
-_SUMMARY: tuple[Column[InviteSummary], ...] = (
+_SUMMARY: tuple[Column[InviteSummaryRow], ...] = (
     Column("total", lambda s: s.total),
     Column("invited", lambda s: s.invited),
     Column("added", lambda s: s.added),
@@ -333,20 +342,20 @@ _SUMMARY: tuple[Column[InviteSummary], ...] = (
     Column("failed", lambda s: s.failed),
     Column("would_invite", lambda s: s.would_invite),
 )
-INVITE_SUMMARY: View[InviteSummary] = View(
+INVITE_SUMMARY: View[InviteSummaryRow] = View(
     table=tuple(
         Column(column.title.replace("_", " ").capitalize(), column.cell) for column in _SUMMARY
     ),
     csv=_SUMMARY,
 )
 
-AUTH_STATUS: View[AuthStatus] = View(
+AUTH_STATUS: View[AuthStatusRow] = View(
     table=(
         Column("User", lambda s: f"{s.name} ({s.slug})"),
         Column("ID", lambda s: s.user_id),
         Column("Tier", lambda s: s.tier),
         Column("Token", lambda s: f"from {s.token_source}"),
-        Column("At", lambda s: s.base_url),
+        Column("API", lambda s: s.base_url),
         Column("Scopes", _scopes),
         Column("Quota", _quota),
     ),
@@ -365,13 +374,13 @@ AUTH_STATUS: View[AuthStatus] = View(
 )
 
 
-def losses(changing: Sequence[MembershipInvitation]) -> list[str]:
-    """Return a line for each invitation that is about to be lost."""
-    return [f"{each.id}  {invitee(each)}, sent {_day(each.created_at)}" for each in changing]
+def loss_lines(revoked: Sequence[MembershipInvitation]) -> list[str]:
+    """Return a line for each invitation that is about to be revoked."""
+    return [f"{each.id}  {invitee(each)}, sent {_date(each.created_at)}" for each in revoked]
 
 
-def told_by(event: WatchEvent) -> str:
-    """Return what happened, in words."""
+def describe_event(event: WatchEvent) -> str:
+    """Return an event in words."""
     if isinstance(event, InviteCodeChanged):
         return "invite code changed" if event.exists else "invite code deleted"
     if isinstance(event, RoleChanged):
@@ -379,8 +388,8 @@ def told_by(event: WatchEvent) -> str:
     return event.kind.replace("-", " ")
 
 
-def about(event: WatchEvent) -> str:
-    """Return whom an event is about."""
+def event_subject(event: WatchEvent) -> str:
+    """Return the person that an event is about; empty if there is none."""
     match event:
         case InvitationSent() | InvitationAccepted() | InvitationClosed():
             return invitee(event.invitation)
@@ -393,13 +402,13 @@ def about(event: WatchEvent) -> str:
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
-        Column("WHAT", told_by, width=20),
-        Column("WHO", about, width=20, share=2),
+        Column("EVENT", describe_event, width=20),
+        Column("WHO", event_subject, width=20, share=2),
     ),
     csv=(
         Column("key", lambda e: e.key),
         Column("group", lambda e: e.group.slug),
         Column("kind", lambda e: e.kind),
-        Column("who", about),
+        Column("who", event_subject),
     ),
 )

@@ -1,4 +1,4 @@
-"""Writers: results go out one by one, as they arrive, in the format asked for."""
+"""Writers of results: one by one, as they arrive, as a table, JSON, NDJSON or CSV."""
 
 import csv
 import json
@@ -13,26 +13,37 @@ from rich.text import Text
 
 from arena_groups import to_dict
 from arena_groups.cli.options import Format, Settings
-from arena_groups.cli.output.messages import is_terminal, note, one_line, results_stream, tell
-from arena_groups.cli.output.rows import Record
+from arena_groups.cli.output.messages import (
+    info,
+    is_terminal,
+    one_line,
+    stdout_stream,
+    write_stderr,
+)
+from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.views import Cell, Column, View
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
+GAP = "  "
+
+Noun = tuple[str, str]
+"""Singular and plural of the word for a result."""
+
 
 class Writer(Protocol[T_contra]):
-    """Where results go."""
+    """Writer of results in one format."""
 
     def write(self, item: T_contra) -> None:
         """Write one result."""
 
     def close(self) -> None:
-        """Write what belongs after the last result. Not called after a failure."""
+        """Write the end of the output. Not called after an error."""
 
 
 class NdjsonWriter(Generic[T]):
-    """One JSON object a line."""
+    """Writer of one JSON object per line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -43,11 +54,11 @@ class NdjsonWriter(Generic[T]):
         self._stream.flush()
 
     def close(self) -> None:
-        """Do nothing: every line stands for itself."""
+        """Do nothing: the output has no end of its own."""
 
 
 class JsonArrayWriter(Generic[T]):
-    """One JSON array, an item a line. What broke off half-way is left without its end."""
+    """Writer of one JSON array, an item per line. After an error the array stays open."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -61,13 +72,13 @@ class JsonArrayWriter(Generic[T]):
         self._started = True
 
     def close(self) -> None:
-        """End the array."""
+        """Write the end of the array."""
         self._stream.write("\n]\n" if self._started else "[]\n")
         self._stream.flush()
 
 
 class JsonWriter(Generic[T]):
-    """One JSON object."""
+    """Writer of one JSON object."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -78,11 +89,11 @@ class JsonWriter(Generic[T]):
         self._stream.flush()
 
     def close(self) -> None:
-        """Do nothing: there is one object only."""
+        """Do nothing: the output has no end of its own."""
 
 
 class CsvWriter(Generic[T]):
-    """A line of titles, then a line for each result."""
+    """Writer of a header line, then one line per result."""
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
         self._stream = stream
@@ -91,12 +102,12 @@ class CsvWriter(Generic[T]):
         self._started = False
 
     def write(self, item: T) -> None:
-        """Write one line, after the titles if it is the first."""
+        """Write one line, after the header if it is the first."""
         self._start()
         self._row([column.cell(item) for column in self._columns])
 
     def close(self) -> None:
-        """Write the titles, if no result came."""
+        """Write the header if there was no result."""
         self._start()
 
     def _start(self) -> None:
@@ -105,20 +116,65 @@ class CsvWriter(Generic[T]):
             self._started = True
 
     def _row(self, cells: Sequence[Cell]) -> None:
-        self._csv.writerow([guarded(cell) for cell in cells])
+        self._csv.writerow([escape_formula(cell) for cell in cells])
         self._stream.flush()
 
 
-def plain(item: object) -> dict[str, object]:
-    """Return a result ready for JSON."""
-    return item.as_dict() if isinstance(item, Record) else to_dict(item)
+class TableConsole(Console):
+    """Console that raises an error when the reader of a pipe has gone, instead of exiting."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise ``BrokenPipeError``."""
+        raise BrokenPipeError
 
 
-def guarded(cell: Cell) -> Cell:
-    """Return a cell that no spreadsheet takes for a formula: a quote goes before it."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell
+class TableWriter(Generic[T]):
+    """Writer of a header and rows of fixed widths, so that each row can be shown at once."""
+
+    def __init__(self, stream: TextIO, view: View[T]) -> None:
+        self._console = TableConsole(file=stream, highlight=False)
+        self._columns = view.table
+        # The last column of a terminal stays empty: some terminals wrap when it is filled.
+        self._widths = column_widths(self._columns, self._console.width - 1)
+        self._started = False
+
+    def write(self, item: T) -> None:
+        """Write one row, after the header if it is the first."""
+        if not self._started:
+            self._row([column.title for column in self._columns], "bold")
+            self._started = True
+        self._row([column.cell(item) for column in self._columns])
+
+    def close(self) -> None:
+        """Do nothing: the output has no end of its own."""
+
+    def _row(self, cells: Sequence[str | int | None], style: str = "") -> None:
+        # Numbers are ids, which are copied: they are never shortened.
+        shown = [
+            f"{cell:<{width}}" if isinstance(cell, int) else fit(one_line(cell or ""), width)
+            for cell, width in zip(cells, self._widths, strict=True)
+        ]
+        _print_line(self._console, Text(GAP.join(shown).rstrip(), style))
+
+
+class DetailWriter(Generic[T]):
+    """Writer of one result, a field per line, with nothing shortened."""
+
+    def __init__(self, stream: TextIO, view: View[T]) -> None:
+        self._console = TableConsole(file=stream, highlight=False)
+        self._columns = view.detail or view.table
+
+    def write(self, item: T) -> None:
+        """Write the fields that have a value."""
+        width = max(len(column.title) for column in self._columns)
+        for column in self._columns:
+            value = column.cell(item)
+            if value is not None:
+                title = Text(f"{column.title:<{width}}", "bold")
+                _print_line(self._console, Text(GAP).join([title, Text(one_line(str(value)))]))
+
+    def close(self) -> None:
+        """Do nothing: the output has no end of its own."""
 
 
 def list_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
@@ -135,37 +191,21 @@ def list_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
 
 
 def item_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
-    """Return the writer for a result that stands alone."""
+    """Return the writer for a single result."""
     match chosen:
         case Format.TABLE:
-            return RecordWriter(stream, view)
+            return DetailWriter(stream, view)
         case Format.JSON:
             return JsonWriter(stream)
         case Format.CSV | Format.NDJSON:
             return list_writer(chosen, stream, view)
 
 
-Noun = tuple[str, str]
-"""What one result is called, and several."""
-
-
-class Progress(Protocol):
-    """Something that shows how far the work has come."""
-
-    def update(self, status: str) -> None:
-        """Show another text."""
-
-
-class _Silent:
-    def update(self, status: str) -> None:
-        """Show nothing."""
-
-
 class Results(Generic[T]):
-    """A list of results that goes out one by one."""
+    """A list of results, written one by one to standard output, and counted."""
 
     def __init__(self, settings: Settings, view: View[T], noun: Noun) -> None:
-        stream = results_stream()
+        stream = stdout_stream()
         self._writer: Writer[T] = list_writer(
             settings.chosen_format(terminal=stream.isatty()), stream, view
         )
@@ -179,10 +219,10 @@ class Results(Generic[T]):
         self.count += 1
 
     def close(self) -> None:
-        """Write what belongs after the last result, and tell people how many there were."""
+        """Write the end of the output and, at a terminal, the number of results."""
         self._writer.close()
         if is_terminal(sys.stderr) and not self._settings.quiet:
-            tell(counted(self.count, self._noun))
+            write_stderr(counted(self.count, self._noun))
 
 
 async def write_all(
@@ -193,10 +233,9 @@ async def write_all(
     *,
     limit: int | None = None,
 ) -> None:
-    """Write results as they arrive, but no more than ``limit``."""
+    """Write results as they arrive, at most ``limit``."""
     results = Results(settings, view, noun)
     if limit != 0:
-        # Where the results themselves scroll by, they are the progress.
         with progress(settings, beside_results=True) as shown:
             async for item in items:
                 results.write(item)
@@ -207,7 +246,7 @@ async def write_all(
 
 
 def write_each(settings: Settings, view: View[T], items: Iterable[T], noun: Noun) -> None:
-    """Write results that are all there."""
+    """Write a list of results."""
     results = Results(settings, view, noun)
     for item in items:
         results.write(item)
@@ -215,16 +254,16 @@ def write_each(settings: Settings, view: View[T], items: Iterable[T], noun: Noun
 
 
 def write_one(settings: Settings, view: View[T], item: T) -> None:
-    """Write a result that stands alone."""
-    stream = results_stream()
+    """Write a single result."""
+    stream = stdout_stream()
     chosen = settings.chosen_format(terminal=stream.isatty())
     writer = item_writer(chosen, stream, view)
     writer.write(item)
     writer.close()
 
 
-async def gather(settings: Settings, items: AsyncIterable[T]) -> list[T]:
-    """Return all items of a walk, with its progress shown."""
+async def collect(settings: Settings, items: AsyncIterable[T]) -> list[T]:
+    """Return all items, with progress shown meanwhile."""
     found: list[T] = []
     with progress(settings) as shown:
         async for item in items:
@@ -233,45 +272,70 @@ async def gather(settings: Settings, items: AsyncIterable[T]) -> list[T]:
     return found
 
 
+class Progress(Protocol):
+    """Display of progress."""
+
+    def update(self, status: str) -> None:
+        """Show another text."""
+
+
+class _NoProgress:
+    def update(self, status: str) -> None:
+        """Show nothing."""
+
+
 @contextmanager
 def progress(
     settings: Settings, *, beside_results: bool = False
 ) -> Generator[Progress, None, None]:
-    """Show how far something has come: at a terminal, unless it shows other things then."""
+    """Show progress meanwhile, at a terminal only.
+
+    With ``beside_results``, show none if the results go to the same terminal: there they are
+    the progress.
+    """
     console = progress_console(settings)
     if console is None or (beside_results and is_terminal(sys.stdout)):
-        yield _Silent()
+        yield _NoProgress()
         return
-    with console.status("asking") as status:
+    with console.status("waiting for Are.na") as status:
         yield status
 
 
 def progress_console(settings: Settings) -> Console | None:
-    """Where progress can be shown, if it can and may be."""
+    """Return the console for progress; ``None`` if none is to be shown."""
     if settings.quiet or settings.verbose or not is_terminal(sys.stderr):
         return None
     console = Console(stderr=True)
-    return None if console.is_dumb_terminal else console  # nothing can be drawn over there
+    return None if console.is_dumb_terminal else console  # cannot overwrite a line
+
+
+def info_at_terminal(settings: Settings, text: str) -> None:
+    """Write a note to standard error if it is a terminal."""
+    if is_terminal(sys.stderr):
+        info(settings, text)
 
 
 def counted(count: int, noun: Noun) -> str:
-    """Return a number and what it counts."""
+    """Return a number with the noun in singular or plural."""
     return f"{count} {noun[count != 1]}"
 
 
-def note_none(settings: Settings, text: str) -> None:
-    """Tell people why there is no result."""
-    if is_terminal(sys.stderr):
-        note(settings, text)
+def plain(item: object) -> dict[str, object]:
+    """Return a result, ready for JSON."""
+    return item.as_dict() if isinstance(item, Row) else to_dict(item)
 
 
-GAP = "  "
+def escape_formula(cell: Cell) -> Cell:
+    """Return a cell that spreadsheets do not evaluate: a leading ``'`` is added if needed."""
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + cell
+    return cell
 
 
-def widths(columns: Sequence[Column[T]], total: int) -> list[int]:
-    """Return how wide each column is where all of them may take ``total`` terminal columns.
+def column_widths(columns: Sequence[Column[T]], total: int) -> list[int]:
+    """Return the widths of columns that share ``total`` terminal columns.
 
-    No column gets less than its own width, however narrow the terminal is.
+    No column is narrower than its own width, even in a terminal that is too narrow.
     """
     spare = total - sum(column.width for column in columns) - len(GAP) * (len(columns) - 1)
     shares = sum(column.share for column in columns)
@@ -281,71 +345,14 @@ def widths(columns: Sequence[Column[T]], total: int) -> list[int]:
     ]
 
 
-class Output(Console):
-    """A console that leaves it to the program how to end when nobody reads on."""
-
-    def on_broken_pipe(self) -> NoReturn:
-        """Raise ``BrokenPipeError``, as writing anything else does."""
-        raise BrokenPipeError
-
-
-class TableWriter(Generic[T]):
-    """A heading and rows of fixed widths, so that a row can be shown when it arrives."""
-
-    def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Output(file=stream, highlight=False)
-        self._columns = view.table
-        # The last column of a terminal is left free: some wrap when it is filled.
-        self._widths = widths(self._columns, self._console.width - 1)
-        self._started = False
-
-    def write(self, item: T) -> None:
-        """Write one row, after the heading if it is the first."""
-        if not self._started:
-            self._row([column.title for column in self._columns], "bold")
-            self._started = True
-        self._row([column.cell(item) for column in self._columns])
-
-    def close(self) -> None:
-        """Do nothing: a table has no last line, and an empty one no heading."""
-
-    def _row(self, cells: Sequence[str | int | None], style: str = "") -> None:
-        # A number is an id, to be copied: better a crooked row than a shortened one.
-        shown = [
-            f"{cell:<{width}}" if isinstance(cell, int) else fit(one_line(cell or ""), width)
-            for cell, width in zip(cells, self._widths, strict=True)
-        ]
-        show(self._console, Text(GAP.join(shown).rstrip(), style))
-
-
-class RecordWriter(Generic[T]):
-    """One result, a fact a line, nothing shortened."""
-
-    def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = Output(file=stream, highlight=False)
-        self._columns = view.record or view.table
-
-    def write(self, item: T) -> None:
-        """Write the facts that are known."""
-        width = max(len(column.title) for column in self._columns)
-        for column in self._columns:
-            fact = column.cell(item)
-            if fact is not None:
-                title = Text(f"{column.title:<{width}}", "bold")
-                show(self._console, Text(GAP).join([title, Text(one_line(str(fact)))]))
-
-    def close(self) -> None:
-        """Do nothing: a list of facts has no last line."""
-
-
-def show(console: Console, line: Text) -> None:
-    """Write one line that is neither wrapped nor cut."""
-    console.print(line, soft_wrap=True)
-    console.file.flush()
-
-
 def fit(text: str, width: int) -> str:
-    """Return a text that takes exactly ``width`` columns of a terminal, shortened by a …."""
+    """Return a text of exactly ``width`` terminal columns, padded, or shortened with ``…``."""
     if cell_len(text) > width:
         text = set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
     return set_cell_size(text, width)
+
+
+def _print_line(console: Console, line: Text) -> None:
+    """Print a line without wrapping or cropping it."""
+    console.print(line, soft_wrap=True)
+    console.file.flush()

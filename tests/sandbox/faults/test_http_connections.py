@@ -17,16 +17,17 @@ from arena_groups.sandbox.faults import (
     TruncatedJSON,
     WrongLength,
 )
-from tests.sandbox.api import Api, until
+from tests.sandbox.api import Api, reads_only
+from tests.support.waiting import until
 
 INVITATIONS = "/v3/groups/research-studio/invitations"
 PING = b"GET /v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
-ANSWER = b'{"status":"ok"}'
+PING_BODY = b'{"status":"ok"}'
 
 
 @attrs.frozen
-class Heard:
-    """What a client heard until the connection ended."""
+class Received:
+    """Bytes that a client received until the connection ended."""
 
     head: bytes
     body: bytes
@@ -38,20 +39,20 @@ class Heard:
         return {name: value for name, _, value in lines}
 
 
-async def listen(http: Api, request: bytes) -> Heard:
-    """Send a request, and hear the answer to its end."""
+async def exchange(http: Api, request: bytes) -> Received:
+    """Send a request, and receive until the connection ends."""
     reader, writer = await http.talk(request)
-    heard, reset = bytearray(), False
+    received, reset = bytearray(), False
     try:
         while piece := await reader.read(65_536):
-            heard += piece
+            received += piece
         writer.close()
         await writer.wait_closed()
     except ConnectionResetError:
         reset = True
         writer.close()
-    head, _, body = bytes(heard).partition(b"\r\n\r\n")
-    return Heard(head, body, reset)
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    return Received(head, body, reset)
 
 
 def post(path: str, token: str, body: object) -> bytes:
@@ -70,9 +71,9 @@ async def test_reset_and_disconnect_send_no_response(
 ) -> None:
     sandbox.faults.add(kind(after=after), operation="createGroupInvitation", times=1)
     request = post(INVITATIONS, tokens.owner, {"email": "ada@example.org"})
-    heard = await listen(http, request)
-    assert (heard.head, heard.body) == (b"", b"")
-    assert heard.reset == (kind is Reset)
+    received = await exchange(http, request)
+    assert (received.head, received.body) == (b"", b"")
+    assert received.reset == (kind is Reset)
     assert len(sandbox.emails) == after
     (recorded,) = sandbox.requests
     assert (recorded.method, recorded.path) == ("POST", INVITATIONS)
@@ -114,33 +115,36 @@ async def test_disconnect_applies_to_oversized_request(
     assert not sandbox.requests[0].executed
 
 
+@reads_only
 @pytest.mark.parametrize(("sent", "arrives"), [(0, 0), (0.5, 7), (0.999, 14)])
 @pytest.mark.parametrize("reset", [False, True])
 async def test_cut_body_sends_share_of_body(
     http: Api, sandbox: Sandbox, sent: float, arrives: int, reset: bool
 ) -> None:
     sandbox.faults.add(CutBody(sent, reset=reset))
-    heard = await listen(http, PING)
-    assert heard.headers["Content-Length"] == str(len(ANSWER))
-    assert heard.body == ANSWER[:arrives]
-    assert heard.reset == reset
+    received = await exchange(http, PING)
+    assert received.headers["Content-Length"] == str(len(PING_BODY))
+    assert received.body == PING_BODY[:arrives]
+    assert received.reset == reset
     assert sandbox.requests[0].status == 200
 
 
+@reads_only
 @pytest.mark.parametrize("reset", [False, True])
 async def test_cut_chunks_sends_share_in_chunks(http: Api, sandbox: Sandbox, reset: bool) -> None:
     sandbox.faults.add(CutChunks(reset=reset))
-    heard = await listen(http, PING)
-    assert heard.headers["Transfer-Encoding"] == "chunked"
-    assert "Content-Length" not in heard.headers
-    assert heard.body == b"7\r\n%b\r\n" % ANSWER[:7]
-    assert heard.reset == reset
+    received = await exchange(http, PING)
+    assert received.headers["Transfer-Encoding"] == "chunked"
+    assert "Content-Length" not in received.headers
+    assert received.body == b"7\r\n%b\r\n" % PING_BODY[:7]
+    assert received.reset == reset
 
 
+@reads_only
 async def test_cut_chunks_with_http_1_0_sends_length(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(CutChunks())
-    heard = await listen(http, b"GET /v3/ping HTTP/1.0\r\n\r\n")
-    assert (heard.headers["Content-Length"], heard.body) == ("15", ANSWER[:7])
+    received = await exchange(http, b"GET /v3/ping HTTP/1.0\r\n\r\n")
+    assert (received.headers["Content-Length"], received.body) == ("15", PING_BODY[:7])
 
 
 @pytest.mark.parametrize("fault", [CutBody(), CutChunks(), CutBody(reset=True)])
@@ -154,6 +158,7 @@ async def test_cut_response_raises_in_client(
     assert sandbox.requests[0].executed
 
 
+@reads_only
 async def test_wrong_length_below_true_length_leaves_bytes_over(
     http: Api, sandbox: Sandbox
 ) -> None:
@@ -161,36 +166,39 @@ async def test_wrong_length_below_true_length_leaves_bytes_over(
     reader, writer = await http.talk(PING)
     head = await reader.readuntil(b"\r\n\r\n")
     assert b"Content-Length: 10\r\n" in head
-    assert await reader.readexactly(15) == ANSWER
-    # The connection stays open, so the rest is where the next answer should begin.
+    assert await reader.readexactly(15) == PING_BODY
+    # The connection stays open, and the rest stands where the next response begins.
     writer.write(PING)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
     writer.close()
     await writer.wait_closed()
 
 
+@reads_only
 @pytest.mark.parametrize(("by", "announced"), [(-15, "0"), (-99, "0"), (-1, "14")])
 async def test_wrong_length_below_zero_announces_zero(
     http: Api, sandbox: Sandbox, by: int, announced: str
 ) -> None:
     sandbox.faults.add(WrongLength(by))
-    heard = await listen(http, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-    assert (heard.headers["Content-Length"], heard.body) == (announced, ANSWER)
+    received = await exchange(http, PING.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert (received.headers["Content-Length"], received.body) == (announced, PING_BODY)
 
 
+@reads_only
 async def test_wrong_length_above_true_length_keeps_connection_open(
     http: Api, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(WrongLength(3), times=1)
     reader, writer = await http.talk(PING)
     assert b"Content-Length: 18\r\n" in await reader.readuntil(b"\r\n\r\n")
-    assert await reader.readexactly(15) == ANSWER
-    assert (await http.get("/v3/ping")).content == ANSWER
+    assert await reader.readexactly(15) == PING_BODY
+    assert (await http.get("/v3/ping")).content == PING_BODY
     assert not reader.at_eof()
     writer.close()
     await writer.wait_closed()
 
 
+@reads_only
 @pytest.mark.parametrize("sent", [0, 0.5, 0.999])
 async def test_truncated_json_has_matching_length(
     http: Api, sandbox: Sandbox, tokens: Tokens, sent: float
@@ -204,6 +212,7 @@ async def test_truncated_json_has_matching_length(
         _ = reply.body
 
 
+@reads_only
 async def test_truncated_json_applies_to_errors(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(TruncatedJSON())
     reply = await http.get("/v3/me")

@@ -21,7 +21,7 @@ from arena_groups.sandbox.faults import (
     RequestTimeout,
     ServerFailure,
 )
-from tests.sandbox.api import Api, FakeClock
+from tests.sandbox.api import Api, reads_only
 
 GROUP = "/v3/groups/research-studio"
 QUOTA = ("X-RateLimit-Limit", "X-RateLimit-Tier", "X-RateLimit-Window", "X-RateLimit-Reset")
@@ -56,6 +56,7 @@ async def test_operation_is_executed_only_with_after(
     assert [each.executed for each in sandbox.requests] == [False, True]
 
 
+@reads_only
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 599])
 async def test_server_failure_as_json(http: Api, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add(ServerFailure(status))
@@ -70,6 +71,7 @@ async def test_server_failure_as_json(http: Api, sandbox: Sandbox, status: int) 
     assert reply.message
 
 
+@reads_only
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_server_failure_as_html(http: Api, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add(ServerFailure(status, html=True))
@@ -81,12 +83,14 @@ async def test_server_failure_as_html(http: Api, sandbox: Sandbox, status: int) 
     assert not set(QUOTA) & set(reply.headers)
 
 
+@reads_only
 @pytest.mark.parametrize("html", [False, True])
 async def test_server_failure_sends_retry_after(http: Api, sandbox: Sandbox, html: bool) -> None:
     sandbox.faults.add(ServerFailure(503, html=html, retry_after=7))
     assert (await http.get(GROUP)).headers["Retry-After"] == "7"
 
 
+@reads_only
 async def test_request_timeout_sends_408(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(RequestTimeout())
     reply = await http.get(GROUP)
@@ -94,6 +98,7 @@ async def test_request_timeout_sends_408(http: Api, sandbox: Sandbox) -> None:
     assert set(QUOTA) <= set(reply.headers)
 
 
+@reads_only
 async def test_rate_limited_sends_seconds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     sandbox.faults.add(RateLimited(7))
     reply = await http.delete(GROUP, tokens.owner)
@@ -104,13 +109,14 @@ async def test_rate_limited_sends_seconds(http: Api, sandbox: Sandbox, tokens: T
 
 
 async def test_rate_limited_sends_date(session: aiohttp.ClientSession) -> None:
-    async with Sandbox(clock=FakeClock(NOON.timestamp())) as sandbox:
+    async with Sandbox(clock=NOON.timestamp) as sandbox:
         sandbox.faults.add(RateLimited(90, as_date=True))
         reply = await Api(sandbox, session).get(GROUP)
         assert reply.headers["Retry-After"] == "Wed, 01 Jul 2026 12:01:30 GMT"
         assert parsedate_to_datetime(reply.headers["Date"]) == NOON
 
 
+@reads_only
 async def test_rate_limited_without_retry_after_omits_it_everywhere(
     http: Api, sandbox: Sandbox
 ) -> None:
@@ -126,6 +132,7 @@ async def test_rate_limited_without_retry_after_omits_it_everywhere(
     assert not [each for each in error["suggestions"] if "second" in each]
 
 
+@reads_only
 @pytest.mark.parametrize("fault", [RateLimited(7), RateLimited(7, as_date=True), RateLimited(None)])
 async def test_rate_limited_reports_limit_of_tier(
     http: Api, sandbox: Sandbox, tokens: Tokens, fault: RateLimited
@@ -161,6 +168,7 @@ def test_redirect_with_invalid_argument_raises(arguments: tuple[str, int]) -> No
         Redirect(*arguments)
 
 
+@reads_only
 async def test_plain_text_replaces_json(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(PlainText("Gruß"))
     reply = await http.get(GROUP)
@@ -168,6 +176,7 @@ async def test_plain_text_replaces_json(http: Api, sandbox: Sandbox) -> None:
     assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
+@reads_only
 async def test_html_page_replaces_json(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(HTMLPage())
     reply = await http.get(GROUP)
@@ -176,6 +185,7 @@ async def test_html_page_replaces_json(http: Api, sandbox: Sandbox) -> None:
     assert reply.content.startswith(b"<!doctype html>")
 
 
+@reads_only
 @pytest.mark.parametrize("size", [1, 1024 * 1024, 5 * 1024 * 1024 + 17])
 async def test_gzip_bomb_decompresses_to_size(http: Api, sandbox: Sandbox, size: int) -> None:
     sandbox.faults.add(GzipBomb(size))
@@ -188,6 +198,7 @@ async def test_gzip_bomb_decompresses_to_size(http: Api, sandbox: Sandbox, size:
     assert json.loads(unpacked) == []
 
 
+@reads_only
 async def test_deep_json_has_depth(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(DeepJSON(3), times=1)
     assert (await http.get(GROUP)).body == [[[]]]
@@ -196,6 +207,7 @@ async def test_deep_json_has_depth(http: Api, sandbox: Sandbox) -> None:
         json.loads((await http.get(GROUP)).content)
 
 
+@reads_only
 async def test_head_request_gets_no_body(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(HTMLPage())
     reply = await http.send("HEAD", GROUP)

@@ -28,10 +28,11 @@ from arena_groups.sandbox.server_protocol import (
     RequestProcessor,
     SerializedResponse,
 )
-from tests.sandbox.api import Api, Sleeper, until
+from tests.sandbox.api import Api, Sleeper
+from tests.support.waiting import until
 
 GROUPS = "/v3/groups"
-ANSWER = b'{"status":"ok"}'
+PING_BODY = b'{"status":"ok"}'
 PING = b"GET /v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -45,15 +46,15 @@ def creation(token: str) -> bytes:
 
 
 async def until_the_end(reader: asyncio.StreamReader) -> bytes:
-    """What arrives before the connection ends, one way or another."""
+    """Read until the connection ends, by FIN or RST."""
     try:
         return await reader.read()
     except ConnectionResetError:
         return b""
 
 
-async def settled(sandbox: Sandbox) -> None:
-    """Let the server notice what has happened to its connections."""
+async def wait_for_server(sandbox: Sandbox) -> None:
+    """Wait until the server has noticed that its connections ended."""
     await until(lambda: len(asyncio.all_tasks()) == 1)  # this one
     assert sandbox.requests
 
@@ -92,7 +93,7 @@ async def test_latency_ends_when_client_disconnects(after: bool) -> None:
         await sleeper.asleep.wait()
         writer.close()
         await writer.wait_closed()
-        await settled(sandbox)
+        await wait_for_server(sandbox)
         (request,) = sandbox.requests
         assert (request.status, request.executed) == (None, after)
         assert len(sandbox.groups) == before + after
@@ -108,7 +109,7 @@ async def test_hang_ends_when_client_disconnects(after: bool) -> None:
         await until(lambda: sandbox.requests[0].executed == after)
         writer.close()
         await writer.wait_closed()
-        await settled(sandbox)
+        await wait_for_server(sandbox)
         (request,) = sandbox.requests
         assert (request.status, request.executed) == (None, after)
         assert len(sandbox.groups) == before + after
@@ -116,7 +117,7 @@ async def test_hang_ends_when_client_disconnects(after: bool) -> None:
 
 @attrs.frozen
 class Unaware(MiddlewareFault):
-    """Answers when the client is gone."""
+    """Responds after the client has disconnected."""
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
         with suppress(ClientGoneError):
@@ -137,7 +138,7 @@ async def test_fault_after_client_disconnected_logs_nothing(
         await until(lambda: len(sandbox.requests) == 1)
         writer.close()
         await writer.wait_closed()
-        await settled(sandbox)
+        await wait_for_server(sandbox)
         assert injected.call_count == 1
     assert not caplog.records
 
@@ -201,7 +202,7 @@ async def test_trickle_ends_when_client_disconnects(session: aiohttp.ClientSessi
         await sleeper.asleep.wait()
         writer.close()
         await writer.wait_closed()
-        await settled(sandbox)
+        await wait_for_server(sandbox)
         assert sandbox.requests[0].status == 200
 
 
@@ -216,7 +217,7 @@ async def test_failing_sleep_is_logged_as_error(
         with sandbox.faults.add(Latency()):
             assert (await http.get("/v3/ping")).status == 500
         with sandbox.faults.add(Trickle(size=5)):
-            assert (await http.raw(PING)).endswith(ANSWER[:5])
+            assert (await http.raw(PING)).endswith(PING_BODY[:5])
     assert [each.exc_info and each.exc_info[0] for each in caplog.records] == [
         ZeroDivisionError
     ] * 2

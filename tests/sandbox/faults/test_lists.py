@@ -16,7 +16,7 @@ from arena_groups.sandbox.faults import (
     MissingTotal,
     WrongTotal,
 )
-from tests.sandbox.api import Api, Reply
+from tests.sandbox.api import Api, Reply, reads_only
 
 GROUP = "/v3/groups/research-studio"
 MEMBERS = f"{GROUP}/members?per=10"
@@ -33,6 +33,7 @@ async def last_page(http: Api, path: str) -> int:
     return pages
 
 
+@reads_only
 @pytest.mark.parametrize("path", LISTS)
 async def test_endless_pages_repeat_last_page(http: Api, sandbox: Sandbox, path: str) -> None:
     last = await last_page(http, path)
@@ -54,6 +55,7 @@ async def test_endless_pages_repeat_last_page(http: Api, sandbox: Sandbox, path:
     assert fault.call_count == 4
 
 
+@reads_only
 @pytest.mark.parametrize("path", LISTS)
 async def test_endless_pages_invent_new_items(http: Api, sandbox: Sandbox, path: str) -> None:
     last = await last_page(http, path)
@@ -85,6 +87,7 @@ async def test_endless_pages_of_empty_list_stay_empty(
         assert reply.meta["has_more_pages"]
 
 
+@reads_only
 @pytest.mark.parametrize(
     ("fault", "leads"),
     [
@@ -104,6 +107,7 @@ async def test_backward_pages_lead_back(
     assert [reply.ids for reply in replies] == [reply.ids for reply in true]
 
 
+@reads_only
 @pytest.mark.parametrize(
     ("fault", "empty"),
     [
@@ -128,6 +132,7 @@ async def test_empty_pages_promise_more(
             assert reply.content == true[number].content
 
 
+@reads_only
 async def test_missing_total_is_applied_once(http: Api, sandbox: Sandbox) -> None:
     true = await page(http, MEMBERS, 1)
     fault = sandbox.faults.add(MissingTotal())
@@ -137,6 +142,7 @@ async def test_missing_total_is_applied_once(http: Api, sandbox: Sandbox) -> Non
     assert (fault.call_count, second.call_count) == (1, 0)
 
 
+@reads_only
 @pytest.mark.parametrize(("by", "total"), [(1, 1), (-1, -1), (1_000, 1_000), (-1_000_000, None)])
 async def test_wrong_total_is_off_but_not_negative(
     http: Api, sandbox: Sandbox, by: int, total: int | None
@@ -166,6 +172,7 @@ async def test_list_fault_leaves_other_responses_alone(
     assert all(each.faults == () for each in sandbox.requests)
 
 
+@reads_only
 async def test_changed_page_has_own_etag(http: Api, sandbox: Sandbox) -> None:
     true = await page(http, MEMBERS, 1)
     sandbox.faults.add(WrongTotal())

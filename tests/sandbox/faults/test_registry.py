@@ -36,7 +36,7 @@ from arena_groups.sandbox.faults import (
     target_options,
 )
 from arena_groups.sandbox.faults.base import FaultTarget
-from tests.sandbox.api import Api, Sleeper
+from tests.sandbox.api import Api, Sleeper, reads_only
 
 GROUP = "/v3/groups/research-studio"
 
@@ -92,7 +92,7 @@ async def test_clear_removes_all_faults(http: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("aim", "struck"),
+    ("target", "expected"),
     [
         ({"operation": "getGroup"}, ["GET"]),
         ({"operation": "updateGroup"}, ["PUT"]),
@@ -106,20 +106,21 @@ async def test_clear_removes_all_faults(http: Api, sandbox: Sandbox) -> None:
     ],
 )
 async def test_fault_target_selects_requests(
-    http: Api, sandbox: Sandbox, tokens: Tokens, aim: dict[str, Any], struck: list[str]
+    http: Api, sandbox: Sandbox, tokens: Tokens, target: dict[str, Any], expected: list[str]
 ) -> None:
-    sandbox.faults.add(ServerFailure(), **aim)
+    sandbox.faults.add(ServerFailure(), **target)
     replies = {
         "GET": await http.get(GROUP),
         "PUT": await http.put(GROUP, tokens.owner, {}),
         "GET /v3/ping": await http.get("/v3/ping?page=2"),
         "GET /v3/nothing": await http.get("/v3/nothing"),
     }
-    assert [name for name, reply in replies.items() if reply.status == 500] == struck
+    assert [name for name, reply in replies.items() if reply.status == 500] == expected
 
 
+@reads_only
 @pytest.mark.parametrize(
-    ("aim", "problem"),
+    ("target", "problem"),
     [
         ({"operation": "invite"}, "operation must be one of createGroup, createGroupInvitation"),
         ({"method": "get"}, "method must be one of DELETE"),
@@ -131,20 +132,20 @@ async def test_fault_target_selects_requests(
     ],
 )
 async def test_fault_target_with_invalid_option_raises(
-    sandbox: Sandbox, aim: dict[str, Any], problem: str
+    sandbox: Sandbox, target: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
-        sandbox.faults.add(ServerFailure(), **aim)
+        sandbox.faults.add(ServerFailure(), **target)
     assert not len(sandbox.faults)
 
 
 async def test_probability_follows_seed(session: Any) -> None:
-    async def struck(seed: int) -> list[int]:
+    async def statuses_of(seed: int) -> list[int]:
         async with Sandbox(seed=seed) as sandbox:
             sandbox.faults.add(ServerFailure(), probability=0.5)
             return await statuses(Api(sandbox, session), "/v3/ping", 30)
 
-    once, again, other = [await struck(seed) for seed in (1, 1, 2)]
+    once, again, other = [await statuses_of(seed) for seed in (1, 1, 2)]
     assert once == again != other
     assert set(once) == {200, 500}
 
@@ -175,10 +176,10 @@ async def test_requests_record_status_execution_and_faults(
     await http.post("/v3/groups", tokens.owner, {})
     await http.get("/v3/nothing")
 
-    def told(request: RecordedRequest) -> tuple[object, ...]:
+    def recorded(request: RecordedRequest) -> tuple[object, ...]:
         return request.operation, request.status, request.executed, request.faults
 
-    assert [told(each) for each in sandbox.requests] == [
+    assert [recorded(each) for each in sandbox.requests] == [
         ("getGroup", 503, False, ("server-failure",)),
         ("getGroup", 200, True, ()),
         ("createGroup", 502, True, ("server-failure", "truncated-json")),
@@ -241,8 +242,8 @@ class Teapot(MiddlewareFault):
     async def handle(self, context: FaultContext) -> SerializedResponse:
         if self.explode:
             raise ZeroDivisionError
-        message = await context.call_next()
-        return attrs.evolve(message, status=418, body=f"at {context.now:%Y}".encode())
+        response = await context.call_next()
+        return attrs.evolve(response, status=418, body=f"at {context.now:%Y}".encode())
 
 
 async def test_custom_middleware_fault_changes_response(
