@@ -29,7 +29,7 @@ CORE = [
     "tests/stores",
     "tests/test_client.py",
     "tests/test_errors.py",
-    "tests/test_models.py",
+    "tests/models",
     "tests/test_packaging.py",
     "tests/test_retry.py",
     "tests/watching",

@@ -1,4 +1,4 @@
-"""The tree of errors: what each is, holds and says, and that it survives a journey."""
+"""Errors: their tree, their attributes and texts, and pickling."""
 
 import copy
 import pickle
@@ -32,7 +32,7 @@ from arena_groups import (
     UserTier,
 )
 
-REFUSALS = (
+API_ERRORS = (
     ArenaAPIError,
     BadRequestError,
     AuthenticationError,
@@ -46,14 +46,14 @@ REFUSALS = (
 
 
 class HouseError(ForbiddenError):
-    """An error of somebody's own, with a constructor of its own."""
+    """A subclass outside the package, with another constructor."""
 
     def __init__(self, house: str) -> None:
         super().__init__(403, error="Forbidden", message=f"not in {house}")
         self.house = house
 
 
-def refusal(kind: type[ArenaAPIError]) -> ArenaAPIError:
+def api_error(kind: type[ArenaAPIError]) -> ArenaAPIError:
     return kind(
         422,
         error="Unprocessable Entity",
@@ -78,11 +78,11 @@ EVERY = [
     ArenaConnectionError("no line"),
     PaginationError("pages without end"),
     StoreError("the store is closed"),
-    PacerError("nobody knows"),
+    PacerError("Redis is away"),
     DecodeError("groups.get", [DecodeIssue("id", "is missing"), DecodeIssue("", "is empty")]),
     OAuthError("invalid_client", description="No.", status=401, request_id="r-1", hint="look"),
     CallbackError("access_denied", description="No."),
-    *[refusal(kind) for kind in REFUSALS],
+    *[api_error(kind) for kind in API_ERRORS],
     HouseError("the library"),
 ]
 every = pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
@@ -112,37 +112,37 @@ class TestTree:
             (OAuthError, (ArenaError,)),
             (CallbackError, (OAuthError,)),
             (ArenaAPIError, (ArenaError,)),
-            *[(kind, (ArenaAPIError,)) for kind in REFUSALS[1:]],
+            *[(kind, (ArenaAPIError,)) for kind in API_ERRORS[1:]],
         ],
     )
-    def test_every_error_has_its_place(self, kind: type, bases: tuple[type, ...]) -> None:
+    def test_error_has_these_bases(self, kind: type, bases: tuple[type, ...]) -> None:
         assert kind.__bases__ == bases
 
-    def test_all_of_them_are_public(self) -> None:
+    def test_every_error_is_public(self) -> None:
         named = {name for name in arena_groups.__all__ if name.endswith("Error")}
         assert named == {type(error).__name__ for error in EVERY} - {"HouseError"}
 
 
-class TestJourneys:
+class TestCopies:
     @every
     @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-    def test_pickled(self, error: ArenaError, protocol: int) -> None:
+    def test_pickled_error_is_the_same(self, error: ArenaError, protocol: int) -> None:
         assert_same(pickle.loads(pickle.dumps(error, protocol)), error)
 
     @every
-    def test_copied(self, error: ArenaError) -> None:
+    def test_copied_error_is_the_same(self, error: ArenaError) -> None:
         assert_same(copy.copy(error), error)
         assert_same(copy.deepcopy(error), error)
 
-    def test_a_deep_copy_shares_nothing(self) -> None:
-        error = refusal(ServerError)
+    def test_deep_copy_shares_nothing_with_the_original(self) -> None:
+        error = api_error(ServerError)
         again = copy.deepcopy(error)
         assert isinstance(again.details, dict)
         again.details["errors"].append("more")
         assert error.details == {"errors": ["state"], "more": {"of": [1, None]}}
 
     @every
-    def test_notes_travel_too(self, error: ArenaError) -> None:
+    def test_pickled_error_has_its_notes(self, error: ArenaError) -> None:
         noted = copy.copy(error)
         noted.add_note("while revoking number 41")
         again = pickle.loads(pickle.dumps(noted))
@@ -150,13 +150,13 @@ class TestJourneys:
         assert not hasattr(error, "__notes__")
 
     @every
-    def test_raised_again_after_the_journey(self, error: ArenaError) -> None:
+    def test_unpickled_error_can_be_raised(self, error: ArenaError) -> None:
         with pytest.raises(type(error)) as caught:
             raise pickle.loads(pickle.dumps(error))
         assert_same(caught.value, error)
 
 
-class TestWords:
+class TestTexts:
     @pytest.mark.parametrize(
         ("error", "text"),
         [
@@ -169,7 +169,7 @@ class TestWords:
             (ArenaAPIError(418, error="I'm a Teapot"), "418 I'm a Teapot"),
             (NotFoundError(404, error="Not Found", message="Not Found"), "404 Not Found"),
             (
-                refusal(UnprocessableError),
+                api_error(UnprocessableError),
                 (
                     "422 Unprocessable Entity: The invitation is no longer pending. "
                     "[DELETE /v3/groups/{id}/invitations/{invitation_id}] (try something else)"
@@ -183,12 +183,12 @@ class TestWords:
             ),
         ],
     )
-    def test_what_each_says(self, error: ArenaError, text: str) -> None:
+    def test_error_has_this_text(self, error: ArenaError, text: str) -> None:
         assert str(error) == text
         assert repr(error) == f"{type(error).__name__}({text!r})"
 
-    def test_a_refusal_holds_what_was_told(self) -> None:
-        error = refusal(RateLimitError)
+    def test_api_error_has_its_arguments_as_attributes(self) -> None:
+        error = api_error(RateLimitError)
         assert vars(error) == {
             "status": 422,
             "error": "Unprocessable Entity",
@@ -207,7 +207,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("count", "end"), [(5, "4: wrong"), (6, "4: wrong; and 1 more"), (905, "; and 900 more")]
     )
-    def test_of_many_faults_the_first_are_printed(self, count: int, end: str) -> None:
+    def test_decode_error_shows_the_first_five_issues(self, count: int, end: str) -> None:
         error = DecodeError(
             "x", [DecodeIssue(f"data[0].field{n}", f"{n}: wrong") for n in range(count)]
         )
@@ -215,7 +215,7 @@ class TestWords:
         assert str(error).endswith(end)
         assert str(error).count("wrong") == 5
 
-    def test_a_timeout_is_caught_as_one(self) -> None:
+    def test_timeout_error_is_a_builtin_timeout_error(self) -> None:
         error = ArenaTimeoutError("no answer")
         assert isinstance(error, TimeoutError)
         assert error.errno is None

@@ -1,4 +1,4 @@
-"""The command: ``python -m tests.contract PATH_OR_URL``."""
+"""Command line: ``python -m tests.contract PATH_OR_URL``."""
 
 import argparse
 import asyncio
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from arena_groups._api import OPERATIONS
-from tests.contract.answers import Exchange
 from tests.contract.client import compare_client
 from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation, DocumentError, read_source
 from tests.contract.operations import wanted
+from tests.contract.responses import Exchange
 from tests.contract.sandbox import compare_exchanges, explore
 from tests.contract.tokens import ask_for_tokens, compare_tokens
 from tests.contract.validation import check_schemas, unchecked_formats
@@ -21,17 +21,17 @@ AGREED, DIFFERENT, NO_DOCUMENT = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print each difference on a line of its own, return the exit code."""
+    """Compare, print each difference on one line, and return the exit code."""
     given = _parser().parse_args(arguments)
     try:
         document = Document.parse(read_source(given.document))
         check_schemas(document)
         operations = wanted(document)
-        exchanges, detours = asyncio.run(explore(document, operations))
+        exchanges, unexpected = asyncio.run(explore(document, operations))
         found = [
             *_formats(document),
             *compare_client(document, OPERATIONS),
-            *detours,
+            *unexpected,
             *compare_exchanges(document, operations, exchanges),
             *compare_tokens(document, asyncio.run(ask_for_tokens())),
         ]
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{line}\n")
     if given.outcomes:
         sys.stderr.writelines(_outcomes(operations, exchanges))
-    told = f"{len(operations)} operations, {len(exchanges)} answers of the sandbox"
-    sys.stderr.write(f"contract: {told}, differences: {len(set(found))}\n")
+    counts = f"{len(operations)} operations, {len(exchanges)} responses of the sandbox"
+    sys.stderr.write(f"contract: {counts}, differences: {len(set(found))}\n")
     return DIFFERENT if found else AGREED
 
 

@@ -1,4 +1,4 @@
-"""What annotations of Python say, in the terms that schemas use."""
+"""Python annotations, in the terms of JSON Schema."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ __all__ = [
     "origin_of",
 ]
 
-# A class, or what typing makes of one: there is no narrower type for both.
+# A class or a typing construct: there is no narrower type for both.
 Annotation = Any
 
 JSON_TYPES: Final[Mapping[Annotation, str]] = {
@@ -39,7 +39,7 @@ READ_ONLY: Final[Mapping[Annotation, type]] = {tuple: list, Mapping: dict}
 
 @frozen(kw_only=True)
 class Field:
-    """One field of a model, generic parameters filled in."""
+    """Field of a model, with generic parameters filled in."""
 
     name: str
     annotation: Annotation
@@ -47,13 +47,13 @@ class Field:
 
 
 def origin_of(annotation: Annotation) -> Annotation:
-    """The class behind a generic annotation, as JSON has it, or the annotation itself."""
+    """Return the class of a generic annotation, as JSON has it, or the annotation itself."""
     origin: object = get_origin(annotation)
     return annotation if origin is None else READ_ONLY.get(origin, origin)
 
 
 def members(annotation: Annotation) -> tuple[Annotation, ...]:
-    """The members of a union, or the annotation alone; a `NewType` is what it is made from."""
+    """Return the members of a union, or the annotation alone; a `NewType` counts as its base."""
     while isinstance(annotation, NewType):
         annotation = annotation.__supertype__
     if origin_of(annotation) in (UnionType, Union):
@@ -62,13 +62,13 @@ def members(annotation: Annotation) -> tuple[Annotation, ...]:
 
 
 def model_of(annotation: Annotation) -> type | None:
-    """The attrs class of an annotation, generic or not; None for everything else."""
+    """Return the attrs class of an annotation, generic or not; None for everything else."""
     origin = origin_of(annotation)
     return origin if isinstance(origin, type) and attrs.has(origin) else None
 
 
 def fields_of(annotation: Annotation) -> dict[str, Field]:
-    """The fields of a model by name."""
+    """Return the fields of a model by name."""
     model = cast("type[attrs.AttrsInstance]", model_of(annotation))
     parameters = cast("tuple[TypeVar, ...]", getattr(model, "__parameters__", ()))
     filled = dict(zip(parameters, get_args(annotation), strict=False))
@@ -93,7 +93,7 @@ def _fill(annotation: Annotation, filled: Mapping[TypeVar, Annotation]) -> Annot
 
 
 def json_types(annotation: Annotation) -> frozenset[str]:
-    """The JSON types of all members; a number covers integers too."""
+    """Return the JSON types of all members; a number includes integers."""
     names = {_json_type(each) for each in members(annotation)}
     return frozenset(names - {"integer"} if "number" in names else names)
 
@@ -106,7 +106,7 @@ def _json_type(annotation: Annotation) -> str:
 
 
 def name_of(annotation: Annotation) -> str:
-    """A name for reports."""
+    """Return a name for reports."""
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return str(annotation).replace("arena_groups.models.", "").replace("typing.", "")

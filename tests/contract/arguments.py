@@ -1,7 +1,7 @@
-"""What the client's methods take and send, against the parameters and bodies of the document.
+"""Arguments and requests of the client's methods, compared with the document.
 
-The methods are called with a stand-in for the session that keeps the requests. Each request
-must be one that the document allows, and together they must hold all that it has.
+The methods are called with a session that only records requests. Each request must be valid by
+the document, and together they must use all parameters and body fields that it has.
 """
 
 import re
@@ -17,8 +17,8 @@ from tests.contract.annotations import Annotation, members, name_of
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
 from tests.contract.models import compare_values, enum_values
-from tests.contract.schemas import plain, property_names
-from tests.contract.validation import faults
+from tests.contract.schemas import property_names, resolve
+from tests.contract.validation import violations
 
 __all__ = [
     "compare_choice",
@@ -39,7 +39,7 @@ FIELDS: Final[Arguments] = {
     "description": "Notes in *Markdown*",
     "avatar_url": "https://images.example.net/a.jpg",
 }
-# Calls of each method that use each of its arguments once at least.
+# Calls of each method that use each of its arguments at least once.
 CALLS: Final[Mapping[str, Sequence[Arguments]]] = {
     "users.groups": [{"user": "ada-osei", "sort": "name_asc", **PAGING}],
     "groups.get": [GROUP, {"group": 1001}],
@@ -68,18 +68,24 @@ EMPTY_PAGE: Final[Page[object]] = Page(
 
 
 class Recorder:
-    """In place of a session: keeps what it is asked to send, and answers with nothing."""
+    """Session that records requests and sends none."""
 
     def __init__(self) -> None:
         self.requests: list[Request[object]] = []
 
     async def send(self, request: Request[T]) -> T:
-        """Keep a request."""
+        """Record a request."""
         self.requests.append(cast("Request[object]", request))
         return cast("T", EMPTY_PAGE)
 
+    async def send_page(self, request: Request[T], page: int) -> T:
+        """Record the request for a page of a list."""
+        return await self.send(request.for_page(page))
+
+    prefetch_page = send_page
+
     def method(self, operation: str) -> Method | None:
-        """The method of a resource that is named like an operation."""
+        """Return the method of a resource that has the name of an operation."""
         session = cast("Session", self)
         resources = {"groups": GroupsResource(session), "users": UsersResource(session)}
         resource, _, name = operation.partition(".")
@@ -87,7 +93,7 @@ class Recorder:
 
 
 async def record(operation: str) -> Sequence[Request[object]]:
-    """The requests that an operation's method sends for its `CALLS`."""
+    """Return the requests that an operation's method sends for its `CALLS`."""
     recorder = Recorder()
     method = recorder.method(operation)
     for arguments in CALLS.get(operation, ()):
@@ -99,10 +105,10 @@ async def record(operation: str) -> Sequence[Request[object]]:
 def compare_requests(
     document: Document, documented: DocumentedOperation, requests: Sequence[Request[object]]
 ) -> Iterator[Difference]:
-    """The differences between requests as they are sent and what the document allows."""
+    """Yield the differences between sent requests and the document."""
     where = f"{documented} as sent"
     for request in requests:
-        yield from _faults(document, where, documented, request)
+        yield from _request_violations(document, where, documented, request)
     sent = {name for request in requests for name in request.query}
     yield from _unsent(where, "query parameter", documented.query, sent)
     sent = {name for request in requests for name in request.body or ()}
@@ -112,7 +118,7 @@ def compare_requests(
         yield from _unknown(where, "body field", known, sent)
 
 
-def _faults(
+def _request_violations(
     document: Document, where: str, documented: DocumentedOperation, request: Request[object]
 ) -> Iterator[Difference]:
     pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(documented.path))
@@ -121,7 +127,7 @@ def _faults(
         yield Difference(where, "goes to another method or path")
         return
     for name, text in found.groupdict().items():
-        schema = documented.places.get(name, {})
+        schema = documented.path_params.get(name, {})
         yield from _invalid(
             document, f"{where}, {name}", schema, _as_number(text, document, schema)
         )
@@ -145,8 +151,8 @@ def _as_number(text: str, document: Document, schema: JSONObject) -> JSON:
 def _invalid(
     document: Document, where: str, schema: JSONObject, value: JSON
 ) -> Iterator[Difference]:
-    for fault in faults(document, schema, value):
-        yield Difference(where, fault)
+    for violation in violations(document, schema, value):
+        yield Difference(where, violation)
 
 
 def _unknown(
@@ -166,7 +172,7 @@ def _unsent(
 def compare_parameters(
     document: Document, known: Operation[object], documented: DocumentedOperation
 ) -> Iterator[Difference]:
-    """The differences in what values the query parameters of a method may have."""
+    """Yield the differences in the allowed values of a method's query parameters."""
     method = Recorder().method(known.name)
     if method is None or known.name not in CALLS:
         return
@@ -191,7 +197,7 @@ def compare_parameters(
 def compare_range(
     where: str, schema: JSONObject, call: Callable[[int], object]
 ) -> Iterator[Difference]:
-    """The differences between documented bounds and those at which `call` raises ValueError."""
+    """Yield the differences between documented bounds and those at which `call` raises."""
     lowest, highest = schema.get("minimum"), schema.get("maximum")
     allowed = [each for each in (lowest, highest) if isinstance(each, int)]
     refused = [lowest - 1] if isinstance(lowest, int) else []
@@ -210,8 +216,8 @@ def compare_range(
 def compare_choice(
     document: Document, where: str, raw: JSONObject, annotation: Annotation
 ) -> Iterator[Difference]:
-    """The differences between documented choices and the enum in an argument's annotation."""
-    values = plain(document, raw, where).values
+    """Yield the differences between documented choices and the enum of an argument."""
+    values = resolve(document, raw, where).values
     enums = [each for each in members(annotation) if enum_values(each) is not None]
     if (values is None) == bool(enums):
         yield Difference(where, f"is a choice on one side only ({name_of(annotation)} in the code)")

@@ -1,4 +1,4 @@
-"""The client against the document: everything that needs no server."""
+"""Client, compared with the document without a server."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ __all__ = ["compare_client"]
 def compare_client(
     document: Document, operations: Sequence[Operation[object]]
 ) -> Iterator[Difference]:
-    """Every difference between the document and the operations, models and errors."""
+    """Yield all differences between the document and the operations, models and errors."""
     models = ModelComparison(document)
     yield from compare_operations(document, operations, models)
     yield from models.unmet_kinds()

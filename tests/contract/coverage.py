@@ -1,13 +1,13 @@
-"""What the exchanges were about: which outcomes, and which optional parts, with and without."""
+"""Coverage of the exchanges: outcomes, and optional parts, present and absent."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from tests.contract.answers import Exchange, body_of
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
-from tests.contract.schemas import Schema, plain
+from tests.contract.responses import Exchange, body_of
+from tests.contract.schemas import Schema, resolve
 
 __all__ = ["ABSENT", "NULL", "VALUE", "Outcome", "Parts", "compare_outcomes"]
 
@@ -23,18 +23,18 @@ def compare_outcomes(
     exchanges: Collection[Exchange],
     excused: Collection[Outcome],
 ) -> Iterator[Difference]:
-    """The documented outcomes that never came up, and the excuses that are needed no more."""
+    """Yield documented outcomes that never occurred, and exceptions that are obsolete."""
     came_up = {(each.method, each.path, each.status) for each in exchanges}
     for operation in operations:
         for status in operation.responses:
             met = (operation.method, operation.path, status) in came_up
             if met == ((operation.id, status) in excused):
-                problem = "came up, and is excused" if met else "never came up"
+                problem = "came up, and is excused" if met else "never occurred"
                 yield Difference(f"{operation} {status}", problem)
 
 
 class Parts:
-    """Notes of each part of the bodies it is shown whether it was there.
+    """Record of the parts of bodies: present, absent, or null.
 
     Parts are named after the schema and the property.
     """
@@ -47,16 +47,16 @@ class Parts:
         self._schemas: dict[int, tuple[JSONObject, Schema]] = {}
 
     def note(self, raw: JSONObject, exchange: Exchange) -> None:
-        """Look through the body of an answer that is valid."""
+        """Record the parts of a valid response's body."""
         self._value(raw, body_of(exchange), "body")
 
     def undocumented(self) -> Iterator[Difference]:
-        """The parts that nobody but the server knows."""
+        """Yield parts that the server sends and the document does not have."""
         for name in sorted(self._undocumented):
             yield Difference(name, "is sent, but not in the document")
 
     def one_sided(self, excused: Mapping[str, Collection[str]]) -> Iterator[Difference]:
-        """The parts that never came, or were never left out."""
+        """Yield optional parts that were never present, or never absent."""
         for name, wanted in sorted(self._wanted.items()):
             missing = _missing(wanted, self._met[name])
             for state in sorted(missing - set(excused.get(name, ()))):
@@ -64,7 +64,7 @@ class Parts:
 
     def _value(self, raw: JSONObject, value: JSON, name: str) -> None:
         name = _component(raw) or name
-        schema = self._plain(raw, name)
+        schema = self._resolve(raw, name)
         if schema.variants and value is not None:
             self._variant(schema, value, name)
         elif isinstance(value, list):
@@ -83,10 +83,10 @@ class Parts:
                 self._value(raw, value, name)
 
     def _fits(self, raw: JSONObject, value: JSON) -> bool:
-        schema = self._plain(raw, "a variant")
+        schema = self._resolve(raw, "a variant")
         if not isinstance(value, dict) or "object" not in schema.value_types:
             return isinstance(value, list) and "array" in schema.value_types
-        kinds = self._plain(schema.properties.get("type", {}), "type").values
+        kinds = self._resolve(schema.properties.get("type", {}), "type").values
         return kinds is None or value.get("type") in kinds
 
     def _object(self, schema: Schema, value: JSONObject, name: str) -> None:
@@ -97,17 +97,17 @@ class Parts:
         for key, raw in schema.properties.items():
             part = f"{name}.{key}"
             required = key in schema.required
-            nullable = self._plain(raw, part).nullable
+            nullable = self._resolve(raw, part).nullable
             wanted = {VALUE} if required and not nullable else {VALUE, NULL if required else ABSENT}
             self._want(part, wanted, _state(value, key))
             if value.get(key) is not None:
                 self._value(raw, value[key], part)
 
-    def _plain(self, raw: JSONObject, what: str) -> Schema:
-        # The schema itself is kept as well: only then is its id its own for good.
+    def _resolve(self, raw: JSONObject, what: str) -> Schema:
+        # The schema itself is kept as well, so that its id is not reused.
         kept = self._schemas.get(id(raw))
         if kept is None:
-            kept = self._schemas[id(raw)] = (raw, plain(self._document, raw, what))
+            kept = self._schemas[id(raw)] = (raw, resolve(self._document, raw, what))
         return kept[1]
 
     def _want(self, name: str, states: Iterable[str], met: str) -> None:
@@ -122,13 +122,13 @@ def _state(value: JSONObject, key: str) -> str:
 
 
 def _missing(wanted: frozenset[str], met: set[str]) -> set[str]:
-    # A part that may be absent may as well be null: one of the two is enough.
+    # An optional part may be absent or null: one of the two is enough.
     missing = set(wanted - met)
     return missing - {ABSENT} if NULL in met else missing
 
 
 def _component(raw: JSONObject) -> str:
-    """The name of the shared schema that this refers to; for a nullable one too."""
+    """Return the name of the shared schema that this refers to, nullable or not."""
     variants = raw.get("oneOf", [])
     references = [raw, *(variants if isinstance(variants, list) else [])]
     names = [each["$ref"] for each in references if isinstance(each, dict) and "$ref" in each]

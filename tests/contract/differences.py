@@ -1,4 +1,4 @@
-"""What the check finds."""
+"""Differences that the check reports."""
 
 from attrs import frozen
 
@@ -7,7 +7,7 @@ __all__ = ["Difference"]
 
 @frozen(order=True)
 class Difference:
-    """One point in which code and document disagree: where, and how."""
+    """Point in which code and document disagree: where, and how."""
 
     where: str
     problem: str

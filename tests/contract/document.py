@@ -1,4 +1,4 @@
-"""The provider's document as plain data: read, checked for being OpenAPI, references followed."""
+"""Provider's document as plain data: OpenAPI 3.1, with references resolved."""
 
 import asyncio
 import json
@@ -32,11 +32,11 @@ SECONDS_TO_FETCH: Final = 30
 
 
 class DocumentError(Exception):
-    """The document cannot be had, or holds something that this check cannot compare."""
+    """The document cannot be read, or contains something that this check cannot compare."""
 
 
 def read_source(source: str) -> bytes:
-    """The bytes at a path or an http(s) URL. Raises `DocumentError` if there are none."""
+    """Return the bytes at a path or an http(s) URL. Raise `DocumentError` if there are none."""
     if source.startswith(("http://", "https://")):
         return asyncio.run(fetch(source))
     try:
@@ -46,7 +46,7 @@ def read_source(source: str) -> bytes:
 
 
 async def fetch(url: str) -> bytes:
-    """The bytes at a URL. Raises `DocumentError` if there are none."""
+    """Return the bytes at a URL. Raise `DocumentError` if there are none."""
     timeout = aiohttp.ClientTimeout(total=SECONDS_TO_FETCH)
     try:
         async with (
@@ -63,29 +63,29 @@ async def fetch(url: str) -> bytes:
 
 
 def as_object(value: JSON, what: str) -> JSONObject:
-    """`value`, which must be an object; `what` names it in the error."""
+    """Return `value`, which must be an object; `what` names it in the error."""
     if not isinstance(value, dict):
         raise DocumentError(f"{what} is no object")
     return value
 
 
 def as_list(value: JSON, what: str) -> list[JSON]:
-    """`value`, which must be an array."""
+    """Return `value`, which must be an array."""
     if not isinstance(value, list):
         raise DocumentError(f"{what} is no array")
     return value
 
 
 def as_text(value: JSON, what: str) -> str:
-    """`value`, which must be a string."""
+    """Return `value`, which must be a string."""
     if not isinstance(value, str):
-        raise DocumentError(f"{what} is no string")
+        raise DocumentError(f"{what} is not a string")
     return value
 
 
 @frozen(kw_only=True)
 class DocumentedResponse:
-    """What one status of an operation brings: a body's schema, or none; names of headers."""
+    """Documented response of one status: the schema of its body, if any, and its headers."""
 
     schema: JSONObject | None
     headers: frozenset[str] = frozenset()
@@ -93,10 +93,10 @@ class DocumentedResponse:
 
 @frozen(kw_only=True)
 class DocumentedOperation:
-    """One operation as the document has it. Parameters are schemas by name.
+    """Operation in the document. Parameters are schemas by name.
 
-    `other_media` names what its bodies may be besides JSON, `elsewhere` the parameters that
-    are neither in the query nor in the path, `scopes` those that a token may need.
+    `other_media` names the media types besides JSON, `other_parameters` those that are neither
+    in the query nor in the path, `scopes` those that a token may need.
     """
 
     id: str
@@ -104,8 +104,8 @@ class DocumentedOperation:
     path: str
     tags: frozenset[str]
     query: Mapping[str, JSONObject]
-    places: Mapping[str, JSONObject]
-    elsewhere: frozenset[str]
+    path_params: Mapping[str, JSONObject]
+    other_parameters: frozenset[str]
     body: JSONObject | None
     examples: Mapping[str, JSON]
     responses: Mapping[int, DocumentedResponse]
@@ -118,19 +118,19 @@ class DocumentedOperation:
 
     @property
     def successes(self) -> Mapping[int, DocumentedResponse]:
-        """The responses that say yes."""
-        return {status: told for status, told in self.responses.items() if status < 300}
+        """Return the responses with a status below 300."""
+        return {status: each for status, each in self.responses.items() if status < 300}
 
 
 @frozen(kw_only=True)
 class Document:
-    """A parsed OpenAPI document."""
+    """Parsed OpenAPI document."""
 
     root: JSONObject = field(repr=False)
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """The document in `content`. Raises `DocumentError` unless it is OpenAPI 3.1."""
+        """Return the document in `content`. Raise `DocumentError` unless it is OpenAPI 3.1."""
         try:
             root = as_object(cast("JSON", json.loads(content.decode())), "the document")
         except (ValueError, RecursionError) as error:
@@ -146,16 +146,16 @@ class Document:
 
     @property
     def components(self) -> JSONObject:
-        """All shared parts."""
+        """Return all shared parts."""
         return as_object(self.root.get("components", {}), "components")
 
     @property
     def schemas(self) -> JSONObject:
-        """The shared schemas by name."""
+        """Return the shared schemas by name."""
         return as_object(self.components.get("schemas", {}), "components.schemas")
 
     def follow(self, node: JSON, what: str) -> JSONObject:
-        """`node`, or what its `$ref` leads to in the end."""
+        """Return `node`, or the target of its `$ref`."""
         passed: set[str] = set()
         found = as_object(node, what)
         while "$ref" in found:
@@ -173,12 +173,12 @@ class Document:
         for step in reference.removeprefix("#/").split("/"):
             name = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, dict) or name not in found:
-                raise DocumentError(f"{reference} leads nowhere")
+                raise DocumentError(f"{reference} has no target")
             found = found[name]
         return found
 
     def operations(self) -> Iterator[DocumentedOperation]:
-        """Every operation, in the order of the document."""
+        """Yield every operation, in the order of the document."""
         for path, item in as_object(self.root["paths"], "paths").items():
             shared = self.follow(item, path)
             for method, raw in shared.items():
@@ -200,8 +200,8 @@ class Document:
             path=path,
             tags=frozenset(as_text(tag, "a tag") for tag in as_list(own.get("tags", []), "tags")),
             query={name: schema for place, name, schema in parameters if place == "query"},
-            places={name: schema for place, name, schema in parameters if place == "path"},
-            elsewhere=frozenset(
+            path_params={name: schema for place, name, schema in parameters if place == "path"},
+            other_parameters=frozenset(
                 f"{place} {name}" for place, name, _ in parameters if place not in {"query", "path"}
             ),
             body=body,
@@ -252,7 +252,7 @@ class Document:
         found: dict[int, DocumentedResponse] = {}
         for status, raw in as_object(own.get("responses"), f"responses of {where}").items():
             if not status.isdecimal():
-                raise DocumentError(f"the status {status} of {where} is no number")
+                raise DocumentError(f"the status {status} of {where} is not a number")
             response = self.follow(raw, f"{status} of {where}")
             media = _content(response, f"{status} of {where}").get(MEDIA_TYPE)
             found[int(status)] = DocumentedResponse(

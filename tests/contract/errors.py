@@ -1,7 +1,7 @@
-"""What the code reads of an error, against the errors that the document describes.
+"""Error bodies as the code reads them, compared with the document.
 
-A body is made that says a different thing in each place, and given to the code: what it
-understood must come from where the document puts it.
+The code gets a body with a different value in each place. Each attribute of the error must have
+the value from the place that the document names.
 """
 
 import json
@@ -21,14 +21,14 @@ from arena_groups._api import (
 from arena_groups.errors import ArenaAPIError, ServerError
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
-from tests.contract.schemas import plain
+from tests.contract.schemas import resolve
 
 __all__ = ["compare_errors", "compare_statuses", "error_for"]
 
 
 @frozen
 class Reading:
-    """An attribute of an error, the path in the body that it is read from, its JSON type."""
+    """Attribute of an error, with its path in the body and its JSON type."""
 
     attribute: str
     path: tuple[str, ...]
@@ -36,7 +36,7 @@ class Reading:
 
     @property
     def sample(self) -> str | int:
-        """A value that occurs nowhere else."""
+        """Return a value that occurs nowhere else."""
         return 4321 if self.kind == "integer" else f"the words at {'/'.join(self.path)}"
 
 
@@ -54,15 +54,15 @@ READINGS: Final[Mapping[tuple[str, int], tuple[Reading, ...]]] = {
 
 
 def compare_errors(document: Document) -> Iterator[Difference]:
-    """The differences between the errors' schemas and what the code reads of them."""
+    """Yield the differences between the schemas of errors and the code that reads them."""
     for (name, status), readings in READINGS.items():
         error = error_for(status, _body(readings))
         for reading in readings:
             where = ".".join((name, *reading.path))
             kind = _documented_type(document, name, reading.path)
             if kind != frozenset({reading.kind}):
-                told = " or ".join(sorted(kind)) or "missing"
-                yield Difference(where, f"is {told} in the document, {reading.kind} in the code")
+                listed = " or ".join(sorted(kind)) or "missing"
+                yield Difference(where, f"is {listed} in the document, {reading.kind} in the code")
             if getattr(error, reading.attribute) != reading.sample:
                 yield Difference(where, f"does not arrive as {reading.attribute} of the error")
 
@@ -70,15 +70,15 @@ def compare_errors(document: Document) -> Iterator[Difference]:
 def compare_statuses(
     known: Operation[object], documented: DocumentedOperation
 ) -> Iterator[Difference]:
-    """The documented refusals of an operation for which the code has no error of their own."""
+    """Yield the documented error statuses that have no class of their own in the code."""
     for status in documented.responses:
         kind = type(error_for(status, {})) if status >= 400 else None
         if kind in (ArenaAPIError, ServerError):
-            yield Difference(known.name, f"{status} is in the document, no error is made for it")
+            yield Difference(known.name, f"{status} is in the document, but has no error class")
 
 
 def error_for(status: int, body: JSON) -> ArenaAPIError | None:
-    """The error that the code makes of an answer."""
+    """Return the error that the code raises for a response."""
     answer = RawResponse(
         status=status,
         headers={"content-type": "application/json"},
@@ -103,9 +103,9 @@ def _body(readings: tuple[Reading, ...]) -> JSONObject:
 
 
 def _documented_type(document: Document, name: str, path: tuple[str, ...]) -> frozenset[str]:
-    schema = plain(document, {"$ref": f"#/components/schemas/{name}"}, name)
+    schema = resolve(document, {"$ref": f"#/components/schemas/{name}"}, name)
     for step in path:
         if step not in schema.properties:
             return frozenset()
-        schema = plain(document, schema.properties[step], f"{name}.{step}")
+        schema = resolve(document, schema.properties[step], f"{name}.{step}")
     return schema.value_types

@@ -1,4 +1,4 @@
-"""Models against schemas: both are walked together, from what the operations return."""
+"""Models, compared with schemas, beginning with those that operations return."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -24,21 +24,21 @@ from tests.contract.annotations import (
 )
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentError, JSONObject, as_object
-from tests.contract.schemas import Schema, plain
+from tests.contract.schemas import Schema, resolve
 
 __all__ = ["ModelComparison", "compare_values", "enum_values", "unreached"]
 
-# A block that is still being processed may stand among a group's contents: the document has
-# it among blocks, not among contents.
+# A group's contents may include a block that is still being processed; the document has it among
+# blocks only.
 ALSO: Final = ((Content, "Block"),)
-# One is read from headers, the other is for kinds that no schema has.
+# RateLimit is read from headers, and UnknownContent is for types without a schema.
 NO_SCHEMA: Final = frozenset({RateLimit, UnknownContent})
 OBJECT: Final = frozenset({"object"})
 BASE_TYPE: Final = frozenset({str(ResourceType.BLOCK)})
 
 
 class ModelComparison:
-    """Compares annotations with schemas, each pair once, and remembers what it met.
+    """Comparison of annotations with schemas, each pair once.
 
     `models` are the classes compared so far.
     """
@@ -50,8 +50,8 @@ class ModelComparison:
         self.models: set[type] = set()
 
     def compare(self, where: str, raw: JSONObject, annotation: Annotation) -> Iterator[Difference]:
-        """The differences between a schema and the annotation of what is read from it."""
-        schema = self._plain(raw, where)
+        """Yield the differences between a schema and an annotation."""
+        schema = self._resolve(raw, where)
         kinds = [each for each in members(annotation) if each is not type(None)]
         if kinds == [object]:
             yield from self._anything(where, schema)
@@ -61,28 +61,28 @@ class ModelComparison:
             yield from self._values(where, schema, annotation, kinds)
 
     def unmet_kinds(self) -> Iterator[Difference]:
-        """The kinds that the code knows, but that no schema compared so far has."""
+        """Yield the types that the code knows, but no schema compared so far has."""
         for kind in ResourceType:
             if kind not in self._kinds:
                 yield Difference(f"ResourceType.{kind.name}", "the document has no such type")
 
-    def _plain(self, raw: JSONObject, where: str) -> Schema:
-        return plain(self._document, raw, where)
+    def _resolve(self, raw: JSONObject, where: str) -> Schema:
+        return resolve(self._document, raw, where)
 
     # Values
 
     def _anything(self, where: str, schema: Schema) -> Iterator[Difference]:
         if schema.types is not None:
-            told = _listed(schema.types)
-            yield Difference(where, f"is {told} in the document, anything in the code")
+            listed = _listed(schema.types)
+            yield Difference(where, f"is {listed} in the document, anything in the code")
 
     def _values(
         self, where: str, schema: Schema, annotation: Annotation, kinds: list[Annotation]
     ) -> Iterator[Difference]:
         types = json_types(annotation) - {"null"}
         if schema.value_types != types:
-            told = _listed(schema.value_types) or "anything"
-            yield Difference(where, f"is {told} in the document, {_listed(types)} in the code")
+            listed = _listed(schema.value_types) or "anything"
+            yield Difference(where, f"is {listed} in the document, {_listed(types)} in the code")
         elif len(kinds) == 1:
             yield from self._single(where, schema, kinds[0])
 
@@ -113,8 +113,8 @@ class ModelComparison:
     ) -> Iterator[Difference]:
         kinds = [each for each in members(annotation) if each is not type(None)]
         if schema.value_types != OBJECT:
-            told = _listed(schema.value_types) or "anything"
-            yield Difference(where, f"is {told} in the document, an object in the code")
+            listed = _listed(schema.value_types) or "anything"
+            yield Difference(where, f"is {listed} in the document, an object in the code")
         elif len(kinds) > 1 or schema.variants:
             yield from self._union(where, schema.variants or (raw,), annotation)
         else:
@@ -139,17 +139,17 @@ class ModelComparison:
             yield from self._model(where, documented[kind], known[kind])
 
     def _by_kind(self, where: str, raw: JSONObject) -> dict[str, JSONObject]:
-        schema = self._plain(raw, where)
+        schema = self._resolve(raw, where)
         if schema.variants:
             parts = [self._by_kind(where, each) for each in schema.variants]
             return {kind: each for part in parts for kind, each in part.items()}
-        values = self._plain(schema.properties.get("type", {}), where).values
+        values = self._resolve(schema.properties.get("type", {}), where).values
         if values is None or len(values) != 1:
-            raise DocumentError(f"{where}: a variant does not tell its type")
+            raise DocumentError(f"{where}: a variant does not name its type")
         return dict.fromkeys(values, raw)
 
     def _model(self, where: str, raw: JSONObject, model: Annotation) -> Iterator[Difference]:
-        schema = self._plain(raw, where)
+        schema = self._resolve(raw, where)
         parts: JSON = [dict(schema.properties), *sorted(schema.required)]
         pair = (model, json.dumps(parts, sort_keys=True))
         if pair in self._compared:
@@ -174,7 +174,7 @@ class ModelComparison:
         self, model: Annotation, field: Field, raw: JSONObject, required: frozenset[str]
     ) -> Iterator[Difference]:
         where = f"{name_of(model)}.{field.name}"
-        schema = self._plain(raw, where)
+        schema = self._resolve(raw, where)
         yield from _presence(where, field, required=field.name in required)
         yield from _nullability(where, field, nullable=schema.nullable)
         if field.annotation is ResourceType:
@@ -191,20 +191,20 @@ class ModelComparison:
         self._kinds |= documented
         expected = frozenset({kind_of(model)}) if name == "type" else BASE_TYPE
         if documented != expected:
-            told = _listed(documented) or "anything"
-            yield Difference(where, f"is {told} in the document, {_listed(expected)} in the code")
+            listed = _listed(documented) or "anything"
+            yield Difference(where, f"is {listed} in the document, {_listed(expected)} in the code")
 
 
 def unreached(models: Collection[type]) -> Iterator[Difference]:
-    """The public models that no operation returns, besides those that stand for no schema."""
+    """Yield public models that no operation returns, except those without a schema."""
     for name in arena_groups.models.__all__:
         public: object = getattr(arena_groups.models, name)
         if isinstance(public, type) and attrs.has(public) and public not in {*models, *NO_SCHEMA}:
-            yield Difference(name, "is no part of what any operation returns")
+            yield Difference(name, "is not part of the result of any operation")
 
 
 def kind_of(model: Annotation) -> str:
-    """The value of `type` by which a model is told from others; empty if it has none."""
+    """Return the value of `type` that identifies a model; empty if it has none."""
     return str(getattr(model, "KIND", ""))
 
 
@@ -224,7 +224,7 @@ def _nullability(where: str, field: Field, *, nullable: bool) -> Iterator[Differ
 
 
 def _required_keys(where: str, schema: Schema, field: Field) -> Iterator[Difference]:
-    """Which keys a map must have, only the codec knows: see whether it takes an empty one."""
+    """Compare the required keys of a map. Only the codec knows them, so decode an empty map."""
     try:
         decode(field.annotation, b"{}", where)
     except DecodeError:
@@ -257,7 +257,7 @@ def _enum(where: str, schema: Schema, kind: Annotation) -> Iterator[Difference]:
 def compare_values(
     where: str, documented: frozenset[str], kind: Annotation
 ) -> Iterator[Difference]:
-    """The differences between documented values and those that an open enum knows."""
+    """Yield the differences between documented values and those of an open enum."""
     known = enum_values(kind) or frozenset[str]()
     for value in sorted(documented - known):
         yield Difference(where, f"{value!r} is in the document, not in {name_of(kind)}")
@@ -266,7 +266,7 @@ def compare_values(
 
 
 def enum_values(kind: Annotation) -> frozenset[str] | None:
-    """The values that an open enum knows; None for what is no enum."""
+    """Return the values of an open enum; None for everything else."""
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         return frozenset(str(each) for each in kind)
     return None

@@ -1,4 +1,4 @@
-"""The table of operations against the document's."""
+"""Table of operations, compared with the document."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,20 +15,20 @@ __all__ = ["compare_operations", "match", "wanted"]
 
 TAG: Final = "Groups"
 BESIDES: Final = frozenset({"getPing", "getCurrentUser", "getUserGroups"})
-# The document says so in words, not in its security requirements.
+# Documented in prose, not in the security requirements.
 MEMBERS_ONLY: Final = frozenset({"getCurrentUser"})
 PLACE: Final = re.compile(r"\{([^}]*)\}")
 
 
 def wanted(document: Document) -> list[DocumentedOperation]:
-    """The operations of the document that a client for groups needs."""
+    """Return the operations of the document that a client for groups needs."""
     return [each for each in document.operations() if TAG in each.tags or each.id in BESIDES]
 
 
 def match(
     document: Document, operations: Iterable[Operation[object]]
 ) -> list[tuple[Operation[object], DocumentedOperation]]:
-    """The operations that both sides have, in pairs."""
+    """Return the operations that both sides have, in pairs."""
     documented = {_address(each.method, each.path): each for each in document.operations()}
     pairs = [(each, documented.get(_address(each.method, each.route))) for each in operations]
     return [(known, found) for known, found in pairs if found is not None]
@@ -37,7 +37,7 @@ def match(
 def compare_operations(
     document: Document, operations: Sequence[Operation[object]], models: ModelComparison
 ) -> Iterator[Difference]:
-    """The differences between a table of operations and the document, both ways."""
+    """Yield the differences between a table of operations and the document, both ways."""
     pairs = match(document, operations)
     matched = {known.name for known, _ in pairs}
     for known in operations:
@@ -63,8 +63,8 @@ def _compare(
 ) -> Iterator[Difference]:
     name = known.name
     yield from _names(name, "query parameter", known.query, documented.query)
-    yield from _names(name, "placeholder", PLACE.findall(known.route), documented.places)
-    yield from _names(name, "other parameter", (), documented.elsewhere)
+    yield from _names(name, "placeholder", PLACE.findall(known.route), documented.path_params)
+    yield from _names(name, "other parameter", (), documented.other_parameters)
     yield from _names(name, "media type", (), documented.other_media)
     body = documented.body
     fields = property_names(document, body, f"the body of {documented}") if body else ()
@@ -89,8 +89,8 @@ def _token(known: Operation[object], documented: DocumentedOperation) -> Iterato
     if known.needs_token and not needed:
         yield Difference(known.name, "needs a token in the code, not in the document")
     if documented.scopes and ("write" in documented.scopes) != known.writes:
-        told = " or ".join(sorted(documented.scopes))
-        yield Difference(known.name, f"needs the scope {told} in the document, not in the code")
+        listed = " or ".join(sorted(documented.scopes))
+        yield Difference(known.name, f"needs the scope {listed} in the document, not in the code")
     if needed and 401 not in documented.responses:
         yield Difference(known.name, "needs a token, but has no 401 in the document")
 

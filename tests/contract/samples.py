@@ -1,4 +1,4 @@
-"""Bodies made from schemas, and what the codec makes of them."""
+"""Sample bodies generated from schemas, decoded and encoded by the codec."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from arena_groups._api.decode import decode
 from arena_groups.errors import DecodeError
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, Document, DocumentedOperation, JSONObject
-from tests.contract.schemas import Schema, plain
+from tests.contract.schemas import Schema, resolve
 
 __all__ = ["Fill", "compare_codec", "sample"]
 
@@ -26,7 +26,7 @@ SCALARS: Final[dict[str, JSON]] = {"integer": 7, "number": 0.5, "boolean": True}
 
 
 class Fill(Enum):
-    """How much a sample says."""
+    """Number of fields in a sample."""
 
     BARE = "only what is required, null where that is allowed"
     HOLLOW = "every field, null where that is allowed"
@@ -36,7 +36,7 @@ class Fill(Enum):
 def compare_codec(
     document: Document, known: Operation[object], documented: DocumentedOperation
 ) -> Iterator[Difference]:
-    """What the document allows, but the codec refuses or does not give back as it was."""
+    """Yield samples that the codec rejects, or does not encode as they were."""
     if known.returns is NoneType:
         return
     for status, response in documented.successes.items():
@@ -48,14 +48,14 @@ def compare_codec(
             except DecodeError as error:
                 yield Difference(where, str(error))
                 continue
-            # Null and absent are the same to a model: hollow bodies come back bare.
+            # Null and absent are the same to a model, so null fields are not encoded.
             if fill is not Fill.HOLLOW and to_dict(decoded) != body:
                 yield Difference(where, "does not come back from the codec as it was")
 
 
 def sample(document: Document, raw: JSONObject, fill: Fill, what: str) -> JSON:
-    """A value that the schema allows; in arrays, one item of each variant."""
-    schema = plain(document, raw, what)
+    """Return a valid value; in arrays, one item of each variant."""
+    schema = resolve(document, raw, what)
     if schema.nullable and fill is not Fill.FULL:
         return None
     if schema.variants:
@@ -74,7 +74,7 @@ def _string(schema: Schema) -> str:
 
 def _array(document: Document, schema: Schema, fill: Fill, what: str) -> JSON:
     items = schema.items or {}
-    variants = plain(document, items, what).variants or (items,)
+    variants = resolve(document, items, what).variants or (items,)
     return [sample(document, each, fill, what) for each in variants]
 
 

@@ -1,4 +1,4 @@
-"""The sandbox against the document: every answer that it can be made to give."""
+"""Sandbox, compared with the document in all responses that it can send."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
@@ -6,39 +6,39 @@ from typing import Final
 import aiohttp
 
 from arena_groups.sandbox import Sandbox
-from tests.contract.answers import Exchange, compare_answer, response_for
 from tests.contract.coverage import ABSENT, VALUE, Outcome, Parts, compare_outcomes
 from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation
-from tests.contract.visitor import Visitor
-from tests.contract.visits import visit_everything
+from tests.contract.responses import Exchange, compare_response, response_for
+from tests.contract.sandbox_client import SandboxClient
+from tests.contract.scenarios import run_scenarios
 
 __all__ = ["compare_exchanges", "explore"]
 
 TIMEOUT: Final = 408
-# Outcomes that the sandbox never has, besides timeouts: it is never slow.
+# Outcomes that the sandbox never produces, besides timeouts.
 EXCUSED_OUTCOMES: Final[frozenset[Outcome]] = frozenset(
     {
-        # A user's private groups are left out of the list, the list is refused to nobody.
+        # The list omits private groups; it is never forbidden.
         ("getUserGroups", 403),
     }
 )
 EXCUSED_PARTS: Final[Mapping[str, Collection[str]]] = {
-    # Contents of a group are listed by themselves, not as parts of a channel.
+    # Contents of a group are not in a channel, so they have no connection.
     **{
         f"{kind}.connection": {VALUE}
         for kind in ("TextBlock", "ImageBlock", "LinkBlock", "AttachmentBlock", "EmbedBlock")
     },
     "Channel.connection": {VALUE},
-    # What was deleted is in no list.
+    # Deleted objects are in no list.
     "ChannelState": {"deleted"},
-    # Only pending invitations are ever shown.
+    # Only pending invitations are listed.
     "MembershipInvitation.accepted_at": {VALUE},
     "MembershipInvitation.state": {"accepted", "declined", "revoked"},
-    # Nobody who has an account is a guest, and the staff keeps out of sandboxes.
+    # A user with an account is not a guest, and a sandbox has no staff.
     "UserTier": {"guest"},
     "UserBadge": {"staff"},
-    # What a link or an embed is good for is where it came from, and how it is shown.
+    # In a sandbox, links and embeds always have these parts.
     "EmbedBlock.source": {ABSENT},
     "LinkBlock.source": {ABSENT},
     **{f"BlockEmbed.{part}": {ABSENT} for part in ("html", "source_url", "type", "url")},
@@ -49,11 +49,11 @@ EXCUSED_PARTS: Final[Mapping[str, Collection[str]]] = {
 async def explore(
     document: Document, operations: Sequence[DocumentedOperation]
 ) -> tuple[list[Exchange], list[Difference]]:
-    """All exchanges with a new sandbox, and where they went another way than they should."""
+    """Return all exchanges with a new sandbox, and the unexpected ones as differences."""
     async with Sandbox() as sandbox, aiohttp.ClientSession() as http:
-        visitor = Visitor(http, sandbox)
-        await visit_everything(visitor, document, operations)
-    return visitor.exchanges, visitor.differences
+        client = SandboxClient(http, sandbox)
+        await run_scenarios(client, document, operations)
+    return client.exchanges, client.differences
 
 
 def compare_exchanges(
@@ -61,13 +61,13 @@ def compare_exchanges(
     operations: Sequence[DocumentedOperation],
     exchanges: Sequence[Exchange],
 ) -> Iterator[Difference]:
-    """The differences between what a server answered and the document."""
+    """Yield the differences between a server's responses and the document."""
     documented = {(each.method, each.path): each for each in operations}
     objects, errors = Parts(document), Parts(document)
     for exchange in exchanges:
         operation = documented.get((exchange.method, exchange.path))
         response = response_for(operation, exchange.status)
-        faulty = list(compare_answer(document, response, exchange))
+        faulty = list(compare_response(document, response, exchange))
         yield from faulty
         if response is not None and response.schema is not None and not faulty:
             parts = objects if exchange.status < 400 else errors

@@ -1,4 +1,4 @@
-"""Schemas made plain: references followed, `allOf` merged, `null` told from the other types."""
+"""Resolved schemas: references followed, `allOf` merged, `null` kept apart from other types."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,7 +15,7 @@ from tests.contract.document import (
     as_text,
 )
 
-__all__ = ["Schema", "plain", "property_names"]
+__all__ = ["Schema", "property_names", "resolve"]
 
 COMPARED: Final = frozenset(
     {
@@ -33,7 +33,7 @@ COMPARED: Final = frozenset(
         "type",
     }
 )
-# They narrow or explain values without changing what a field is.
+# Keywords that constrain or describe values, but do not change the type of a field.
 PASSED_OVER: Final = frozenset(
     {
         "$comment",
@@ -66,10 +66,10 @@ NULL: Final = "null"
 
 @frozen(kw_only=True)
 class Schema:
-    """What a value may be. Parts of it (`properties` and the like) are raw schemas still.
+    """Allowed values. Parts of it (`properties` and the like) are still raw schemas.
 
-    `types` is None for anything at all; `others` is the schema of properties without a name
-    of their own, True for any, None where the document does not speak of them.
+    `types` is None for any value; `others` is the schema of additional properties, True for any,
+    None if the document does not mention them.
     """
 
     types: frozenset[str] | None = None
@@ -83,32 +83,32 @@ class Schema:
 
     @property
     def nullable(self) -> bool:
-        """Whether null is allowed."""
+        """Return whether null is allowed."""
         return self.types is None or NULL in self.types
 
     @property
     def value_types(self) -> frozenset[str]:
-        """The types besides null."""
+        """Return the types besides null."""
         return (self.types or frozenset()) - {NULL}
 
     @property
     def is_map(self) -> bool:
-        """Whether properties have no fixed names: all are alike."""
+        """Return whether property names are not fixed, and all properties are alike."""
         if self.others is None or self.others is False:
             return False
         return all(_without_words(each) == self.others for each in self.properties.values())
 
 
-def plain(document: Document, raw: JSONObject, what: str) -> Schema:
-    """`raw` made plain. `what` names it in the `DocumentError` for what cannot be compared."""
+def resolve(document: Document, raw: JSONObject, what: str) -> Schema:
+    """Resolve `raw`. `what` names it in the `DocumentError` if it cannot be compared."""
     strange = {key for key in raw if key not in COMPARED | PASSED_OVER and key[:2] != "x-"}
     if strange:
         raise DocumentError(f"{what} uses {', '.join(sorted(strange))}: this cannot be compared")
     schema = _own(raw, what)
     if "$ref" in raw:
-        schema = _both(schema, plain(document, document.follow(raw, what), what))
+        schema = _both(schema, resolve(document, document.follow(raw, what), what))
     for part in as_list(raw.get("allOf", []), f"allOf of {what}"):
-        schema = _both(schema, plain(document, as_object(part, what), what))
+        schema = _both(schema, resolve(document, as_object(part, what), what))
     for key in ("oneOf", "anyOf"):
         if key in raw:
             schema = _both(schema, _choice(document, as_list(raw[key], what), what))
@@ -116,7 +116,7 @@ def plain(document: Document, raw: JSONObject, what: str) -> Schema:
 
 
 def property_names(document: Document, raw: JSONObject, what: str) -> frozenset[str]:
-    """The names of all properties that any variant of an object's schema has."""
+    """Return the names of all properties of any variant of an object's schema."""
     schema = document.follow(raw, what)
     names = set(as_object(schema.get("properties", {}), f"properties of {what}"))
     for key in ("oneOf", "anyOf", "allOf"):
@@ -165,7 +165,7 @@ def _values(raw: JSONObject, what: str) -> frozenset[str] | None:
 
 def _choice(document: Document, parts: list[JSON], what: str) -> Schema:
     raws = [as_object(part, what) for part in parts]
-    schemas = [plain(document, raw, what) for raw in raws]
+    schemas = [resolve(document, raw, what) for raw in raws]
     real = [(raw, each) for raw, each in zip(raws, schemas, strict=True) if each.value_types]
     kinds = [each.types for each in schemas]
     types = None if None in kinds else frozenset[str]().union(*(kind or () for kind in kinds))
@@ -175,7 +175,7 @@ def _choice(document: Document, parts: list[JSON], what: str) -> Schema:
 
 
 def _both(one: Schema, other: Schema) -> Schema:
-    """What is allowed by both."""
+    """Return the schema of values that both allow."""
     if one.variants and other.variants:
         raise DocumentError("a schema with two choices at once cannot be compared")
     return Schema(

@@ -1,4 +1,4 @@
-"""Planted differences between models or operations and a document: each is named, that alone."""
+"""Added differences in models and operations are reported, and nothing else."""
 
 import attrs
 import pytest
@@ -8,7 +8,7 @@ from arena_groups._api import Operation
 from arena_groups.models import Page
 from tests.contract.models import ModelComparison
 from tests.contract.operations import compare_operations
-from tests.contract.planting import (
+from tests.contract.small_document import (
     DROP_SHELF,
     GONE,
     ID,
@@ -23,16 +23,16 @@ from tests.contract.planting import (
     compared,
     constant,
     parsed,
-    planted,
     ref,
     renamed,
     response,
     small,
     thing,
+    with_change,
 )
 
 
-def test_what_agrees_gives_no_difference() -> None:
+def test_agreeing_code_and_document_have_no_difference() -> None:
     assert compared(parsed(small())) == []
 
 
@@ -349,8 +349,8 @@ MORE_SHELF = "components schemas Shelf allOf 1"
         ),
     ],
 )
-def test_a_change_in_the_document_is_named(path: str, value: object, expected: list[str]) -> None:
-    assert compared(planted(path, value)) == expected
+def test_change_in_the_document_is_reported(path: str, value: object, expected: list[str]) -> None:
+    assert compared(with_change(path, value)) == expected
 
 
 LIST_KEEPERS: Operation[object] = Operation(
@@ -427,13 +427,13 @@ def in_place_of(known: Operation[object], other: Operation[object]) -> list[Oper
         ),
     ],
 )
-def test_a_change_in_the_code_is_named(
+def test_change_in_the_code_is_reported(
     operations: list[Operation[object]], expected: list[str]
 ) -> None:
     assert compared(parsed(small()), operations) == expected
 
 
-def test_kinds_that_the_document_does_not_have_are_named() -> None:
+def test_types_that_the_document_does_not_have_are_reported() -> None:
     models = ModelComparison(parsed(small()))
     assert list(compare_operations(parsed(small()), SHELVES, models)) == []
     unmet = {each.where for each in models.unmet_kinds()}

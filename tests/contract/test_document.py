@@ -1,4 +1,4 @@
-"""Reading the document, and making its schemas plain."""
+"""Reading of the document, and resolution of its schemas."""
 
 from pathlib import Path
 
@@ -7,34 +7,34 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.contract.document import Document, DocumentError, JSONObject, fetch, read_source
-from tests.contract.planting import (
+from tests.contract.schemas import resolve
+from tests.contract.small_document import (
     GONE,
     INTEGER,
     STRING,
     compared,
     parsed,
-    planted,
     ref,
     response,
     small,
     thing,
+    with_change,
 )
-from tests.contract.schemas import plain
-from tests.contract.validation import FORMATS, check_schemas, faults, unchecked_formats
+from tests.contract.validation import FORMATS, check_schemas, unchecked_formats, violations
 
 
-def test_a_path_is_read(tmp_path: Path) -> None:
+def test_read_source_reads_a_path(tmp_path: Path) -> None:
     path = tmp_path / "document.json"
     path.write_bytes(b"{}")
     assert read_source(str(path)) == b"{}"
 
 
-def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+def test_read_source_of_a_missing_path_raises_document_error(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="No such file"):
         read_source(str(tmp_path / "nothing.json"))
 
 
-async def test_a_url_is_fetched() -> None:
+async def test_read_source_fetches_a_url() -> None:
     async def give(request: web.Request) -> web.Response:
         return web.Response(body=b"{}", status=int(request.query["status"]))
 
@@ -59,7 +59,7 @@ async def test_a_url_is_fetched() -> None:
         (b'{"openapi": "3.1.0"}', "paths is no object"),
     ],
 )
-def test_what_is_no_document_is_refused(content: bytes, problem: str) -> None:
+def test_parse_of_an_invalid_document_raises_document_error(content: bytes, problem: str) -> None:
     with pytest.raises(DocumentError, match=problem):
         Document.parse(content)
 
@@ -67,19 +67,21 @@ def test_what_is_no_document_is_refused(content: bytes, problem: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        ("components schemas Mood", {"$ref": "#/nowhere"}, "leads nowhere"),
+        ("components schemas Mood", {"$ref": "#/nowhere"}, "has no target"),
         ("components schemas Mood", {"$ref": "other.json"}, "outside"),
         ("components schemas Mood", ref("Mood"), "refers to itself"),
         ("components schemas Mood", {"if": True}, "uses if"),
         ("components schemas Shelf", [], "no object"),
         ("components schemas Shelves properties data items", GONE, "array without items"),
-        ("components schemas Club properties type", STRING, "does not tell its type"),
+        ("components schemas Club properties type", STRING, "does not name its type"),
         ("paths /shelves get responses 2XX", response(STRING), "2XX"),
     ],
 )
-def test_what_cannot_be_compared_is_an_error(path: str, value: object, problem: str) -> None:
+def test_schema_that_cannot_be_compared_raises_document_error(
+    path: str, value: object, problem: str
+) -> None:
     with pytest.raises(DocumentError, match=problem):
-        compared(planted(path, value))
+        compared(with_change(path, value))
 
 
 @pytest.mark.parametrize(
@@ -89,18 +91,20 @@ def test_what_cannot_be_compared_is_an_error(path: str, value: object, problem: 
         ("components schemas Mood type", "word", "schema Mood is not valid"),
     ],
 )
-def test_shared_schemas_are_checked(path: str, value: object, problem: str) -> None:
+def test_invalid_shared_schema_raises_document_error(
+    path: str, value: object, problem: str
+) -> None:
     root = small()
     root["paths"] = {}
     check_schemas(parsed(root))
-    document = planted(path, value) if value is not GONE else without_paths(path)
+    document = with_change(path, value) if value is not GONE else without_paths(path)
     with pytest.raises(DocumentError, match=problem):
         check_schemas(document)
 
 
 def without_paths(path: str) -> Document:
-    """The small document without its paths, and without what is at a path."""
-    root = planted("paths", {}).root
+    """Return the small document without paths, and without the value at a path."""
+    root = with_change("paths", {}).root
     *steps, last = path.split(" ")
     place = root
     for step in steps:
@@ -111,7 +115,7 @@ def without_paths(path: str) -> Document:
     return parsed(root)
 
 
-def test_all_of_means_both() -> None:
+def test_all_of_is_merged() -> None:
     schema: JSONObject = {
         "allOf": [
             thing(["a"], a={"type": ["integer", "null"]}),
@@ -119,15 +123,15 @@ def test_all_of_means_both() -> None:
         ]
     }
     document = parsed(small())
-    merged = plain(document, schema, "it")
+    merged = resolve(document, schema, "it")
     assert merged.required == {"a", "b"}
-    assert not plain(document, merged.properties["a"], "a").nullable
+    assert not resolve(document, merged.properties["a"], "a").nullable
 
 
-def test_a_format_that_nothing_checks_is_found() -> None:
+def test_unchecked_format_is_found() -> None:
     assert unchecked_formats(parsed(small())) == frozenset()
     path = "components schemas Error properties error"
-    document = planted(path, {"type": "string", "format": "hostname"})
+    document = with_change(path, {"type": "string", "format": "hostname"})
     assert unchecked_formats(document) == {"hostname"}
 
 
@@ -143,9 +147,9 @@ def test_a_format_that_nothing_checks_is_found() -> None:
         ("uuid", "9f0c7a3e-3b0a-4b39-8c36-1d5c0a6f9e11", "9f0c7a3e"),
     ],
 )
-def test_formats_are_really_checked(name: str, good: str, bad: str) -> None:
+def test_format_accepts_valid_and_rejects_invalid_values(name: str, good: str, bad: str) -> None:
     document = parsed(small())
     schema: JSONObject = {"type": "string", "format": name}
-    assert list(faults(document, schema, good)) == []
-    assert list(faults(document, schema, bad)) == [f'$ breaks format "{name}"']
+    assert list(violations(document, schema, good)) == []
+    assert list(violations(document, schema, bad)) == [f'$ breaks format "{name}"']
     assert FORMATS.conforms(None, name)

@@ -1,4 +1,4 @@
-"""Planted differences in what the client sends, and the requests that must be refused."""
+"""Added differences in the client's requests are reported; invalid requests are derived."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import pytest
 from arena_groups._api import Request, build_request
 from tests.contract.arguments import CALLS, compare_choice, compare_range, compare_requests, record
 from tests.contract.document import JSON, JSONObject
-from tests.contract.malformed import accepted_queries, refused_bodies, refused_queries
-from tests.contract.planting import (
+from tests.contract.invalid_requests import invalid_bodies, invalid_queries, valid_queries
+from tests.contract.small_document import (
     DROP_SHELF,
     LIST_SHELVES,
     PUT_SHELF,
@@ -20,7 +20,7 @@ from tests.contract.planting import (
     ref,
     small,
 )
-from tests.contract.validation import faults
+from tests.contract.validation import violations
 
 SMALL = parsed(small())
 PLACE = {"id": "7"}
@@ -34,7 +34,7 @@ def sent(name: str, *requests: Request[object]) -> list[str]:
     return [each.problem for each in found]
 
 
-def test_requests_as_the_document_has_them_are_no_difference() -> None:
+def test_valid_requests_have_no_difference() -> None:
     listing: Request[object] = build_request(LIST_SHELVES, query={"page": 2, "sort": "up"})
     assert sent("listShelves", listing) == []
     assert sent("putShelf", BY_TITLE, BY_WIDTH) == []
@@ -94,13 +94,13 @@ def test_requests_as_the_document_has_them_are_no_difference() -> None:
         ),
     ],
 )
-def test_another_request_is_named(
+def test_invalid_request_is_reported(
     name: str, requests: list[Request[object]], expected: list[str]
 ) -> None:
     assert sent(name, *requests) == expected
 
 
-async def test_the_clients_methods_are_really_called() -> None:
+async def test_record_returns_the_requests_of_the_client() -> None:
     requests = await record("groups.invite")
     assert [request.payload() for request in requests] == [
         {"email": "ada@example.org"},
@@ -129,7 +129,7 @@ def takes(low: int, high: int) -> Callable[[int], None]:
         ({"minimum": 1}, 1, 100, ["1000000000 is allowed in the document"]),
     ],
 )
-def test_other_bounds_are_named(
+def test_different_bounds_are_reported(
     schema: JSONObject, low: int, high: int, expected: list[str]
 ) -> None:
     found = compare_range("per", schema, takes(low, high))
@@ -152,32 +152,32 @@ def test_other_bounds_are_named(
         (str | None, ["is a choice on one side only (str | None in the code)"]),
     ],
 )
-def test_other_choices_are_named(annotation: object, expected: list[str]) -> None:
+def test_different_choices_are_reported(annotation: object, expected: list[str]) -> None:
     found = compare_choice(SMALL, "sort", ref("Order"), annotation)
     assert [each.problem for each in found] == expected
 
 
-def test_a_text_that_is_no_choice_anywhere_is_no_difference() -> None:
+def test_free_text_on_both_sides_has_no_difference() -> None:
     assert list(compare_choice(SMALL, "q", STRING, str | None)) == []
     (found,) = compare_choice(SMALL, "q", STRING, Order)
     assert found.problem == "is a choice on one side only (Order in the code)"
 
 
-def test_refused_bodies_are_near_to_the_examples() -> None:
+def test_invalid_bodies_are_close_to_the_examples() -> None:
     documented = operation(SMALL, "putShelf")
-    bodies: list[JSON] = list(refused_bodies(SMALL, documented))
+    bodies: list[JSON] = list(invalid_bodies(SMALL, documented))
     wrong: list[JSON] = [{}, [], {"title": 12}, {"width": []}, {"title": "Maps", "width": 90}]
     for body in wrong:
         assert body in bodies
     for body in bodies:
-        assert any(faults(SMALL, documented.body or {}, body))
+        assert any(violations(SMALL, documented.body or {}, body))
 
 
-def test_refused_and_accepted_queries_lie_on_both_sides_of_the_bounds() -> None:
+def test_invalid_and_valid_queries_are_on_both_sides_of_the_bounds() -> None:
     documented = operation(SMALL, "listShelves")
-    refused = list(refused_queries(SMALL, documented))
+    refused = list(invalid_queries(SMALL, documented))
     assert {"page": 0} in refused
     assert {"page": "words"} in refused
     assert {"sort": "no-such-value"} in refused
-    accepted = list(accepted_queries(SMALL, documented))
+    accepted = list(valid_queries(SMALL, documented))
     assert accepted == [{"page": 1}, {"sort": "down"}, {"sort": "up"}]

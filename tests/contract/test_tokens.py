@@ -1,4 +1,4 @@
-"""The comparison of the token endpoint, with a document that fits and with some that do not."""
+"""Comparison of the token endpoint with documents that agree and that differ."""
 
 import json
 from copy import deepcopy
@@ -67,20 +67,20 @@ async def differences(root: dict[str, Any]) -> set[str]:
     return {str(each) for each in compare_tokens(document, await ask_for_tokens())}
 
 
-def planted() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A document, and in it the form's schema and the responses, to be changed."""
+def with_change() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a document, and its form's schema and responses, to be changed."""
     root = deepcopy(FITTING)
     operation = root["paths"]["/v3/oauth/token"]["post"]
     (media,) = operation["requestBody"]["content"].values()
     return root, media["schema"], operation["responses"]
 
 
-async def test_what_fits_has_no_differences() -> None:
+async def test_agreeing_document_has_no_difference() -> None:
     assert await differences(FITTING) == set()
 
 
-async def test_a_field_of_the_form_that_is_missing_or_new() -> None:
-    root, form, _ = planted()
+async def test_missing_and_new_form_fields_are_reported() -> None:
+    root, form, _ = with_change()
     del form["properties"]["code_verifier"]
     form["properties"]["audience"] = TEXT
     form["required"] += ["audience"]
@@ -92,8 +92,8 @@ async def test_a_field_of_the_form_that_is_missing_or_new() -> None:
     assert any(each.startswith("createOAuthToken (credentials): ") for each in found)
 
 
-async def test_an_answer_of_another_shape() -> None:
-    root, _, responses = planted()
+async def test_different_response_body_is_reported() -> None:
+    root, _, responses = with_change()
     schema = responses["200"]["content"]["application/json"]["schema"]
     schema["properties"]["created_at"] = TEXT
     del responses["401"]["content"]["application/json"]["schema"]["properties"]["error_description"]
@@ -102,21 +102,21 @@ async def test_an_answer_of_another_shape() -> None:
     assert "body.error_description: is sent, but not in the document" in found
 
 
-async def test_statuses_that_are_missing_or_never_come() -> None:
-    root, _, responses = planted()
+async def test_missing_and_undocumented_statuses_are_reported() -> None:
+    root, _, responses = with_change()
     responses["422"] = responses.pop("401")
     found = await differences(root)
-    assert "POST /v3/oauth/token 422: never came up" in found
+    assert "POST /v3/oauth/token 422: never occurred" in found
     assert any("answered 401: the status is not in the document" in each for each in found)
 
 
-async def test_no_endpoint_at_all() -> None:
+async def test_document_without_the_endpoint_differs() -> None:
     assert await differences({**FITTING, "paths": {}}) == {
         "createOAuthToken: is not in the document"
     }
 
 
-async def test_no_form() -> None:
+async def test_document_without_the_form_raises_document_error() -> None:
     root = deepcopy(FITTING)
     del root["paths"]["/v3/oauth/token"]["post"]["requestBody"]
     with pytest.raises(DocumentError, match="the form of"):

@@ -1,4 +1,4 @@
-"""The token endpoint: what the client sends, and what the sandbox answers, against the document."""
+"""Token endpoint: requests and responses, compared with the document."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -10,30 +10,30 @@ from arena_groups._api import Secret
 from arena_groups.oauth import AuthorizationCode, AuthorizationRequest
 from arena_groups.oauth.flow import App, credentials_request, exchange_request
 from arena_groups.sandbox import Application, Sandbox
-from tests.contract.answers import Exchange, compare_answer, response_for
 from tests.contract.coverage import Parts, compare_outcomes
 from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation, JSONObject, as_object
+from tests.contract.responses import Exchange, compare_response, response_for
 from tests.contract.schemas import property_names
-from tests.contract.validation import faults
+from tests.contract.validation import violations
 
 __all__ = ["ask_for_tokens", "compare_forms", "compare_tokens", "token_operation"]
 
 OPERATION: Final = "createOAuthToken"
 FORM: Final = "application/x-www-form-urlencoded"
-# The document tells the scopes of this flow, but not the field that asks for them.
+# The document names the scopes of this flow, but not the form field for them.
 IN_THE_STANDARD_ONLY: Final = frozenset({"scope"})
 
 Fields = Mapping[str, str | None]
 
 
 def token_operation(document: Document) -> DocumentedOperation | None:
-    """The document's token endpoint, if it has one."""
+    """Return the document's token endpoint, if it has one."""
     return next((each for each in document.operations() if each.id == OPERATION), None)
 
 
 def compare_tokens(document: Document, exchanges: list[Exchange]) -> Iterator[Difference]:
-    """All differences at the token endpoint, in what is sent and in what was answered."""
+    """Yield all differences at the token endpoint, in requests and in responses."""
     operation = token_operation(document)
     if operation is None:
         yield Difference(OPERATION, "is not in the document")
@@ -42,7 +42,7 @@ def compare_tokens(document: Document, exchanges: list[Exchange]) -> Iterator[Di
     parts = Parts(document)
     for exchange in exchanges:
         response = response_for(operation, exchange.status)
-        faulty = list(compare_answer(document, response, exchange))
+        faulty = list(compare_response(document, response, exchange))
         yield from faulty
         if response is not None and response.schema is not None and not faulty:
             parts.note(response.schema, exchange)
@@ -53,7 +53,7 @@ def compare_tokens(document: Document, exchanges: list[Exchange]) -> Iterator[Di
 def compare_forms(
     document: Document, operation: DocumentedOperation, forms: Mapping[str, dict[str, str]]
 ) -> Iterator[Difference]:
-    """The differences between the fields of forms and the documented ones."""
+    """Yield the differences between the fields of forms and the documented ones."""
     schema = _form_schema(document, operation)
     known = set(property_names(document, schema, f"the form of {operation}"))
     sent = {name for form in forms.values() for name in form}
@@ -62,12 +62,12 @@ def compare_forms(
     for name in sorted(known - sent):
         yield Difference(OPERATION, f"the field {name!r} is in the document, not in the code")
     for label, form in forms.items():
-        for fault in faults(document, schema, dict(form)):
-            yield Difference(f"{OPERATION} ({label})", fault)
+        for violation in violations(document, schema, dict(form)):
+            yield Difference(f"{OPERATION} ({label})", violation)
 
 
 async def ask_for_tokens() -> list[Exchange]:
-    """Every kind of answer that a new sandbox's token endpoint gives."""
+    """Return one exchange for each kind of response of a sandbox's token endpoint."""
     async with Sandbox() as sandbox, aiohttp.ClientSession() as http:
         return [await _ask(http, sandbox, label, form) for label, form in _forms(sandbox).items()]
 

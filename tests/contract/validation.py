@@ -1,4 +1,4 @@
-"""JSON Schema as the document means it: draft 2020-12, formats included."""
+"""JSON Schema validation, draft 2020-12, formats included."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from jsonschema import Draft202012Validator, FormatChecker, SchemaError, Validat
 
 from tests.contract.document import JSON, Document, DocumentError, JSONObject, as_object
 
-__all__ = ["FORMATS", "check_schemas", "faults", "unchecked_formats"]
+__all__ = ["FORMATS", "check_schemas", "unchecked_formats", "violations"]
 
-# What every answer may have to be compared with.
+# Schemas that any response may be compared with.
 NEEDED: Final = ("Error", "RateLimitError", "UserTier")
 NO_CHECK_NEEDED: Final = frozenset({"float", "double", "int32", "int64"})
-# The library's own check asks for no more than an @.
+# The check of the library only requires an @.
 ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 FORMATS: Final = FormatChecker(formats=("date-time", "uri", "uuid"))
@@ -25,12 +25,12 @@ def _is_address(value: object) -> bool:
     return not isinstance(value, str) or ADDRESS.fullmatch(value) is not None
 
 
-def faults(document: Document, schema: JSONObject, value: JSON) -> Iterator[str]:
-    """What is wrong with `value`, one line for each fault, with its JSON path.
+def violations(document: Document, schema: JSONObject, value: JSON) -> Iterator[str]:
+    """Yield one line for each violation of a schema by `value`, with its JSON path.
 
-    The lines hold no values, as one may be a secret.
+    The lines contain no values, because one may be a secret.
     """
-    # References start at the root: give them one that has all the shared parts.
+    # References begin at the root, so the shared parts must be there.
     whole = {**schema, "components": document.components}
     validator = Draft202012Validator(whole, format_checker=FORMATS)
     errors: Iterator[ValidationError] = validator.iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
@@ -40,7 +40,7 @@ def faults(document: Document, schema: JSONObject, value: JSON) -> Iterator[str]
 
 
 def check_schemas(document: Document) -> None:
-    """Raises `DocumentError` unless the shared schemas are there and are valid themselves."""
+    """Raise `DocumentError` unless the shared schemas exist and are valid themselves."""
     for name in NEEDED:
         if name not in document.schemas:
             raise DocumentError(f"there is no schema {name}")
@@ -53,7 +53,7 @@ def check_schemas(document: Document) -> None:
 
 
 def unchecked_formats(document: Document) -> frozenset[str]:
-    """The formats in the document that `faults` would let pass unchecked."""
+    """Return the formats in the document that `violations` does not check."""
     return frozenset(_formats(document.root)) - FORMATS.checkers.keys() - NO_CHECK_NEEDED
 
 
@@ -70,7 +70,7 @@ def _formats(node: JSON) -> Iterator[str]:
 
 def _named(value: JSON) -> str:
     if not isinstance(value, str):
-        raise DocumentError("a format is no string")
+        raise DocumentError("a format is not a string")
     return value
 
 

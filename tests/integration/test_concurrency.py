@@ -16,8 +16,8 @@ from arena_groups import (
 )
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox import faults as broken
-from tests.sandbox.api import until
 from tests.support.leaks import no_warning
+from tests.support.waiting import until
 
 STUDIO = "research-studio"
 LISTS = "getGroupInvitations"

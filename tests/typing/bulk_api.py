@@ -1,4 +1,4 @@
-"""Types of bulk calls as type checkers infer them. Checked, never run."""
+"""Bulk calls as type checkers see them. Checked, never run."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Types of OAuth as type checkers infer them. Checked, never run."""
+"""OAuth as type checkers see it. Checked, never run."""
 
 from collections.abc import Mapping
 from datetime import datetime

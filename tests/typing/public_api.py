@@ -1,4 +1,4 @@
-"""What type checkers must make of the public API. Checked, never run."""
+"""The public API as type checkers see it. Checked, never run."""
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ async def provide() -> str:
     return "a token"
 
 
-async def clients(lent: aiohttp.ClientSession) -> None:
+async def clients(external: aiohttp.ClientSession) -> None:
     assert_type(ArenaClient(), ArenaClient)
     assert_type(ArenaClient("a token"), ArenaClient)
     assert_type(ArenaClient(provide), ArenaClient)
@@ -69,7 +69,7 @@ async def clients(lent: aiohttp.ClientSession) -> None:
         ArenaClient(
             token=None,
             base_url="https://api.are.na",
-            session=lent,
+            session=external,
             timeout=Timeout(connect=5, read=1.5, total=30),
             user_agent="bot/1",
         ),
@@ -218,6 +218,9 @@ def needs_timeout(error: TimeoutError) -> None: ...
 
 async def refused(arena: ArenaClient) -> None:
     """Each line must be an error: an ignore that nothing needs would be one itself."""
+    from arena_groups import Membre  # type: ignore[attr-defined]  # noqa: F401
+    from arena_groups.models import Ping  # type: ignore[attr-defined]  # noqa: F401
+
     await arena.groups.get()  # type: ignore[call-arg]
     await arena.groups.get(None)  # type: ignore[arg-type]
     await arena.groups.update("x", name=None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What type checkers make of several processes. Checked, never run."""
+"""Several processes as type checkers see them. Checked, never run."""
 
 from typing import assert_type
 

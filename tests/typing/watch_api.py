@@ -1,4 +1,4 @@
-"""Types of a watch and its events. Type-checked, never run."""
+"""Watching as type checkers see it. Checked, never run."""
 
 from typing import assert_never, assert_type
 

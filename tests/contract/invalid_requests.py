@@ -1,33 +1,33 @@
-"""Requests that the document refuses, made from the document itself."""
+"""Invalid requests, derived from the document."""
 
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tests.contract.document import JSON, Document, DocumentedOperation
-from tests.contract.schemas import plain, property_names
-from tests.contract.validation import faults
+from tests.contract.schemas import property_names, resolve
+from tests.contract.validation import violations
 
 __all__ = [
     "BROKEN_BODIES",
-    "accepted_queries",
+    "invalid_bodies",
+    "invalid_queries",
     "query_defaults",
-    "refused_bodies",
-    "refused_queries",
+    "valid_queries",
 ]
 
 Query = Mapping[str, str | int]
 
-BROKEN_BODIES: Final = {"no body": b"", "half a body": b'{"name": "Resea', "no UTF-8": b'"\xff"'}
+BROKEN_BODIES: Final = {"no body": b"", "half a body": b'{"name": "Resea', "not UTF-8": b'"\xff"'}
 VALUES: Final[tuple[JSON, ...]] = (None, True, 12, 1.5, "", "words", [], {}, ["words"])
-NO_INTEGERS: Final = ("", "words", "1.5", "0x10")
+NOT_INTEGERS: Final = ("", "words", "1.5", "0x10")
 
 
-def refused_bodies(document: Document, operation: DocumentedOperation) -> Iterator[JSON]:
-    """Bodies near to the documented examples that the request's schema does not allow."""
+def invalid_bodies(document: Document, operation: DocumentedOperation) -> Iterator[JSON]:
+    """Yield invalid bodies that are close to the documented examples."""
     if operation.body is not None:
         for body in _variations(document, operation):
-            if any(faults(document, operation.body, body)):
+            if any(violations(document, operation.body, body)):
                 yield body
 
 
@@ -43,27 +43,27 @@ def _variations(document: Document, operation: DocumentedOperation) -> Iterator[
             yield from ({**example, name: value} for value in VALUES)
 
 
-def refused_queries(document: Document, operation: DocumentedOperation) -> Iterator[Query]:
-    """Queries with one parameter that is not what the document says."""
+def invalid_queries(document: Document, operation: DocumentedOperation) -> Iterator[Query]:
+    """Yield queries with one invalid parameter."""
     for name, raw in operation.query.items():
-        schema = plain(document, raw, name)
+        schema = resolve(document, raw, name)
         if "integer" in schema.value_types:
-            wrong: list[str | int] = [*NO_INTEGERS, *_bounds(document, raw, beyond=1)]
+            wrong: list[str | int] = [*NOT_INTEGERS, *_bounds(document, raw, beyond=1)]
             yield from ({name: value} for value in wrong)
         if schema.values is not None:
             yield from ({name: value} for value in ("", "no-such-value"))
 
 
-def accepted_queries(document: Document, operation: DocumentedOperation) -> Iterator[Query]:
-    """Queries with one parameter at its bounds, or with each of its values."""
+def valid_queries(document: Document, operation: DocumentedOperation) -> Iterator[Query]:
+    """Yield queries with one parameter at its bounds, or with each of its values."""
     for name, raw in operation.query.items():
-        values = plain(document, raw, name).values or ()
+        values = resolve(document, raw, name).values or ()
         yield from ({name: value} for value in sorted(values))
         yield from ({name: value} for value in _bounds(document, raw, beyond=0))
 
 
 def query_defaults(document: Document, operation: DocumentedOperation) -> Mapping[str, JSON]:
-    """What parameters are when they are left out, as far as the document says."""
+    """Return the documented defaults of the query parameters."""
     schemas = {name: document.follow(raw, name) for name, raw in operation.query.items()}
     return {name: each["default"] for name, each in schemas.items() if "default" in each}
 

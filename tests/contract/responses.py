@@ -1,4 +1,4 @@
-"""Answers of a server against the document: status, headers and body."""
+"""Responses of a server, compared with the document: status, headers and body."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from tests.contract.document import (
     DocumentedResponse,
     JSONObject,
 )
-from tests.contract.validation import faults
+from tests.contract.validation import violations
 
-__all__ = ["Exchange", "body_of", "compare_answer", "response_for"]
+__all__ = ["Exchange", "body_of", "compare_response", "response_for"]
 
-# What the document says in words: every request can be invalid, and be answered from a cache.
+# Documented in prose only: any request can be invalid, and any response can be 304.
 SAID_IN_WORDS: Final = frozenset({304, 400})
-# Paths and methods that are not there.
+# Unknown paths and methods.
 NONE: Final = frozenset({404, 405})
 WITHOUT_BODY: Final = frozenset({204, 304})
 ERROR: Final[JSONObject] = {"$ref": "#/components/schemas/Error"}
@@ -30,7 +30,7 @@ COUNTS: Final = ("x-ratelimit-limit", "x-ratelimit-window", "x-ratelimit-reset")
 
 @frozen(kw_only=True)
 class Exchange:
-    """A request that was answered. `path` is the template, `headers` have lower-case names."""
+    """Request and its response. `path` is the template; `headers` have lower-case names."""
 
     method: str
     path: str
@@ -44,7 +44,7 @@ class Exchange:
 
 
 def response_for(documented: DocumentedOperation | None, status: int) -> DocumentedResponse | None:
-    """What the document says, in words or otherwise, of a status; None where it says nothing.
+    """Return the documented response for a status, also one documented in prose; else None.
 
     `documented` is None for a path or method that the document does not have.
     """
@@ -55,10 +55,10 @@ def response_for(documented: DocumentedOperation | None, status: int) -> Documen
     return DocumentedResponse(schema=None if status in WITHOUT_BODY else ERROR)
 
 
-def compare_answer(
+def compare_response(
     document: Document, response: DocumentedResponse | None, exchange: Exchange
 ) -> Iterator[Difference]:
-    """The differences between an answer and what the document says of it."""
+    """Yield the differences between a response and its documentation."""
     where = str(exchange)
     if response is None:
         yield Difference(where, "the status is not in the document")
@@ -71,11 +71,11 @@ def compare_answer(
     yield from _cache(where, exchange)
     for name in sorted(response.headers):
         if name.lower() not in exchange.headers:
-            yield Difference(where, f"the header {name} is in the document, not in the answer")
+            yield Difference(where, f"the header {name} is in the document, not in the response")
 
 
 def body_of(exchange: Exchange) -> JSON:
-    """The body as plain data. Raises `ValueError` for what is no JSON."""
+    """Return the body as plain data. Raise `ValueError` if it is not JSON."""
     return cast("JSON", json.loads(exchange.body.decode()))
 
 
@@ -97,8 +97,8 @@ def _body(
     except ValueError:
         yield Difference(where, "the body is not JSON")
         return
-    for fault in faults(document, schema, body):
-        yield Difference(where, fault)
+    for violation in violations(document, schema, body):
+        yield Difference(where, violation)
     if exchange.status >= 400 and isinstance(body, dict):
         code = body.get("code", exchange.status)
         if code != exchange.status:
@@ -114,8 +114,8 @@ def _cache(where: str, exchange: Exchange) -> Iterator[Difference]:
 def _quota(document: Document, where: str, exchange: Exchange) -> Iterator[Difference]:
     for name in COUNTS:
         if not exchange.headers.get(name, "").isdecimal():
-            yield Difference(where, f"the header {name} is no number")
-    for _ in faults(document, TIER, exchange.headers.get("x-ratelimit-tier")):
-        yield Difference(where, "the header x-ratelimit-tier is no tier")
+            yield Difference(where, f"the header {name} is not a number")
+    for _ in violations(document, TIER, exchange.headers.get("x-ratelimit-tier")):
+        yield Difference(where, "the header x-ratelimit-tier is not a tier")
     if exchange.status == 429 and not exchange.headers.get("retry-after", "").isdecimal():
-        yield Difference(where, "the header retry-after is no number of seconds")
+        yield Difference(where, "the header retry-after is not a number of seconds")

@@ -1,4 +1,4 @@
-"""Planted differences in answers, in errors, and in what came up at all."""
+"""Added differences in responses, errors and coverage are reported."""
 
 import json
 from collections.abc import Mapping
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 import pytest
 from attrs import evolve
 
-from tests.contract.answers import Exchange, compare_answer, response_for
 from tests.contract.coverage import Parts, compare_outcomes
 from tests.contract.document import JSON, Document, JSONObject
 from tests.contract.errors import compare_errors, compare_statuses
-from tests.contract.planting import (
+from tests.contract.responses import Exchange, compare_response, response_for
+from tests.contract.samples import Fill, sample
+from tests.contract.small_document import (
     DROP_SHELF,
     GONE,
     INTEGER,
     STRING,
     operation,
     parsed,
-    planted,
     ref,
     response,
     small,
     thing,
+    with_change,
 )
-from tests.contract.samples import Fill, sample
-from tests.contract.validation import faults
+from tests.contract.validation import violations
 
 SMALL = parsed(small())
 HEADERS: Mapping[str, str] = {
@@ -39,8 +39,8 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def exchange(status: int, body: JSON, **more: str) -> Exchange:
-    headers = {**HEADERS, **{name.replace("_", "-"): value for name, value in more.items()}}
+def exchange(status: int, body: JSON, **extra: str) -> Exchange:
+    headers = {**HEADERS, **{name.replace("_", "-"): value for name, value in extra.items()}}
     return Exchange(
         method="GET",
         path="/shelves",
@@ -60,7 +60,7 @@ def shelves(fill: Fill = Fill.FULL) -> JSONObject:
 
 def problems(given: Exchange, name: str = "listShelves") -> list[str]:
     answer = response_for(operation(SMALL, name), given.status)
-    return [each.problem for each in compare_answer(SMALL, answer, given)]
+    return [each.problem for each in compare_response(SMALL, answer, given)]
 
 
 REFUSAL: JSONObject = {"error": "Unauthorized", "code": 401}
@@ -68,11 +68,11 @@ OVER: JSONObject = {"error": {"type": "over", "message": "Wait.", "retry_after":
 
 
 @pytest.mark.parametrize("fill", list(Fill))
-def test_samples_are_what_their_schema_allows(fill: Fill) -> None:
+def test_samples_are_valid(fill: Fill) -> None:
     assert problems(exchange(200, shelves(fill))) == []
 
 
-def test_answers_as_the_document_has_them_are_no_difference() -> None:
+def test_valid_responses_have_no_difference() -> None:
     assert problems(exchange(401, REFUSAL)) == []
     assert problems(exchange(400, {**REFUSAL, "code": 400})) == []
     assert problems(exchange(429, OVER, retry_after="3")) == []
@@ -89,18 +89,18 @@ def test_answers_as_the_document_has_them_are_no_difference() -> None:
         (exchange(401, {**REFUSAL, "code": 403}), ["the body says 403"]),
         (
             exchange(200, shelves(), x_shelves=""),
-            ["the header X-Shelves is in the document, not in the answer"],
+            ["the header X-Shelves is in the document, not in the response"],
         ),
         (
             exchange(200, shelves(), x_ratelimit_reset=""),
-            ["the header x-ratelimit-reset is no number"],
+            ["the header x-ratelimit-reset is not a number"],
         ),
         (
             exchange(200, shelves(), x_ratelimit_tier="gold"),
-            ["the header x-ratelimit-tier is no tier"],
+            ["the header x-ratelimit-tier is not a tier"],
         ),
         (exchange(200, shelves(), etag=""), ["has no etag"]),
-        (exchange(429, OVER), ["the header retry-after is no number of seconds"]),
+        (exchange(429, OVER), ["the header retry-after is not a number of seconds"]),
         (
             exchange(200, shelves(), content_type="text/html"),
             ["is text/html, not application/json"],
@@ -112,31 +112,31 @@ def test_answers_as_the_document_has_them_are_no_difference() -> None:
         ),
     ],
 )
-def test_another_answer_is_named(given: Exchange, expected: list[str]) -> None:
+def test_invalid_response_is_reported(given: Exchange, expected: list[str]) -> None:
     assert problems(given) == expected
 
 
-def test_a_path_that_the_document_does_not_have_is_refused() -> None:
+def test_unknown_path_must_be_404_or_405() -> None:
     assert response_for(None, 200) is None
     missing = response_for(None, 404)
     body = exchange(404, {"error": "Not Found", "code": 404})
-    assert list(compare_answer(SMALL, missing, body)) == []
+    assert list(compare_response(SMALL, missing, body)) == []
 
 
-def test_faults_do_not_show_values() -> None:
+def test_violations_do_not_contain_values() -> None:
     secret: JSONObject = {"error": ["a secret"], "code": "another secret"}
-    told = list(faults(SMALL, ref("Error"), secret))
-    assert len(told) == 2
-    assert not any("secret" in each for each in told)
+    found = list(violations(SMALL, ref("Error"), secret))
+    assert len(found) == 2
+    assert not any("secret" in each for each in found)
 
 
-def test_outcomes_that_never_came_up_are_named() -> None:
+def test_missing_outcomes_are_reported() -> None:
     documented = [operation(SMALL, "listShelves")]
     met = [exchange(200, None), exchange(401, None)]
     excused = {("listShelves", 429)}
     assert list(compare_outcomes(documented, met, excused)) == []
     assert [str(each) for each in compare_outcomes(documented, met[:1], excused)] == [
-        "GET /shelves 401: never came up"
+        "GET /shelves 401: never occurred"
     ]
     late = [*met, exchange(429, None)]
     assert [str(each) for each in compare_outcomes(documented, late, excused)] == [
@@ -152,7 +152,7 @@ def one_sided(*bodies: JSON, excused: Mapping[str, set[str]] | None = None) -> l
     return [*map(str, parts.undocumented()), *map(str, parts.one_sided(excused or {}))]
 
 
-def test_parts_that_were_never_there_are_named() -> None:
+def test_parts_that_were_never_present_are_reported() -> None:
     full, bare = shelves(Fill.FULL), shelves(Fill.BARE)
     assert one_sided(full, bare) == ["Mood: never is calm in any answer"]
     assert one_sided(full, bare, excused={"Mood": {"calm"}}) == []
@@ -166,7 +166,7 @@ def test_parts_that_were_never_there_are_named() -> None:
     ]
 
 
-def test_fields_that_the_document_does_not_have_are_named() -> None:
+def test_undocumented_fields_are_reported() -> None:
     body = {**shelves(Fill.FULL), "colour": "red"}
     found = one_sided(body, shelves(Fill.BARE), excused={"Mood": {"calm"}})
     assert found == ["body.colour: is sent, but not in the document"]
@@ -181,27 +181,27 @@ RATE = "components schemas RateLimitError properties error properties"
     [
         (SMALL, []),
         (
-            planted(f"{ERROR} error", GONE),
+            with_change(f"{ERROR} error", GONE),
             ["Error.error: is missing in the document, string in the code"],
         ),
         (
-            planted(f"{ERROR} details", thing([], text=STRING)),
+            with_change(f"{ERROR} details", thing([], text=STRING)),
             ["Error.details.message: is missing in the document, string in the code"],
         ),
         (
-            planted(f"{RATE} retry_after", STRING),
+            with_change(f"{RATE} retry_after", STRING),
             ["RateLimitError.error.retry_after: is string in the document, integer in the code"],
         ),
     ],
 )
-def test_other_errors_are_named(document: Document, expected: list[str]) -> None:
+def test_different_errors_are_reported(document: Document, expected: list[str]) -> None:
     assert [str(each) for each in compare_errors(document)] == expected
 
 
-def test_a_refusal_without_an_error_of_its_own_is_named() -> None:
-    known = planted("paths /shelves/{id} delete responses 451", response(INTEGER))
+def test_status_without_an_error_class_is_reported() -> None:
+    known = with_change("paths /shelves/{id} delete responses 451", response(INTEGER))
     found = compare_statuses(DROP_SHELF, operation(known, "dropShelf"))
     assert [str(each) for each in found] == [
-        "groups.drop_shelf: 451 is in the document, no error is made for it"
+        "groups.drop_shelf: 451 is in the document, but has no error class"
     ]
     assert list(compare_statuses(DROP_SHELF, operation(SMALL, "dropShelf"))) == []

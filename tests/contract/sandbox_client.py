@@ -1,4 +1,4 @@
-"""Somebody who sends plain HTTP requests to a sandbox, and keeps what is answered."""
+"""Plain HTTP client for a sandbox that records all exchanges."""
 
 from collections.abc import Mapping
 from typing import Final, TypedDict, Unpack
@@ -7,20 +7,20 @@ import aiohttp
 from attrs import Factory, define, field
 
 from arena_groups.sandbox import Sandbox
-from tests.contract.answers import Exchange, body_of
 from tests.contract.differences import Difference
 from tests.contract.document import JSON, JSONObject, as_object
+from tests.contract.responses import Exchange, body_of
 
-__all__ = ["GUEST", "NOBODY", "Places", "Visitor"]
+__all__ = ["GUEST", "INVALID", "PathParams", "SandboxClient"]
 
 GUEST: Final = "guest"
-NOBODY: Final = "a token nobody has"
+INVALID: Final = "an invalid token"
 
-Places = Mapping[str, str | int]
+PathParams = Mapping[str, str | int]
 
 
-class More(TypedDict, total=False):
-    """What a request may have besides: `content` is a body as it is, `body` one to encode."""
+class RequestParts(TypedDict, total=False):
+    """Optional parts of a request: `content` is a raw body, `body` one to encode."""
 
     query: Mapping[str, str | int]
     body: JSON
@@ -30,8 +30,8 @@ class More(TypedDict, total=False):
 
 
 @define
-class Visitor:
-    """Sends plain HTTP requests as somebody, and keeps what was answered."""
+class SandboxClient:
+    """Sender of plain HTTP requests with the tokens of a sandbox, which records the exchanges."""
 
     http: aiohttp.ClientSession
     sandbox: Sandbox
@@ -48,11 +48,11 @@ class Visitor:
             "read_only": tokens.read_only,
             "stranger": tokens.stranger,
             "limited": tokens.limited,
-            NOBODY: "nobody-has-this-token",
+            INVALID: "an-invalid-token",
         }
 
     def admit(self, name: str, user: int) -> None:
-        """Let a user of the sandbox send requests, under this name."""
+        """Allow requests of another user of the sandbox, under this name."""
         self._tokens[name] = self.sandbox.token_for(user)
 
     async def ask(
@@ -61,13 +61,13 @@ class Visitor:
         method: str,
         path: str,
         who: str,
-        places: Places | None = None,
-        **more: Unpack[More],
+        path_params: PathParams | None = None,
+        **parts: Unpack[RequestParts],
     ) -> Exchange:
-        """One request that must be answered with the expected status."""
-        exchange = await self.send(method, path, who, places, **more)
+        """Send a request whose response must have the expected status."""
+        exchange = await self.send(method, path, who, path_params, **parts)
         if exchange.status != expected:
-            self.differences.append(Difference(str(exchange), f"{expected} was to be expected"))
+            self.differences.append(Difference(str(exchange), f"{expected} was expected"))
         return exchange
 
     async def send(
@@ -75,24 +75,24 @@ class Visitor:
         method: str,
         path: str,
         who: str,
-        places: Places | None = None,
-        **more: Unpack[More],
+        path_params: PathParams | None = None,
+        **parts: Unpack[RequestParts],
     ) -> Exchange:
-        """One request, whatever comes of it."""
+        """Send a request, and record its response of any status."""
         token = {} if who == GUEST else {"Authorization": f"Bearer {self._tokens[who]}"}
-        kind = {"Content-Type": "application/json"} if "content" in more else {}
+        kind = {"Content-Type": "application/json"} if "content" in parts else {}
         async with self.http.request(
             method,
-            self.sandbox.url + path.format_map(places or {}),
-            params=more.get("query"),
-            json=more.get("body"),
-            data=more.get("content"),
-            headers={**token, **kind, **more.get("headers", {})},
+            self.sandbox.url + path.format_map(path_params or {}),
+            params=parts.get("query"),
+            json=parts.get("body"),
+            data=parts.get("content"),
+            headers={**token, **kind, **parts.get("headers", {})},
         ) as response:
             exchange = Exchange(
                 method=method,
                 path=path,
-                label=", ".join(filter(None, (who, more.get("about")))),
+                label=", ".join(filter(None, (who, parts.get("about")))),
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=await response.read(),
@@ -106,9 +106,9 @@ class Visitor:
         method: str,
         path: str,
         who: str,
-        places: Places | None = None,
-        **more: Unpack[More],
+        path_params: PathParams | None = None,
+        **parts: Unpack[RequestParts],
     ) -> JSONObject:
-        """The body of an answer that must have the expected status."""
-        exchange = await self.ask(expected, method, path, who, places, **more)
+        """Send a request, and return the body of its response of the expected status."""
+        exchange = await self.ask(expected, method, path, who, path_params, **parts)
         return as_object(body_of(exchange), str(exchange))

@@ -1,4 +1,4 @@
-"""A small document with code that agrees with it, and ways to plant differences in it."""
+"""Small document, code that agrees with it, and functions that add differences."""
 
 import copy
 import json
@@ -111,7 +111,7 @@ TOKEN: list[JSON] = [{"Bearer": []}]
 
 
 def small() -> JSONObject:
-    """A document that agrees with `SHELVES`."""
+    """Return a document that agrees with `SHELVES`."""
     return {
         "openapi": "3.1.0",
         "security": [{"Bearer": []}, {}],
@@ -262,8 +262,8 @@ GONE: Final = object()
 """In place of a value: nothing."""
 
 
-def planted(path: str, value: object) -> Document:
-    """The small document with something else (or nothing) at a path of keys between spaces."""
+def with_change(path: str, value: object) -> Document:
+    """Return the small document with another value, or none, at a path of keys."""
     root = copy.deepcopy(small())
     *steps, last = path.split(" ")
     place: JSON = root
@@ -295,15 +295,15 @@ def operation(document: Document, name: str) -> DocumentedOperation:
 
 
 def renamed(model: type, old: str, new: str) -> type:
-    """A copy of a model in which one field has another name."""
+    """Return a copy of a model in which one field has another name."""
     fields = {
         (new if each.name == old else each.name): attrs.field(
             type=each.type, default=each.default, repr=each.repr, kw_only=True
         )
         for each in attrs.fields(model)
     }
-    made = attrs.make_class(model.__name__, fields, frozen=True)
-    setattr(made, "KIND", vars(model)["KIND"])  # noqa: B010 - a plain class has no such attribute
-    # Not every release of attrs that is supported annotates what it makes.
-    made.__annotations__ = {each.name: each.type for each in attrs.fields(made)}
-    return made
+    changed = attrs.make_class(model.__name__, fields, frozen=True)
+    setattr(changed, "KIND", vars(model)["KIND"])  # noqa: B010 - a plain class has no such attribute
+    # Not every supported release of attrs annotates the class.
+    changed.__annotations__ = {each.name: each.type for each in attrs.fields(changed)}
+    return changed
