@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import itertools
 import os
 import signal
 import tempfile
@@ -27,6 +28,8 @@ settings.register_profile(
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
 
+finished = itertools.count(1)
+
 # Started in the background, this process ignores Ctrl-C, and so would all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -44,6 +47,13 @@ def pytest_collection_finish() -> None:
     """Exclude all tests and modules from the garbage collector."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Do so too with what the tests before have left: reports and caches."""
+    if next(finished) % 200 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 class StandInWriter:

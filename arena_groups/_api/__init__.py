@@ -1,6 +1,10 @@
 """The wire format of the API, without I/O: operations, requests, and responses."""
 
-from arena_groups._api.arguments import (
+from arena_groups._api.decode import parse_response
+from arena_groups._api.operations import OPERATIONS, Operation
+from arena_groups._api.request import (
+    Request,
+    build_request,
     check_invite_token,
     check_range,
     choice,
@@ -9,9 +13,6 @@ from arena_groups._api.arguments import (
     path_id,
     path_name,
 )
-from arena_groups._api.decode import parse_response
-from arena_groups._api.operations import OPERATIONS, Operation
-from arena_groups._api.request import Request, build_request
 from arena_groups._api.response import RawResponse, parse_rate_limit
 from arena_groups._api.secrets import Credentials, Secret, TokenOrigin, checked_token
 

@@ -1,17 +1,33 @@
-"""One request, described before it is sent."""
+"""One request, described before it is sent, and the checks of the arguments that go into it."""
 
+import re
 from collections.abc import Mapping
 from typing import Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from attrs import define, field
 
 from arena_groups._api.operations import Operation
 from arena_groups._api.secrets import Secret
+from arena_groups._types import OpenEnum, Unset
 
-__all__ = ["Request", "build_request"]
+__all__ = [
+    "Request",
+    "build_request",
+    "check_invite_token",
+    "check_range",
+    "choice",
+    "group_fields",
+    "invitee",
+    "path_id",
+    "path_name",
+]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=OpenEnum)
+
+MAX_ID = 2**63 - 1
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 @define(kw_only=True)  # frozen, it would take five times as long to make
@@ -62,3 +78,117 @@ def build_request(
     path = operation.route.format_map(path_params or {})
     target = f"{path}?{urlencode(query)}" if query else path
     return Request(operation=operation, path=path, target=target, query=query or {}, body=body)
+
+
+def path_name(value: object, what: str) -> str:
+    """Return a slug or id as one escaped segment of a path. ``what`` is its name in errors.
+
+    Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
+    ``TypeError`` for anything else than a string or an integer.
+    """
+    if isinstance(value, str) and PLAIN_NAME.fullmatch(value):
+        return value
+    if isinstance(value, int):
+        return path_id(value, f"{what} id")
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a slug (str) or an id (int), not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{what} is empty: give its slug or id")
+    if any(character in value for character in "/\\."):
+        raise ValueError(f"{what} must be a slug or an id: no slash, no dot, no URL")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} holds a character that cannot be sent") from None
+
+
+def path_id(value: object, what: str) -> str:
+    """Return an id as a segment of a path, checked as by :func:`check_id`."""
+    return str(check_id(value, what))
+
+
+def check_id(value: object, what: str) -> int:
+    """Return ``value`` if it can be an id.
+
+    Raises ``ValueError`` below 1 or beyond 63 bits, ``TypeError`` if it is not an int.
+    """
+    number = check_range(value, what, 1)
+    if number > MAX_ID:
+        raise ValueError(f"{what} is larger than any id")
+    return number
+
+
+def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
+    """Return ``value`` if it is an int from ``low`` to ``high``.
+
+    Raises ``ValueError`` naming the range, ``TypeError`` for what is no int.
+    """
+    span = f"{low} or more" if high is None else f"from {low} to {high}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{what} must be an int {span}, not {type(value).__name__}")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{what} must be {span}, not {value}")
+    return int(value)
+
+
+def choice(value: str | None, what: str, choices: type[E]) -> E | None:
+    """Return ``value`` as one of ``choices``; ``None`` stays ``None``.
+
+    A plain string must be a known choice, or ``ValueError`` names them all. One that is newer
+    than this package can be given as a member: ``ContentSort("random")``.
+    """
+    if value is None or isinstance(value, choices):
+        return value
+    if value not in list(choices):
+        known = ", ".join(choices)
+        raise ValueError(f"{what} must be one of {known}, not {value!r}")
+    return choices(value)
+
+
+def group_fields(
+    name: str | Unset, description: str | Unset | None, avatar_url: str | Unset
+) -> dict[str, object]:
+    """Return the body that creates or changes a group, without ``UNSET`` fields.
+
+    Raises ``TypeError`` for what is no string, ``ValueError`` for an empty name or URL.
+    """
+    given: dict[str, object] = {}
+    if not isinstance(name, Unset):
+        given["name"] = _text(name, "name")
+    if not isinstance(description, Unset):
+        given["description"] = None if description is None else _string(description, "description")
+    if not isinstance(avatar_url, Unset):
+        given["avatar_url"] = _text(avatar_url, "avatar_url")
+    return given
+
+
+def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
+    """Return the body that invites one person.
+
+    Raises ``ValueError`` unless exactly one is given, and for what is no address or id.
+    """
+    if (email is None) == (user_id is None):
+        raise ValueError("invite takes exactly one of email= and user_id=")
+    if email is None:
+        return {"user_id": check_id(user_id, "user_id")}
+    if not email.looks_like_address():
+        raise ValueError("email is not an email address")
+    return {"email": email}
+
+
+def check_invite_token(token: Secret) -> None:
+    """Raise ``ValueError`` for an invite code that is empty or not a string."""
+    if token.validation_error():
+        raise ValueError(f"invite_token {token.validation_error()}")
+
+
+def _string(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a str, not {type(value).__name__}")
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    if not _string(value, what).strip():
+        raise ValueError(f"{what} must not be empty")
+    return _string(value, what)
