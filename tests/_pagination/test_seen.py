@@ -16,13 +16,14 @@ ids = st.one_of(
 pages = st.lists(st.lists(ids, max_size=20), max_size=20)
 
 
-@pytest.fixture(params=[(1, 1), (3, 2), (8, 3), (2**16, 2**12)], autouse=True)
+@pytest.fixture(params=[(1, 1), (3, 2), (8, 3), (2**16, 2**12)])
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     loose, run = request.param
     monkeypatch.setattr(module, "MAX_RECENT_IDS", loose)
     monkeypatch.setattr(module, "RUN_IDS", run)
 
 
+@pytest.mark.usefixtures("sizes")
 @given(pages=st.lists(st.lists(st.tuples(st.sampled_from("ab"), ids), max_size=20), max_size=20))
 def test_an_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) -> None:
     seen, model = SeenItems(), set[tuple[str, int]]()
@@ -33,6 +34,7 @@ def test_an_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) 
         assert [(item.type, item.id) for item in found] == expected
 
 
+@pytest.mark.usefixtures("sizes")
 @given(pages=pages, asked=st.lists(ids))
 def test_ids_are_held_whatever_their_size(pages: list[list[int]], asked: list[int]) -> None:
     held, model = IdSet(), set[int]()
@@ -46,6 +48,7 @@ def test_ids_are_held_whatever_their_size(pages: list[list[int]], asked: list[in
     assert [id in held for id in asked] == [id in model for id in asked]
 
 
+@pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("step", [-1, 1, -50])
 def test_pages_in_order_are_taken_as_a_whole(step: int) -> None:
     seen = SeenItems()
@@ -55,10 +58,7 @@ def test_pages_in_order_are_taken_as_a_whole(step: int) -> None:
         assert seen.add_new(page) == []
 
 
-def test_a_million_ids_take_less_than_twenty_mebibytes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.undo()
+def test_a_million_ids_take_less_than_twenty_mebibytes() -> None:
     held = IdSet()
     tracemalloc.start()
     try:
