@@ -1,4 +1,4 @@
-"""Processes: the server, and those that print one line of JSON."""
+"""Child processes: the server, and contenders that print one line of JSON."""
 
 import json
 import os
@@ -19,7 +19,7 @@ PATIENCE = 1800.0
 
 @contextmanager
 def serving(latency: float = 0.0) -> Generator[str, None, None]:
-    """A server in a process of its own; its URL."""
+    """Run a server in its own process, and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -37,7 +37,7 @@ def serving(latency: float = 0.0) -> Generator[str, None, None]:
 
 
 def one_line(command: list[str]) -> dict[str, Any]:
-    """What a child prints; :class:`CannotRunError` with its reason where it cannot."""
+    """Return the JSON that a child prints. Raise :class:`CannotRunError` if it cannot run."""
     try:
         run = subprocess.run(
             command,
@@ -53,13 +53,13 @@ def one_line(command: list[str]) -> dict[str, Any]:
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
         raise CannotRunError(f"it failed: {lines[-1]}")
-    told: dict[str, Any] = json.loads(run.stdout)
-    if "cannot_run" in told:
-        raise CannotRunError(told["cannot_run"])
-    return told
+    output: dict[str, Any] = json.loads(run.stdout)
+    if "cannot_run" in output:
+        raise CannotRunError(output["cannot_run"])
+    return output
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what would make one run unlike another."""
+    """Return the environment without variables that would make runs differ."""
     unwanted = {"ARENA_TOKEN", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC"}
     return {name: value for name, value in os.environ.items() if name not in unwanted}

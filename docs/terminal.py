@@ -1,6 +1,6 @@
-"""Draw the README's picture of a terminal: ``python docs/terminal.py``, on Linux or macOS.
+"""Generator of the README's picture of a terminal: ``python docs/terminal.py`` (not on Windows).
 
-The commands really run, at a pseudo-terminal, against a sandbox; what they write is drawn.
+It runs commands at a pseudo-terminal, against a sandbox, and draws their output.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def output(command: str) -> str:
-    """Return what a command writes to a terminal, with its colours."""
+    """Return the output of a command at a terminal, with its colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     program = [sys.executable, "-m", "arena_groups", *shlex.split(command)[1:]]
@@ -47,25 +47,25 @@ def output(command: str) -> str:
 
 
 def read(terminal: int) -> bytes:
-    """Read from a terminal until nobody writes to it any more."""
+    """Read from a terminal until its other end is closed."""
     written = b""
     with open(terminal, "rb", buffering=0) as stream:
         try:
             while chunk := stream.read(4096):
                 written += chunk
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # on Linux, the other end is closed
             pass
     return written
 
 
 def draw(written: dict[str, str]) -> str:
-    """Return the commands and what they wrote as a picture that needs no font of others."""
+    """Return a picture of the commands and their output. It loads no web font."""
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
-    for number, (command, told) in enumerate(written.items()):
+    for number, (command, text) in enumerate(written.items()):
         if number:
             console.print()
         console.print(Text.assemble(("$ ", "green"), (command, "bold")), soft_wrap=True)
-        for line in Text.from_ansi(told.rstrip("\n")).split():
+        for line in Text.from_ansi(text.rstrip("\n")).split():
             for part in line.divide(range(WIDTH, len(line), WIDTH)):  # as terminals wrap
                 console.print(part, soft_wrap=True)
     picture = console.export_svg(title="arena-groups", unique_id="terminal")

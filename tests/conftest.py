@@ -1,7 +1,8 @@
-"""What all tests share: no token from outside, and answers without a network."""
+"""Fixtures of all tests: no token of the environment, responses without a network, Redis."""
 
 import gc
 import inspect
+import itertools
 import os
 import signal
 import tempfile
@@ -29,13 +30,15 @@ settings.register_profile(
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("steady")
 
+finished = itertools.count(1)
+
 # Started in the background, this process ignores Ctrl-C, and so would all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the processes that tests start share compiled modules, even if none may be written."""
+    """Let child processes share compiled modules, even if none may be written."""
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
         folder = tempfile.TemporaryDirectory()
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
@@ -43,19 +46,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector from going through all tests and modules again and again."""
+    """Exclude all tests and modules from the garbage collector."""
     gc.collect()
     gc.freeze()
 
 
+def pytest_runtest_logfinish() -> None:
+    """Do so too with what the tests before have left: reports and caches."""
+    if next(finished) % 200 == 0:
+        gc.collect()
+        gc.freeze()
+
+
 class StandInWriter:
-    """As much of a request's writer as a response asks for."""
+    """Part of a request's writer that a response needs."""
 
     output_size = 0
 
 
 class MappedResponse(aiohttp.ClientResponse):
-    """A response as aioresponses makes it, with the writer that newer aiohttp asks for."""
+    """Response as aioresponses creates it, with the writer that newer aiohttp requires."""
 
     _ASKED = inspect.signature(aiohttp.ClientResponse.__init__).parameters
 
@@ -66,7 +76,7 @@ class MappedResponse(aiohttp.ClientResponse):
 
 
 class Answers(aioresponses):
-    """aioresponses, whose responses every supported version of aiohttp can make."""
+    """aioresponses with responses for every supported version of aiohttp."""
 
     def add(self, *args: Any, **options: Any) -> None:
         options.setdefault("response_class", MappedResponse)
@@ -79,20 +89,20 @@ class Answers(aioresponses):
 
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the token of whoever runs the tests out of them."""
+    """Remove the token of the environment."""
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
 
 
 @pytest.fixture
 def answers() -> Iterator[Answers]:
-    """Answers by method and URL, in place of a network."""
+    """Responses by method and URL, instead of a network."""
     with Answers() as mapped:
         yield mapped
 
 
 @pytest.fixture
 async def arena() -> AsyncIterator[ArenaClient]:
-    """A client of the API's own address; only of use together with ``answers``."""
+    """Client of the API's own address, for use with ``answers``."""
     async with single(TOKEN) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they compare does the same work. No timing is asserted."""
+"""Benchmarks run, and contenders do the same work. No timing is asserted."""
 
 import json
 import urllib.error
@@ -187,8 +187,8 @@ class TestReport:
         assert draw(kept) == (ROOT / "docs/images/benchmarks.svg").read_text("utf-8")
 
     def test_the_readme_claims_no_more_than_was_measured(self) -> None:
-        told = " ".join((ROOT / "README.md").read_text("utf-8").split())
-        assert "less CPU per item than the generated client and the TypeScript SDK" in told
+        readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+        assert "less CPU per item than the generated client and the TypeScript SDK" in readme
         race = load(RESULTS).cpu
         assert race is not None
         cost = {each.name: each.cpu.median for each in race.ways}

@@ -172,7 +172,7 @@ def _token_hint(source: str) -> str:
 
 def _system_message(error: OSError) -> str:
     message = error.strerror or str(error)
-    return f"{message}: {error.filename}" if error.filename else message
+    return f"cannot open {error.filename}: {message.lower()}" if error.filename else message
 
 
 def _usage_hint(error: click.ClickException) -> str:

@@ -48,7 +48,7 @@ FIRST_IDS = {
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 MAX_ID_DIGITS = 19
-FETCHING = timedelta(seconds=2)
+AVATAR_DELAY = timedelta(seconds=2)
 """Delay until a new avatar is visible."""
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -235,7 +235,7 @@ class Backend:
     def fetch_avatar(self, group: GroupRecord, url: str) -> None:
         """Make the image at `url` the avatar, after a delay as with the real API."""
         group.avatar = self.avatar_of(group)
-        group.next_avatar = PendingAvatar(url, self.clock.now() + FETCHING)
+        group.next_avatar = PendingAvatar(url, self.clock.now() + AVATAR_DELAY)
 
     def avatar_of(self, group: GroupRecord) -> str | None:
         """Return the group's current avatar."""

@@ -16,6 +16,8 @@ Badge = Literal["staff", "investor", "supporter", "premium"]
 InvitationState = Literal["pending", "accepted", "declined", "revoked"]
 BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
+MAX_LOGGED_REQUESTS = 100_000
+
 
 @attrs.define(eq=False)
 class UserRecord:
@@ -220,9 +222,6 @@ def _without_port(uri: str) -> str:
     except ValueError:
         return uri
     return urlunsplit(parts._replace(netloc=f"[{host}]" if ":" in host else host))
-
-
-MAX_LOGGED_REQUESTS = 100_000
 
 
 @attrs.frozen

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+_ITERATIONS = 10
+
 
 class SandboxClock:
     """Unix time from a source in seconds, which can be moved forward, never back."""
@@ -29,9 +31,6 @@ class SandboxClock:
                 "the sandbox's clock only moves forward, by a finite number of seconds"
             )
         self._ahead += step
-
-
-_ITERATIONS = 10
 
 
 class AutoAdvanceClock:

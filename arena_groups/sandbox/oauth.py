@@ -25,7 +25,6 @@ SCOPES: Mapping[str, str] = MappingProxyType(
 DEFAULT_SCOPE = "read"
 CODE_LIFETIME = timedelta(minutes=10)
 
-
 FORM = "application/x-www-form-urlencoded"
 NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -35,37 +34,6 @@ _DESCRIPTIONS = {
     "unauthorized_client": "The app may not use this grant type.",
     "unsupported_grant_type": "This grant type is not supported.",
 }
-
-
-def form_fields(content_type: str, body: bytes) -> Mapping[str, str]:
-    """Return the fields of a form. Raises the 400 of another format or a repeated field."""
-    if content_type != FORM:
-        raise oauth_error("invalid_request", f"The body must be sent as {FORM}.")
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise oauth_error("invalid_request", "The body is not a valid form.") from None
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise oauth_error("invalid_request", "A parameter must not be repeated.")
-    return fields
-
-
-def required(fields: Mapping[str, str], name: str) -> str:
-    """Return a required field. Raises the 400 of a missing one."""
-    if not fields.get(name):
-        raise oauth_error("invalid_request", f"The parameter {name} is missing.")
-    return fields[name]
-
-
-def oauth_error(error: str, description: str = "") -> ApiError:
-    """Return the error of the token endpoint: 401 for wrong client credentials, else 400."""
-    body: dict[str, object] = {
-        "error": error,
-        "error_description": description or _DESCRIPTIONS[error],
-    }
-    return ApiError(SandboxResponse(401 if error == "invalid_client" else 400, body, NO_STORE))
-
 
 AUTHORIZE = "/oauth/authorize"
 SELECTABLE_USERS = 4  # the users behind `Sandbox.tokens`, who have the first ids
@@ -114,6 +82,36 @@ _FORM = """<p>The app <strong>{app}</strong> asks for permission to:</p>
 <button name="decision" value="deny">Deny</button></p>
 </form>
 <p>This is a sandbox with made-up users and permissions.</p>"""
+
+
+def form_fields(content_type: str, body: bytes) -> Mapping[str, str]:
+    """Return the fields of a form. Raises the 400 of another format or a repeated field."""
+    if content_type != FORM:
+        raise oauth_error("invalid_request", f"The body must be sent as {FORM}.")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise oauth_error("invalid_request", "The body is not a valid form.") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise oauth_error("invalid_request", "A parameter must not be repeated.")
+    return fields
+
+
+def required(fields: Mapping[str, str], name: str) -> str:
+    """Return a required field. Raises the 400 of a missing one."""
+    if not fields.get(name):
+        raise oauth_error("invalid_request", f"The parameter {name} is missing.")
+    return fields[name]
+
+
+def oauth_error(error: str, description: str = "") -> ApiError:
+    """Return the error of the token endpoint: 401 for wrong client credentials, else 400."""
+    body: dict[str, object] = {
+        "error": error,
+        "error_description": description or _DESCRIPTIONS[error],
+    }
+    return ApiError(SandboxResponse(401 if error == "invalid_client" else 400, body, NO_STORE))
 
 
 class InvalidRedirectError(ValueError):

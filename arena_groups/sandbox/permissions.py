@@ -19,6 +19,11 @@ from arena_groups.sandbox.fake_clock import SandboxClock
 
 InviteOutcomeName = Literal["added", "invited", "invitation_pending", "already_member"]
 
+TIER_LIMITS: Mapping[Tier, int] = MappingProxyType(
+    {"guest": 30, "free": 120, "premium": 300, "supporter": 600}
+)
+UNTHROTTLED = 1_000_000
+
 
 @attrs.frozen
 class GroupPermissions:
@@ -134,12 +139,6 @@ def invite_outcome(*, member: bool, pending: bool, trusted: bool) -> InviteOutco
     if pending:
         return "invitation_pending"
     return "added" if trusted else "invited"
-
-
-TIER_LIMITS: Mapping[Tier, int] = MappingProxyType(
-    {"guest": 30, "free": 120, "premium": 300, "supporter": 600}
-)
-UNTHROTTLED = 1_000_000
 
 
 @attrs.frozen

@@ -33,6 +33,18 @@ _LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")
 _STRONG = re.compile(r"\*\*([^*\n]+)\*\*")
 _EMPHASIS = re.compile(r"\*([^*\n]+)\*")
 
+_T = TypeVar("_T")
+
+_Dated = TypeVar("_Dated", ContentRecord, GroupRecord)
+
+_TIMES = ("created_at_desc", "created_at_asc", "updated_at_desc", "updated_at_asc")
+CONTENT_SORTS = _TIMES
+GROUP_SORTS = ("name_asc", "name_desc", *_TIMES)
+FOLLOWER_SORTS = ("created_at_desc", "created_at_asc")
+CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
+
+PUBLIC_SITE = "https://www.are.na"
+
 
 def initials(name: str) -> str:
     """Return the first letters of the first two words, in capitals."""
@@ -79,9 +91,6 @@ def _as_plain(source: str) -> str:
     return _EMPHASIS.sub(r"\1", _STRONG.sub(r"\1", without_links))
 
 
-_T = TypeVar("_T")
-
-
 def page_of(items: Sequence[_T], params: PageParams) -> tuple[Sequence[_T], JSONObject]:
     """Return the items of one page (none beyond the end) and its `meta`."""
     start = (params.page - 1) * params.per
@@ -100,15 +109,6 @@ def _meta(total: int, params: PageParams) -> JSONObject:
         "total_count": total,
         "has_more_pages": has_more,
     }
-
-
-_Dated = TypeVar("_Dated", ContentRecord, GroupRecord)
-
-_TIMES = ("created_at_desc", "created_at_asc", "updated_at_desc", "updated_at_asc")
-CONTENT_SORTS = _TIMES
-GROUP_SORTS = ("name_asc", "name_desc", *_TIMES)
-FOLLOWER_SORTS = ("created_at_desc", "created_at_asc")
-CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
 
 
 def visible_members(
@@ -184,9 +184,6 @@ def _by_time(items: Iterable[_Dated], sort: str) -> list[_Dated]:
     # A block and a channel may tie in both keys, so one order is the reverse of the other.
     ascending = sorted(items, key=key)
     return ascending if direction == "asc" else ascending[::-1]
-
-
-PUBLIC_SITE = "https://www.are.na"
 
 
 @attrs.frozen

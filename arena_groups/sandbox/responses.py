@@ -13,6 +13,15 @@ from arena_groups.sandbox.entities import JSONObject
 from arena_groups.sandbox.permissions import TIER_LIMITS, RateLimitStatus
 from arena_groups.sandbox.server_protocol import SerializedResponse, phrase
 
+OTHER_SUGGESTIONS = ("Send If-None-Match and keep what has not changed",)
+"""Suggestions in the body of a 429, besides waiting."""
+
+JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
+TOO_MANY_REQUESTS = 429
+
+_TAG = re.compile(r'"([^"]*)"')
+
 
 @attrs.frozen
 class SandboxResponse:
@@ -25,10 +34,6 @@ class SandboxResponse:
     body: JSONObject | None = attrs.field(default=None, repr=False)
     headers: Mapping[str, str] = attrs.field(default=MappingProxyType({}), repr=False)
     page: str | None = attrs.field(default=None, repr=False)
-
-
-OTHER_SUGGESTIONS = ("Send If-None-Match and keep what has not changed",)
-"""Suggestions in the body of a 429, besides waiting."""
 
 
 class ApiError(Exception):
@@ -163,13 +168,6 @@ def _upgrade_path(rate_limit: RateLimitStatus) -> JSONObject:
         path["benefits"] = ["A higher limit"]
         path["action"] = "See https://www.are.na/pricing"
     return path
-
-
-JSON_TYPE = "application/json; charset=utf-8"
-HTML_TYPE = "text/html; charset=utf-8"
-TOO_MANY_REQUESTS = 429
-
-_TAG = re.compile(r'"([^"]*)"')
 
 
 @attrs.frozen

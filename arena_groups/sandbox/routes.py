@@ -23,6 +23,29 @@ from arena_groups.sandbox.responses import (
 
 _T = TypeVar("_T")
 
+_GROUP = "/v3/groups/{id}"
+
+# Paths of the API that the sandbox does not serve. Links lead to some of them.
+_UNSERVED = {
+    "/v3/blocks": (
+        "",
+        "/batch",
+        "/batch/{batch_id}",
+        "/{id}",
+        "/{id}/comments",
+        "/{id}/connections",
+    ),
+    "/v3/channels": ("", "/{id}", "/{id}/connections", "/{id}/contents", "/{id}/followers"),
+    "/v3/comments": ("/{id}",),
+    "/v3/connections": ("", "/{id}", "/{id}/move"),
+    "/v3/me": ("/feed", "/notifications", "/notifications/read", "/notifications/{id}/read"),
+    "/v3": ("/openapi", "/openapi.json", "/search", "/uploads/presign"),
+    "/v3/users": ("/{id}", "/{id}/contents", "/{id}/followers", "/{id}/following"),
+}
+
+UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
+_UNSERVED_TEMPLATES = [template.split("/") for template in UNSERVED]
+
 
 @attrs.frozen
 class OperationCall:
@@ -290,8 +313,6 @@ def _page(
     return SandboxResponse(200, {"data": [render(each) for each in shown], "meta": meta})
 
 
-_GROUP = "/v3/groups/{id}"
-
 # A template with a fixed segment comes before one with a parameter in its place.
 OPERATIONS = (
     OperationSpec("getPing", "GET", "/v3/ping", ping, guests=True, any_token=True),
@@ -321,25 +342,6 @@ OPERATIONS = (
     OperationSpec("getGroupContents", "GET", f"{_GROUP}/contents", list_contents, guests=True),
     OperationSpec("getGroupFollowers", "GET", f"{_GROUP}/followers", list_followers, guests=True),
 )
-
-
-# Paths of the API that the sandbox does not serve. Links lead to some of them.
-_UNSERVED = {
-    "/v3/blocks": (
-        "",
-        "/batch",
-        "/batch/{batch_id}",
-        "/{id}",
-        "/{id}/comments",
-        "/{id}/connections",
-    ),
-    "/v3/channels": ("", "/{id}", "/{id}/connections", "/{id}/contents", "/{id}/followers"),
-    "/v3/comments": ("/{id}",),
-    "/v3/connections": ("", "/{id}", "/{id}/move"),
-    "/v3/me": ("/feed", "/notifications", "/notifications/read", "/notifications/{id}/read"),
-    "/v3": ("/openapi", "/openapi.json", "/search", "/uploads/presign"),
-    "/v3/users": ("/{id}", "/{id}/contents", "/{id}/followers", "/{id}/following"),
-}
 
 
 @attrs.frozen
@@ -393,8 +395,6 @@ OAUTH_OPERATIONS = (
 EVERY_OPERATION = (*OPERATIONS, *OAUTH_OPERATIONS)
 
 _TABLE = _by_template(EVERY_OPERATION)
-UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
-_UNSERVED_TEMPLATES = [template.split("/") for template in UNSERVED]
 
 
 def find_route(method: str, raw_path: str) -> RouteMatch:

@@ -126,7 +126,6 @@ FILES = (
     ("zine-cover.ai", "application/postscript", "ai"),
 )
 
-
 BLOCK_KINDS: tuple[BlockKind, ...] = ("Text", "Image", "Link", "Attachment", "Embed")
 
 _CDN = "https://images.example.net"

@@ -17,15 +17,6 @@ from aiohttp import HttpVersion11, web
 _PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
 _STANDARD = frozenset(HTTPStatus)
 
-
-def phrase(status: int) -> str:
-    """Return the reason phrase of a status, the same under every version of Python."""
-    known = _PHRASES.get(status)
-    if known is None and status in _STANDARD:
-        known = HTTPStatus(status).phrase
-    return known or "Unknown Status"
-
-
 # aiohttp's log of a malformed request quotes its headers, and with them the token.
 _DISABLED_LOGGER = logging.getLogger("arena_groups.sandbox.disabled")
 _DISABLED_LOGGER.disabled = True
@@ -34,6 +25,14 @@ _DISABLED_LOGGER.disabled = True
 _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 Sleep = Callable[[float], Awaitable[None]]
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of a status, the same under every version of Python."""
+    known = _PHRASES.get(status)
+    if known is None and status in _STANDARD:
+        known = HTTPStatus(status).phrase
+    return known or "Unknown Status"
 
 
 class ClientGoneError(Exception):

@@ -52,6 +52,15 @@ from arena_groups.sandbox.server_protocol import (
     to_response,
 )
 
+logger = logging.getLogger(__name__)
+
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+# aiohttp 3.10 only has the more general exception.
+_BadMethod: type[Exception] = getattr(
+    http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
+)
+_SERVED_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)})
+
 
 @attrs.frozen
 class RequestIdentity:
@@ -170,16 +179,6 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
     return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
 
 
-logger = logging.getLogger(__name__)
-
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-# aiohttp 3.10 only has the more general exception.
-_BadMethod: type[Exception] = getattr(
-    http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
-)
-_SERVED_METHODS = frozenset({"HEAD", *(each.method for each in EVERY_OPERATION)})
-
-
 @attrs.frozen
 class SandboxService:
     """Processor of all requests to one backend. `base_url` returns the URL of the sandbox."""
@@ -243,7 +242,7 @@ class SandboxService:
         serialize = partial(serialize_response, response_context=_response_context(context))
         for position, injected in enumerate(faults, start=1):
             fault = injected.fault
-            if isinstance(fault, MiddlewareFault) and context.fault_runner.claims(injected):
+            if isinstance(fault, MiddlewareFault) and context.fault_runner.applies(injected):
                 # A middleware fault acts on a request that has been read completely.
                 await context.body.drain()
                 call_next = partial(self._run_middleware, faults[position:], context)

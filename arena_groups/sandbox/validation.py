@@ -31,6 +31,25 @@ _URI = re.compile(
 )
 _FUTURE_ADDRESS = re.compile(rf"[vV][0-9A-Fa-f]+\.[{_NAMES}:]+", re.ASCII)
 
+MAX_ADDRESS_LENGTH = 254
+MAX_LOCAL_PART_LENGTH = 64
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(
+    rf"(?P<local>(?P<atoms>{_ATOM}(?:\.{_ATOM})*)|{_QUOTED})"
+    rf"@(?:(?P<first>{_LABEL})(?P<others>(?:\.{_LABEL})*)|\[(?P<literal>[0-9A-Za-z:.]+)\])",
+    re.ASCII,
+)
+
+DEFAULT_PER = 24
+MAX_PER = 100
+
+_INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
+
+MAX_PORT = 65_535
+
 
 @attrs.frozen
 class ParsedURI:
@@ -61,19 +80,6 @@ def _is_ip_literal(literal: str | None) -> bool:
     return True
 
 
-MAX_ADDRESS_LENGTH = 254
-MAX_LOCAL_PART_LENGTH = 64
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(
-    rf"(?P<local>(?P<atoms>{_ATOM}(?:\.{_ATOM})*)|{_QUOTED})"
-    rf"@(?:(?P<first>{_LABEL})(?P<others>(?:\.{_LABEL})*)|\[(?P<literal>[0-9A-Za-z:.]+)\])",
-    re.ASCII,
-)
-
-
 def is_address(text: str) -> bool:
     """Return whether the text has the syntax of an email address."""
     found = _parse(text)
@@ -102,12 +108,6 @@ def _is_host(literal: str | None) -> bool:
     except AddressValueError:
         return False
     return True
-
-
-DEFAULT_PER = 24
-MAX_PER = 100
-
-_INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 @attrs.frozen
@@ -280,9 +280,6 @@ def _whole_number(body: JSONObject, field: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid_field(field, "must be an integer")
     return value
-
-
-MAX_PORT = 65_535
 
 
 def check_group(name: str | None, description: str | None, avatar_url: str | None) -> None:

@@ -101,7 +101,7 @@ def each_place(name: str) -> Iterator[tuple[Shape, Place, Callable[[], bytes]]]:
 
 class TestRoundTrips:
     @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-    @settings(max_examples=repetitions(15, thorough=40))
+    @settings(max_examples=repetitions(8, thorough=40))
     @given(data=st.data())
     def test_every_model_comes_back_as_it_was_sent(self, model: type, data: st.DataObject) -> None:
         both: Both = data.draw(random_documents(model))

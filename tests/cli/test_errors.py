@@ -66,7 +66,7 @@ def test_problems_of_our_own_are_told_as_they_are() -> None:
 def test_files_are_named() -> None:
     problem = describe(FileNotFoundError(2, "No such file or directory", "no/where.svg"))
     assert problem is not None
-    assert problem.message == "No such file or directory: no/where.svg"
+    assert problem.message == "cannot open no/where.svg: no such file or directory"
 
 
 def test_where_a_refused_token_came_from_is_told() -> None:

@@ -42,7 +42,7 @@ async def test_pages_without_end_are_an_error(
 ) -> None:
     sandbox.faults.add(EndlessPages(invent=invent))
     with pytest.raises(PaginationError, match="does not end"):
-        await ids(arena, per=100)
+        await ids(arena)
 
 
 async def test_pages_that_lead_back_are_an_error(sandbox: Sandbox, arena: ArenaClient) -> None:

@@ -22,7 +22,7 @@ from tests.support.waiting import HANG_TIMEOUT, until_blocking
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 INTERVAL = 0.4
-DISTURBANCES = repetitions(16, thorough=60)
+DISTURBANCES = repetitions(8, thorough=60)
 
 
 @define(eq=False)

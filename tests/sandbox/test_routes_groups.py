@@ -5,7 +5,7 @@ import re
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.backend import FETCHING
+from arena_groups.sandbox.backend import AVATAR_DELAY
 from tests.sandbox.api import Api, reads_only
 
 STUDIO = "/v3/groups/research-studio"
@@ -123,13 +123,13 @@ async def test_avatar_url_is_visible_after_delay(
     made = (await http.post("/v3/groups", tokens.owner, {"name": "x", "avatar_url": first})).body
     path = f"/v3/groups/{made['id']}"
     assert made["avatar"] is await avatar(path) is None
-    sandbox.advance(FETCHING)
+    sandbox.advance(AVATAR_DELAY)
     assert await avatar(path) == first
     changed = await http.put(path, tokens.owner, {"avatar_url": second})
     assert changed.body["avatar"] == await avatar(path) == first
     invited = await http.post(f"{path}/invitations", tokens.owner, {"email": "a@example.org"})
     assert invited.body["invitation"]["target"]["avatar"] == first
-    sandbox.advance(FETCHING)
+    sandbox.advance(AVATAR_DELAY)
     assert await avatar(path) == second
 
 
@@ -140,7 +140,7 @@ async def test_avatar_url_set_twice_shows_second(
     for name in ("first", "second"):
         url = f"https://example.com/{name}.png"
         assert (await http.put(STUDIO, tokens.owner, {"avatar_url": url})).body["avatar"] == before
-    sandbox.advance(FETCHING)
+    sandbox.advance(AVATAR_DELAY)
     assert (await http.get(STUDIO)).body["avatar"] == "https://example.com/second.png"
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def single(token: str | TokenProvider | None = None, **options: Any) -> ArenaClient:
-    """A client that tries once and is not paced."""
+    """Return a client that sends each request once, without a rate limiter."""
     options.setdefault("retry", RetryPolicy(attempts=1))
     options.setdefault("pacer", NoPacer())
     return ArenaClient(token, **options)

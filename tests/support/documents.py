@@ -1,4 +1,4 @@
-"""Documents as the API sends them, each whole, to be changed by keyword."""
+"""Complete documents of the API, which keywords change."""
 
 from collections.abc import Mapping
 
@@ -243,7 +243,7 @@ def unknown_content(**changes: object) -> Document:
 
 
 def contents() -> list[Document]:
-    """One content of every kind, the kind that does not exist yet included."""
+    """Return one content of every type, and one of an unknown type."""
     return [
         block("Text", content=markdown()),
         block("Image", image=image()),
@@ -257,7 +257,7 @@ def contents() -> list[Document]:
 
 
 def page(*items: Mapping[str, object], **changes: object) -> Document:
-    """One page that is the whole list, unless ``changes`` to its ``meta`` say otherwise."""
+    """Return one page with the whole list, unless ``changes`` to its ``meta`` say otherwise."""
     meta = {
         "current_page": 1,
         "next_page": None,

@@ -1,4 +1,4 @@
-"""Servers on the loopback interface that answer with given bytes, or not at all."""
+"""Servers on the loopback interface that respond with given bytes, or never."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 @frozen
 class Received:
-    """One request as it came over the wire. ``headers`` have lower-case names."""
+    """Request as received. ``headers`` have lower-case names."""
 
     method: str
     target: str
@@ -21,9 +21,9 @@ class Received:
 
 @define
 class Server:
-    """A server that gives every request the same answer, on connections that stay open.
+    """Server that sends the same response to every request, on connections that stay open.
 
-    With ``closing`` it closes the connection after each answer. An answer of no bytes is none.
+    With ``closing`` it closes the connection after each response. Empty bytes mean no response.
     """
 
     url: str
@@ -38,29 +38,29 @@ class Server:
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[None]]:
-        """What serves the connections that are open."""
+        """Return the tasks that serve open connections."""
         return frozenset(self._open)
 
     async def left_alone(self) -> None:
-        """Wait until every connection was closed."""
+        """Wait until every connection is closed."""
         while self._open:
             await asyncio.wait(self._open)
 
     async def asked_by(self, count: int) -> None:
-        """Wait until this many requests have come."""
+        """Wait until this many requests have been received."""
         while len(self.requests) < count:
             self.asked.clear()
             await self.asked.wait()
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection in a task of its own."""
+        """Serve one connection in its own task."""
         self.connections += 1
         task = asyncio.create_task(self._serve(reader, writer))
         self._open[task] = writer
         task.add_done_callback(self._open.pop)
 
     async def stop(self) -> None:
-        """Close every connection, and wait until they are."""
+        """Close every connection, and wait until it is closed."""
         for writer in self._open.values():
             writer.transport.abort()
         await self.left_alone()
@@ -96,7 +96,7 @@ def _colon(line: str) -> tuple[str, str, str]:
 async def serving(
     answer: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    """A server for the time of a block."""
+    """Run a server for the duration of a block."""
     server = Server("", answer, closing)
     listening = await asyncio.start_server(server.connect, "127.0.0.1", 0, ssl=tls)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -111,9 +111,9 @@ async def serving(
 def http(
     body: object = b"", status: str = "200 OK", *, length: int | None = None, **headers: str
 ) -> bytes:
-    """An answer in bytes; a body that is no bytes is sent as JSON.
+    """Return a response in bytes; a body that is not bytes is sent as JSON.
 
-    ``length`` is what it claims for its body; the names of headers are written with ``_``.
+    ``length`` is the claimed length of the body; header names are written with ``_``.
     """
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     fields = {"Content-Length": str(len(raw) if length is None else length)}
@@ -123,7 +123,7 @@ def http(
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", status: str = "200 OK") -> bytes:
-    """An answer whose body comes in chunks; without its end it is cut off."""
+    """Return a response with a chunked body; without its end it is truncated."""
     head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
 

@@ -174,6 +174,26 @@ async def test_owner_without_heartbeat_is_replaced_and_waits_for_the_lease(
         assert (await result(waiting)).key == following.key
 
 
+async def test_owner_that_lost_the_lease_does_not_deliver_its_queued_events_later(
+    sandbox: Sandbox, arena: ArenaClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "arena_groups")
+    sandbox.add_members("one", 2)
+    store = MemoryStore()
+    async with shared(arena, store, replay=True) as first, shared(arena, store) as second:
+        await result(request_event(first))
+        heartbeat().cancel()  # as if the process were paused
+        delivered = [await result(request_event(second)) for _ in range(3)]
+        await second.ack()
+        waiting = request_event(first)
+        await until(lambda: "group one is watched by another process now" in caplog.messages)
+        await second.aclose()
+        sandbox.add_members("one", 1)
+        event = await result(waiting)
+        assert event.sequence == 4
+        assert event.key not in {each.key for each in delivered}
+
+
 async def test_owner_paused_between_two_polls_does_not_poll_without_the_lease(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:

@@ -103,6 +103,22 @@ async def test_poll_during_a_change_of_owner_misses_no_member(
     assert snapshot.members[new_owner].role == "owner"
 
 
+@pytest.mark.parametrize("operation", ["groups.invitations", "groups.members"])
+async def test_poll_during_an_acceptance_finds_the_invitation_or_the_member(
+    sandbox: Sandbox,
+    group_poller: GroupPoller,
+    between: ChangesBetweenRequests,
+    operation: str,
+) -> None:
+    (invitation,) = sandbox.pending_invitations(GROUP)[:1]
+    accepted: list[int] = []
+    between.after(operation, lambda: accepted.append(sandbox.accept_invitation(invitation)))
+    snapshot = await group_poller.poll(full=True)
+    assert snapshot.invitations is not None
+    assert snapshot.members is not None
+    assert invitation in snapshot.invitations or accepted[0] in snapshot.members
+
+
 async def test_poll_with_a_new_owner_at_each_reading_raises(
     sandbox: Sandbox, group_poller: GroupPoller, between: ChangesBetweenRequests
 ) -> None:

@@ -17,6 +17,12 @@ from arena_groups.sandbox.responses import SandboxResponse
 from arena_groups.sandbox.routes import EVERY_OPERATION, OperationSpec
 from arena_groups.sandbox.server_protocol import ClientConnection, SerializedResponse
 
+_BY_NAME = {each.name: each for each in EVERY_OPERATION}
+_ROUTES = {each.template for each in EVERY_OPERATION}
+_METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
+
+_WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a finite number of seconds, 0 or more."""
@@ -46,11 +52,6 @@ def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) ->
     """Require another number than 0."""
     if value == 0:
         raise ValueError(f"{field.name} must not be 0")
-
-
-_BY_NAME = {each.name: each for each in EVERY_OPERATION}
-_ROUTES = {each.template for each in EVERY_OPERATION}
-_METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
 
 
 def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", str | None], None]:
@@ -110,9 +111,6 @@ class FaultTarget:
 
 def _route(operation: OperationSpec | None) -> str | None:
     return None if operation is None else operation.template
-
-
-_WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @attrs.frozen

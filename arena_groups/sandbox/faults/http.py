@@ -36,6 +36,12 @@ from arena_groups.sandbox.server_protocol import (
     phrase,
 )
 
+_REDIRECTS = (301, 302, 303, 307, 308)
+_HTML = "text/html; charset=utf-8"
+
+_MEBIBYTE = 1024 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
+
 
 @attrs.frozen
 class Latency(MiddlewareFault):
@@ -93,10 +99,6 @@ class Trickle(BodyFault):
         """Send the body in chunks with pauses."""
         del body
         return attrs.evolve(serialized, writer=SlowWriter(self.size, self.seconds))
-
-
-_REDIRECTS = (301, 302, 303, 307, 308)
-_HTML = "text/html; charset=utf-8"
 
 
 @attrs.frozen
@@ -222,10 +224,6 @@ class Disconnect(ReplaceResponseFault):
         """Return no response."""
         del context
         return SerializedResponse(None, writer=ClosingWriter(reset=False))
-
-
-_MEBIBYTE = 1024 * 1024
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 @attrs.frozen

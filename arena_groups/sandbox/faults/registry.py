@@ -390,7 +390,7 @@ class FaultRunner:
     _faults: FaultRegistry
     _entry: LogEntry
 
-    def claims(self, injected: InjectedFault) -> bool:
+    def applies(self, injected: InjectedFault) -> bool:
         """Return whether this middleware fault applies to the request."""
         if not self._claim(injected):
             return False
