@@ -1,4 +1,4 @@
-"""``arena-groups watch``, as processes."""
+"""``arena-groups watch``."""
 
 import json
 import shlex
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from tests.support.waiting import HANG_TIMEOUT
 
@@ -29,14 +30,17 @@ sys.exit(int(sys.argv[1]))
 
 
 @pytest.fixture
-def watch(command: Run, sandbox: Sandbox) -> Run:
+def watch(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
     """Run the command against the test's own sandbox, to its end."""
+    monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        options = ["--base-url", sandbox.url]
-        return command("watch", *arguments, *options, ARENA_TOKEN=sandbox.tokens.owner)
+    def complete(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = run(["watch", *arguments, "--base-url", sandbox.url])
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
-    return run
+    return complete
 
 
 def welcome(folder: Path, code: int = 0) -> str:
