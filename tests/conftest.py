@@ -43,8 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while the tests are imported: hardly any of it is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Exclude all tests and modules from the garbage collector."""
+    """Keep the garbage collector from going through all tests and modules again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
