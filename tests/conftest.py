@@ -44,19 +44,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection() -> None:
-    """Collect no garbage while the tests are imported: hardly any of it is garbage."""
+    """Disable the garbage collector while the tests are imported."""
     gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from going through all tests and modules again and again."""
+    """Exclude tests and modules from garbage collection, which many tests start."""
     gc.enable()
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Do so too with what the tests before have left: reports and caches."""
+    """Freeze the reports and caches that the tests so far have left."""
     if next(finished) % 200 == 0:
         gc.collect()
         gc.freeze()
