@@ -105,7 +105,7 @@ def _rounds(
 ) -> dict[str, list[Reading]]:
     readings: dict[str, list[Reading]] = {name: [] for name in ready.commands}
     with serving(latency) as url:
-        for number, name in _turns(list(readings), size.rounds):
+        for number, name in _schedule(list(readings), size.rounds):
             if name not in ready.commands:
                 continue
             progress.show(f"round {number + 1} of {size.rounds}, {size.items:,} items: {name}")
@@ -117,7 +117,7 @@ def _rounds(
     return {name: taken for name, taken in readings.items() if name in ready.commands}
 
 
-def _turns(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
+def _schedule(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
     order = random.Random(rounds)  # noqa: S311 - the same order each time
     for number in range(rounds):
         for name in order.sample(names, len(names)):

@@ -16,6 +16,8 @@ from aioresponses import aioresponses
 from hypothesis import settings
 
 from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
 from tests.support.redis_server import RedisServer
@@ -109,6 +111,17 @@ async def arena() -> AsyncIterator[ArenaClient]:
     """Client of the API's own address, for use with ``answers``."""
     async with single(TOKEN) as client:
         yield client
+
+
+@pytest.fixture
+def clock() -> AutoAdvanceClock:
+    return AutoAdvanceClock()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
