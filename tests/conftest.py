@@ -45,14 +45,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_collection() -> None:
+    """Disable the garbage collector while the tests are imported."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Exclude all tests and modules from the garbage collector."""
+    """Exclude tests and modules from garbage collection, which many tests start."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Do so too with what the tests before have left: reports and caches."""
+    """Freeze the reports and caches that the tests so far have left."""
     if next(finished) % 200 == 0:
         gc.collect()
         gc.freeze()
