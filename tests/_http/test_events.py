@@ -15,7 +15,7 @@ from tests.support.documents import CODE, TOKEN, invite, me
 from tests.support.servers import http, serving
 
 
-async def test_exchanges_are_reported_without_values(
+async def test_successful_request_is_reported_without_values(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "arena_groups")
@@ -39,7 +39,9 @@ async def test_exchanges_are_reported_without_values(
         assert secret not in f"{caplog.text} {seen}"
 
 
-async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanceClock) -> None:
+async def test_failed_attempts_are_reported_with_the_class_of_the_error(
+    clock: AutoAdvanceClock,
+) -> None:
     seen: list[RequestEvent] = []
     policy = RetryPolicy(attempts=2)
     async with (
@@ -54,7 +56,7 @@ async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanc
     ]
 
 
-async def test_a_hook_that_fails_loses_no_answer(
+async def test_failing_hook_is_logged_and_does_not_affect_the_result(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def hook(_: RequestEvent) -> None:
