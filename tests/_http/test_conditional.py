@@ -20,7 +20,7 @@ from tests.support.servers import http, serving
 
 
 class RecordingCache(MemoryCache):
-    """A cache that tells what it was given."""
+    """Cache that records the keys of the stored responses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ async def test_unchanged_list_read_again_transfers_no_bodies(
         again = await arena.groups.invitations(STUDIO, per=48).collect()
     assert len(first) == 480
     assert again == first
-    assert [exchange.status for exchange in seen] == [200] * 10 + [304] * 10
-    assert sum(exchange.size for exchange in seen[10:]) == 0
+    assert [event.status for event in seen] == [200] * 10 + [304] * 10
+    assert sum(event.size for event in seen[10:]) == 0
 
 
 async def test_later_pages_are_stored_on_their_second_request(
@@ -89,10 +89,10 @@ async def test_response_for_one_token_is_not_reused_for_another(
 ) -> None:
     tokens = [sandbox.tokens.owner, sandbox.tokens.member]
 
-    async def provide() -> str:
+    async def provider() -> str:
         return tokens[0]
 
-    async with ArenaClient(provide, base_url=sandbox.url, clock=clock) as arena:
+    async with ArenaClient(provider, base_url=sandbox.url, clock=clock) as arena:
         owner = await arena.me()
         tokens.reverse()
         assert (await arena.me()).id != owner.id
@@ -126,17 +126,17 @@ async def test_cache_shared_by_two_hosts_keeps_their_responses_apart(
 ) -> None:
     cache = MemoryCache()
     for name in ("Ada", "Grace"):
-        answer = http(me(name=name), ETag='"same"')
+        response = http(me(name=name), ETag='"same"')
         async with (
-            serving(answer) as server,
+            serving(response) as server,
             client(server.url, clock, cache=cache) as arena,
         ):
             assert (await arena.me()).name == name
 
 
 async def test_304_to_an_unconditional_request_raises(clock: AutoAdvanceClock) -> None:
-    answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
-    async with serving(answer) as server, client(server.url, clock) as arena:
+    response = b"HTTP/1.1 304 Not Modified\r\n\r\n"
+    async with serving(response) as server, client(server.url, clock) as arena:
         with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* without an ETag"):
             await arena.me()
     assert len(server.requests) == 1

@@ -25,15 +25,15 @@ async def test_successful_request_is_reported_without_values(
         client(server.url, clock, on_request=seen.append) as arena,
     ):
         await arena.groups.invite_code("a-secret-group")
-    (exchange,) = seen
-    assert (exchange.operation, exchange.method, exchange.route, exchange.attempt) == (
+    (event,) = seen
+    assert (event.operation, event.method, event.route, event.attempt) == (
         "groups.invite_code",
         "GET",
         "/v3/groups/{id}/invite",
         1,
     )
-    assert (exchange.status, exchange.error, exchange.revalidated) == (200, None, False)
-    assert exchange.size > 0
+    assert (event.status, event.error, event.revalidated) == (200, None, False)
+    assert event.size > 0
     assert "GET /v3/groups/{id}/invite -> 200" in caplog.text
     for secret in (TOKEN, CODE, "a-secret-group"):
         assert secret not in f"{caplog.text} {seen}"
@@ -50,7 +50,7 @@ async def test_failed_attempts_are_reported_with_the_class_of_the_error(
     ):
         with pytest.raises(ArenaConnectionError):
             await arena.ping()
-    assert [(e.attempt, e.status, e.error) for e in seen] == [
+    assert [(event.attempt, event.status, event.error) for event in seen] == [
         (1, None, "ArenaConnectionError"),
         (2, None, "ArenaConnectionError"),
     ]

@@ -22,6 +22,7 @@ from arena_groups import (
 from tests.support.clients import connected, own_and_external, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.servers import DOWN, PONG, SHORT, http, serving
+from tests.support.timeouts import record_timeouts, use_timeout
 
 
 async def cancel_and_go_on() -> None:
@@ -48,15 +49,6 @@ class LenientTimeout(asyncio.Timeout):
             raise
 
 
-def use_timeout(monkeypatch: pytest.MonkeyPatch, kind: type[asyncio.Timeout]) -> None:
-    """Let ``asyncio.timeout`` return objects of another class."""
-
-    def timeout(delay: float | None) -> asyncio.Timeout:
-        return kind(None if delay is None else asyncio.get_running_loop().time() + delay)
-
-    monkeypatch.setattr("asyncio.timeout", timeout)
-
-
 either_python = pytest.mark.parametrize("old", [False, True], ids=["this Python", "Python 3.11.0"])
 
 
@@ -78,20 +70,12 @@ class TestTimeLimits:
         self, monkeypatch: pytest.MonkeyPatch, *, external: bool
     ) -> None:
         """The deadline passes first, and the task is cancelled before it runs again."""
-        scopes: list[asyncio.Timeout] = []
-
-        class RecordedTimeout(asyncio.Timeout):
-            async def __aenter__(self) -> asyncio.Timeout:
-                scopes.append(self)
-                return await super().__aenter__()
-
         timeout = Timeout(total=3600)
         async with connected(b"", external=external, timeout=timeout) as (arena, server):
-            use_timeout(monkeypatch, RecordedTimeout)
+            limits = record_timeouts(monkeypatch)
             task = asyncio.create_task(arena.ping())
             await server.wait_for_requests(1)
-            limit = next(scope for scope in scopes if (scope.when() or 0) > 0)
-            limit.reschedule(0)
+            limits[0].reschedule(0)
             asyncio.get_running_loop().call_soon(task.cancel)
             with pytest.raises(asyncio.CancelledError):
                 await task

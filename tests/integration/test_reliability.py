@@ -37,10 +37,10 @@ async def test_cancellation_at_any_moment_leaks_neither_permits_nor_connections(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     pacer = QuotaPacer(clock=clock, write_spacing=0)
-    # With room for one connection, the first that is lost would stop all that come after it.
+    # The pool has room for one connection: if it leaked, all later requests would wait forever.
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as lent,
-        client(sandbox.url, clock, sandbox.tokens.owner, session=lent, pacer=pacer) as arena,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+        client(sandbox.url, clock, sandbox.tokens.owner, session=session, pacer=pacer) as arena,
     ):
         cancelled = 0
         for moment in range(60):
