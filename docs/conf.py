@@ -49,7 +49,6 @@ html_title = f"arena-groups {release}"
 html_static_path = ["_static"]
 html_css_files = ["pictures.css"]
 
-PRIVATE_BASES = {"AsyncCloseable", "Linked", "Resource", "SessionOwner"}
 GENERATED_DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
 # A reader need not know what the decoder takes from these annotations.
 SIMPLER_HINTS = {Timestamp: datetime, Timestamp | None: datetime | None}
@@ -126,8 +125,8 @@ def show_public_bases(
 
 def is_private(base: type) -> bool:
     """Return whether a base class is not part of the public API."""
-    name: str = getattr(base, "__name__", "")
-    return name in PRIVATE_BASES or name.startswith("_")
+    path = f"{base.__module__}.{getattr(base, '__name__', '')}"
+    return "._" in path and path.startswith("arena_groups.") and path not in PUBLIC_NAMES
 
 
 def link_public_name(

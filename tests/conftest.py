@@ -16,6 +16,8 @@ from aioresponses import aioresponses
 from hypothesis import settings
 
 from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
 from tests.support.redis_server import RedisServer
@@ -43,14 +45,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_collection() -> None:
+    """Disable the garbage collector while the tests are imported."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Exclude all tests and modules from the garbage collector."""
+    """Exclude tests and modules from garbage collection, which many tests start."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Do so too with what the tests before have left: reports and caches."""
+    """Freeze the reports and caches that the tests so far have left."""
     if next(finished) % 200 == 0:
         gc.collect()
         gc.freeze()
@@ -103,6 +111,17 @@ async def arena() -> AsyncIterator[ArenaClient]:
     """Client of the API's own address, for use with ``answers``."""
     async with single(TOKEN) as client:
         yield client
+
+
+@pytest.fixture
+def clock() -> AutoAdvanceClock:
+    return AutoAdvanceClock()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

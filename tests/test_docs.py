@@ -99,15 +99,21 @@ def described(page: Element, listed: list[str]) -> set[str]:
 
 
 def expected_members(kind: type) -> Iterator[str]:
-    """The fields, enum members, methods and properties that a class of ours defines."""
+    """The fields, enum members, methods and properties that a class or a private base defines."""
     if issubclass(kind, Enum):
         yield from kind.__members__
     if attrs.has(kind):
         yield from (each.name for each in attrs.fields(kind) if not each.name.startswith("_"))
-    for name, member in vars(kind).items():
-        function = getattr(member, "__func__", getattr(member, "fget", member))
-        if inspect.isfunction(function) and not name.startswith("_"):
-            yield name
+    for base in kind.__mro__:
+        if base is kind or (base.__module__.startswith("arena_groups") and not is_public(base)):
+            for name, member in vars(base).items():
+                function = getattr(member, "__func__", getattr(member, "fget", member))
+                if inspect.isfunction(function) and not name.startswith("_"):
+                    yield name
+
+
+def is_public(kind: type) -> bool:
+    return any(found(name) is kind for name in CLASSES)
 
 
 def test_reference_lists_every_public_name_once(listed: list[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 Document = dict[str, object]
 
+STUDIO = "research-studio"
 CREATED = "2026-03-09T22:02:26Z"
 UPDATED = "2026-04-01T08:30:00Z"
 TOKEN = "t0ken-9f2c41d7"

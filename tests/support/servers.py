@@ -126,3 +126,8 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", status: str = "200 OK") -
     """Return a response with a chunked body; without its end it is truncated."""
     head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
+
+
+PONG = http({"status": "ok"})
+DOWN = http({"error": "Service Unavailable", "code": 503}, "503 Service Unavailable")
+SHORT = 0.05  # seconds, for servers that never answer
