@@ -11,7 +11,7 @@ from arena_groups import (
     ArenaClient,
     Timeout,
 )
-from tests.support.clients import single, talking
+from tests.support.clients import connected, single
 from tests.support.documents import TOKEN
 from tests.support.servers import PONG, http, serving
 
@@ -122,7 +122,7 @@ class TestTokens:
         async def provide() -> str:
             raise failure
 
-        async with talking(token=provide) as (arena, server):  # type: ignore[arg-type]
+        async with connected(token=provide) as (arena, server):  # type: ignore[arg-type]
             with pytest.raises(LookupError) as caught:
                 await arena.me()
         assert caught.value is failure
@@ -138,7 +138,7 @@ class TestTokens:
         async def provide() -> Any:
             return token
 
-        async with talking(token=provide) as (arena, server):  # type: ignore[arg-type]
+        async with connected(token=provide) as (arena, server):  # type: ignore[arg-type]
             with pytest.raises(kind, match="the token from the token provider ") as caught:
                 await arena.me()
         assert TOKEN not in str(caught.value)
@@ -167,7 +167,7 @@ class TestTokens:
         assert TOKEN not in str(caught.value)
 
     async def test_one_answers_refusal_says_where_the_token_came_from(self) -> None:
-        async with talking(http(b"", "401 Unauthorized"), token=TOKEN) as (arena, _):
+        async with connected(http(b"", "401 Unauthorized"), token=TOKEN) as (arena, _):
             with pytest.raises(arena_groups.AuthenticationError) as caught:
                 await arena.me()
         assert "the argument token=" in str(caught.value)

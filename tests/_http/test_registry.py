@@ -19,7 +19,7 @@ from arena_groups import (
     RetryPolicy,
     Timeout,
 )
-from tests.support.clients import in_another_loop, single, talking
+from tests.support.clients import connected, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.servers import DOWN, PONG, SHORT, Server, http, serving
 
@@ -78,7 +78,7 @@ class TestTimeLimits:
             task = asyncio.current_task()
             assert task is not None
             assert task.cancelling() == 0
-            silent_server.answer = PONG
+            silent_server.response = PONG
             await arena.ping()
 
     async def test_request_timeout_and_cancellation_together_is_cancelled(
@@ -99,7 +99,7 @@ class TestTimeLimits:
         async with client(silent_server, external=external, total=3600) as arena:
             monkeypatch.setattr("asyncio.timeout", recorded)
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             limit = next(scope for scope in scopes if (scope.when() or 0) > 0)
             limit.reschedule(0)
             asyncio.get_running_loop().call_soon(task.cancel)
@@ -137,7 +137,7 @@ class TestClosing:
     ) -> None:
         async with client(silent_server, external=external, total=3600) as arena:
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             await arena.aclose()
             with pytest.raises(ClientStateError, match="this client is closed"):
                 await task
@@ -151,7 +151,7 @@ class TestClosing:
 
         async with client(silent_server, external=False, total=3600) as arena:
             task = asyncio.create_task(run())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             await arena.aclose()
             await task
 
@@ -160,7 +160,7 @@ class TestClosing:
     ) -> None:
         async with client(silent_server, external=False, total=3600) as arena:
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             closing = asyncio.create_task(arena.aclose())
             await asyncio.sleep(0)
             task.cancel()
@@ -182,7 +182,7 @@ class TestClosing:
                 return "a-token"
             raise AssertionError
 
-        silent_server.answer = PONG
+        silent_server.response = PONG
         async with single(provider, base_url=silent_server.url) as arena:
             task = asyncio.create_task(arena.ping())
             await waiting.wait()
@@ -194,7 +194,7 @@ class TestClosing:
         self, silent_server: Server
     ) -> None:
         """Two requests of one task are two requests in flight."""
-        silent_server.answer = PONG
+        silent_server.response = PONG
 
         async def provider() -> str:
             if len(silent_server.requests) == 0:
@@ -275,14 +275,14 @@ async def test_task_after_its_request_is_freed_without_the_collector(
 
 class TestState:
     async def test_a_second_loop_is_refused(self) -> None:
-        async with talking() as (arena, server):
+        async with connected() as (arena, server):
             await arena.ping()
 
             async def use() -> None:
                 with pytest.raises(ClientStateError, match="another event loop: create one"):
                     await arena.ping()
 
-            await in_another_loop(use)
+            await run_in_new_loop(use)
             await arena.ping()
             assert len(server.requests) == 2
 
@@ -293,7 +293,7 @@ class TestState:
             with pytest.raises(ArenaConnectionError):
                 await arena.ping()
 
-        await in_another_loop(use)
+        await run_in_new_loop(use)
         await arena.aclose()
         assert arena.closed
 
@@ -312,7 +312,7 @@ class TestState:
     async def test_after_closing_everything_is_refused(
         self, use: Callable[[ArenaClient], Awaitable[object]]
     ) -> None:
-        async with talking() as (arena, server):
+        async with connected() as (arena, server):
             await arena.aclose()
             with pytest.raises(ClientStateError, match="closed: create a new one") as caught:
                 await use(arena)
@@ -338,18 +338,18 @@ class TestState:
         assert arena.closed
 
     async def test_closing_ends_what_is_in_flight(self) -> None:
-        async with talking(b"") as (arena, server):
+        async with connected(b"") as (arena, server):
             waiting = asyncio.create_task(arena.ping())
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             await arena.aclose()
             with pytest.raises(ClientStateError, match="this client is closed"):
                 await waiting
-            await server.left_alone()
+            await server.wait_closed()
 
     async def test_closing_ends_what_waits_for_a_connection(self) -> None:
-        async with talking(b"") as (arena, server):
+        async with connected(b"") as (arena, server):
             waiting = [asyncio.create_task(arena.ping()) for _ in range(110)]
-            await server.asked_by(100)
+            await server.wait_for_requests(100)
             await arena.aclose()
             ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(each) for each in ended} == {ClientStateError}
@@ -379,7 +379,7 @@ class TestState:
         async with serving(b"") as server, aiohttp.ClientSession() as lent:
             arena = single(base_url=server.url, session=lent)
             waiting = asyncio.create_task(arena.ping())
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             await arena.aclose()
             assert waiting.done()
             with pytest.raises(ClientStateError, match="this client is closed"):
@@ -398,7 +398,7 @@ async def test_closing_ends_what_waits_for_the_quota_or_the_next_attempt() -> No
         policy = RetryPolicy(attempts=99, total=9999, backoff=9999, max_backoff=9999)
         arena = ArenaClient(TOKEN, base_url=server.url, retry=policy)
         tasks = [asyncio.create_task(arena.ping()) for _ in range(5)]
-        await server.asked_by(1)
+        await server.wait_for_requests(1)
         await arena.aclose()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(each) for each in ended} == {ClientStateError}
@@ -421,7 +421,7 @@ async def test_closing_during_a_write_leaves_its_outcome_unknown(write: bool) ->
         arena = ArenaClient(TOKEN, base_url=server.url)
         call = arena.groups.invite(STUDIO, email=EMAIL) if write else arena.me()
         task = asyncio.ensure_future(call)
-        await server.asked_by(1)
+        await server.wait_for_requests(1)
         await arena.aclose()
         with pytest.raises(ClientStateError) as caught:
             await task
@@ -432,7 +432,7 @@ async def test_closing_twice_at_once_is_no_error() -> None:
     async with serving() as server:
         arena = ArenaClient(TOKEN, base_url=server.url)
         task = asyncio.create_task(arena.ping())
-        await server.asked_by(1)
+        await server.wait_for_requests(1)
         first = asyncio.create_task(arena.aclose())
         await asyncio.sleep(0)
         await arena.aclose()

@@ -27,7 +27,7 @@ from arena_groups import (
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
-from tests.support.clients import client, slow_down, talking
+from tests.support.clients import client, connected, too_many_requests
 from tests.support.documents import EMAIL, STUDIO, TOKEN, invite_result
 from tests.support.leaks import no_warning
 from tests.support.servers import DOWN, PONG, SHORT, Server, chunked, http, serving
@@ -36,8 +36,8 @@ from tests.support.servers import DOWN, PONG, SHORT, Server, chunked, http, serv
 async def test_a_passing_failure_is_survived(clock: AutoAdvanceClock) -> None:
     async with serving(DOWN) as server, client(server.url, clock) as arena:
         ping = asyncio.create_task(arena.ping())
-        await server.asked_by(2)
-        server.answer = PONG
+        await server.wait_for_requests(2)
+        server.response = PONG
         await ping
     assert len(server.requests) >= 3
     assert clock.waits
@@ -52,8 +52,8 @@ async def test_a_passing_failure_is_survived(clock: AutoAdvanceClock) -> None:
         (http(b'{"status": "o'), DecodeError),
         (http(b'{"status"', length=50), ArenaConnectionError),
         (chunked(b'{"st', end=b""), ArenaConnectionError),
-        (slow_down(Retry_After="3"), RateLimitError),
-        (slow_down(), RateLimitError),
+        (too_many_requests(Retry_After="3"), RateLimitError),
+        (too_many_requests(), RateLimitError),
     ],
 )
 async def test_the_last_error_is_raised_with_the_number_of_attempts(
@@ -81,11 +81,11 @@ async def test_what_cannot_heal_is_raised_at_once(clock: AutoAdvanceClock) -> No
 
 
 async def test_retry_after_is_kept_to(clock: AutoAdvanceClock) -> None:
-    refusal = slow_down(Retry_After="17")
+    refusal = too_many_requests(Retry_After="17")
     async with serving(refusal) as server, client(server.url, clock) as arena:
         waiting = asyncio.create_task(arena.ping())
-        await server.asked_by(1)
-        server.answer = PONG
+        await server.wait_for_requests(1)
+        server.response = PONG
         await waiting
     assert clock.waits == [17.0]
 
@@ -93,7 +93,7 @@ async def test_retry_after_is_kept_to(clock: AutoAdvanceClock) -> None:
 async def test_a_retry_after_beyond_the_cap_is_raised_at_once_and_holds_the_others(
     clock: AutoAdvanceClock,
 ) -> None:
-    refusal = slow_down(Retry_After="3600")
+    refusal = too_many_requests(Retry_After="3600")
     async with serving(refusal) as server, client(server.url, clock) as arena:
         with pytest.raises(RateLimitError, match="429") as caught:
             await arena.ping()
@@ -122,7 +122,7 @@ async def test_a_time_to_wait_that_only_the_body_tells_holds_the_others_too(
 
 
 async def test_a_long_hold_is_raised_to_those_who_wait_already(clock: AutoAdvanceClock) -> None:
-    refusal = slow_down(Retry_After="3600")
+    refusal = too_many_requests(Retry_After="3600")
     async with serving(refusal) as server, client(server.url, clock) as arena:
         ended = await asyncio.gather(*(arena.ping() for _ in range(5)), return_exceptions=True)
     assert {type(each) for each in ended} == {RateLimitError}
@@ -134,12 +134,12 @@ async def test_an_absurd_retry_after_does_not_stop_the_client_for_good(
     clock: AutoAdvanceClock,
 ) -> None:
     async with (
-        serving(slow_down(Retry_After="1790000000")) as server,
+        serving(too_many_requests(Retry_After="1790000000")) as server,
         client(server.url, clock) as arena,
     ):
         with pytest.raises(RateLimitError):
             await arena.ping()
-        server.answer = PONG
+        server.response = PONG
         await clock.wait(asyncio.Event(), 3601)
         await arena.ping()
 
@@ -196,11 +196,11 @@ async def test_what_may_have_been_done_is_not_done_twice(
 
 
 async def test_what_was_certainly_not_done_is_done_again(clock: AutoAdvanceClock) -> None:
-    refusal = slow_down(Retry_After="1")
+    refusal = too_many_requests(Retry_After="1")
     async with serving(refusal) as server, client(server.url, clock) as arena:
         waiting = asyncio.create_task(arena.groups.invite(STUDIO, email=EMAIL))
-        await server.asked_by(1)
-        server.answer = http(invite_result(), "201 Created")
+        await server.wait_for_requests(1)
+        server.response = http(invite_result(), "201 Created")
         await waiting
     assert len(server.requests) == 2
 
@@ -240,7 +240,7 @@ async def test_cancelling_gives_back_the_pacers_slot(clock: AutoAdvanceClock) ->
     async with serving() as server, client(server.url, clock, pacer=pacer) as arena:
         for count in range(1, 4):
             task = asyncio.create_task(arena.ping())
-            await server.asked_by(count)
+            await server.wait_for_requests(count)
             assert pacer.snapshot().in_flight == 1
             task.cancel()
             await asyncio.wait([task])
@@ -291,7 +291,7 @@ class TestQuota:
     }
 
     async def test_it_is_what_the_server_last_told(self) -> None:
-        async with talking(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
+        async with connected(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
             told = [arena.rate_limit]
             await arena.ping()
             told.append(arena.rate_limit)
@@ -300,19 +300,19 @@ class TestQuota:
                 None,
                 RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=reset_at),
             ]
-            server.answer = http(b"", "429 Slow Down", X_RateLimit_Limit="30", Retry_After="3")
+            server.response = http(b"", "429 Slow Down", X_RateLimit_Limit="30", Retry_After="3")
             with pytest.raises(RateLimitError) as caught:
                 await arena.ping()
             assert caught.value.rate_limit == arena.rate_limit == RateLimit(limit=30)
             assert caught.value.retry_after == 3.0
 
     async def test_an_answer_that_tells_none_changes_nothing(self) -> None:
-        async with talking(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
+        async with connected(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
             await arena.ping()
             before = arena.rate_limit
-            server.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+            server.response = b"HTTP/1.1 204 No Content\r\n\r\n"
             await arena.groups.leave("research-studio")
-            server.answer = http({"status": "ok"}, X_RateLimit_Limit="many")
+            server.response = http({"status": "ok"}, X_RateLimit_Limit="many")
             await arena.ping()
             assert arena.rate_limit is before
 
@@ -321,51 +321,51 @@ class TestCancellation:
     @pytest.mark.parametrize("answer", [b"", http(b'{"sta', length=99)])
     async def test_nothing_is_left_behind(self, answer: bytes) -> None:
         with no_warning():
-            async with talking(answer) as (arena, server):
+            async with connected(answer) as (arena, server):
                 waiting = asyncio.create_task(arena.ping())
-                await server.asked_by(1)
+                await server.wait_for_requests(1)
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
-                await server.left_alone()
+                await server.wait_closed()
                 assert asyncio.all_tasks() == {asyncio.current_task()}
-                server.answer = PONG
+                server.response = PONG
                 await arena.ping()
                 assert server.connections == 2
 
     async def test_a_cancelled_step_of_an_iteration_can_be_taken_again(self) -> None:
-        async with talking(b"") as (arena, server):
+        async with connected(b"") as (arena, server):
             items = aiter(arena.groups.invitations("research-studio"))
             waiting = asyncio.ensure_future(anext(items))
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            server.answer = http(documents.page(documents.invitation()))
+            server.response = http(documents.page(documents.invitation()))
             assert [item.id async for item in items] == [41]
 
     async def test_a_step_that_timed_out_can_be_taken_again(self) -> None:
-        async with talking(b"") as (arena, server):
+        async with connected(b"") as (arena, server):
             items = aiter(arena.groups.invitations("research-studio"))
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(SHORT):
                     await anext(items)
-            server.answer = http(documents.page(documents.invitation()))
+            server.response = http(documents.page(documents.invitation()))
             assert [item.id async for item in items] == [41]
 
     async def test_breaking_off_leaves_nothing_behind(self) -> None:
         page = documents.page(documents.invitation(), has_more_pages=True, total_count=99)
         with no_warning():
-            async with talking(http(page)) as (arena, server):
+            async with connected(http(page)) as (arena, server):
                 async for _ in arena.groups.invitations("research-studio"):
                     break
                 assert asyncio.all_tasks() - {asyncio.current_task()} == set(server.tasks)
         assert len(server.requests) == 1
 
     async def test_cancelling_while_closing_is_still_a_cancellation(self) -> None:
-        async with talking(b"") as (arena, server):
+        async with connected(b"") as (arena, server):
             waiting = asyncio.create_task(arena.ping())
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             waiting.cancel()
             await arena.aclose()
             with pytest.raises(asyncio.CancelledError):
@@ -430,7 +430,7 @@ class TestPermitsOfRetries:
         pacer = ShutPacer()
         async with self.retrying(pacer) as (arena, server, _):
             task = asyncio.create_task(arena.ping())
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             for _ in range(3):
                 await asyncio.sleep(0)
             if opening:

@@ -25,7 +25,7 @@ from arena_groups import (
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.conftest import Answers
 from tests.support import documents
-from tests.support.clients import client, in_another_loop, single, talking
+from tests.support.clients import client, connected, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.servers import PONG, SHORT, chunked, http, serving
 from tests.support.traces import shown_by
@@ -33,7 +33,7 @@ from tests.support.traces import shown_by
 
 class TestWire:
     async def test_a_read(self) -> None:
-        async with talking(http(documents.page())) as (arena, server):
+        async with connected(http(documents.page())) as (arena, server):
             await arena.groups.contents("a b?c", sort="created_at_asc", per=7)
         (request,) = server.requests
         assert request.method == "GET"
@@ -45,7 +45,7 @@ class TestWire:
         assert request.body == b""
 
     async def test_a_write(self) -> None:
-        async with talking(http(documents.member())) as (arena, server):
+        async with connected(http(documents.member())) as (arena, server):
             await arena.groups.join("research-studio", invite_token=CODE)
         (request,) = server.requests
         assert (request.method, request.target) == ("POST", "/v3/groups/research-studio/members")
@@ -53,24 +53,24 @@ class TestWire:
         assert json.loads(request.body) == {"invite_token": CODE}
 
     async def test_a_name_with_an_escape_is_not_unescaped_on_its_way(self) -> None:
-        async with talking(http(documents.group())) as (arena, server):
+        async with connected(http(documents.group())) as (arena, server):
             await arena.groups.get("a%2Fb%00:@!")
         assert server.requests[0].target == "/v3/groups/a%252Fb%2500%3A%40%21"
 
     async def test_the_user_agent_names_the_package_and_its_version(self) -> None:
-        async with talking() as (arena, server):
+        async with connected() as (arena, server):
             await arena.ping()
         agent = server.requests[0].headers["user-agent"]
         assert agent.startswith(f"arena-groups/{arena_groups.__version__} (python 3.")
         assert f"aiohttp {aiohttp.__version__}" in agent
 
     async def test_another_user_agent(self) -> None:
-        async with talking(user_agent="digest-bot/2 (mail@digest)") as (arena, server):
+        async with connected(user_agent="digest-bot/2 (mail@digest)") as (arena, server):
             await arena.ping()
         assert server.requests[0].headers["user-agent"] == "digest-bot/2 (mail@digest)"
 
     async def test_connections_are_used_again(self) -> None:
-        async with talking() as (arena, server):
+        async with connected() as (arena, server):
             for _ in range(3):
                 await arena.ping()
         assert (len(server.requests), server.connections) == (3, 1)
@@ -88,41 +88,41 @@ class TestWire:
     ) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
-        async with talking() as (arena, server):
+        async with connected() as (arena, server):
             await arena.ping()
         assert len(server.requests) == 1
 
     async def test_a_compressed_body_is_read(self) -> None:
         body = gzip.compress(json.dumps(documents.group()).encode())
-        async with talking(http(body, Content_Encoding="gzip")) as (arena, _):
+        async with connected(http(body, Content_Encoding="gzip")) as (arena, _):
             assert (await arena.groups.get(1001)).slug == "research-studio"
 
     async def test_a_chunked_body_is_read(self) -> None:
         body = json.dumps(documents.group()).encode()
-        async with talking(chunked(body[:9], body[9:])) as (arena, _):
+        async with connected(chunked(body[:9], body[9:])) as (arena, _):
             assert (await arena.groups.get(1001)).slug == "research-studio"
 
 
 class TestTimeouts:
     async def test_a_server_that_never_answers(self) -> None:
-        async with talking(b"", timeout=Timeout(total=SHORT)) as (arena, server):
+        async with connected(b"", timeout=Timeout(total=SHORT)) as (arena, server):
             with pytest.raises(ArenaTimeoutError, match="no complete response within") as caught:
                 await arena.ping()
             assert isinstance(caught.value, TimeoutError)
             assert (caught.value.method, caught.value.route) == ("GET", "/v3/ping")
-            await server.left_alone()
+            await server.wait_closed()
 
     @pytest.mark.parametrize("limit", ["read", "total"])
     @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", http(b'{"sta', length=99)])
     async def test_an_answer_that_stops_half_way(self, limit: str, answer: bytes) -> None:
         timeout = Timeout(**{limit: SHORT})
-        async with talking(answer, timeout=timeout) as (arena, server):
+        async with connected(answer, timeout=timeout) as (arena, server):
             with pytest.raises(ArenaTimeoutError):
                 await arena.ping()
-            await server.left_alone()
+            await server.wait_closed()
 
     async def test_silence_is_told_from_slowness(self) -> None:
-        async with talking(b"", timeout=Timeout(read=SHORT)) as (arena, _):
+        async with connected(b"", timeout=Timeout(read=SHORT)) as (arena, _):
             with pytest.raises(ArenaTimeoutError, match="sent nothing for longer than"):
                 await arena.ping()
 
@@ -134,10 +134,10 @@ class TestTimeouts:
                     await arena.ping()
 
     async def test_after_a_timeout_the_client_can_be_used(self) -> None:
-        async with talking(b"", timeout=Timeout(total=SHORT)) as (arena, server):
+        async with connected(b"", timeout=Timeout(total=SHORT)) as (arena, server):
             with pytest.raises(ArenaTimeoutError):
                 await arena.ping()
-            server.answer = PONG
+            server.response = PONG
             await arena.ping()
 
 
@@ -161,10 +161,10 @@ class TestBrokenAnswers:
     @pytest.mark.parametrize("name", BROKEN)
     async def test_each_is_a_connection_error(self, name: str) -> None:
         answer, cause = BROKEN[name]
-        async with talking(answer, closing=True) as (arena, server):
+        async with connected(answer, closing=True) as (arena, server):
             with pytest.raises(ArenaConnectionError, match=cause) as caught:
                 await arena.groups.get("research-studio")
-            await server.left_alone()
+            await server.wait_closed()
         error = caught.value
         assert type(error) is ArenaConnectionError
         assert (error.method, error.route) == ("GET", "/v3/groups/{id}")
@@ -198,20 +198,20 @@ class TestBrokenAnswers:
     async def test_a_good_answer_of_something_else_is_a_decode_error(
         self, answer: bytes, problem: str
     ) -> None:
-        async with talking(answer) as (arena, _):
+        async with connected(answer) as (arena, _):
             with pytest.raises(DecodeError, match=f"cannot decode groups.get: .*{problem}"):
                 await arena.groups.get("research-studio")
 
     async def test_html_from_a_proxy_is_a_server_error(self) -> None:
         body = b"<html><h1>502 Bad Gateway</h1></html>"
         answer = http(body, "502 Bad Gateway", Content_Type="text/html")
-        async with talking(answer) as (arena, _):
+        async with connected(answer) as (arena, _):
             with pytest.raises(ServerError, match="502 Bad Gateway: the response is not JSON"):
                 await arena.groups.get("research-studio")
 
     async def test_a_redirect_is_not_followed(self) -> None:
         async with serving(PONG) as other:
-            async with talking(http(b"", "302 Found", Location=f"{other.url}/x")) as (arena, _):
+            async with connected(http(b"", "302 Found", Location=f"{other.url}/x")) as (arena, _):
                 with pytest.raises(
                     ArenaAPIError, match=r"redirect to 127\.0\.0\.1: redirects are not"
                 ):
@@ -291,7 +291,7 @@ class TestOwnership:
         async with serving(PONG) as server:
             async with single(base_url=server.url) as arena:
                 await arena.ping()
-            await server.left_alone()
+            await server.wait_closed()
 
     async def test_a_lent_session_stays_open(self) -> None:
         async with serving(PONG) as server, aiohttp.ClientSession() as lent:
@@ -329,14 +329,14 @@ class TestOwnership:
                     with pytest.raises(ClientStateError, match=r"external .* another event loop"):
                         await arena.ping()
 
-            await in_another_loop(use)
+            await run_in_new_loop(use)
 
     async def test_a_lent_session_that_is_closed_in_flight(self) -> None:
         async with serving(b"") as server:
             lent = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
             arena = single(base_url=server.url, session=lent)
             waiting = [asyncio.create_task(arena.ping()) for _ in range(3)]
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             await lent.close()
             ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(each) for each in ended} == {ArenaConnectionError}

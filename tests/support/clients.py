@@ -21,12 +21,12 @@ def single(token: str | TokenProvider | None = None, **options: Any) -> ArenaCli
 
 
 @asynccontextmanager
-async def talking(
-    answer: bytes = PONG, *, closing: bool = False, token: str | None = TOKEN, **options: Any
+async def connected(
+    response: bytes = PONG, *, closing: bool = False, token: str | None = TOKEN, **options: Any
 ) -> AsyncIterator[tuple[ArenaClient, Server]]:
     """A client, and the server that it talks to."""
     async with (
-        serving(answer, closing=closing) as server,
+        serving(response, closing=closing) as server,
         single(token, base_url=server.url, **options) as arena,
     ):
         yield arena, server
@@ -36,10 +36,10 @@ def client(url: str, clock: AutoAdvanceClock, token: str = TOKEN, **options: obj
     return ArenaClient(token, base_url=url, clock=clock, **options)  # type: ignore[arg-type]
 
 
-async def in_another_loop(make: Callable[[], Coroutine[object, object, T]]) -> T:
+async def run_in_new_loop(make: Callable[[], Coroutine[object, object, T]]) -> T:
     """Run a coroutine in an event loop of its own, to its end."""
     return await asyncio.to_thread(asyncio.run, make())
 
 
-def slow_down(**headers: str) -> bytes:
+def too_many_requests(**headers: str) -> bytes:
     return http({"error": {"type": "rate_limit", "message": "Slow"}}, "429 Slow", **headers)

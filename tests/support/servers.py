@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 
 @frozen
-class Received:
+class ReceivedRequest:
     """Request as received. ``headers`` have lower-case names."""
 
     method: str
@@ -27,11 +27,11 @@ class Server:
     """
 
     url: str
-    answer: bytes
+    response: bytes
     closing: bool
-    requests: list[Received] = field(factory=list[Received])
+    requests: list[ReceivedRequest] = field(factory=list[ReceivedRequest])
     connections: int = 0
-    asked: asyncio.Event = field(factory=asyncio.Event)
+    received: asyncio.Event = field(factory=asyncio.Event)
     _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(
         factory=dict[asyncio.Task[None], asyncio.StreamWriter]
     )
@@ -41,16 +41,16 @@ class Server:
         """Return the tasks that serve open connections."""
         return frozenset(self._open)
 
-    async def left_alone(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait until every connection is closed."""
         while self._open:
             await asyncio.wait(self._open)
 
-    async def asked_by(self, count: int) -> None:
+    async def wait_for_requests(self, count: int) -> None:
         """Wait until this many requests have been received."""
         while len(self.requests) < count:
-            self.asked.clear()
-            await self.asked.wait()
+            self.received.clear()
+            await self.received.wait()
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection in its own task."""
@@ -63,14 +63,14 @@ class Server:
         """Close every connection, and wait until it is closed."""
         for writer in self._open.values():
             writer.transport.abort()
-        await self.left_alone()
+        await self.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 self.requests.append(await _read(reader))
-                self.asked.set()
-                writer.write(self.answer)
+                self.received.set()
+                writer.write(self.response)
                 await writer.drain()
                 if self.closing:
                     break
@@ -79,13 +79,13 @@ class Server:
             await writer.wait_closed()
 
 
-async def _read(reader: asyncio.StreamReader) -> Received:
+async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")[:-2]
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in map(_colon, lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Received(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)
 
 
 def _colon(line: str) -> tuple[str, str, str]:
@@ -94,10 +94,10 @@ def _colon(line: str) -> tuple[str, str, str]:
 
 @asynccontextmanager
 async def serving(
-    answer: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
+    response: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     """Run a server for the duration of a block."""
-    server = Server("", answer, closing)
+    server = Server("", response, closing)
     listening = await asyncio.start_server(server.connect, "127.0.0.1", 0, ssl=tls)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
