@@ -1,1 +1,1 @@
-"""What reading a long list costs, beside other ways to read it. See ``python -m benchmarks -h``."""
+"""Cost of reading a long list, compared with other clients. See ``python -m benchmarks -h``."""

@@ -1,4 +1,4 @@
-"""A picture of the contenders, as an SVG that reads well on light pages and on dark ones."""
+"""Chart of the contenders as an SVG, for light and dark pages."""
 
 from collections.abc import Iterator
 from html import escape
@@ -42,7 +42,7 @@ text { font: 15px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 
 @frozen
 class Bar:
-    """One bar: its length is a ratio to the yardstick."""
+    """Bar; its length is the ratio to the baseline."""
 
     label: str
     ratio: float
@@ -58,12 +58,12 @@ class Panel:
 
     @property
     def height(self) -> int:
-        """In pixels, as all here."""
+        """Return the height in pixels."""
         return TITLE + ROW * len(self.bars)
 
 
 def draw(results: Results) -> str:
-    """The whole picture; it is empty but for its frame if no contender was measured."""
+    """Return the chart; it has no bars if no contender was measured."""
     panels = [
         panel
         for panel in (
@@ -127,7 +127,7 @@ def _lines(panel: Panel, top: int) -> Iterator[str]:
             f'width="{length:.1f}" height="{BAR}" rx="2"/>'
         )
         yield _text(max(MARGIN + length, one) + 8, line + 32, f"{bar.ratio:.2f}", label)
-        # Beside the bars only: a line through the labels would be in the way.
+        # Only next to the bars: a line through the labels would be unreadable.
         yield f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{line + 19}" y2="{line + 35}"/>'
 
 

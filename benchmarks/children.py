@@ -1,4 +1,4 @@
-"""Processes: the server, and those that print one line of JSON."""
+"""Child processes: the server, and contenders that print one line of JSON."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from benchmarks.contenders import CannotRunError
 __all__ = ["ROOT", "one_line", "serving"]
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 1800.0
+MAX_SECONDS = 1800.0
 
 
 @contextmanager
 def serving(latency: float = 0.0) -> Generator[str, None, None]:
-    """A server in a process of its own; its URL."""
+    """Run a server in its own process, and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -37,7 +37,7 @@ def serving(latency: float = 0.0) -> Generator[str, None, None]:
 
 
 def one_line(command: list[str]) -> dict[str, Any]:
-    """What a child prints; :class:`CannotRunError` with its reason where it cannot."""
+    """Return the JSON that a child prints. Raise :class:`CannotRunError` if it cannot run."""
     try:
         run = subprocess.run(
             command,
@@ -45,21 +45,21 @@ def one_line(command: list[str]) -> dict[str, Any]:
             env=_environment(),
             capture_output=True,
             encoding="utf-8",
-            timeout=PATIENCE,
+            timeout=MAX_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise CannotRunError(f"it took more than {PATIENCE:g} s") from None
+        raise CannotRunError(f"it took more than {MAX_SECONDS:g} s") from None
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
         raise CannotRunError(f"it failed: {lines[-1]}")
-    told: dict[str, Any] = json.loads(run.stdout)
-    if "cannot_run" in told:
-        raise CannotRunError(told["cannot_run"])
-    return told
+    output: dict[str, Any] = json.loads(run.stdout)
+    if "cannot_run" in output:
+        raise CannotRunError(output["cannot_run"])
+    return output
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what would make one run unlike another."""
+    """Return the environment without variables that would make runs differ."""
     unwanted = {"ARENA_TOKEN", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC"}
     return {name: value for name, value in os.environ.items() if name not in unwanted}

@@ -1,4 +1,4 @@
-"""The benchmarks' command line."""
+"""Command line of the benchmarks."""
 
 import argparse
 import sys
@@ -31,7 +31,7 @@ A whole run takes about a quarter of an hour; the machine should have nothing el
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command, and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(given)
     try:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="What reading a long list costs, beside other ways to read it.",
+        description="Measure the cost of reading a long list, compared with other clients.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -115,7 +115,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _without_paths(arguments: list[str]) -> list[str]:
-    """The arguments with the names of files for paths: where they were is nobody's business."""
+    """Return the arguments with file names instead of paths, which are private."""
     return [Path(each).name if "/" in each or "\\" in each else each for each in arguments]
 
 

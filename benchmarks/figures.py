@@ -1,4 +1,4 @@
-"""Figures, and the results of a run as they are kept in a file."""
+"""Figures, and the results of a run as they are stored in a file."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ __all__ = [
 
 @frozen
 class Figure:
-    """What several rounds gave, in the unit of its place."""
+    """Result of several rounds, in the unit of its table."""
 
     median: float
     minimum: float
@@ -33,7 +33,7 @@ class Figure:
 
 @frozen
 class Way:
-    """How one contender did: CPU in µs per item, wall in seconds, memory in MiB."""
+    """Result of one contender: CPU in µs per item, wall time in seconds, memory in MiB."""
 
     name: str
     label: str
@@ -46,7 +46,7 @@ class Way:
 
 @frozen
 class Race:
-    """Contenders that read the same list; ``latency`` in seconds per request."""
+    """Results of contenders that read the same list; ``latency`` is in seconds per request."""
 
     items: int
     rounds: int
@@ -54,13 +54,13 @@ class Race:
     ways: list[Way]
 
     def find(self, name: str) -> Way | None:
-        """The contender of that name, if it took part."""
+        """Return the contender of that name, if it ran."""
         return next((each for each in self.ways if each.name == name), None)
 
 
 @frozen
 class Point:
-    """One contender at one size: ``size`` items, or pages in flight."""
+    """Result of one contender at one size: items, or pages in flight."""
 
     name: str
     size: int
@@ -71,7 +71,7 @@ class Point:
 
 @frozen
 class Timing:
-    """What one way of doing a small thing costs, in the unit of its table."""
+    """Cost of one way to do a small task, in the unit of its table."""
 
     name: str
     label: str
@@ -80,7 +80,7 @@ class Timing:
 
 @frozen
 class Machine:
-    """What a run was measured on."""
+    """Machine of a run."""
 
     date: str
     processor: str
@@ -93,7 +93,7 @@ class Machine:
 
 @frozen
 class Settings:
-    """How a run was asked for."""
+    """Options of a run."""
 
     arguments: list[str]
     quick: bool
@@ -101,7 +101,7 @@ class Settings:
 
 @frozen(kw_only=True)
 class Results:
-    """All that a run brought; what was not measured is empty."""
+    """All results of a run; parts that were not measured are empty."""
 
     machine: Machine
     settings: Settings
@@ -116,7 +116,7 @@ class Results:
 
 
 def figure(values: Sequence[float]) -> Figure:
-    """Median and minimum of several rounds."""
+    """Return the median and minimum of several rounds."""
     return Figure(median(values), min(values))
 
 
@@ -127,5 +127,5 @@ def save(results: Results, path: Path) -> None:
 
 
 def load(path: Path) -> Results:
-    """Read what ``save`` wrote."""
+    """Read the results that ``save`` wrote."""
     return cattrs.structure(json.loads(path.read_text(encoding="utf-8")), Results)

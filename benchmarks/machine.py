@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Machine on which the figures were measured."""
 
 import json
 import os
@@ -31,7 +31,7 @@ LIBRARIES = (
 
 
 def describe() -> Machine:
-    """This machine now, and the versions of all that may take part."""
+    """Return this machine, and the versions of all contenders."""
     versions = {name: found for name in LIBRARIES if (found := _installed(name))}
     if node := _node():
         versions["Node"] = node
@@ -64,10 +64,10 @@ def _node() -> str | None:
 
 def _processor() -> str:
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else platform.machine()
 
 

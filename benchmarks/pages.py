@@ -1,4 +1,4 @@
-"""Answers as the API gives them, encoded before anybody asks."""
+"""Responses of the API, encoded in advance."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ MOST_PAGES = 100_000
 SEED = 20
 BASE_URL = "https://api.are.na"
 
-# Six digits that stand for the number of the page, in every id and every address.
+# Six digits for the page number, in every id and every address.
 MARK = 777_777
 IDS_OF_A_PAGE = 10_000
 HIGHEST = 999_999
@@ -26,9 +26,8 @@ HIGHEST = 999_999
 class Library:
     """Lists of invitations of any length, and groups, as bytes.
 
-    Item ids fall from page to page, as in a list with the newest first, with gaps, as others
-    send invitations too. No id or address comes twice. The first pages asked for are kept, as
-    they will be asked for again.
+    Item ids decrease from page to page, as in a list with the newest first, with gaps. Each id and
+    address is unique. The first requested pages are kept, as they are requested again.
     """
 
     def __init__(self) -> None:
@@ -37,19 +36,19 @@ class Library:
         self._kept: dict[tuple[int, int], tuple[bytes, str]] = {}
 
     def group(self, slug: str) -> tuple[bytes, str]:
-        """A group of the given slug, and its entity tag."""
+        """Return a group of the given slug, and its entity tag."""
         body = self._group.replace(b"%SLUG%", slug.encode())
         return body, _etag(body)
 
     def page(self, items: int, number: int) -> tuple[bytes, str]:
-        """A page of a list of ``items`` invitations, and its entity tag."""
+        """Return a page of a list of ``items`` invitations, and its entity tag."""
         kept = self._kept.get((items, number))
         if kept is not None:
             return kept
-        made = self._make(items, number)
+        page = self._make(items, number)
         if len(self._kept) < KEPT_PAGES:
-            self._kept[items, number] = made
-        return made
+            self._kept[items, number] = page
+        return page
 
     def _make(self, items: int, number: int) -> tuple[bytes, str]:
         pages = -(-items // PER)
@@ -75,7 +74,7 @@ def _meta(items: int, pages: int, number: int) -> bytes:
 
 
 def _templates() -> list[list[bytes]]:
-    """Pages cut where the number of the page belongs."""
+    """Return the pages, split where the page number belongs."""
     backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
     renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
     pending = [each for each in backend.invitations.values() if each.state == "pending"]

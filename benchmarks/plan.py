@@ -1,4 +1,4 @@
-"""What a run consists of, part by part."""
+"""Parts of a run."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ MILLI = 1_000
 
 @frozen(kw_only=True)
 class Plan:
-    """How much of everything."""
+    """Sizes and rounds of all parts."""
 
     cpu: Size
     latency: Size
@@ -73,7 +73,7 @@ QUICK = Plan(
 
 @define
 class Run:
-    """A run that is under way."""
+    """Run in progress."""
 
     plan: Plan
     ready: Field
@@ -82,42 +82,42 @@ class Run:
     left_out: dict[str, str] = field(factory=dict[str, str])
 
     def cpu(self) -> Race:
-        """All contenders, as fast as the machine goes."""
+        """Measure all contenders without latency."""
         return race(self.ready, self.plan.cpu, 0.0, self.progress)
 
     def latency(self) -> Race:
-        """All contenders, with a server that takes its time."""
+        """Measure all contenders with the latency of a network."""
         return race(self.ready, self.plan.latency, LATENCY, self.progress)
 
     def growth(self) -> list[Point]:
-        """The cost of an item in short lists and in long ones."""
+        """Measure the cost of an item in short and in long lists."""
         field_ = self.curves.only([FIRST, YARDSTICK])
         points = [scale(field_, size, 0.0, self.progress) for size in self.plan.growth]
         return [each for some in points for each in some]
 
     def flight(self) -> list[Point]:
-        """The time for a list, by pages in flight."""
+        """Measure the time for a list, by pages in flight."""
         names = {arena(pages).name: pages for pages in self.plan.pages}
         points = scale(self.curves.only(list(names)), self.plan.flight, LATENCY, self.progress)
         sized = [Point(p.name, names[p.name], p.cpu, p.wall, p.rss_growth) for p in points]
         return sorted(sized, key=lambda point: point.size)
 
     def codec(self) -> list[Timing]:
-        """Decoding alone, in µs per item."""
+        """Measure decoding, in µs per item."""
         return self._micro("codec", codec.LABELS, [])
 
     def request(self) -> list[Timing]:
-        """One request, in µs."""
+        """Measure one request, in µs."""
         with serving() as url:
             return self._micro("request", request.LABELS, ["--url", url])
 
     def startup(self) -> list[Timing]:
-        """Starting, in ms."""
+        """Measure start-up, in ms."""
         taken = startup.measure(self.plan.startup_rounds, self.progress)
         return _timings(startup.LABELS, taken, MILLI)
 
     def _micro(self, module: str, labels: dict[str, str], options: list[str]) -> list[Timing]:
-        self.progress.tell(f"micro-benchmark: {module}")
+        self.progress.show(f"micro-benchmark: {module}")
         rounds = ["--rounds", str(self.plan.micro_rounds)]
         command = [sys.executable, "-m", f"benchmarks.micro.{module}", *rounds, *options]
         try:
@@ -150,8 +150,8 @@ def measure(
 ) -> Results:
     """Measure the given parts.
 
-    Raises ``ValueError`` for a contender that is not there, and ``RuntimeError`` where
-    contenders did not do the same work.
+    Raise ``ValueError`` for an unknown contender, and ``RuntimeError`` if contenders did not do
+    the same work.
     """
     chosen, progress, machine = set(parts), Progress(), describe()
     contenders = named(only)
@@ -169,7 +169,7 @@ def _for_curves(plan: Plan) -> list[Contender]:
 
 
 def scratch(folder: Path, document: str | None) -> Workshop:
-    """A workshop in ``folder``; a document that is a path is taken from here."""
+    """Return a workshop in ``folder``; a path of a document is relative to this folder."""
     remote = document is None or document.startswith(("http://", "https://"))
     return Workshop(folder, document if remote else str(Path(document or "").resolve()))
 

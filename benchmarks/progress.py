@@ -1,4 +1,4 @@
-"""What is being done, for those who wait."""
+"""Progress of a run."""
 
 import sys
 
@@ -8,17 +8,17 @@ CLEAR = "\r\033[K"
 
 
 class Progress:
-    """One line on stderr that changes, where that is a terminal; nothing elsewhere."""
+    """Status line on stderr, if that is a terminal."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
 
-    def tell(self, what: str) -> None:
-        """Show what comes next."""
+    def show(self, what: str) -> None:
+        """Show the next step."""
         if self._shown:
             print(f"{CLEAR}{what}", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._shown:
             print(CLEAR, end="", file=sys.stderr, flush=True)

@@ -15,9 +15,9 @@ Row = Sequence[str]
 
 
 def write_docs(results: Results, page: Path, image: Path) -> None:
-    """Put the tables between the markers of ``page``, and the chart into ``image``.
+    """Write the tables between the markers of ``page``, and the chart to ``image``.
 
-    Raises ``ValueError`` if the markers are not there.
+    Raise ``ValueError`` if the markers are missing.
     """
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
@@ -31,7 +31,7 @@ def write_docs(results: Results, page: Path, image: Path) -> None:
 
 
 def markdown(results: Results) -> str:
-    """Everything that was measured."""
+    """Return all measurements."""
     sections = [
         _machine(results.machine),
         _ways(results),
@@ -66,20 +66,20 @@ def _ways(results: Results) -> str:
 
 
 def _legend(results: Results) -> str:
-    told: list[str] = []
+    sentences: list[str] = []
     if (race := results.cpu) is not None:
-        told.append(
+        sentences.append(
             f"CPU: {race.items:,} items, medians of {_rounds(race)}; the ratio is to "
             "aiohttp + orjson, with that of the minima in brackets."
         )
     if (race := results.latency) is not None:
-        told.append(
+        sentences.append(
             f"Wall: {race.items:,} items at {1000 * race.latency:g} ms per request, "
             f"medians of {_rounds(race)}."
         )
     if results.settings.quick:
-        told.append("This was a quick run: the figures are rough.")
-    return " ".join(told) + "\n"
+        sentences.append("This was a quick run: the figures are rough.")
+    return " ".join(sentences) + "\n"
 
 
 def _rounds(race: Race) -> str:
@@ -87,7 +87,7 @@ def _rounds(race: Race) -> str:
 
 
 def name_of(way: Way) -> str:
-    """A contender's label; this SDK's stands out."""
+    """Return a contender's label; this SDK's is bold."""
     return f"**{way.label}**" if way.name.startswith("arena-") else way.label
 
 
@@ -187,7 +187,7 @@ def _timings(title: str, unit: str, timings: Sequence[Timing], yardstick: str) -
     yard = next((each.cost for each in timings if each.name == yardstick), None)
     rows = [
         [
-            # As code, where a pair of hyphens would become a dash.
+            # As code, because a pair of hyphens would become a dash.
             f"`{each.label}`" if "--" in each.label else each.label,
             f"{each.cost.median:.2f}",
             f"{each.cost.minimum:.2f}",

@@ -1,4 +1,4 @@
-"""Rounds in which every contender takes its turn, in another order each time."""
+"""Rounds in which every contender runs once, in a different order each time."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ MICRO = 1_000_000
 
 @frozen
 class Reading:
-    """What one turn of a contender took: seconds and MiB."""
+    """Usage of one run of a contender: seconds and MiB."""
 
     items: int
     checksum: str
@@ -32,7 +32,7 @@ class Reading:
 
 @frozen
 class Size:
-    """How much is read in one turn, and in how many rounds."""
+    """Number of items in one run, and of rounds."""
 
     items: int
     rounds: int
@@ -41,29 +41,29 @@ class Size:
 
 @define
 class Field:
-    """The contenders that can run, with their commands, and why the others cannot."""
+    """Contenders that can run, with their commands, and why the others cannot."""
 
     commands: dict[str, list[str]] = field(factory=dict[str, list[str]])
     labels: dict[str, Contender] = field(factory=dict[str, Contender])
     left_out: dict[str, str] = field(factory=dict[str, str])
 
     def drop(self, name: str, reason: str) -> None:
-        """Leave a contender out from now on."""
+        """Exclude a contender from now on."""
         del self.commands[name]
         self.left_out[self.labels[name].label] = reason
 
     def only(self, names: Sequence[str]) -> "Field":
-        """Those of the given names; what is dropped there is dropped nowhere else."""
+        """Return the contenders of the given names; exclusions there do not apply here."""
         chosen = {name: self.commands[name] for name in names if name in self.commands}
         return Field(chosen, self.labels, self.left_out)
 
 
 def prepare(contenders: list[Contender], workshop: Workshop, progress: Progress) -> Field:
-    """Make contenders ready, and see which can run."""
+    """Prepare contenders, and find those that can run."""
     ready = Field(labels={each.name: each for each in contenders})
     with serving() as url:
         for each in contenders:
-            progress.tell(f"making ready: {each.label}")
+            progress.show(f"preparing: {each.label}")
             try:
                 command = each.command(workshop)
                 _read(command, url, Size(items=100, rounds=1))
@@ -75,7 +75,7 @@ def prepare(contenders: list[Contender], workshop: Workshop, progress: Progress)
 
 
 def race(ready: Field, size: Size, latency: float, progress: Progress) -> Race:
-    """All contenders on one list."""
+    """Run all contenders on one list."""
     readings = _rounds(ready, size, latency, progress)
     ways = [
         Way(
@@ -93,7 +93,7 @@ def race(ready: Field, size: Size, latency: float, progress: Progress) -> Race:
 
 
 def scale(ready: Field, size: Size, latency: float, progress: Progress) -> list[Point]:
-    """All contenders on one list, as points of curves over its size."""
+    """Run all contenders on one list, and return points of curves over its size."""
     measured = race(ready, size, latency, progress)
     return [
         Point(each.name, size.items, each.cpu, each.wall, each.rss_growth) for each in measured.ways
@@ -105,10 +105,10 @@ def _rounds(
 ) -> dict[str, list[Reading]]:
     readings: dict[str, list[Reading]] = {name: [] for name in ready.commands}
     with serving(latency) as url:
-        for number, name in _turns(list(readings), size.rounds):
+        for number, name in _schedule(list(readings), size.rounds):
             if name not in ready.commands:
                 continue
-            progress.tell(f"round {number + 1} of {size.rounds}, {size.items:,} items: {name}")
+            progress.show(f"round {number + 1} of {size.rounds}, {size.items:,} items: {name}")
             try:
                 readings[name].append(_read(ready.commands[name], url, size))
             except CannotRunError as error:
@@ -117,7 +117,7 @@ def _rounds(
     return {name: taken for name, taken in readings.items() if name in ready.commands}
 
 
-def _turns(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
+def _schedule(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
     order = random.Random(rounds)  # noqa: S311 - the same order each time
     for number in range(rounds):
         for name in order.sample(names, len(names)):

@@ -1,9 +1,9 @@
-"""The server that all are measured against: answers from memory, as cheaply as can be.
+"""Server of all contenders: it responds from memory, at the least cost.
 
 Run it with ``python -m benchmarks.server [--latency SECONDS]``. The first line on stdout is one
-JSON object with its ``url``; it ends when its stdin does. Any group is there: ``anything`` as
-one group, and ``anything-N`` or ``anything-N-anything`` with a list of N invitations, 100 a page.
-Every answer is sent ``latency`` seconds after its request came.
+JSON object with its ``url``; it ends when its stdin does. Any group exists: ``anything`` as one
+group, and ``anything-N`` or ``anything-N-anything`` with a list of N invitations, 100 a page.
+Each response is sent ``latency`` seconds after its request.
 """
 
 import argparse
@@ -33,7 +33,7 @@ BAD_REQUEST = b'{"error":"Bad Request","code":400,"details":{"message":"Only per
 
 
 class Answers:
-    """Whole answers, head and body."""
+    """Complete responses, head and body."""
 
     def __init__(self) -> None:
         self._library = Library()
@@ -41,7 +41,7 @@ class Answers:
         self._fresh_until = 0.0
 
     def answer(self, request: bytes) -> bytes:
-        """What to send for a request, given as its line and headers."""
+        """Return the response to a request, given by its line and headers."""
         found = ROUTE.match(request)
         if found is None:
             return self._whole("404 Not Found", NOT_FOUND)
@@ -65,7 +65,7 @@ class Answers:
         return b"".join((head.encode(), self._common(), body))
 
     def _common(self) -> bytes:
-        """The headers that are the same for a second."""
+        """Return the headers that are the same for a second."""
         now = time.time()
         if now >= self._fresh_until:
             self._fresh_until = int(now) + 1
@@ -84,7 +84,7 @@ class Answers:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 over one connection that stays open; requests have no body."""
+    """HTTP/1.1 connection that stays open; requests have no body."""
 
     def __init__(self, answers: Answers, latency: float) -> None:
         self._answers = answers
@@ -93,12 +93,12 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
+        """Respond to every complete request."""
         received = self._received + data if self._received else data
         while (end := received.find(END)) >= 0:
             self._answer(received[:end])

@@ -1,4 +1,4 @@
-"""What the figures must be, and whether they are."""
+"""Targets for the figures."""
 
 from collections.abc import Iterable, Iterator
 from statistics import median
@@ -16,7 +16,7 @@ MILLION = 1_000_000
 
 @frozen
 class Target:
-    """One figure and its bound; ``value`` is ``None`` where it was not measured."""
+    """Figure and its bound; ``value`` is ``None`` if it was not measured."""
 
     what: str
     bound: float
@@ -26,20 +26,20 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the figure was measured and is good enough."""
+        """Return whether the figure was measured and is within its bound."""
         if self.value is None:
             return False
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def __str__(self) -> str:
-        told = "not measured" if self.value is None else f"{self.value:.2f}{self.unit}"
+        measured = "not measured" if self.value is None else f"{self.value:.2f}{self.unit}"
         bound = f"{'≥' if self.at_least else '≤'} {self.bound:g}{self.unit}"
         verdict = "pass" if self.met else "-" if self.value is None else "MISS"
-        return f"{verdict:4}  {told:>12}  {bound:>9}  {self.what}"
+        return f"{verdict:4}  {measured:>12}  {bound:>9}  {self.what}"
 
 
 def check(results: Results) -> list[Target]:
-    """Every target, with what was measured."""
+    """Yield every target, with its measurement."""
     return [
         *_cpu(results.cpu),
         _latency(results.latency),
@@ -107,7 +107,7 @@ def _small(results: Results) -> Iterator[Target]:
         _minimum(results.startup, name)
         for name in ("nothing", "libraries", "import", "cli-libraries", "help")
     )
-    # Python's own start is in all of them; only what comes on top of it is compared.
+    # All include the start of Python itself; only the rest is compared.
     net = (imported - alone) / (libraries - alone) if alone and libraries and imported else None
     yield Target("import, to its libraries (net of Python's start)", 1.25, net)
     whole = both / command if both and command else None

@@ -1,11 +1,13 @@
 """Configuration of Sphinx."""
 
 import builtins
+import re
 from datetime import datetime
 from enum import Enum, StrEnum
 from importlib import import_module
 from types import FunctionType
 
+import attrs
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -34,6 +36,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_mock_imports = ["pytest"]  # not in the extra, and only needed when tests run
 
@@ -46,7 +49,7 @@ html_title = f"arena-groups {release}"
 html_static_path = ["_static"]
 html_css_files = ["pictures.css"]
 
-PRIVATE_BASES = {"AsyncCloseable", "Linked", "Resource", "SessionOwner"}
+GENERATED_DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
 # A reader need not know what the decoder takes from these annotations.
 SIMPLER_HINTS = {Timestamp: datetime, Timestamp | None: datetime | None}
 
@@ -98,6 +101,20 @@ def keep_colons(
         lines[0] = f"{start.removeprefix(':type: ')}: {lines[0]}"
 
 
+def show_attrs_defaults(*event: object) -> tuple[str, object] | None:
+    """Show the default of a field, where the generated source refers to it by name."""
+    *_, member, _options, signature, returns = event
+    if not isinstance(member, type) or not isinstance(signature, str) or not attrs.has(member):
+        return None
+    fields = attrs.fields_dict(member)
+
+    def default(match: re.Match[str]) -> str:
+        value = fields[match[1]].default
+        return value.__name__ if isinstance(value, FunctionType) else repr(value)
+
+    return GENERATED_DEFAULT.sub(default, signature).replace(" = NOTHING", " = ..."), returns
+
+
 def show_public_bases(
     _app: Sphinx, _name: str, _class: type, _options: object, bases: list[type]
 ) -> None:
@@ -108,8 +125,8 @@ def show_public_bases(
 
 def is_private(base: type) -> bool:
     """Return whether a base class is not part of the public API."""
-    name: str = getattr(base, "__name__", "")
-    return name in PRIVATE_BASES or name.startswith("_")
+    path = f"{base.__module__}.{getattr(base, '__name__', '')}"
+    return "._" in path and path.startswith("arena_groups.") and path not in PUBLIC_NAMES
 
 
 def link_public_name(
@@ -138,6 +155,7 @@ def setup(app: Sphinx) -> None:
     """Connect the functions above to the events of Sphinx."""
     app.connect("autodoc-skip-member", show_enum_members)
     app.connect("autodoc-process-docstring", keep_colons, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", show_attrs_defaults)
     app.connect("autodoc-process-bases", show_public_bases)
     app.connect("doctree-read", tidy)
     app.connect("missing-reference", link_public_name)

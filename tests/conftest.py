@@ -1,4 +1,4 @@
-"""What all tests share: no token from outside, and answers without a network."""
+"""Fixtures of all tests: no token of the environment, responses without a network, Redis."""
 
 import gc
 import inspect
@@ -16,6 +16,8 @@ from aioresponses import aioresponses
 from hypothesis import settings
 
 from arena_groups import ArenaClient
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
 from tests.support.redis_server import RedisServer
@@ -36,34 +38,40 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the processes that tests start share compiled modules, even if none may be written."""
+    """Let child processes share compiled modules, even if none may be written."""
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
         folder = tempfile.TemporaryDirectory()
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_collection() -> None:
+    """Disable the garbage collector while the tests are imported."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Keep the collector from going through all tests and modules again and again."""
+    """Exclude tests and modules from garbage collection, which many tests start."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Do so too with what the tests before have left: reports and caches."""
+    """Freeze the reports and caches that the tests so far have left."""
     if next(finished) % 200 == 0:
         gc.collect()
         gc.freeze()
 
 
 class StandInWriter:
-    """As much of a request's writer as a response asks for."""
+    """Part of a request's writer that a response needs."""
 
     output_size = 0
 
 
 class MappedResponse(aiohttp.ClientResponse):
-    """A response as aioresponses makes it, with the writer that newer aiohttp asks for."""
+    """Response as aioresponses creates it, with the writer that newer aiohttp requires."""
 
     _ASKED = inspect.signature(aiohttp.ClientResponse.__init__).parameters
 
@@ -74,7 +82,7 @@ class MappedResponse(aiohttp.ClientResponse):
 
 
 class Answers(aioresponses):
-    """aioresponses, whose responses every supported version of aiohttp can make."""
+    """aioresponses with responses for every supported version of aiohttp."""
 
     def add(self, *args: Any, **options: Any) -> None:
         options.setdefault("response_class", MappedResponse)
@@ -87,22 +95,33 @@ class Answers(aioresponses):
 
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the token of whoever runs the tests out of them."""
+    """Remove the token of the environment."""
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
 
 
 @pytest.fixture
 def answers() -> Iterator[Answers]:
-    """Answers by method and URL, in place of a network."""
+    """Responses by method and URL, instead of a network."""
     with Answers() as mapped:
         yield mapped
 
 
 @pytest.fixture
 async def arena() -> AsyncIterator[ArenaClient]:
-    """A client of the API's own address; only of use together with ``answers``."""
+    """Client of the API's own address, for use with ``answers``."""
     async with single(TOKEN) as client:
         yield client
+
+
+@pytest.fixture
+def clock() -> AutoAdvanceClock:
+    return AutoAdvanceClock()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

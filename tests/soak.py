@@ -1,7 +1,7 @@
-"""A soak: many tasks, all operations, random faults, and then everything is counted up.
+"""Soak test: many tasks, all operations and random faults, with a final count.
 
 Run it with ``nox -s soak`` or ``python -m tests.soak [SECONDS]``. It prints its figures and ends
-with 1 if anything was lost, doubled, refused for going too fast, or left behind.
+with 1 if anything was missed, repeated, rejected as too fast, or left open.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ FAULTS: list[tuple[Fault, float]] = [
 
 @define
 class Soak:
-    """What is under way, and what was seen so far."""
+    """State of a soak test."""
 
     sandbox: Sandbox
     arena: ArenaClient
@@ -72,14 +72,14 @@ class Soak:
     problems: list[str] = field(factory=list[str])
 
     async def work(self, group: int) -> None:
-        """Do one thing after another until the time is over."""
+        """Run random jobs until the time is over."""
         jobs: list[tuple[str, Callable[[int], Awaitable[object]]]] = [
             ("walk", self.walk),
             ("invite and revoke", self.invite),
             ("group", self.own_group),
             ("read", self.read),
             ("code", self.code),
-            ("give up", self.give_up),
+            ("cancel", self.cancel),
         ]
         while time.monotonic() < self.ends:
             name, job = self.random.choice(jobs)
@@ -91,7 +91,7 @@ class Soak:
                 self.done[name] += 1
 
     async def walk(self, _: int) -> None:
-        """Read the whole list, going on after errors, and compare with what never changed."""
+        """Read the whole list, continue after errors, and compare with the unchanged items."""
         per = self.random.choice([7, 24, 50, 100])
         items, seen = aiter(self.arena.groups.invitations(STUDIO, per=per)), Counter[int]()
         while True:
@@ -102,25 +102,25 @@ class Soak:
             except ArenaError as error:
                 self.errors[f"in a walk: {type(error).__name__}"] += 1
         if max(seen.values()) > 1:
-            self.problems.append("a walk gave an invitation twice")
-        if lost := self.stable - set(seen):
-            self.problems.append(f"a walk lost {len(lost)} invitations")
+            self.problems.append("a walk yielded an invitation twice")
+        if missed := self.stable - set(seen):
+            self.problems.append(f"a walk missed {len(missed)} invitations")
 
     async def invite(self, group: int) -> None:
-        """Invite somebody new, and take it back."""
+        """Invite a new address, and revoke the invitation."""
         email = f"guest-{next(self.numbers)}@example.org"
         result = await self.arena.groups.invite(group, email=email)
         if result.invitation is not None:
             await self.arena.groups.revoke_invitation(group, result.invitation.id)
 
     async def own_group(self, _: int) -> None:
-        """Make a group, change it, delete it."""
-        made = await self.arena.groups.create(f"Soak {next(self.numbers)}")
-        await self.arena.groups.update(made.id, description="Changed")
-        await self.arena.groups.delete(made.id)
+        """Create a group, update it and delete it."""
+        group = await self.arena.groups.create(f"Soak {next(self.numbers)}")
+        await self.arena.groups.update(group.id, description="Changed")
+        await self.arena.groups.delete(group.id)
 
     async def read(self, group: int) -> None:
-        """Read a bit of everything."""
+        """Send one request of each read operation."""
         await self.arena.ping()
         await self.arena.me()
         await self.arena.groups.get(group)
@@ -130,12 +130,12 @@ class Soak:
         await self.arena.users.groups(self.sandbox.users.owner)
 
     async def code(self, group: int) -> None:
-        """Make an invite code, and delete it again."""
+        """Create an invite code, and delete it."""
         await self.arena.groups.create_invite_code(group)
         await self.arena.groups.delete_invite_code(group)
 
-    async def give_up(self, group: int) -> None:
-        """Cancel something at a random moment."""
+    async def cancel(self, group: int) -> None:
+        """Cancel reads at a random moment."""
         try:
             async with asyncio.timeout(self.random.random() * 0.1):
                 await self.read(group)
@@ -143,8 +143,8 @@ class Soak:
             if isinstance(error, ArenaError):
                 raise
 
-    def take_stock(self) -> None:
-        """Count what has reached the server, and let it forget."""
+    def count_requests(self) -> None:
+        """Count the requests at the server, and clear them."""
         for request in self.sandbox.requests:
             injected = "rate-limited" in request.faults
             name = "429, injected" if injected else str(request.status)
@@ -153,23 +153,23 @@ class Soak:
 
 
 def memory() -> int:
-    """The bytes that this process has in memory."""
+    """Return the bytes that this process has in memory."""
     pages = Path("/proc/self/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def sockets() -> int:
-    """How many sockets are open."""
+    """Return the number of open sockets."""
     files = Path("/proc/self/fd").iterdir()
     return sum(file.is_symlink() and "socket" in str(file.readlink()) for file in files)
 
 
 async def watch(run: Soak, seconds: float) -> int:
-    """Take stock every second; how many bytes were taken between the middle and the end."""
+    """Count every second, and return the bytes allocated in the second half."""
     middle = 0
     while (left := run.ends - time.monotonic()) > 0:
         await asyncio.sleep(min(1.0, left))
-        run.take_stock()
+        run.count_requests()
         if not middle and left < seconds / 2:
             gc.collect()
             middle = memory()
@@ -178,7 +178,7 @@ async def watch(run: Soak, seconds: float) -> int:
 
 
 async def soak(seconds: float) -> list[str]:
-    """Run for ``seconds``, print the figures, and return what went wrong."""
+    """Run for ``seconds``, print the figures, and return the problems."""
     open_before = sockets()
     async with Sandbox(limit=LIMIT, window=WINDOW) as sandbox:
         stable = frozenset(sandbox.pending_invitations(STUDIO)[::2][:STABLE])
@@ -199,13 +199,13 @@ async def soak(seconds: float) -> list[str]:
             tasks = [asyncio.create_task(run.work(group)) for _ in range(TASKS)]
             grown = await watch(run, seconds)
             await asyncio.gather(*tasks)
-        run.take_stock()
+        run.count_requests()
         emails = Counter(email.address for email in sandbox.emails)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     figures = {
         "done": dict(run.done),
         "errors": dict(run.errors),
-        "answers by status": dict(run.statuses),
+        "responses by status": dict(run.statuses),
         "emails": emails.total(),
         "memory, second half (KiB)": grown >> 10,
         "sockets before and after": (open_before, sockets()),
@@ -213,10 +213,10 @@ async def soak(seconds: float) -> list[str]:
     for name, figure in figures.items():
         print(f"{name}: {figure}")
     wrong = {
-        "somebody got two emails": emails.total() > len(emails),
-        "the server had to refuse us": bool(run.statuses["429"]),
+        "an address received two emails": emails.total() > len(emails),
+        "the server rejected requests with 429": bool(run.statuses["429"]),
         "tasks are left": bool(left),
-        "slots of the pacer were not given back": bool(pacer.snapshot().in_flight),
+        "permits were not released": bool(pacer.snapshot().in_flight),
         "sockets are left open": sockets() > open_before,
         "memory grew": grown > FLAT,
         "no walk was finished": not run.done["walk"],
@@ -225,7 +225,7 @@ async def soak(seconds: float) -> list[str]:
 
 
 def main() -> int:
-    """Run the soak, and say how it went."""
+    """Run the soak test, and return the exit code."""
     warnings.simplefilter("error")
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     problems = asyncio.run(soak(seconds), debug=False)

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they compare does the same work. No timing is asserted."""
+"""Benchmarks run, and contenders do the same work. No timing is asserted."""
 
 import json
 import urllib.error
@@ -68,7 +68,7 @@ def good_results() -> Results:
 
 
 class TestServer:
-    def test_it_answers_as_the_api_does(self, server: str) -> None:
+    def test_response_is_like_that_of_the_api(self, server: str) -> None:
         headers, page = get(f"{server}/v3/groups/list-300/invitations?page=3&per=100")
         assert headers["content-type"] == "application/json; charset=utf-8"
         assert headers["etag"].startswith('W/"')
@@ -83,7 +83,7 @@ class TestServer:
             "has_more_pages": False,
         }
 
-    def test_no_item_comes_twice(self, server: str) -> None:
+    def test_ids_are_unique_and_descending(self, server: str) -> None:
         ids: list[int] = []
         for number in range(1, 8):
             _, page = get(f"{server}/v3/groups/list-700/invitations?page={number}&per=100")
@@ -93,12 +93,12 @@ class TestServer:
         assert len(set(ids)) == 700
         assert ids == sorted(ids, reverse=True)
 
-    def test_it_gives_one_group(self, server: str) -> None:
+    def test_group_is_served(self, server: str) -> None:
         _, group = get(f"{server}/v3/groups/group-5")
         assert group["slug"] == "group-5"
 
     @pytest.mark.parametrize("path", ["/v3/groups/list-301/invitations?per=100", "/v3/me"])
-    def test_it_knows_nothing_else(self, server: str, path: str) -> None:
+    def test_other_path_is_404(self, server: str, path: str) -> None:
         with pytest.raises(urllib.error.HTTPError, match="404") as error:
             get(server + path)
         error.value.close()
@@ -117,18 +117,23 @@ class TestRun:
         assert ran | set(results.left_out) == {each.label for each in named(PYTHON_CONTENDERS)}
         assert str(tmp_path) not in output.read_text(encoding="utf-8")
 
-    def test_contenders_that_differ_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_contenders_that_read_different_items_raise_runtime_error(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from benchmarks import runner
-        from benchmarks.contenders import Workshop
         from benchmarks.progress import Progress
 
-        ready = runner.prepare(named(["arena-1", "json"]), Workshop(Path()), Progress())
-        real, seen = runner.one_line, iter(("one", "another"))
-        monkeypatch.setattr(runner, "one_line", lambda c: {**real(c), "checksum": next(seen)})
+        checksums = iter(("one", "another"))
+        usage = {"cpu": 1.0, "wall": 1.0, "peak_rss": 1.0, "rss_growth": 1.0}
+        monkeypatch.setattr(
+            runner, "one_line", lambda _: {"items": 100, "checksum": next(checksums), **usage}
+        )
+        contenders = {each.name: each for each in named(["arena-1", "json"])}
+        ready = runner.Field({name: ["unused"] for name in contenders}, contenders)
         with pytest.raises(RuntimeError, match="not all contenders read the same items"):
             runner.race(ready, runner.Size(items=100, rounds=1), 0.0, Progress())
 
-    def test_a_generated_client_needs_the_document(self, tmp_path: Path) -> None:
+    def test_generated_client_without_the_document_cannot_run(self, tmp_path: Path) -> None:
         from benchmarks.contenders import Workshop
 
         [generated] = named(["openapi"])
@@ -137,10 +142,10 @@ class TestRun:
 
 
 class TestTargets:
-    def test_good_figures_meet_all(self) -> None:
+    def test_good_figures_meet_all_targets(self) -> None:
         assert [str(each) for each in check(good_results()) if not each.met] == []
 
-    def test_a_slow_client_misses(self) -> None:
+    def test_slow_client_misses_targets(self) -> None:
         good = good_results()
         assert good.cpu is not None
         slow = [way("arena-1", 2.0, 10), *good.cpu.ways[1:]]
@@ -149,20 +154,20 @@ class TestTargets:
         assert "MISS" in str(missed[0])
         assert all(each.met for each in missed[5:])
 
-    def test_what_was_not_measured_is_not_met(self) -> None:
+    def test_missing_figures_miss_targets(self) -> None:
         empty = Results(machine=good_results().machine, settings=Settings([], quick=True))
         assert not any(each.met for each in check(empty))
         assert "not measured" in str(check(empty)[0])
 
 
 class TestReport:
-    def test_the_table_has_everything(self) -> None:
+    def test_markdown_has_all_measurements(self) -> None:
         text = markdown(good_results())
         assert "| **arena-1** | 1.10 | 1.10 (1.10) | 1.0 | 10.00 | 1.00 |" in text
         assert "Left out: httpx + pydantic (httpx is not installed)." in text
         assert "a processor (2 cores, Linux)" in text
 
-    def test_it_goes_between_the_markers(self, tmp_path: Path) -> None:
+    def test_write_docs_replaces_the_text_between_the_markers(self, tmp_path: Path) -> None:
         page, image = tmp_path / "page.md", tmp_path / "images" / "chart.svg"
         page.write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8")
         write_docs(good_results(), page, image)
@@ -181,14 +186,14 @@ class TestReport:
         for each in texts:
             assert float(each.attrib["x"]) + 8 * len(each.text or "") < width
 
-    def test_the_documentation_has_the_results_that_are_kept(self) -> None:
+    def test_documentation_has_the_stored_results(self) -> None:
         kept = load(RESULTS)
         assert markdown(kept) in (ROOT / "docs/benchmarks.md").read_text("utf-8")
         assert draw(kept) == (ROOT / "docs/images/benchmarks.svg").read_text("utf-8")
 
-    def test_the_readme_claims_no_more_than_was_measured(self) -> None:
-        told = " ".join((ROOT / "README.md").read_text("utf-8").split())
-        assert "less CPU per item than the generated client and the TypeScript SDK" in told
+    def test_readme_claims_are_measured(self) -> None:
+        readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+        assert "less CPU per item than the generated client and the TypeScript SDK" in readme
         race = load(RESULTS).cpu
         assert race is not None
         cost = {each.name: each.cpu.median for each in race.ways}

@@ -1,4 +1,4 @@
-"""Ways to read a long list, each in a process of its own.
+"""Contenders: programs that read a long list, each in its own process.
 
 A contender reads a short list to warm up, then a long one, and prints one line of JSON: how
 many items it saw, a checksum over their ids and addresses, CPU and wall seconds, memory in MiB;
@@ -31,12 +31,12 @@ PREPARATION = 300.0
 
 
 class CannotRunError(Exception):
-    """Why a contender takes no part."""
+    """The contender cannot run; the message is the reason."""
 
 
 @frozen
 class Workshop:
-    """Where contenders are made ready: a folder of their own, and the provider's document."""
+    """Folder in which contenders are prepared, and the provider's document."""
 
     folder: Path
     document: str | None = None
@@ -47,7 +47,7 @@ Command = Callable[[Workshop], list[str]]
 
 @frozen
 class Contender:
-    """One way; ``sequential`` means that it asks for a page when it has the one before."""
+    """Contender; ``sequential`` means that it requests a page after it has the one before."""
 
     name: str
     label: str
@@ -56,7 +56,7 @@ class Contender:
 
 
 def named(names: list[str] | None) -> list[Contender]:
-    """The contenders of those names, or all; ``ValueError`` for an unknown one."""
+    """Return the contenders of these names, or all. Raise ``ValueError`` for an unknown one."""
     unknown = set(names or ()) - {each.name for each in CONTENDERS}
     if unknown:
         raise ValueError(f"no contender is named {', '.join(sorted(unknown))}")
@@ -69,7 +69,7 @@ def _python(module: str, *options: str) -> Command:
 
 
 def arena(pages: int) -> Contender:
-    """This SDK, with so many pages in flight."""
+    """Return this SDK with a number of pages in flight."""
     return Contender(
         f"arena-{pages}",
         "arena-groups" if pages == 1 else f"arena-groups, concurrency={pages}",
@@ -116,8 +116,8 @@ def _prepare(command: list[str], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"making it ready took more than {PREPARATION:g} s") from None
     if run.returncode:
-        told = (run.stderr or run.stdout).strip().splitlines() or ["for no reason it tells"]
-        raise CannotRunError(f"it could not be made ready: {told[-1].strip()}")
+        lines = (run.stderr or run.stdout).strip().splitlines() or ["without a message"]
+        raise CannotRunError(f"it could not be prepared: {lines[-1].strip()}")
 
 
 CONTENDERS: list[Contender] = [

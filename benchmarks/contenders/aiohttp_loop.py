@@ -1,4 +1,4 @@
-"""A plain loop over aiohttp from page to page, for all contenders that decode on their own."""
+"""Plain loop over aiohttp from page to page, for contenders with their own decoders."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,13 +8,13 @@ import aiohttp
 
 from benchmarks.contenders.common import PER, TOKEN, Opener, Reader, Tally
 
-__all__ = ["look_at_dicts", "look_at_objects", "looping"]
+__all__ = ["count_dicts", "count_objects", "page_loop"]
 
 P = TypeVar("P")
 
 
 class Meta(Protocol):
-    """Where a page is in its list."""
+    """Position of a page in its list."""
 
     @property
     def next_page(self) -> int | None: ...
@@ -24,7 +24,7 @@ class Meta(Protocol):
 
 
 class Page(Protocol):
-    """A page that is an object."""
+    """Page as an object."""
 
     @property
     def data(self) -> list[Any]: ...
@@ -33,23 +33,23 @@ class Page(Protocol):
     def meta(self) -> Meta: ...
 
 
-def looping(decode: Callable[[bytes], P], look: Callable[[Tally, P], int | None]) -> Opener:
-    """What reads with ``decode``; ``look`` counts a page and returns the next one's number."""
+def page_loop(decode: Callable[[bytes], P], count: Callable[[Tally, P], int | None]) -> Opener:
+    """Return a reader that uses ``decode``; ``count`` counts a page and returns the next number."""
 
     def opener(url: str) -> AbstractAsyncContextManager[Reader]:
-        return _open(url, decode, look)
+        return _open(url, decode, count)
 
     return opener
 
 
-def look_at_dicts(tally: Tally, page: dict[str, Any]) -> int | None:
+def count_dicts(tally: Tally, page: dict[str, Any]) -> int | None:
     """Count a page of dicts."""
     tally.dicts(page["data"])
     meta = page["meta"]
     return meta["next_page"] if meta["has_more_pages"] else None
 
 
-def look_at_objects(tally: Tally, page: Page) -> int | None:
+def count_objects(tally: Tally, page: Page) -> int | None:
     """Count a page of objects."""
     tally.objects(page.data)
     return page.meta.next_page if page.meta.has_more_pages else None
@@ -57,7 +57,7 @@ def look_at_objects(tally: Tally, page: Page) -> int | None:
 
 @asynccontextmanager
 async def _open(
-    url: str, decode: Callable[[bytes], P], look: Callable[[Tally, P], int | None]
+    url: str, decode: Callable[[bytes], P], count: Callable[[Tally, P], int | None]
 ) -> AsyncGenerator[Reader, None]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -71,6 +71,6 @@ async def _open(
                 ) as response:
                     response.raise_for_status()
                     page = decode(await response.read())
-                number = look(tally, page)
+                number = count(tally, page)
 
         yield read

@@ -1,7 +1,7 @@
-"""A bare loop over aiohttp whose pages msgspec decodes straight into this SDK's models."""
+"""Bare loop over aiohttp whose pages msgspec decodes into this SDK's models."""
 
 from arena_groups.models import MembershipInvitation, Page
-from benchmarks.contenders.aiohttp_loop import look_at_objects, looping
+from benchmarks.contenders.aiohttp_loop import count_objects, page_loop
 from benchmarks.contenders.common import needs, parser, run
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     import msgspec  # noqa: PLC0415 - not everywhere
 
     decode = msgspec.json.Decoder(Page[MembershipInvitation]).decode
-    run(looping(decode, look_at_objects), arguments)
+    run(page_loop(decode, count_objects), arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A loop over aiohttp whose pages pydantic decodes and validates in one step."""
+"""Loop over aiohttp whose pages pydantic decodes and validates in one step."""
 
-from benchmarks.contenders.aiohttp_loop import look_at_objects, looping
+from benchmarks.contenders.aiohttp_loop import count_objects, page_loop
 from benchmarks.contenders.common import needs, parser, run
 
 
@@ -10,7 +10,7 @@ def main() -> None:
     needs("pydantic")
     from benchmarks.contenders.pydantic_models import InvitationPage  # noqa: PLC0415
 
-    run(looping(InvitationPage.model_validate_json, look_at_objects), arguments)
+    run(page_loop(InvitationPage.model_validate_json, count_objects), arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""This SDK, as it comes: walk, retries, pacing, cache and error mapping are on."""
+"""This SDK with its defaults: walk, retries, rate limiting, cache and error mapping."""
 
 import inspect
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from benchmarks.contenders.common import TOKEN, Reader, Tally, cannot_run, parse
 
 
 def main() -> None:
-    """Measure, with ``--concurrency`` pages in flight."""
+    """Measure with ``--concurrency`` pages in flight."""
     given = parser()
     given.add_argument("--concurrency", type=int, default=1)
     arguments = given.parse_args()

@@ -1,4 +1,4 @@
-"""What all contenders share: how they are called, what they count, what they print."""
+"""Parts that all contenders share: arguments, counts and output."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ LARGE_BLOCK = 4 * MIB
 
 
 class Invitation(Protocol):
-    """What is read of each item, where it is an object."""
+    """Attributes that are read from each item that is an object."""
 
     @property
     def id(self) -> int: ...  # noqa: D102
@@ -40,9 +40,9 @@ class Invitation(Protocol):
 
 @define
 class Tally:
-    """What a reader has seen: every item is looked at in the same three places.
+    """Count of the items that a reader has read; the same three values are read from each.
 
-    ``proof`` is filled in the warm-up only, to show that all read the same things.
+    ``proof`` is filled in the warm-up only, to show that all read the same items.
     """
 
     items: int = 0
@@ -52,7 +52,7 @@ class Tally:
     proof: list[tuple[int, str | None]] | None = None
 
     def objects(self, page: Iterable[Invitation]) -> None:
-        """Look at a page of objects."""
+        """Count a page of objects."""
         items = ids = characters = 0
         latest, proof = self.latest, self.proof
         for item in page:
@@ -65,7 +65,7 @@ class Tally:
         self.add(items, ids, characters, latest)
 
     def dicts(self, page: Iterable[dict[str, Any]]) -> None:
-        """Look at a page of dicts."""
+        """Count a page of dicts."""
         items = ids = characters = 0
         latest, proof = self.latest, self.proof
         for item in page:
@@ -78,14 +78,14 @@ class Tally:
         self.add(items, ids, characters, latest)
 
     def add(self, items: int, ids: int, characters: int, latest: object) -> None:
-        """Add what was counted elsewhere."""
+        """Add the counts of another tally."""
         self.items += items
         self.ids += ids
         self.characters += characters
         self.latest = latest
 
     def digest(self) -> str:
-        """What tells the items of the warm-up, and their order, from any others."""
+        """Return a digest of the items of the warm-up, in their order."""
         lines = "".join(f"{number} {email or ''}\n" for number, email in self.proof or ())
         return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -96,20 +96,20 @@ Opener = Callable[[str], AbstractAsyncContextManager[Reader]]
 
 @frozen
 class Usage:
-    """CPU and wall, in seconds."""
+    """CPU and wall time in seconds."""
 
     cpu: float
     wall: float
 
     @classmethod
     def now(cls) -> "Usage":
-        """Since some time in the past."""
+        """Return the usage since a moment in the past."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         return cls(used.ru_utime + used.ru_stime, time.perf_counter())
 
 
 def needs(*modules: str) -> None:
-    """End with the reason unless all ``modules`` can be imported."""
+    """Exit with the reason unless all ``modules`` can be imported."""
     for name in modules:
         try:
             importlib.import_module(name)
@@ -118,22 +118,22 @@ def needs(*modules: str) -> None:
 
 
 def cannot_run(reason: str) -> NoReturn:
-    """Say why this contender takes no part, and end."""
+    """Print why this contender cannot run, and exit."""
     print(json.dumps({"cannot_run": reason}))
     raise SystemExit(0)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments that every contender takes."""
-    made = argparse.ArgumentParser()
-    made.add_argument("--url", required=True)
-    made.add_argument("--items", type=int, required=True)
-    made.add_argument("--repeat", type=int, default=1)
-    return made
+    """Return a parser with the arguments of every contender."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--url", required=True)
+    arguments.add_argument("--items", type=int, required=True)
+    arguments.add_argument("--repeat", type=int, default=1)
+    return arguments
 
 
 def run(opener: Opener, arguments: argparse.Namespace) -> None:
-    """Read as ``arguments`` say, and print what it took as one line of JSON."""
+    """Read as ``arguments`` say, and print the usage as one line of JSON."""
     print(json.dumps(asyncio.run(_measure(opener, arguments))))
 
 
@@ -143,10 +143,10 @@ async def _measure(opener: Opener, arguments: argparse.Namespace) -> dict[str, o
         await read(WARM_UP, warm)
         digest = warm.digest()
         del warm
-        _settle()
+        _warm_up_allocator()
         tally, resident, begin = Tally(), _resident(), Usage.now()
-        for turn in range(arguments.repeat):
-            await read(f"list-{arguments.items}-{turn}", tally)
+        for repetition in range(arguments.repeat):
+            await read(f"list-{arguments.items}-{repetition}", tally)
         end = Usage.now()
     peak = _peak()
     return {
@@ -159,24 +159,24 @@ async def _measure(opener: Opener, arguments: argparse.Namespace) -> dict[str, o
     }
 
 
-def _settle() -> None:
-    """Bring memory into the state of a process that has been at work for a while.
+def _warm_up_allocator() -> None:
+    """Bring the allocator into the state of a process that has run for a while.
 
-    Until a large block has been freed, glibc may give memory back to the system after each page
-    and fetch it again for the next. Whether it does is an accident of what else lies on the heap,
-    and can cost as much as a fifth of everything else.
+    Until a large block has been freed, glibc may return memory to the system after each page and
+    request it again for the next. It depends on the layout of the heap, and can cost a fifth of
+    everything else.
     """
     bytes(LARGE_BLOCK)  # never written to, so that it takes no memory
     gc.collect()
 
 
 def _resident() -> float:
-    """MiB in memory now; where only the peak is told, the peak."""
+    """Return the MiB in memory, or the peak if the system reports only that."""
     return _status("VmRSS") or _most()
 
 
 def _peak() -> float:
-    """MiB in memory at most. Linux hands the parent's ``ru_maxrss`` down, so it comes second."""
+    """Return the peak MiB. On Linux ``ru_maxrss`` is inherited, so it comes second."""
     return _status("VmHWM") or _most()
 
 
@@ -185,8 +185,8 @@ def _status(name: str) -> float | None:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    told = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
-    return int(told[0]) / 1024 if told else None
+    values = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(values[0]) / 1024 if values else None
 
 
 def _most() -> float:

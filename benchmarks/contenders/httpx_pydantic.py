@@ -1,4 +1,4 @@
-"""httpx, ``response.json()`` and then pydantic: how many generated SDKs work."""
+"""httpx, ``response.json()`` and then pydantic, as in many generated SDKs."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What openapi-python-client generates from the provider's document: attrs over httpx."""
+"""Client that openapi-python-client generates from the provider's document: attrs over httpx."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""A page of invitations as pydantic models."""
+"""Page of invitations as pydantic models."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ __all__ = ["InvitationPage"]
 
 
 class EmbeddedUser(BaseModel):
-    """A person in another object."""
+    """User in another object."""
 
     id: int
     type: Literal["User"]
@@ -20,7 +20,7 @@ class EmbeddedUser(BaseModel):
 
 
 class EmbeddedGroup(BaseModel):
-    """A group in another object."""
+    """Group in another object."""
 
     id: int
     type: Literal["Group"]
@@ -31,7 +31,7 @@ class EmbeddedGroup(BaseModel):
 
 
 class Invitation(BaseModel):
-    """An invitation."""
+    """Invitation."""
 
     id: int
     type: Literal["MembershipInvitation"]
@@ -47,7 +47,7 @@ class Invitation(BaseModel):
 
 
 class Meta(BaseModel):
-    """Where a page is in its list."""
+    """Position of a page in its list."""
 
     current_page: int
     next_page: int | None = None
@@ -59,7 +59,7 @@ class Meta(BaseModel):
 
 
 class InvitationPage(BaseModel):
-    """A page."""
+    """Page."""
 
     data: list[Invitation]
     meta: Meta

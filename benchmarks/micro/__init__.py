@@ -1,1 +1,1 @@
-"""Small things, measured by themselves: the codec, one request, start-up."""
+"""Micro-benchmarks: the codec, one request, start-up."""

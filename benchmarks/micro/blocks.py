@@ -1,4 +1,4 @@
-"""Blocks of work that take turns within one process, timed by its CPU."""
+"""Blocks of work that alternate within one process, timed by its CPU."""
 
 import gc
 import random
@@ -11,7 +11,7 @@ __all__ = ["interleave", "interleave_async"]
 def interleave(
     ways: dict[str, Callable[[], object]], rounds: int, times: int
 ) -> dict[str, list[float]]:
-    """CPU seconds of each call of each way, round by round; the first round is not counted."""
+    """Return the CPU seconds of each call of each way, by round; the first round is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name in _order(list(ways), number):
@@ -28,7 +28,7 @@ def interleave(
 async def interleave_async(
     ways: dict[str, Callable[[], Awaitable[object]]], rounds: int, times: int
 ) -> dict[str, list[float]]:
-    """As :func:`interleave`, for what is awaited."""
+    """Do the same as :func:`interleave` for coroutines."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name in _order(list(ways), number):

@@ -1,4 +1,4 @@
-"""Decoding one page of invitations, in µs of CPU per item."""
+"""Decoding of one page of invitations, in µs of CPU per item."""
 
 import argparse
 import json
@@ -26,22 +26,22 @@ TIMES = 50
 
 
 def ways(body: bytes) -> dict[str, Callable[[], object]]:
-    """What can be measured here, by name."""
+    """Return the ways that can be measured here, by name."""
     plain = json.loads(body)
     returns = Page[MembershipInvitation]
-    made: dict[str, Callable[[], object]] = {
+    decoders: dict[str, Callable[[], object]] = {
         "arena": lambda: decode(returns, body, "groups.invitations"),
         "json": lambda: json.loads(body),
         "cattrs": lambda: from_dict(returns, plain),
     }
     if (orjson := _optional("orjson")) is not None:
-        made["orjson"] = lambda: orjson.loads(body)
+        decoders["orjson"] = lambda: orjson.loads(body)
     if (msgspec := _optional("msgspec")) is not None:
         decoder = msgspec.json.Decoder(returns)
-        made["msgspec"] = lambda: decoder.decode(body)
+        decoders["msgspec"] = lambda: decoder.decode(body)
     if (models := _optional("benchmarks.contenders.pydantic_models")) is not None:
-        made["pydantic"] = lambda: models.InvitationPage.model_validate_json(body)
-    return made
+        decoders["pydantic"] = lambda: models.InvitationPage.model_validate_json(body)
+    return decoders
 
 
 def _optional(name: str) -> Any:  # noqa: ANN401 - a module that may be missing
@@ -52,7 +52,7 @@ def _optional(name: str) -> Any:  # noqa: ANN401 - a module that may be missing
 
 
 def main() -> None:
-    """Print, per way, the seconds per item of each round, as one line of JSON."""
+    """Print the seconds per item of each round and way, as one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, required=True)
     body, _ = Library().page(20_000, 1)

@@ -1,4 +1,4 @@
-"""One request outside a list, in µs of CPU: one group, never the same twice."""
+"""One request outside a list, in µs of CPU: one group, a different one each time."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ TIMES = 500
 def ways(
     url: str, arena: ArenaClient, session: aiohttp.ClientSession
 ) -> dict[str, Callable[[], Awaitable[object]]]:
-    """The two ways, each asking for another group each time."""
+    """Return the two ways; each requests a different group each time."""
     numbers = count()
     loads = _loads()
 
@@ -49,7 +49,7 @@ def _loads() -> Callable[[bytes], object]:
 
 
 async def measure(url: str, rounds: int) -> dict[str, list[float]]:
-    """The seconds per request of each round, per way."""
+    """Return the seconds per request of each round and way."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         ArenaClient(TOKEN, base_url=url) as arena,
@@ -59,7 +59,7 @@ async def measure(url: str, rounds: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Print what was measured, as one line of JSON."""
+    """Print the measurements as one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--rounds", type=int, required=True)

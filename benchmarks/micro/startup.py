@@ -1,4 +1,4 @@
-"""How long programs take to start, in seconds by the clock."""
+"""Start-up time of programs, in seconds of wall time."""
 
 import subprocess
 import sys
@@ -31,11 +31,11 @@ LABELS = {
 
 
 def measure(rounds: int, progress: Progress) -> dict[str, list[float]]:
-    """The seconds that each program took, round by round; one that fails is left out."""
+    """Return the seconds of each program, by round; one that fails is omitted."""
     programs = {name: program for name, program in PROGRAMS.items() if _start(program) is not None}
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(rounds):
-        progress.tell(f"start-up: round {number + 1} of {rounds}")
+        progress.show(f"start-up: round {number + 1} of {rounds}")
         for name, program in programs.items():
             seconds = _start(program)
             if seconds is not None:

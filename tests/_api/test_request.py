@@ -1,61 +1,26 @@
-"""Operations, requests, secrets, and what good answers bring."""
+"""Requests, and the arguments that they are built from."""
 
-import copy
-import json
-import pickle
-import re
-from types import NoneType
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from arena_groups import DecodeError, Group
+from arena_groups import UNSET, ConnectionSort, ContentSort, ContentType, GroupSort, Unset
 from arena_groups._api import (
-    OPERATIONS,
-    Credentials,
-    Operation,
-    RawResponse,
     Secret,
-    TokenOrigin,
     build_request,
-    checked_token,
+    check_invite_token,
+    check_range,
+    choice,
+    group_fields,
+    invitee,
     operations,
-    parse_response,
+    path_id,
+    path_name,
 )
-from tests.support import documents
-from tests.support.documents import CODE, TOKEN
-
-
-class TestOperations:
-    def test_there_are_nineteen_and_each_has_its_own_name_and_place(self) -> None:
-        assert len(OPERATIONS) == 19
-        assert len({each.name for each in OPERATIONS}) == 19
-        assert len({(each.method, each.route) for each in OPERATIONS}) == 19
-
-    def test_all_that_are_described_are_listed(self) -> None:
-        described = [each for each in vars(operations).values() if isinstance(each, Operation)]
-        assert {id(each) for each in described} == {id(each) for each in OPERATIONS}
-
-    def test_only_creating_and_inviting_are_not_repeat_safe(self) -> None:
-        unsafe = {each.name for each in OPERATIONS if not each.idempotent}
-        assert unsafe == {"groups.create", "groups.invite"}
-
-    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_what_writes_needs_a_token(self, operation: Operation[object]) -> None:
-        assert operation.writes == (operation.method != "GET")
-        assert operation.needs_token or not operation.writes
-
-    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_only_deleting_brings_nothing(self, operation: Operation[object]) -> None:
-        assert (operation.returns is NoneType) == (operation.method == "DELETE")
-
-    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_a_route_without_its_places_cannot_be_built(self, operation: Operation[object]) -> None:
-        names = re.findall(r"{(\w+)}", operation.route)
-        path = build_request(operation, dict.fromkeys(names, "1")).path
-        assert re.fullmatch(r"/v3(/[a-z0-9_]+)+", path)
-        for name in names:
-            with pytest.raises(KeyError, match=name):
-                build_request(operation, {other: "1" for other in names if other != name})
+from tests.support.documents import CODE, EMAIL
 
 
 class TestRequests:
@@ -81,95 +46,242 @@ class TestRequests:
         assert "Hidden" not in repr(made)
 
 
-class TestSecret:
-    def test_it_shows_nowhere(self) -> None:
-        secret = Secret(TOKEN)
-        for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}", f"{secret!s:>40}"):
-            assert TOKEN not in shown
-        assert secret.reveal() == TOKEN
-        assert not hasattr(secret, "__dict__")
-
-    def test_it_does_not_travel(self) -> None:
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-            with pytest.raises(TypeError, match="a secret cannot be pickled"):
-                pickle.dumps(Secret(TOKEN), protocol)
-        with pytest.raises(TypeError, match="a secret cannot be pickled"):
-            copy.deepcopy(Secret(TOKEN))
-
-    def test_it_goes_into_no_json(self) -> None:
-        with pytest.raises(TypeError):
-            json.dumps({"token": Secret(TOKEN)})
-
-    def test_credentials_do_not_show_it(self) -> None:
-        made = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
-        assert TOKEN not in repr(made)
-        assert made.secrets == (TOKEN,)
-        assert Credentials().secrets == ()
-
-    @pytest.mark.parametrize("origin", TokenOrigin)
-    def test_a_good_token_passes(self, origin: TokenOrigin) -> None:
-        secret = Secret(TOKEN)
-        assert checked_token(secret, origin) is secret
-
+class TestPathNames:
     @pytest.mark.parametrize(
-        ("text", "kind", "problem"),
+        ("name", "segment"),
         [
-            ("", ValueError, "is empty"),
-            (f"{TOKEN}\n", ValueError, "holds a space, a line break or another character"),
-            (f"Bearer {TOKEN}", ValueError, "holds a space"),
-            (f"{TOKEN}\r\nX-Evil: 1", ValueError, "holds a space"),
-            (f"{TOKEN}é", ValueError, "holds a space"),
-            (f"{TOKEN}\0", ValueError, "holds a space"),
-            (None, TypeError, "is not a string"),
-            (TOKEN.encode(), TypeError, "is not a string"),
-            (7, TypeError, "is not a string"),
+            ("research-studio", "research-studio"),
+            ("two-zero-two-four-d8xurkbqt40", "two-zero-two-four-d8xurkbqt40"),
+            ("a_b-C9", "a_b-C9"),
+            (1001, "1001"),
+            ("1001", "1001"),
+            (2**63 - 1, str(2**63 - 1)),
+            ("a b", "a%20b"),
+            ("a?b=c", "a%3Fb%3Dc"),
+            ("a#b", "a%23b"),
+            ("a%2Fb", "a%252Fb"),
+            ("a&b+c", "a%26b%2Bc"),
+            ("a;b:c@d", "a%3Bb%3Ac%40d"),
+            ("a\nb", "a%0Ab"),
+            ("a\0b", "a%00b"),
+            ("étude", "%C3%A9tude"),
+            ("研究", "%E7%A0%94%E7%A9%B6"),
         ],
     )
-    @pytest.mark.parametrize("origin", TokenOrigin)
-    def test_a_bad_one_is_refused_unseen(
-        self, text: str, kind: type[Exception], problem: str, origin: TokenOrigin
-    ) -> None:
-        with pytest.raises(kind, match=f"^the token from {re.escape(origin)} {problem}") as caught:
-            checked_token(Secret(text), origin)
-        assert TOKEN not in str(caught.value)
+    def test_it_becomes_one_escaped_segment(self, name: str | int, segment: str) -> None:
+        assert path_name(name, "group") == segment
 
-
-class TestAnswers:
-    GET = build_request(operations.GET_GROUP, {"id": "1"})
-
-    @pytest.mark.parametrize("status", [200, 201, 203, 206, 299])
-    def test_any_good_status_brings_the_model(self, status: int) -> None:
-        answer = RawResponse(status=status, body=json.dumps(documents.group()).encode())
-        made = parse_response(self.GET, answer, Credentials())
-        assert isinstance(made, Group)
-        assert made.slug == "research-studio"
-
-    @pytest.mark.parametrize("body", [b"", b"{}", b'"ok"', b"null"])
-    def test_where_nothing_is_promised_any_json_will_do(self, body: bytes) -> None:
-        request = build_request(operations.LEAVE, {"id": "1"})
-        parse_response(request, RawResponse(status=200, body=body), Credentials())
-
-    @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"It works!"])
-    def test_a_proxys_page_is_no_success(self, body: bytes) -> None:
-        request = build_request(operations.LEAVE, {"id": "1"})
-        with pytest.raises(DecodeError, match=r"groups\.leave") as caught:
-            parse_response(request, RawResponse(status=200, body=body), Credentials())
-        assert caught.value.invalid_json
+    @given(name=st.text(min_size=1))
+    def test_whatever_passes_can_be_read_back_and_is_one_segment(self, name: str) -> None:
+        try:
+            segment = path_name(name, "group")
+        except ValueError:
+            assert not name.strip() or set(name) & set("/\\.")
+        else:
+            assert unquote(segment) == name
+            assert segment.isascii()
+            assert not set(segment) & set("/\\?#. ")
 
     @pytest.mark.parametrize(
-        ("status", "body", "problem"),
+        "name",
         [
-            (204, b"", "the body: is empty"),
-            (200, b"<html>", "the body: is HTML or XML, not JSON"),
-            (200, b"{}", "id: is missing"),
+            "",
+            " ",
+            "\t\n",
+            "/",
+            "a/b",
+            "../me",
+            "..",
+            ".",
+            "a.b",
+            "a\\b",
+            "https://www.are.na/group/research-studio",
+            "\ud800",
+            0,
+            -1,
         ],
     )
-    def test_where_a_model_is_promised_anything_else_is_an_error(
-        self, status: int, body: bytes, problem: str
-    ) -> None:
-        with pytest.raises(DecodeError, match=f"^cannot decode groups.get: {problem}"):
-            parse_response(self.GET, RawResponse(status=status, body=body), Credentials())
+    def test_what_cannot_be_one_is_a_value_error(self, name: str | int) -> None:
+        with pytest.raises(ValueError, match=r"^group "):
+            path_name(name, "group")
 
-    def test_an_answer_shows_its_status_only(self) -> None:
-        answer = RawResponse(status=200, reason=CODE, headers={"x": CODE}, body=CODE.encode())
-        assert repr(answer) == "RawResponse(status=200)"
+    @pytest.mark.parametrize("name", [None, 1.0, True, False, b"studio", ["studio"], object()])
+    def test_what_is_no_name_is_a_type_error(self, name: object) -> None:
+        with pytest.raises(TypeError, match=r"^group "):
+            path_name(name, "group")
+
+
+class TestIdsAndRanges:
+    @pytest.mark.parametrize(("value", "segment"), [(1, "1"), (41, "41"), (10**15, "1" + "0" * 15)])
+    def test_an_id_becomes_a_segment(self, value: int, segment: str) -> None:
+        assert path_id(value, "user_id") == segment
+
+    @pytest.mark.parametrize("value", [0, -1, -(10**9)])
+    def test_an_id_begins_at_one(self, value: int) -> None:
+        with pytest.raises(ValueError, match=f"^user_id must be 1 or more, not {value}$"):
+            path_id(value, "user_id")
+
+    @pytest.mark.parametrize("value", [None, "7", 7.0, True, [7]])
+    def test_an_id_is_an_int(self, value: object) -> None:
+        with pytest.raises(TypeError, match=r"^user_id must be an int 1 or more, not "):
+            path_id(value, "user_id")
+
+    @pytest.mark.parametrize("value", [1, 2, 99, 100])
+    def test_what_is_in_range_is_given_back(self, value: int) -> None:
+        assert check_range(value, "per", 1, 100) == value
+
+    @pytest.mark.parametrize("value", [0, -1, 101, 10**9])
+    def test_what_is_not_is_refused_with_the_range(self, value: int) -> None:
+        with pytest.raises(ValueError, match=f"^per must be from 1 to 100, not {value}$"):
+            check_range(value, "per", 1, 100)
+
+    @pytest.mark.parametrize("value", [None, "24", 24.0, True])
+    def test_what_is_no_int_is_refused_with_the_range(self, value: object) -> None:
+        with pytest.raises(TypeError, match=r"^per must be an int from 1 to 100, not "):
+            check_range(value, "per", 1, 100)
+
+
+class TestChoices:
+    @pytest.mark.parametrize("kind", [ConnectionSort, ContentSort, ContentType, GroupSort])
+    def test_members_and_their_strings_are_taken(self, kind: Any) -> None:
+        for member in kind:
+            assert choice(member, "sort", kind) is member
+            assert choice(str(member), "sort", kind) is member
+
+    def test_none_stays_none(self) -> None:
+        assert choice(None, "sort", ContentSort) is None
+
+    def test_a_member_newer_than_this_package_is_taken(self) -> None:
+        assert choice(ContentSort("random"), "sort", ContentSort) == "random"
+
+    def test_a_member_of_another_enum_counts_as_its_string(self) -> None:
+        made = choice(ConnectionSort.CREATED_AT_ASC, "sort", ContentSort)
+        assert made is ContentSort.CREATED_AT_ASC
+        with pytest.raises(ValueError, match="sort"):
+            choice(GroupSort.NAME_ASC, "sort", ContentSort)
+
+    @pytest.mark.parametrize(
+        "value", ["", "random", "CREATED_AT_ASC", " created_at_asc", 7, [], b""]
+    )
+    def test_anything_else_is_refused_with_all_choices(self, value: Any) -> None:
+        with pytest.raises(ValueError, match="sort must be one of") as caught:
+            choice(value, "sort", ContentSort)
+        assert all(str(member) in str(caught.value) for member in ContentSort)
+
+
+class TestGroupFields:
+    @pytest.mark.parametrize(
+        ("given_", "fields"),
+        [
+            ((UNSET, UNSET, UNSET), {}),
+            (("Studio", UNSET, UNSET), {"name": "Studio"}),
+            ((UNSET, None, UNSET), {"description": None}),
+            ((UNSET, "", UNSET), {"description": ""}),
+            (("S", "D", "https://x.y/z"), {
+                "name": "S", "description": "D", "avatar_url": "https://x.y/z",
+            }),
+        ],
+    )  # fmt: skip
+    def test_what_is_unset_is_left_out(
+        self, given_: tuple[str | Unset, str | Unset | None, str | Unset], fields: object
+    ) -> None:
+        assert group_fields(*given_) == fields
+
+    @pytest.mark.parametrize("value", ["", " ", "\n"])
+    def test_an_empty_name_or_url_is_a_value_error(self, value: str) -> None:
+        with pytest.raises(ValueError, match=r"^name must not be empty$"):
+            group_fields(value, UNSET, UNSET)
+        with pytest.raises(ValueError, match=r"^avatar_url must not be empty$"):
+            group_fields(UNSET, UNSET, value)
+
+    @pytest.mark.parametrize("value", [None, 7, True, b"x", ["x"]])
+    def test_what_is_no_string_is_a_type_error(self, value: Any) -> None:
+        with pytest.raises(TypeError, match=r"^name must be a str, not "):
+            group_fields(value, UNSET, UNSET)
+        with pytest.raises(TypeError, match=r"^avatar_url must be a str, not "):
+            group_fields(UNSET, UNSET, value)
+        if value is not None:
+            with pytest.raises(TypeError, match=r"^description must be a str, not "):
+                group_fields(UNSET, value, UNSET)
+
+
+class TestInvitees:
+    def test_an_address_or_an_id(self) -> None:
+        address = Secret(EMAIL)
+        assert invitee(address, None) == {"email": address}
+        assert invitee(None, 9) == {"user_id": 9}
+
+    @pytest.mark.parametrize("both", [(None, None), (Secret(EMAIL), 9), (Secret("x"), 0)])
+    def test_exactly_one_of_them(self, both: tuple[Secret | None, int | None]) -> None:
+        with pytest.raises(ValueError, match="exactly one of email= and user_id=") as caught:
+            invitee(*both)
+        assert EMAIL not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["ada@example.org", "a+b@x.co.uk", "o'brien@x.org", "ü@exämple.org", "ada@localhost"],
+    )
+    def test_what_may_be_an_address_is_taken(self, text: str) -> None:
+        assert invitee(Secret(text), None)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            " ",
+            "ada",
+            "@",
+            "ada@",
+            "@example.org",
+            "ada @example.org",
+            " ada@example.org",
+            "ada@example.org\n",
+            "ada@example.org\r\nBcc: x@y.z",
+            "ada\0@example.org",
+            "Ada <ada@example.org>",
+            7,
+            None,
+            b"ada@example.org",
+        ],
+    )
+    def test_what_is_none_is_refused_unseen(self, text: Any) -> None:
+        with pytest.raises(ValueError, match=r"^email is not an email address$"):
+            invitee(Secret(text), None)
+
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            (0, ValueError),
+            (-4, ValueError),
+            (True, TypeError),
+            ("9", TypeError),
+            (9.0, TypeError),
+        ],
+    )
+    def test_an_id_is_an_int_from_one(self, value: Any, kind: type[Exception]) -> None:
+        with pytest.raises(kind, match=r"^user_id must be "):
+            invitee(None, value)
+
+
+class TestInviteTokens:
+    @pytest.mark.parametrize("text", [CODE, "a", "~!", "x" * 500, f"https://are.na/i/{CODE}"])
+    def test_a_code_passes(self, text: str) -> None:
+        check_invite_token(Secret(text))
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("", "is empty"),
+            (f"{CODE} ", "holds a space"),
+            (f"{CODE}\n", "holds a space"),
+            (f"{CODE}é", "holds a space"),
+            (f"\x7f{CODE}", "holds a space"),
+            (None, "is not a string"),
+            (7, "is not a string"),
+            (b"code", "is not a string"),
+        ],
+    )
+    def test_what_is_none_is_refused_unseen(self, text: Any, problem: str) -> None:
+        with pytest.raises(ValueError, match=f"^invite_token {problem}") as caught:
+            check_invite_token(Secret(text))
+        assert CODE not in str(caught.value)

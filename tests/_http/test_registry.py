@@ -2,19 +2,26 @@
 
 import asyncio
 import gc
+import os
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
 
-from arena_groups import ArenaClient, ArenaTimeoutError, ClientStateError, NotFoundError, Timeout
-from tests.support.clients import single
-from tests.support.servers import Server, http, serving
-
-PONG = http({"status": "ok"})
-SHORT = 0.05  # seconds, for servers that never answer
+from arena_groups import (
+    ArenaClient,
+    ArenaConnectionError,
+    ArenaTimeoutError,
+    ClientStateError,
+    NotFoundError,
+    RetryPolicy,
+    Timeout,
+)
+from tests.support.clients import connected, run_in_new_loop, single
+from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
+from tests.support.servers import DOWN, PONG, SHORT, Server, http, serving
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ class TestTimeLimits:
             task = asyncio.current_task()
             assert task is not None
             assert task.cancelling() == 0
-            silent_server.answer = PONG
+            silent_server.response = PONG
             await arena.ping()
 
     async def test_request_timeout_and_cancellation_together_is_cancelled(
@@ -92,7 +99,7 @@ class TestTimeLimits:
         async with client(silent_server, external=external, total=3600) as arena:
             monkeypatch.setattr("asyncio.timeout", recorded)
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             limit = next(scope for scope in scopes if (scope.when() or 0) > 0)
             limit.reschedule(0)
             asyncio.get_running_loop().call_soon(task.cancel)
@@ -130,7 +137,7 @@ class TestClosing:
     ) -> None:
         async with client(silent_server, external=external, total=3600) as arena:
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             await arena.aclose()
             with pytest.raises(ClientStateError, match="this client is closed"):
                 await task
@@ -144,7 +151,7 @@ class TestClosing:
 
         async with client(silent_server, external=False, total=3600) as arena:
             task = asyncio.create_task(run())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             await arena.aclose()
             await task
 
@@ -153,7 +160,7 @@ class TestClosing:
     ) -> None:
         async with client(silent_server, external=False, total=3600) as arena:
             task = asyncio.create_task(arena.ping())
-            await silent_server.asked_by(1)
+            await silent_server.wait_for_requests(1)
             closing = asyncio.create_task(arena.aclose())
             await asyncio.sleep(0)
             task.cancel()
@@ -175,7 +182,7 @@ class TestClosing:
                 return "a-token"
             raise AssertionError
 
-        silent_server.answer = PONG
+        silent_server.response = PONG
         async with single(provider, base_url=silent_server.url) as arena:
             task = asyncio.create_task(arena.ping())
             await waiting.wait()
@@ -187,7 +194,7 @@ class TestClosing:
         self, silent_server: Server
     ) -> None:
         """Two requests of one task are two requests in flight."""
-        silent_server.answer = PONG
+        silent_server.response = PONG
 
         async def provider() -> str:
             if len(silent_server.requests) == 0:
@@ -264,3 +271,171 @@ async def test_task_after_its_request_is_freed_without_the_collector(
             assert [task for task in tasks if task() is not None] == []
         finally:
             gc.enable()
+
+
+class TestState:
+    async def test_a_second_loop_is_refused(self) -> None:
+        async with connected() as (arena, server):
+            await arena.ping()
+
+            async def use() -> None:
+                with pytest.raises(ClientStateError, match="another event loop: create one"):
+                    await arena.ping()
+
+            await run_in_new_loop(use)
+            await arena.ping()
+            assert len(server.requests) == 2
+
+    async def test_closing_after_its_loop_has_ended_is_no_error(self) -> None:
+        arena = single(base_url="http://127.0.0.1:1")
+
+        async def use() -> None:
+            with pytest.raises(ArenaConnectionError):
+                await arena.ping()
+
+        await run_in_new_loop(use)
+        await arena.aclose()
+        assert arena.closed
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda arena: arena.ping(),
+            lambda arena: arena.me(),
+            lambda arena: arena.groups.get("x"),
+            lambda arena: arena.groups.join("x", invite_token=CODE),
+            lambda arena: arena.groups.members("x"),
+            lambda arena: arena.groups.invitations("x").collect(),
+            lambda arena: anext(aiter(arena.users.groups("x"))),
+        ],
+    )
+    async def test_after_closing_everything_is_refused(
+        self, use: Callable[[ArenaClient], Awaitable[object]]
+    ) -> None:
+        async with connected() as (arena, server):
+            await arena.aclose()
+            with pytest.raises(ClientStateError, match="closed: create a new one") as caught:
+                await use(arena)
+            assert isinstance(caught.value, RuntimeError)
+            assert server.requests == []
+
+    @pytest.mark.parametrize("lend", [False, True])
+    async def test_closing_twice_does_no_harm(self, lend: bool) -> None:
+        async with serving(PONG) as server, aiohttp.ClientSession() as lent:
+            arena = single(base_url=server.url, session=lent if lend else None)
+            await arena.ping()
+            states = [arena.closed]
+            await arena.aclose()
+            await arena.aclose()
+            async with arena:
+                states.append(arena.closed)
+            assert states == [False, True]
+            assert not lent.closed
+
+    async def test_closing_unused_is_no_error(self) -> None:
+        arena = single()
+        await arena.aclose()
+        assert arena.closed
+
+    async def test_closing_ends_what_is_in_flight(self) -> None:
+        async with connected(b"") as (arena, server):
+            waiting = asyncio.create_task(arena.ping())
+            await server.wait_for_requests(1)
+            await arena.aclose()
+            with pytest.raises(ClientStateError, match="this client is closed"):
+                await waiting
+            await server.wait_closed()
+
+    async def test_closing_ends_what_waits_for_a_connection(self) -> None:
+        async with connected(b"") as (arena, server):
+            waiting = [asyncio.create_task(arena.ping()) for _ in range(110)]
+            await server.wait_for_requests(100)
+            await arena.aclose()
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(each) for each in ended} == {ClientStateError}
+        assert len(server.requests) == 100
+
+    @pytest.mark.parametrize("lend", [False, True])
+    async def test_closing_while_a_token_is_provided_sends_nothing(self, lend: bool) -> None:
+        asked, given = asyncio.Event(), asyncio.Event()
+
+        async def provide() -> str:
+            asked.set()
+            await given.wait()
+            return TOKEN
+
+        async with serving(PONG) as server, aiohttp.ClientSession() as lent:
+            session = lent if lend else None
+            arena = single(provide, base_url=server.url, session=session)
+            waiting = asyncio.create_task(arena.ping())
+            await asked.wait()
+            await arena.aclose()
+            given.set()
+            with pytest.raises(ClientStateError, match="this client is closed"):
+                await waiting
+            assert server.requests == []
+
+    async def test_closing_the_client_ends_its_work_on_a_lent_session_only(self) -> None:
+        async with serving(b"") as server, aiohttp.ClientSession() as lent:
+            arena = single(base_url=server.url, session=lent)
+            waiting = asyncio.create_task(arena.ping())
+            await server.wait_for_requests(1)
+            await arena.aclose()
+            assert waiting.done()
+            with pytest.raises(ClientStateError, match="this client is closed"):
+                await waiting
+            assert not lent.closed
+
+    async def test_its_repr_tells_its_state_and_nothing_else(self) -> None:
+        arena = single(TOKEN)
+        assert repr(arena) == "<ArenaClient open>"
+        await arena.aclose()
+        assert repr(arena) == "<ArenaClient closed>"
+
+
+async def test_closing_ends_what_waits_for_the_quota_or_the_next_attempt() -> None:
+    async with serving(DOWN) as server:
+        policy = RetryPolicy(attempts=99, total=9999, backoff=9999, max_backoff=9999)
+        arena = ArenaClient(TOKEN, base_url=server.url, retry=policy)
+        tasks = [asyncio.create_task(arena.ping()) for _ in range(5)]
+        await server.wait_for_requests(1)
+        await arena.aclose()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(each) for each in ended} == {ClientStateError}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_a_forked_process_needs_a_client_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with ArenaClient(TOKEN) as arena:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: -1)
+            with pytest.raises(ClientStateError, match="before a fork"):
+                await arena.ping()
+
+
+@pytest.mark.parametrize("write", [False, True])
+async def test_closing_during_a_write_leaves_its_outcome_unknown(write: bool) -> None:
+    async with serving() as server:
+        arena = ArenaClient(TOKEN, base_url=server.url)
+        call = arena.groups.invite(STUDIO, email=EMAIL) if write else arena.me()
+        task = asyncio.ensure_future(call)
+        await server.wait_for_requests(1)
+        await arena.aclose()
+        with pytest.raises(ClientStateError) as caught:
+            await task
+    assert caught.value.outcome_unknown is write
+
+
+async def test_closing_twice_at_once_is_no_error() -> None:
+    async with serving() as server:
+        arena = ArenaClient(TOKEN, base_url=server.url)
+        task = asyncio.create_task(arena.ping())
+        await server.wait_for_requests(1)
+        first = asyncio.create_task(arena.aclose())
+        await asyncio.sleep(0)
+        await arena.aclose()
+        await first
+        with pytest.raises(ClientStateError):
+            await task

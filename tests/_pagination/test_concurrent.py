@@ -1,423 +1,310 @@
-"""Concurrent iteration over a list held in memory, whose answers come when the test says so."""
+"""Reading ahead as a state machine: which pages when, and that nothing is missed."""
 
-import asyncio
-import gc
-import logging
-import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from random import Random
 
 import pytest
-from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from arena_groups._pagination.paginator import ItemIterator, Paginator
-from arena_groups.errors import ArenaConnectionError, PaginationError
-from arena_groups.models import Page
-from tests.support.churn import ChurningList, Item
-from tests.support.leaks import no_warning
+from arena_groups._pagination import concurrent as readahead
+from arena_groups._pagination.concurrent import ConcurrentWalk
+from arena_groups.errors import PaginationError
+from arena_groups.models import Page, PageMeta
+from tests.support.churn import (
+    Change,
+    ChurningList,
+    Item,
+    ParallelReader,
+    balanced_list,
+    random_list,
+    read_by_walk,
+)
+from tests.support.thorough import repetitions
 
-PER = 10
-
-
-@define
-class Pages:
-    """Answers each request once its page is let go; ``breaking`` pages fail once."""
-
-    source: ChurningList = field(factory=lambda: ChurningList(200))
-    breaking: set[int] = field(factory=set[int])
-    asked: list[int] = field(factory=list[int])
-    under_way: set[int] = field(factory=set[int])
-    cancelled: list[int] = field(factory=list[int])
-    most: int = 0
-    open: bool = False
-    gates: dict[int, asyncio.Event] = field(factory=dict[int, asyncio.Event])
-
-    async def fetch(self, page: int) -> Page[Item]:
-        self.asked.append(page)
-        self.under_way.add(page)
-        self.most = max(self.most, len(self.under_way))
-        try:
-            await (asyncio.sleep(0) if self.open else self.gate(page).wait())
-        except asyncio.CancelledError:
-            self.cancelled.append(page)
-            raise
-        finally:
-            self.under_way.discard(page)
-        if page in self.breaking:
-            self.breaking.discard(page)
-            raise ArenaConnectionError(f"page {page} broke")
-        return self.source.page(page, PER)
-
-    def gate(self, page: int) -> asyncio.Event:
-        return self.gates.setdefault(page, asyncio.Event())
-
-    async def let(self, *pages: int) -> None:
-        """Let pages go, one after the other, until nothing moves any more."""
-        for page in pages:
-            self.gate(page).set()
-            await settle()
-            self.gates.pop(page, None)
-
-    async def answered(self, page: int) -> None:
-        """Wait until a page was answered, and no longer."""
-        for _ in range(20):
-            if page in self.under_way:
-                await asyncio.sleep(0)
-        assert page not in self.under_way
-
-    def list(self, concurrency: int = 4, **options: Any) -> Paginator[Item]:
-        return Paginator(self.fetch, concurrency=concurrency, **options)
+changes = st.builds(
+    Change,
+    removed=st.lists(st.integers(0, 500), max_size=4),
+    added=st.integers(0, 4),
+    unpin=st.booleans(),
+)
+balanced_changes = st.lists(st.integers(0, 500), max_size=4).map(
+    lambda removed: Change(removed, added=len(removed))
+)
+churning_lists = st.builds(
+    ChurningList,
+    size=st.integers(0, 300),
+    script=st.lists(st.one_of(st.just(Change()), balanced_changes, changes), max_size=60),
+    hidden=st.frozensets(st.integers(1, 300), max_size=40),
+    pinned=st.integers(0, 1),
+)
+readers = st.builds(
+    ParallelReader,
+    random=st.randoms(use_true_random=False),
+    concurrency=st.integers(1, 12),
+    start_page=st.sampled_from([1, 1, 2, 3]),
+)
 
 
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
+@settings(max_examples=repetitions(200, thorough=1000), deadline=None)
+@given(source=churning_lists, per=st.integers(1, 100), reader=readers)
+def test_every_item_that_stays_is_handed_over_exactly_once(
+    source: ChurningList, per: int, reader: ParallelReader
+) -> None:
+    found = reader(source, per)
+
+    assert len(found) == len(set(found)), "no item comes twice"
+    assert source.stable <= set(found), "no item is lost"
 
 
-@pytest.fixture
-async def pages() -> AsyncIterator[Pages]:
-    asyncio.get_running_loop().set_debug(True)
-    with no_warning():
-        yield Pages()
-        gc.collect()
-        await settle()
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+def tally(walks: int) -> tuple[int, int]:
+    lost = doubled = 0
+    for seed in range(walks):
+        random = Random(seed)
+        source, per = random.choice([random_list, balanced_list])(random)
+        reader = ParallelReader(random, random.choice([2, 3, 4, 8, 16]), random.choice([1, 1, 2]))
+        found = reader(source, per)
+        lost += len(source.stable - set(found))
+        doubled += len(found) - len(set(found))
+    return lost, doubled
 
 
-def page_of(number: int) -> list[int]:
-    return [200 - PER * (number - 1) - place for place in range(PER)]
+def test_nothing_is_lost_or_doubled() -> None:
+    assert tally(1500) == (0, 0)
 
 
-async def take(items: ItemIterator[Item], count: int) -> list[int]:
-    return [(await anext(items)).id for _ in range(count)]
+def test_equal_totals_alone_would_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_keys(page: Page[Item]) -> list[tuple[str, int]]:
+        del page
+        return []
+
+    monkeypatch.setattr(readahead, "_keys", no_keys)
+    lost, doubled = tally(1500)
+    assert lost > 0
+    assert doubled == 0
 
 
-async def rest(items: ItemIterator[Item]) -> list[int]:
-    return [item.id async for item in items]
+@settings(max_examples=repetitions(50, thorough=200), deadline=None)
+@given(size=st.integers(0, 300), per=st.integers(1, 100), concurrency=st.integers(1, 12))
+def test_a_list_that_stays_costs_one_request_more_at_most_and_keeps_its_order(
+    size: int, per: int, concurrency: int
+) -> None:
+    walked, ahead = ChurningList(size), ChurningList(size)
+    read_by_walk(walked, per)
+
+    assert read_in_order(ahead, per, concurrency) == list(range(size, 0, -1))
+    assert len(walked.requests) <= len(ahead.requests) <= len(walked.requests) + 1
+    if len(ahead.requests) > len(walked.requests):
+        assert rounds(ahead, concurrency) < len(walked.requests)
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 3, 8, 50])
-async def test_items_come_once_and_in_order(pages: Pages, concurrency: int) -> None:
-    pages.open = True
-    assert [item.id async for item in pages.list(concurrency)] == list(range(200, 0, -1))
-    assert len(pages.asked) == (20 if concurrency == 1 else 21)
-    assert pages.most == min(concurrency, 19)
+def rounds(source: ChurningList, concurrency: int) -> int:
+    pages = max(source.requests)
+    return 1 + -(-(pages - 1) // concurrency) + 1
 
 
-async def test_pages_are_handed_over_in_order_whatever_the_order_of_answers(pages: Pages) -> None:
-    waiting = asyncio.ensure_future(rest(aiter(pages.list(4))))
-    await pages.let(1)
-    assert pages.asked == [1, 2, 3, 4, 5]
-    await pages.let(5, 3, 4)
-    assert pages.asked == [1, 2, 3, 4, 5], "four pages are under way or held"
-    await pages.let(2)
-    assert sorted(pages.asked) == list(range(1, 10))
-    pages.open = True
-    await pages.let(9, 8, 7, 6)
-    assert await waiting == list(range(200, 0, -1))
-    assert pages.most == 4
+def read_in_order(
+    source: ChurningList,
+    per: int,
+    concurrency: int,
+    *,
+    limit: int | None = None,
+    start_page: int = 1,
+) -> list[int]:
+    course: ConcurrentWalk[Item] = ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
+    found: list[int] = []
+    while not course.done:
+        assert course.pages_to_fetch()[0] == course.next_expected
+        found += [item.id for item in course.accept(source.page(course.next_expected, per))]
+    return found
 
 
-async def test_a_slow_reader_holds_no_more_pages_than_it_may(pages: Pages) -> None:
-    pages.open = True
-    items = aiter(pages.list(4))
-    for number in range(1, 15):
-        assert await take(items, PER) == page_of(number)
-        await settle()
-        assert max(pages.asked) == number + 3, "the page being read counts"
-    await items.aclose()
+def answer(
+    page: int, ids: list[int], *, per: int = 2, total: int = 20, more: bool = True
+) -> Page[Item]:
+    return Page(
+        data=[Item(id) for id in ids],
+        meta=PageMeta(
+            current_page=page,
+            per_page=per,
+            total_pages=-(-total // max(per, 1)),
+            total_count=total,
+            has_more_pages=more,
+        ),
+    )
 
 
-async def test_stopping_early_costs_no_more_requests_than_are_under_way(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
-    await pages.let(1)
-    assert (await waiting).id == 200
-    assert pages.asked == [1, 2, 3, 4]
-    await items.aclose()
-    assert pages.under_way == set()
-    assert pages.cancelled == [2, 3, 4]
-    assert await rest(items) == []
+def course(
+    concurrency: int = 4, limit: int | None = None, start_page: int = 1
+) -> ConcurrentWalk[Item]:
+    return ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
+
+
+def ids_of(page: int, per: int = 2, total: int = 20) -> list[int]:
+    newest = total - (page - 1) * per
+    return list(range(newest, max(0, newest - per), -1))
+
+
+def accept(course: ConcurrentWalk[Item], *, per: int = 2, total: int = 20) -> list[int]:
+    page = course.next_expected
+    more = page * per < total
+    ids = ids_of(page, per, total)
+    return [item.id for item in course.accept(answer(page, ids, per=per, total=total, more=more))]
+
+
+def test_the_first_page_is_asked_for_alone() -> None:
+    reading = course()
+    assert list(reading.pages_to_fetch()) == [1]
+    accept(reading)
+    assert list(reading.pages_to_fetch()) == [2, 3, 4, 5]
+    assert list(reading.pages_to_fetch(buffered=1)) == [2, 3, 4]
+
+
+def test_no_page_beyond_the_last_is_asked_for_and_the_first_comes_again() -> None:
+    reading = course(concurrency=8)
+    for _ in range(7):
+        accept(reading)
+    assert list(reading.pages_to_fetch()) == [8, 9, 10]
+    for _ in range(3):
+        accept(reading)
+    assert (reading.done, reading.next_expected, list(reading.pages_to_fetch())) == (False, 1, [1])
+    assert accept(reading) == []
+    assert reading.done
+    assert list(reading.pages_to_fetch()) == []
 
 
 @pytest.mark.parametrize(
-    ("limit", "asked"), [(0, 0), (1, 1), (10, 1), (11, 2), (35, 4), (80, 8), (195, 20), (200, 20)]
+    ("limit", "first", "ahead"),
+    [(1, [1], []), (2, [1], []), (3, [1], [2]), (7, [1], [2, 3, 4]), (8, [1], [2, 3, 4]),
+     (9, [1], [2, 3, 4, 5]), (99, [1], [2, 3, 4, 5, 6])],
+)  # fmt: skip
+def test_a_limit_asks_for_no_page_in_vain(limit: int, first: list[int], ahead: list[int]) -> None:
+    reading = course(concurrency=5, limit=limit)
+    assert list(reading.pages_to_fetch()) == first
+    accept(reading)
+    assert list(reading.pages_to_fetch()) == ahead
+
+
+@pytest.mark.parametrize(("limit", "requests"), [(0, 0), (2, 1), (19, 10), (20, 10), (21, 11)])
+def test_a_limit_that_is_reached_needs_no_check(limit: int, requests: int) -> None:
+    source = ChurningList(20)
+    assert len(read_in_order(source, 2, 4, limit=limit)) == min(limit, 20)
+    assert len(source.requests) == requests
+
+
+def test_hidden_items_do_not_count_against_a_limit() -> None:
+    source = ChurningList(40, hidden=frozenset(range(11, 31)))
+    assert len(read_in_order(source, 4, 3, limit=18)) == 18
+
+
+def test_the_servers_page_size_tells_how_many_pages_there_are() -> None:
+    reading = course(concurrency=8)
+    reading.accept(answer(1, [20, 19, 18, 17, 16], per=5))
+    assert list(reading.pages_to_fetch()) == [2, 3, 4]
+
+
+@pytest.mark.parametrize("total", [0, 1, 9])
+def test_a_total_that_is_too_low_loses_nothing(total: int) -> None:
+    reading, found = course(), list[int]()
+    while not reading.done:
+        number = reading.next_expected
+        page = answer(number, ids_of(number), total=total, more=number < 10)
+        found += [item.id for item in reading.accept(page)]
+    assert found == list(range(20, 0, -1))
+
+
+def test_a_total_that_is_too_high_asks_for_nothing_beyond_the_end() -> None:
+    reading, asked = course(), list[int]()
+    while not reading.done:
+        number = reading.next_expected
+        asked.append(number)
+        reading.accept(answer(number, ids_of(number), total=1000, more=number < 10))
+    assert asked == [*range(1, 11), 1]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        answer(4, [14, 13], total=19),
+        answer(4, [14, 13], total=21),
+        answer(4, [14, 13], per=3),
+    ],
+    ids=["fewer", "more", "other pages"],
 )
-async def test_a_limit_asks_for_no_page_in_vain(pages: Pages, limit: int, asked: int) -> None:
-    pages.open = True
-    found = await pages.list(8).collect(limit)
-    assert [item.id for item in found] == list(range(200, 200 - limit, -1))
-    assert sorted(pages.asked) == list(range(1, asked + 1))
-    assert [item.id async for item in pages.list(8, limit=limit)] == [item.id for item in found]
+def test_an_answer_of_another_list_ends_the_asking_in_advance(odd: Page[Item]) -> None:
+    reading = course(concurrency=3)
+    for _ in range(3):
+        accept(reading)
+    assert list(reading.pages_to_fetch()) == [4, 5, 6]
+    reading.accept(odd)
+    assert list(reading.pages_to_fetch()) == [5, 6]
+    accept(reading)
+    accept(reading)
+    assert (reading.next_expected, list(reading.pages_to_fetch())) == (2, [2])
 
 
-async def test_what_is_one_request_stays_one(pages: Pages) -> None:
-    pages.open = True
-    paginator = pages.list(8)
-    assert await paginator.first() == Item(200)
-    assert await paginator.count() == 200
-    assert len((await paginator).data) == PER
-    assert pages.asked == [1, 1, 1]
-    assert len([page async for page in paginator.pages()]) == 20
-    assert pages.most == 1
-
-
-async def test_a_single_page_is_one_request(pages: Pages) -> None:
-    pages.open = True
-    pages.source = ChurningList(PER)
-    assert len(await pages.list(8).collect()) == PER
-    assert pages.asked == [1]
-
-
-async def test_an_error_comes_where_its_page_would_have_come(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    pages.breaking = {4}
-    waiting = asyncio.ensure_future(take(items, 3 * PER))
-    await pages.let(1, 4, 2, 3)
-    assert await waiting == page_of(1) + page_of(2) + page_of(3)
-    assert pages.under_way == set()
-    with pytest.raises(ArenaConnectionError, match="page 4 broke"):
-        await anext(items)
-    assert set(pages.asked) == {1, 2, 3, 4, 5}, "nothing is asked for beyond it"
-    assert pages.cancelled == [5]
-    pages.open = True
-    assert await rest(items) == list(range(170, 0, -1))
-
-
-async def test_when_an_error_is_raised_nothing_is_under_way(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    pages.breaking = {2}
-    waiting = asyncio.ensure_future(take(items, PER + 1))
-    await pages.let(1)
-    await pages.let(5)
-    await pages.let(2)
-    with pytest.raises(ArenaConnectionError):
-        await waiting
-    assert (pages.under_way, sorted(pages.cancelled)) == (set(), [3, 4])
-    pages.open = True
-    assert await rest(items) == list(range(190, 0, -1))
-    assert pages.asked.count(5) == 1, "an answer that came is kept"
-
-
-async def test_any_page_may_break_the_second_reading_of_the_first_too(pages: Pages) -> None:
-    pages.open = True
-    pages.breaking = set(range(1, 21))
-    items, found, errors = aiter(pages.list(3)), list[int](), 0
-    while True:
-        try:
-            found.append((await anext(items)).id)
-            if len(found) == 200:
-                pages.breaking = {1}
-        except ArenaConnectionError:
-            errors += 1
-        except StopAsyncIteration:
-            break
-    assert found == list(range(200, 0, -1))
-    assert errors == 21
-
-
-async def test_an_answer_that_leads_nowhere_ends_the_others(pages: Pages) -> None:
-    async def fetch(page: int) -> Page[Item]:
-        return await pages.fetch(page if page != 3 else 7)
-
-    items = aiter(Paginator(fetch, concurrency=4))
-    waiting = asyncio.ensure_future(take(items, 2 * PER + 1))
-    await pages.let(1, 7, 2)
-    with pytest.raises(PaginationError, match="page 3 was asked for, but page 7 came"):
-        await waiting
-    assert pages.under_way == set()
-
-
-@pytest.mark.parametrize("moment", [1, 2, 3])
-async def test_a_cancelled_anext_loses_nothing(pages: Pages, moment: int) -> None:
-    items = aiter(pages.list(4))
+def test_a_new_head_is_handed_over_and_what_was_missed_is_looked_for() -> None:
+    reading = course()
+    for _ in range(10):
+        accept(reading)
+    assert reading.accept(answer(1, [21, 20])) == [Item(21)]
     found: list[int] = []
-    for number in range(1, moment + 1):
-        waiting = asyncio.ensure_future(anext(items))
-        await settle()
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        await pages.let(number)
-        found += await take(items, PER)
-    assert pages.cancelled == []
-    pages.open = True
-    await pages.let(*range(moment + 1, moment + 5))
-    assert found + await rest(items) == list(range(200, 0, -1))
-    assert pages.asked.count(2) == 1, "its request went on"
+    while not reading.done:
+        number = reading.next_expected
+        ids = [22 - 2 * number + 1, 22 - 2 * number]
+        found += [item.id for item in reading.accept(answer(number, ids, more=number < 10))]
+    assert found == []
 
 
-async def test_an_error_whose_anext_was_cancelled_is_still_raised(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    pages.breaking = {2}
-    waiting = asyncio.ensure_future(take(items, PER + 1))
-    await pages.let(1)
-    pages.gate(2).set()
-    await pages.answered(2)
-    for _ in range(2):
-        waiting.cancel()
-        await asyncio.sleep(0)
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    with pytest.raises(ArenaConnectionError, match="page 2"):
-        await anext(items)
-    await items.aclose()
+def test_a_single_position_is_no_anchor() -> None:
+    source = ChurningList(20, pinned=1)
+    read_in_order(source, 1, 4)
+    assert source.requests == [*range(1, 21), 2]
 
 
-async def test_a_request_that_somebody_else_cancels_is_asked_again(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    before = asyncio.all_tasks()
-    waiting = asyncio.ensure_future(anext(items))
-    await settle()
-    for task in asyncio.all_tasks() - before - {waiting}:
-        task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    pages.open = True
-    assert await rest(items) == list(range(200, 0, -1))
+def test_a_later_page_is_an_anchor_only_if_it_is_full() -> None:
+    source = ChurningList(40, hidden=frozenset({33, 31}))
+    read_in_order(source, 4, 4, start_page=2)
+    assert source.requests == [*range(2, 11), 4]
 
 
-async def test_closing_while_a_page_is_on_its_way_ends_it(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
-    await settle()
-    await items.aclose()
-    with pytest.raises(StopAsyncIteration):
-        await waiting
-    assert pages.cancelled == [1]
-    await items.aclose()
+@pytest.mark.parametrize(("size", "concurrency", "extra"), [
+    (4, 8, 0), (6, 8, 0), (8, 8, 1), (8, 2, 0), (10, 2, 1), (20, 8, 1),
+])  # fmt: skip
+def test_a_list_of_few_pages_is_walked(size: int, concurrency: int, extra: int) -> None:
+    source = ChurningList(size)
+    read_in_order(source, 2, concurrency)
+    pages = size // 2
+    assert len(source.requests) == pages + extra
 
 
-async def test_closing_as_a_page_arrives_drops_it(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
-    await settle()
-    pages.gate(1).set()
-    await pages.answered(1)
-    await items.aclose()
-    with pytest.raises(StopAsyncIteration):
-        await waiting
-    assert pages.asked == [1]
+@pytest.mark.parametrize(
+    ("total", "invent"), [(0, False), (4, False), (1000, False), (10**9, False), (4, True)]
+)
+def test_pages_without_end_are_an_error(total: int, invent: bool) -> None:
+    reading = course()
+    with pytest.raises(PaginationError, match="does not end"):
+        while not reading.done:
+            ids = [reading.next_expected] if invent else []
+            reading.accept(answer(reading.next_expected, ids, total=total))
 
 
-async def leave_by_break(paginator: Paginator[Item]) -> None:
-    async for _ in paginator:
-        await settle()
-        break
+@pytest.mark.parametrize("page", [answer(4, [1]), answer(3, [1], per=0), answer(3, [1], total=-1)])
+def test_an_answer_that_leads_nowhere_is_an_error_and_can_be_asked_again(page: Page[Item]) -> None:
+    reading = course()
+    accept(reading)
+    accept(reading)
+    with pytest.raises(PaginationError):
+        reading.accept(page)
+    assert accept(reading) == [16, 15]
 
 
-async def leave_by_error(paginator: Paginator[Item]) -> None:
-    with pytest.raises(LookupError):
-        async for _ in paginator:
-            await settle()
-            raise LookupError
-
-
-@pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
-async def test_leaving_the_loop_ends_what_is_under_way(
-    pages: Pages, leave: Callable[[Paginator[Item]], Coroutine[Any, Any, None]]
-) -> None:
-    leaving = asyncio.ensure_future(leave(pages.list(4)))
-    await pages.let(1)
-    await leaving
-    assert pages.asked == [1, 2, 3, 4]
-    gc.collect()
-    await settle()
-    assert (pages.under_way, pages.cancelled) == (set(), [2, 3, 4])
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-async def test_an_iterator_that_is_dropped_drops_its_pages(pages: Pages) -> None:
-    fetched: list[weakref.ref[Page[Item]]] = []
-
-    async def fetch(page: int) -> Page[Item]:
-        answer = await pages.fetch(page)
-        fetched.append(weakref.ref(answer.data[0]))  # type: ignore[arg-type]
-        return answer
-
-    pages.open = True
-    items = aiter(Paginator(fetch, concurrency=4))
-    assert await take(items, 5) == page_of(1)[:5]
-    await settle()
-    assert len(fetched) == 4
-    assert sum(page() is not None for page in fetched) >= 3
-    del items
-    gc.collect()
-    assert [page() for page in fetched] == [None] * 4
-
-
-async def test_errors_of_pages_nobody_reads_any_more_are_silent(
-    pages: Pages, caplog: pytest.LogCaptureFixture
-) -> None:
-    pages.open = True
-    pages.breaking = {2, 3, 4}
-    items = aiter(pages.list(4))
-    assert await take(items, 1) == [200]
-    await settle()
-    assert pages.breaking == set()
-    del items
-    gc.collect()
-    await settle()
-    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
-
-
-def test_a_loop_that_ends_right_after_leaves_nothing_behind(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    kept: list[ItemIterator[Item]] = []
-
-    async def main(keep: bool) -> None:
-        pages = Pages()
-        items = aiter(pages.list(4))
-        waiting = asyncio.ensure_future(anext(items))
-        await pages.let(1)
-        await waiting
-        if keep:
-            kept.append(items)
-
-    with no_warning():
-        asyncio.run(main(keep=False), debug=True)
-        asyncio.run(main(keep=True), debug=True)
-        kept.clear()
-        gc.collect()
-    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
-
-
-async def test_several_tasks_may_share_an_iterator(pages: Pages) -> None:
-    pages.open = True
-    items = aiter(pages.list(4))
-    shares: list[list[int]] = [[], [], []]
-
-    async def work(share: list[int]) -> None:
-        async for item in items:
-            share.append(item.id)
-            await asyncio.sleep(0)
-
-    await asyncio.gather(*map(work, shares))
-    assert sorted(number for share in shares for number in share) == list(range(1, 201))
-    assert all(shares)
-    assert pages.most <= 4
-
-
-@pytest.mark.parametrize("concurrency", [2, 4, 8])
-async def test_removing_while_iterating_reaches_all(pages: Pages, concurrency: int) -> None:
-    pages.open = True
-    async for item in pages.list(concurrency):
-        pages.source.remove(item.id)
-        await asyncio.sleep(0)
-    assert pages.source.ids == []
-
-
-async def test_a_change_that_leaves_the_total_is_noticed_at_the_end(pages: Pages) -> None:
-    items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(take(items, PER))
-    await pages.let(1)
-    await waiting
-    await pages.let(3)
-    pages.source.remove(20)
-    pages.source.ids.insert(0, 201)  # 181 is now on page 3, which was read
-    pages.open = True
-    await pages.let(2, 4)
-    found = await rest(items)
-    assert sorted(page_of(1) + found) == [id for id in range(1, 202) if id != 20]
-    assert found.index(181) > found.index(1)
+def test_a_second_reading_of_a_long_list_is_no_list_without_end() -> None:
+    pages = 12_000
+    reading, odd, last = course(), True, 0
+    while not reading.done:
+        number, last = reading.next_expected, max(last, reading.next_expected)
+        total = pages + 1 if number == pages and odd else pages
+        odd = odd and number < pages
+        more = number < pages
+        reading.accept(answer(number, [2 * pages - number], per=1, total=total, more=more))
+    assert last == pages

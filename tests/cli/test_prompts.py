@@ -23,15 +23,16 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(sys, "stdin", FakeTerminal(text))
 
 
-async def test_confirm_yes_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", ["y\n", "Yes\n", "YES\n"])
+async def test_confirm_yes_returns(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     err = watch_stderr(monkeypatch)
-    answer(monkeypatch, "Yes\n")
+    answer(monkeypatch, text)
     require_confirmation(Settings())
     confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
     assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
 
 
-@pytest.mark.parametrize("text", ["n\n", "", "y e s\n"])
+@pytest.mark.parametrize("text", ["n\n", "\n", "what?\n", "", "y e s\n"])
 async def test_confirm_other_answer_raises_cancelled(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

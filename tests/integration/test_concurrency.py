@@ -16,10 +16,10 @@ from arena_groups import (
 )
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox import faults as broken
+from tests.support.documents import STUDIO
 from tests.support.leaks import no_warning
 from tests.support.waiting import until
 
-STUDIO = "research-studio"
 LISTS = "getGroupInvitations"
 
 

@@ -14,8 +14,8 @@ from arena_groups.sandbox.faults import (
     MissingTotal,
     WrongTotal,
 )
+from tests.support.documents import STUDIO
 
-STUDIO = "research-studio"
 LISTS = "getGroupInvitations"
 
 

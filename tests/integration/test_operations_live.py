@@ -36,10 +36,9 @@ from arena_groups import (
 from arena_groups._api import OPERATIONS
 from arena_groups.sandbox import Sandbox
 from tests.support.clients import single
-from tests.support.documents import CODE
+from tests.support.documents import CODE, STUDIO
 from tests.support.leaks import no_warning
 
-STUDIO = "research-studio"
 PENDING = 480
 Enter = Callable[[str | None], Awaitable[ArenaClient]]
 

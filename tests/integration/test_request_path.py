@@ -56,7 +56,7 @@ async def test_page_of_a_list_passes_few_functions() -> None:
         items = aiter(arena.groups.invitations("research-studio", per=PER))
         for _ in range(PER):
             await anext(items)
-        server.answer = page(2)
+        server.response = page(2)
         with counted() as calls:
             for _ in range(PER):
                 await anext(items)

@@ -460,7 +460,7 @@ class TestFailures:
             OAuthClient("an-app", client_secret=CLIENT_SECRET, base_url=server.url) as oauth,
         ):
             task = asyncio.create_task(CALLS[call](oauth))  # type: ignore[arg-type]
-            await server.asked_by(1)
+            await server.wait_for_requests(1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task

@@ -1,4 +1,4 @@
-"""The provider's side of OAuth, asked in plain HTTP: the page, the codes, the tokens."""
+"""The provider side of OAuth over plain HTTP: consent page, codes and tokens."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ def query_of(url: str | None) -> dict[str, str]:
 
 
 def asked(app: Application, **changes: str | None) -> dict[str, str]:
-    """What an app asks a person; None leaves out."""
+    """Return the parameters of a consent request. Those that are None are left out."""
     query = {
         "response_type": "code",
         "client_id": app.client_id,

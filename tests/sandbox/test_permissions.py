@@ -112,7 +112,7 @@ def users() -> dict[str, UserRecord]:
 
 @pytest.fixture
 def group(users: dict[str, UserRecord]) -> GroupRecord:
-    """A group of the owner's with one member."""
+    """Return a group of the owner with one member."""
     group = GroupRecord(1, "Small", "small", users["owner"].id, SEEDED_AT, SEEDED_AT)
     group.members[users["member"].id] = None
     return group

@@ -55,7 +55,7 @@ def test_markdown_as_html_and_plain(source: str, html: str, plain: str) -> None:
 
 
 class Tags(HTMLParser):
-    """Collects the tags and attributes that a browser would find."""
+    """Collector of the tags and attributes that a browser would find."""
 
     def __init__(self) -> None:
         super().__init__()

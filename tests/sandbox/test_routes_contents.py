@@ -16,7 +16,7 @@ OWN_PART = {"Text": "content", "Image": "image", "Attachment": "attachment", "Em
 
 @pytest.fixture
 async def contents(http: Api) -> list[Any]:
-    """What a guest sees."""
+    """Return the contents that a guest sees."""
     return await http.every_page(CONTENTS)
 
 

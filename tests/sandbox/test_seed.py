@@ -13,7 +13,7 @@ STUDIO = "/v3/groups/research-studio"
 
 
 async def everything(sandbox: Sandbox, session: aiohttp.ClientSession) -> list[Any]:
-    """All there is to read, with links cut short to their paths."""
+    """Return all that can be read, with links reduced to their paths."""
     http, token = Api(sandbox, session), sandbox.tokens.owner
     found: list[Any] = await http.every_page("/v3/users/1/groups", token)
     for slug in sandbox.groups:

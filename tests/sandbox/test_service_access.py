@@ -100,7 +100,7 @@ async def test_token_for_returns_token_with_given_scope(http: Api, sandbox: Sand
 
 
 class TestPrecedence:
-    """429, 404 and 405 for the route, 401, scope, 400, 404, permission, 422."""
+    """In this order: 429, 404 and 405 for the route, 401, scope, 400, 404, permission, 422."""
 
     async def test_rate_limit_precedes_unknown_route(self, http: Api, tokens: Tokens) -> None:
         assert (await http.get("/v3/nothing", tokens.limited)).status == 429

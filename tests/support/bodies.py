@@ -15,7 +15,7 @@ NESTED = '{"a":' * 5000
 
 
 class Token(str):
-    """A piece of JSON text, to be written as it is."""
+    """JSON text that is written as it is."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ def _holders(value: Json) -> Iterator[dict[str, Json] | list[Json]]:
 
 @st.composite
 def spoiled(draw: st.DrawFn, document: Json) -> Json:
-    """A document with a few of its values changed, left out, or put where none were."""
+    """Return a document with a few values changed, removed or added."""
     found = deepcopy(document)
     for _ in range(draw(st.integers(0, 3))):
         holder = draw(st.sampled_from(list(_holders(found))))
@@ -81,13 +81,13 @@ def spoiled(draw: st.DrawFn, document: Json) -> Json:
 
 
 class Writer:
-    """Writes JSON in the ways it may be written: white space, escapes, keys that come twice."""
+    """Writer of JSON with random white space, escapes and duplicate keys."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
 
     def body(self, value: Json, *, twice: Json) -> bytes:
-        """A document as bytes; where a key comes twice, ``twice`` is its other value."""
+        """Return a document as bytes; ``twice`` is the other value of a duplicate key."""
         self._twice = twice
         return self._any(value).encode(errors="surrogatepass")
 
@@ -129,7 +129,7 @@ class Writer:
 
 @st.composite
 def bodies(draw: st.DrawFn, shape: Shape) -> bytes:
-    """Bodies that are nearly what the API sends for a type: many good, many not."""
+    """Return bodies that are close to those of the API: many valid, many not."""
     document = draw(spoiled(draw(documents(shape)).sent))
     body = Writer(draw(seeds)).body(document, twice=draw(odd_values))
     if draw(st.integers(0, 9)):
@@ -140,5 +140,5 @@ def bodies(draw: st.DrawFn, shape: Shape) -> bytes:
 
 @st.composite
 def good_bodies(draw: st.DrawFn, shape: Shape) -> bytes:
-    """Bodies as the API may send them for a type."""
+    """Return valid bodies of the API for a type."""
     return json.dumps(draw(documents(shape)).sent, ensure_ascii=draw(st.booleans())).encode()

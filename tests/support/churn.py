@@ -1,4 +1,4 @@
-"""A list of the API that changes between requests, and the readers that walk it."""
+"""List of the API that changes between requests, and readers that walk it."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -12,7 +12,7 @@ from arena_groups.models import Page, PageMeta
 
 @frozen
 class Item:
-    """As much of an invitation as a walk looks at."""
+    """Part of an invitation that a walk uses."""
 
     id: int
     type: str = "MembershipInvitation"
@@ -20,9 +20,9 @@ class Item:
 
 @frozen
 class Change:
-    """What happens to the list before a request: removals (by place), then additions.
+    """Change of the list before a request: removals (by position), then additions.
 
-    The pinned item goes only with ``unpin``; then nothing is pinned any more.
+    The pinned item is removed only by ``unpin``; then no item is pinned.
     """
 
     removed: Sequence[int] = ()
@@ -32,7 +32,7 @@ class Change:
 
 @define
 class ChurningList:
-    """Items newest first; before each answer the next change of ``script`` takes place."""
+    """Items, newest first; before each response the next change of ``script`` is made."""
 
     size: int
     script: Sequence[Change] = ()
@@ -47,7 +47,7 @@ class ChurningList:
         self.stable = set(self.ids) - self.hidden
 
     def page(self, number: int, per: int) -> Page[Item]:
-        """Answer one request."""
+        """Respond to one request."""
         if len(self.requests) < len(self.script):
             self._change(self.script[len(self.requests)])
         self.requests.append(number)
@@ -67,7 +67,7 @@ class ChurningList:
         )
 
     def remove(self, id: int) -> None:
-        """Take one item out, as a caller does while reading."""
+        """Remove one item, as a caller does while reading."""
         self.ids.remove(id)
         self.stable.discard(id)
 
@@ -85,7 +85,7 @@ class ChurningList:
         self.ids[self.pinned : self.pinned] = fresh
 
     def forget_before(self, page: int, per: int) -> None:
-        """Expect nothing of what is ahead of a page now."""
+        """Expect no items that are ahead of a page now."""
         self.stable &= set(self.ids[(page - 1) * per :])
 
 
@@ -93,7 +93,7 @@ Reader = Callable[[ChurningList, int], list[int]]
 
 
 def read_by_walk(source: ChurningList, per: int) -> list[int]:
-    """Every id that the walk hands over."""
+    """Return every id that the walk yields."""
     walk: Walk[Item] = Walk()
     found: list[int] = []
     while not walk.done:
@@ -102,7 +102,7 @@ def read_by_walk(source: ChurningList, per: int) -> list[int]:
 
 
 def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
-    """Every id that a loop over ``next_page`` hands over."""
+    """Return every id that a loop over ``next_page`` yields."""
     found: list[int] = []
     number: int | None = 1
     while number is not None:
@@ -114,10 +114,10 @@ def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
 
 @define
 class ParallelReader:
-    """Reads a list as a concurrent iterator does, with everything else left to ``random``.
+    """Reader that works as a concurrent iterator does, in a random order.
 
-    That is in which order the requests reach the server, which ones are lost on the way back,
-    and when the reader turns to the next page. The list changes before each answer.
+    ``random`` decides in which order requests reach the server, which responses are lost, and
+    when the reader takes the next page. The list changes before each response.
     """
 
     random: Random
@@ -125,21 +125,21 @@ class ParallelReader:
     start_page: int = 1
 
     def __call__(self, source: ChurningList, per: int) -> list[int]:
-        """Every id that is handed over."""
-        course: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
+        """Return every id that is yielded."""
+        walk: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
         under_way, answers = set[int](), dict[int, Page[Item]]()
         found, held, started = list[int](), 0, False
-        while not course.done:
-            wanted = course.pages_to_fetch(buffered=held)
+        while not walk.done:
+            wanted = walk.pages_to_fetch(buffered=held)
             answers = {number: page for number, page in answers.items() if number in wanted}
             under_way = set(wanted) - set(answers)
             assert len(wanted) + held <= self.concurrency
-            ready = course.next_expected in answers
+            ready = walk.next_expected in answers
             if held and self.random.random() < 0.5:
                 held = 0
             elif ready and (not under_way or self.random.random() < 0.4):
                 started = True
-                fresh = course.accept(answers.pop(course.next_expected))
+                fresh = walk.accept(answers.pop(walk.next_expected))
                 found += [item.id for item in fresh]
                 held = 1 if fresh else 0
             elif under_way:
@@ -153,7 +153,7 @@ class ParallelReader:
 
 
 def random_list(random: Random) -> tuple[ChurningList, int]:
-    """A list of up to 400 items under random churn, and a page size."""
+    """Return a list of up to 400 items under random churn, and a page size."""
     size = random.choice([0, 1, random.randrange(2, 60), random.randrange(60, 400)])
     per = random.randint(1, 100)
     steps = random.choice([0, 5, 30, 100])
@@ -169,7 +169,7 @@ def random_list(random: Random) -> tuple[ChurningList, int]:
 
 
 def balanced_list(random: Random) -> tuple[ChurningList, int]:
-    """A list that mostly changes without a change of its total, now and then, and a page size."""
+    """Return a list whose changes mostly keep its total, and a page size."""
     size = random.randrange(400)
     per = random.choice([1, 2, 3, random.randint(3, 30), random.randint(1, 100)])
     script = [Change()] * random.choice([0, 0, 2, 10])

@@ -1,9 +1,10 @@
-"""Documents as the API sends them, each whole, to be changed by keyword."""
+"""Complete documents of the API, which keywords change."""
 
 from collections.abc import Mapping
 
 Document = dict[str, object]
 
+STUDIO = "research-studio"
 CREATED = "2026-03-09T22:02:26Z"
 UPDATED = "2026-04-01T08:30:00Z"
 TOKEN = "t0ken-9f2c41d7"
@@ -242,7 +243,7 @@ def unknown_content(**changes: object) -> Document:
 
 
 def contents() -> list[Document]:
-    """One content of every kind, the kind that does not exist yet included."""
+    """Return one content of every type, and one of an unknown type."""
     return [
         block("Text", content=markdown()),
         block("Image", image=image()),
@@ -256,7 +257,7 @@ def contents() -> list[Document]:
 
 
 def page(*items: Mapping[str, object], **changes: object) -> Document:
-    """One page that is the whole list, unless ``changes`` to its ``meta`` say otherwise."""
+    """Return one page with the whole list, unless ``changes`` to its ``meta`` say otherwise."""
     meta = {
         "current_page": 1,
         "next_page": None,

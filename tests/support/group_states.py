@@ -1,4 +1,4 @@
-"""States and snapshots of a watched group, made up and random."""
+"""Random states and snapshots of a watched group."""
 
 from datetime import UTC, datetime
 from typing import Final

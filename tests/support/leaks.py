@@ -1,4 +1,4 @@
-"""What was left behind shows as a warning when it is collected."""
+"""Check for leaks: unclosed objects warn when they are collected."""
 
 import gc
 import warnings

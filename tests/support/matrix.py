@@ -1,4 +1,4 @@
-"""Every operation against every fault: what must come of it.
+"""Expected result of every operation with every fault.
 
 The table is data, so that the documentation shows the very one that the tests check.
 """
@@ -51,7 +51,7 @@ KINDS = (READ, WRITE, SILENT, GONE, REVOKE, ONCE)
 
 @frozen
 class Call:
-    """One operation, made on a group of its own."""
+    """Operation on its own group."""
 
     kind: str
     run: Callable[[ArenaClient, Sandbox, int], Awaitable[object]]
@@ -166,7 +166,7 @@ FAULTS: dict[str, Row] = {
 
 
 def outcome(row: Row, kind: str) -> str:
-    """What the documentation says of a fault that strikes once."""
+    """Return the documented result of a fault that occurs once."""
     if kind in row.untouched or row.error is None:
         return "unaffected"
     if kind in row.then:
@@ -177,7 +177,7 @@ def outcome(row: Row, kind: str) -> str:
 
 
 def as_markdown() -> str:
-    """The table of the documentation."""
+    """Return the table for the documentation."""
     lines = ["| fault | " + " | ".join(KINDS) + " |", "| --- " * (len(KINDS) + 1) + "|"]
     for name, row in FAULTS.items():
         lines.append(f"| {name} | " + " | ".join(outcome(row, kind) for kind in KINDS) + " |")

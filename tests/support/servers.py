@@ -1,4 +1,4 @@
-"""Servers on the loopback interface that answer with given bytes, or not at all."""
+"""Servers on the loopback interface that respond with given bytes, or never."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from attrs import define, field, frozen
 
 
 @frozen
-class Received:
-    """One request as it came over the wire. ``headers`` have lower-case names."""
+class ReceivedRequest:
+    """Request as received. ``headers`` have lower-case names."""
 
     method: str
     target: str
@@ -21,56 +21,56 @@ class Received:
 
 @define
 class Server:
-    """A server that gives every request the same answer, on connections that stay open.
+    """Server that sends the same response to every request, on connections that stay open.
 
-    With ``closing`` it closes the connection after each answer. An answer of no bytes is none.
+    With ``closing`` it closes the connection after each response. Empty bytes mean no response.
     """
 
     url: str
-    answer: bytes
+    response: bytes
     closing: bool
-    requests: list[Received] = field(factory=list[Received])
+    requests: list[ReceivedRequest] = field(factory=list[ReceivedRequest])
     connections: int = 0
-    asked: asyncio.Event = field(factory=asyncio.Event)
+    received: asyncio.Event = field(factory=asyncio.Event)
     _open: dict[asyncio.Task[None], asyncio.StreamWriter] = field(
         factory=dict[asyncio.Task[None], asyncio.StreamWriter]
     )
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[None]]:
-        """What serves the connections that are open."""
+        """Return the tasks that serve open connections."""
         return frozenset(self._open)
 
-    async def left_alone(self) -> None:
-        """Wait until every connection was closed."""
+    async def wait_closed(self) -> None:
+        """Wait until every connection is closed."""
         while self._open:
             await asyncio.wait(self._open)
 
-    async def asked_by(self, count: int) -> None:
-        """Wait until this many requests have come."""
+    async def wait_for_requests(self, count: int) -> None:
+        """Wait until this many requests have been received."""
         while len(self.requests) < count:
-            self.asked.clear()
-            await self.asked.wait()
+            self.received.clear()
+            await self.received.wait()
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection in a task of its own."""
+        """Serve one connection in its own task."""
         self.connections += 1
         task = asyncio.create_task(self._serve(reader, writer))
         self._open[task] = writer
         task.add_done_callback(self._open.pop)
 
     async def stop(self) -> None:
-        """Close every connection, and wait until they are."""
+        """Close every connection, and wait until it is closed."""
         for writer in self._open.values():
             writer.transport.abort()
-        await self.left_alone()
+        await self.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 self.requests.append(await _read(reader))
-                self.asked.set()
-                writer.write(self.answer)
+                self.received.set()
+                writer.write(self.response)
                 await writer.drain()
                 if self.closing:
                     break
@@ -79,13 +79,13 @@ class Server:
             await writer.wait_closed()
 
 
-async def _read(reader: asyncio.StreamReader) -> Received:
+async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")[:-2]
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in map(_colon, lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Received(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)
 
 
 def _colon(line: str) -> tuple[str, str, str]:
@@ -94,10 +94,10 @@ def _colon(line: str) -> tuple[str, str, str]:
 
 @asynccontextmanager
 async def serving(
-    answer: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
+    response: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    """A server for the time of a block."""
-    server = Server("", answer, closing)
+    """Run a server for the duration of a block."""
+    server = Server("", response, closing)
     listening = await asyncio.start_server(server.connect, "127.0.0.1", 0, ssl=tls)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
@@ -111,9 +111,9 @@ async def serving(
 def http(
     body: object = b"", status: str = "200 OK", *, length: int | None = None, **headers: str
 ) -> bytes:
-    """An answer in bytes; a body that is no bytes is sent as JSON.
+    """Return a response in bytes; a body that is not bytes is sent as JSON.
 
-    ``length`` is what it claims for its body; the names of headers are written with ``_``.
+    ``length`` is the claimed length of the body; header names are written with ``_``.
     """
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     fields = {"Content-Length": str(len(raw) if length is None else length)}
@@ -123,6 +123,11 @@ def http(
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", status: str = "200 OK") -> bytes:
-    """An answer whose body comes in chunks; without its end it is cut off."""
+    """Return a response with a chunked body; without its end it is truncated."""
     head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
+
+
+PONG = http({"status": "ok"})
+DOWN = http({"error": "Service Unavailable", "code": 503}, "503 Service Unavailable")
+SHORT = 0.05  # seconds, for servers that never answer

@@ -1,4 +1,4 @@
-"""What models look like from outside: their fields, the places in a document, wrong values."""
+"""Shapes of models: their fields, the places in a document, and wrong values."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -68,7 +68,7 @@ WRONG: Mapping[Shape, tuple[object, ...]] = {
 
 
 class Place(NamedTuple):
-    """One field of one object somewhere in a document."""
+    """Field of one object in a document."""
 
     path: str
     holder: dict[str, object]
@@ -79,7 +79,7 @@ class Place(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One field of a model; ``shape`` is its type without ``None``."""
+    """Field of a model; ``shape`` is its type without ``None``."""
 
     name: str
     shape: Shape
@@ -92,13 +92,13 @@ class Field(NamedTuple):
 
 
 def get_origin(shape: Shape) -> Shape:
-    """The class that a generic alias was made from, as JSON has it, or ``None``."""
+    """Return the class of a generic alias, as JSON has it, or ``None``."""
     origin = _get_origin(shape)
     return READ_ONLY.get(origin, origin)
 
 
 def fields(model: Shape) -> Iterator[Field]:
-    """The fields of a model; those of ``Page[…]`` with its items filled in."""
+    """Return the fields of a model; those of ``Page[…]`` with its items filled in."""
     filled = get_args(model)
     for each in attrs.fields(get_origin(model) or model):
         shape, nullable = without_none(each.type)
@@ -108,7 +108,7 @@ def fields(model: Shape) -> Iterator[Field]:
 
 
 def without_none(shape: Shape) -> tuple[Shape, bool]:
-    """A type without ``None``, and whether ``None`` was in it."""
+    """Return a type without ``None``, and whether it had ``None``."""
     if _get_origin(shape) not in (UnionType, Union) or NoneType not in get_args(shape):
         return plain(shape), False
     kept = [plain(part) for part in get_args(shape) if part is not NoneType]
@@ -119,12 +119,12 @@ def without_none(shape: Shape) -> tuple[Shape, bool]:
 
 
 def plain(shape: Shape) -> Shape:
-    """A type without what ``Annotated`` says of it."""
+    """Return a type without ``Annotated``."""
     return get_args(shape)[0] if _get_origin(shape) is Annotated else shape
 
 
 def model_in(shape: Shape, document: object) -> Shape | None:
-    """The model that a value of ``shape`` is decoded into, or ``None`` if it is no object."""
+    """Return the model of a value of ``shape``, or ``None`` if it is not an object."""
     if isinstance(shape, UnionType) and shape != MetadataValue and isinstance(document, dict):
         kinds = {kind.KIND: kind for kind in get_args(shape) if hasattr(kind, "KIND")}
         return kinds.get(str(document["type"]), UnknownContent)
@@ -132,7 +132,7 @@ def model_in(shape: Shape, document: object) -> Shape | None:
 
 
 def places(model: Shape, document: dict[str, object], path: str = "") -> Iterator[Place]:
-    """Every field of a document that a model names, at any depth."""
+    """Yield every field of a document that a model names, at any depth."""
     for field in fields(model):
         if field.name not in document or (model is UnknownContent and field.name == "data"):
             continue
@@ -154,7 +154,7 @@ def _below(shape: Shape, value: object, path: str) -> Iterator[Place]:
 
 
 def wrong_values(place: Place) -> list[object]:
-    """JSON values that must not be taken at a place."""
+    """Return JSON values that are invalid at a place."""
     return [value for value in _wrong(place.shape) if value is not None or not place.nullable]
 
 

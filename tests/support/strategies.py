@@ -1,4 +1,4 @@
-"""Random documents: what the API may send for a model, and what ``to_dict`` makes of it."""
+"""Random documents of a model, as the API sends them and as ``to_dict`` returns them."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from types import UnionType
@@ -25,19 +25,19 @@ offsets = st.just(UTC) | st.integers(-1439, 1439).map(lambda m: timezone(timedel
 
 
 class Both(NamedTuple):
-    """A value as it is sent, and as ``to_dict`` gives it back."""
+    """Value as it is sent, and as ``to_dict`` returns it."""
 
     sent: Json
     kept: Json
 
 
 def same(values: st.SearchStrategy[Json]) -> st.SearchStrategy[Both]:
-    """Values that come back as they were sent."""
+    """Return values that ``to_dict`` returns as they were sent."""
     return values.map(lambda value: Both(value, value))
 
 
 def written(moment: datetime) -> str:
-    """A moment as the API writes it."""
+    """Return a time as the API writes it."""
     text = moment.isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
@@ -60,7 +60,7 @@ PLAIN: dict[Shape, st.SearchStrategy[Json]] = {
 
 
 def values(shape: Shape) -> st.SearchStrategy[Both]:
-    """Values of a type."""
+    """Return values of a type."""
     if shape in PLAIN:
         return same(PLAIN[shape])
     if isinstance(shape, type) and issubclass(shape, OpenEnum):
@@ -77,14 +77,14 @@ def values(shape: Shape) -> st.SearchStrategy[Both]:
 
 
 def lists(shape: Shape) -> st.SearchStrategy[Both]:
-    """Arrays of a type."""
+    """Return arrays of a type."""
     return st.lists(values(shape), max_size=3).map(
         lambda items: Both([item.sent for item in items], [item.kept for item in items])
     )
 
 
 def dicts(inner: st.SearchStrategy[Both]) -> st.SearchStrategy[Both]:
-    """Objects whose values are all of one kind."""
+    """Return objects whose values are all of one type."""
     return st.dictionaries(NAMES, inner, max_size=3).map(
         lambda found: Both(
             {name: value.sent for name, value in found.items()},
@@ -95,7 +95,7 @@ def dicts(inner: st.SearchStrategy[Both]) -> st.SearchStrategy[Both]:
 
 @st.composite
 def links(draw: st.DrawFn) -> Both:
-    """Links, ``self`` among them."""
+    """Return links with ``self``."""
     names = draw(st.sets(NAMES, max_size=2)) | {"self"}
     kept = {name: {"href": draw(NAMES)} for name in sorted(names)}
     return Both({name: {**link, **draw(unknown_fields)} for name, link in kept.items()}, kept)
@@ -103,7 +103,7 @@ def links(draw: st.DrawFn) -> Both:
 
 @st.composite
 def documents(draw: st.DrawFn, model: Shape) -> Both:
-    """Objects of a model: optional fields left out, null, or there; unknown ones added."""
+    """Return objects of a model: optional fields absent, null, or present; unknown ones added."""
     if model is UnknownContent:
         return draw(unknown_contents())
     sent: dict[str, Json] = draw(unknown_fields)
@@ -130,7 +130,7 @@ def _put(field: Field, value: Both | None, sent: dict[str, Json], kept: dict[str
 
 @st.composite
 def unknown_contents(draw: st.DrawFn) -> Both:
-    """Contents of kinds that do not exist yet."""
+    """Return contents of unknown types."""
     document = draw(st.dictionaries(NAMES, json_values, max_size=3))
     document["id"] = draw(st.integers())
     document["type"] = draw(NAMES.filter(lambda name: name not in KINDS))

@@ -1,4 +1,4 @@
-"""Everything that an error may show to whoever prints it, logs it, or collects its frames."""
+"""Everything that an error may reveal when it is printed or logged, or its frames are collected."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,10 @@ TESTS = str(Path(__file__).parents[1])
 
 
 def shown_by(error: BaseException, *, within: str = "") -> str:
-    """Texts, attributes and local variables of an error and of all that it is chained to.
+    """Return texts, attributes and local variables of an error and of all chained errors.
 
-    Frames of the tests themselves are left out: they know every secret. With ``within``, so are
-    those of files whose path it is not in.
+    Frames of the tests are omitted, as they contain every secret. With ``within``, so are those of
+    files whose path does not contain it.
     """
     frames = [
         f"{frame.filename}:{frame.lineno} {frame.name} {frame.locals}"
@@ -22,7 +22,7 @@ def shown_by(error: BaseException, *, within: str = "") -> str:
 
 
 def files_behind(error: BaseException) -> set[str]:
-    """The files that an error came through, those of the tests left out."""
+    """Return the files in the traceback of an error, except those of the tests."""
     return {frame.filename for frame in _frames(TracebackException.from_exception(error))}
 
 

@@ -1,4 +1,4 @@
-"""A process that shares a watch, and tells of each event when it gets it and when it is done.
+"""Process that shares a watch, and prints each event when it gets it and when it is done.
 
 As a script: REDIS API INTERVAL GROUP… Lines are ``out KEY TIME`` and ``done KEY TIME``, by the
 monotonic clock that all processes of a machine share. It ends when its stdin does.
@@ -14,7 +14,7 @@ from arena_groups import ArenaClient, NoPacer, RetryPolicy, watch
 from arena_groups.redis import RedisStore
 
 
-def tell(word: str, key: str) -> None:
+def write(word: str, key: str) -> None:
     print(word, key, time.monotonic(), flush=True)  # noqa: T201
 
 
@@ -26,13 +26,13 @@ async def main(redis: str, api: str, interval: str, *groups: str) -> None:
             arena, *groups, interval=float(interval), store=store, shared=True, replay=True
         ) as watcher,
     ):
-        tell("ready", "-")
+        write("ready", "-")
 
         async def consume() -> None:
             async for event in watcher:
-                tell("out", event.key)
+                write("out", event.key)
                 await asyncio.sleep(random.random() / 30)
-                tell("done", event.key)
+                write("done", event.key)
 
         work = asyncio.create_task(consume())
         ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))

@@ -235,7 +235,7 @@ async def test_faulty_request_counts_towards_rate_limit(session: Any) -> None:
 
 @attrs.frozen
 class Teapot(MiddlewareFault):
-    """A fault that users write themselves."""
+    """A custom fault."""
 
     explode: bool = False
 

@@ -1,4 +1,4 @@
-"""Example with a watch: greetings across restarts, and its errors."""
+"""Example: doorkeeper, a watch that continues after a crash, and its errors."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GROUP = "night-walks"
 
 Start = Callable[[], "subprocess.Popen[str]"]

@@ -1,4 +1,4 @@
-"""The example of two replicas does what it says."""
+"""Example: two replicas that share one rate limit and one watch."""
 
 import json
 import os
@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.support.examples import run_script
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import HANG_TIMEOUT
+from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
@@ -27,7 +28,7 @@ INTERVAL = 0.4
 
 
 class Service:
-    """One replica, and what it has printed."""
+    """One replica, and its output."""
 
     def __init__(self, sandbox: ThreadedSandbox, redis: str, folder: Path) -> None:
         with socket.socket() as free:
@@ -53,7 +54,7 @@ class Service:
         return self._err.read_text("utf-8")
 
     def get(self, path: str) -> str:
-        """What it answers, as soon as it does."""
+        """Return its response, as soon as it responds."""
         deadline = time.monotonic() + HANG_TIMEOUT
         while True:
             try:
@@ -80,23 +81,26 @@ def replicas(
 
 
 def welcomed(services: list[Service], name: str) -> list[Service]:
-    """Who has welcomed them, once anybody has."""
-    deadline = time.monotonic() + HANG_TIMEOUT
-    while not (found := [each for each in services if f", {name}!" in each.printed()]):
-        assert time.monotonic() < deadline, [each.errors() for each in services]
-        time.sleep(0.02)
-    return found
+    """Return the replicas that have welcomed a person, once there is one."""
+
+    def found() -> list[Service]:
+        return [each for each in services if f", {name}!" in each.printed()]
+
+    until_blocking(lambda: bool(found()), lambda: [each.errors() for each in services])
+    return found()
 
 
 def wait_until_watched(services: list[Service]) -> None:
-    deadline = time.monotonic() + HANG_TIMEOUT
-    while not any("is watched by this process now" in each.errors() for each in services):
-        assert time.monotonic() < deadline, [each.errors() for each in services]
-        time.sleep(0.02)
+    until_blocking(
+        lambda: any("is watched by this process now" in each.errors() for each in services),
+        lambda: [each.errors() for each in services],
+    )
     time.sleep(INTERVAL)
 
 
-def test_one_welcomes_and_another_goes_on(redis_server: RedisServer, tmp_path: Path) -> None:
+def test_one_replica_welcomes_and_another_takes_over(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
     with ThreadedSandbox() as sandbox:
         sandbox.add_group("Night Walks", slug="night-walks")
         sandbox.add_invitations("night-walks", 3)
@@ -116,7 +120,7 @@ def test_one_welcomes_and_another_goes_on(redis_server: RedisServer, tmp_path: P
             assert "Traceback" not in first.errors() + second.errors()
 
 
-def test_the_compose_file_fits_the_service() -> None:
+def test_compose_file_sets_variables_of_the_service() -> None:
     compose = (FOLDER / "compose.yaml").read_text("utf-8")
     service = (FOLDER / "service.py").read_text("utf-8")
     given = set(re.findall(r"^      ([A-Z_]+): ", compose, re.MULTILINE))
@@ -126,9 +130,6 @@ def test_the_compose_file_fits_the_service() -> None:
     assert "examples/replicas/compose.yaml" in service
 
 
-def test_it_wants_a_group() -> None:
-    run = subprocess.run(
-        [sys.executable, FOLDER / "service.py"], env={**os.environ, "PYTHONPATH": "."},
-        cwd=FOLDER.parents[1], capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert (run.returncode, run.stderr) == (1, "usage: service.py GROUP...\n")
+def test_missing_argument_prints_the_usage() -> None:
+    done = run_script("replicas/service.py")
+    assert (done.returncode, done.stderr) == (1, "usage: service.py GROUP...\n")

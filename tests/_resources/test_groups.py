@@ -1,10 +1,8 @@
 """Every operation: the request it sends, and what becomes of the answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import pytest
-from yarl import URL
 
 import arena_groups
 from arena_groups import (
@@ -16,13 +14,9 @@ from arena_groups import (
     GroupInvite,
     GroupMember,
     GroupRole,
-    GroupSort,
     InviteOutcome,
     InviteResult,
-    Me,
     MembershipInvitation,
-    NotFoundError,
-    Page,
     TextBlock,
     User,
     from_dict,
@@ -30,47 +24,23 @@ from arena_groups import (
 from arena_groups._api import OPERATIONS
 from tests.conftest import Answers
 from tests.support import documents
-from tests.support.documents import CODE, EMAIL, TOKEN
+from tests.support.cases import (
+    API,
+    FIRST,
+    Case,
+    call,
+    check_refusal,
+    check_request_and_result,
+    page,
+)
+from tests.support.documents import CODE, EMAIL
 
-API = "https://api.are.na"
 STUDIO = "/v3/groups/research-studio"
-FIRST = {"page": "1", "per": "100"}
-
-
-class Case(NamedTuple):
-    """A call, the request it must send, the answer, and what must come back."""
-
-    call: Callable[[ArenaClient], Awaitable[object]]
-    method: str
-    path: str
-    status: int
-    answer: documents.Document | None
-    result: object
-    body: Mapping[str, object] | None = None
-    query: Mapping[str, str] = {}
-
-
-def page(kind: Any, item: documents.Document) -> dict[str, Any]:
-    document = documents.page(item)
-    return {"answer": document, "result": from_dict(Page[kind], document)}
 
 
 GROUP = from_dict(Group, documents.group())
 INVITE = from_dict(GroupInvite, documents.invite())
 CASES: dict[str, Case] = {
-    "ping": Case(
-        lambda a: a.ping(), "GET", "/v3/ping", 200, {"status": "ok"}, None
-    ),
-    "me": Case(
-        lambda a: a.me(), "GET", "/v3/me", 200,
-        documents.me(), from_dict(Me, documents.me()),
-    ),
-    "users.groups": Case(
-        lambda a: a.users.groups("mara-lindqvist", sort="name_desc", per=7, start_page=3),
-        "GET", "/v3/users/mara-lindqvist/groups", 200,
-        query={"page": "3", "per": "7", "sort": "name_desc"},
-        **page(Group, documents.group()),
-    ),
     "groups.get": Case(
         lambda a: a.groups.get("research-studio"), "GET", STUDIO, 200, documents.group(), GROUP,
     ),
@@ -194,58 +164,20 @@ VARIANTS: dict[str, Case] = {
         lambda a: a.groups.get("a b?c#d%"), "GET", "/v3/groups/a%20b%3Fc%23d%25", 200,
         documents.group(), GROUP,
     ),
-    "users.groups of an id": Case(
-        lambda a: a.users.groups(7, sort=GroupSort("by_mood")),
-        "GET", "/v3/users/7/groups", 200, query={**FIRST, "sort": "by_mood"},
-        **page(Group, documents.group()),
-    ),
 }  # fmt: skip
 EVERY = {**CASES, **VARIANTS}
 
 
-def sent(answers: Answers) -> tuple[str, URL, dict[str, Any]]:
-    """The one request that was sent: method, URL, and what aiohttp was given with it."""
-    ((key, calls),) = answers.requests.items()
-    (call,) = calls
-    return key[0], key[1], call.kwargs
-
-
-def test_every_operation_has_a_case() -> None:
-    assert set(CASES) == {operation.name for operation in OPERATIONS}
-
-
 @pytest.mark.parametrize("name", EVERY)
 async def test_the_request_and_the_result(arena: ArenaClient, answers: Answers, name: str) -> None:
-    case = EVERY[name]
-    url = URL(API + case.path, encoded=True).update_query(case.query)
-    answers.add(url, case.method, status=case.status, payload=case.answer)
-
-    result = await case.call(arena)
-
-    method, asked, given = sent(answers)
-    assert method == case.method
-    assert asked.raw_path == case.path
-    assert dict(asked.query) == dict(case.query)
-    assert given["json"] == case.body
-    assert given["headers"]["Authorization"] == f"Bearer {TOKEN}"
-    assert given["headers"]["Accept"] == "application/json"
-    assert given["headers"]["User-Agent"].startswith("arena-groups/")
-    assert given["allow_redirects"] is False
-    assert result == case.result
+    await check_request_and_result(arena, answers, EVERY[name])
 
 
 @pytest.mark.parametrize("name", EVERY)
 async def test_a_refusal_is_an_error_of_its_kind(
     arena: ArenaClient, answers: Answers, name: str
 ) -> None:
-    case = EVERY[name]
-    url = URL(API + case.path, encoded=True).update_query(case.query)
-    body = {"error": "Not Found", "code": 404, "details": {"message": "Nothing there."}}
-    answers.add(url, case.method, status=404, payload=body)
-    with pytest.raises(NotFoundError, match="404 Not Found: Nothing there") as caught:
-        await case.call(arena)
-    assert caught.value.method == case.method
-    assert len(answers.requests) == 1
+    await check_refusal(arena, answers, EVERY[name])
 
 
 @pytest.mark.parametrize("outcome", [*InviteOutcome, "postponed"])
@@ -288,3 +220,99 @@ async def test_a_broken_item_gives_no_partial_page(arena: ArenaClient, answers: 
         await arena.groups.invitations("research-studio").collect()
     assert caught.value.operation == "groups.invitations"
     assert caught.value.paths == ("data[3].invited_by.slug",)
+
+
+Call = Callable[[ArenaClient], object]
+BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
+    "create without a name": (lambda a: a.groups.create(""), ValueError, "name must not be"),
+    "create with a null name": (
+        lambda a: a.groups.create(None),  # type: ignore[arg-type]
+        TypeError,
+        "name must be a str, not NoneType",
+    ),
+    "create with an empty url": (
+        lambda a: a.groups.create("x", avatar_url=" "), ValueError, "avatar_url must not be empty",
+    ),
+    "update to no name": (lambda a: a.groups.update("x", name=""), ValueError, "name must not be"),
+    "update to a null name": (
+        lambda a: a.groups.update("x", name=None), TypeError, "name must be",  # type: ignore[arg-type]
+    ),
+    "update to a null url": (
+        lambda a: a.groups.update("x", avatar_url=None),  # type: ignore[arg-type]
+        TypeError,
+        "avatar_url must be a str",
+    ),
+    "join without a code": (
+        lambda a: a.groups.join("x", invite_token=""), ValueError, "invite_token is empty",
+    ),
+    "join with a line break": (
+        lambda a: a.groups.join("x", invite_token=f"{CODE}\n"), ValueError, "invite_token holds",
+    ),
+    "remove nobody": (
+        lambda a: a.groups.remove_member("x", 0), ValueError, "user_id must be 1 or more, not 0",
+    ),
+    "remove by slug": (
+        lambda a: a.groups.remove_member("x", "ada"),  # type: ignore[arg-type]
+        TypeError,
+        "user_id must be an int 1 or more, not str",
+    ),
+    "revoke none": (
+        lambda a: a.groups.revoke_invitation("x", -4), ValueError, "invitation_id must be 1 or",
+    ),
+    "revoke by bool": (
+        lambda a: a.groups.revoke_invitation("x", True), TypeError, "invitation_id must be an int",
+    ),
+    "invite neither": (lambda a: a.groups.invite("x"), ValueError, "exactly one of email="),
+    "invite both": (
+        lambda a: a.groups.invite("x", email=EMAIL, user_id=7), ValueError, "exactly one of email=",
+    ),
+    "invite no address": (
+        lambda a: a.groups.invite("x", email="ada"), ValueError, "email is not an email address",
+    ),
+    "invite an empty address": (
+        lambda a: a.groups.invite("x", email=""), ValueError, "email is not an email address",
+    ),
+    "invite user 0": (
+        lambda a: a.groups.invite("x", user_id=0), ValueError, "user_id must be 1 or more, not 0",
+    ),
+    "invite by slug": (
+        lambda a: a.groups.invite("x", user_id="ada"),  # type: ignore[arg-type]
+        TypeError,
+        "user_id must be an int 1 or more, not str",
+    ),
+    "contents in no order": (
+        lambda a: a.groups.contents("x", sort="random"),
+        ValueError,
+        "sort must be one of created_at_asc, created_at_desc, updated_at_asc, updated_at_desc",
+    ),
+    "contents of no kind": (
+        lambda a: a.groups.contents("x", type="text"), ValueError, "type must be one of Text, ",
+    ),
+    "followers in no order": (
+        lambda a: a.groups.followers("x", sort="name_asc"),
+        ValueError,
+        "sort must be one of created_at_desc, created_at_asc",
+    ),
+    "groups in no order": (
+        lambda a: a.users.groups("x", sort=""), ValueError, "sort must be one of name_asc, ",
+    ),
+}  # fmt: skip
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("name", BAD_CALLS)
+    async def test_a_bad_argument_is_refused_unsent(
+        self, arena: ArenaClient, answers: Answers, name: str
+    ) -> None:
+        make, kind, message = BAD_CALLS[name]
+        with pytest.raises(kind, match=rf"^(invite takes )?{message}") as caught:
+            await call(arena, make)
+        assert CODE not in str(caught.value)
+        assert EMAIL not in str(caught.value)
+        assert answers.requests == {}
+
+
+def test_every_operation_has_a_case() -> None:
+    assert set(CASES) == {
+        operation.name for operation in OPERATIONS if operation.name.startswith("groups.")
+    }

@@ -1,0 +1,80 @@
+"""Bodies that are not JSON, or not quite."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arena_groups import (
+    Content,
+    DecodeError,
+    DecodeIssue,
+    EmbeddedUser,
+    Group,
+    Page,
+    UnknownContent,
+    from_dict,
+    to_dict,
+)
+from arena_groups._api.decode import decode
+from tests.support import documents
+from tests.support.decoding import encoded, fault
+from tests.support.strategies import json_values
+from tests.support.thorough import repetitions
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        ("body", "problem"),
+        [
+            (b"", "is empty"),
+            (b" \r\n\t", "is empty"),
+            (b"<!doctype html><title>Down</title>", "is HTML or XML, not JSON"),
+            (b'\n<?xml version="1.0"?>', "is HTML or XML, not JSON"),
+            (b"\xff\xfe{}", "is not UTF-8"),
+            ('{"name": "é"}'.encode("latin-1"), "is not UTF-8"),
+            (b'{"id": 7', "is not JSON (Expecting ',' delimiter at character 8)"),
+            (b'{"id": 7} {"id": 8}', "is not JSON (Extra data at character 10)"),
+            (b"Bad Gateway", "is not JSON (Expecting value at character 0)"),
+            (b"[" * 200_000, "is nested too deeply"),
+            (b'{"a":' * 200_000, "is nested too deeply"),
+            (b"null", "expected object, got null"),
+            (b"[]", "expected object, got array"),
+            (b'"ok"', "expected object, got string"),
+            (b"7", "expected object, got integer"),
+            (b"7.5", "expected object, got number"),
+            (b"false", "expected object, got boolean"),
+        ],
+        ids=lambda value: None if isinstance(value, str) else repr(value[:12]),
+    )
+    def test_a_body_that_is_no_object_is_told(self, body: bytes, problem: str) -> None:
+        assert fault(Group, body) == DecodeIssue("", problem)
+        with pytest.raises(DecodeError) as caught:
+            decode(Group, body, "groups.get")
+        assert str(caught.value) == f"cannot decode groups.get: the body: {problem}"
+
+    def test_deep_nesting_where_anything_may_be_is_no_crash(self) -> None:
+        deep: object = None
+        for _ in range(400):
+            deep = {"deeper": [deep]}
+        made = from_dict(UnknownContent, documents.unknown_content(deep=deep))
+        assert to_dict(made)["deep"] == deep
+
+    def test_of_a_key_that_comes_twice_the_last_counts(self) -> None:
+        body = b'{"channels": 1, "users": 2, "users": 3}'
+        group = encoded(documents.group()).replace(b'{"channels": 12, "users": 30}', body)
+        assert decode(Group, group, "x").counts.users == 3
+
+    def test_a_byte_order_mark_is_not_json(self) -> None:
+        assert "is not JSON" in fault(Group, b"\xef\xbb\xbf{}").problem
+
+    def test_an_escaped_lone_surrogate_is_kept(self) -> None:
+        body = encoded(documents.embedded_user(name="\ud83d"))
+        made = decode(EmbeddedUser, body, "x")
+        assert encoded(to_dict(made)) == body
+
+    @settings(max_examples=repetitions(100, thorough=300))
+    @given(body=st.binary(max_size=60) | json_values.map(encoded))
+    def test_no_body_makes_anything_else_than_a_decode_error(self, body: bytes) -> None:
+        for model in (Group, Page[Content]):
+            with pytest.raises(DecodeError):
+                decode(model, body, "x")

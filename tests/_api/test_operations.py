@@ -1,0 +1,46 @@
+"""Table of the operations."""
+
+import re
+from types import NoneType
+
+import pytest
+
+from arena_groups._api import (
+    OPERATIONS,
+    Operation,
+    build_request,
+    operations,
+)
+
+
+class TestOperations:
+    def test_there_are_nineteen_and_each_has_its_own_name_and_place(self) -> None:
+        assert len(OPERATIONS) == 19
+        assert len({each.name for each in OPERATIONS}) == 19
+        assert len({(each.method, each.route) for each in OPERATIONS}) == 19
+
+    def test_all_that_are_described_are_listed(self) -> None:
+        described = [each for each in vars(operations).values() if isinstance(each, Operation)]
+        assert {id(each) for each in described} == {id(each) for each in OPERATIONS}
+
+    def test_only_creating_and_inviting_are_not_repeat_safe(self) -> None:
+        unsafe = {each.name for each in OPERATIONS if not each.idempotent}
+        assert unsafe == {"groups.create", "groups.invite"}
+
+    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+    def test_what_writes_needs_a_token(self, operation: Operation[object]) -> None:
+        assert operation.writes == (operation.method != "GET")
+        assert operation.needs_token or not operation.writes
+
+    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+    def test_only_deleting_brings_nothing(self, operation: Operation[object]) -> None:
+        assert (operation.returns is NoneType) == (operation.method == "DELETE")
+
+    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+    def test_a_route_without_its_places_cannot_be_built(self, operation: Operation[object]) -> None:
+        names = re.findall(r"{(\w+)}", operation.route)
+        path = build_request(operation, dict.fromkeys(names, "1")).path
+        assert re.fullmatch(r"/v3(/[a-z0-9_]+)+", path)
+        for name in names:
+            with pytest.raises(KeyError, match=name):
+                build_request(operation, {other: "1" for other in names if other != name})

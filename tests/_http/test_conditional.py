@@ -1,0 +1,138 @@
+"""Conditional requests over real connections."""
+
+from collections import Counter
+
+import pytest
+
+from arena_groups import (
+    ArenaAPIError,
+    ArenaClient,
+    CachedResponse,
+    MemoryCache,
+    RequestEvent,
+)
+from arena_groups._api.decode import decode
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from tests.support.clients import client
+from tests.support.documents import STUDIO, me
+from tests.support.servers import http, serving
+
+
+class RecordingCache(MemoryCache):
+    """A cache that tells what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[str] = []
+
+    def set(self, key: str, response: CachedResponse) -> None:
+        self.keys.append(key)
+        super().set(key, response)
+
+
+async def test_polling_an_unchanged_list_transfers_no_bodies(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
+    seen: list[RequestEvent] = []
+    token = sandbox.tokens.owner
+    async with client(sandbox.url, clock, token, on_request=seen.append) as arena:
+        first = await arena.groups.invitations(STUDIO, per=48).collect()
+        again = await arena.groups.invitations(STUDIO, per=48).collect()
+    assert len(first) == 480
+    assert again == first
+    assert [exchange.status for exchange in seen] == [200] * 10 + [304] * 10
+    assert sum(exchange.size for exchange in seen[10:]) == 0
+
+
+async def test_pages_far_down_are_kept_once_they_are_asked_for_again(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for statuses in ([200] * 24, [304] * 10 + [200] * 14, [304] * 24):
+            sandbox.clear_requests()
+            assert len(await arena.groups.invitations(STUDIO, per=20).collect()) == 480
+            assert [request.status for request in sandbox.requests] == statuses
+
+
+async def test_what_is_asked_for_again_and_again_is_decoded_twice_at_most(
+    sandbox: Sandbox, clock: AutoAdvanceClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def noted(returns: object, body: bytes, operation: str) -> object:
+        decoded.append(operation)
+        return decode(returns, body, operation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("arena_groups._api.decode.decode", noted)
+    monkeypatch.setattr("arena_groups._http.conditional.decode", noted)
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for _ in range(4):
+            await arena.groups.invitations(STUDIO, per=48).collect()
+            await arena.me()
+    lists, single = "groups.invitations", "me"
+    assert Counter(decoded) == {lists: 10 + 10, single: 1 + 1}
+
+
+async def test_a_page_from_the_cache_can_be_changed_without_harm(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for _ in range(3):
+            page = await arena.groups.members(STUDIO)
+            assert page.data
+            page.data.clear()
+
+
+async def test_what_one_token_sees_is_not_kept_for_another(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
+    tokens = [sandbox.tokens.owner, sandbox.tokens.member]
+
+    async def provide() -> str:
+        return tokens[0]
+
+    async with ArenaClient(provide, base_url=sandbox.url, clock=clock) as arena:
+        owner = await arena.me()
+        tokens.reverse()
+        assert (await arena.me()).id != owner.id
+        tokens.reverse()
+        assert await arena.me() == owner
+    assert [request.status for request in sandbox.requests] == [200, 200, 304]
+
+
+async def test_invite_codes_are_not_kept(sandbox: Sandbox, clock: AutoAdvanceClock) -> None:
+    cache = RecordingCache()
+    async with client(sandbox.url, clock, sandbox.tokens.owner, cache=cache) as arena:
+        await arena.me()
+        await arena.groups.create_invite_code(STUDIO)
+        for _ in range(2):
+            await arena.groups.invite_code(STUDIO)
+    assert [request.status for request in sandbox.requests[2:]] == [200, 200]
+    assert [key.rpartition("/")[2] for key in cache.keys] == ["me"]
+
+
+async def test_the_cache_can_be_switched_off(sandbox: Sandbox, clock: AutoAdvanceClock) -> None:
+    async with client(sandbox.url, clock, sandbox.tokens.owner, cache=None) as arena:
+        for _ in range(2):
+            await arena.me()
+    assert [request.status for request in sandbox.requests] == [200, 200]
+
+
+async def test_one_cache_may_serve_two_hosts(clock: AutoAdvanceClock) -> None:
+    cache = MemoryCache()
+    for name in ("Ada", "Grace"):
+        answer = http(me(name=name), ETag='"same"')
+        async with (
+            serving(answer) as server,
+            client(server.url, clock, cache=cache) as arena,
+        ):
+            assert (await arena.me()).name == name
+
+
+async def test_a_304_that_nobody_asked_for_is_an_error(clock: AutoAdvanceClock) -> None:
+    answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
+    async with serving(answer) as server, client(server.url, clock) as arena:
+        with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* without an ETag"):
+            await arena.me()
+    assert len(server.requests) == 1

@@ -1,0 +1,96 @@
+"""Arguments that all resources have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arena_groups import ArenaClient, Paginator
+from tests.conftest import Answers
+from tests.support.cases import call
+from tests.support.documents import CODE, EMAIL
+
+Call = Callable[[ArenaClient], object]
+
+BAD_NAMES: tuple[tuple[Any, type[Exception]], ...] = (
+    ("", ValueError),
+    (" ", ValueError),
+    ("a/b", ValueError),
+    ("..", ValueError),
+    ("a.b", ValueError),
+    ("a\\b", ValueError),
+    (0, ValueError),
+    (-7, ValueError),
+    (None, TypeError),
+    (7.0, TypeError),
+    (True, TypeError),
+    (b"studio", TypeError),
+)
+BY_NAME: dict[str, Callable[[ArenaClient, Any], object]] = {
+    "get": lambda arena, name: arena.groups.get(name),
+    "update": lambda arena, name: arena.groups.update(name, name="x"),
+    "delete": lambda arena, name: arena.groups.delete(name),
+    "members": lambda arena, name: arena.groups.members(name),
+    "join": lambda arena, name: arena.groups.join(name, invite_token=CODE),
+    "leave": lambda arena, name: arena.groups.leave(name),
+    "remove_member": lambda arena, name: arena.groups.remove_member(name, 7),
+    "invitations": lambda arena, name: arena.groups.invitations(name),
+    "invite": lambda arena, name: arena.groups.invite(name, email=EMAIL),
+    "revoke_invitation": lambda arena, name: arena.groups.revoke_invitation(name, 7),
+    "invite_code": lambda arena, name: arena.groups.invite_code(name),
+    "create_invite_code": lambda arena, name: arena.groups.create_invite_code(name),
+    "delete_invite_code": lambda arena, name: arena.groups.delete_invite_code(name),
+    "contents": lambda arena, name: arena.groups.contents(name),
+    "followers": lambda arena, name: arena.groups.followers(name),
+    "users.groups": lambda arena, name: arena.users.groups(name),
+}
+LISTS: dict[str, Callable[..., Paginator[Any]]] = {
+    "members": lambda arena, **given: arena.groups.members("x", **given),
+    "invitations": lambda arena, **given: arena.groups.invitations("x", **given),
+    "contents": lambda arena, **given: arena.groups.contents("x", **given),
+    "followers": lambda arena, **given: arena.groups.followers("x", **given),
+    "users.groups": lambda arena, **given: arena.users.groups("x", **given),
+}
+BAD_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
+    ("per", 0, ValueError, "per must be from 1 to 100, not 0"),
+    ("per", 101, ValueError, "per must be from 1 to 100, not 101"),
+    ("per", -1, ValueError, "per must be from 1 to 100, not -1"),
+    ("per", "24", TypeError, "per must be an int from 1 to 100, not str"),
+    ("per", None, TypeError, "per must be an int from 1 to 100, not NoneType"),
+    ("per", 24.0, TypeError, "per must be an int from 1 to 100, not float"),
+    ("per", True, TypeError, "per must be an int from 1 to 100, not bool"),
+    ("start_page", 0, ValueError, "start_page must be 1 or more, not 0"),
+    ("start_page", "1", TypeError, "start_page must be an int 1 or more, not str"),
+    ("limit", -1, ValueError, "limit must be 0 or more, not -1"),
+    ("limit", 1.5, TypeError, "limit must be an int 0 or more, not float"),
+)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(("name", "kind"), BAD_NAMES)
+    @pytest.mark.parametrize("operation", BY_NAME)
+    async def test_a_bad_group_or_user_is_refused_unsent(
+        self, arena: ArenaClient, answers: Answers, operation: str, name: Any, kind: type[Exception]
+    ) -> None:
+        what = "user" if operation == "users.groups" else "group"
+        with pytest.raises(kind, match=rf"^{what} "):
+            await call(arena, lambda arena: BY_NAME[operation](arena, name))
+        assert answers.requests == {}
+
+    @pytest.mark.parametrize(("option", "value", "kind", "message"), BAD_PAGING)
+    @pytest.mark.parametrize("operation", LISTS)
+    def test_bad_paging_is_refused_at_once(
+        self, operation: str, option: str, value: Any, kind: type[Exception], message: str
+    ) -> None:
+        with pytest.raises(kind, match=rf"^{message}$"):
+            LISTS[operation](ArenaClient(), **{option: value})
+
+    @pytest.mark.parametrize("operation", LISTS)
+    async def test_a_list_sends_nothing_before_it_is_used(
+        self, arena: ArenaClient, answers: Answers, operation: str
+    ) -> None:
+        paginator = LISTS[operation](arena, per=1, start_page=10**6, limit=0)
+        aiter(paginator)
+        paginator.pages()
+        assert await paginator.collect() == []
+        assert answers.requests == {}

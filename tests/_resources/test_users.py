@@ -1,0 +1,45 @@
+"""Operations of users: the request that each sends, and the result."""
+
+import pytest
+
+from arena_groups import (
+    ArenaClient,
+    Group,
+    GroupSort,
+)
+from arena_groups._api import OPERATIONS
+from tests.conftest import Answers
+from tests.support import documents
+from tests.support.cases import FIRST, Case, check_refusal, check_request_and_result, page
+
+CASES = {
+    "users.groups": Case(
+        lambda a: a.users.groups("mara-lindqvist", sort="name_desc", per=7, start_page=3),
+        "GET", "/v3/users/mara-lindqvist/groups", 200,
+        query={"page": "3", "per": "7", "sort": "name_desc"},
+        **page(Group, documents.group()),
+    ),
+    "users.groups of an id": Case(
+        lambda a: a.users.groups(7, sort=GroupSort("by_mood")),
+        "GET", "/v3/users/7/groups", 200, query={**FIRST, "sort": "by_mood"},
+        **page(Group, documents.group()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_the_request_and_the_result(arena: ArenaClient, answers: Answers, name: str) -> None:
+    await check_request_and_result(arena, answers, CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_refusal_is_an_error_of_its_kind(
+    arena: ArenaClient, answers: Answers, name: str
+) -> None:
+    await check_refusal(arena, answers, CASES[name])
+
+
+def test_every_operation_has_a_case() -> None:
+    assert {name.partition(" ")[0] for name in CASES} == {
+        operation.name for operation in OPERATIONS if operation.name.startswith("users.")
+    }

@@ -1,0 +1,147 @@
+"""Example: Discord bot."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from arena_groups import ArenaClient, ForbiddenError
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import RateLimited, ServerFailure
+from tests.support.examples import GROUP
+
+pytest_plugins = ["arena_groups.pytest_plugin"]
+pytestmark = pytest.mark.usefixtures("group")
+
+
+class Interaction:
+    """Part of Discord's interaction that a command needs. It records the messages."""
+
+    def __init__(self) -> None:
+        self.deferred = False
+        self.messages: list[str] = []
+        self.mentions: list[Any] = []
+        self.response = self
+        self.followup = self
+
+    async def defer(self, *, ephemeral: bool) -> None:
+        assert ephemeral
+        self.deferred = True
+
+    async def send(self, text: str, *, allowed_mentions: Any = None) -> None:
+        assert self.deferred
+        assert len(text) <= 2000  # the limit of Discord
+        self.messages.append(text)
+        self.mentions.append(allowed_mentions)
+
+
+@pytest.fixture
+def bot() -> ModuleType:
+    with warnings.catch_warnings():
+        # It imports a module for voice that Python 3.13 no longer has.
+        warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+        pytest.importorskip("discord")
+    from examples import discord_bot
+
+    return discord_bot
+
+
+@pytest.fixture
+def cog(bot: ModuleType, arena_client: ArenaClient) -> Iterator[Any]:
+    return bot.Invitations(arena_client, GROUP)
+
+
+async def invoke(cog: Any, command: Any) -> Interaction:
+    """Run a command as Discord does: the cog gets its exception, wrapped."""
+    from discord.app_commands import CommandInvokeError
+
+    interaction = Interaction()
+    try:
+        await command.callback(cog, interaction)
+    except Exception as error:  # noqa: BLE001 - as Discord does
+        wrapped = CommandInvokeError(command, error)
+        wrapped.__cause__ = error
+        await cog.cog_app_command_error(interaction, wrapped)
+    return interaction
+
+
+async def test_pending_lists_people_without_addresses(cog: Any, arena_client: ArenaClient) -> None:
+    interaction = await invoke(cog, cog.pending)
+    (message,) = interaction.messages
+    first, *people = message.splitlines()
+    assert first == "**3** pending"
+    assert len(people) == 3
+    assert all(re.fullmatch(r"- \S.*, <t:\d+:R>", each) for each in people)
+    assert "@" not in message
+    assert interaction.mentions[0].to_dict() == {"parse": []}
+    assert "someone without an account" in message
+
+
+async def test_pending_of_hundreds_is_shortened(cog: Any) -> None:
+    cog.group = "research-studio"
+    interaction = await invoke(cog, cog.pending)
+    assert len(interaction.messages[0].splitlines()) == 16
+
+
+async def test_names_are_escaped(
+    bot: ModuleType, cog: Any, arena_client: ArenaClient, arena_sandbox: Sandbox
+) -> None:
+    user = arena_sandbox.add_user("**Loud** [x](https://x.example)")
+    await arena_client.groups.invite(GROUP, user_id=user)
+    invitation = await arena_client.groups.invitations(GROUP).first()
+    assert r"\*\*Loud\*\*" in bot.line(invitation)
+
+
+async def test_invite_sends_the_link(cog: Any, arena_client: ArenaClient) -> None:
+    interaction = await invoke(cog, cog.invite)
+    invite = await arena_client.groups.invite_code(GROUP)
+    assert interaction.messages == [f"This link lets anybody join the group: {invite.url}"]
+
+
+async def test_errors_of_the_api_become_messages(cog: Any, arena_sandbox: Sandbox) -> None:
+    with arena_sandbox.faults.add(ServerFailure(501)):
+        interaction = await invoke(cog, cog.invite)
+    (message,) = interaction.messages
+    assert message.startswith("Failed: ")
+    assert "501" in message
+    with arena_sandbox.faults.add(RateLimited(retry_after=600)):
+        interaction = await invoke(cog, cog.pending)
+    assert interaction.messages == ["Too many requests. Try again in a minute."]
+
+
+async def test_other_errors_are_raised(cog: Any) -> None:
+    cog.group = ""
+    with pytest.raises(Exception, match="group"):
+        await invoke(cog, cog.pending)
+
+
+async def test_bot_registers_both_commands(
+    bot: ModuleType, cog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[dict[str, Any]] = []
+
+    async def sync(tree: Any) -> None:
+        offered.extend(each.to_dict(tree) for each in tree.get_commands())
+
+    monkeypatch.setattr("discord.app_commands.CommandTree.sync", sync)
+    app = bot.Bot(cog)
+    try:
+        await app.setup_hook()
+    finally:
+        await app.close()
+    assert {each["name"] for each in offered} == {"pending", "invite"}
+    manage_guild = 1 << 5
+    assert {each["default_member_permissions"] for each in offered} == {manage_guild}
+
+
+async def test_stranger_gets_a_message(bot: ModuleType, arena_sandbox: Sandbox) -> None:
+    async with ArenaClient(arena_sandbox.tokens.stranger, base_url=arena_sandbox.url) as stranger:
+        with pytest.raises(ForbiddenError):
+            await stranger.groups.create_invite_code(GROUP)
+        cog = bot.Invitations(stranger, GROUP)
+        interaction = await invoke(cog, cog.pending)
+    (message,) = interaction.messages
+    assert message.startswith("Failed: ")
