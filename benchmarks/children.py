@@ -14,7 +14,7 @@ from benchmarks.contenders import CannotRunError
 __all__ = ["ROOT", "one_line", "serving"]
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 1800.0
+MAX_SECONDS = 1800.0
 
 
 @contextmanager
@@ -45,11 +45,11 @@ def one_line(command: list[str]) -> dict[str, Any]:
             env=_environment(),
             capture_output=True,
             encoding="utf-8",
-            timeout=PATIENCE,
+            timeout=MAX_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise CannotRunError(f"it took more than {PATIENCE:g} s") from None
+        raise CannotRunError(f"it took more than {MAX_SECONDS:g} s") from None
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
         raise CannotRunError(f"it failed: {lines[-1]}")

@@ -22,7 +22,7 @@ CLOCK_RESOLUTION = 1.0  # seconds; HTTP headers carry whole seconds
 BOUNDARY_MARGIN = 3.0
 
 Permit = NewType("Permit", int)
-"""The right to send one request. The pacer that issued it assigns its meaning."""
+Permit.__doc__ = "Right to send one request: a number with a meaning for the pacer that issued it."
 
 
 @define(kw_only=True)

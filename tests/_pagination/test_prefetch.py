@@ -15,6 +15,7 @@ from arena_groups.errors import ArenaConnectionError, PaginationError
 from arena_groups.models import Page
 from tests.support.churn import ChurningList, Item
 from tests.support.leaks import no_warning
+from tests.support.waiting import run_other_tasks
 
 PER = 10
 
@@ -55,7 +56,7 @@ class Pages:
         """Let pages go, one after the other, until nothing moves any more."""
         for page in pages:
             self.gate(page).set()
-            await settle()
+            await run_other_tasks()
             self.gates.pop(page, None)
 
     async def answered(self, page: int) -> None:
@@ -69,18 +70,13 @@ class Pages:
         return Paginator(self.fetch, concurrency=concurrency, **options)
 
 
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def pages() -> AsyncIterator[Pages]:
     asyncio.get_running_loop().set_debug(True)
     with no_warning():
         yield Pages()
         gc.collect()
-        await settle()
+        await run_other_tasks()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -123,7 +119,7 @@ async def test_a_slow_reader_holds_no_more_pages_than_it_may(pages: Pages) -> No
     items = aiter(pages.list(4))
     for number in range(1, 15):
         assert await take(items, PER) == page_of(number)
-        await settle()
+        await run_other_tasks()
         assert max(pages.asked) == number + 3, "the page being read counts"
     await items.aclose()
 
@@ -234,7 +230,7 @@ async def test_a_cancelled_anext_loses_nothing(pages: Pages, moment: int) -> Non
     found: list[int] = []
     for number in range(1, moment + 1):
         waiting = asyncio.ensure_future(anext(items))
-        await settle()
+        await run_other_tasks()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -268,7 +264,7 @@ async def test_a_request_that_somebody_else_cancels_is_asked_again(pages: Pages)
     items = aiter(pages.list(4))
     before = asyncio.all_tasks()
     waiting = asyncio.ensure_future(anext(items))
-    await settle()
+    await run_other_tasks()
     for task in asyncio.all_tasks() - before - {waiting}:
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -280,7 +276,7 @@ async def test_a_request_that_somebody_else_cancels_is_asked_again(pages: Pages)
 async def test_closing_while_a_page_is_on_its_way_ends_it(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(anext(items))
-    await settle()
+    await run_other_tasks()
     await items.aclose()
     with pytest.raises(StopAsyncIteration):
         await waiting
@@ -291,7 +287,7 @@ async def test_closing_while_a_page_is_on_its_way_ends_it(pages: Pages) -> None:
 async def test_closing_as_a_page_arrives_drops_it(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(anext(items))
-    await settle()
+    await run_other_tasks()
     pages.gate(1).set()
     await pages.answered(1)
     await items.aclose()
@@ -302,14 +298,14 @@ async def test_closing_as_a_page_arrives_drops_it(pages: Pages) -> None:
 
 async def leave_by_break(paginator: Paginator[Item]) -> None:
     async for _ in paginator:
-        await settle()
+        await run_other_tasks()
         break
 
 
 async def leave_by_error(paginator: Paginator[Item]) -> None:
     with pytest.raises(LookupError):
         async for _ in paginator:
-            await settle()
+            await run_other_tasks()
             raise LookupError
 
 
@@ -322,7 +318,7 @@ async def test_leaving_the_loop_ends_what_is_under_way(
     await leaving
     assert pages.asked == [1, 2, 3, 4]
     gc.collect()
-    await settle()
+    await run_other_tasks()
     assert (pages.under_way, pages.cancelled) == (set(), [2, 3, 4])
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -338,7 +334,7 @@ async def test_an_iterator_that_is_dropped_drops_its_pages(pages: Pages) -> None
     pages.open = True
     items = aiter(Paginator(fetch, concurrency=4))
     assert await take(items, 5) == page_of(1)[:5]
-    await settle()
+    await run_other_tasks()
     assert len(fetched) == 4
     assert sum(page() is not None for page in fetched) >= 3
     del items
@@ -353,11 +349,11 @@ async def test_errors_of_pages_nobody_reads_any_more_are_silent(
     pages.breaking = {2, 3, 4}
     items = aiter(pages.list(4))
     assert await take(items, 1) == [200]
-    await settle()
+    await run_other_tasks()
     assert pages.breaking == set()
     del items
     gc.collect()
-    await settle()
+    await run_other_tasks()
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 

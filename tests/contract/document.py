@@ -65,14 +65,14 @@ async def fetch(url: str) -> bytes:
 def as_object(value: JSON, what: str) -> JSONObject:
     """Return `value`, which must be an object; `what` names it in the error."""
     if not isinstance(value, dict):
-        raise DocumentError(f"{what} is no object")
+        raise DocumentError(f"{what} is not an object")
     return value
 
 
 def as_list(value: JSON, what: str) -> list[JSON]:
     """Return `value`, which must be an array."""
     if not isinstance(value, list):
-        raise DocumentError(f"{what} is no array")
+        raise DocumentError(f"{what} is not an array")
     return value
 
 

@@ -54,9 +54,9 @@ async def test_read_source_fetches_a_url() -> None:
     [
         (b"<html>", "is not JSON"),
         (b"\xff", "is not JSON"),
-        (b"[]", "no object"),
+        (b"[]", "not an object"),
         (b'{"openapi": "3.0.3", "paths": {}}', "not OpenAPI 3.1"),
-        (b'{"openapi": "3.1.0"}', "paths is no object"),
+        (b'{"openapi": "3.1.0"}', "paths is not an object"),
     ],
 )
 def test_parse_of_an_invalid_document_raises_document_error(content: bytes, problem: str) -> None:
@@ -71,7 +71,7 @@ def test_parse_of_an_invalid_document_raises_document_error(content: bytes, prob
         ("components schemas Mood", {"$ref": "other.json"}, "outside"),
         ("components schemas Mood", ref("Mood"), "refers to itself"),
         ("components schemas Mood", {"if": True}, "uses if"),
-        ("components schemas Shelf", [], "no object"),
+        ("components schemas Shelf", [], "not an object"),
         ("components schemas Shelves properties data items", GONE, "array without items"),
         ("components schemas Club properties type", STRING, "does not name its type"),
         ("paths /shelves get responses 2XX", response(STRING), "2XX"),

@@ -87,7 +87,7 @@ def _forms(sandbox: Sandbox) -> dict[str, Fields]:
         "a code that was used": good,
         "no code": {**good, "code": None},
         "a wrong secret": {**good, "client_secret": "guessed"},
-        "nobody": {**good, "client_id": None},
+        "no client": {**good, "client_id": None},
         "credentials": own,
         "write": {**own, "scope": "write"},
         "a scope that there is not": {**own, "scope": "admin"},

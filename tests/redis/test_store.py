@@ -158,9 +158,9 @@ async def test_connection_lost_during_compare_and_set_is_retried(
 
 async def test_equal_records_of_another_process_do_not_count_as_set(lossy: LossyRedis) -> None:
     store = RedisStore(lossy)
-    await store.compare_and_set("one", {"fence": "theirs", "beat": "5"})
+    await store.compare_and_set("one", {"fence": "theirs", "expires": "5"})
     lossy.lose = "before"
-    assert not await store.compare_and_set("one", {"beat": "5"}, expected={"fence": "ours"})
+    assert not await store.compare_and_set("one", {"expires": "5"}, expected={"fence": "ours"})
     assert lossy.lose is None
 
 

@@ -126,20 +126,20 @@ class ParallelReader:
 
     def __call__(self, source: ChurningList, per: int) -> list[int]:
         """Return every id that is yielded."""
-        course: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
+        walk: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
         under_way, answers = set[int](), dict[int, Page[Item]]()
         found, held, started = list[int](), 0, False
-        while not course.done:
-            wanted = course.pages_to_fetch(buffered=held)
+        while not walk.done:
+            wanted = walk.pages_to_fetch(buffered=held)
             answers = {number: page for number, page in answers.items() if number in wanted}
             under_way = set(wanted) - set(answers)
             assert len(wanted) + held <= self.concurrency
-            ready = course.next_expected in answers
+            ready = walk.next_expected in answers
             if held and self.random.random() < 0.5:
                 held = 0
             elif ready and (not under_way or self.random.random() < 0.4):
                 started = True
-                fresh = course.accept(answers.pop(course.next_expected))
+                fresh = walk.accept(answers.pop(walk.next_expected))
                 found += [item.id for item in fresh]
                 held = 1 if fresh else 0
             elif under_way:

@@ -1,4 +1,4 @@
-"""Redis pacer in several processes, with a real Redis."""
+"""Rate limit shared by several processes, with a real Redis."""
 
 import json
 import subprocess
