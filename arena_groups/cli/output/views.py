@@ -400,7 +400,7 @@ def event_subject(event: WatchEvent) -> str:
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
-        Column("EVENT", describe_event, width=20),
+        Column("EVENT", describe_event, width=21),
         Column("WHO", event_subject, width=20, share=2),
     ),
     csv=(
