@@ -1,7 +1,7 @@
-"""The project's checks. ``nox`` runs them all, ``nox -s lint`` one of them.
+"""Checks of the project: ``nox`` runs the default ones, ``nox -s NAME`` runs one.
 
-With ``--no-venv`` they run in the environment that nox itself is in, which must then have
-the extra ``test`` and the dependency group ``dev``.
+With ``--no-venv`` they run in the environment of nox, which must have the extra ``test`` and the
+dependency group ``dev``.
 """
 
 import os
@@ -36,7 +36,7 @@ CORE = [
 ]
 DOCUMENT = "https://api.are.na/v3/openapi.json"
 
-IN_AN_EMPTY_PLACE = """
+PROGRAM = """
 import asyncio
 from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
@@ -52,8 +52,8 @@ asyncio.run(main())
 """
 
 
-def show_all_of_pyenv() -> None:
-    """Let nox find every Python that pyenv has, and not the active ones only."""
+def activate_all_pyenv_versions() -> None:
+    """Let nox find every Python version of pyenv, not only the active ones."""
     if (pyenv := shutil.which("pyenv")) is None:
         return
     active, installed = (
@@ -64,7 +64,7 @@ def show_all_of_pyenv() -> None:
     os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*active, *reversed(usable)]))
 
 
-show_all_of_pyenv()
+activate_all_pyenv_versions()
 
 
 def install(session: nox.Session, *groups: str, extras: str = "test") -> None:
@@ -81,14 +81,14 @@ def python(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on every Python that is there."""
+    """Run the tests on every Python that the machine has."""
     install(session)
     python(session, "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def thorough(session: nox.Session) -> None:
-    """Run the tests with many more repetitions of those that draw their input at random."""
+    """Run the tests with many more repetitions of the randomized ones."""
     install(session)
     session.env["ARENA_GROUPS_THOROUGH"] = "1"
     python(session, "-m", "pytest", *session.posargs)
@@ -96,14 +96,14 @@ def thorough(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[1:])
 def core(session: nox.Session) -> None:
-    """Run the tests of the client itself on every further Python that is there."""
+    """Run the tests of the client on every further Python that the machine has."""
     install(session)
     python(session, "-m", "pytest", *CORE, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Run the tests with the lowest versions that the package says it works with."""
+    """Run the tests with the lowest supported version of each library."""
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = [extras[name] for name in ("cli", "oauth", "redis")]
     declared = [*PROJECT["project"]["dependencies"], *(each for extra in wanted for each in extra)]
@@ -114,7 +114,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, and which room imports which."""
+    """Check style, formatting and imports between rooms."""
     install(session, "dev")
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
@@ -131,7 +131,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error."""
+    """Build the documentation. A warning is an error."""
     install(session, "docs", extras="cli,oauth,redis")
     shutil.rmtree("docs/_build", ignore_errors=True)
     python(session, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
@@ -139,7 +139,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the tests and measure how much of the package they reach, by branches."""
+    """Run the tests and measure their branch coverage of the package."""
     install(session, "dev")
     python(session, "-m", "coverage", "run", "-m", "pytest", "-q", *session.posargs)
     python(session, "-m", "coverage", "report")
@@ -147,28 +147,28 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Compare the code with the provider's document, given as a path or a URL."""
+    """Compare the code with the provider's OpenAPI document, given as a path or a URL."""
     install(session)
     python(session, "-m", "tests.contract", *(session.posargs or [DOCUMENT]))
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run many tasks under random faults for 60 seconds, or as many as are given."""
+    """Run many tasks under random faults, for 60 seconds or the given number."""
     install(session)
     python(session, "-m", "tests.soak", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the client beside other ways to read a list; all in one run takes a while."""
+    """Measure the CPU time and memory of the client and of other clients."""
     install(session, "bench", extras="cli")
     python(session, "-m", "benchmarks", *(session.posargs or ["run"]))
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the distributions, check what they say of themselves, and install each by itself."""
+    """Build the distributions, check their metadata, and try each in an empty environment."""
     install(session, "dev")
     shutil.rmtree("dist", ignore_errors=True)
     python(session, "-m", "build")
@@ -179,13 +179,13 @@ def build(session: nox.Session) -> None:
 
 
 def try_out(session: nox.Session, distribution: Path) -> None:
-    """Install a distribution without extras in an empty environment, and use it there."""
+    """Install a distribution without extras in an empty environment, and run a program there."""
     folder = Path(session.create_tmp()).resolve()
     environment = folder / "installed"
     python(session, "-m", "venv", "--clear", str(environment))
     programs = environment / ("Scripts" if os.name == "nt" else "bin")
     with session.chdir(folder):  # away from the sources
         session.run(f"{programs}/pip", "install", "-q", str(distribution), external=True)
-        session.run(f"{programs}/python", "-I", "-c", IN_AN_EMPTY_PLACE, external=True)
-        # There is no command line without its extra, only a hint.
+        session.run(f"{programs}/python", "-I", "-c", PROGRAM, external=True)
+        # Without its extra, the command only names the extra.
         session.run(f"{programs}/arena-groups", external=True, success_codes=[1])

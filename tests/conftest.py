@@ -120,8 +120,8 @@ def clock() -> AutoAdvanceClock:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        yield made
+    async with Sandbox() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -23,12 +23,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_the_request_and_the_result(arena: ArenaClient, answers: Answers, name: str) -> None:
+async def test_operation_sends_its_request_and_returns_its_result(
+    arena: ArenaClient, answers: Answers, name: str
+) -> None:
     await check_request_and_result(arena, answers, CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_refusal_is_an_error_of_its_kind(
+async def test_operation_answered_with_404_raises_not_found(
     arena: ArenaClient, answers: Answers, name: str
 ) -> None:
     await check_refusal(arena, answers, CASES[name])
@@ -39,14 +41,14 @@ def test_every_operation_has_a_case() -> None:
 
 
 class TestClient:
-    def test_its_parts(self) -> None:
+    def test_new_client_has_resources_and_no_rate_limit(self) -> None:
         arena = ArenaClient()
         assert isinstance(arena.groups, GroupsResource)
         assert isinstance(arena.users, UsersResource)
         assert arena.rate_limit is None
         assert arena.closed is False
 
-    async def test_an_error_within_closes_it_too(self) -> None:
+    async def test_error_within_the_block_closes_the_client(self) -> None:
         arena = ArenaClient()
         with pytest.raises(ZeroDivisionError):
             async with arena as same:
@@ -54,7 +56,7 @@ class TestClient:
                 raise ZeroDivisionError
         assert arena.closed
 
-    async def test_the_main_job_in_five_lines(
+    async def test_example_of_the_readme_streams_invitations_and_reads_the_invite_code(
         self, answers: Answers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", TOKEN)
@@ -76,7 +78,7 @@ class TestClient:
         assert found == list(range(150, 0, -1))
         assert invite.url == documents.CODE_URL
 
-    async def test_two_clients_do_not_share(self, answers: Answers) -> None:
+    async def test_two_clients_share_no_rate_limit(self, answers: Answers) -> None:
         url = "https://api.are.na/v3/ping"
         answers.get(url, payload={"status": "ok"}, headers={"X-RateLimit-Limit": "30"})
         async with ArenaClient() as one, ArenaClient() as other:
@@ -85,7 +87,7 @@ class TestClient:
             assert other.rate_limit is None
 
 
-class TestOwnership:
-    def test_a_client_can_be_made_without_a_loop_and_thrown_away_unused(self) -> None:
+class TestUnused:
+    def test_unused_client_outside_of_a_loop_leaves_no_warning(self) -> None:
         with no_warning():
             single(TOKEN)

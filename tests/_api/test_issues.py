@@ -44,7 +44,7 @@ from arena_groups import (
 )
 from arena_groups._api.decode import decode
 from tests.support import documents
-from tests.support.decoding import encoded, fault, faults
+from tests.support.decoding import encoded, issue_of, issues_of
 from tests.support.shapes import MODELS, Place, Shape, places, wrong_values
 from tests.support.strategies import Both, unknown_contents, values
 from tests.support.strategies import documents as random_documents
@@ -77,12 +77,12 @@ KINDS = (
 
 
 def ordered(document: object) -> str:
-    """A document as text, so that 1, 1.0 and true differ."""
+    """Return a document as text, in which 1, 1.0 and true differ."""
     return json.dumps(document, sort_keys=True)
 
 
-def refusal(model: Shape, body: bytes) -> list[DecodeError]:
-    """The error that a body gives, if it gives one."""
+def errors_of(model: Shape, body: bytes) -> list[DecodeError]:
+    """Return the error of a body, if it has one."""
     try:
         decode(model, body, "x")
     except DecodeError as error:
@@ -91,7 +91,7 @@ def refusal(model: Shape, body: bytes) -> list[DecodeError]:
 
 
 def each_place(name: str) -> Iterator[tuple[Shape, Place, Callable[[], bytes]]]:
-    """Each place of a document in turn, to be changed there; and what gives the body then."""
+    """Yield each place of a copy of a document, and a function that returns its body."""
     model, document = WHOLE[name]
     for index in range(len(list(places(model, document)))):
         changed = deepcopy(document)
@@ -103,104 +103,106 @@ class TestRoundTrips:
     @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
     @settings(max_examples=repetitions(8, thorough=40))
     @given(data=st.data())
-    def test_every_model_comes_back_as_it_was_sent(self, model: type, data: st.DataObject) -> None:
+    def test_model_of_any_kind_survives_a_round_trip(
+        self, model: type, data: st.DataObject
+    ) -> None:
         both: Both = data.draw(random_documents(model))
-        made: object = decode(model, encoded(both.sent), "x")
-        assert type(made) is model
-        assert ordered(to_dict(made)) == ordered(both.kept)
-        assert from_dict(model, to_dict(made)) == made
+        value: object = decode(model, encoded(both.sent), "x")
+        assert type(value) is model
+        assert ordered(to_dict(value)) == ordered(both.kept)
+        assert from_dict(model, to_dict(value)) == value
 
     @settings(max_examples=repetitions(20, thorough=60))
     @given(both=values(list[Content]))
-    def test_contents_of_every_kind_come_back(self, both: Both) -> None:
+    def test_contents_of_every_kind_survive_a_round_trip(self, both: Both) -> None:
         body = encoded({**documents.page(), "data": both.sent})
-        made = decode(Page[Content], body, "x")
-        assert ordered(to_dict(made)["data"]) == ordered(both.kept)
-        assert from_dict(Page[Content], to_dict(made)) == made
+        value = decode(Page[Content], body, "x")
+        assert ordered(to_dict(value)["data"]) == ordered(both.kept)
+        assert from_dict(Page[Content], to_dict(value)) == value
 
     @pytest.mark.parametrize("name", WHOLE)
-    def test_whole_documents_come_back_whole(self, name: str) -> None:
+    def test_whole_document_survives_a_round_trip(self, name: str) -> None:
         model, document = WHOLE[name]
         kept = deepcopy(document)
         if "meta" in kept:
             kept["meta"] = {k: v for k, v in kept["meta"].items() if v is not None}  # type: ignore[attr-defined]
-        made = decode(model, encoded(document), "x")
-        assert to_dict(made) == kept
-        assert from_dict(model, kept) == made
+        value = decode(model, encoded(document), "x")
+        assert to_dict(value) == kept
+        assert from_dict(model, kept) == value
 
     @pytest.mark.parametrize("name", WHOLE)
-    def test_what_is_kept_can_be_written_as_json(self, name: str) -> None:
+    def test_result_of_to_dict_can_be_written_as_json(self, name: str) -> None:
         model, document = WHOLE[name]
-        made = decode(model, encoded(document), "x")
-        assert from_dict(model, json.loads(json.dumps(to_dict(made)))) == made
+        value = decode(model, encoded(document), "x")
+        assert from_dict(model, json.loads(json.dumps(to_dict(value)))) == value
 
-    def test_to_dict_hands_out_a_copy(self) -> None:
-        made = from_dict(Group, documents.group())
-        to_dict(made)["counts"]["users"] = 0  # type: ignore[index]
-        assert made.counts.users == 30
+    def test_to_dict_returns_a_copy(self) -> None:
+        value = from_dict(Group, documents.group())
+        to_dict(value)["counts"]["users"] = 0  # type: ignore[index]
+        assert value.counts.users == 30
 
-    def test_a_read_only_mapping_is_taken_too(self) -> None:
-        made = from_dict(Group, MappingProxyType(documents.group()))
-        assert made == from_dict(Group, documents.group())
+    def test_from_dict_accepts_a_read_only_mapping(self) -> None:
+        value = from_dict(Group, MappingProxyType(documents.group()))
+        assert value == from_dict(Group, documents.group())
 
-    def test_what_is_read_only_comes_out_as_dicts_and_lists(self) -> None:
-        made = from_dict(Channel, documents.channel())
+    def test_to_dict_returns_dicts_and_lists_for_read_only_values(self) -> None:
+        value = from_dict(Channel, documents.channel())
         same = attrs.evolve(
-            made,
-            metadata=MappingProxyType(dict(made.metadata or {})),
-            links=made.links,
+            value,
+            metadata=MappingProxyType(dict(value.metadata or {})),
+            links=value.links,
         )
-        assert same == made
+        assert same == value
         assert to_dict(same) == documents.channel()
         assert type(to_dict(same)["metadata"]) is dict
         assert type(to_dict(same)["collaborators"]) is list
 
-    def test_the_window_of_a_quota_is_kept(self) -> None:
+    def test_to_dict_of_a_rate_limit_has_its_window(self) -> None:
         assert to_dict(RateLimit(limit=30)) == {"limit": 30, "window": 60}
 
-    @pytest.mark.parametrize("no_model", [{}, "x", None, Group, 7, [documents.group()]])
-    def test_to_dict_refuses_what_is_no_model(self, no_model: object) -> None:
+    @pytest.mark.parametrize("other", [{}, "x", None, Group, 7, [documents.group()]])
+    def test_to_dict_of_another_value_raises_type_error(self, other: object) -> None:
         with pytest.raises(TypeError, match="to_dict takes a model of arena_groups, not "):
-            to_dict(no_model)
+            to_dict(other)
 
 
 @pytest.mark.parametrize("name", WHOLE)
 class TestFields:
-    def test_a_field_left_out_is_named_if_it_is_required(self, name: str) -> None:
+    def test_missing_field_is_an_issue_if_it_is_required(self, name: str) -> None:
         for model, place, body in each_place(name):
             del place.holder[place.name]
             if place.required:
-                assert fault(model, body()) == DecodeIssue(place.path, "is missing")
+                assert issue_of(model, body()) == DecodeIssue(place.path, "is missing")
             else:
                 decode(model, body(), "x")
 
-    def test_a_field_of_a_wrong_type_is_named(self, name: str) -> None:
+    def test_field_of_a_wrong_type_is_an_issue_with_its_path(self, name: str) -> None:
         for model, place, body in each_place(name):
             for wrong in wrong_values(place):
                 place.holder[place.name] = wrong
-                assert fault(model, body()).path == place.path, wrong
+                assert issue_of(model, body()).path == place.path, wrong
 
-    def test_null_is_taken_where_the_field_may_be_null(self, name: str) -> None:
+    def test_null_is_accepted_where_the_field_is_nullable(self, name: str) -> None:
         for model, place, body in each_place(name):
             place.holder[place.name] = None
             if place.nullable:
                 decode(model, body(), "x")
             else:
-                assert fault(model, body()).problem.endswith("got null"), place.path
+                assert issue_of(model, body()).problem.endswith("got null"), place.path
 
-    def test_a_field_that_nobody_knows_is_ignored(self, name: str) -> None:
+    def test_unknown_field_is_ignored(self, name: str) -> None:
         for model, place, body in each_place(name):
             before = decode(model, body(), "x")
             if "self" not in place.holder and place.holder.get("type") != "Hologram":
                 place.holder["x-new"] = {"of": [1, None]}
                 assert decode(model, body(), "x") == before, place.path
 
-    def test_no_value_is_in_an_error(self, name: str) -> None:
+    def test_error_shows_no_value(self, name: str) -> None:
         secret = "s3cret-value"
         for model, place, body in each_place(name):
             for wrong in ([secret], {"self": secret}, {"someone@example.org": [secret]}):
                 place.holder[place.name] = wrong
-                for error in refusal(model, body()):
+                for error in errors_of(model, body()):
                     shown = f"{error} {error!r} {error.args} {vars(error)}"
                     assert secret not in shown
                     assert "@" not in shown
@@ -219,9 +221,9 @@ class TestStrictness:
             ({"id": 7}, "expected integer, got object"),
         ],
     )
-    def test_only_an_integer_is_an_integer(self, wrong: object, problem: str) -> None:
+    def test_value_of_another_type_is_not_an_integer(self, wrong: object, problem: str) -> None:
         body = encoded(documents.embedded_user(id=wrong))
-        assert fault(EmbeddedUser, body) == DecodeIssue("id", problem)
+        assert issue_of(EmbeddedUser, body) == DecodeIssue("id", problem)
 
     @pytest.mark.parametrize(
         ("wrong", "problem"),
@@ -231,9 +233,9 @@ class TestStrictness:
             (1773093746, "expected date and time, got integer"),
         ],
     )
-    def test_only_an_aware_moment_is_a_datetime(self, wrong: object, problem: str) -> None:
+    def test_text_that_is_not_rfc_3339_is_not_a_datetime(self, wrong: object, problem: str) -> None:
         body = encoded(documents.invite(created_at=wrong))
-        assert fault(GroupInvite, body) == DecodeIssue("created_at", problem)
+        assert issue_of(GroupInvite, body) == DecodeIssue("created_at", problem)
 
     @pytest.mark.parametrize(
         ("text", "moment"),
@@ -246,69 +248,71 @@ class TestStrictness:
             ("2026-03-10T00:02:26+02:00", datetime(2026, 3, 9, 22, 2, 26, tzinfo=UTC)),
         ],
     )
-    def test_every_way_to_write_a_moment_is_read(self, text: str, moment: datetime) -> None:
-        made = from_dict(GroupInvite, documents.invite(created_at=text))
-        assert made.created_at == moment
-        assert made.created_at.utcoffset() is not None
-        again = from_dict(GroupInvite, to_dict(made))
+    def test_every_format_of_rfc_3339_is_a_datetime(self, text: str, moment: datetime) -> None:
+        value = from_dict(GroupInvite, documents.invite(created_at=text))
+        assert value.created_at == moment
+        assert value.created_at.utcoffset() is not None
+        again = from_dict(GroupInvite, to_dict(value))
         assert again.created_at == moment
-        assert again.created_at.utcoffset() == made.created_at.utcoffset()
+        assert again.created_at.utcoffset() == value.created_at.utcoffset()
 
-    def test_an_offset_is_kept(self) -> None:
-        made = from_dict(GroupInvite, documents.invite(created_at="2026-03-10T00:02:26+02:00"))
-        assert made.created_at.tzinfo == timezone(timedelta(hours=2))
+    def test_datetime_keeps_its_offset(self) -> None:
+        value = from_dict(GroupInvite, documents.invite(created_at="2026-03-10T00:02:26+02:00"))
+        assert value.created_at.tzinfo == timezone(timedelta(hours=2))
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
     @pytest.mark.parametrize("place", ["aspect_ratio", "x-unknown"])
-    def test_a_number_that_json_does_not_have_is_refused(self, number: str, place: str) -> None:
+    def test_number_outside_of_json_is_an_issue_of_the_body(self, number: str, place: str) -> None:
         image = encoded({**documents.image(), place: "NUMBER"}).replace(
             b'"NUMBER"', number.encode()
         )
-        assert fault(BlockImage, image) == DecodeIssue(
+        assert issue_of(BlockImage, image) == DecodeIssue(
             "", "holds a number that JSON does not allow"
         )
 
     @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400])
-    def test_a_number_out_of_range_is_refused(self, number: str) -> None:
+    def test_number_out_of_range_is_an_issue(self, number: str) -> None:
         image = encoded(documents.image()).replace(b"1.7778", number.encode())
-        assert fault(BlockImage, image) == DecodeIssue("aspect_ratio", "is a number out of range")
+        assert issue_of(BlockImage, image) == DecodeIssue(
+            "aspect_ratio", "is a number out of range"
+        )
         connection = encoded(documents.connection()).replace(b"1.5", b"1e999")
-        found = fault(EmbeddedConnection, connection)
+        found = issue_of(EmbeddedConnection, connection)
         assert found == DecodeIssue("metadata.width", "is a number out of range")
 
     @pytest.mark.parametrize("place", ["_links", "data"])
-    def test_a_number_out_of_range_is_refused_where_anything_may_be(self, place: str) -> None:
+    def test_number_out_of_range_is_an_issue_also_in_free_form_fields(self, place: str) -> None:
         if place == "data":
             model: Shape = Page[Content]
             document = documents.page(documents.unknown_content(x="NUMBER"))
         else:
             model, document = MembershipInvitation, documents.invitation(_links={"x": "NUMBER"})
         body = encoded(document).replace(b'"NUMBER"', b"1e999")
-        assert "number" in fault(model, body).problem
+        assert "number" in issue_of(model, body).problem
 
-    def test_a_number_of_too_many_digits_is_refused(self) -> None:
+    def test_integer_with_too_many_digits_is_an_issue(self) -> None:
         body = encoded(documents.embedded_user()).replace(b"7", b"7" * 5000, 1)
-        assert fault(EmbeddedUser, body) == DecodeIssue("id", "expected integer, got number")
+        assert issue_of(EmbeddedUser, body) == DecodeIssue("id", "expected integer, got number")
 
-    def test_a_whole_number_is_a_number(self) -> None:
-        made = from_dict(BlockImage, {**documents.image(), "aspect_ratio": 2})
-        assert (made.aspect_ratio, type(made.aspect_ratio)) == (2.0, float)
+    def test_integer_in_a_float_field_becomes_a_float(self) -> None:
+        value = from_dict(BlockImage, {**documents.image(), "aspect_ratio": 2})
+        assert (value.aspect_ratio, type(value.aspect_ratio)) == (2.0, float)
 
-    def test_metadata_keep_their_types(self) -> None:
+    def test_metadata_values_keep_their_types(self) -> None:
         metadata = {"a": 1, "b": 1.0, "c": True, "d": "1"}
-        made = from_dict(EmbeddedConnection, documents.connection(metadata=metadata))
-        assert ordered(made.metadata) == ordered(metadata)
+        value = from_dict(EmbeddedConnection, documents.connection(metadata=metadata))
+        assert ordered(value.metadata) == ordered(metadata)
         wrong = encoded(documents.connection(metadata={"a": 1, "b": None}))
         problem = "expected string, number or boolean, got null"
-        assert fault(EmbeddedConnection, wrong) == DecodeIssue("metadata.b", problem)
+        assert issue_of(EmbeddedConnection, wrong) == DecodeIssue("metadata.b", problem)
 
-    def test_all_faults_are_told_and_the_first_ones_printed(self) -> None:
+    def test_error_holds_all_issues_and_shows_the_first_five(self) -> None:
         broken = documents.invitation(
             id="1", state=None, target=documents.embedded_group(slug=1), created_at="soon"
         )
         del broken["invited_by"]
         body = encoded(documents.page(documents.invitation(), broken, broken))
-        found = faults(Page[MembershipInvitation], body)
+        found = issues_of(Page[MembershipInvitation], body)
         names = ("id", "target.slug", "invited_by", "state", "created_at")
         assert {each.path for each in found} == {
             f"data[{item}].{name}" for item in (1, 2) for name in names
@@ -326,7 +330,7 @@ class TestUnions:
         list(zip(documents.contents(), KINDS, strict=True)),
         ids=lambda value: value.__name__ if isinstance(value, type) else "",
     )
-    def test_the_type_tells_the_kind_of_content(
+    def test_content_has_the_class_of_its_type(
         self, document: documents.Document, kind: type
     ) -> None:
         page = decode(Page[Content], encoded(documents.page(document)), "x")
@@ -344,21 +348,21 @@ class TestUnions:
             ({"id": "7"}, "id", "expected integer, got string"),
         ],
     )
-    def test_content_without_a_proper_type_or_id_is_refused(
+    def test_content_with_an_invalid_type_or_id_is_an_issue(
         self, change: documents.Document, path: str, problem: str
     ) -> None:
         body = encoded(documents.page(documents.unknown_content(**change)))
-        assert fault(Page[Content], body) == DecodeIssue(f"data[0].{path}", problem)
+        assert issue_of(Page[Content], body) == DecodeIssue(f"data[0].{path}", problem)
 
     @pytest.mark.parametrize("wrong", [None, "Text", 7, [], True])
-    def test_content_that_is_no_object_is_refused(self, wrong: Any) -> None:
+    def test_content_that_is_not_an_object_is_an_issue(self, wrong: Any) -> None:
         body = encoded(documents.page(documents.channel(), wrong))
-        found = fault(Page[Content], body)
+        found = issue_of(Page[Content], body)
         assert found.path == "data[1]"
         assert found.problem.startswith("expected object, got ")
 
     @given(both=unknown_contents())
-    def test_unknown_content_holds_all_of_it(self, both: Both) -> None:
+    def test_unknown_content_keeps_the_whole_document(self, both: Both) -> None:
         body = encoded(documents.page(both.sent))
         (content,) = decode(Page[Content], body, "x").data
         assert isinstance(content, UnknownContent)
@@ -366,7 +370,7 @@ class TestUnions:
         assert content.data == both.sent
         assert from_dict(UnknownContent, to_dict(content)) == content
 
-    def test_an_owner_may_be_a_person_or_a_group(self) -> None:
+    def test_owner_is_a_user_or_a_group_by_its_type(self) -> None:
         by_group = from_dict(Channel, documents.channel())
         by_user = from_dict(Channel, documents.channel(owner=documents.embedded_user()))
         assert (type(by_group.owner), type(by_user.owner)) == (EmbeddedGroup, EmbeddedUser)
@@ -375,13 +379,13 @@ class TestUnions:
             EmbeddedGroup,
         ]
 
-    def test_an_owner_of_a_new_kind_is_read_as_a_person(self) -> None:
+    def test_owner_of_an_unknown_type_is_a_user(self) -> None:
         owner = documents.embedded_user(type="Library")
-        made = from_dict(Channel, documents.channel(owner=owner))
-        assert made.owner.type == "Library"
-        assert to_dict(made)["owner"] == owner
+        value = from_dict(Channel, documents.channel(owner=owner))
+        assert value.owner.type == "Library"
+        assert to_dict(value)["owner"] == owner
 
-    def test_from_dict_takes_the_union_of_contents(self) -> None:
+    def test_from_dict_accepts_the_union_of_contents(self) -> None:
         kind: Shape = Content
         for document in documents.contents():
             assert to_dict(from_dict(kind, document)) == document
@@ -391,23 +395,23 @@ class TestUnions:
 
 
 class TestFromDict:
-    def test_it_names_the_model(self) -> None:
+    def test_error_names_the_model(self) -> None:
         with pytest.raises(DecodeError, match="cannot decode PageMeta: per_page: is missing"):
             from_dict(PageMeta, {
                 "current_page": 1, "total_pages": 1, "total_count": 1, "has_more_pages": False,
             })  # fmt: skip
 
-    def test_it_names_a_page(self) -> None:
+    def test_error_names_a_page(self) -> None:
         with pytest.raises(DecodeError, match="cannot decode Page"):
             from_dict(Page[Group], {})
 
-    def test_it_is_as_strict_as_with_json(self) -> None:
+    def test_from_dict_is_as_strict_as_decoding(self) -> None:
         now = datetime(2026, 3, 9, tzinfo=UTC)
         with pytest.raises(DecodeError) as caught:
             from_dict(GroupInvite, documents.invite(created_at=now, id=True))
         assert set(caught.value.paths) == {"created_at", "id"}
 
-    def test_what_nobody_foresaw_is_a_decode_error_too(self) -> None:
+    def test_unexpected_exception_is_a_decode_error(self) -> None:
         class Odd(dict[str, object]):
             def get(self, *_: object) -> object:
                 raise ZeroDivisionError("s3cret")
@@ -416,6 +420,6 @@ class TestFromDict:
             from_dict(Channel, documents.channel(owner=Odd()))
         assert caught.value.issues == (DecodeIssue("owner", "cannot be read (ZeroDivisionError)"),)
 
-    def test_what_json_does_not_have_is_something_else(self) -> None:
+    def test_value_outside_of_json_is_an_issue(self) -> None:
         with pytest.raises(DecodeError, match="id: expected integer, got something else"):
             from_dict(EmbeddedUser, documents.embedded_user(id=b"7"))

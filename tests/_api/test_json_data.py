@@ -1,4 +1,4 @@
-"""Bodies that are not JSON, or not quite."""
+"""Bodies that are not JSON, or unusual JSON."""
 
 import pytest
 from hypothesis import given, settings
@@ -17,12 +17,12 @@ from arena_groups import (
 )
 from arena_groups._api.decode import decode
 from tests.support import documents
-from tests.support.decoding import encoded, fault
+from tests.support.decoding import encoded, issue_of
 from tests.support.strategies import json_values
 from tests.support.thorough import repetitions
 
 
-class TestBodies:
+class TestParseJSON:
     @pytest.mark.parametrize(
         ("body", "problem"),
         [
@@ -46,35 +46,35 @@ class TestBodies:
         ],
         ids=lambda value: None if isinstance(value, str) else repr(value[:12]),
     )
-    def test_a_body_that_is_no_object_is_told(self, body: bytes, problem: str) -> None:
-        assert fault(Group, body) == DecodeIssue("", problem)
+    def test_body_that_is_not_an_object_is_an_issue(self, body: bytes, problem: str) -> None:
+        assert issue_of(Group, body) == DecodeIssue("", problem)
         with pytest.raises(DecodeError) as caught:
             decode(Group, body, "groups.get")
         assert str(caught.value) == f"cannot decode groups.get: the body: {problem}"
 
-    def test_deep_nesting_where_anything_may_be_is_no_crash(self) -> None:
+    def test_deep_nesting_in_a_free_form_field_is_decoded(self) -> None:
         deep: object = None
         for _ in range(400):
             deep = {"deeper": [deep]}
-        made = from_dict(UnknownContent, documents.unknown_content(deep=deep))
-        assert to_dict(made)["deep"] == deep
+        value = from_dict(UnknownContent, documents.unknown_content(deep=deep))
+        assert to_dict(value)["deep"] == deep
 
-    def test_of_a_key_that_comes_twice_the_last_counts(self) -> None:
+    def test_duplicate_key_has_its_last_value(self) -> None:
         body = b'{"channels": 1, "users": 2, "users": 3}'
         group = encoded(documents.group()).replace(b'{"channels": 12, "users": 30}', body)
         assert decode(Group, group, "x").counts.users == 3
 
-    def test_a_byte_order_mark_is_not_json(self) -> None:
-        assert "is not JSON" in fault(Group, b"\xef\xbb\xbf{}").problem
+    def test_byte_order_mark_is_not_json(self) -> None:
+        assert "is not JSON" in issue_of(Group, b"\xef\xbb\xbf{}").problem
 
-    def test_an_escaped_lone_surrogate_is_kept(self) -> None:
+    def test_escaped_lone_surrogate_is_kept(self) -> None:
         body = encoded(documents.embedded_user(name="\ud83d"))
-        made = decode(EmbeddedUser, body, "x")
-        assert encoded(to_dict(made)) == body
+        value = decode(EmbeddedUser, body, "x")
+        assert encoded(to_dict(value)) == body
 
     @settings(max_examples=repetitions(100, thorough=300))
     @given(body=st.binary(max_size=60) | json_values.map(encoded))
-    def test_no_body_makes_anything_else_than_a_decode_error(self, body: bytes) -> None:
+    def test_any_other_body_raises_decode_error(self, body: bytes) -> None:
         for model in (Group, Page[Content]):
             with pytest.raises(DecodeError):
                 decode(model, body, "x")

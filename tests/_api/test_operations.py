@@ -14,30 +14,30 @@ from arena_groups._api import (
 
 
 class TestOperations:
-    def test_there_are_nineteen_and_each_has_its_own_name_and_place(self) -> None:
+    def test_names_and_routes_are_unique(self) -> None:
         assert len(OPERATIONS) == 19
         assert len({each.name for each in OPERATIONS}) == 19
         assert len({(each.method, each.route) for each in OPERATIONS}) == 19
 
-    def test_all_that_are_described_are_listed(self) -> None:
+    def test_operations_of_the_module_are_all_listed(self) -> None:
         described = [each for each in vars(operations).values() if isinstance(each, Operation)]
         assert {id(each) for each in described} == {id(each) for each in OPERATIONS}
 
-    def test_only_creating_and_inviting_are_not_repeat_safe(self) -> None:
+    def test_create_and_invite_alone_are_not_idempotent(self) -> None:
         unsafe = {each.name for each in OPERATIONS if not each.idempotent}
         assert unsafe == {"groups.create", "groups.invite"}
 
     @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_what_writes_needs_a_token(self, operation: Operation[object]) -> None:
+    def test_writes_need_a_token(self, operation: Operation[object]) -> None:
         assert operation.writes == (operation.method != "GET")
         assert operation.needs_token or not operation.writes
 
     @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_only_deleting_brings_nothing(self, operation: Operation[object]) -> None:
+    def test_deletions_alone_return_nothing(self, operation: Operation[object]) -> None:
         assert (operation.returns is NoneType) == (operation.method == "DELETE")
 
     @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
-    def test_a_route_without_its_places_cannot_be_built(self, operation: Operation[object]) -> None:
+    def test_route_without_a_path_parameter_raises(self, operation: Operation[object]) -> None:
         names = re.findall(r"{(\w+)}", operation.route)
         path = build_request(operation, dict.fromkeys(names, "1")).path
         assert re.fullmatch(r"/v3(/[a-z0-9_]+)+", path)

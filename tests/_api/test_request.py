@@ -24,26 +24,26 @@ from tests.support.documents import CODE, EMAIL
 
 
 class TestRequests:
-    def test_path_and_query_are_one_target(self) -> None:
+    def test_target_is_the_path_with_the_query(self) -> None:
         query: dict[str, str | int] = {"page": 2, "per": 24, "sort": "a&b=c d"}
-        made = build_request(operations.CONTENTS, {"id": "a%20b"}, query=query)
-        assert made.target == "/v3/groups/a%20b/contents?page=2&per=24&sort=a%26b%3Dc+d"
+        request = build_request(operations.CONTENTS, {"id": "a%20b"}, query=query)
+        assert request.target == "/v3/groups/a%20b/contents?page=2&per=24&sort=a%26b%3Dc+d"
         assert build_request(operations.ME).target == "/v3/me"
 
-    def test_without_a_body_there_is_no_payload(self) -> None:
+    def test_request_without_body_has_no_payload(self) -> None:
         assert build_request(operations.ME).payload() is None
         assert build_request(operations.UPDATE_GROUP, {"id": "1"}, body={}).payload() == {}
 
-    def test_secrets_are_in_the_payload_and_nowhere_else(self) -> None:
+    def test_secrets_are_shown_by_the_payload_alone(self) -> None:
         body = {"invite_token": Secret(CODE), "other": 7, "none": None}
-        made = build_request(operations.JOIN, {"id": "1"}, body=body)
-        assert made.payload() == {"invite_token": CODE, "other": 7, "none": None}
-        assert made.secrets == (CODE,)
-        assert CODE not in f"{made} {made!r} {made.body!r}"
+        request = build_request(operations.JOIN, {"id": "1"}, body=body)
+        assert request.payload() == {"invite_token": CODE, "other": 7, "none": None}
+        assert request.secrets == (CODE,)
+        assert CODE not in f"{request} {request!r} {request.body!r}"
 
-    def test_a_body_does_not_show(self) -> None:
-        made = build_request(operations.CREATE_GROUP, body={"name": "Hidden Studio"})
-        assert "Hidden" not in repr(made)
+    def test_repr_shows_no_body(self) -> None:
+        request = build_request(operations.CREATE_GROUP, body={"name": "Hidden Studio"})
+        assert "Hidden" not in repr(request)
 
 
 class TestPathNames:
@@ -68,11 +68,11 @@ class TestPathNames:
             ("研究", "%E7%A0%94%E7%A9%B6"),
         ],
     )
-    def test_it_becomes_one_escaped_segment(self, name: str | int, segment: str) -> None:
+    def test_name_is_escaped_as_one_segment(self, name: str | int, segment: str) -> None:
         assert path_name(name, "group") == segment
 
     @given(name=st.text(min_size=1))
-    def test_whatever_passes_can_be_read_back_and_is_one_segment(self, name: str) -> None:
+    def test_any_accepted_name_can_be_unescaped(self, name: str) -> None:
         try:
             segment = path_name(name, "group")
         except ValueError:
@@ -101,69 +101,69 @@ class TestPathNames:
             -1,
         ],
     )
-    def test_what_cannot_be_one_is_a_value_error(self, name: str | int) -> None:
+    def test_invalid_name_raises_value_error(self, name: str | int) -> None:
         with pytest.raises(ValueError, match=r"^group "):
             path_name(name, "group")
 
     @pytest.mark.parametrize("name", [None, 1.0, True, False, b"studio", ["studio"], object()])
-    def test_what_is_no_name_is_a_type_error(self, name: object) -> None:
+    def test_name_of_another_type_raises_type_error(self, name: object) -> None:
         with pytest.raises(TypeError, match=r"^group "):
             path_name(name, "group")
 
 
 class TestIdsAndRanges:
     @pytest.mark.parametrize(("value", "segment"), [(1, "1"), (41, "41"), (10**15, "1" + "0" * 15)])
-    def test_an_id_becomes_a_segment(self, value: int, segment: str) -> None:
+    def test_id_is_a_segment(self, value: int, segment: str) -> None:
         assert path_id(value, "user_id") == segment
 
     @pytest.mark.parametrize("value", [0, -1, -(10**9)])
-    def test_an_id_begins_at_one(self, value: int) -> None:
+    def test_id_below_one_raises_value_error(self, value: int) -> None:
         with pytest.raises(ValueError, match=f"^user_id must be 1 or more, not {value}$"):
             path_id(value, "user_id")
 
     @pytest.mark.parametrize("value", [None, "7", 7.0, True, [7]])
-    def test_an_id_is_an_int(self, value: object) -> None:
+    def test_id_that_is_not_an_int_raises_type_error(self, value: object) -> None:
         with pytest.raises(TypeError, match=r"^user_id must be an int 1 or more, not "):
             path_id(value, "user_id")
 
     @pytest.mark.parametrize("value", [1, 2, 99, 100])
-    def test_what_is_in_range_is_given_back(self, value: int) -> None:
+    def test_value_in_range_is_returned(self, value: int) -> None:
         assert check_range(value, "per", 1, 100) == value
 
     @pytest.mark.parametrize("value", [0, -1, 101, 10**9])
-    def test_what_is_not_is_refused_with_the_range(self, value: int) -> None:
+    def test_value_out_of_range_raises_value_error_with_the_range(self, value: int) -> None:
         with pytest.raises(ValueError, match=f"^per must be from 1 to 100, not {value}$"):
             check_range(value, "per", 1, 100)
 
     @pytest.mark.parametrize("value", [None, "24", 24.0, True])
-    def test_what_is_no_int_is_refused_with_the_range(self, value: object) -> None:
+    def test_value_that_is_not_an_int_raises_type_error_with_the_range(self, value: object) -> None:
         with pytest.raises(TypeError, match=r"^per must be an int from 1 to 100, not "):
             check_range(value, "per", 1, 100)
 
 
 class TestChoices:
     @pytest.mark.parametrize("kind", [ConnectionSort, ContentSort, ContentType, GroupSort])
-    def test_members_and_their_strings_are_taken(self, kind: Any) -> None:
+    def test_members_and_their_strings_are_accepted(self, kind: Any) -> None:
         for member in kind:
             assert choice(member, "sort", kind) is member
             assert choice(str(member), "sort", kind) is member
 
-    def test_none_stays_none(self) -> None:
+    def test_none_is_returned(self) -> None:
         assert choice(None, "sort", ContentSort) is None
 
-    def test_a_member_newer_than_this_package_is_taken(self) -> None:
+    def test_unknown_member_of_the_enum_is_accepted(self) -> None:
         assert choice(ContentSort("random"), "sort", ContentSort) == "random"
 
-    def test_a_member_of_another_enum_counts_as_its_string(self) -> None:
-        made = choice(ConnectionSort.CREATED_AT_ASC, "sort", ContentSort)
-        assert made is ContentSort.CREATED_AT_ASC
+    def test_member_of_another_enum_counts_as_its_string(self) -> None:
+        member = choice(ConnectionSort.CREATED_AT_ASC, "sort", ContentSort)
+        assert member is ContentSort.CREATED_AT_ASC
         with pytest.raises(ValueError, match="sort"):
             choice(GroupSort.NAME_ASC, "sort", ContentSort)
 
     @pytest.mark.parametrize(
         "value", ["", "random", "CREATED_AT_ASC", " created_at_asc", 7, [], b""]
     )
-    def test_anything_else_is_refused_with_all_choices(self, value: Any) -> None:
+    def test_other_value_raises_value_error_with_all_choices(self, value: Any) -> None:
         with pytest.raises(ValueError, match="sort must be one of") as caught:
             choice(value, "sort", ContentSort)
         assert all(str(member) in str(caught.value) for member in ContentSort)
@@ -182,20 +182,20 @@ class TestGroupFields:
             }),
         ],
     )  # fmt: skip
-    def test_what_is_unset_is_left_out(
+    def test_unset_fields_are_omitted(
         self, given_: tuple[str | Unset, str | Unset | None, str | Unset], fields: object
     ) -> None:
         assert group_fields(*given_) == fields
 
     @pytest.mark.parametrize("value", ["", " ", "\n"])
-    def test_an_empty_name_or_url_is_a_value_error(self, value: str) -> None:
+    def test_empty_name_or_url_raises_value_error(self, value: str) -> None:
         with pytest.raises(ValueError, match=r"^name must not be empty$"):
             group_fields(value, UNSET, UNSET)
         with pytest.raises(ValueError, match=r"^avatar_url must not be empty$"):
             group_fields(UNSET, UNSET, value)
 
     @pytest.mark.parametrize("value", [None, 7, True, b"x", ["x"]])
-    def test_what_is_no_string_is_a_type_error(self, value: Any) -> None:
+    def test_field_that_is_not_a_string_raises_type_error(self, value: Any) -> None:
         with pytest.raises(TypeError, match=r"^name must be a str, not "):
             group_fields(value, UNSET, UNSET)
         with pytest.raises(TypeError, match=r"^avatar_url must be a str, not "):
@@ -205,14 +205,16 @@ class TestGroupFields:
                 group_fields(UNSET, value, UNSET)
 
 
-class TestInvitees:
-    def test_an_address_or_an_id(self) -> None:
+class TestInvitee:
+    def test_email_or_user_id_is_returned(self) -> None:
         address = Secret(EMAIL)
         assert invitee(address, None) == {"email": address}
         assert invitee(None, 9) == {"user_id": 9}
 
     @pytest.mark.parametrize("both", [(None, None), (Secret(EMAIL), 9), (Secret("x"), 0)])
-    def test_exactly_one_of_them(self, both: tuple[Secret | None, int | None]) -> None:
+    def test_both_or_neither_raises_value_error(
+        self, both: tuple[Secret | None, int | None]
+    ) -> None:
         with pytest.raises(ValueError, match="exactly one of email= and user_id=") as caught:
             invitee(*both)
         assert EMAIL not in str(caught.value)
@@ -221,7 +223,7 @@ class TestInvitees:
         "text",
         ["ada@example.org", "a+b@x.co.uk", "o'brien@x.org", "ü@exämple.org", "ada@localhost"],
     )
-    def test_what_may_be_an_address_is_taken(self, text: str) -> None:
+    def test_plausible_address_is_accepted(self, text: str) -> None:
         assert invitee(Secret(text), None)
 
     @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ class TestInvitees:
             b"ada@example.org",
         ],
     )
-    def test_what_is_none_is_refused_unseen(self, text: Any) -> None:
+    def test_invalid_address_raises_value_error_without_it(self, text: Any) -> None:
         with pytest.raises(ValueError, match=r"^email is not an email address$"):
             invitee(Secret(text), None)
 
@@ -258,14 +260,14 @@ class TestInvitees:
             (9.0, TypeError),
         ],
     )
-    def test_an_id_is_an_int_from_one(self, value: Any, kind: type[Exception]) -> None:
+    def test_invalid_user_id_raises(self, value: Any, kind: type[Exception]) -> None:
         with pytest.raises(kind, match=r"^user_id must be "):
             invitee(None, value)
 
 
 class TestInviteTokens:
     @pytest.mark.parametrize("text", [CODE, "a", "~!", "x" * 500, f"https://are.na/i/{CODE}"])
-    def test_a_code_passes(self, text: str) -> None:
+    def test_code_is_accepted(self, text: str) -> None:
         check_invite_token(Secret(text))
 
     @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ class TestInviteTokens:
             (b"code", "is not a string"),
         ],
     )
-    def test_what_is_none_is_refused_unseen(self, text: Any, problem: str) -> None:
+    def test_invalid_code_raises_value_error_without_it(self, text: Any, problem: str) -> None:
         with pytest.raises(ValueError, match=f"^invite_token {problem}") as caught:
             check_invite_token(Secret(text))
         assert CODE not in str(caught.value)

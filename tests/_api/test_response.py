@@ -1,4 +1,4 @@
-"""What headers tell, or fail to tell."""
+"""Responses, and their headers: rate limit, Retry-After."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups import RateLimit, UserTier
-from arena_groups._api.response import parse_rate_limit, parse_retry_after
+from arena_groups._api.response import RawResponse, parse_rate_limit, parse_retry_after
+from tests.support.documents import CODE
 
 NOW = 1_773_093_746.0
 ALL = {
@@ -22,56 +23,56 @@ RESET = datetime.fromtimestamp(1773093800, UTC)
 
 
 class TestRateLimit:
-    def test_all_four_headers(self) -> None:
+    def test_all_four_headers_are_parsed(self) -> None:
         expected = RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=RESET)
         assert parse_rate_limit(ALL) == expected
 
     @pytest.mark.parametrize("limit", [None, "", "many", "-1", "1.5", "٣", "1e3", "9" * 40])
-    def test_without_a_proper_limit_there_is_none(self, limit: str | None) -> None:
+    def test_missing_or_invalid_limit_returns_none(self, limit: str | None) -> None:
         headers = {k: v for k, v in ALL.items() if k != "x-ratelimit-limit"}
         if limit is not None:
             headers["x-ratelimit-limit"] = limit
         assert parse_rate_limit(headers) is None
 
-    def test_the_others_may_be_missing(self) -> None:
+    def test_other_headers_are_optional(self) -> None:
         assert parse_rate_limit({"x-ratelimit-limit": " 30 "}) == RateLimit(limit=30)
 
     @pytest.mark.parametrize("value", ["", "soon", "-5", "٣", "9" * 15, "9" * 40])
-    def test_a_reset_that_makes_no_sense_is_none(self, value: str) -> None:
-        made = parse_rate_limit({**ALL, "x-ratelimit-reset": value})
-        assert made == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=None)
+    def test_invalid_reset_is_none(self, value: str) -> None:
+        rate_limit = parse_rate_limit({**ALL, "x-ratelimit-reset": value})
+        assert rate_limit == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=None)
 
     @pytest.mark.parametrize("value", ["", "long", "0", "-60"])
-    def test_a_window_that_makes_no_sense_is_a_minute(self, value: str) -> None:
-        made = parse_rate_limit({**ALL, "x-ratelimit-window": value})
-        assert made == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=RESET)
+    def test_invalid_window_is_a_minute(self, value: str) -> None:
+        rate_limit = parse_rate_limit({**ALL, "x-ratelimit-window": value})
+        assert rate_limit == RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=RESET)
 
     @pytest.mark.parametrize(("value", "tier"), [("", None), ("gold", UserTier("gold"))])
-    def test_a_tier_may_be_new_or_missing(self, value: str, tier: UserTier | None) -> None:
-        made = parse_rate_limit({**ALL, "x-ratelimit-tier": value})
-        assert made is not None
-        assert made.tier == tier
+    def test_tier_may_be_unknown_or_missing(self, value: str, tier: UserTier | None) -> None:
+        rate_limit = parse_rate_limit({**ALL, "x-ratelimit-tier": value})
+        assert rate_limit is not None
+        assert rate_limit.tier == tier
 
     @given(headers=st.dictionaries(st.sampled_from(sorted(ALL)), st.text(max_size=20)))
-    def test_no_header_makes_it_fail(self, headers: dict[str, str]) -> None:
-        made = parse_rate_limit(headers)
-        assert made is None or made.limit >= 0
+    def test_any_headers_are_accepted(self, headers: dict[str, str]) -> None:
+        rate_limit = parse_rate_limit(headers)
+        assert rate_limit is None or rate_limit.limit >= 0
 
 
 class TestRetryAfter:
     @pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("65", 65.0), (" 7\t", 7.0)])
-    def test_seconds(self, value: str, seconds: float) -> None:
+    def test_number_is_in_seconds(self, value: str, seconds: float) -> None:
         assert parse_retry_after(value, NOW) == seconds
 
     @pytest.mark.parametrize("ahead", [0, 1, 90, 86_400])
-    def test_a_date_ahead(self, ahead: int) -> None:
+    def test_date_in_the_future_is_the_time_until_then(self, ahead: int) -> None:
         moment = datetime.fromtimestamp(NOW + ahead, UTC)
         assert parse_retry_after(format_datetime(moment, usegmt=True), NOW) == ahead
         east = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
         assert parse_retry_after(format_datetime(east), NOW) == ahead
 
     @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
-    def test_a_date_without_an_offset_is_in_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_date_without_offset_is_in_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
         naive = datetime.fromtimestamp(NOW + 90, UTC).replace(tzinfo=None)
         try:
             monkeypatch.setenv("TZ", "Asia/Kathmandu")
@@ -81,7 +82,7 @@ class TestRetryAfter:
             monkeypatch.undo()
             time.tzset()
 
-    def test_a_date_gone_by_is_no_wait(self) -> None:
+    def test_date_in_the_past_is_zero(self) -> None:
         assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", NOW) == 0.0
 
     @pytest.mark.parametrize(
@@ -103,10 +104,15 @@ class TestRetryAfter:
             "2026-03-09T22:02:26Z",
         ],
     )
-    def test_what_makes_no_sense_is_none(self, value: str | None) -> None:
+    def test_invalid_value_is_none(self, value: str | None) -> None:
         assert parse_retry_after(value, NOW) is None
 
     @given(value=st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ .+"))
-    def test_no_value_makes_it_fail(self, value: str) -> None:
+    def test_any_value_is_accepted(self, value: str) -> None:
         seconds = parse_retry_after(value, NOW)
         assert seconds is None or seconds >= 0
+
+
+def test_repr_of_a_response_shows_its_status_alone() -> None:
+    response = RawResponse(status=200, reason=CODE, headers={"x": CODE}, body=CODE.encode())
+    assert repr(response) == "RawResponse(status=200)"

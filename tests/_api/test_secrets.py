@@ -17,32 +17,32 @@ from tests.support.documents import TOKEN
 
 
 class TestSecret:
-    def test_it_shows_nowhere(self) -> None:
+    def test_texts_do_not_show_the_secret(self) -> None:
         secret = Secret(TOKEN)
         for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}", f"{secret!s:>40}"):
             assert TOKEN not in shown
         assert secret.reveal() == TOKEN
         assert not hasattr(secret, "__dict__")
 
-    def test_it_does_not_travel(self) -> None:
+    def test_pickle_and_deepcopy_raise(self) -> None:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             with pytest.raises(TypeError, match="a secret cannot be pickled"):
                 pickle.dumps(Secret(TOKEN), protocol)
         with pytest.raises(TypeError, match="a secret cannot be pickled"):
             copy.deepcopy(Secret(TOKEN))
 
-    def test_it_goes_into_no_json(self) -> None:
+    def test_json_raises(self) -> None:
         with pytest.raises(TypeError):
             json.dumps({"token": Secret(TOKEN)})
 
-    def test_credentials_do_not_show_it(self) -> None:
-        made = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
-        assert TOKEN not in repr(made)
-        assert made.secrets == (TOKEN,)
+    def test_credentials_do_not_show_the_token(self) -> None:
+        credentials = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
+        assert TOKEN not in repr(credentials)
+        assert credentials.secrets == (TOKEN,)
         assert Credentials().secrets == ()
 
     @pytest.mark.parametrize("origin", TokenOrigin)
-    def test_a_good_token_passes(self, origin: TokenOrigin) -> None:
+    def test_valid_token_is_returned(self, origin: TokenOrigin) -> None:
         secret = Secret(TOKEN)
         assert checked_token(secret, origin) is secret
 
@@ -61,7 +61,7 @@ class TestSecret:
         ],
     )
     @pytest.mark.parametrize("origin", TokenOrigin)
-    def test_a_bad_one_is_refused_unseen(
+    def test_invalid_token_raises_without_showing_it(
         self, text: str, kind: type[Exception], problem: str, origin: TokenOrigin
     ) -> None:
         with pytest.raises(kind, match=f"^the token from {re.escape(origin)} {problem}") as caught:

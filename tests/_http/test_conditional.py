@@ -20,7 +20,7 @@ from tests.support.servers import http, serving
 
 
 class RecordingCache(MemoryCache):
-    """A cache that tells what it was given."""
+    """Cache that records the keys of the stored responses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class RecordingCache(MemoryCache):
         super().set(key, response)
 
 
-async def test_polling_an_unchanged_list_transfers_no_bodies(
+async def test_unchanged_list_read_again_transfers_no_bodies(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     seen: list[RequestEvent] = []
@@ -41,11 +41,11 @@ async def test_polling_an_unchanged_list_transfers_no_bodies(
         again = await arena.groups.invitations(STUDIO, per=48).collect()
     assert len(first) == 480
     assert again == first
-    assert [exchange.status for exchange in seen] == [200] * 10 + [304] * 10
-    assert sum(exchange.size for exchange in seen[10:]) == 0
+    assert [event.status for event in seen] == [200] * 10 + [304] * 10
+    assert sum(event.size for event in seen[10:]) == 0
 
 
-async def test_pages_far_down_are_kept_once_they_are_asked_for_again(
+async def test_later_pages_are_stored_on_their_second_request(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
@@ -55,7 +55,7 @@ async def test_pages_far_down_are_kept_once_they_are_asked_for_again(
             assert [request.status for request in sandbox.requests] == statuses
 
 
-async def test_what_is_asked_for_again_and_again_is_decoded_twice_at_most(
+async def test_repeated_request_is_decoded_at_most_twice(
     sandbox: Sandbox, clock: AutoAdvanceClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
@@ -74,7 +74,7 @@ async def test_what_is_asked_for_again_and_again_is_decoded_twice_at_most(
     assert Counter(decoded) == {lists: 10 + 10, single: 1 + 1}
 
 
-async def test_a_page_from_the_cache_can_be_changed_without_harm(
+async def test_change_of_a_returned_page_does_not_change_the_cache(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
@@ -84,15 +84,15 @@ async def test_a_page_from_the_cache_can_be_changed_without_harm(
             page.data.clear()
 
 
-async def test_what_one_token_sees_is_not_kept_for_another(
+async def test_response_for_one_token_is_not_reused_for_another(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     tokens = [sandbox.tokens.owner, sandbox.tokens.member]
 
-    async def provide() -> str:
+    async def provider() -> str:
         return tokens[0]
 
-    async with ArenaClient(provide, base_url=sandbox.url, clock=clock) as arena:
+    async with ArenaClient(provider, base_url=sandbox.url, clock=clock) as arena:
         owner = await arena.me()
         tokens.reverse()
         assert (await arena.me()).id != owner.id
@@ -101,7 +101,7 @@ async def test_what_one_token_sees_is_not_kept_for_another(
     assert [request.status for request in sandbox.requests] == [200, 200, 304]
 
 
-async def test_invite_codes_are_not_kept(sandbox: Sandbox, clock: AutoAdvanceClock) -> None:
+async def test_invite_codes_are_never_stored(sandbox: Sandbox, clock: AutoAdvanceClock) -> None:
     cache = RecordingCache()
     async with client(sandbox.url, clock, sandbox.tokens.owner, cache=cache) as arena:
         await arena.me()
@@ -112,27 +112,31 @@ async def test_invite_codes_are_not_kept(sandbox: Sandbox, clock: AutoAdvanceClo
     assert [key.rpartition("/")[2] for key in cache.keys] == ["me"]
 
 
-async def test_the_cache_can_be_switched_off(sandbox: Sandbox, clock: AutoAdvanceClock) -> None:
+async def test_client_without_cache_sends_no_conditional_requests(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
     async with client(sandbox.url, clock, sandbox.tokens.owner, cache=None) as arena:
         for _ in range(2):
             await arena.me()
     assert [request.status for request in sandbox.requests] == [200, 200]
 
 
-async def test_one_cache_may_serve_two_hosts(clock: AutoAdvanceClock) -> None:
+async def test_cache_shared_by_two_hosts_keeps_their_responses_apart(
+    clock: AutoAdvanceClock,
+) -> None:
     cache = MemoryCache()
     for name in ("Ada", "Grace"):
-        answer = http(me(name=name), ETag='"same"')
+        response = http(me(name=name), ETag='"same"')
         async with (
-            serving(answer) as server,
+            serving(response) as server,
             client(server.url, clock, cache=cache) as arena,
         ):
             assert (await arena.me()).name == name
 
 
-async def test_a_304_that_nobody_asked_for_is_an_error(clock: AutoAdvanceClock) -> None:
-    answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
-    async with serving(answer) as server, client(server.url, clock) as arena:
+async def test_304_to_an_unconditional_request_raises(clock: AutoAdvanceClock) -> None:
+    response = b"HTTP/1.1 304 Not Modified\r\n\r\n"
+    async with serving(response) as server, client(server.url, clock) as arena:
         with pytest.raises(ArenaAPIError, match=r"304 Not Modified: .* without an ETag"):
             await arena.me()
     assert len(server.requests) == 1

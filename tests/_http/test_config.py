@@ -16,14 +16,16 @@ from tests.support.documents import TOKEN
 from tests.support.servers import PONG, http, serving
 
 
-class TestTimeouts:
+class TestTimeout:
     @pytest.mark.parametrize("limit", ["connect", "read", "total"])
     @pytest.mark.parametrize("value", [0, -1, -0.5, math.nan, math.inf])
-    def test_a_limit_is_a_number_of_seconds(self, limit: str, value: float) -> None:
+    def test_limit_not_positive_or_not_finite_raises_value_error(
+        self, limit: str, value: float
+    ) -> None:
         with pytest.raises(ValueError, match=limit):
             Timeout(**{limit: value})
 
-    def test_its_defaults(self) -> None:
+    def test_defaults_are_those_of_the_documentation(self) -> None:
         assert Timeout() == Timeout(connect=5, read=15, total=30)
 
 
@@ -33,7 +35,7 @@ class TestBaseUrl:
         [("", "/v3/ping"), ("/", "/v3/ping"), ("/arena", "/arena/v3/ping"),
          ("/a%20b//", "/a%20b/v3/ping")],
     )  # fmt: skip
-    async def test_routes_go_below_it(self, end: str, target: str) -> None:
+    async def test_path_of_the_base_url_comes_before_the_route(self, end: str, target: str) -> None:
         async with serving(PONG) as server, single(base_url=server.url + end) as arena:
             await arena.ping()
             assert server.requests[0].target == target
@@ -55,14 +57,16 @@ class TestBaseUrl:
             ("https://[::1", "absolute http or https URL"),
         ],
     )
-    def test_what_cannot_be_one_is_refused(self, url: str, problem: str) -> None:
+    def test_invalid_base_url_raises_value_error_without_the_token(
+        self, url: str, problem: str
+    ) -> None:
         with pytest.raises(ValueError, match=problem) as caught:
             single(base_url=url)
         assert TOKEN not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://api.are.na", "http://10.0.0.1", "http://127.0.0.1.nip.io"])
-def test_plain_http_needs_a_word(url: str) -> None:
+def test_plain_http_to_another_host_needs_insecure_http(url: str) -> None:
     with pytest.raises(ValueError, match="insecure_http=True"):
         ArenaClient(base_url=url)
     ArenaClient(base_url=url, insecure_http=True)
@@ -71,7 +75,7 @@ def test_plain_http_needs_a_word(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://localhost:1", "http://a.localhost", "http://127.9.9.9", "http://[::1]:80"]
 )
-def test_plain_http_to_this_machine_does_not(url: str) -> None:
+def test_plain_http_to_this_machine_is_accepted(url: str) -> None:
     ArenaClient(base_url=url)
 
 
@@ -81,24 +85,28 @@ class TestTokens:
             await arena.ping()
             return server.requests[0].headers.get("authorization")
 
-    async def test_from_the_argument(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_argument_is_preferred_to_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", "another")
         assert await self.authorization(TOKEN) == f"Bearer {TOKEN}"
 
-    async def test_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_environment_variable_is_used_without_an_argument(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", TOKEN)
         assert await self.authorization() == f"Bearer {TOKEN}"
 
-    async def test_without_one(self) -> None:
+    async def test_no_token_sends_no_authorization_header(self) -> None:
         assert await self.authorization() is None
 
-    async def test_an_empty_environment_variable_is_none(
+    async def test_empty_environment_variable_counts_as_no_token(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", "")
         assert await self.authorization() is None
 
-    async def test_a_provider_is_called_for_each_request(
+    async def test_provider_is_called_before_each_request(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", "another")
@@ -116,7 +124,7 @@ class TestTokens:
         assert sent == ["Bearer first", "Bearer second"]
         assert next(tokens) == "third"
 
-    async def test_a_providers_own_error_passes_through(self) -> None:
+    async def test_error_of_a_provider_is_raised_unchanged(self) -> None:
         failure = LookupError("the vault is locked")
 
         async def provide() -> str:
@@ -132,7 +140,7 @@ class TestTokens:
         ("token", "kind"),
         [("", ValueError), (f"{TOKEN}\n", ValueError), (None, TypeError), (b"x", TypeError)],
     )
-    async def test_what_a_provider_gives_is_checked(
+    async def test_invalid_token_from_a_provider_raises_before_sending(
         self, token: Any, kind: type[Exception]
     ) -> None:
         async def provide() -> Any:
@@ -148,7 +156,7 @@ class TestTokens:
         "token",
         ["", " ", f"{TOKEN} ", f"{TOKEN}\n", f"Bearer {TOKEN}", f"{TOKEN}\r\nX: 1", f"é{TOKEN}"],
     )
-    def test_one_that_no_header_can_carry_is_refused_unseen(
+    def test_token_invalid_in_a_header_raises_value_error_without_it(
         self, token: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with pytest.raises(ValueError, match=r"^the token from the argument token= ") as caught:
@@ -161,20 +169,20 @@ class TestTokens:
             assert TOKEN not in str(caught.value)
 
     @pytest.mark.parametrize("token", [7, TOKEN.encode(), [TOKEN], {TOKEN}, True])
-    def test_what_is_neither_string_nor_callable_is_refused_unseen(self, token: Any) -> None:
+    def test_token_of_another_type_raises_type_error_without_it(self, token: Any) -> None:
         with pytest.raises(TypeError, match=r"^the token from the argument token= ") as caught:
             single(token)
         assert TOKEN not in str(caught.value)
 
-    async def test_one_answers_refusal_says_where_the_token_came_from(self) -> None:
+    async def test_401_names_the_origin_of_the_token(self) -> None:
         async with connected(http(b"", "401 Unauthorized"), token=TOKEN) as (arena, _):
             with pytest.raises(arena_groups.AuthenticationError) as caught:
                 await arena.me()
         assert "the argument token=" in str(caught.value)
 
 
-class TestWire:
+class TestUserAgent:
     @pytest.mark.parametrize("agent", ["", " ", "a\r\nX-Evil: 1", "café", "a\0b", "\x7f"])
-    def test_a_bad_user_agent_is_refused(self, agent: str) -> None:
+    def test_invalid_user_agent_raises_value_error(self, agent: str) -> None:
         with pytest.raises(ValueError, match="user_agent must be printable ASCII"):
             single(user_agent=agent)

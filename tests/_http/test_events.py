@@ -15,7 +15,7 @@ from tests.support.documents import CODE, TOKEN, invite, me
 from tests.support.servers import http, serving
 
 
-async def test_exchanges_are_reported_without_values(
+async def test_successful_request_is_reported_without_values(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "arena_groups")
@@ -25,21 +25,23 @@ async def test_exchanges_are_reported_without_values(
         client(server.url, clock, on_request=seen.append) as arena,
     ):
         await arena.groups.invite_code("a-secret-group")
-    (exchange,) = seen
-    assert (exchange.operation, exchange.method, exchange.route, exchange.attempt) == (
+    (event,) = seen
+    assert (event.operation, event.method, event.route, event.attempt) == (
         "groups.invite_code",
         "GET",
         "/v3/groups/{id}/invite",
         1,
     )
-    assert (exchange.status, exchange.error, exchange.revalidated) == (200, None, False)
-    assert exchange.size > 0
+    assert (event.status, event.error, event.revalidated) == (200, None, False)
+    assert event.size > 0
     assert "GET /v3/groups/{id}/invite -> 200" in caplog.text
     for secret in (TOKEN, CODE, "a-secret-group"):
         assert secret not in f"{caplog.text} {seen}"
 
 
-async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanceClock) -> None:
+async def test_failed_attempts_are_reported_with_the_class_of_the_error(
+    clock: AutoAdvanceClock,
+) -> None:
     seen: list[RequestEvent] = []
     policy = RetryPolicy(attempts=2)
     async with (
@@ -48,13 +50,13 @@ async def test_an_exchange_that_failed_names_the_kind_of_error(clock: AutoAdvanc
     ):
         with pytest.raises(ArenaConnectionError):
             await arena.ping()
-    assert [(e.attempt, e.status, e.error) for e in seen] == [
+    assert [(event.attempt, event.status, event.error) for event in seen] == [
         (1, None, "ArenaConnectionError"),
         (2, None, "ArenaConnectionError"),
     ]
 
 
-async def test_a_hook_that_fails_loses_no_answer(
+async def test_failing_hook_is_logged_and_does_not_affect_the_result(
     clock: AutoAdvanceClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def hook(_: RequestEvent) -> None:

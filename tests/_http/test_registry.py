@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -19,30 +19,13 @@ from arena_groups import (
     RetryPolicy,
     Timeout,
 )
-from tests.support.clients import connected, run_in_new_loop, single
+from tests.support.clients import connected, own_and_external, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
-from tests.support.servers import DOWN, PONG, SHORT, Server, http, serving
+from tests.support.servers import DOWN, PONG, SHORT, http, serving
+from tests.support.timeouts import record_timeouts, use_timeout
 
 
-@pytest.fixture
-async def silent_server() -> AsyncIterator[Server]:
-    async with serving(b"") as server:
-        yield server
-
-
-@asynccontextmanager
-async def client(server: Server, *, external: bool, total: float) -> AsyncIterator[ArenaClient]:
-    """A client of a server, with its own or with an external aiohttp session."""
-    session = aiohttp.ClientSession() if external else None
-    try:
-        async with single(base_url=server.url, session=session, timeout=Timeout(total=total)) as a:
-            yield a
-    finally:
-        if session is not None:
-            await session.close()
-
-
-async def cancelled_before() -> None:
+async def cancel_and_go_on() -> None:
     """Cancel the running task, and go on, as cleanup after a cancellation does."""
     task = asyncio.current_task()
     assert task is not None
@@ -66,101 +49,98 @@ class LenientTimeout(asyncio.Timeout):
             raise
 
 
-@pytest.mark.parametrize("external", [False, True], ids=["own session", "external session"])
+either_python = pytest.mark.parametrize("old", [False, True], ids=["this Python", "Python 3.11.0"])
+
+
+@own_and_external
 class TestTimeLimits:
-    async def test_request_after_timeout_leaves_no_cancellation(
-        self, silent_server: Server, *, external: bool
-    ) -> None:
-        async with client(silent_server, external=external, total=SHORT) as arena:
+    async def test_request_after_timeout_leaves_no_cancellation(self, *, external: bool) -> None:
+        timeout = Timeout(total=SHORT)
+        async with connected(b"", external=external, timeout=timeout) as (arena, server):
             for _ in range(2):
                 with pytest.raises(ArenaTimeoutError):
                     await arena.ping()
             task = asyncio.current_task()
             assert task is not None
             assert task.cancelling() == 0
-            silent_server.response = PONG
+            server.response = PONG
             await arena.ping()
 
     async def test_request_timeout_and_cancellation_together_is_cancelled(
-        self, silent_server: Server, monkeypatch: pytest.MonkeyPatch, *, external: bool
+        self, monkeypatch: pytest.MonkeyPatch, *, external: bool
     ) -> None:
-        """The deadline passes first, and somebody cancels the task before it runs again."""
-        scopes: list[asyncio.Timeout] = []
-
-        class RecordedTimeout(asyncio.Timeout):
-            async def __aenter__(self) -> asyncio.Timeout:
-                scopes.append(self)
-                return await super().__aenter__()
-
-        def recorded(delay: float | None) -> asyncio.Timeout:
-            loop = asyncio.get_running_loop()
-            return RecordedTimeout(None if delay is None else loop.time() + delay)
-
-        async with client(silent_server, external=external, total=3600) as arena:
-            monkeypatch.setattr("asyncio.timeout", recorded)
+        """The deadline passes first, and the task is cancelled before it runs again."""
+        timeout = Timeout(total=3600)
+        async with connected(b"", external=external, timeout=timeout) as (arena, server):
+            limits = record_timeouts(monkeypatch)
             task = asyncio.create_task(arena.ping())
-            await silent_server.wait_for_requests(1)
-            limit = next(scope for scope in scopes if (scope.when() or 0) > 0)
-            limit.reschedule(0)
+            await server.wait_for_requests(1)
+            limits[0].reschedule(0)
             asyncio.get_running_loop().call_soon(task.cancel)
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-    @pytest.mark.parametrize("old", [False, True], ids=["this Python", "Python 3.11.0"])
+    @either_python
     async def test_request_in_task_cancelled_before_times_out(
-        self,
-        silent_server: Server,
-        monkeypatch: pytest.MonkeyPatch,
-        *,
-        external: bool,
-        old: bool,
+        self, monkeypatch: pytest.MonkeyPatch, *, external: bool, old: bool
     ) -> None:
-        def lenient(delay: float | None) -> asyncio.Timeout:
-            loop = asyncio.get_running_loop()
-            return LenientTimeout(None if delay is None else loop.time() + delay)
-
         async def run() -> None:
-            await cancelled_before()
+            await cancel_and_go_on()
             with pytest.raises(ArenaTimeoutError):
                 await arena.ping()
 
-        async with client(silent_server, external=external, total=SHORT) as arena:
+        timeout = Timeout(total=SHORT)
+        async with connected(b"", external=external, timeout=timeout) as (arena, _):
             if old:
-                monkeypatch.setattr("asyncio.timeout", lenient)
+                use_timeout(monkeypatch, LenientTimeout)
             await asyncio.create_task(run())
 
 
 class TestClosing:
-    @pytest.mark.parametrize("external", [False, True], ids=["own session", "external session"])
-    async def test_close_in_flight_ends_request_with_client_state_error(
-        self, silent_server: Server, *, external: bool
-    ) -> None:
-        async with client(silent_server, external=external, total=3600) as arena:
+    @own_and_external
+    async def test_close_in_flight_ends_request_and_its_connection(self, *, external: bool) -> None:
+        async with connected(b"", external=external) as (arena, server):
             task = asyncio.create_task(arena.ping())
-            await silent_server.wait_for_requests(1)
+            await server.wait_for_requests(1)
             await arena.aclose()
+            assert task.done()
             with pytest.raises(ClientStateError, match="this client is closed"):
                 await task
             assert task.cancelling() == 0
+            await server.wait_closed()
 
-    async def test_close_in_task_cancelled_before_ends_request(self, silent_server: Server) -> None:
+    async def test_close_in_flight_leaves_an_external_session_open(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            async with connected(b"", session=session) as (arena, server):
+                task = asyncio.create_task(arena.ping())
+                await server.wait_for_requests(1)
+                await arena.aclose()
+                with pytest.raises(ClientStateError):
+                    await task
+            assert not session.closed
+
+    @own_and_external
+    @either_python
+    async def test_close_in_task_cancelled_before_ends_request(
+        self, monkeypatch: pytest.MonkeyPatch, *, external: bool, old: bool
+    ) -> None:
         async def run() -> None:
-            await cancelled_before()
+            await cancel_and_go_on()
             with pytest.raises(ClientStateError, match="this client is closed"):
                 await arena.ping()
 
-        async with client(silent_server, external=False, total=3600) as arena:
+        async with connected(b"", external=external) as (arena, server):
+            if old:
+                use_timeout(monkeypatch, LenientTimeout)
             task = asyncio.create_task(run())
-            await silent_server.wait_for_requests(1)
+            await server.wait_for_requests(1)
             await arena.aclose()
             await task
 
-    async def test_close_and_cancellation_together_is_cancelled(
-        self, silent_server: Server
-    ) -> None:
-        async with client(silent_server, external=False, total=3600) as arena:
+    async def test_close_and_cancellation_together_is_cancelled(self) -> None:
+        async with connected(b"") as (arena, server):
             task = asyncio.create_task(arena.ping())
-            await silent_server.wait_for_requests(1)
+            await server.wait_for_requests(1)
             closing = asyncio.create_task(arena.aclose())
             await asyncio.sleep(0)
             task.cancel()
@@ -168,8 +148,8 @@ class TestClosing:
                 await task
             await closing
 
-    async def test_close_of_provider_that_suppresses_cancellation_leaves_none_behind(
-        self, silent_server: Server
+    async def test_close_with_provider_that_suppresses_cancellation_leaves_none_behind(
+        self,
     ) -> None:
         """The request goes on after its scope has expired, and ends like any other."""
         waiting = asyncio.Event()
@@ -182,111 +162,89 @@ class TestClosing:
                 return "a-token"
             raise AssertionError
 
-        silent_server.response = PONG
-        async with single(provider, base_url=silent_server.url) as arena:
+        async with connected(token=provider) as (arena, _):
             task = asyncio.create_task(arena.ping())
             await waiting.wait()
             await arena.aclose()
             await asyncio.wait([task])
             assert task.cancelling() == 0
 
-    async def test_close_waits_for_requests_of_provider_that_uses_the_same_client(
-        self, silent_server: Server
-    ) -> None:
-        """Two requests of one task are two requests in flight."""
-        silent_server.response = PONG
+    @own_and_external
+    async def test_close_while_a_token_is_fetched_sends_nothing(self, *, external: bool) -> None:
+        asked, available = asyncio.Event(), asyncio.Event()
 
         async def provider() -> str:
-            if len(silent_server.requests) == 0:
-                nested.append(asyncio.current_task())
-                async with single("a-token", base_url=silent_server.url) as other:
-                    await other.ping()
-            return "a-token"
+            asked.set()
+            await available.wait()
+            return TOKEN
 
-        nested: list[object] = []
-        async with single(provider, base_url=silent_server.url) as arena:
-            await arena.ping()
-            assert nested == [asyncio.current_task()]
-            assert len(silent_server.requests) == 2
-
-
-async def test_request_of_provider_that_calls_its_own_client_is_sent() -> None:
-    async with serving(PONG) as server:
-        calls: list[str] = []
-
-        async def provider() -> str:
-            calls.append("token")
-            if len(calls) == 1:
-                await arena.ping()
-            return "a-token"
-
-        async with single(provider, base_url=server.url) as arena:
-            await arena.ping()
-            assert len(server.requests) == 2
-            silent = asyncio.create_task(arena.ping())
-            await silent
-
-
-async def test_client_outside_of_a_task_raises_client_state_error() -> None:
-    async with single() as arena:
-        coroutine = arena.ping()
-        problems: list[str] = []
-
-        def step() -> None:
-            try:
-                coroutine.send(None)
-            except ClientStateError as error:
-                problems.append(str(error))
-
-        asyncio.get_running_loop().call_soon(step)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert problems == ["a client can only be used in a task"]
-
-
-@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
-@pytest.mark.parametrize("external", [False, True], ids=["own session", "external session"])
-async def test_task_after_its_request_is_freed_without_the_collector(
-    *, external: bool, status: str
-) -> None:
-    async def run() -> None:
-        with suppress(NotFoundError):
-            await arena.ping()
-
-    async with (
-        serving(http({"status": "ok"}, status)) as server,
-        client(server, external=external, total=30) as arena,
-    ):
-        await run()
-        gc.collect()
-        gc.disable()
-        try:
-            tasks = []
-            for _ in range(50):
-                task = asyncio.create_task(run())
-                tasks.append(weakref.ref(task))
+        async with connected(token=provider, external=external) as (arena, server):
+            task = asyncio.create_task(arena.ping())
+            await asked.wait()
+            await arena.aclose()
+            available.set()
+            with pytest.raises(ClientStateError, match="this client is closed"):
                 await task
-                del task
+            assert server.requests == []
+
+    async def test_close_ends_requests_that_wait_for_a_connection(self) -> None:
+        async with connected(b"") as (arena, server):
+            tasks = [asyncio.create_task(arena.ping()) for _ in range(110)]
+            await server.wait_for_requests(100)
+            await arena.aclose()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(each) for each in ended} == {ClientStateError}
+        assert len(server.requests) == 100
+
+    async def test_close_ends_requests_that_wait_for_a_permit_or_a_retry(self) -> None:
+        async with serving(DOWN) as server:
+            policy = RetryPolicy(attempts=99, total=9999, backoff=9999, max_backoff=9999)
+            arena = ArenaClient(TOKEN, base_url=server.url, retry=policy)
+            tasks = [asyncio.create_task(arena.ping()) for _ in range(5)]
+            await server.wait_for_requests(1)
+            await arena.aclose()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(each) for each in ended} == {ClientStateError}
+
+    @pytest.mark.parametrize("write", [False, True])
+    async def test_close_during_a_write_leaves_the_outcome_unknown(self, *, write: bool) -> None:
+        async with connected(b"") as (arena, server):
+            call = arena.groups.invite(STUDIO, email=EMAIL) if write else arena.me()
+            task = asyncio.ensure_future(call)
+            await server.wait_for_requests(1)
+            await arena.aclose()
+            with pytest.raises(ClientStateError) as caught:
+                await task
+        assert caught.value.outcome_unknown is write
+
+    @own_and_external
+    async def test_second_close_does_nothing(self, *, external: bool) -> None:
+        async with connected(external=external) as (arena, _):
+            await arena.ping()
+            states = [arena.closed]
+            await arena.aclose()
+            await arena.aclose()
+            async with arena:
+                states.append(arena.closed)
+            assert states == [False, True]
+
+    async def test_two_concurrent_closes_both_succeed(self) -> None:
+        async with connected(b"") as (arena, server):
+            task = asyncio.create_task(arena.ping())
+            await server.wait_for_requests(1)
+            first = asyncio.create_task(arena.aclose())
             await asyncio.sleep(0)
-            assert [task for task in tasks if task() is not None] == []
-        finally:
-            gc.enable()
+            await arena.aclose()
+            await first
+            with pytest.raises(ClientStateError):
+                await task
 
+    async def test_close_of_an_unused_client_succeeds(self) -> None:
+        arena = single()
+        await arena.aclose()
+        assert arena.closed
 
-class TestState:
-    async def test_a_second_loop_is_refused(self) -> None:
-        async with connected() as (arena, server):
-            await arena.ping()
-
-            async def use() -> None:
-                with pytest.raises(ClientStateError, match="another event loop: create one"):
-                    await arena.ping()
-
-            await run_in_new_loop(use)
-            await arena.ping()
-            assert len(server.requests) == 2
-
-    async def test_closing_after_its_loop_has_ended_is_no_error(self) -> None:
+    async def test_close_after_the_event_loop_has_ended_succeeds(self) -> None:
         arena = single(base_url="http://127.0.0.1:1")
 
         async def use() -> None:
@@ -309,7 +267,7 @@ class TestState:
             lambda arena: anext(aiter(arena.users.groups("x"))),
         ],
     )
-    async def test_after_closing_everything_is_refused(
+    async def test_every_call_after_close_raises(
         self, use: Callable[[ArenaClient], Awaitable[object]]
     ) -> None:
         async with connected() as (arena, server):
@@ -319,123 +277,115 @@ class TestState:
             assert isinstance(caught.value, RuntimeError)
             assert server.requests == []
 
-    @pytest.mark.parametrize("lend", [False, True])
-    async def test_closing_twice_does_no_harm(self, lend: bool) -> None:
-        async with serving(PONG) as server, aiohttp.ClientSession() as lent:
-            arena = single(base_url=server.url, session=lent if lend else None)
+
+class TestClientState:
+    async def test_client_in_another_event_loop_raises(self) -> None:
+        async with connected() as (arena, server):
             await arena.ping()
-            states = [arena.closed]
-            await arena.aclose()
-            await arena.aclose()
-            async with arena:
-                states.append(arena.closed)
-            assert states == [False, True]
-            assert not lent.closed
 
-    async def test_closing_unused_is_no_error(self) -> None:
-        arena = single()
-        await arena.aclose()
-        assert arena.closed
+            async def use() -> None:
+                with pytest.raises(ClientStateError, match="another event loop: create one"):
+                    await arena.ping()
 
-    async def test_closing_ends_what_is_in_flight(self) -> None:
-        async with connected(b"") as (arena, server):
-            waiting = asyncio.create_task(arena.ping())
-            await server.wait_for_requests(1)
-            await arena.aclose()
-            with pytest.raises(ClientStateError, match="this client is closed"):
-                await waiting
-            await server.wait_closed()
+            await run_in_new_loop(use)
+            await arena.ping()
+            assert len(server.requests) == 2
 
-    async def test_closing_ends_what_waits_for_a_connection(self) -> None:
-        async with connected(b"") as (arena, server):
-            waiting = [asyncio.create_task(arena.ping()) for _ in range(110)]
-            await server.wait_for_requests(100)
-            await arena.aclose()
-            ended = await asyncio.gather(*waiting, return_exceptions=True)
-        assert {type(each) for each in ended} == {ClientStateError}
-        assert len(server.requests) == 100
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    async def test_client_created_before_a_fork_raises(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with ArenaClient(TOKEN) as arena:
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "getpid", lambda: -1)
+                with pytest.raises(ClientStateError, match="before a fork"):
+                    await arena.ping()
 
-    @pytest.mark.parametrize("lend", [False, True])
-    async def test_closing_while_a_token_is_provided_sends_nothing(self, lend: bool) -> None:
-        asked, given = asyncio.Event(), asyncio.Event()
+    async def test_client_outside_of_a_task_raises(self) -> None:
+        async with single() as arena:
+            coroutine = arena.ping()
+            problems: list[str] = []
 
-        async def provide() -> str:
-            asked.set()
-            await given.wait()
-            return TOKEN
+            def step() -> None:
+                try:
+                    coroutine.send(None)
+                except ClientStateError as error:
+                    problems.append(str(error))
 
-        async with serving(PONG) as server, aiohttp.ClientSession() as lent:
-            session = lent if lend else None
-            arena = single(provide, base_url=server.url, session=session)
-            waiting = asyncio.create_task(arena.ping())
-            await asked.wait()
-            await arena.aclose()
-            given.set()
-            with pytest.raises(ClientStateError, match="this client is closed"):
-                await waiting
-            assert server.requests == []
-
-    async def test_closing_the_client_ends_its_work_on_a_lent_session_only(self) -> None:
-        async with serving(b"") as server, aiohttp.ClientSession() as lent:
-            arena = single(base_url=server.url, session=lent)
-            waiting = asyncio.create_task(arena.ping())
-            await server.wait_for_requests(1)
-            await arena.aclose()
-            assert waiting.done()
-            with pytest.raises(ClientStateError, match="this client is closed"):
-                await waiting
-            assert not lent.closed
-
-    async def test_its_repr_tells_its_state_and_nothing_else(self) -> None:
-        arena = single(TOKEN)
-        assert repr(arena) == "<ArenaClient open>"
-        await arena.aclose()
-        assert repr(arena) == "<ArenaClient closed>"
+            asyncio.get_running_loop().call_soon(step)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert problems == ["a client can only be used in a task"]
 
 
-async def test_closing_ends_what_waits_for_the_quota_or_the_next_attempt() -> None:
-    async with serving(DOWN) as server:
-        policy = RetryPolicy(attempts=99, total=9999, backoff=9999, max_backoff=9999)
-        arena = ArenaClient(TOKEN, base_url=server.url, retry=policy)
-        tasks = [asyncio.create_task(arena.ping()) for _ in range(5)]
-        await server.wait_for_requests(1)
-        await arena.aclose()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert {type(each) for each in ended} == {ClientStateError}
+async def test_request_of_provider_that_calls_its_own_client_is_sent() -> None:
+    """Two requests of one task are two requests in flight."""
+    calls: list[str] = []
+
+    async def provider() -> str:
+        calls.append("token")
+        if len(calls) == 1:
+            await arena.ping()
+        return "a-token"
+
+    async with connected(token=provider) as (arena, server):
+        await arena.ping()
+        assert (len(calls), len(server.requests)) == (2, 2)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-async def test_a_forked_process_needs_a_client_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with ArenaClient(TOKEN) as arena:
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "getpid", lambda: -1)
-            with pytest.raises(ClientStateError, match="before a fork"):
-                await arena.ping()
+async def test_request_of_provider_that_calls_another_client_is_sent() -> None:
+    async with serving(PONG) as server:
+
+        async def provider() -> str:
+            async with single("a-token", base_url=server.url) as other:
+                await other.ping()
+            return "a-token"
+
+        async with single(provider, base_url=server.url) as arena:
+            await arena.ping()
+            assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("write", [False, True])
-async def test_closing_during_a_write_leaves_its_outcome_unknown(write: bool) -> None:
-    async with serving() as server:
-        arena = ArenaClient(TOKEN, base_url=server.url)
-        call = arena.groups.invite(STUDIO, email=EMAIL) if write else arena.me()
-        task = asyncio.ensure_future(call)
-        await server.wait_for_requests(1)
-        await arena.aclose()
-        with pytest.raises(ClientStateError) as caught:
-            await task
-    assert caught.value.outcome_unknown is write
+@own_and_external
+async def test_close_of_nested_requests_ends_both(*, external: bool) -> None:
+    calls: list[str] = []
 
+    async def provider() -> str:
+        calls.append("token")
+        if len(calls) == 1:
+            await arena.ping()
+        return "a-token"
 
-async def test_closing_twice_at_once_is_no_error() -> None:
-    async with serving() as server:
-        arena = ArenaClient(TOKEN, base_url=server.url)
+    async with connected(b"", token=provider, external=external) as (arena, server):
         task = asyncio.create_task(arena.ping())
         await server.wait_for_requests(1)
-        first = asyncio.create_task(arena.aclose())
-        await asyncio.sleep(0)
         await arena.aclose()
-        await first
         with pytest.raises(ClientStateError):
             await task
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+@own_and_external
+async def test_task_after_its_request_is_freed_without_the_collector(
+    *, external: bool, status: str
+) -> None:
+    async def run() -> None:
+        with suppress(NotFoundError):
+            await arena.ping()
+
+    async with connected(http({"status": "ok"}, status), external=external) as (arena, _):
+        await run()
+        gc.collect()
+        gc.disable()
+        try:
+            tasks = []
+            for _ in range(50):
+                task = asyncio.create_task(run())
+                tasks.append(weakref.ref(task))
+                await task
+                del task
+            await asyncio.sleep(0)
+            assert [task for task in tasks if task() is not None] == []
+        finally:
+            gc.enable()

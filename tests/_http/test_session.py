@@ -1,6 +1,7 @@
-"""The request loop over real connections: retries, rate limit, cancellation."""
+"""Request loop over real connections: retries, rate limit, cancellation."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from arena_groups import (
     ArenaConnectionError,
     ArenaTimeoutError,
     DecodeError,
+    MembershipInvitation,
     NoPacer,
+    NotFoundError,
     Pacer,
     Permit,
     QuotaPacer,
@@ -27,13 +30,23 @@ from arena_groups import (
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
-from tests.support.clients import client, connected, too_many_requests
+from tests.support.clients import client, connected, single
 from tests.support.documents import EMAIL, STUDIO, TOKEN, invite_result
 from tests.support.leaks import no_warning
-from tests.support.servers import DOWN, PONG, SHORT, Server, chunked, http, serving
+from tests.support.servers import (
+    DOWN,
+    PONG,
+    SHORT,
+    ReceivedRequest,
+    Server,
+    chunked,
+    http,
+    serving,
+    too_many_requests,
+)
 
 
-async def test_a_passing_failure_is_survived(clock: AutoAdvanceClock) -> None:
+async def test_transient_failure_is_retried_until_success(clock: AutoAdvanceClock) -> None:
     async with serving(DOWN) as server, client(server.url, clock) as arena:
         ping = asyncio.create_task(arena.ping())
         await server.wait_for_requests(2)
@@ -44,7 +57,7 @@ async def test_a_passing_failure_is_survived(clock: AutoAdvanceClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         (DOWN, ServerError),
         (http(b"<html>", "502 Bad Gateway"), ServerError),
@@ -56,11 +69,11 @@ async def test_a_passing_failure_is_survived(clock: AutoAdvanceClock) -> None:
         (too_many_requests(), RateLimitError),
     ],
 )
-async def test_the_last_error_is_raised_with_the_number_of_attempts(
-    clock: AutoAdvanceClock, answer: bytes, error: type[ArenaAPIError]
+async def test_last_error_is_raised_with_the_number_of_attempts(
+    clock: AutoAdvanceClock, response: bytes, error: type[ArenaAPIError]
 ) -> None:
     async with (
-        serving(answer, closing=True) as server,
+        serving(response, closing=True) as server,
         client(server.url, clock, retry=RetryPolicy(attempts=4)) as arena,
     ):
         with pytest.raises(error, match=r"\(after 4 attempts\)$") as caught:
@@ -71,18 +84,18 @@ async def test_the_last_error_is_raised_with_the_number_of_attempts(
     assert len(server.requests) == 4
 
 
-async def test_what_cannot_heal_is_raised_at_once(clock: AutoAdvanceClock) -> None:
-    answers = [http({}, "401 Unauthorized"), http({}, "404 Not Found"), http({"id": "x"})]
-    for answer in answers:
-        async with serving(answer) as server, client(server.url, clock) as arena:
+async def test_permanent_error_is_raised_without_a_retry(clock: AutoAdvanceClock) -> None:
+    responses = [http({}, "401 Unauthorized"), http({}, "404 Not Found"), http({"id": "x"})]
+    for response in responses:
+        async with serving(response) as server, client(server.url, clock) as arena:
             with pytest.raises((ArenaAPIError, DecodeError)) as caught:
                 await arena.me()
         assert (len(server.requests), caught.value.attempts) == (1, 1)
 
 
-async def test_retry_after_is_kept_to(clock: AutoAdvanceClock) -> None:
-    refusal = too_many_requests(Retry_After="17")
-    async with serving(refusal) as server, client(server.url, clock) as arena:
+async def test_retry_waits_as_long_as_retry_after_says(clock: AutoAdvanceClock) -> None:
+    response = too_many_requests(Retry_After="17")
+    async with serving(response) as server, client(server.url, clock) as arena:
         waiting = asyncio.create_task(arena.ping())
         await server.wait_for_requests(1)
         server.response = PONG
@@ -90,11 +103,11 @@ async def test_retry_after_is_kept_to(clock: AutoAdvanceClock) -> None:
     assert clock.waits == [17.0]
 
 
-async def test_a_retry_after_beyond_the_cap_is_raised_at_once_and_holds_the_others(
+async def test_retry_after_beyond_its_limit_is_raised_and_blocks_other_requests(
     clock: AutoAdvanceClock,
 ) -> None:
-    refusal = too_many_requests(Retry_After="3600")
-    async with serving(refusal) as server, client(server.url, clock) as arena:
+    response = too_many_requests(Retry_After="3600")
+    async with serving(response) as server, client(server.url, clock) as arena:
         with pytest.raises(RateLimitError, match="429") as caught:
             await arena.ping()
         assert caught.value.retry_after == 3600
@@ -105,7 +118,7 @@ async def test_a_retry_after_beyond_the_cap_is_raised_at_once_and_holds_the_othe
     assert clock.waits == []
 
 
-async def test_a_time_to_wait_that_only_the_body_tells_holds_the_others_too(
+async def test_retry_after_in_the_body_alone_blocks_other_requests(
     clock: AutoAdvanceClock,
 ) -> None:
     body = {"error": {"type": "rate_limit", "message": "Slow", "retry_after": 3600}}
@@ -121,16 +134,18 @@ async def test_a_time_to_wait_that_only_the_body_tells_holds_the_others_too(
     assert len(server.requests) == 1
 
 
-async def test_a_long_hold_is_raised_to_those_who_wait_already(clock: AutoAdvanceClock) -> None:
-    refusal = too_many_requests(Retry_After="3600")
-    async with serving(refusal) as server, client(server.url, clock) as arena:
+async def test_retry_after_beyond_its_limit_ends_requests_that_wait(
+    clock: AutoAdvanceClock,
+) -> None:
+    response = too_many_requests(Retry_After="3600")
+    async with serving(response) as server, client(server.url, clock) as arena:
         ended = await asyncio.gather(*(arena.ping() for _ in range(5)), return_exceptions=True)
     assert {type(each) for each in ended} == {RateLimitError}
     assert len(server.requests) == 1
     assert clock.waits == []
 
 
-async def test_an_absurd_retry_after_does_not_stop_the_client_for_good(
+async def test_absurd_retry_after_blocks_for_an_hour_at_most(
     clock: AutoAdvanceClock,
 ) -> None:
     async with (
@@ -144,23 +159,23 @@ async def test_an_absurd_retry_after_does_not_stop_the_client_for_good(
         await arena.ping()
 
 
-async def test_a_short_patience_with_429s_does_not_change_the_pacing(
+async def test_short_max_retry_after_does_not_shorten_waits_for_the_quota(
     clock: AutoAdvanceClock,
 ) -> None:
-    answer = http(
+    response = http(
         {"status": "ok"},
         X_RateLimit_Limit="2",
         X_RateLimit_Window="60",
     )
     policy = RetryPolicy(max_retry_after=1)
-    async with serving(answer) as server, client(server.url, clock, retry=policy) as arena:
+    async with serving(response) as server, client(server.url, clock, retry=policy) as arena:
         for _ in range(3):
             await arena.ping()
     assert len(server.requests) == 3
     assert len(clock.waits) == 1
 
 
-async def test_the_total_time_bounds_the_wait_for_the_quota_too(clock: AutoAdvanceClock) -> None:
+async def test_total_retry_time_bounds_the_wait_for_a_permit(clock: AutoAdvanceClock) -> None:
     class OnceOnly(NoPacer):
         async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
             if self.snapshot().used:
@@ -182,11 +197,11 @@ async def test_the_total_time_bounds_the_wait_for_the_quota_too(clock: AutoAdvan
 UNKNOWN = "The outcome is unknown: .*look for"
 
 
-@pytest.mark.parametrize("answer", [b"", DOWN, http(b'{"outc', "201 Created", length=99)])
-async def test_what_may_have_been_done_is_not_done_twice(
-    clock: AutoAdvanceClock, answer: bytes
+@pytest.mark.parametrize("response", [b"", DOWN, http(b'{"outc', "201 Created", length=99)])
+async def test_write_with_unknown_outcome_is_not_retried(
+    clock: AutoAdvanceClock, response: bytes
 ) -> None:
-    async with serving(answer, closing=True) as server, client(server.url, clock) as arena:
+    async with serving(response, closing=True) as server, client(server.url, clock) as arena:
         with pytest.raises((ArenaConnectionError, ServerError), match=UNKNOWN) as caught:
             await arena.groups.invite(STUDIO, email=EMAIL)
         assert caught.value.outcome_unknown
@@ -195,9 +210,9 @@ async def test_what_may_have_been_done_is_not_done_twice(
     assert len(server.requests) == 2
 
 
-async def test_what_was_certainly_not_done_is_done_again(clock: AutoAdvanceClock) -> None:
-    refusal = too_many_requests(Retry_After="1")
-    async with serving(refusal) as server, client(server.url, clock) as arena:
+async def test_write_that_was_certainly_not_applied_is_retried(clock: AutoAdvanceClock) -> None:
+    response = too_many_requests(Retry_After="1")
+    async with serving(response) as server, client(server.url, clock) as arena:
         waiting = asyncio.create_task(arena.groups.invite(STUDIO, email=EMAIL))
         await server.wait_for_requests(1)
         server.response = http(invite_result(), "201 Created")
@@ -205,7 +220,7 @@ async def test_what_was_certainly_not_done_is_done_again(clock: AutoAdvanceClock
     assert len(server.requests) == 2
 
 
-async def test_a_refused_connection_is_tried_again_whatever_is_asked(
+async def test_refused_connection_is_retried_for_every_operation(
     clock: AutoAdvanceClock,
 ) -> None:
     async with serving() as server:
@@ -217,7 +232,7 @@ async def test_a_refused_connection_is_tried_again_whatever_is_asked(
     assert not caught.value.outcome_unknown
 
 
-async def test_a_timeout_of_the_callers_own_is_not_ours(clock: AutoAdvanceClock) -> None:
+async def test_timeout_of_the_caller_is_a_plain_timeout_error(clock: AutoAdvanceClock) -> None:
     async with serving() as server, client(server.url, clock) as arena:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.01):
@@ -225,7 +240,7 @@ async def test_a_timeout_of_the_callers_own_is_not_ours(clock: AutoAdvanceClock)
     assert type(caught.value) is TimeoutError
 
 
-async def test_a_time_limit_of_an_attempt_is_ours(clock: AutoAdvanceClock) -> None:
+async def test_time_limit_of_an_attempt_raises_arena_timeout_error(clock: AutoAdvanceClock) -> None:
     policy = RetryPolicy(attempts=2)
     async with (
         serving() as server,
@@ -235,7 +250,7 @@ async def test_a_time_limit_of_an_attempt_is_ours(clock: AutoAdvanceClock) -> No
             await arena.ping()
 
 
-async def test_cancelling_gives_back_the_pacers_slot(clock: AutoAdvanceClock) -> None:
+async def test_cancelled_request_releases_its_permit(clock: AutoAdvanceClock) -> None:
     pacer = QuotaPacer(clock=clock)
     async with serving() as server, client(server.url, clock, pacer=pacer) as arena:
         for count in range(1, 4):
@@ -248,41 +263,27 @@ async def test_cancelling_gives_back_the_pacers_slot(clock: AutoAdvanceClock) ->
             assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
 
 
-async def test_a_token_provider_that_fails_gives_back_the_slot(clock: AutoAdvanceClock) -> None:
-    async def provide() -> str:
-        raise LookupError("no token today")
-
-    pacer = QuotaPacer(clock=clock)
-    async with (
-        serving(PONG) as server,
-        ArenaClient(provide, base_url=server.url, pacer=pacer, clock=clock) as arena,
-    ):
-        with pytest.raises(LookupError):
-            await arena.ping()
-    assert pacer.snapshot().in_flight == 0
-
-
-async def test_a_token_provider_that_fails_uses_up_no_quota(clock: AutoAdvanceClock) -> None:
+async def test_failing_token_provider_uses_no_quota_and_holds_no_permit(
+    clock: AutoAdvanceClock,
+) -> None:
     fails = iter([False, True, True, True])
 
-    async def provide() -> str:
+    async def provider() -> str:
         if next(fails):
             raise LookupError("no token today")
         return TOKEN
 
     pacer = QuotaPacer(clock=clock)
-    async with (
-        serving(PONG) as server,
-        ArenaClient(provide, base_url=server.url, pacer=pacer, clock=clock) as arena,
-    ):
+    async with connected(token=provider, pacer=pacer, clock=clock) as (arena, _):
         await arena.ping()
         for _ in range(3):
             with pytest.raises(LookupError):
                 await arena.ping()
+            assert pacer.snapshot().in_flight == 0
     assert pacer.snapshot().used == 1
 
 
-class TestQuota:
+class TestRateLimit:
     HEADERS: ClassVar[dict[str, Any]] = {
         "X_RateLimit_Limit": "120",
         "X_RateLimit_Tier": "free",
@@ -290,38 +291,36 @@ class TestQuota:
         "X_RateLimit_Reset": "1773093800",
     }
 
-    async def test_it_is_what_the_server_last_told(self) -> None:
+    async def test_rate_limit_is_that_of_the_last_response(self) -> None:
         async with connected(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
-            told = [arena.rate_limit]
+            assert arena.rate_limit is None
             await arena.ping()
-            told.append(arena.rate_limit)
             reset_at = datetime.fromtimestamp(1773093800, UTC)
-            assert told == [
-                None,
-                RateLimit(limit=120, tier=UserTier.FREE, window=60, reset_at=reset_at),
-            ]
+            assert arena.rate_limit == RateLimit(
+                limit=120, tier=UserTier.FREE, window=60, reset_at=reset_at
+            )
             server.response = http(b"", "429 Slow Down", X_RateLimit_Limit="30", Retry_After="3")
             with pytest.raises(RateLimitError) as caught:
                 await arena.ping()
             assert caught.value.rate_limit == arena.rate_limit == RateLimit(limit=30)
             assert caught.value.retry_after == 3.0
 
-    async def test_an_answer_that_tells_none_changes_nothing(self) -> None:
+    async def test_response_without_rate_limit_headers_changes_nothing(self) -> None:
         async with connected(http({"status": "ok"}, **self.HEADERS)) as (arena, server):
             await arena.ping()
             before = arena.rate_limit
             server.response = b"HTTP/1.1 204 No Content\r\n\r\n"
-            await arena.groups.leave("research-studio")
+            await arena.groups.leave(STUDIO)
             server.response = http({"status": "ok"}, X_RateLimit_Limit="many")
             await arena.ping()
             assert arena.rate_limit is before
 
 
 class TestCancellation:
-    @pytest.mark.parametrize("answer", [b"", http(b'{"sta', length=99)])
-    async def test_nothing_is_left_behind(self, answer: bytes) -> None:
+    @pytest.mark.parametrize("response", [b"", http(b'{"sta', length=99)])
+    async def test_cancelled_request_leaves_no_connection_or_task(self, response: bytes) -> None:
         with no_warning():
-            async with connected(answer) as (arena, server):
+            async with connected(response) as (arena, server):
                 waiting = asyncio.create_task(arena.ping())
                 await server.wait_for_requests(1)
                 waiting.cancel()
@@ -333,9 +332,9 @@ class TestCancellation:
                 await arena.ping()
                 assert server.connections == 2
 
-    async def test_a_cancelled_step_of_an_iteration_can_be_taken_again(self) -> None:
+    async def test_cancelled_anext_can_be_repeated(self) -> None:
         async with connected(b"") as (arena, server):
-            items = aiter(arena.groups.invitations("research-studio"))
+            items = aiter(arena.groups.invitations(STUDIO))
             waiting = asyncio.ensure_future(anext(items))
             await server.wait_for_requests(1)
             waiting.cancel()
@@ -344,25 +343,25 @@ class TestCancellation:
             server.response = http(documents.page(documents.invitation()))
             assert [item.id async for item in items] == [41]
 
-    async def test_a_step_that_timed_out_can_be_taken_again(self) -> None:
+    async def test_anext_that_timed_out_can_be_repeated(self) -> None:
         async with connected(b"") as (arena, server):
-            items = aiter(arena.groups.invitations("research-studio"))
+            items = aiter(arena.groups.invitations(STUDIO))
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(SHORT):
                     await anext(items)
             server.response = http(documents.page(documents.invitation()))
             assert [item.id async for item in items] == [41]
 
-    async def test_breaking_off_leaves_nothing_behind(self) -> None:
+    async def test_break_out_of_a_list_leaves_no_task(self) -> None:
         page = documents.page(documents.invitation(), has_more_pages=True, total_count=99)
         with no_warning():
             async with connected(http(page)) as (arena, server):
-                async for _ in arena.groups.invitations("research-studio"):
+                async for _ in arena.groups.invitations(STUDIO):
                     break
                 assert asyncio.all_tasks() - {asyncio.current_task()} == set(server.tasks)
         assert len(server.requests) == 1
 
-    async def test_cancelling_while_closing_is_still_a_cancellation(self) -> None:
+    async def test_cancelled_request_of_a_client_that_closes_is_cancelled(self) -> None:
         async with connected(b"") as (arena, server):
             waiting = asyncio.create_task(arena.ping())
             await server.wait_for_requests(1)
@@ -447,3 +446,91 @@ class TestPermitsOfRetries:
             with pytest.raises(ServerError):
                 await arena.ping()
             assert len(server.requests) == 1
+
+
+PAGES = 6
+PER = 2
+
+
+def page(number: int) -> bytes:
+    """Return a page of a list whose ids are those from 12 down to 1."""
+    newest = PER * (PAGES - number + 1)
+    items = [documents.invitation(id=newest - place) for place in range(PER)]
+    more = number < PAGES
+    meta = {"current_page": number, "per_page": PER, "total_pages": PAGES}
+    counts = {"total_count": PER * PAGES, "has_more_pages": more}
+    following = {"next_page": number + 1} if more else {}
+    return http(documents.page(*items, **meta, **counts, **following))
+
+
+class TestPrefetchedPages:
+    """Pages that are requested in advance are decoded when the reader gets to them."""
+
+    @asynccontextmanager
+    async def listing(
+        self, *broken: bytes, number: int = 3
+    ) -> AsyncIterator[tuple[AsyncIterator[MembershipInvitation], list[int], list[int]]]:
+        """Run a server that sends ``broken`` for a page before it sends the page.
+
+        Yields an iterator over the list, the requested pages and the numbers of the attempts.
+        """
+        requested: list[int] = []
+        attempts: list[int] = []
+        left = list(broken)
+
+        def respond(request: ReceivedRequest) -> bytes:
+            requested.append(int(request.target.partition("page=")[2].partition("&")[0]))
+            return left.pop(0) if left and requested[-1] == number else page(requested[-1])
+
+        retry = RetryPolicy(attempts=3, backoff=0)
+        async with connected(
+            respond,
+            retry=retry,
+            cache=None,
+            on_request=lambda event: attempts.append(event.attempt),
+        ) as (arena, _):
+            invitations = arena.groups.invitations(STUDIO, per=PER, concurrency=4)
+            yield aiter(invitations), requested, attempts
+
+    async def test_incomplete_body_is_requested_again_as_the_next_attempt(self) -> None:
+        broken = http(b'{"data": [')
+        async with self.listing(broken, broken) as (items, requested, attempts):
+            assert [item.id async for item in items] == list(range(PER * PAGES, 0, -1))
+            assert requested.count(3) == 3
+            assert Counter(attempts) == {1: PAGES + 1, 2: 1, 3: 1}
+
+    async def test_incomplete_bodies_raise_after_the_last_attempt_and_can_be_resumed(self) -> None:
+        async with self.listing(*[http(b'{"data": [')] * 3) as (items, requested, _):
+            found = [(await anext(items)).id for _ in range(2 * PER)]
+            with pytest.raises(DecodeError, match=r"\(after 3 attempts\)$") as caught:
+                await anext(items)
+            assert caught.value.invalid_json
+            assert (caught.value.attempts, requested.count(3)) == (3, 3)
+            found += [item.id async for item in items]
+        assert found == list(range(PER * PAGES, 0, -1))
+
+    async def test_invalid_item_raises_at_its_page_and_can_be_resumed(self) -> None:
+        invalid = http(documents.page(documents.invitation(id="x"), current_page=3))
+        async with self.listing(invalid) as (items, requested, _):
+            found = [(await anext(items)).id for _ in range(2 * PER)]
+            with pytest.raises(DecodeError, match=r"data\[0\]\.id: expected integer") as caught:
+                await anext(items)
+            assert (caught.value.attempts, requested.count(3)) == (1, 1)
+            found += [item.id async for item in items]
+        assert found == list(range(PER * PAGES, 0, -1))
+
+    async def test_error_status_raises_at_its_page_and_can_be_resumed(self) -> None:
+        async with self.listing(http({"error": "x"}, "404 Not Found")) as (items, requested, _):
+            found = [(await anext(items)).id for _ in range(2 * PER)]
+            with pytest.raises(NotFoundError):
+                await anext(items)
+            found += [item.id async for item in items]
+            assert requested.count(3) == 2
+        assert found == list(range(PER * PAGES, 0, -1))
+
+
+async def test_repr_of_a_client_shows_only_whether_it_is_open() -> None:
+    arena = single(TOKEN)
+    assert repr(arena) == "<ArenaClient open>"
+    await arena.aclose()
+    assert repr(arena) == "<ArenaClient closed>"

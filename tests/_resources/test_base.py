@@ -66,10 +66,10 @@ BAD_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
 )
 
 
-class TestRefusals:
+class TestArguments:
     @pytest.mark.parametrize(("name", "kind"), BAD_NAMES)
     @pytest.mark.parametrize("operation", BY_NAME)
-    async def test_a_bad_group_or_user_is_refused_unsent(
+    async def test_invalid_group_or_user_raises_before_sending(
         self, arena: ArenaClient, answers: Answers, operation: str, name: Any, kind: type[Exception]
     ) -> None:
         what = "user" if operation == "users.groups" else "group"
@@ -79,14 +79,14 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("option", "value", "kind", "message"), BAD_PAGING)
     @pytest.mark.parametrize("operation", LISTS)
-    def test_bad_paging_is_refused_at_once(
+    def test_invalid_paging_raises_at_once(
         self, operation: str, option: str, value: Any, kind: type[Exception], message: str
     ) -> None:
         with pytest.raises(kind, match=rf"^{message}$"):
             LISTS[operation](ArenaClient(), **{option: value})
 
     @pytest.mark.parametrize("operation", LISTS)
-    async def test_a_list_sends_nothing_before_it_is_used(
+    async def test_list_sends_nothing_before_it_is_used(
         self, arena: ArenaClient, answers: Answers, operation: str
     ) -> None:
         paginator = LISTS[operation](arena, per=1, start_page=10**6, limit=0)

@@ -169,19 +169,21 @@ EVERY = {**CASES, **VARIANTS}
 
 
 @pytest.mark.parametrize("name", EVERY)
-async def test_the_request_and_the_result(arena: ArenaClient, answers: Answers, name: str) -> None:
+async def test_operation_sends_its_request_and_returns_its_result(
+    arena: ArenaClient, answers: Answers, name: str
+) -> None:
     await check_request_and_result(arena, answers, EVERY[name])
 
 
 @pytest.mark.parametrize("name", EVERY)
-async def test_a_refusal_is_an_error_of_its_kind(
+async def test_operation_answered_with_404_raises_not_found(
     arena: ArenaClient, answers: Answers, name: str
 ) -> None:
     await check_refusal(arena, answers, EVERY[name])
 
 
 @pytest.mark.parametrize("outcome", [*InviteOutcome, "postponed"])
-async def test_every_outcome_of_an_invitation(
+async def test_invite_returns_each_outcome_also_unknown_ones(
     arena: ArenaClient, answers: Answers, outcome: str
 ) -> None:
     document = documents.invite_result(outcome=outcome)
@@ -191,14 +193,14 @@ async def test_every_outcome_of_an_invitation(
     assert isinstance(result.outcome, InviteOutcome)
 
 
-async def test_a_role_may_be_new(arena: ArenaClient, answers: Answers) -> None:
+async def test_join_accepts_an_unknown_role(arena: ArenaClient, answers: Answers) -> None:
     answers.post(f"{API}{STUDIO}/members", payload=documents.member(role="guardian"))
     member = await arena.groups.join("research-studio", invite_token=CODE)
     assert member.role == "guardian"
     assert isinstance(member.role, GroupRole)
 
 
-async def test_a_walk_asks_for_page_after_page(arena: ArenaClient, answers: Answers) -> None:
+async def test_members_request_page_after_page(arena: ArenaClient, answers: Answers) -> None:
     url = f"{API}{STUDIO}/members"
     for number, more in ((1, True), (2, True), (3, False)):
         document = documents.page(
@@ -212,7 +214,9 @@ async def test_a_walk_asks_for_page_after_page(arena: ArenaClient, answers: Answ
     assert [dict(key[1].query)["page"] for key in answers.requests] == ["1", "2", "3"]
 
 
-async def test_a_broken_item_gives_no_partial_page(arena: ArenaClient, answers: Answers) -> None:
+async def test_invitations_with_an_invalid_item_raise_decode_error(
+    arena: ArenaClient, answers: Answers
+) -> None:
     broken = documents.invitation(invited_by=documents.embedded_user(slug=None))
     document = documents.page(*[documents.invitation()] * 3, broken)
     answers.get(f"{API}{STUDIO}/invitations?page=1&per=100", payload=document)
@@ -299,9 +303,9 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
 }  # fmt: skip
 
 
-class TestRefusals:
+class TestArguments:
     @pytest.mark.parametrize("name", BAD_CALLS)
-    async def test_a_bad_argument_is_refused_unsent(
+    async def test_invalid_argument_raises_before_sending(
         self, arena: ArenaClient, answers: Answers, name: str
     ) -> None:
         make, kind, message = BAD_CALLS[name]

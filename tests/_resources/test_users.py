@@ -28,12 +28,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_the_request_and_the_result(arena: ArenaClient, answers: Answers, name: str) -> None:
+async def test_operation_sends_its_request_and_returns_its_result(
+    arena: ArenaClient, answers: Answers, name: str
+) -> None:
     await check_request_and_result(arena, answers, CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_refusal_is_an_error_of_its_kind(
+async def test_operation_answered_with_404_raises_not_found(
     arena: ArenaClient, answers: Answers, name: str
 ) -> None:
     await check_refusal(arena, answers, CASES[name])

@@ -1,134 +1,51 @@
-"""A served sandbox, processes of the command line, and results made by hand."""
+"""Sandboxes, runs and processes of the command line, and results to print."""
 
-import asyncio
-import json
+import io
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from arena_groups import GroupInvite, MembershipInvitation, from_dict
-from arena_groups.cli import credentials as logins
+from arena_groups.cli import credentials
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.support.command_line import (
+    COMMAND,
+    AsPerson,
+    At,
+    FakeTerminal,
+    MemoryKeyring,
+    Process,
+    Run,
+    Screen,
+    Served,
+    Snapshot,
+    Start,
+    Typing,
+    clean_environment,
+)
 from tests.support.waiting import HANG_TIMEOUT
 
-COMMAND = (sys.executable, "-m", "arena_groups")
-
-Process = subprocess.Popen[str]
-
-
-@dataclass(frozen=True)
-class Served:
-    """A sandbox in a process of its own, as its line of JSON tells it."""
-
-    url: str
-    tokens: dict[str, str]
-    groups: dict[str, int]
-    users: dict[str, int]
-    applications: dict[str, dict[str, str | None]]
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """The environment of a process that is at no terminal and has no token."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"ARENA_TOKEN", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
-    }
-    return {**kept, **variables}
-
-
-@pytest.fixture
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line in a process of its own, to its end."""
-
-    def complete(
-        *arguments: str, stdin: str = "", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            env=environment(**variables),
-            timeout=HANG_TIMEOUT,
-            check=False,
-        )
-
-    return complete
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Process]]:
-    """Start the command line in a process of its own, and end it with the test."""
-    started: list[Process] = []
-
-    def begin(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> Process:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            env=environment(**variables),
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        with process:
-            process.kill()
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """One sandbox for all tests that change nothing in it."""
-    with subprocess.Popen(
-        [*COMMAND, "sandbox", "--json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment(),
-    ) as process:
-        assert process.stdout is not None
-        yield Served(**json.loads(process.stdout.readline()))
-        process.terminate()
-        assert process.wait(HANG_TIMEOUT) == 0
-
-
-@pytest.fixture
-def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """Take on a person's token, and give the options that lead to the served sandbox."""
-
-    def take_on(name: str) -> list[str]:
-        monkeypatch.setenv("ARENA_TOKEN", served.tokens[name])
-        return ["--base-url", served.url]
-
-    return take_on
+SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 @pytest.fixture(autouse=True)
-def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Keep the token, the files and the keyring of whoever runs the tests out of them.
-
-    Returns the folder that is their home meanwhile; processes that are started have it too.
-    """
-    home = tmp_path / "home"
-    home.mkdir()
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home folder of the test's own, also for its processes, without a token or a keyring."""
+    folder = tmp_path / "home"
+    folder.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"):
-        monkeypatch.setenv(variable, str(home))
+        monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setattr(logins, "system_keyring", lambda: None)
-    return home
+    monkeypatch.setattr(credentials, "system_keyring", lambda: None)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -140,23 +57,51 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of the test's own, served from another thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    made = Sandbox()
-    asyncio.run_coroutine_threadsafe(made.start(), loop).result(HANG_TIMEOUT)
-    yield made
-    asyncio.run_coroutine_threadsafe(made.aclose(), loop).result(HANG_TIMEOUT)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(HANG_TIMEOUT)
-    loop.close()
+def keyring(monkeypatch: pytest.MonkeyPatch) -> MemoryKeyring:
+    """A usable keyring."""
+    found = MemoryKeyring()
+    monkeypatch.setattr(credentials, "system_keyring", lambda: found)
+    return found
 
 
 @pytest.fixture
-def at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Run a command line against the test's own sandbox, as the owner or somebody else."""
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typing:
+    """Set the text on standard input, which is not a terminal."""
+
+    def type_(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{text}\n"))
+
+    return type_
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """One sandbox for all tests that change nothing in it."""
+    with ThreadedSandbox() as sandbox:
+        yield Served(**sandbox.describe())
+
+
+@pytest.fixture
+def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> AsPerson:
+    """Set a person's token, and return the options that select the served sandbox."""
+
+    def select(name: str) -> list[str]:
+        monkeypatch.setenv("ARENA_TOKEN", served.tokens[name])
+        return ["--base-url", served.url]
+
+    return select
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of the test's own."""
+    with ThreadedSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> At:
+    """Run a command line against the test's own sandbox; return the exit code."""
 
     def call(*arguments: str, person: str = "owner", chosen: str = "json") -> int:
         token: str = getattr(sandbox.tokens, person)
@@ -166,12 +111,77 @@ def at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     return call
 
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
+@pytest.fixture
+def at_terminal(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
+    """Run a command line at a terminal, with an answer to its question."""
+
+    def call(
+        *arguments: str,
+        answer: str | FakeTerminal = "",
+        person: str = "owner",
+        piped: bool = False,
+        term: str = "xterm",
+    ) -> Screen:
+        screen = FakeTerminal()
+        results = io.StringIO() if piped else screen
+        monkeypatch.setenv("ARENA_TOKEN", getattr(sandbox.tokens, person))
+        monkeypatch.setenv("TERM", term)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", FakeTerminal(answer) if isinstance(answer, str) else answer)
+            patch.setattr(sys, "stdout", results)
+            patch.setattr(sys, "stderr", screen)
+            code = run([*arguments, "--base-url", sandbox.url])
+        return Screen(code, screen.getvalue(), results.getvalue())
+
+    return call
 
 
 @pytest.fixture
-def snapshot() -> Callable[[str, str], None]:
-    """Compare a text with the one that is kept; ``UPDATE_SNAPSHOTS=1`` keeps it instead."""
+def command() -> Run:
+    """Run the command line in a process of its own, to its end."""
+
+    def complete(
+        *arguments: str, stdin: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            env=clean_environment(**variables),
+            timeout=HANG_TIMEOUT,
+            check=False,
+        )
+
+    return complete
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the command line in a process of its own, which ends with the test."""
+    started: list[Process] = []
+
+    def begin(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> Process:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=clean_environment(**variables),
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    """Compare a text with its snapshot; ``UPDATE_SNAPSHOTS=1`` replaces the snapshot."""
 
     def compare(name: str, text: str) -> None:
         file = SNAPSHOTS / f"{name}.txt"

@@ -1,4 +1,4 @@
-"""How problems are told, and with which exit code."""
+"""Errors as the user sees them: kind, message, hint and exit code."""
 
 import click
 import pytest
@@ -20,9 +20,7 @@ from arena_groups import (
     StoreError,
     UnprocessableError,
 )
-from arena_groups.cli.errors import CliError, ExitCode, describe
-from arena_groups.cli.options import Format, Settings
-from arena_groups.cli.output.messages import write_error
+from arena_groups.cli.errors import CliError, describe
 
 Captured = pytest.CaptureFixture[str]
 
@@ -51,37 +49,37 @@ Captured = pytest.CaptureFixture[str]
         (OSError(28, "No space left on device"), "system", 1),
     ],
 )
-def test_kinds_and_codes(error: Exception, kind: str, code: int) -> None:
-    problem = describe(error)
-    assert problem is not None
-    assert (problem.kind, problem.code) == (kind, code)
-    assert problem.message
+def test_describe_known_error_returns_kind_and_code(error: Exception, kind: str, code: int) -> None:
+    described = describe(error)
+    assert described is not None
+    assert (described.kind, described.code) == (kind, code)
+    assert described.message
 
 
-def test_problems_of_our_own_are_told_as_they_are() -> None:
-    problem = CliError("declined", "nothing was done")
-    assert describe(problem) is problem
+def test_describe_cli_error_returns_it() -> None:
+    described = CliError("declined", "nothing was done")
+    assert describe(described) is described
 
 
-def test_files_are_named() -> None:
-    problem = describe(FileNotFoundError(2, "No such file or directory", "no/where.svg"))
-    assert problem is not None
-    assert problem.message == "cannot open no/where.svg: no such file or directory"
+def test_describe_os_error_names_file() -> None:
+    described = describe(FileNotFoundError(2, "No such file or directory", "no/where.svg"))
+    assert described is not None
+    assert described.message == "cannot open no/where.svg: no such file or directory"
 
 
-def test_where_a_refused_token_came_from_is_told() -> None:
-    problem = describe(AuthenticationError(401, error="Unauthorized"), "the system's keyring")
-    assert problem is not None
-    assert "the token came from the system's keyring" in problem.as_line()
+def test_describe_authentication_error_names_source_of_token() -> None:
+    described = describe(AuthenticationError(401, error="Unauthorized"), "the system's keyring")
+    assert described is not None
+    assert "the token came from the system's keyring" in described.as_line()
 
 
-def test_bugs_are_not_dressed_up() -> None:
+def test_describe_unexpected_exception_returns_none() -> None:
     assert describe(KeyError("x")) is None
     assert describe(AssertionError()) is None
 
 
 @pytest.mark.parametrize(
-    ("route", "method", "told"),
+    ("route", "method", "expected"),
     [
         ("/v3/groups/{id}/invite", "GET", "`arena-groups invite-code create`"),
         ("/v3/groups/{id}/invitations", "POST", "--user-id"),
@@ -92,47 +90,47 @@ def test_bugs_are_not_dressed_up() -> None:
         ),
     ],
 )
-def test_hints_speak_of_commands_not_of_methods(route: str, method: str, told: str) -> None:
+def test_describe_not_found_hints_at_commands(route: str, method: str, expected: str) -> None:
     error = NotFoundError(
         404, error="Not Found", method=method, route=route, hint="groups.create_invite_code"
     )
-    problem = describe(error)
-    assert problem is not None
-    assert told in problem.hint
-    assert "create_invite_code" not in problem.as_line()
+    described = describe(error)
+    assert described is not None
+    assert expected in described.hint
+    assert "create_invite_code" not in described.as_line()
 
 
-def test_a_refused_app_is_told_with_its_status_and_a_hint() -> None:
-    problem = describe(OAuthError("invalid_client", description="No.", status=401, hint="look"))
-    assert problem is not None
-    assert (problem.message, problem.hint, problem.status) == (
+def test_describe_oauth_error_has_status_and_hint() -> None:
+    described = describe(OAuthError("invalid_client", description="No.", status=401, hint="look"))
+    assert described is not None
+    assert (described.message, described.hint, described.status) == (
         "401 invalid_client: No.",
         "look",
         401,
     )
 
 
-def test_a_line_has_the_message_once_and_a_hint() -> None:
+def test_as_line_has_message_and_hint_once() -> None:
     error = NotFoundError(404, error="Not Found", route="/v3/groups/{id}", hint="check the slug")
-    problem = describe(error)
-    assert problem is not None
-    line = problem.as_line()
+    described = describe(error)
+    assert described is not None
+    line = described.as_line()
     assert line.startswith("arena-groups: 404 Not Found")
     assert line.endswith("(hint: check the slug)")
     assert line.count("check the slug") == 1
 
 
-def test_a_missing_token_is_hinted_for_the_command_line() -> None:
-    problem = describe(AuthenticationError(401, error="Unauthorized", hint="pass token="))
-    assert problem is not None
-    assert "ARENA_TOKEN" in problem.as_line()
-    assert "token=" not in problem.as_line()
+def test_describe_missing_token_hints_at_environment_variable() -> None:
+    described = describe(AuthenticationError(401, error="Unauthorized", hint="pass token="))
+    assert described is not None
+    assert "ARENA_TOKEN" in described.as_line()
+    assert "token=" not in described.as_line()
 
 
-def test_json_has_what_is_known() -> None:
-    problem = describe(RateLimitError(429, error="rate_limited", retry_after=12.5, hint="wait"))
-    assert problem is not None
-    assert problem.as_dict() == {
+def test_as_dict_has_known_facts() -> None:
+    described = describe(RateLimitError(429, error="rate_limited", retry_after=12.5, hint="wait"))
+    assert described is not None
+    assert described.as_dict() == {
         "error": {
             "type": "rate_limited",
             "message": "429 rate_limited",
@@ -145,11 +143,3 @@ def test_json_has_what_is_known() -> None:
     assert CliError("usage", "no").as_dict() == {
         "error": {"type": "usage", "message": "no", "exit_code": 1}
     }
-
-
-def test_a_problem_is_one_line_whatever_the_server_says(capsys: Captured) -> None:
-    problem = CliError("api", "one\ntwo\x1b[2J", ExitCode.FAILURE, "three\r\nfour")
-    write_error(Settings(), problem)
-    assert capsys.readouterr().err == "arena-groups: one two [2J (hint: three  four)\n"
-    write_error(Settings(format=Format.JSON), problem)
-    assert capsys.readouterr().err.count("\n") == 1

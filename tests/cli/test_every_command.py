@@ -1,19 +1,15 @@
-"""Every command against a served sandbox: in every format, and with everything that can fail."""
+"""All commands against a sandbox: every format, and every kind of failure."""
 
 import csv
 import io
 import json
-from collections.abc import Callable
 
 import pytest
 
 from arena_groups import RetryPolicy
 from arena_groups.cli import connect
 from arena_groups.cli.main import run
-
-At = Callable[..., int]
-AsPerson = Callable[[str], list[str]]
-Captured = pytest.CaptureFixture[str]
+from tests.support.command_line import AsPerson, At, Captured
 
 GROUP = "research-studio"
 FORMATS = ("table", "json", "ndjson", "csv")
@@ -56,7 +52,7 @@ def rows(text: str, chosen: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("line", [*LISTS, *ITEMS])
-def test_results_are_the_same_in_every_format(
+def test_results_in_every_format_have_the_same_number(
     line: str, as_person: AsPerson, capsys: Captured
 ) -> None:
     counts = set()
@@ -74,7 +70,9 @@ def test_results_are_the_same_in_every_format(
 
 @pytest.mark.parametrize("chosen", FORMATS)
 @pytest.mark.parametrize("line", [*ACTIONS, *CHANGES_OF_SEVERAL])
-def test_changes_tell_what_they_did(line: str, chosen: str, at: At, capsys: Captured) -> None:
+def test_changes_in_every_format_write_a_result(
+    line: str, chosen: str, at: At, capsys: Captured
+) -> None:
     person = "member" if "leave" in line else "owner"
     words = line.replace("no-member", GROUP).split()
     assert at(*words, chosen=chosen, person=person) == 0
@@ -114,12 +112,12 @@ WRITES = [line for line, writes in EVERY if writes]
 
 
 def failing(capsys: Captured, line: str, where: list[str]) -> tuple[int, dict[str, object]]:
-    """Run a line that must fail; it is told in one line, and to programs as one object."""
+    """Run a line that fails; check that its error is one line of text, and one object in JSON."""
     words = [*line.format(GROUP).split(), *where]
     code = run(words)
-    told = capsys.readouterr().err
-    assert told.startswith("arena-groups: ")
-    assert told.count("\n") == 1
+    text = capsys.readouterr().err
+    assert text.startswith("arena-groups: ")
+    assert text.count("\n") == 1
     assert run([*words, "--format", "json"]) == code
     out, err = capsys.readouterr()
     if " send " not in line and " revoke " not in line and " remove " not in line:
@@ -130,7 +128,7 @@ def failing(capsys: Captured, line: str, where: list[str]) -> tuple[int, dict[st
 
 
 @pytest.mark.parametrize("line", [line for line, _ in EVERY])
-def test_a_wrong_token(
+def test_wrong_token_is_unauthorized(
     line: str, as_person: AsPerson, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = as_person("owner")
@@ -142,14 +140,16 @@ def test_a_wrong_token(
 
 
 @pytest.mark.parametrize("line", [line for line, _ in COMMANDS])
-def test_no_such_group(line: str, as_person: AsPerson, capsys: Captured) -> None:
+def test_unknown_group_is_not_found(line: str, as_person: AsPerson, capsys: Captured) -> None:
     line = line.format("no-such-group")
     code, error = failing(capsys, line, as_person("owner"))
     assert (code, error["type"], error["status"]) == (3, "not_found", 404)
 
 
 @pytest.mark.parametrize("line", WRITES)
-def test_a_token_that_may_only_read(line: str, as_person: AsPerson, capsys: Captured) -> None:
+def test_write_with_read_only_token_is_forbidden(
+    line: str, as_person: AsPerson, capsys: Captured
+) -> None:
     code, error = failing(capsys, line, as_person("read_only"))
     assert (code, error["type"]) == (6, "forbidden")
     assert "write" in str(error)
@@ -171,20 +171,25 @@ def test_a_token_that_may_only_read(line: str, as_person: AsPerson, capsys: Capt
         "invite-code delete {} --yes",
     ],
 )
-def test_no_permission(line: str, as_person: AsPerson, capsys: Captured) -> None:
+def test_user_without_permission_is_forbidden(
+    line: str, as_person: AsPerson, capsys: Captured
+) -> None:
     code, error = failing(capsys, line, as_person("stranger"))
     assert (code, error["type"]) == (6, "forbidden")
 
 
 @pytest.mark.parametrize("line", [line for line, _ in EVERY])
-def test_over_the_quota(line: str, as_person: AsPerson, capsys: Captured) -> None:
+def test_exceeded_rate_limit_is_rate_limited(
+    line: str, as_person: AsPerson, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "retry_policy", lambda: RetryPolicy(attempts=1))
     code, error = failing(capsys, line, as_person("limited"))
     assert (code, error["type"]) == (5, "rate_limited")
     assert "retry_after" in error
 
 
 @pytest.mark.parametrize("line", [line for line, _ in EVERY])
-def test_nobody_there(
+def test_unreachable_server_is_connection_error(
     line: str,
     as_person: AsPerson,
     capsys: Captured,
@@ -208,7 +213,9 @@ def test_nobody_there(
         "invite-code delete {}",
     ],
 )
-def test_nothing_is_lost_without_a_yes(line: str, as_person: AsPerson, capsys: Captured) -> None:
+def test_destructive_command_without_terminal_needs_yes(
+    line: str, as_person: AsPerson, capsys: Captured
+) -> None:
     code, error = failing(capsys, line, as_person("owner"))
     assert (code, error["type"]) == (1, "confirmation")
     assert "--yes" in str(error["hint"])
@@ -239,7 +246,7 @@ def test_nothing_is_lost_without_a_yes(line: str, as_person: AsPerson, capsys: C
         ("auth status --base-url http://example.org", "https"),
     ],
 )
-def test_what_makes_no_sense(line: str, words: str, capsys: Captured) -> None:
+def test_invalid_options_are_usage_errors(line: str, words: str, capsys: Captured) -> None:
     code, error = failing(capsys, line, [])
     assert (code, error["type"]) == (1, "usage")
     assert words in str(error)

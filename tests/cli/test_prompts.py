@@ -1,4 +1,4 @@
-"""Questions and answers, inside this process."""
+"""Prompts: confirmations and secrets."""
 
 import asyncio
 import io
@@ -9,29 +9,23 @@ import pytest
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
+from tests.support.command_line import FakeTerminal
 
 
-class Person(io.StringIO):
-    """A standard stream with somebody in front of it."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def listen(monkeypatch: pytest.MonkeyPatch) -> Person:
-    """Look at standard error from now on."""
-    stream = Person()
+def watch_stderr(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
+    """Replace standard error by a terminal, and return it."""
+    stream = FakeTerminal()
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", Person(text))
+    monkeypatch.setattr(sys, "stdin", FakeTerminal(text))
 
 
 @pytest.mark.parametrize("text", ["y\n", "Yes\n", "YES\n"])
-async def test_a_yes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    err = listen(monkeypatch)
+async def test_confirm_yes_returns(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    err = watch_stderr(monkeypatch)
     answer(monkeypatch, text)
     require_confirmation(Settings())
     confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
@@ -39,8 +33,10 @@ async def test_a_yes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["n\n", "\n", "what?\n", "", "y e s\n"])
-async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    err = listen(monkeypatch)
+async def test_confirm_other_answer_raises_cancelled(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    err = watch_stderr(monkeypatch)
     answer(monkeypatch, text)
     with pytest.raises(CliError, match="cancelled"):
         confirm(Settings(), "Really?", [str(number) for number in range(12)])
@@ -48,8 +44,8 @@ async def test_a_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
 
 
-def test_nobody_is_asked_who_said_yes_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    err = listen(monkeypatch)
+def test_confirm_with_yes_option_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = watch_stderr(monkeypatch)
     monkeypatch.setattr(sys, "stdin", None)
     require_confirmation(Settings(yes=True))
     confirm(Settings(yes=True), "Really?", ["one"])
@@ -57,18 +53,20 @@ def test_nobody_is_asked_who_said_yes_already(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stderr"])
-def test_nobody_to_ask(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", Person())
-    monkeypatch.setattr(sys, "stderr", Person())
+def test_require_confirmation_without_terminal_raises(
+    stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", FakeTerminal())
+    monkeypatch.setattr(sys, "stderr", FakeTerminal())
     monkeypatch.setattr(sys, stream, io.StringIO())
     with pytest.raises(CliError, match="not a terminal"):
         require_confirmation(Settings())
 
 
-async def test_an_interrupt_before_the_question(
+async def test_confirm_interrupted_before_question_asks_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    err = listen(monkeypatch)
+    err = watch_stderr(monkeypatch)
     answer(monkeypatch, "yes\n")
 
     outcome: list[str] = []
@@ -87,14 +85,14 @@ async def test_an_interrupt_before_the_question(
     assert err.getvalue() == ""
 
 
-def test_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ask_secret_from_pipe_returns_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("  secret \nand more\n"))
     assert ask_secret("Token") == "secret"
     monkeypatch.setattr(sys, "stdin", None)
     assert ask_secret("Token") == ""
 
 
-def test_a_secret_from_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ask_secret_at_terminal_hides_input(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "")
     monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda question: f" {question} ")
     assert ask_secret("Token").startswith("Token (input is hidden)")

@@ -1,22 +1,17 @@
-"""Help and tables, as they were last looked at. ``UPDATE_SNAPSHOTS=1`` keeps them as they are."""
+"""Snapshots of help and tables. ``UPDATE_SNAPSHOTS=1`` replaces them."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from io import StringIO
 from pathlib import Path
 
 import click
 import pytest
 from rich.cells import cell_len
 
-from arena_groups.cli.commands import invitations as actions
-from arena_groups.cli.main import COMMANDS, app, run
+from arena_groups.cli.commands import invitations
+from arena_groups.cli.main import app, run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
-
-Snapshot = Callable[[str, str], None]
-At = Callable[..., int]
-Captured = pytest.CaptureFixture[str]
+from tests.support.command_line import At, Captured, Snapshot
 
 
 def command_paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -34,7 +29,9 @@ LEAVES = [path for path in PATHS if not any(path == each[:-1] for each in PATHS)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
-def test_help(path: tuple[str, ...], capsys: Captured, snapshot: Snapshot) -> None:
+def test_help_of_each_command_matches_snapshot(
+    path: tuple[str, ...], capsys: Captured, snapshot: Snapshot
+) -> None:
     assert run([*path, "--help"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -45,7 +42,7 @@ def test_help(path: tuple[str, ...], capsys: Captured, snapshot: Snapshot) -> No
 
 
 @pytest.mark.parametrize("path", sorted({each[:-1] for each in PATHS}), ids=" ".join)
-def test_lists_of_commands_end_in_no_ellipsis(path: tuple[str, ...], capsys: Captured) -> None:
+def test_help_of_each_group_shortens_no_command(path: tuple[str, ...], capsys: Captured) -> None:
     assert run([*path, "--help"]) == 0
     listed = capsys.readouterr().out.partition("Commands:")[2].partition("ptions:")[0]
     assert listed
@@ -53,21 +50,12 @@ def test_lists_of_commands_end_in_no_ellipsis(path: tuple[str, ...], capsys: Cap
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_examples_are_of_the_command(path: tuple[str, ...], capsys: Captured) -> None:
+def test_help_examples_start_with_the_command(path: tuple[str, ...], capsys: Captured) -> None:
     assert run([*path, "--help"]) == 0
     lines = capsys.readouterr().out.partition("Examples:")[2].splitlines()
     shown = [line.strip() for line in lines if line.startswith("  arena-groups ")]
     assert shown
     assert all(line.startswith(" ".join(["arena-groups", *path])) for line in shown)
-
-
-def test_the_program_says_of_each_command_what_it_says_of_itself() -> None:
-    context = click.Context(app)
-    for name, text in COMMANDS.items():
-        command = app.get_command(context, name)
-        assert command is not None
-        assert (command.help or "").startswith(text.removesuffix("."))
-        assert command.name == name
 
 
 TABLES = {
@@ -91,13 +79,15 @@ TABLES = {
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be some time after the sandbox was seeded."""
-    monkeypatch.setattr(actions, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
+    """Set the time to an hour after that of the sandbox's data."""
+    monkeypatch.setattr(invitations, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("name", TABLES)
-def test_tables(name: str, at: At, capsys: Captured, snapshot: Snapshot) -> None:
+def test_table_of_each_command_matches_snapshot(
+    name: str, at: At, capsys: Captured, snapshot: Snapshot
+) -> None:
     at(*TABLES[name].split(), chosen="table")
     out, _ = capsys.readouterr()
     snapshot(f"table-{name}", out)
@@ -105,26 +95,21 @@ def test_tables(name: str, at: At, capsys: Captured, snapshot: Snapshot) -> None
         assert all(cell_len(line) < 80 for line in out.splitlines())
 
 
-def test_auth_status(at: At, sandbox: Sandbox, capsys: Captured, snapshot: Snapshot) -> None:
+def test_table_of_auth_status_matches_snapshot(
+    at: At, sandbox: Sandbox, capsys: Captured, snapshot: Snapshot
+) -> None:
     assert at("auth", "status", chosen="table") == 0
     lines = capsys.readouterr().out.replace(sandbox.url, "URL").splitlines()
     assert lines[-1].startswith("Quota   at most 999999 of 1000000 requests left")
     snapshot("table-auth-status", "\n".join([*lines[:-1], ""]))
 
 
-def test_a_qr_code(at: At, capsys: Captured, snapshot: Snapshot) -> None:
+def test_qr_code_matches_snapshot(at: At, capsys: Captured, snapshot: Snapshot) -> None:
     assert at("invite-code", "show", "research-studio", "--qr", chosen="table") == 0
     snapshot("qr-code", capsys.readouterr().out)
 
 
-def test_snapshots_that_nobody_needs_are_gone() -> None:
+def test_snapshots_without_a_test_do_not_exist() -> None:
     kept = {file.stem for file in (Path(__file__).parent / "snapshots").iterdir()}
     helps = {"-".join(["help", *path]) for path in PATHS if path != ("sandbox",)}
     assert kept == helps | {f"table-{name}" for name in TABLES} | {"table-auth-status", "qr-code"}
-
-
-def test_help_goes_to_whoever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    assert run(["groups"]) == 0
-    assert out.getvalue().startswith("Usage: arena-groups groups")

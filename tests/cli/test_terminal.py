@@ -1,23 +1,22 @@
-"""At a pseudo-terminal: questions, secrets that do not show, progress, and Ctrl-C."""
+"""Commands at a pseudo-terminal: confirmations, hidden input, progress, and Ctrl-C."""
 
 import os
 import re
 import select
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from tests.support.command_line import COMMAND, FakeTerminal, Screen
 from tests.support.waiting import HANG_TIMEOUT
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
 pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
 termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
 
-COMMAND = (sys.executable, "-m", "arena_groups")
 # The shell opens the terminal as the leader of a session, so it is the one that Ctrl-C acts on.
 AT_TERMINAL = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
 WITH_PIPED_RESULTS = 'tty=$1; shift; exec "$@" <"$tty" 2>"$tty"'
@@ -25,7 +24,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """A person's end of a terminal of 80 columns, at which a command runs."""
+    """The user's end of a terminal of 80 columns, at which a command runs."""
 
     def __init__(self, script: str, words: list[str], variables: dict[str, str]) -> None:
         self._ours, theirs = pty.openpty()
@@ -66,13 +65,14 @@ class Terminal:
         os.close(self._ours)
         os.close(self._theirs)
 
-    def _read(self, patience: float = HANG_TIMEOUT) -> bool:
-        if not select.select([self._ours], [], [], patience)[0]:
+    def _read(self, timeout: float = HANG_TIMEOUT) -> bool:
+        if not select.select([self._ours], [], [], timeout)[0]:
             return False
         self.screen += os.read(self._ours, 65536).decode(errors="replace")
         return True
 
 
+AtTerminal = Callable[..., Screen]
 Open = Callable[..., Terminal]
 
 
@@ -87,16 +87,16 @@ def terminal(sandbox: Sandbox) -> Iterator[Open]:
         kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         token = {} if person is None else {"ARENA_TOKEN": getattr(sandbox.tokens, person)}
         environment = {**kept, "TERM": "xterm", **token, **variables}
-        made = Terminal(script, [*words, "--base-url", sandbox.url], environment)
-        opened.append(made)
-        return made
+        opened_terminal = Terminal(script, [*words, "--base-url", sandbox.url], environment)
+        opened.append(opened_terminal)
+        return opened_terminal
 
     yield begin
     for each in opened:
         each.close()
 
 
-def test_yes_to_a_question(terminal: Open, sandbox: Sandbox) -> None:
+def test_confirmation_answered_yes_deletes(terminal: Open, sandbox: Sandbox) -> None:
     shown = terminal("groups", "delete", "night-shift")
     asked = shown.until("[y/N]")
     assert "Night Shift (night-shift), since 2026-01-31: 4 people, 2 channels" in asked
@@ -108,11 +108,12 @@ def test_yes_to_a_question(terminal: Open, sandbox: Sandbox) -> None:
     assert "night-shift" not in sandbox.groups
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\x04"])
-def test_anything_else_is_a_no(terminal: Open, sandbox: Sandbox, answer: str) -> None:
+def test_confirmation_answered_with_end_of_file_is_cancelled(
+    terminal: Open, sandbox: Sandbox
+) -> None:
     shown = terminal("groups", "delete", "night-shift")
     shown.until("[y/N]")
-    shown.type(answer)
+    shown.type("\x04")
     code, screen = shown.end()
     assert code == 1
     assert screen.endswith("arena-groups: cancelled\n")
@@ -120,7 +121,7 @@ def test_anything_else_is_a_no(terminal: Open, sandbox: Sandbox, answer: str) ->
 
 
 @pytest.mark.parametrize("arguments", [("members", "leave", "night-shift"), ("auth", "login")])
-def test_ctrl_c_at_a_question(terminal: Open, arguments: tuple[str, ...]) -> None:
+def test_prompt_interrupted_exits_with_130(terminal: Open, arguments: tuple[str, ...]) -> None:
     shown = terminal(*arguments)
     shown.until("N] " if "leave" in arguments else "is hidden")
     shown.type("\x03")
@@ -129,51 +130,7 @@ def test_ctrl_c_at_a_question(terminal: Open, arguments: tuple[str, ...]) -> Non
     assert "Traceback" not in screen
 
 
-def test_every_kind_of_loss_is_shown(terminal: Open, sandbox: Sandbox) -> None:
-    questions = {
-        ("members", "remove", "research-studio", "minh-castellanos"): "Minh Castellanos",
-        ("invitations", "revoke", "night-shift", "50487", "50488"): "sent 2026-02-01",
-        ("invite-code", "delete", "night-shift"): "shared URLs stop working",
-    }
-    for words, loss in questions.items():
-        shown = terminal(*words)
-        assert loss in shown.until("[y/N]")
-        shown.type("y\n")
-        assert shown.end()[0] == 0
-    assert sandbox.users.member not in sandbox.members("research-studio")
-    assert sandbox.pending_invitations("night-shift") == []
-
-
-def test_expiring_shows_what_will_be_lost_and_how_far_it_is(
-    terminal: Open, sandbox: Sandbox
-) -> None:
-    sandbox.add_invitations("blank-page", 12)
-    for number in sandbox.pending_invitations("blank-page")[2:]:
-        sandbox.decline_invitation(number)
-    words = ("invitations", "expire", "blank-page", "--older-than", "0d", "--format", "ndjson")
-    shown = terminal(*words, script=WITH_PIPED_RESULTS)
-    assert "Revoke 2 invitations of blank-page?" in shown.until("[y/N]")
-    late, _ = sandbox.pending_invitations("blank-page")
-    sandbox.accept_invitation(late)
-    shown.type("y\n")
-    code, screen = shown.end()
-    assert code == 0
-    assert '"revoked"' in shown.results
-    assert '"already_gone"' in shown.results
-    assert "2 of 2" in screen
-    assert screen.endswith("2 invitations\n")
-
-
-def test_a_long_list_of_losses_is_cut(terminal: Open, sandbox: Sandbox) -> None:
-    sandbox.add_invitations("blank-page", 12)
-    shown = terminal("invitations", "expire", "blank-page", "--older-than", "0m")
-    assert "… and 2 more" in shown.until("[y/N]")
-    shown.type("n\n")
-    assert shown.end()[0] == 1
-    assert len(sandbox.pending_invitations("blank-page")) == 12
-
-
-def test_a_secret_that_is_typed_does_not_show(terminal: Open, sandbox: Sandbox) -> None:
+def test_secret_typed_at_prompt_is_not_echoed(terminal: Open, sandbox: Sandbox) -> None:
     shown = terminal("auth", "login", person=None)
     shown.until("is hidden): ")
     shown.type(f"{sandbox.tokens.member}\n")
@@ -183,28 +140,7 @@ def test_a_secret_that_is_typed_does_not_show(terminal: Open, sandbox: Sandbox) 
     assert sandbox.tokens.member not in screen
 
 
-def test_a_code_can_be_pasted_as_its_url(terminal: Open, sandbox: Sandbox) -> None:
-    shown = terminal("invite-code", "show", "night-shift", "--format", "csv")
-    _, screen = shown.end()
-    url = screen.splitlines()[1].split(",")[2]
-    shown = terminal("members", "join", "night-shift", person="stranger")
-    shown.until("is hidden): ")
-    shown.type(f"{url}\n")
-    code, screen = shown.end()
-    assert code == 0
-    assert url not in screen
-    assert sandbox.users.stranger in sandbox.members("night-shift")
-
-
-def test_a_qr_code_has_its_own_colours(terminal: Open) -> None:
-    shown = terminal("invite-code", "show", "night-shift", "--qr")
-    code, screen = shown.end()
-    assert code == 0
-    assert "\x1b[97;40m██" in shown.screen
-    assert "URL      https://" in screen
-
-
-def test_progress_of_a_long_walk(terminal: Open) -> None:
+def test_progress_of_sorted_list_is_shown_and_erased(terminal: Open) -> None:
     words = ("invitations", "list", "research-studio", "--sort", "oldest", "--limit", "1")
     shown = terminal(*words, script=WITH_PIPED_RESULTS)
     code, screen = shown.end()
@@ -213,16 +149,108 @@ def test_progress_of_a_long_walk(terminal: Open) -> None:
     assert shown.results.count("\n") == 1
 
 
-def test_quiet_is_quiet(terminal: Open) -> None:
+@pytest.mark.parametrize("answer", ["YES\n", " yes \n"])
+def test_confirmation_in_capitals_or_with_spaces_deletes(
+    at_terminal: AtTerminal, sandbox: Sandbox, answer: str
+) -> None:
+    screen = at_terminal("groups", "delete", "night-shift", answer=answer)
+    assert screen.code == 0
+    assert "night-shift" not in sandbox.groups
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "what?\n"])
+def test_confirmation_answered_otherwise_is_cancelled(
+    at_terminal: AtTerminal, sandbox: Sandbox, answer: str
+) -> None:
+    screen = at_terminal("groups", "delete", "night-shift", answer=answer)
+    assert screen.code == 1
+    assert screen.text.endswith("arena-groups: cancelled\n")
+    assert "night-shift" in sandbox.groups
+
+
+@pytest.mark.parametrize(
+    ("line", "affected"),
+    [
+        ("members remove research-studio minh-castellanos", "Minh Castellanos"),
+        ("invitations revoke night-shift 50487 50488", "sent 2026-02-01"),
+        ("invite-code delete night-shift", "shared URLs stop working"),
+    ],
+)
+def test_confirmation_shows_what_is_affected(
+    at_terminal: AtTerminal, sandbox: Sandbox, line: str, affected: str
+) -> None:
+    members = sandbox.members("research-studio")
+    screen = at_terminal(*line.split(), answer="y\n")
+    assert screen.code == 0
+    assert affected in screen.text.partition("[y/N]")[0]
+    assert (sandbox.users.member in sandbox.members("research-studio")) is ("remove" not in line)
+    assert (sandbox.pending_invitations("night-shift") == []) is ("revoke" in line)
+    assert len(members) - len(sandbox.members("research-studio")) == ("remove" in line)
+
+
+def test_expire_at_terminal_shows_affected_and_progress(
+    at_terminal: AtTerminal, sandbox: Sandbox
+) -> None:
+    sandbox.add_invitations("blank-page", 12)
+    for number in sandbox.pending_invitations("blank-page")[2:]:
+        sandbox.decline_invitation(number)
+    late, _ = sandbox.pending_invitations("blank-page")
+
+    class LateAnswer(FakeTerminal):
+        def readline(self, _size: int = -1) -> str:  # type: ignore[override]
+            sandbox.accept_invitation(late)
+            return "y\n"
+
+    words = ("invitations", "expire", "blank-page", "--older-than", "0d", "--format", "ndjson")
+    screen = at_terminal(*words, answer=LateAnswer(), piped=True)
+    assert screen.code == 0
+    assert "Revoke 2 invitations of blank-page?" in screen.text.partition("[y/N]")[0]
+    assert '"revoked"' in screen.results
+    assert '"already_gone"' in screen.results
+    assert "2 of 2" in screen.text
+    assert ESCAPES.sub("", screen.text).endswith("2 invitations\n")
+
+
+def test_confirmation_of_long_list_is_shortened(at_terminal: AtTerminal, sandbox: Sandbox) -> None:
+    sandbox.add_invitations("blank-page", 12)
+    words = ("invitations", "expire", "blank-page", "--older-than", "0m")
+    screen = at_terminal(*words, answer="n\n")
+    assert "… and 2 more" in screen.text.partition("[y/N]")[0]
+    assert screen.code == 1
+    assert len(sandbox.pending_invitations("blank-page")) == 12
+
+
+def test_join_with_url_pasted_at_prompt_joins(
+    at_terminal: AtTerminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = at_terminal("invite-code", "show", "night-shift", "--format", "csv")
+    url = shown.results.splitlines()[1].split(",")[2]
+    monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda _prompt: url)
+    screen = at_terminal("members", "join", "night-shift", person="stranger")
+    assert screen.code == 0
+    assert url not in screen.text
+    assert sandbox.users.stranger in sandbox.members("night-shift")
+
+
+def test_qr_code_at_terminal_sets_its_own_colours(at_terminal: AtTerminal) -> None:
+    screen = at_terminal("invite-code", "show", "night-shift", "--qr")
+    assert screen.code == 0
+    assert "\x1b[97;40m██" in screen.text
+    assert "URL      https://" in ESCAPES.sub("", screen.text)
+
+
+def test_quiet_at_terminal_writes_results_only(at_terminal: AtTerminal) -> None:
     words = ("invitations", "list", "research-studio", "--quiet")
-    shown = terminal(*words, script=WITH_PIPED_RESULTS)
-    assert shown.end() == (0, "")
-    assert shown.results.count("\n") > 100
+    screen = at_terminal(*words, piped=True)
+    assert (screen.code, screen.text) == (0, "")
+    assert screen.results.count("\n") > 100
 
 
-def test_no_color_and_dumb_terminals(terminal: Open) -> None:
-    shown = terminal("groups", "list", TERM="dumb", NO_COLOR="1")
-    code, screen = shown.end()
-    assert code == 0
-    assert "\x1b" not in shown.screen
-    assert screen.startswith("ID ")
+def test_dumb_terminal_without_colour_gets_plain_text(
+    at_terminal: AtTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = at_terminal("groups", "list", term="dumb")
+    assert screen.code == 0
+    assert "\x1b" not in screen.text
+    assert screen.text.startswith("ID ")

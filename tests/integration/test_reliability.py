@@ -15,7 +15,7 @@ from tests.support.clients import client
 from tests.support.documents import STUDIO
 
 
-async def test_500_calls_from_50_tasks_use_the_quota_and_never_exceed_it() -> None:
+async def test_500_calls_of_50_tasks_use_the_quota_and_never_exceed_it() -> None:
     clock, start = AutoAdvanceClock(), time.time()
     async with (
         Sandbox(limit=120, clock=lambda: start + clock.now()) as sandbox,
@@ -33,14 +33,14 @@ async def test_500_calls_from_50_tasks_use_the_quota_and_never_exceed_it() -> No
     assert clock.now() <= 4 * 60 * 1.05
 
 
-async def test_cancelling_at_any_moment_leaks_nothing(
+async def test_cancellation_at_any_moment_leaks_neither_permits_nor_connections(
     sandbox: Sandbox, clock: AutoAdvanceClock
 ) -> None:
     pacer = QuotaPacer(clock=clock, write_spacing=0)
-    # With room for one connection, the first that is lost would stop all that come after it.
+    # The pool has room for one connection: if it leaked, all later requests would wait forever.
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as lent,
-        client(sandbox.url, clock, sandbox.tokens.owner, session=lent, pacer=pacer) as arena,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+        client(sandbox.url, clock, sandbox.tokens.owner, session=session, pacer=pacer) as arena,
     ):
         cancelled = 0
         for moment in range(60):

@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
+
+import aiohttp
+import pytest
 
 from arena_groups import ArenaClient, NoPacer, RetryPolicy, TokenProvider
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.documents import TOKEN
-from tests.support.servers import PONG, Server, http, serving
+from tests.support.servers import PONG, Response, Server, serving
 
 T = TypeVar("T")
+
+own_and_external = pytest.mark.parametrize(
+    "external", [False, True], ids=["own session", "external session"]
+)
 
 
 def single(token: str | TokenProvider | None = None, **options: Any) -> ArenaClient:
@@ -20,26 +27,29 @@ def single(token: str | TokenProvider | None = None, **options: Any) -> ArenaCli
     return ArenaClient(token, **options)
 
 
+def client(url: str, clock: AutoAdvanceClock, token: str = TOKEN, **options: Any) -> ArenaClient:
+    """Return a client with retries and a rate limiter, whose waits take no time."""
+    return ArenaClient(token, base_url=url, clock=clock, **options)
+
+
 @asynccontextmanager
 async def connected(
-    response: bytes = PONG, *, closing: bool = False, token: str | None = TOKEN, **options: Any
+    response: Response = PONG,
+    *,
+    closing: bool = False,
+    token: str | TokenProvider | None = TOKEN,
+    external: bool = False,
+    **options: Any,
 ) -> AsyncIterator[tuple[ArenaClient, Server]]:
-    """A client, and the server that it talks to."""
-    async with (
-        serving(response, closing=closing) as server,
-        single(token, base_url=server.url, **options) as arena,
-    ):
-        yield arena, server
+    """Run a server and a :func:`single` client of it, with its own or an external session."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(response, closing=closing))
+        if external:
+            options["session"] = await stack.enter_async_context(aiohttp.ClientSession())
+        arena = single(token, base_url=server.url, **options)
+        yield await stack.enter_async_context(arena), server
 
 
-def client(url: str, clock: AutoAdvanceClock, token: str = TOKEN, **options: object) -> ArenaClient:
-    return ArenaClient(token, base_url=url, clock=clock, **options)  # type: ignore[arg-type]
-
-
-async def run_in_new_loop(make: Callable[[], Coroutine[object, object, T]]) -> T:
-    """Run a coroutine in an event loop of its own, to its end."""
-    return await asyncio.to_thread(asyncio.run, make())
-
-
-def too_many_requests(**headers: str) -> bytes:
-    return http({"error": {"type": "rate_limit", "message": "Slow"}}, "429 Slow", **headers)
+async def run_in_new_loop(function: Callable[[], Coroutine[object, object, T]]) -> T:
+    """Run a coroutine function in a new event loop."""
+    return await asyncio.to_thread(asyncio.run, function())

@@ -1,4 +1,4 @@
-"""Bodies, and what is wrong with them."""
+"""Bodies, and the issues found in them."""
 
 import json
 
@@ -13,10 +13,12 @@ from tests.support.shapes import Shape
 
 
 def encoded(document: object) -> bytes:
+    """Return a document as a body."""
     return json.dumps(document).encode()
 
 
-def faults(model: Shape, body: bytes) -> tuple[DecodeIssue, ...]:
+def issues_of(model: Shape, body: bytes) -> tuple[DecodeIssue, ...]:
+    """Return the issues of a body, which must have some."""
     with pytest.raises(DecodeError) as caught:
         decode(model, body, "groups.test")
     assert caught.value.operation == "groups.test"
@@ -24,6 +26,7 @@ def faults(model: Shape, body: bytes) -> tuple[DecodeIssue, ...]:
     return caught.value.issues
 
 
-def fault(model: Shape, body: bytes) -> DecodeIssue:
-    (only,) = faults(model, body)
+def issue_of(model: Shape, body: bytes) -> DecodeIssue:
+    """Return the only issue of a body."""
+    (only,) = issues_of(model, body)
     return only

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from attrs import define, field, frozen
@@ -19,15 +19,19 @@ class ReceivedRequest:
     body: bytes
 
 
+Response = bytes | Callable[[ReceivedRequest], bytes]
+
+
 @define
 class Server:
-    """Server that sends the same response to every request, on connections that stay open.
+    """Server that sends a response to every request, on connections that stay open.
 
-    With ``closing`` it closes the connection after each response. Empty bytes mean no response.
+    The response may be a function of the request; empty bytes mean none. With ``closing`` the
+    server closes the connection after each response.
     """
 
     url: str
-    response: bytes
+    response: Response
     closing: bool
     requests: list[ReceivedRequest] = field(factory=list[ReceivedRequest])
     connections: int = 0
@@ -68,9 +72,11 @@ class Server:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                self.requests.append(await _read(reader))
+                request = await _read(reader)
+                self.requests.append(request)
                 self.received.set()
-                writer.write(self.response)
+                response = self.response
+                writer.write(response if isinstance(response, bytes) else response(request))
                 await writer.drain()
                 if self.closing:
                     break
@@ -94,7 +100,7 @@ def _colon(line: str) -> tuple[str, str, str]:
 
 @asynccontextmanager
 async def serving(
-    response: bytes = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
+    response: Response = b"", *, closing: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     """Run a server for the duration of a block."""
     server = Server("", response, closing)
@@ -131,3 +137,8 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", status: str = "200 OK") -
 PONG = http({"status": "ok"})
 DOWN = http({"error": "Service Unavailable", "code": 503}, "503 Service Unavailable")
 SHORT = 0.05  # seconds, for servers that never answer
+
+
+def too_many_requests(**headers: str) -> bytes:
+    """Return a 429 in the API's format."""
+    return http({"error": {"type": "rate_limit", "message": "Slow"}}, "429 Slow", **headers)

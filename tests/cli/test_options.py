@@ -1,12 +1,13 @@
-"""The common options, in every place they can stand."""
+"""Common options in every place on the line, formats, numbers and ages."""
 
 import asyncio
+from datetime import timedelta
 
 import click
 import pytest
 
 from arena_groups.cli import main as application
-from arena_groups.cli.options import Format, Settings, find_format
+from arena_groups.cli.options import Format, Settings, find_format, format_age, parse_age
 
 
 @pytest.fixture
@@ -31,22 +32,22 @@ def parse(settings: Settings, line: str) -> None:
         "--sandbox invite-code show g --format=csv",
     ],
 )
-def test_options_go_anywhere(settings: Settings, line: str) -> None:
+def test_common_options_anywhere_on_the_line_are_set(settings: Settings, line: str) -> None:
     parse(settings, line)
     assert settings == Settings(format=Format.CSV, sandbox=True)
 
 
-def test_flags_go_anywhere(settings: Settings) -> None:
+def test_common_flags_anywhere_on_the_line_are_set(settings: Settings) -> None:
     parse(settings, "-y groups -q delete g --verbose")
     assert settings == Settings(yes=True, quiet=True, verbose=True)
 
 
-def test_the_last_one_wins(settings: Settings) -> None:
+def test_common_option_given_twice_last_one_wins(settings: Settings) -> None:
     parse(settings, "--format csv --base-url http://a invitations list g --format json")
     assert settings == Settings(format=Format.JSON, base_url="http://a")
 
 
-def test_an_unknown_format_is_refused(settings: Settings) -> None:
+def test_format_unknown_is_usage_error(settings: Settings) -> None:
     with pytest.raises(click.UsageError):
         parse(settings, "invitations list g --format xml")
 
@@ -62,17 +63,17 @@ def test_an_unknown_format_is_refused(settings: Settings) -> None:
         ("", None),
     ],
 )
-def test_the_format_is_found_in_what_makes_no_sense(line: str, asked: Format | None) -> None:
+def test_find_format_in_invalid_line_returns_format(line: str, asked: Format | None) -> None:
     assert find_format(line.split()) is asked
 
 
-def test_default_format() -> None:
+def test_chosen_format_without_option_depends_on_terminal() -> None:
     assert Settings().chosen_format(terminal=True) is Format.TABLE
     assert Settings().chosen_format(terminal=False) is Format.NDJSON
     assert Settings(format=Format.CSV).chosen_format(terminal=True) is Format.CSV
 
 
-def test_json_errors_are_for_those_who_asked_for_json() -> None:
+def test_json_errors_only_with_explicit_json_format() -> None:
     asked = {chosen: Settings(format=chosen).json_errors for chosen in Format}
     assert asked == {
         Format.TABLE: False,
@@ -81,3 +82,37 @@ def test_json_errors_are_for_those_who_asked_for_json() -> None:
         Format.CSV: False,
     }
     assert not Settings().json_errors
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("12h", timedelta(hours=12)),
+        ("30d", timedelta(days=30)),
+        ("8W", timedelta(weeks=8)),
+        (" 0d ", timedelta()),
+    ],
+)
+def test_parse_age_valid_returns_timedelta(text: str, age: timedelta) -> None:
+    assert parse_age(text) == age
+
+
+@pytest.mark.parametrize("text", ["", "d", "30", "-1d", "1.5d", "30 d", "30y", "9999999d"])
+def test_parse_age_invalid_raises_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="30d"):
+        parse_age(text)
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [
+        (timedelta(days=400), "400d"),
+        (timedelta(hours=47), "1d"),
+        (timedelta(minutes=61), "1h"),
+        (timedelta(seconds=59), "0m"),
+        (timedelta(days=-1), "0m"),
+    ],
+)
+def test_format_age_uses_largest_whole_unit(age: timedelta, text: str) -> None:
+    assert format_age(age) == text

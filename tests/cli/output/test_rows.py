@@ -1,4 +1,4 @@
-"""What contents of every kind are called, also of kinds that are not known yet."""
+"""Rows: outcomes of single calls, and titles of contents."""
 
 import pytest
 
@@ -35,18 +35,18 @@ def block_of(kind: str, title: str | None) -> Content:
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
-def test_a_title_is_what_it_is_called(kind: str) -> None:
+def test_title_of_content_with_title_returns_it(kind: str) -> None:
     assert title_of(block_of(kind, "Tides")) == "Tides"
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
-def test_without_a_title_it_is_called_what_comes_nearest(kind: str) -> None:
+def test_title_of_content_without_title_falls_back(kind: str) -> None:
     block = block_of(kind, None)
     assert bool(title_of(block)) is (kind != "PendingBlock")
     assert bool(url_of(block)) is (kind not in {"Text", "PendingBlock"})
 
 
-def test_a_channel_of_a_group_is_by_nobody() -> None:
+def test_channel_of_a_group_has_no_author() -> None:
     owner = documents.embedded_group()
     channel = from_dict(Channel, documents.channel(owner=owner))
     by = {column.title: column.cell for column in CONTENTS.table}["BY"]
@@ -55,7 +55,7 @@ def test_a_channel_of_a_group_is_by_nobody() -> None:
 
 
 @pytest.mark.parametrize(("title", "shown"), [("Novel", "Novel"), (7, ""), (None, "")])
-def test_a_kind_that_is_not_known(title: object, shown: str) -> None:
+def test_title_of_unknown_content_is_its_title_or_empty(title: object, shown: str) -> None:
     unknown = UnknownContent(id=3, type=ResourceType("Hologram"), data={"title": title})
     assert title_of(unknown) == shown
     assert url_of(unknown) is None

@@ -1,0 +1,258 @@
+"""Invitations: list, send, revoke, expire."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from arena_groups import (
+    ForbiddenError,
+    Group,
+    GroupsResource,
+    UsersResource,
+)
+from arena_groups.cli.commands import invitations as command
+from arena_groups.cli.commands.invitations import ORDERS, InvitationFilter
+from arena_groups.cli.main import run
+from arena_groups.sandbox import SEEDED_AT, Sandbox
+from arena_groups.sandbox.faults import ServerFailure
+from tests.support.command_line import AsPerson, At, Captured, Make
+
+SENT = datetime(2026, 3, 9, 22, 2, 26, tzinfo=UTC)
+GROUP = "research-studio"
+
+
+def listed(capsys: Captured) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the time to an hour after that of the sandbox's data."""
+    monkeypatch.setattr(command, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+    """Forbid the invitations of one group."""
+    allowed = GroupsResource.invitations
+
+    def invitations(self: GroupsResource, group: int) -> object:
+        if group == refused:
+            raise ForbiddenError(403)
+        return allowed(self, group)
+
+    monkeypatch.setattr(GroupsResource, "invitations", invitations)
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, slug: str) -> None:
+    """Deny the permission to manage the invitations of one group."""
+    groups = UsersResource.groups
+
+    async def denied(self: UsersResource, user: int, **options: Any) -> AsyncIterator[Group]:
+        async for group in groups(self, user, **options):
+            can = evolve(group.can, manage_invitations=group.slug != slug)
+            yield evolve(group, can=can)
+
+    monkeypatch.setattr(UsersResource, "groups", denied)
+
+
+@pytest.mark.parametrize(
+    ("selection", "accepted"),
+    [
+        (InvitationFilter(), True),
+        (InvitationFilter(older_than=timedelta(days=1)), True),
+        (InvitationFilter(older_than=timedelta(days=1, seconds=1)), False),
+        (InvitationFilter(email="*@EXAMPLE.org"), True),
+        (InvitationFilter(email="ada*"), True),
+        (InvitationFilter(email="example"), False),
+        (InvitationFilter(invited_by="ono"), True),
+        (InvitationFilter(invited_by="8"), True),
+        (InvitationFilter(invited_by="on"), False),
+        (InvitationFilter(email="ada*", invited_by="mara"), False),
+    ],
+)
+def test_filter_accepts_invitation_that_meets_all_conditions(
+    selection: InvitationFilter, accepted: bool, invitation: Make
+) -> None:
+    one = invitation(email="Ada@example.org")
+    assert selection.accepts(one, SENT + timedelta(days=1)) is accepted
+
+
+def test_filter_by_address_rejects_invitation_without_one(invitation: Make) -> None:
+    assert not InvitationFilter(email="*").accepts(invitation(), SENT)
+
+
+def test_filter_repr_hides_address() -> None:
+    assert "ada" not in repr(InvitationFilter(email="ada@example.org"))
+
+
+def ids_in(text: str, chosen: str) -> list[int]:
+    if chosen == "json":
+        return [item["id"] for item in json.loads(text)]
+    if chosen == "ndjson":
+        return [json.loads(line)["id"] for line in text.splitlines()]
+    if chosen == "csv":
+        return [int(row["id"]) for row in csv.DictReader(io.StringIO(text))]
+    return [int(line.split()[0]) for line in text.splitlines()[1:]]
+
+
+def test_list_has_the_same_items_in_every_format(capsys: Captured, as_person: AsPerson) -> None:
+    where = as_person("owner")
+    ids = {}
+    for chosen in ("table", "json", "ndjson", "csv"):
+        assert run(["invitations", "list", GROUP, "--format", chosen, *where]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        ids[chosen] = ids_in(out, chosen)
+    assert ids["table"] == ids["json"] == ids["ndjson"] == ids["csv"]
+    assert len(set(ids["json"])) == len(ids["json"]) > 100
+
+
+def test_list_with_filters_shows_only_matches(at: At, capsys: Captured) -> None:
+    line = ["--older-than", "60d", "--email", "*@example.org", "--invited-by", "ada-osei"]
+    assert at("invitations", "list", "research-studio", *line) == 0
+    found = listed(capsys)
+    assert 0 < len(found) < 100
+    for each in found:
+        assert str(each["invitee_email"]).endswith("@example.org")
+        assert str(each["created_at"]) < "2026-03-02T10:30:00Z"
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+def test_list_sorted_has_the_same_items(at: At, capsys: Captured, sort: str) -> None:
+    assert at("invitations", "list", "--all-groups") == 0
+    unsorted = listed(capsys)
+    assert at("invitations", "list", "--all-groups", "--sort", sort) == 0
+    found = listed(capsys)
+    assert sorted(str(each["id"]) for each in found) == sorted(str(each["id"]) for each in unsorted)
+    if sort in {"newest", "oldest"}:
+        times = [str(each["created_at"]) for each in found]
+        assert times == sorted(times, reverse=sort == "newest")
+
+
+def test_list_all_groups_shows_each_invitation_once(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    assert at("invitations", "list", "--all-groups") == 0
+    expected = {number for group in sandbox.groups for number in sandbox.pending_invitations(group)}
+    found = [each["id"] for each in listed(capsys)]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+def test_list_all_groups_skips_forbidden_groups_with_note(
+    at: At, capsys: Captured, monkeypatch: pytest.MonkeyPatch, known_before: bool
+) -> None:
+    if known_before:
+        deny(monkeypatch, "night-shift")
+    else:
+        refuse(monkeypatch, 1002)
+    assert at("invitations", "list", "--all-groups") == 0
+    out, err = capsys.readouterr()
+    assert {each["target"]["slug"] for each in json.loads(out)} == {"research-studio"}
+    assert "night-shift" in json.loads(err)["note"]["message"]
+    assert at("invitations", "list", "--all-groups", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("more", [(), ("--sort", "oldest"), ("--all-groups",)])
+def test_list_with_limit_stops_there(
+    at: At, sandbox: Sandbox, capsys: Captured, more: tuple[str, ...]
+) -> None:
+    group = () if "--all-groups" in more else ("research-studio",)
+    sandbox.clear_requests()
+    assert at("invitations", "list", *group, *more, "--limit", "3") == 0
+    assert len(listed(capsys)) == 3
+    if not more:
+        assert len(sandbox.requests) == 1
+
+
+def test_list_with_limit_0_sends_nothing(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    assert at("invitations", "list", "research-studio", "--limit", "0") == 0
+    assert listed(capsys) == []
+    assert sandbox.requests == ()
+
+
+def test_send_reports_outcome_of_each_recipient(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    line = ["--email", "ann@example.net", "--email", "ANN@example.net", "--user-id"]
+    members = ["--user-id", str(sandbox.users.member)]
+    assert at("invitations", "send", "research-studio", *line, "3", *members) == 0
+    outcomes = [each["outcome"] for each in listed(capsys)]
+    assert outcomes == ["invited", "added", "already_member"]
+    assert [each.address for each in sandbox.emails] == ["ann@example.net"]
+
+
+def test_send_unknown_user_continues_with_others(at: At, capsys: Captured) -> None:
+    line = ["--user-id", "999999", "--user-id", "3"]
+    assert at("invitations", "send", "blank-page", *line) == 3
+    out, err = capsys.readouterr()
+    assert [each["outcome"] for each in json.loads(out)] == ["failed", "added"]
+    assert "1 of 2 invitations could not be sent" in json.loads(err)["error"]["message"]
+
+
+def test_send_invalid_address_sends_nothing(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    line = ["--email", "ann@example.net", "--email", "nobody-at-all"]
+    assert at("invitations", "send", "blank-page", *line) == 1
+    assert sandbox.requests == ()
+    err = capsys.readouterr().err
+    assert "number 2" in err
+    assert "nobody" not in err
+
+
+def test_revoke_accepted_invitation_continues_with_others(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    first, second = sandbox.pending_invitations("night-shift")
+    sandbox.accept_invitation(first)
+    ids = [str(first), str(second), str(second)]
+    assert at("invitations", "revoke", "night-shift", *ids, "--yes") == 4
+    out, err = capsys.readouterr()
+    assert [each["outcome"] for each in json.loads(out)] == ["already_gone", "revoked"]
+    error = json.loads(err)["error"]
+    assert (error["type"], error["status"]) == ("validation", 422)
+    assert error["message"].startswith("1 of 2 invitations could not be revoked: 422")
+
+
+def test_revoke_single_declined_invitation_is_validation_error(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    first, _ = sandbox.pending_invitations("night-shift")
+    sandbox.decline_invitation(first)
+    assert at("invitations", "revoke", "night-shift", str(first), "--yes") == 4
+    assert json.loads(capsys.readouterr().err)["error"]["message"].startswith("422 ")
+
+
+def test_revoke_server_error_ends_batch(at: At, sandbox: Sandbox) -> None:
+    first, second = sandbox.pending_invitations("night-shift")
+    sandbox.faults.add(ServerFailure(501), operation="revokeGroupInvitation", times=1)
+    assert at("invitations", "revoke", "night-shift", str(first), str(second), "--yes") == 1
+    assert len(sandbox.pending_invitations("night-shift")) == 2
+
+
+def test_expire_revokes_only_old_invitations(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    first, second = sandbox.pending_invitations("night-shift")
+    age = f"{(SEEDED_AT + timedelta(hours=1) - datetime(2026, 2, 1, 9, 30, tzinfo=UTC)).days}d"
+    assert at("invitations", "expire", "night-shift", "--older-than", age, "--yes") == 0
+    assert [each["id"] for each in listed(capsys)] == [second]
+    assert sandbox.pending_invitations("night-shift") == [first]
+    assert sandbox.invitation_state(second) == "revoked"
+
+
+def test_expire_without_old_invitations_does_nothing(at: At, capsys: Captured) -> None:
+    line = ["--older-than", "99w", "--yes"]
+    assert at("invitations", "expire", "night-shift", *line) == 0
+    assert listed(capsys) == []
+
+
+def test_expire_dry_run_lists_and_sends_nothing(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    line = ["--older-than", "1d", "--dry-run"]
+    assert at("invitations", "expire", "night-shift", *line) == 0
+    assert len(listed(capsys)) == 2
+    assert {request.method for request in sandbox.requests} == {"GET"}

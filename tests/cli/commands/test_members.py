@@ -1,0 +1,67 @@
+"""Members: list, join, leave, remove."""
+
+import json
+
+import pytest
+
+from arena_groups.cli.commands.members import extract_invite_code
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import (
+    At,
+    Captured,
+    Typing,
+)
+
+
+def test_join_with_url_and_leave_changes_members(
+    at: At, sandbox: Sandbox, capsys: Captured, typed: Typing
+) -> None:
+    assert at("invite-code", "show", "night-shift") == 0
+    typed(json.loads(capsys.readouterr().out)["url"])
+    assert at("members", "join", "night-shift", person="stranger") == 0
+    assert json.loads(capsys.readouterr().out)["role"] == "member"
+    assert sandbox.users.stranger in sandbox.members("night-shift")
+    assert at("members", "leave", "night-shift", "--yes", person="stranger") == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "left"
+    assert sandbox.users.stranger not in sandbox.members("night-shift")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("wrong-4711", 6), ("", 1), ("a b", 1)])
+def test_join_with_invalid_code_hides_it_and_gives_hint(
+    at: At, capsys: Captured, typed: Typing, code: str, exit_code: int
+) -> None:
+    typed(code)
+    assert at("members", "join", "research-studio", person="stranger") == exit_code
+    err = capsys.readouterr().err
+    assert "4711" not in err
+    assert json.loads(err)["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    "text", ["c0de", "https://www.are.na/group/x/invite/c0de", "https://x.example/c0de/?a=b"]
+)
+def test_extract_invite_code_accepts_code_or_url(text: str) -> None:
+    assert extract_invite_code(text).reveal() == "c0de"
+
+
+def test_remove_several_removes_each_once(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    _, newest, other = sandbox.members("research-studio")[:3]
+    users = [str(newest), "minh-castellanos", str(sandbox.users.member), str(other)]
+    assert at("members", "remove", "research-studio", *users, "--yes") == 0
+    removed = [each["id"] for each in json.loads(capsys.readouterr().out)]
+    assert removed == [newest, sandbox.users.member, other]
+    assert not set(removed) & set(sandbox.members("research-studio"))
+
+
+def test_remove_unknown_user_removes_nobody(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    before = sandbox.members("research-studio")
+    users = ["minh-castellanos", "nobody-here"]
+    assert at("members", "remove", "research-studio", *users, "--yes") == 3
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["message"] == "not a member of research-studio: nobody-here"
+    assert sandbox.members("research-studio") == before
+
+
+def test_remove_owner_is_forbidden(at: At, capsys: Captured) -> None:
+    assert at("members", "remove", "research-studio", "1", "--yes") == 6
+    assert json.loads(capsys.readouterr().err)["error"]["type"] == "forbidden"

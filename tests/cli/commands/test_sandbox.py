@@ -1,0 +1,109 @@
+"""The command that runs a sandbox."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+
+import pytest
+
+from arena_groups.cli.commands import sandbox as sandbox_command
+from arena_groups.cli.main import run
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerFailure
+from tests.support.command_line import (
+    Captured,
+)
+
+GROUP = "research-studio"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_sandbox_prints_its_details(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    def at_once() -> asyncio.Event:
+        stopped = asyncio.Event()
+        stopped.set()
+        return stopped
+
+    monkeypatch.setattr(sandbox_command, "stop_on_sigterm", at_once)
+    assert run(["sandbox", "--seed", "7", *(["--json"] if as_json else [])]) == 0
+    out = capsys.readouterr().out
+    if as_json:
+        described = json.loads(out)
+        assert set(described) == {"url", "groups", "users", "tokens", "applications"}
+        assert GROUP in described["groups"]
+        return
+    first, _, rest = out.partition("\n")
+    assert first.startswith("Sandbox running at http://127.0.0.1:")
+    url = first.split()[3]
+    for title in ("groups", "users", "tokens", "public application", "confidential application"):
+        assert f"\n{title}\n" in rest
+    assert {GROUP, "owner", "read_only", "limited"} <= set(rest.split())
+    assert len(re.findall(r"^  client_secret +sandbox_secret_\w+$", rest, re.MULTILINE)) == 1
+    public = re.findall(r"^  client_id +(\w+)$", rest, re.MULTILINE)[0]
+    assert f"arena-groups auth login --web --base-url {url} --client-id {public}\n" in rest
+
+
+def test_sandbox_with_faults_injects_them(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added: list[list[Fault]] = []
+
+    class Watched(Sandbox):
+        async def start(self) -> None:
+            added.append([injected.fault for injected in self.faults])
+            raise OSError("seen enough")
+
+    monkeypatch.setattr("arena_groups.sandbox.Sandbox", Watched)
+    specs = ["--fault", "server-failure:status=503,times=3", "--fault", "latency:seconds=0.2"]
+    assert run(["sandbox", *specs]) == 1
+    assert "seen enough" in capsys.readouterr().err
+    assert added == [[ServerFailure(503), Latency(0.2)]]
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("nonsense", "unknown fault 'nonsense'"),
+        ("latency:seconds=soon", "invalid seconds 'soon'"),
+        ("redirect", "the option location is required"),
+    ],
+)
+def test_sandbox_with_invalid_fault_is_usage_error(
+    capsys: Captured, spec: str, problem: str
+) -> None:
+    assert run(["sandbox", "--fault", spec]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert problem in err
+    assert err.count("\n") == 1
+
+
+def test_help_lists_every_fault(capsys: Captured) -> None:
+    assert run(["sandbox", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "NAME:OPTION=VALUE" in out
+    listed = [line.split()[0] for line in out.partition("Faults:")[2].splitlines() if line.strip()]
+    assert {kind.name() for kind in FAULTS} <= set(listed)
+
+
+async def test_stop_on_sigterm_sets_event() -> None:
+    stopped = sandbox_command.stop_on_sigterm()
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(30):
+        await stopped.wait()
+
+
+def test_sandbox_on_port_in_use_is_system_error(capsys: Captured, unused_tcp_port: int) -> None:
+    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+        assert run(["sandbox", "--port", str(unused_tcp_port)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "(hint: " in err
+    assert "Errno" not in err
+    assert str(unused_tcp_port) in err
+    assert err.count("\n") == 1

@@ -1,0 +1,140 @@
+"""The command that watches groups."""
+
+import errno
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arena_groups.cli.main import run
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import BrokenStream, Finished, InterruptingStream
+
+Watch = Callable[..., Finished]
+GROUP = "blank-page"
+WELCOME = """
+import json, os, sys
+event = json.load(sys.stdin)
+assert os.environ["ARENA_EVENT"] == event["kind"]
+assert os.environ["ARENA_EVENT_KEY"] == event["key"]
+assert os.environ["ARENA_GROUP"] == event["group"]["slug"]
+assert os.environ["ARENA_GROUP_ID"] == str(event["group"]["id"])
+print("hello", event["member"]["name"])
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def watch(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Watch:
+    """Run the command against the test's own sandbox, to its end."""
+
+    def call(*arguments: str) -> Finished:
+        monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+        code = run(["watch", *arguments, "--base-url", sandbox.url])
+        return Finished(code, *capfd.readouterr())
+
+    return call
+
+
+def welcome(folder: Path, code: int = 0) -> str:
+    script = folder / "wel come.py"
+    script.write_text(WELCOME)
+    return shlex.join([sys.executable, str(script), str(code)])
+
+
+def kinds(done: Finished) -> list[str]:
+    assert (done.code, done.err) == (0, "")
+    return [json.loads(line)["kind"] for line in done.out.splitlines()]
+
+
+def test_once_with_store_reports_events_since_last_run(
+    watch: Watch, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = ["--once", "--store", str(tmp_path / "state.db"), "--ndjson"]
+    assert kinds(watch(GROUP, *store)) == []
+    sandbox.accept_invitation(sandbox.add_invitations(GROUP, 1)[0])
+    sandbox.add_invitations(GROUP, 1)
+    assert kinds(watch(GROUP, *store)) == ["invitation-sent", "member-joined"]
+    assert kinds(watch(GROUP, *store)) == []
+    assert kinds(watch(GROUP, *store, "--name", "other", "--replay")) != []
+
+
+def test_replay_as_table_has_a_line_per_event(watch: Watch, sandbox: Sandbox) -> None:
+    done = watch(GROUP, "--once", "--replay", "--format", "table")
+    assert done.err == ""
+    assert done.out.splitlines()[0].split() == ["GROUP", "EVENT", "WHO"]
+    assert "member joined" in done.out
+
+
+def test_replay_as_csv_has_a_line_per_event(watch: Watch, sandbox: Sandbox) -> None:
+    lines = watch(GROUP, "--once", "--replay", "--format", "csv").out.splitlines()
+    assert lines[0] == "key,group,kind,who"
+    assert f"{sandbox.groups[GROUP]}/member-joined/1/1,{GROUP},member-joined," in lines[1]
+
+
+def test_exec_failing_command_gets_event_again(
+    watch: Watch, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = ["--once", "--store", str(tmp_path / "state.db")]
+    watch(GROUP, *store)
+    sandbox.add_member(GROUP, sandbox.add_user("Ada; rm -rf $HOME"))
+    failed = watch(GROUP, *store, "--exec", welcome(tmp_path, 3))
+    assert (failed.code, failed.out) == (1, "hello Ada; rm -rf $HOME\n")
+    assert "failed with exit code 3" in failed.err
+    assert failed.err.count("\n") == 1
+    again = watch(GROUP, *store, "--exec", welcome(tmp_path))
+    assert (again.code, again.out) == (0, "hello Ada; rm -rf $HOME\n")
+    assert watch(GROUP, *store, "--exec", welcome(tmp_path)).out == ""
+
+
+def test_exec_command_that_ignores_stdin_succeeds(watch: Watch, sandbox: Sandbox) -> None:
+    sandbox.add_members(GROUP, 3)
+    done = watch(GROUP, "--once", "--replay", "--exec", f"{sys.executable} -c pass")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("line", ["", "'open", "no-such-command-anywhere"])
+def test_exec_invalid_command_is_an_error(watch: Watch, line: str) -> None:
+    done = watch(GROUP, "--once", "--replay", "--exec", line)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.count("\n") == 1
+
+
+def test_unknown_group_is_not_found(watch: Watch) -> None:
+    done = watch("no-such-group")
+    assert (done.code, done.out) == (3, "")
+    assert "group no-such-group is no longer watched" in done.err
+
+
+def test_interrupted_exits_with_130(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = InterruptingStream()
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert watch(GROUP, "--replay", "--ndjson").code == 130
+    assert json.loads(stream.getvalue().splitlines()[0])["kind"] == "member-joined"
+
+
+def test_closed_pipe_exits_with_0(
+    watch: Watch, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_members(GROUP, 5)
+    stream = BrokenStream(errno.EPIPE, 1)
+    monkeypatch.setattr(sys, "stdout", stream)
+    done = watch(GROUP, "--replay", "--ndjson")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(stream.getvalue())["kind"] == "member-joined"
+
+
+def test_failed_poll_is_reported_and_the_watch_continues(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = InterruptingStream()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+    line = ["watch", GROUP, "--replay", "--ndjson", "--base-url", "http://127.0.0.1:9"]
+    assert run(line) == 130
+    assert json.loads(stream.getvalue())["note"]["message"].startswith(f"{GROUP}: ")

@@ -1,0 +1,460 @@
+"""Login with a browser: against a stand-in for the client, and against a sandbox."""
+
+import asyncio
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+import aiohttp
+import pytest
+from attrs import field, frozen
+
+from arena_groups import CallbackError
+from arena_groups.cli import browser_login, credentials
+from arena_groups.cli.main import run
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import Captured, Run, Served, Start, Typing
+from tests.support.waiting import HANG_TIMEOUT
+
+
+@frozen
+class FakeRequest:
+    url: str
+    state: str
+
+
+@frozen
+class Code:
+    code: str
+
+
+@frozen
+class Token:
+    access_token: str = field(repr=False)
+    scopes: Sequence[str] = ("read", "write")
+
+
+class Provider:
+    """Stand-in for the OAuth client, with the arguments of each construction."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.closed = False
+        self.constructed: list[tuple[tuple[object, ...], dict[str, object]]] = []
+
+    def client(self, *args: object, **options: object) -> "Provider":
+        self.constructed.append((args, options))
+        return self
+
+    def authorize_url(self, *, scopes: Sequence[str]) -> FakeRequest:
+        redirect = self.constructed[-1][1]["redirect_uri"]
+        return FakeRequest(
+            f"https://auth.example.org/?to={redirect}&scope={'+'.join(scopes)}", "s1"
+        )
+
+    def parse_callback(self, url: str, start: FakeRequest) -> Code | CallbackError:
+        query = parse_qs(url.partition("?")[2])
+        if query.get("state") != [start.state]:
+            return CallbackError("state_mismatch")
+        if "error" in query:
+            return CallbackError(query["error"][0], description="the user declined")
+        return Code(query["code"][0])
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    async def exchange_code(self, callback: Code, start: FakeRequest) -> Token:
+        assert (callback.code, start.state) == ("c1", "s1")
+        return Token(self.token)
+
+
+@pytest.fixture
+def provider(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    provider = Provider(sandbox.tokens.member)
+    module = ModuleType("arena_groups.oauth")
+    module.OAuthClient = provider.client  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "arena_groups.oauth", module)
+    return provider
+
+
+Opened = Callable[..., list[tuple[int, str]]]
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """A browser that goes where it is sent, and then asks our end for these paths."""
+
+    def use(*paths: str) -> list[tuple[int, str]]:
+        seen: list[tuple[int, str]] = []
+
+        async def visit(url: str) -> None:
+            home = url.partition("to=")[2].partition("/callback")[0]
+            async with aiohttp.ClientSession() as session:
+                for path in paths:
+                    async with session.get(home + path) as answer:
+                        seen.append((answer.status, await answer.text()))
+
+        def open_(url: str) -> bool:
+            asyncio.run(visit(url))
+            return True
+
+        monkeypatch.setattr(browser_login.webbrowser, "open", open_)
+        return seen
+
+    return use
+
+
+def log_in(sandbox: Sandbox, *more: str) -> int:
+    line = ["auth", "login", "--web", "--client-id", "app-1", "--port", "0", "--format", "json"]
+    return run([*line, "--base-url", sandbox.url, *more])
+
+
+def test_login_granted_stores_token_and_scopes(
+    sandbox: Sandbox, provider: Provider, browser: Opened, capsys: Captured
+) -> None:
+    seen = browser("/favicon.ico", "/callback?code=x&state=not-ours", "/callback?code=c1&state=s1")
+    assert log_in(sandbox) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["target"] == "Minh Castellanos (minh-castellanos)"
+    assert sandbox.tokens.member not in out + err
+    assert "open https://auth.example.org/" in err
+    assert [code for code, _ in seen] == [404, 400, 200]
+    assert "close this page" in seen[-1][1]
+    found = credentials.find_login(sandbox.url)
+    assert found is not None
+    assert found.token.reveal() == sandbox.tokens.member
+    assert found.scopes == ("read", "write")
+    assert provider.closed
+    ((args, options),) = provider.constructed
+    assert args == ("app-1",)
+    assert options["client_secret"] is None
+    assert options["base_url"] == options["authorize_base_url"] == sandbox.url
+    assert str(options["redirect_uri"]).startswith("http://127.0.0.1:")
+
+
+@pytest.mark.usefixtures("browser")
+def test_oauth_client_without_base_url_uses_are_na(provider: Provider) -> None:
+    browser_login.oauth_client("app-1", None, "http://127.0.0.1:1/callback", None)
+    ((_, options),) = provider.constructed
+    assert "base_url" not in options
+
+
+def test_login_with_secret_passes_it_to_client(
+    sandbox: Sandbox, provider: Provider, browser: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena_groups.cli.commands.auth.ask_secret", lambda _name: "app-secret")
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox, "--client-secret-stdin") == 0
+    assert provider.constructed[0][1]["client_secret"] == "app-secret"
+
+
+@pytest.mark.usefixtures("provider")
+def test_login_denied_stores_nothing(sandbox: Sandbox, browser: Opened, capsys: Captured) -> None:
+    browser("/callback?error=access_denied&state=s1")
+    assert log_in(sandbox) == 2
+    lines = capsys.readouterr().err.splitlines()
+    error = json.loads(lines[-1])["error"]
+    assert error["message"] == "access was not granted: access_denied, the user declined"
+    assert not credentials.login_file().exists()
+
+
+@pytest.mark.usefixtures("provider")
+def test_login_without_response_times_out(
+    sandbox: Sandbox, browser: Opened, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser()
+    monkeypatch.setattr(browser_login, "AUTHORIZATION_TIMEOUT", 0)
+    assert log_in(sandbox) == 2
+    assert "timed out" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("provider")
+def test_login_with_no_browser_shows_address(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(browser_login.webbrowser, "open", opened.append)
+    monkeypatch.setattr(browser_login, "AUTHORIZATION_TIMEOUT", 0)
+    assert log_in(sandbox, "--no-browser") == 2
+    assert opened == []
+    assert "https://auth.example.org/" in capsys.readouterr().err
+
+
+def test_login_on_port_in_use_is_system_error(
+    sandbox: Sandbox, provider: Provider, capsys: Captured
+) -> None:
+    del provider
+    port = sandbox.url.rpartition(":")[2]
+    assert log_in(sandbox, "--port", port) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["type"] == "system"
+    assert error["message"].startswith(f"cannot listen on port {port}: ")
+    assert "--port" in error["hint"]
+
+
+def test_login_without_oauth_extra_says_what_to_install(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "arena_groups.oauth", None)
+    assert log_in(sandbox) == 1
+    assert "arena-groups[cli,oauth]" in json.loads(capsys.readouterr().err)["error"]["hint"]
+
+
+VISITOR = """
+import socket
+import sys
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+decision, door, url = sys.argv[1:]
+web = build_opener(ProxyHandler({}))
+if decision != "none":
+    web.open(url).close()
+    asked = dict(parse_qsl(urlsplit(url).query))
+    form = urlencode({**asked, "user": "2", "decision": decision}).encode()
+    web.open(urljoin(url, "/oauth/authorize"), form).close()  # and back to the program
+if door != "0":
+    with socket.create_connection(("127.0.0.1", int(door))) as waiting:
+        waiting.recv(1)
+"""
+
+Line = Callable[..., list[str]]
+Visitor = Callable[[Callable[[str], None]], threading.Event]
+
+
+@pytest.fixture
+def browser_command(tmp_path: Path) -> Callable[..., str]:
+    """Return a value of BROWSER for a user who decides so, and then waits at a port."""
+    script = tmp_path / "visitor.py"
+    script.write_text(VISITOR, "utf-8")
+
+    def browse(decision: str, door: int = 0) -> str:
+        return f"{sys.executable} {script} {decision} {door} %s"
+
+    return browse
+
+
+@pytest.fixture
+def visitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
+    """Let a function visit the address that a browser would open; return when it is done."""
+    visited: list[threading.Event] = []
+
+    def use(visits: Callable[[str], None]) -> threading.Event:
+        done = threading.Event()
+
+        def open_(url: str) -> bool:
+            visited.append(done)
+            try:
+                visits(url)
+            finally:
+                done.set()
+            return True
+
+        monkeypatch.setattr(browser_login.webbrowser, "open", open_)
+        return done
+
+    yield use
+    for done in visited:
+        assert done.wait(HANG_TIMEOUT)
+
+
+@pytest.fixture
+def line(served: Served) -> Line:
+    """The command line, for one of the apps that the sandbox knows."""
+
+    def written(*more: str, app: str = "public") -> list[str]:
+        client_id = served.applications[app]["client_id"] or ""
+        where = ("--base-url", served.url, "--port", "0")
+        return ["auth", "login", "--web", *where, "--client-id", client_id, *more]
+
+    return written
+
+
+def read_address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    found = re.search(r"http://\S+/oauth/authorize\?\S+", process.stderr.readline())
+    assert found is not None
+    return found[0]
+
+
+def query_of(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def visit(url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+    data = None if form is None else urlencode(form).encode()
+    try:
+        with build_opener(ProxyHandler({})).open(url, data) as response:
+            return response.status, response.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def decide(url: str, decision: str) -> None:
+    """Open the provider's page, and answer it as its user 2."""
+    visit(url)
+    form = {**query_of(url), "user": "2", "decision": decision}
+    assert visit(urljoin(url, "/oauth/authorize"), form)[0] == 200
+
+
+def stored(home: Path) -> list[Path]:
+    return list(home.rglob("logins.json"))
+
+
+def test_process_granted_in_browser_logs_in(
+    command: Run, served: Served, line: Line, browser_command: Callable[..., str], home: Path
+) -> None:
+    done = command(*line("--format", "json"), BROWSER=browser_command("allow"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["target"] == "Minh Castellanos (minh-castellanos)"
+    opening, kept = (json.loads(each)["note"]["message"] for each in done.stderr.splitlines())
+    assert f"open {served.url}/oauth/authorize?" in opening
+    assert "logins.json" in kept
+    (file,) = stored(home)
+    (login,) = json.loads(file.read_text("utf-8")).values()
+    assert login["token"] not in done.stdout + done.stderr
+    assert login["scopes"] == ["read", "write"]
+
+
+def test_status_after_login_shows_granted_scopes(
+    served: Served, line: Line, visitor: Visitor, capsys: Captured
+) -> None:
+    visitor(lambda url: decide(url, "allow"))
+    assert run(line()) == 0
+    capsys.readouterr()
+    assert run(["auth", "status", "--base-url", served.url, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scopes"] == ["read", "write"]
+
+
+def test_login_of_app_with_secret_succeeds_without_showing_it(
+    served: Served, line: Line, visitor: Visitor, typed: Typing, capsys: Captured
+) -> None:
+    secret = served.applications["confidential"]["client_secret"] or ""
+    typed(secret)
+    visitor(lambda url: decide(url, "allow"))
+    assert run(line("--client-secret-stdin", app="confidential")) == 0
+    out, err = capsys.readouterr()
+    assert secret not in out + err
+
+
+def test_login_with_wrong_secret_is_unauthorized(
+    line: Line, visitor: Visitor, typed: Typing, capsys: Captured, home: Path
+) -> None:
+    typed("not-it")
+    visitor(lambda url: decide(url, "allow"))
+    assert run(line("--client-secret-stdin", "--format", "json", app="confidential")) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    error = json.loads(err.splitlines()[-1])["error"]
+    assert (error["type"], error["status"]) == ("unauthorized", 401)
+    assert error["message"].startswith("401 invalid_client")
+    assert "client_secret" in error["hint"]
+    assert stored(home) == []
+
+
+def test_login_denied_at_provider_stores_nothing(
+    line: Line, visitor: Visitor, capsys: Captured, home: Path
+) -> None:
+    visitor(lambda url: decide(url, "deny"))
+    assert run(line()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "arena-groups: access was not granted: access_denied" in err
+    assert stored(home) == []
+
+
+def test_login_callback_with_other_state_changes_nothing(
+    line: Line, visitor: Visitor, home: Path
+) -> None:
+    pages: list[tuple[int, str]] = []
+
+    def visits(url: str) -> None:
+        asked = query_of(url)
+        queries = ["code=forged&state=forged", "error=access_denied", "state=a&state=a", ""]
+        queries.append(f"error=access_denied&state={asked['state']}")
+        pages.extend(visit(f"{asked['redirect_uri']}?{query}") for query in queries)
+
+    done = visitor(visits)
+    assert run(line()) == 2
+    assert done.wait(HANG_TIMEOUT)
+    assert [status for status, _ in pages] == [400] * 4 + [200]
+    assert all("does not belong" in page for _, page in pages[:4])
+    assert stored(home) == []
+
+
+def test_login_with_forged_code_is_refused(line: Line, visitor: Visitor, capsys: Captured) -> None:
+    def visits(url: str) -> None:
+        asked = query_of(url)
+        visit(f"{asked['redirect_uri']}?code=forged&state={asked['state']}")
+
+    visitor(visits)
+    assert run(line("--format", "json")) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "invalid_grant" in json.loads(err.splitlines()[-1])["error"]["message"]
+
+
+def test_login_of_unknown_app_shows_page_until_interrupted(start: Start, served: Served) -> None:
+    where = ("--base-url", served.url, "--port", "0")
+    process = start("auth", "login", "--web", "--no-browser", "--client-id", "nobody", *where)
+    status, page = visit(read_address(process))
+    assert status == 400
+    assert "No app has this client_id" in page
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=HANG_TIMEOUT) == ("", "")
+    assert process.returncode == 130
+
+
+def test_login_without_usable_browser_says_so_and_waits(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            written = super().write(text)
+            if "cannot open a browser" in text:
+                os.kill(os.getpid(), signal.SIGINT)
+            return written
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(browser_login.webbrowser, "open", lambda _url: False)
+    assert run(line()) == 130
+    assert "cannot open a browser: open the address yourself" in screen.getvalue()
+
+
+def test_process_does_not_wait_for_browser_that_stays_open(
+    start: Start, line: Line, browser_command: Callable[..., str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(HANG_TIMEOUT)
+        process = start(*line(), BROWSER=browser_command("allow", door.getsockname()[1]))
+        with door.accept()[0]:
+            # Not its whole output: the browser holds the other ends of the pipes too.
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["outcome"] == "logged_in"
+            assert process.wait(HANG_TIMEOUT) == 0
+
+
+def test_process_interrupted_does_not_wait_for_browser_that_stays_open(
+    start: Start, line: Line, browser_command: Callable[..., str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(HANG_TIMEOUT)
+        process = start(*line(), BROWSER=browser_command("none", door.getsockname()[1]))
+        read_address(process)
+        with door.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(HANG_TIMEOUT) == 130

@@ -1,0 +1,193 @@
+"""Import of recipients from a file."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arena_groups import InviteTarget
+from arena_groups.cli.errors import CliError
+from arena_groups.cli.invite_import import read_invitees
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import RateLimited
+from tests.support.command_line import (
+    At,
+    Captured,
+)
+
+ADA, BO = InviteTarget(email="ada@example.org"), InviteTarget(email="bo@example.org")
+GROUP = "blank-page"
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Callable[[str], str]:
+    """Write a file of people; its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "people.csv"
+        file.write_bytes(text.encode())
+        return str(file)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ada@example.org\nbo@example.org\n", [(1, ADA), (2, BO)]),
+        ("\ufeffName;E-Mail;Email\r\nAda;x;ada@EXAMPLE.org\r\n\r\n;;\r\nBo;;bo@example.org",
+         [(2, ADA), (5, BO)]),
+        ("email,user_id\nada@example.org,\n,4711\n",
+         [(2, ADA), (3, InviteTarget(user_id=4711))]),
+        ('name\temail\n"A,\nda"\tada@example.org\n', [(3, ADA)]),
+        ("\n 17 \nada@example.org", [(2, InviteTarget(user_id=17)), (3, ADA)]),
+        ("email\n", []),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_read_invitees_returns_rows_with_line_numbers(
+    text: str, expected: list[tuple[int, InviteTarget]], people: Callable[[str], str]
+) -> None:
+    found = [(line.line, line.target) for line in read_invitees(people(text), None)]
+    assert found == expected
+
+
+def test_read_invitees_with_column_ignores_case_and_spaces(people: Callable[[str], str]) -> None:
+    (line,) = read_invitees(people("who,kontakt\nAda,ada@example.org"), " Kontakt ")
+    assert line.target == ADA
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "problem"),
+    [
+        ("email\nada@example.org\ntypo@\n,\nbo\n", None, "in lines 3, 5$"),
+        ("\n".join("x" * 12), None, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more$"),
+        ("name,address\nAda,ada@example.org", None, "there is no column email or user_id"),
+        ("name,email\nAda,ada@example.org", "mail", "there is no column 'mail'"),
+        ("email\n0", None, "line 2"),
+    ],
+)
+def test_read_invitees_invalid_file_names_reason(
+    text: str, column: str | None, problem: str, people: Callable[[str], str]
+) -> None:
+    with pytest.raises(CliError, match=problem):
+        read_invitees(people(text), column)
+
+
+def test_read_invitees_other_encoding_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "latin.csv"
+    file.write_bytes("email,name\nada@example.org,Zo\u00eb".encode("latin-1"))
+    with pytest.raises(CliError, match="UTF-8"):
+        read_invitees(str(file), None)
+
+
+@pytest.mark.parametrize("chosen", ["json", "ndjson", "csv", "table"])
+def test_import_writes_summary_in_every_format(
+    at: At,
+    sandbox: Sandbox,
+    people: Callable[[str], str],
+    capsys: Captured,
+    chosen: str,
+) -> None:
+    file = people("ada@example.org\nADA@example.org\nbo@example.org\n3\n")
+    assert at("invitations", "send", GROUP, "--from", file, chosen=chosen) == 0
+    out = capsys.readouterr().out
+    assert len(sandbox.emails) == 2
+    if chosen == "table":
+        assert "Invited" in out
+        return
+    rows = list(csv.DictReader(io.StringIO(out))) if chosen == "csv" else [json.loads(out)]
+    counts = {name: int(count) for name, count in rows[0].items()}
+    assert counts == {
+        "total": 4, "invited": 2, "added": 1, "already_invited": 0, "already_member": 0,
+        "duplicate": 1, "failed": 0, "would_invite": 0,
+    }  # fmt: skip
+
+
+def test_import_with_result_file_writes_each_line(
+    at: At, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    result = tmp_path / "result.csv"
+    file = people("email\n=ada@example.org\n999999\nbo@example.org\n")
+    line = ["--from", file, "--result", str(result)]
+    assert at("invitations", "send", GROUP, *line) == 3
+    rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8"))))
+    assert [(row["line"], row["outcome"]) for row in rows] == [
+        ("2", "invited"), ("3", "failed"), ("4", "invited"),
+    ]  # fmt: skip
+    assert rows[0]["email"] == "'=ada@example.org"
+    assert rows[1]["error"].startswith("404")
+    assert int(rows[2]["invitation_id"]) > 0
+    err = capsys.readouterr().err
+    assert "line 3: 404" in err
+    assert "1 of 3 invitations could not be sent" in err
+
+
+def test_import_with_invalid_line_sends_nothing(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    file = people("email\nada@example.org\nsecret-typo\n")
+    assert at("invitations", "send", GROUP, "--from", file) == 4
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert "line 3" in error["message"]
+    assert "secret" not in json.dumps(error)
+    assert sandbox.requests == ()
+
+
+def test_import_dry_run_only_reads(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    line = ["--from", people("ada@example.org\n"), "--dry-run"]
+    assert at("invitations", "send", GROUP, *line) == 0
+    assert json.loads(capsys.readouterr().out)["would_invite"] == 1
+    assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+def test_import_with_journal_resumes_after_failure(
+    at: At,
+    sandbox: Sandbox,
+    people: Callable[[str], str],
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    file = people("".join(f"p{number}@example.org\n" for number in range(5)))
+    line = ["--from", file, "--journal", str(tmp_path / "spring.sqlite")]
+    fault = RateLimited(retry_after=600)
+    with sandbox.faults.add(fault, operation="createGroupInvitation", skip=2):
+        assert at("invitations", "send", GROUP, *line) == 5
+    assert "stopped: 2 recipients not processed" in capsys.readouterr().err
+    assert at("invitations", "send", GROUP, *line) == 0
+    assert json.loads(capsys.readouterr().out)["invited"] == 5
+    assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["--journal", "x"],
+        ["--dry-run", "--email", "ada@example.org"],
+        ["--from", "-", "--email", "ada@example.org"],
+        ["--from", "no-such-file.csv"],
+    ],
+)
+def test_import_options_combined_wrongly_send_nothing(
+    at: At, sandbox: Sandbox, line: list[str]
+) -> None:
+    assert at("invitations", "send", GROUP, *line) == 1
+    assert sandbox.requests == ()
+
+
+def test_import_from_standard_input_invites_each(
+    at: At, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    text = io.BytesIO(b"email\nada@example.org\nbo@example.org\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(text))
+    assert at("invitations", "send", GROUP, "--from", "-") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["invited"] == 2
+    assert [each.address for each in sandbox.emails] == ["ada@example.org", "bo@example.org"]
