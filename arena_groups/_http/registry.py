@@ -3,14 +3,14 @@
 import asyncio
 import os
 
-from attrs import frozen
+from attrs import define
 
 from arena_groups.errors import ClientStateError
 
 __all__ = ["InFlightRequest", "RequestRegistry"]
 
 
-@frozen(eq=False)
+@define(eq=False)
 class InFlightRequest:
     """One request of the running task, from its first wait for a permit to its last attempt.
 

@@ -46,7 +46,12 @@ class RequestProgress:
 
 
 class Transport:
-    """An aiohttp session: an external one, or one opened at the first request."""
+    """An external aiohttp session, or two own ones that share their connections.
+
+    A trace records whether the headers of a request were sent. It costs a tenth of a short page,
+    and only the outcome of a write depends on it, so of the own sessions only that for writes
+    has it.
+    """
 
     def __init__(
         self,
@@ -66,9 +71,10 @@ class Transport:
         self._root = URL(base_url)
         self._prefix = self._root.raw_path.rstrip("/")
         self._external_session = session
-        self._owned_session: aiohttp.ClientSession | None = None
+        self._read_session: aiohttp.ClientSession | None = None
+        self._write_session: aiohttp.ClientSession | None = None
         self._trace = _progress_trace()
-        self._trace_configs = [*(trace_configs or ()), self._trace]
+        self._trace_configs = list(trace_configs or ())
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=timeout.connect, sock_read=timeout.read
         )
@@ -92,8 +98,9 @@ class Transport:
         of aiohttp, and with them the token. Raises :class:`ClientStateError` if the external
         session is closed or belongs to another event loop.
         """
-        http = self._owned_session or self._open_session()
         operation, empty = request.operation, request.body is None
+        opened = self._write_session if operation.writes else self._read_session
+        http = opened or self._open_session(operation)
         as_form = operation.form_encoded
         if request.query:
             url = URL(self.base_url + request.target, encoded=True)
@@ -145,17 +152,22 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it was opened here; leave an external one as it was."""
-        if self._owned_session is not None:
-            await self._owned_session.close()
+        for session in (self._write_session, self._read_session):
+            if session is not None:
+                await session.close()
         external = self._external_session
         if external is not None and self._trace in external.trace_configs:
             external.trace_configs.remove(self._trace)
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        external = self._external_session
-        if external is None:
-            self._owned_session = _new_session(self._session_headers, self._trace_configs)
-            return self._owned_session
+    def _open_session(self, operation: Operation[T]) -> aiohttp.ClientSession:
+        if self._external_session is not None:
+            return self._traced(self._external_session)
+        traces, connector = self._trace_configs, aiohttp.TCPConnector()
+        self._read_session = _new_session(self._session_headers, traces, connector)
+        self._write_session = _new_session(self._session_headers, [*traces, self._trace], connector)
+        return self._write_session if operation.writes else self._read_session
+
+    def _traced(self, external: aiohttp.ClientSession) -> aiohttp.ClientSession:
         if external.closed:
             raise ClientStateError("the external aiohttp session is closed")
         loop = asyncio.get_running_loop()
@@ -193,10 +205,15 @@ class Transport:
 
 
 def _new_session(
-    headers: dict[str, str], trace_configs: list[aiohttp.TraceConfig]
+    headers: dict[str, str],
+    trace_configs: list[aiohttp.TraceConfig],
+    connector: aiohttp.TCPConnector,
 ) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
-        headers=headers, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=trace_configs
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=trace_configs,
+        connector=connector,
     )
     # Otherwise aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
     # unseen by the pacer and by the rules for retries. There is no public switch for it.

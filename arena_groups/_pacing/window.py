@@ -56,7 +56,7 @@ class RateLimitWindow:
     resets_at: float = FOREVER
     blocked_until: float = -FOREVER
     probing: bool = True
-    _hold_generation: int = 0
+    _hold_generation: Permit = Permit(0)
     _unconfirmed: int = 0
     _unconfirmed_at_end: int = 0
     _unix_reset: float = -FOREVER
@@ -86,12 +86,12 @@ class RateLimitWindow:
         if self.ready_at(now) > now:
             return None
         self.in_flight += 1
-        return Permit(self._hold_generation)
+        return self._hold_generation
 
     def acquire(self) -> Permit:
         """Count a request as sent. Its permit goes to :meth:`record_response`."""
         self.in_flight += 1
-        return Permit(self._hold_generation)
+        return self._hold_generation
 
     def record_response(self, permit: Permit, update: RateLimitUpdate | None, now: float) -> None:
         """Count a response. ``None``: there was none, but the server may have counted one."""
@@ -175,7 +175,7 @@ class RateLimitWindow:
             wait = self.window if self.resets_at == FOREVER else self.resets_at - now
         self.blocked_until = max(self.blocked_until, now + min(wait, MAX_WAIT))
         self.probing = True
-        self._hold_generation += 1
+        self._hold_generation = Permit(self._hold_generation + 1)
 
 
 set_public_module(globals(), ["Permit", "RateLimitUpdate"])

@@ -172,7 +172,7 @@ async def _resolve_members(
             f"arena-groups members list {group}",
         )
     members = {found[user].id: found[user] for user in users}
-    return [_MemberRef(member.id, output.person(member)) for member in members.values()]
+    return [_MemberRef(member.id, output.user_label(member)) for member in members.values()]
 
 
 async def _find(

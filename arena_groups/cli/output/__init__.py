@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         invitations,
         invitee,
         loss_lines,
-        person,
+        user_label,
     )
     from arena_groups.cli.output.writers import (
         Results,
@@ -66,9 +66,9 @@ __all__ = [
     "loss_lines",
     "notify",
     "one_line",
-    "person",
     "progress",
     "stdout_stream",
+    "user_label",
     "write_all",
     "write_each",
     "write_one",

@@ -79,12 +79,12 @@ def invitee(invitation: MembershipInvitation) -> str:
     """Return the name of an invited user, else the invited address."""
     if invitation.invitee is None:
         return invitation.invitee_email or "(unknown)"
-    return person(invitation.invitee)
+    return user_label(invitation.invitee)
 
 
-def person(someone: EmbeddedUser) -> str:
+def user_label(user: EmbeddedUser) -> str:
     """Return a user's name and slug."""
-    return f"{someone.name} ({someone.slug})"
+    return f"{user.name} ({user.slug})"
 
 
 def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipInvitation]:
@@ -106,9 +106,9 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
             Column("state", lambda i: i.state.value),
             Column("group_id", lambda i: i.target.id),
             Column("group_slug", lambda i: i.target.slug),
-            Column("invitee_id", lambda i: _user_cell(i.invitee, lambda person: person.id)),
-            Column("invitee_slug", lambda i: _user_cell(i.invitee, lambda person: person.slug)),
-            Column("invitee_name", lambda i: _user_cell(i.invitee, lambda person: person.name)),
+            Column("invitee_id", lambda i: _user_cell(i.invitee, lambda user: user.id)),
+            Column("invitee_slug", lambda i: _user_cell(i.invitee, lambda user: user.slug)),
+            Column("invitee_name", lambda i: _user_cell(i.invitee, lambda user: user.name)),
             Column("invitee_email", lambda i: i.invitee_email),
             Column("invited_by_id", lambda i: i.invited_by.id),
             Column("invited_by_slug", lambda i: i.invited_by.slug),
@@ -129,8 +129,8 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def _user_cell(someone: EmbeddedUser | None, fact: Callable[[EmbeddedUser], Cell]) -> Cell:
-    return None if someone is None else fact(someone)
+def _user_cell(user: EmbeddedUser | None, cell: Callable[[EmbeddedUser], Cell]) -> Cell:
+    return None if user is None else cell(user)
 
 
 def _permissions(group: Group) -> str:
@@ -147,8 +147,8 @@ def _description(group: Group) -> str | None:
     return None if group.description is None else group.description.plain
 
 
-def _content_cell(content: Content, fact: Callable[[KnownContent], Cell]) -> Cell:
-    return None if isinstance(content, UnknownContent) else fact(content)
+def _content_cell(content: Content, cell: Callable[[KnownContent], Cell]) -> Cell:
+    return None if isinstance(content, UnknownContent) else cell(content)
 
 
 def _author(content: Content) -> EmbeddedUser | None:
@@ -201,7 +201,7 @@ GROUPS: View[Group] = View(
         Column("Name", lambda g: g.name),
         Column("Slug", lambda g: g.slug),
         Column("ID", lambda g: g.id),
-        Column("Owner", lambda g: person(g.user)),
+        Column("Owner", lambda g: user_label(g.user)),
         Column("People", lambda g: g.counts.users),
         Column("Channels", lambda g: g.counts.channels),
         Column("Created", lambda g: _date(g.created_at)),
@@ -216,9 +216,7 @@ CONTENTS: View[Content] = View(
         Column("ID", lambda c: c.id, width=9),
         Column("TYPE", lambda c: c.type.value, width=12),
         Column("TITLE", title_of, width=20, share=2),
-        Column(
-            "BY", lambda c: _user_cell(_author(c), lambda person: person.name), width=10, share=1
-        ),
+        Column("BY", lambda c: _user_cell(_author(c), lambda user: user.name), width=10, share=1),
         Column(
             "CREATED", lambda c: _content_cell(c, lambda known: _date(known.created_at)), width=10
         ),
@@ -228,8 +226,8 @@ CONTENTS: View[Content] = View(
         Column("type", lambda c: c.type.value),
         Column("title", title_of),
         Column("url", url_of),
-        Column("user_id", lambda c: _user_cell(_author(c), lambda person: person.id)),
-        Column("user_slug", lambda c: _user_cell(_author(c), lambda person: person.slug)),
+        Column("user_id", lambda c: _user_cell(_author(c), lambda user: user.id)),
+        Column("user_slug", lambda c: _user_cell(_author(c), lambda user: user.slug)),
         Column("visibility", lambda c: _content_cell(c, lambda known: known.visibility.value)),
         Column("created_at", lambda c: _content_cell(c, lambda known: _iso(known.created_at))),
         Column("updated_at", lambda c: _content_cell(c, lambda known: _iso(known.updated_at))),
@@ -394,7 +392,7 @@ def event_subject(event: WatchEvent) -> str:
         case InvitationSent() | InvitationAccepted() | InvitationClosed():
             return invitee(event.invitation)
         case MemberJoined() | MemberLeft() | RoleChanged():
-            return person(event.member)
+            return user_label(event.member)
         case InviteCodeChanged():
             return ""
 
@@ -402,7 +400,7 @@ def event_subject(event: WatchEvent) -> str:
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
-        Column("EVENT", describe_event, width=20),
+        Column("EVENT", describe_event, width=21),
         Column("WHO", event_subject, width=20, share=2),
     ),
     csv=(
