@@ -1,16 +1,17 @@
-"""The store of answers that are kept."""
+"""Store of responses for conditional requests."""
 
 import pytest
 
 from arena_groups import CachedResponse, MemoryCache
 
 
-def answer(size: int = 1, etag: str = '"a"') -> CachedResponse:
+def new_response(size: int = 1, etag: str = '"a"') -> CachedResponse:
+    """Return a response whose body has a size in bytes."""
     return CachedResponse(etag, b"x" * size)
 
 
-def test_what_was_put_is_got_until_it_is_replaced() -> None:
-    cache, first, second = MemoryCache(), answer(), answer()
+def test_get_returns_the_last_stored_response() -> None:
+    cache, first, second = MemoryCache(), new_response(), new_response()
     assert cache.get("key") is None
     cache.set("key", first)
     assert cache.get("key") is first
@@ -20,36 +21,36 @@ def test_what_was_put_is_got_until_it_is_replaced() -> None:
     assert cache.get("key") is None
 
 
-def test_the_entry_unused_for_longest_goes_first() -> None:
+def test_set_removes_the_least_recently_used_response() -> None:
     cache = MemoryCache(max_entries=2)
     for key in ("a", "b"):
-        cache.set(key, answer())
+        cache.set(key, new_response())
     cache.get("a")
-    cache.set("c", answer())
+    cache.set("c", new_response())
     assert [key for key in "abc" if cache.get(key)] == ["a", "c"]
 
 
-def test_the_bytes_are_bounded_too() -> None:
+def test_set_removes_responses_beyond_max_bytes() -> None:
     cache = MemoryCache(max_bytes=10)
     for key in ("a", "b", "c"):
-        cache.set(key, answer(4))
+        cache.set(key, new_response(4))
     assert [key for key in "abc" if cache.get(key)] == ["b", "c"]
-    cache.set("b", answer(10))
+    cache.set("b", new_response(10))
     assert [key for key in "abc" if cache.get(key)] == ["b"]
-    cache.set("b", answer(11))
+    cache.set("b", new_response(11))
     assert cache.get("b") is None
-    cache.set("d", answer(10))
+    cache.set("d", new_response(10))
     assert cache.get("d") is not None
 
 
-def test_what_is_kept_does_not_show() -> None:
+def test_repr_shows_neither_bodies_nor_keys() -> None:
     assert repr(CachedResponse('"a"', b"ada@example.org")) == "CachedResponse(etag='\"a\"')"
     cache = MemoryCache(max_entries=7)
-    cache.set("https://api.are.na/v3/me", answer())
+    cache.set("https://api.are.na/v3/me", new_response())
     assert repr(cache) == "MemoryCache(max_entries=7, max_bytes=16777216)"
 
 
 @pytest.mark.parametrize("options", [{"max_entries": 0}, {"max_bytes": 0}])
-def test_a_cache_without_room_is_refused(options: dict[str, int]) -> None:
+def test_bound_below_one_raises_value_error(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="cache=None"):
         MemoryCache(**options)

@@ -1,4 +1,4 @@
-"""What is sent again, and after how long."""
+"""Retry decisions, and the delays before retries."""
 
 import pytest
 
@@ -23,9 +23,9 @@ from arena_groups import (
 )
 from arena_groups._retry import may_be_applied, may_repeat, response_was_lost
 
-FAULTS = [DecodeIssue("data", "is missing")]
+ISSUES = [DecodeIssue("data", "is missing")]
 
-# error, again if repeat-safe, again if not, may have happened
+# error, repeated if idempotent, repeated if not, possibly applied
 TABLE = [
     (ArenaConnectionError("reset"), True, False, True),
     (ArenaConnectionError("refused", request_sent=False), True, True, False),
@@ -52,20 +52,20 @@ TABLE = [
     (UnprocessableError(422), False, False, False),
     (ArenaAPIError(302), False, False, False),
     (ArenaAPIError(409), False, False, False),
-    (DecodeError("me", FAULTS, invalid_json=True), True, False, True),
-    (DecodeError("me", FAULTS), False, False, True),
+    (DecodeError("me", ISSUES, invalid_json=True), True, False, True),
+    (DecodeError("me", ISSUES), False, False, True),
     (ClientStateError("closed"), False, False, False),
     (PaginationError("stuck"), False, False, False),
 ]
 
 
-@pytest.mark.parametrize(("error", "safe", "unsafe", "happened"), TABLE)
-def test_what_is_safe_to_repeat(
-    error: ArenaError, safe: bool, unsafe: bool, happened: bool
+@pytest.mark.parametrize(("error", "idempotent", "other", "applied"), TABLE)
+def test_error_is_repeatable_and_applied_as_in_the_table(
+    error: ArenaError, idempotent: bool, other: bool, applied: bool
 ) -> None:
-    assert may_repeat(error, idempotent=True) is safe
-    assert may_repeat(error, idempotent=False) is unsafe
-    assert may_be_applied(error) is happened
+    assert may_repeat(error, idempotent=True) is idempotent
+    assert may_repeat(error, idempotent=False) is other
+    assert may_be_applied(error) is applied
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_safe_to_repeat(
         (ArenaConnectionError("reset"), True),
         (ArenaConnectionError("refused", request_sent=False), False),
         (ArenaTimeoutError("silence"), True),
-        (DecodeError("me", FAULTS, invalid_json=True), True),
+        (DecodeError("me", ISSUES, invalid_json=True), True),
         (ServerError(502), True),
         (ServerError(504), True),
         (ServerError(500), False),
@@ -84,11 +84,11 @@ def test_what_is_safe_to_repeat(
         (PaginationError("stuck"), False),
     ],
 )
-def test_whose_response_was_lost(error: ArenaError, lost: bool) -> None:
+def test_response_was_lost_after_these_errors(error: ArenaError, lost: bool) -> None:
     assert response_was_lost(error) is lost
 
 
-def wait(
+def next_delay(
     policy: RetryPolicy,
     error: ArenaError | None = None,
     *,
@@ -106,38 +106,45 @@ def wait(
 
 
 @pytest.mark.parametrize(
-    ("attempt", "ceiling"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (6, 16), (7, 20), (5000, 20)]
+    ("attempt", "bound"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (6, 16), (7, 20), (5000, 20)]
 )
 @pytest.mark.parametrize("jitter", [0.0, 0.25, 1.0])
-def test_the_wait_is_random_below_a_ceiling_that_doubles(
-    attempt: int, ceiling: float, jitter: float
+def test_next_delay_is_random_below_a_bound_that_doubles(
+    attempt: int, bound: float, jitter: float
 ) -> None:
     policy = RetryPolicy(attempts=10_000)
-    assert wait(policy, attempt=attempt, jitter=jitter) == jitter * ceiling
+    assert next_delay(policy, attempt=attempt, jitter=jitter) == jitter * bound
 
 
-def test_attempts_are_bounded() -> None:
+def test_next_delay_after_the_last_attempt_is_none() -> None:
     policy = RetryPolicy(attempts=3)
-    assert [wait(policy, attempt=n) is None for n in (1, 2, 3, 4)] == [False, False, True, True]
-    assert wait(RetryPolicy(attempts=1)) is None
+    assert [next_delay(policy, attempt=n) is None for n in (1, 2, 3, 4)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert next_delay(RetryPolicy(attempts=1)) is None
 
 
-def test_total_time_is_bounded() -> None:
+def test_next_delay_beyond_the_total_time_is_none() -> None:
     policy = RetryPolicy(total=10)
-    assert wait(policy, elapsed=9.4) == 0.5
-    assert wait(policy, elapsed=9.5) is None
-    assert wait(policy, RateLimitError(429, retry_after=9), elapsed=0.5) == 9
-    assert wait(policy, RateLimitError(429, retry_after=9), elapsed=1) is None
+    assert next_delay(policy, elapsed=9.4) == 0.5
+    assert next_delay(policy, elapsed=9.5) is None
+    assert next_delay(policy, RateLimitError(429, retry_after=9), elapsed=0.5) == 9
+    assert next_delay(policy, RateLimitError(429, retry_after=9), elapsed=1) is None
 
 
 @pytest.mark.parametrize("kind", [RateLimitError, ServerError])
-def test_retry_after_is_kept_to_up_to_its_cap(kind: type[ArenaAPIError]) -> None:
+def test_next_delay_is_the_retry_after_up_to_its_limit(kind: type[ArenaAPIError]) -> None:
     policy = RetryPolicy(max_retry_after=60)
     status = 429 if kind is RateLimitError else 503
     for seconds in (1.5, 60.0):
-        assert wait(policy, kind(status, retry_after=seconds), jitter=0.5) == seconds
-    assert wait(policy, kind(status, retry_after=0.0), jitter=0.5) == 0.25, "no storm"
-    assert wait(policy, kind(status, retry_after=60.5)) is None
+        assert next_delay(policy, kind(status, retry_after=seconds), jitter=0.5) == seconds
+    assert next_delay(policy, kind(status, retry_after=0.0), jitter=0.5) == 0.25, (
+        "the backoff is the least delay"
+    )
+    assert next_delay(policy, kind(status, retry_after=60.5)) is None
 
 
 @pytest.mark.parametrize(
@@ -150,6 +157,6 @@ def test_retry_after_is_kept_to_up_to_its_cap(kind: type[ArenaAPIError]) -> None
         {"max_retry_after": -1},
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:
+def test_invalid_policy_raises_value_error(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         RetryPolicy(**options)  # type: ignore[arg-type]

@@ -32,14 +32,14 @@ def paginator(source: ChurningList) -> Paginator[Item]:
     return Paginator(fetching(source))
 
 
-async def test_nothing_is_asked_before_it_is_used(source: ChurningList) -> None:
+async def test_new_paginator_sends_nothing(source: ChurningList) -> None:
     paginator = Paginator(fetching(source))
     aiter(paginator)
     paginator.pages()
     assert source.requests == []
 
 
-async def test_awaiting_gives_the_first_page(
+async def test_await_returns_the_first_page(
     source: ChurningList, paginator: Paginator[Item]
 ) -> None:
     page = await paginator
@@ -50,7 +50,7 @@ async def test_awaiting_gives_the_first_page(
     assert source.requests == [1]
 
 
-async def test_iterating_gives_every_item_and_can_be_repeated(
+async def test_iteration_yields_every_item_and_can_be_repeated(
     source: ChurningList, paginator: Paginator[Item]
 ) -> None:
     for _ in range(2):
@@ -58,12 +58,12 @@ async def test_iterating_gives_every_item_and_can_be_repeated(
     assert source.requests == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
-async def test_pages_are_the_raw_pages(source: ChurningList, paginator: Paginator[Item]) -> None:
+async def test_pages_yields_the_raw_pages(source: ChurningList, paginator: Paginator[Item]) -> None:
     assert [len(page.data) async for page in paginator.pages()] == [10, 10, 10, 5]
     assert source.requests == [1, 2, 3, 4]
 
 
-async def test_first_asks_once(source: ChurningList, paginator: Paginator[Item]) -> None:
+async def test_first_sends_one_request(source: ChurningList, paginator: Paginator[Item]) -> None:
     assert await paginator.first() == Item(35)
     assert source.requests == [1]
 
@@ -72,7 +72,9 @@ async def test_first_of_an_empty_list_is_none() -> None:
     assert await Paginator(fetching(ChurningList(0))).first() is None
 
 
-async def test_count_is_the_servers_total(source: ChurningList, paginator: Paginator[Item]) -> None:
+async def test_count_returns_the_total_of_the_server(
+    source: ChurningList, paginator: Paginator[Item]
+) -> None:
     assert await paginator.count() == 35
     assert source.requests == [1]
 
@@ -81,7 +83,7 @@ async def test_count_is_the_servers_total(source: ChurningList, paginator: Pagin
     ("limit", "requests"),
     [(0, []), (1, [1]), (9, [1]), (10, [1]), (11, [1, 2]), (35, [1, 2, 3, 4]), (99, [1, 2, 3, 4])],
 )
-async def test_a_limit_stops_without_one_request_too_many(limit: int, requests: list[int]) -> None:
+async def test_limit_stops_without_a_further_request(limit: int, requests: list[int]) -> None:
     iterated, collected = ChurningList(35), ChurningList(35)
     items = [item async for item in Paginator(fetching(iterated), limit=limit)]
     assert await Paginator(fetching(collected)).collect(limit=limit) == items
@@ -89,7 +91,7 @@ async def test_a_limit_stops_without_one_request_too_many(limit: int, requests: 
     assert iterated.requests == collected.requests == requests
 
 
-async def test_the_lower_limit_wins(source: ChurningList) -> None:
+async def test_lower_of_two_limits_is_used(source: ChurningList) -> None:
     limited = Paginator(fetching(source), limit=12)
     assert len(await limited.collect()) == 12
     assert len(await limited.collect(limit=20)) == 12
@@ -100,31 +102,31 @@ async def test_the_lower_limit_wins(source: ChurningList) -> None:
 
 
 @pytest.mark.parametrize("limit", [-1, -100])
-async def test_a_negative_limit_is_refused(paginator: Paginator[Item], limit: int) -> None:
+async def test_negative_limit_raises_value_error(paginator: Paginator[Item], limit: int) -> None:
     with pytest.raises(ValueError, match="limit must be 0 or more"):
         await paginator.collect(limit=limit)
 
 
-async def test_a_start_page_skips_what_is_before_it(source: ChurningList) -> None:
+async def test_start_page_skips_earlier_pages(source: ChurningList) -> None:
     later = Paginator(fetching(source), start_page=3)
     assert [item.id for item in await later.collect()] == list(range(15, 0, -1))
     assert (await later).meta.current_page == 3
     assert source.requests == [3, 4, 3]
 
 
-async def test_removing_while_iterating_reaches_all() -> None:
+async def test_removing_each_item_while_iterating_reaches_all() -> None:
     source = ChurningList(480)
     async for item in Paginator(fetching(source, 24)):
         source.remove(item.id)
     assert source.ids == []
 
 
-async def test_an_iterator_goes_on_after_an_error(source: ChurningList) -> None:
-    broken = iter([False, True, True, False, True, False, False])
+async def test_iterator_continues_after_an_error(source: ChurningList) -> None:
+    fails = iter([False, True, True, False, True, False, False])
 
     async def fetch(page: int) -> Page[Item]:
-        if next(broken):
-            raise ArenaConnectionError("the line broke")
+        if next(fails):
+            raise ArenaConnectionError("the connection failed")
         return source.page(page, PER)
 
     items, found, errors = aiter(Paginator(fetch)), list[int](), 0
@@ -139,25 +141,25 @@ async def test_an_iterator_goes_on_after_an_error(source: ChurningList) -> None:
     assert errors == 3
 
 
-async def test_a_cancelled_anext_can_be_called_again(source: ChurningList) -> None:
-    gate, asked = asyncio.Event(), asyncio.Event()
+async def test_cancelled_anext_can_be_repeated(source: ChurningList) -> None:
+    gate, requested = asyncio.Event(), asyncio.Event()
 
     async def fetch(page: int) -> Page[Item]:
-        asked.set()
+        requested.set()
         await gate.wait()
         return source.page(page, PER)
 
     items = aiter(Paginator(fetch))
-    waiting = asyncio.ensure_future(anext(items))
-    await asked.wait()
-    waiting.cancel()
+    task = asyncio.ensure_future(anext(items))
+    await requested.wait()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await task
     gate.set()
     assert [item.id async for item in items] == list(range(35, 0, -1))
 
 
-async def test_several_tasks_may_share_an_iterator(paginator: Paginator[Item]) -> None:
+async def test_tasks_that_share_an_iterator_get_each_item_once(paginator: Paginator[Item]) -> None:
     items = aiter(paginator)
     shares: list[list[int]] = [[], [], []]
 
@@ -171,7 +173,7 @@ async def test_several_tasks_may_share_an_iterator(paginator: Paginator[Item]) -
     assert all(shares)
 
 
-async def test_a_closed_iterator_is_at_its_end(paginator: Paginator[Item]) -> None:
+async def test_closed_iterator_is_exhausted(paginator: Paginator[Item]) -> None:
     items, pages = aiter(paginator), paginator.pages()
     assert (await anext(items)).id == 35
     assert len((await anext(pages)).data) == 10
@@ -181,14 +183,14 @@ async def test_a_closed_iterator_is_at_its_end(paginator: Paginator[Item]) -> No
     assert [page async for page in pages] == []
 
 
-async def test_breaking_off_leaves_nothing_behind(paginator: Paginator[Item]) -> None:
+async def test_break_leaves_no_task(paginator: Paginator[Item]) -> None:
     async for _ in paginator:
         break
     gc.collect()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_pages_that_do_not_advance_are_an_error(source: ChurningList) -> None:
+async def test_pages_that_do_not_advance_raise(source: ChurningList) -> None:
     async def stuck(page: int) -> Page[Item]:
         return source.page(1, PER)
 
@@ -198,29 +200,29 @@ async def test_pages_that_do_not_advance_are_an_error(source: ChurningList) -> N
                 pass
 
 
-def test_its_repr_tells_how_it_is_set(paginator: Paginator[Item]) -> None:
+def test_repr_shows_the_options(paginator: Paginator[Item]) -> None:
     assert repr(paginator) == "Paginator(start_page=1, limit=None, concurrency=1)"
 
 
-async def test_closing_while_a_page_is_on_its_way_ends_the_pages(source: ChurningList) -> None:
-    gate, asked = asyncio.Event(), asyncio.Event()
+async def test_close_during_a_request_ends_the_pages(source: ChurningList) -> None:
+    gate, requested = asyncio.Event(), asyncio.Event()
 
     async def fetch(page: int) -> Page[Item]:
-        asked.set()
+        requested.set()
         await gate.wait()
         return source.page(page, PER)
 
     pages = Paginator(fetch).pages()
-    waiting = asyncio.ensure_future(anext(pages))
-    await asked.wait()
+    task = asyncio.ensure_future(anext(pages))
+    await requested.wait()
     await pages.aclose()
     gate.set()
-    assert (await waiting).data
+    assert (await task).data
     assert [page async for page in pages] == []
 
 
 @pytest.mark.parametrize("limit", [1.5, float("nan"), "3"])
-async def test_a_limit_that_is_no_number_of_items_is_refused(
+async def test_limit_that_is_not_an_int_raises_type_error(
     paginator: Paginator[Item], limit: object
 ) -> None:
     with pytest.raises(TypeError, match="limit must be an int"):

@@ -1,4 +1,4 @@
-"""Concurrent iteration over a list held in memory, whose answers come when the test says so."""
+"""Pages requested in advance, of a list in memory that responds when the test says so."""
 
 import asyncio
 import gc
@@ -22,49 +22,49 @@ PER = 10
 
 @define
 class Pages:
-    """Answers each request once its page is let go; ``breaking`` pages fail once."""
+    """Pages of a list: each request ends once its gate is open; ``failing`` pages fail once."""
 
     source: ChurningList = field(factory=lambda: ChurningList(200))
-    breaking: set[int] = field(factory=set[int])
-    asked: list[int] = field(factory=list[int])
-    under_way: set[int] = field(factory=set[int])
+    failing: set[int] = field(factory=set[int])
+    requested: list[int] = field(factory=list[int])
+    in_flight: set[int] = field(factory=set[int])
     cancelled: list[int] = field(factory=list[int])
-    most: int = 0
-    open: bool = False
+    most_in_flight: int = 0
+    immediate: bool = False
     gates: dict[int, asyncio.Event] = field(factory=dict[int, asyncio.Event])
 
     async def fetch(self, page: int) -> Page[Item]:
-        self.asked.append(page)
-        self.under_way.add(page)
-        self.most = max(self.most, len(self.under_way))
+        self.requested.append(page)
+        self.in_flight.add(page)
+        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
         try:
-            await (asyncio.sleep(0) if self.open else self.gate(page).wait())
+            await (asyncio.sleep(0) if self.immediate else self.gate(page).wait())
         except asyncio.CancelledError:
             self.cancelled.append(page)
             raise
         finally:
-            self.under_way.discard(page)
-        if page in self.breaking:
-            self.breaking.discard(page)
-            raise ArenaConnectionError(f"page {page} broke")
+            self.in_flight.discard(page)
+        if page in self.failing:
+            self.failing.discard(page)
+            raise ArenaConnectionError(f"page {page} failed")
         return self.source.page(page, PER)
 
     def gate(self, page: int) -> asyncio.Event:
         return self.gates.setdefault(page, asyncio.Event())
 
-    async def let(self, *pages: int) -> None:
-        """Let pages go, one after the other, until nothing moves any more."""
+    async def respond(self, *pages: int) -> None:
+        """Respond with pages, one after the other, until all tasks wait again."""
         for page in pages:
             self.gate(page).set()
             await run_other_tasks()
             self.gates.pop(page, None)
 
-    async def answered(self, page: int) -> None:
-        """Wait until a page was answered, and no longer."""
+    async def ended(self, page: int) -> None:
+        """Wait until the request for a page has ended, and no longer."""
         for _ in range(20):
-            if page in self.under_way:
+            if page in self.in_flight:
                 await asyncio.sleep(0)
-        assert page not in self.under_way
+        assert page not in self.in_flight
 
     def list(self, concurrency: int = 4, **options: Any) -> Paginator[Item]:
         return Paginator(self.fetch, concurrency=concurrency, **options)
@@ -88,122 +88,123 @@ async def take(items: ItemIterator[Item], count: int) -> list[int]:
     return [(await anext(items)).id for _ in range(count)]
 
 
-async def rest(items: ItemIterator[Item]) -> list[int]:
+async def remaining(items: ItemIterator[Item]) -> list[int]:
     return [item.id async for item in items]
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3, 8, 50])
-async def test_items_come_once_and_in_order(pages: Pages, concurrency: int) -> None:
-    pages.open = True
+async def test_items_are_yielded_once_and_in_order(pages: Pages, concurrency: int) -> None:
+    pages.immediate = True
     assert [item.id async for item in pages.list(concurrency)] == list(range(200, 0, -1))
-    assert len(pages.asked) == (20 if concurrency == 1 else 21)
-    assert pages.most == min(concurrency, 19)
+    assert len(pages.requested) == (20 if concurrency == 1 else 21)
+    assert pages.most_in_flight == min(concurrency, 19)
 
 
-async def test_pages_are_handed_over_in_order_whatever_the_order_of_answers(pages: Pages) -> None:
-    waiting = asyncio.ensure_future(rest(aiter(pages.list(4))))
-    await pages.let(1)
-    assert pages.asked == [1, 2, 3, 4, 5]
-    await pages.let(5, 3, 4)
-    assert pages.asked == [1, 2, 3, 4, 5], "four pages are under way or held"
-    await pages.let(2)
-    assert sorted(pages.asked) == list(range(1, 10))
-    pages.open = True
-    await pages.let(9, 8, 7, 6)
+async def test_pages_are_yielded_in_order_whatever_the_order_of_responses(pages: Pages) -> None:
+    waiting = asyncio.ensure_future(remaining(aiter(pages.list(4))))
+    await pages.respond(1)
+    assert pages.requested == [1, 2, 3, 4, 5]
+    await pages.respond(5, 3, 4)
+    assert pages.requested == [1, 2, 3, 4, 5], "four pages are in flight or in memory"
+    await pages.respond(2)
+    assert sorted(pages.requested) == list(range(1, 10))
+    pages.immediate = True
+    await pages.respond(9, 8, 7, 6)
     assert await waiting == list(range(200, 0, -1))
-    assert pages.most == 4
+    assert pages.most_in_flight == 4
 
 
-async def test_a_slow_reader_holds_no_more_pages_than_it_may(pages: Pages) -> None:
-    pages.open = True
+async def test_slow_reader_keeps_at_most_concurrency_pages(pages: Pages) -> None:
+    pages.immediate = True
     items = aiter(pages.list(4))
     for number in range(1, 15):
         assert await take(items, PER) == page_of(number)
         await run_other_tasks()
-        assert max(pages.asked) == number + 3, "the page being read counts"
+        assert max(pages.requested) == number + 3, "the page that is read counts"
     await items.aclose()
 
 
-async def test_stopping_early_costs_no_more_requests_than_are_under_way(pages: Pages) -> None:
+async def test_close_cancels_the_requests_in_flight(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(anext(items))
-    await pages.let(1)
+    await pages.respond(1)
     assert (await waiting).id == 200
-    assert pages.asked == [1, 2, 3, 4]
+    assert pages.requested == [1, 2, 3, 4]
     await items.aclose()
-    assert pages.under_way == set()
+    assert pages.in_flight == set()
     assert pages.cancelled == [2, 3, 4]
-    assert await rest(items) == []
+    assert await remaining(items) == []
 
 
 @pytest.mark.parametrize(
-    ("limit", "asked"), [(0, 0), (1, 1), (10, 1), (11, 2), (35, 4), (80, 8), (195, 20), (200, 20)]
+    ("limit", "requests"),
+    [(0, 0), (1, 1), (10, 1), (11, 2), (35, 4), (80, 8), (195, 20), (200, 20)],
 )
-async def test_a_limit_asks_for_no_page_in_vain(pages: Pages, limit: int, asked: int) -> None:
-    pages.open = True
+async def test_limit_requests_no_unneeded_page(pages: Pages, limit: int, requests: int) -> None:
+    pages.immediate = True
     found = await pages.list(8).collect(limit)
     assert [item.id for item in found] == list(range(200, 200 - limit, -1))
-    assert sorted(pages.asked) == list(range(1, asked + 1))
+    assert sorted(pages.requested) == list(range(1, requests + 1))
     assert [item.id async for item in pages.list(8, limit=limit)] == [item.id for item in found]
 
 
-async def test_what_is_one_request_stays_one(pages: Pages) -> None:
-    pages.open = True
+async def test_first_count_and_await_send_one_request_each(pages: Pages) -> None:
+    pages.immediate = True
     paginator = pages.list(8)
     assert await paginator.first() == Item(200)
     assert await paginator.count() == 200
     assert len((await paginator).data) == PER
-    assert pages.asked == [1, 1, 1]
+    assert pages.requested == [1, 1, 1]
     assert len([page async for page in paginator.pages()]) == 20
-    assert pages.most == 1
+    assert pages.most_in_flight == 1
 
 
-async def test_a_single_page_is_one_request(pages: Pages) -> None:
-    pages.open = True
+async def test_single_page_is_one_request(pages: Pages) -> None:
+    pages.immediate = True
     pages.source = ChurningList(PER)
     assert len(await pages.list(8).collect()) == PER
-    assert pages.asked == [1]
+    assert pages.requested == [1]
 
 
-async def test_an_error_comes_where_its_page_would_have_come(pages: Pages) -> None:
+async def test_error_of_a_page_is_raised_in_its_place(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    pages.breaking = {4}
+    pages.failing = {4}
     waiting = asyncio.ensure_future(take(items, 3 * PER))
-    await pages.let(1, 4, 2, 3)
+    await pages.respond(1, 4, 2, 3)
     assert await waiting == page_of(1) + page_of(2) + page_of(3)
-    assert pages.under_way == set()
-    with pytest.raises(ArenaConnectionError, match="page 4 broke"):
+    assert pages.in_flight == set()
+    with pytest.raises(ArenaConnectionError, match="page 4 failed"):
         await anext(items)
-    assert set(pages.asked) == {1, 2, 3, 4, 5}, "nothing is asked for beyond it"
+    assert set(pages.requested) == {1, 2, 3, 4, 5}, "no page after it is requested"
     assert pages.cancelled == [5]
-    pages.open = True
-    assert await rest(items) == list(range(170, 0, -1))
+    pages.immediate = True
+    assert await remaining(items) == list(range(170, 0, -1))
 
 
-async def test_when_an_error_is_raised_nothing_is_under_way(pages: Pages) -> None:
+async def test_raised_error_leaves_no_request_in_flight(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    pages.breaking = {2}
+    pages.failing = {2}
     waiting = asyncio.ensure_future(take(items, PER + 1))
-    await pages.let(1)
-    await pages.let(5)
-    await pages.let(2)
+    await pages.respond(1)
+    await pages.respond(5)
+    await pages.respond(2)
     with pytest.raises(ArenaConnectionError):
         await waiting
-    assert (pages.under_way, sorted(pages.cancelled)) == (set(), [3, 4])
-    pages.open = True
-    assert await rest(items) == list(range(190, 0, -1))
-    assert pages.asked.count(5) == 1, "an answer that came is kept"
+    assert (pages.in_flight, sorted(pages.cancelled)) == (set(), [3, 4])
+    pages.immediate = True
+    assert await remaining(items) == list(range(190, 0, -1))
+    assert pages.requested.count(5) == 1, "a response that arrived is kept"
 
 
-async def test_any_page_may_break_the_second_reading_of_the_first_too(pages: Pages) -> None:
-    pages.open = True
-    pages.breaking = set(range(1, 21))
+async def test_errors_of_all_pages_are_raised_and_all_items_are_yielded(pages: Pages) -> None:
+    pages.immediate = True
+    pages.failing = set(range(1, 21))
     items, found, errors = aiter(pages.list(3)), list[int](), 0
     while True:
         try:
             found.append((await anext(items)).id)
             if len(found) == 200:
-                pages.breaking = {1}
+                pages.failing = {1}
         except ArenaConnectionError:
             errors += 1
         except StopAsyncIteration:
@@ -212,20 +213,20 @@ async def test_any_page_may_break_the_second_reading_of_the_first_too(pages: Pag
     assert errors == 21
 
 
-async def test_an_answer_that_leads_nowhere_ends_the_others(pages: Pages) -> None:
+async def test_wrong_page_cancels_the_other_requests(pages: Pages) -> None:
     async def fetch(page: int) -> Page[Item]:
         return await pages.fetch(page if page != 3 else 7)
 
     items = aiter(Paginator(fetch, concurrency=4))
     waiting = asyncio.ensure_future(take(items, 2 * PER + 1))
-    await pages.let(1, 7, 2)
+    await pages.respond(1, 7, 2)
     with pytest.raises(PaginationError, match="page 3 was asked for, but page 7 came"):
         await waiting
-    assert pages.under_way == set()
+    assert pages.in_flight == set()
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])
-async def test_a_cancelled_anext_loses_nothing(pages: Pages, moment: int) -> None:
+async def test_cancelled_anext_can_be_repeated(pages: Pages, moment: int) -> None:
     items = aiter(pages.list(4))
     found: list[int] = []
     for number in range(1, moment + 1):
@@ -234,22 +235,22 @@ async def test_a_cancelled_anext_loses_nothing(pages: Pages, moment: int) -> Non
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await pages.let(number)
+        await pages.respond(number)
         found += await take(items, PER)
     assert pages.cancelled == []
-    pages.open = True
-    await pages.let(*range(moment + 1, moment + 5))
-    assert found + await rest(items) == list(range(200, 0, -1))
-    assert pages.asked.count(2) == 1, "its request went on"
+    pages.immediate = True
+    await pages.respond(*range(moment + 1, moment + 5))
+    assert found + await remaining(items) == list(range(200, 0, -1))
+    assert pages.requested.count(2) == 1, "its request continued"
 
 
-async def test_an_error_whose_anext_was_cancelled_is_still_raised(pages: Pages) -> None:
+async def test_error_during_a_cancelled_anext_is_raised_by_the_next(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    pages.breaking = {2}
+    pages.failing = {2}
     waiting = asyncio.ensure_future(take(items, PER + 1))
-    await pages.let(1)
+    await pages.respond(1)
     pages.gate(2).set()
-    await pages.answered(2)
+    await pages.ended(2)
     for _ in range(2):
         waiting.cancel()
         await asyncio.sleep(0)
@@ -260,7 +261,7 @@ async def test_an_error_whose_anext_was_cancelled_is_still_raised(pages: Pages) 
     await items.aclose()
 
 
-async def test_a_request_that_somebody_else_cancels_is_asked_again(pages: Pages) -> None:
+async def test_request_cancelled_from_outside_is_sent_again(pages: Pages) -> None:
     items = aiter(pages.list(4))
     before = asyncio.all_tasks()
     waiting = asyncio.ensure_future(anext(items))
@@ -269,11 +270,11 @@ async def test_a_request_that_somebody_else_cancels_is_asked_again(pages: Pages)
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    pages.open = True
-    assert await rest(items) == list(range(200, 0, -1))
+    pages.immediate = True
+    assert await remaining(items) == list(range(200, 0, -1))
 
 
-async def test_closing_while_a_page_is_on_its_way_ends_it(pages: Pages) -> None:
+async def test_close_during_anext_cancels_its_request(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(anext(items))
     await run_other_tasks()
@@ -284,16 +285,16 @@ async def test_closing_while_a_page_is_on_its_way_ends_it(pages: Pages) -> None:
     await items.aclose()
 
 
-async def test_closing_as_a_page_arrives_drops_it(pages: Pages) -> None:
+async def test_close_as_a_page_arrives_drops_the_page(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(anext(items))
     await run_other_tasks()
     pages.gate(1).set()
-    await pages.answered(1)
+    await pages.ended(1)
     await items.aclose()
     with pytest.raises(StopAsyncIteration):
         await waiting
-    assert pages.asked == [1]
+    assert pages.requested == [1]
 
 
 async def leave_by_break(paginator: Paginator[Item]) -> None:
@@ -310,28 +311,28 @@ async def leave_by_error(paginator: Paginator[Item]) -> None:
 
 
 @pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
-async def test_leaving_the_loop_ends_what_is_under_way(
+async def test_leaving_the_loop_cancels_the_requests_in_flight(
     pages: Pages, leave: Callable[[Paginator[Item]], Coroutine[Any, Any, None]]
 ) -> None:
     leaving = asyncio.ensure_future(leave(pages.list(4)))
-    await pages.let(1)
+    await pages.respond(1)
     await leaving
-    assert pages.asked == [1, 2, 3, 4]
+    assert pages.requested == [1, 2, 3, 4]
     gc.collect()
     await run_other_tasks()
-    assert (pages.under_way, pages.cancelled) == (set(), [2, 3, 4])
+    assert (pages.in_flight, pages.cancelled) == (set(), [2, 3, 4])
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_an_iterator_that_is_dropped_drops_its_pages(pages: Pages) -> None:
+async def test_dropped_iterator_frees_its_pages(pages: Pages) -> None:
     fetched: list[weakref.ref[Page[Item]]] = []
 
     async def fetch(page: int) -> Page[Item]:
-        answer = await pages.fetch(page)
-        fetched.append(weakref.ref(answer.data[0]))  # type: ignore[arg-type]
-        return answer
+        response = await pages.fetch(page)
+        fetched.append(weakref.ref(response.data[0]))  # type: ignore[arg-type]
+        return response
 
-    pages.open = True
+    pages.immediate = True
     items = aiter(Paginator(fetch, concurrency=4))
     assert await take(items, 5) == page_of(1)[:5]
     await run_other_tasks()
@@ -342,22 +343,22 @@ async def test_an_iterator_that_is_dropped_drops_its_pages(pages: Pages) -> None
     assert [page() for page in fetched] == [None] * 4
 
 
-async def test_errors_of_pages_nobody_reads_any_more_are_silent(
+async def test_errors_of_pages_that_are_not_read_are_not_logged(
     pages: Pages, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pages.open = True
-    pages.breaking = {2, 3, 4}
+    pages.immediate = True
+    pages.failing = {2, 3, 4}
     items = aiter(pages.list(4))
     assert await take(items, 1) == [200]
     await run_other_tasks()
-    assert pages.breaking == set()
+    assert pages.failing == set()
     del items
     gc.collect()
     await run_other_tasks()
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
-def test_a_loop_that_ends_right_after_leaves_nothing_behind(
+def test_event_loop_that_ends_with_an_open_iterator_logs_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     kept: list[ItemIterator[Item]] = []
@@ -366,7 +367,7 @@ def test_a_loop_that_ends_right_after_leaves_nothing_behind(
         pages = Pages()
         items = aiter(pages.list(4))
         waiting = asyncio.ensure_future(anext(items))
-        await pages.let(1)
+        await pages.respond(1)
         await waiting
         if keep:
             kept.append(items)
@@ -379,8 +380,8 @@ def test_a_loop_that_ends_right_after_leaves_nothing_behind(
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
-async def test_several_tasks_may_share_an_iterator(pages: Pages) -> None:
-    pages.open = True
+async def test_tasks_that_share_an_iterator_get_each_item_once(pages: Pages) -> None:
+    pages.immediate = True
     items = aiter(pages.list(4))
     shares: list[list[int]] = [[], [], []]
 
@@ -392,28 +393,30 @@ async def test_several_tasks_may_share_an_iterator(pages: Pages) -> None:
     await asyncio.gather(*map(work, shares))
     assert sorted(number for share in shares for number in share) == list(range(1, 201))
     assert all(shares)
-    assert pages.most <= 4
+    assert pages.most_in_flight <= 4
 
 
 @pytest.mark.parametrize("concurrency", [2, 4, 8])
-async def test_removing_while_iterating_reaches_all(pages: Pages, concurrency: int) -> None:
-    pages.open = True
+async def test_removing_each_item_while_iterating_reaches_all(
+    pages: Pages, concurrency: int
+) -> None:
+    pages.immediate = True
     async for item in pages.list(concurrency):
         pages.source.remove(item.id)
         await asyncio.sleep(0)
     assert pages.source.ids == []
 
 
-async def test_a_change_that_leaves_the_total_is_noticed_at_the_end(pages: Pages) -> None:
+async def test_change_with_an_equal_total_is_detected_at_the_end(pages: Pages) -> None:
     items = aiter(pages.list(4))
     waiting = asyncio.ensure_future(take(items, PER))
-    await pages.let(1)
+    await pages.respond(1)
     await waiting
-    await pages.let(3)
+    await pages.respond(3)
     pages.source.remove(20)
     pages.source.ids.insert(0, 201)  # 181 is now on page 3, which was read
-    pages.open = True
-    await pages.let(2, 4)
-    found = await rest(items)
+    pages.immediate = True
+    await pages.respond(2, 4)
+    found = await remaining(items)
     assert sorted(page_of(1) + found) == [id for id in range(1, 202) if id != 20]
     assert found.index(181) > found.index(1)

@@ -1,4 +1,4 @@
-"""The walk's guarantee, as a property over lists that change while they are read."""
+"""Sequential walk: every item exactly once, although the list changes while it is read."""
 
 import tracemalloc
 from random import Random
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from arena_groups._pagination import walk as module
 from arena_groups._pagination.walk import IdSet, SeenItems, Walk, next_page_number
 from arena_groups.errors import PaginationError
-from arena_groups.models import Page, PageMeta
 from tests.support.churn import (
     Change,
     ChurningList,
     Item,
     Reader,
+    new_page,
     random_list,
     read_by_plain_loop,
     read_by_walk,
@@ -39,28 +39,28 @@ page_sizes = st.integers(1, 100)
 
 @settings(max_examples=repetitions(300, thorough=1500), deadline=None)
 @given(source=churning_lists, per=page_sizes)
-def test_every_item_that_stays_is_handed_over_exactly_once(source: ChurningList, per: int) -> None:
+def test_item_present_throughout_is_yielded_exactly_once(source: ChurningList, per: int) -> None:
     found = read_by_walk(source, per)
 
     assert len(found) == len(set(found)), "no item comes twice"
-    assert source.stable <= set(found), "no item is lost"
+    assert source.stable <= set(found), "no item is missed"
 
 
 def tally(reader: Reader, lists: int) -> tuple[int, int]:
-    lost = doubled = 0
+    missed = repeated = 0
     for seed in range(lists):
         source, per = random_list(Random(seed))
         found = reader(source, per)
-        lost += len(source.stable - set(found))
-        doubled += len(found) - len(set(found))
-    return lost, doubled
+        missed += len(source.stable - set(found))
+        repeated += len(found) - len(set(found))
+    return missed, repeated
 
 
-def test_a_plain_loop_loses_and_doubles_where_the_walk_does_not() -> None:
-    lost, doubled = tally(read_by_plain_loop, 1000)
+def test_plain_loop_misses_and_repeats_items_where_the_walk_does_not() -> None:
+    missed, repeated = tally(read_by_plain_loop, 1000)
 
-    assert lost > 500
-    assert doubled > 500
+    assert missed > 500
+    assert repeated > 500
     assert tally(read_by_walk, 1000) == (0, 0)
 
 
@@ -70,7 +70,9 @@ def test_a_plain_loop_loses_and_doubles_where_the_walk_does_not() -> None:
     added=st.lists(st.integers(0, 5), max_size=40),
     per=page_sizes,
 )
-def test_without_removals_no_request_is_added(size: int, added: list[int], per: int) -> None:
+def test_list_without_removals_costs_no_further_request(
+    size: int, added: list[int], per: int
+) -> None:
     script = [Change(added=count) for count in added]
     walked, plain = ChurningList(size, script), ChurningList(size, script)
 
@@ -91,7 +93,7 @@ def test_removing_each_item_while_reading_reaches_all(per: int) -> None:
     assert source.ids == []
 
 
-def test_removing_each_item_in_a_plain_loop_stops_half_way() -> None:
+def test_removing_each_item_in_a_plain_loop_misses_half() -> None:
     source = ChurningList(480)
     number: int | None = 1
     while number is not None:
@@ -103,120 +105,98 @@ def test_removing_each_item_in_a_plain_loop_stops_half_way() -> None:
     assert len(source.ids) == 240
 
 
-def answer(
-    page: int,
-    ids: list[int] | None = None,
-    *,
-    per: int = 2,
-    total: int = 100,
-    more: bool = True,
-    next_page: int | None = None,
-) -> Page[Item]:
-    return Page(
-        data=[Item(id) for id in ids or []],
-        meta=PageMeta(
-            current_page=page,
-            per_page=per,
-            total_pages=-(-total // max(per, 1)),
-            total_count=total,
-            has_more_pages=more,
-            next_page=next_page,
-        ),
-    )
-
-
-def test_an_empty_list_ends_at_its_first_answer() -> None:
+def test_empty_list_ends_with_its_first_page() -> None:
     walk: Walk[Item] = Walk()
-    assert walk.accept(answer(1, total=0, more=False)) == []
+    assert walk.accept(new_page(1, total=0, more=False)) == []
     assert walk.done
 
 
-def test_an_empty_or_short_page_is_no_end_while_more_is_promised() -> None:
+def test_short_or_empty_page_with_more_pages_is_not_the_end() -> None:
     walk: Walk[Item] = Walk()
-    walk.accept(answer(1, []))
+    walk.accept(new_page(1, []))
     assert (walk.done, walk.next_page) == (False, 2)
-    walk.accept(answer(2, [7]))
+    walk.accept(new_page(2, [7]))
     assert (walk.done, walk.next_page) == (False, 3)
 
 
-def test_the_servers_page_size_wins() -> None:
+def test_page_size_of_the_server_is_used() -> None:
     walk: Walk[Item] = Walk()
-    walk.accept(answer(1, [9, 8], per=2, total=5, next_page=2))
-    walk.accept(answer(2, [7], per=1, total=5))
+    walk.accept(new_page(1, [9, 8], per=2, total=5, next_page=2))
+    walk.accept(new_page(2, [7], per=1, total=5))
     assert walk.next_page == 3
 
 
-def test_a_start_page_counts_what_is_before_it_as_read() -> None:
+def test_start_page_counts_earlier_pages_as_read() -> None:
     walk: Walk[Item] = Walk(start_page=3)
-    assert [item.id for item in walk.accept(answer(3, [5, 4]))] == [5, 4]
+    assert [item.id for item in walk.accept(new_page(3, [5, 4]))] == [5, 4]
     assert walk.next_page == 4
 
 
-def test_a_failed_request_can_be_sent_again() -> None:
+def test_page_after_an_error_can_be_requested_again() -> None:
     walk: Walk[Item] = Walk()
-    walk.accept(answer(1, [9, 8]))
+    walk.accept(new_page(1, [9, 8]))
     with pytest.raises(PaginationError):
-        walk.accept(answer(1, [9, 8]))
+        walk.accept(new_page(1, [9, 8]))
     assert walk.next_page == 2
-    assert [item.id for item in walk.accept(answer(2, [7]))] == [7]
+    assert [item.id for item in walk.accept(new_page(2, [7]))] == [7]
 
 
-def test_items_of_different_types_may_share_an_id() -> None:
+def test_items_of_different_types_with_one_id_are_different() -> None:
     walk: Walk[Item] = Walk()
-    page = answer(1, [1])
+    page = new_page(1, [1])
     page.data.append(Item(1, "Channel"))
     page.data.append(Item(1, "Channel"))
     assert walk.accept(page) == [Item(1), Item(1, "Channel")]
 
 
 @pytest.mark.parametrize("next_page", [1, 2, -1, 0])
-def test_a_next_page_that_does_not_advance_is_an_error(next_page: int) -> None:
+def test_next_page_that_does_not_advance_raises(next_page: int) -> None:
     walk: Walk[Item] = Walk(start_page=2)
     with pytest.raises(PaginationError, match="must advance"):
-        walk.accept(answer(2, [1], next_page=next_page))
+        walk.accept(new_page(2, [1], next_page=next_page))
 
 
-def test_a_last_page_that_names_a_next_one_is_an_error() -> None:
+def test_last_page_with_a_next_page_raises() -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="page 1 is said to be the last, and page 2"):
-        walk.accept(answer(1, [1], more=False, next_page=2))
+        walk.accept(new_page(1, [1], more=False, next_page=2))
     assert not walk.done
 
 
-def test_another_page_than_asked_is_an_error() -> None:
+def test_other_page_than_requested_raises() -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="page 1 was asked for, but page 4 came"):
-        walk.accept(answer(4, [1]))
+        walk.accept(new_page(4, [1]))
 
 
 @pytest.mark.parametrize(("per", "total"), [(0, 5), (-1, 5), (2, -1)])
-def test_impossible_numbers_are_an_error(per: int, total: int) -> None:
+def test_impossible_numbers_raise(per: int, total: int) -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="claims"):
-        walk.accept(answer(1, [1], per=per, total=total))
+        walk.accept(new_page(1, [1], per=per, total=total))
 
 
 @pytest.mark.parametrize("total", [0, 4, 1000, 10**9])
-def test_empty_pages_without_end_are_an_error(total: int) -> None:
+def test_endless_empty_pages_raise(total: int) -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="does not end"):
         while not walk.done:
-            walk.accept(answer(walk.next_page, [], total=total))
+            walk.accept(new_page(walk.next_page, [], total=total))
 
 
-def test_new_items_without_end_are_an_error() -> None:
+def test_endless_new_items_raise() -> None:
     walk: Walk[Item] = Walk()
     with pytest.raises(PaginationError, match="does not end"):
         while not walk.done:
-            walk.accept(answer(walk.next_page, [walk.next_page], total=4))
+            walk.accept(new_page(walk.next_page, [walk.next_page], total=4))
 
 
-def test_a_total_that_is_too_low_loses_nothing() -> None:
+def test_total_too_low_yields_all_items() -> None:
     walk: Walk[Item] = Walk()
     found: list[int] = []
     while not walk.done:
         number = walk.next_page
-        page = answer(number, [2 * number, 2 * number + 1], total=3, more=number < 50)
+        page = new_page(number, [2 * number, 2 * number + 1], total=3, more=number < 50)
         found += [item.id for item in walk.accept(page)]
     assert found == list(range(2, 102))
 
@@ -224,10 +204,10 @@ def test_a_total_that_is_too_low_loses_nothing() -> None:
 @pytest.mark.parametrize(
     ("more", "next_page", "expected"), [(True, 7, 7), (True, None, 4), (False, 4, None)]
 )
-def test_the_plain_walk_follows_what_is_promised(
+def test_next_page_number_follows_the_page(
     more: bool, next_page: int | None, expected: int | None
 ) -> None:
-    assert next_page_number(answer(3, more=more, next_page=next_page).meta) == expected
+    assert next_page_number(new_page(3, more=more, next_page=next_page).meta) == expected
 
 
 ids = st.one_of(
@@ -238,14 +218,14 @@ pages = st.lists(st.lists(ids, max_size=20), max_size=20)
 
 @pytest.fixture(params=[(1, 1), (3, 2), (8, 3), (2**16, 2**12)])
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    loose, run = request.param
-    monkeypatch.setattr(module, "MAX_RECENT_IDS", loose)
+    recent, run = request.param
+    monkeypatch.setattr(module, "MAX_RECENT_IDS", recent)
     monkeypatch.setattr(module, "RUN_IDS", run)
 
 
 @pytest.mark.usefixtures("sizes")
 @given(pages=st.lists(st.lists(st.tuples(st.sampled_from("ab"), ids), max_size=20), max_size=20))
-def test_an_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) -> None:
+def test_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) -> None:
     seen, model = SeenItems(), set[tuple[str, int]]()
     for page in pages:
         expected = list(dict.fromkeys(key for key in page if key not in model))
@@ -255,22 +235,22 @@ def test_an_item_is_new_the_first_time_only(pages: list[list[tuple[str, int]]]) 
 
 
 @pytest.mark.usefixtures("sizes")
-@given(pages=pages, asked=st.lists(ids))
-def test_ids_are_held_whatever_their_size(pages: list[list[int]], asked: list[int]) -> None:
-    held, model = IdSet(), set[int]()
+@given(pages=pages, others=st.lists(ids))
+def test_ids_of_any_size_are_members(pages: list[list[int]], others: list[int]) -> None:
+    ids_seen, model = IdSet(), set[int]()
     for page in pages:
-        if not held.add_all(page):
-            assert [held.add(id) for id in page] == [
+        if not ids_seen.add_all(page):
+            assert [ids_seen.add(id) for id in page] == [
                 id not in model and id not in page[:place] for place, id in enumerate(page)
             ]
         model.update(page)
-    assert all(id in held for id in model)
-    assert [id in held for id in asked] == [id in model for id in asked]
+    assert all(id in ids_seen for id in model)
+    assert [id in ids_seen for id in others] == [id in model for id in others]
 
 
 @pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("step", [-1, 1, -50])
-def test_pages_in_order_are_taken_as_a_whole(step: int) -> None:
+def test_page_in_order_is_added_as_a_whole(step: int) -> None:
     seen = SeenItems()
     for start in range(10**6, 10**6 + 2000 * step, 100 * step):
         page = [Item(id) for id in range(start, start + 100 * step, step)]
@@ -278,12 +258,12 @@ def test_pages_in_order_are_taken_as_a_whole(step: int) -> None:
         assert seen.add_new(page) == []
 
 
-def test_a_million_ids_take_less_than_twenty_mebibytes() -> None:
-    held = IdSet()
+def test_a_million_ids_take_less_than_20_mib() -> None:
+    ids_seen = IdSet()
     tracemalloc.start()
     try:
         for start in range(10**9, 10**9 - 3 * 10**6, -300):
-            assert held.add_all(list(range(start, start - 300, -3)))
+            assert ids_seen.add_all(list(range(start, start - 300, -3)))
         assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     finally:
         tracemalloc.stop()

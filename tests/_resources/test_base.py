@@ -1,4 +1,4 @@
-"""Arguments that all resources have in common."""
+"""Arguments that the resources have in common: groups, users, paging."""
 
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +63,12 @@ BAD_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
     ("start_page", "1", TypeError, "start_page must be an int 1 or more, not str"),
     ("limit", -1, ValueError, "limit must be 0 or more, not -1"),
     ("limit", 1.5, TypeError, "limit must be an int 0 or more, not float"),
+    ("concurrency", 0, ValueError, "concurrency must be 1 or more, not 0"),
+    ("concurrency", -1, ValueError, "concurrency must be 1 or more, not -1"),
+    ("concurrency", 2.0, TypeError, "concurrency must be an int 1 or more, not float"),
+    ("concurrency", "4", TypeError, "concurrency must be an int 1 or more, not str"),
+    ("concurrency", True, TypeError, "concurrency must be an int 1 or more, not bool"),
+    ("concurrency", None, TypeError, "concurrency must be an int 1 or more, not NoneType"),
 )
 
 

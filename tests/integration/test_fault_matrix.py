@@ -19,7 +19,7 @@ def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaCl
     clock = AutoAdvanceClock()
     limits = row.times
     if limits and times is None and call.kind not in row.untouched:
-        limits = {"total": 0.03}  # no answer is to come, so nobody need be given time
+        limits = {"total": 0.03}  # no response comes, so a short limit will do
     return ArenaClient(
         sandbox.tokens.owner,
         base_url=sandbox.url,
@@ -38,7 +38,7 @@ def own_group(sandbox: Sandbox, name: str) -> int:
     return group
 
 
-async def strike(
+async def run_with_fault(
     sandbox: Sandbox, row: Row, name: str, times: int | None
 ) -> tuple[ArenaError | None, list[RecordedRequest]]:
     group = own_group(sandbox, name)
@@ -52,7 +52,7 @@ async def strike(
     return None, list(sandbox.requests)
 
 
-def written(requests: list[RecordedRequest]) -> int:
+def count_executed(requests: list[RecordedRequest]) -> int:
     return sum(request.executed for request in requests)
 
 
@@ -71,40 +71,40 @@ def check_once(call: Call, row: Row, error: ArenaError | None, reached: int) -> 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_that_strikes_once(fault: str) -> None:
+async def test_fault_that_occurs_once_has_the_documented_result(fault: str) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox() as sandbox:
             for name, call in CALLS.items():
                 emails = len(sandbox.emails)
-                error, requests = await strike(sandbox, row, name, 1)
+                error, requests = await run_with_fault(sandbox, row, name, 1)
                 check_once(call, row, error, len(requests))
                 if call.kind == ONCE:
-                    assert written(requests) <= 1, "nothing is done twice"
-                    assert error is not None or written(requests) == 1
+                    assert count_executed(requests) <= 1, "nothing is executed twice"
+                    assert error is not None or count_executed(requests) == 1
                 if name == "groups.invite":
-                    assert len(sandbox.emails) - emails == written(requests)
-                if error is not None and call.kind == ONCE and written(requests):
+                    assert len(sandbox.emails) - emails == count_executed(requests)
+                if error is not None and call.kind == ONCE and count_executed(requests):
                     assert error.outcome_unknown
                     assert "look for" in str(error)
 
 
 @pytest.mark.parametrize("fault", [name for name, row in FAULTS.items() if row.error])
-async def test_a_fault_that_does_not_end(fault: str) -> None:
+async def test_permanent_fault_raises_after_the_last_attempt(fault: str) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox() as sandbox:
             for name, call in CALLS.items():
                 emails = len(sandbox.emails)
-                error, requests = await strike(sandbox, row, name, None)
+                error, requests = await run_with_fault(sandbox, row, name, None)
                 if call.kind in row.untouched:
                     assert (error, len(requests)) == (None, 1)
                     continue
                 assert row.error is not None
                 assert isinstance(error, row.error) or "executed" in fault
-                sent = ATTEMPTS if call.kind in row.again else 1
-                assert error is None or error.attempts == sent
-                assert len(requests) == sent
+                attempts = ATTEMPTS if call.kind in row.again else 1
+                assert error is None or error.attempts == attempts
+                assert len(requests) == attempts
                 assert len(sandbox.emails) - emails <= 1
 
 
@@ -113,22 +113,22 @@ LOST = [name for name, row in FAULTS.items() if row.then is matrix.LOST]
 
 @pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.kind == GONE])
 @pytest.mark.parametrize("fault", LOST)
-async def test_a_deletion_whose_answer_was_lost_counts_as_done(fault: str, name: str) -> None:
+async def test_deletion_with_a_lost_response_succeeds(fault: str, name: str) -> None:
     async with Sandbox() as sandbox:
-        error, requests = await strike(sandbox, FAULTS[fault], name, 1)
+        error, requests = await run_with_fault(sandbox, FAULTS[fault], name, 1)
     assert error is None
     assert [request.status for request in requests][-1] == 404
     assert len(requests) == 2
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_nobody_is_told_that_an_invitation_was_revoked_which_may_be_accepted(
+async def test_revocation_with_a_lost_response_mentions_a_possible_acceptance(
     fault: str,
 ) -> None:
     async with Sandbox() as sandbox:
-        error, _ = await strike(sandbox, FAULTS[fault], "groups.revoke_invitation", 1)
+        error, _ = await run_with_fault(sandbox, FAULTS[fault], "groups.revoke_invitation", 1)
     assert "accepted meanwhile; look in groups.invitations" in str(error)
 
 
-def test_the_table_is_in_the_documentation() -> None:
+def test_documentation_has_the_table() -> None:
     assert as_markdown() in PAGE.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Bodies and answers that are spoiled at random: nothing but our own errors comes out."""
+"""Random responses: they give a result or an error of the package."""
 
 import json
 from types import NoneType
@@ -42,8 +42,8 @@ JSON = st.recursive(
 
 
 @st.composite
-def spoiled(draw: st.DrawFn) -> bytes:
-    """A body that was good, with some of its bytes dropped, doubled or changed."""
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a valid body with some bytes removed, repeated or changed."""
     body = bytearray(draw(st.sampled_from(SAMPLES)))
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, max(0, len(body) - 1)))
@@ -54,7 +54,7 @@ def spoiled(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def reshaped(draw: st.DrawFn) -> bytes:
-    """A document that was good, with something else in one place of it."""
+    """Return a valid document with another value in one place."""
     document = json.loads(draw(st.sampled_from(SAMPLES)))
     parent = document
     while True:
@@ -71,7 +71,7 @@ def reshaped(draw: st.DrawFn) -> bytes:
     return json.dumps(document).encode()
 
 
-bodies = spoiled() | reshaped() | st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode)
+bodies = damaged() | reshaped() | st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode)
 texts = st.text(st.characters(codec="latin-1"), max_size=40)
 headers = st.dictionaries(
     st.sampled_from(
@@ -91,8 +91,8 @@ headers = st.dictionaries(
 
 
 def request_for(operation: Operation[object]) -> Request[object]:
-    places = {"id": "1", "user_id": "1", "invitation_id": "1"}
-    return build_request(operation, places)
+    parameters = {"id": "1", "user_id": "1", "invitation_id": "1"}
+    return build_request(operation, parameters)
 
 
 @settings(max_examples=repetitions(150, thorough=600), deadline=None)
@@ -103,20 +103,20 @@ def request_for(operation: Operation[object]) -> Request[object]:
     fields=headers,
     body=bodies,
 )
-def test_nothing_but_our_errors_comes_out(
+def test_random_response_gives_a_result_or_an_error_of_the_package(
     operation: Operation[object], status: int, reason: str, fields: dict[str, str], body: bytes
 ) -> None:
     credentials = Credentials(Secret(TOKEN), TokenOrigin.ARGUMENT)
-    answer = RawResponse(status=status, reason=reason, headers=fields, body=body)
+    response = RawResponse(status=status, reason=reason, headers=fields, body=body)
     outcome: object
     try:
-        outcome = parse_response(request_for(operation), answer, credentials)
+        outcome = parse_response(request_for(operation), response, credentials)
     except ArenaError as error:
         outcome = error
-    good = 200 <= status < 300
-    assert isinstance(outcome, ArenaAPIError) is not good
+    successful = 200 <= status < 300
+    assert isinstance(outcome, ArenaAPIError) is not successful
     if isinstance(outcome, ArenaError):
-        assert isinstance(outcome, DecodeError) is good
+        assert isinstance(outcome, DecodeError) is successful
         assert str(outcome)
     elif operation.returns is NoneType:
         assert outcome is None
@@ -124,9 +124,7 @@ def test_nothing_but_our_errors_comes_out(
 
 @pytest.mark.parametrize("body", SAMPLES)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_body_that_ends_early_is_told_from_one_of_another_shape(
-    body: bytes, share: float
-) -> None:
+def test_truncated_body_raises_with_invalid_json(body: bytes, share: float) -> None:
     request = request_for(next(o for o in OPERATIONS if o.name == "me"))
     cut = body[: int(len(body) * share)]
     with pytest.raises(DecodeError) as caught:

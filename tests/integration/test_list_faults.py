@@ -1,10 +1,10 @@
-"""Lists of the sandbox that lead astray, and what the walk makes of them."""
+"""Lists of the sandbox with faults, read sequentially and concurrently."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from arena_groups import ArenaClient, DecodeError, NoPacer, PaginationError
+from arena_groups import ArenaClient, DecodeError, PaginationError
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import (
     BackwardPages,
@@ -14,89 +14,115 @@ from arena_groups.sandbox.faults import (
     MissingTotal,
     WrongTotal,
 )
+from tests.support.clients import single
 from tests.support.documents import STUDIO
+from tests.support.leaks import no_warning
 
 LISTS = "getGroupInvitations"
 
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        yield made
+each_concurrency = pytest.mark.parametrize("concurrency", [1, 4])
 
 
 @pytest.fixture
 async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
-    url, token = sandbox.url, sandbox.tokens.owner
-    async with ArenaClient(token, base_url=url, pacer=NoPacer()) as made:
-        yield made
+    with no_warning():
+        async with single(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+            yield arena
 
 
-async def ids(arena: ArenaClient, per: int = 24) -> list[int]:
-    return [each.id async for each in arena.groups.invitations(STUDIO, per=per)]
+async def read_ids(arena: ArenaClient, concurrency: int, per: int = 24) -> list[int]:
+    """Read the pending invitations, and return their ids."""
+    invitations = arena.groups.invitations(STUDIO, per=per, concurrency=concurrency)
+    return [invitation.id async for invitation in invitations]
 
 
+@each_concurrency
 @pytest.mark.parametrize("invent", [False, True])
-async def test_pages_without_end_are_an_error(
-    sandbox: Sandbox, arena: ArenaClient, invent: bool
+async def test_endless_pages_raise(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, invent: bool
 ) -> None:
     sandbox.faults.add(EndlessPages(invent=invent))
     with pytest.raises(PaginationError, match="does not end"):
-        await ids(arena)
+        await read_ids(arena, concurrency)
 
 
-async def test_pages_that_lead_back_are_an_error(sandbox: Sandbox, arena: ArenaClient) -> None:
+@each_concurrency
+async def test_next_page_that_does_not_advance_raises(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int
+) -> None:
     sandbox.faults.add(BackwardPages(to=1, start=3))
     with pytest.raises(PaginationError, match="must advance"):
-        await ids(arena)
+        await read_ids(arena, concurrency)
     with pytest.raises(PaginationError, match="must advance"):
         [page async for page in arena.groups.invitations(STUDIO).pages()]
 
 
-@pytest.mark.parametrize(("first", "last", "lost"), [(1, 1, 24), (3, 5, 72), (20, 20, 24)])
-async def test_empty_pages_do_not_end_a_walk(
-    sandbox: Sandbox, arena: ArenaClient, first: int, last: int, lost: int
+@each_concurrency
+@pytest.mark.parametrize(("first", "last", "hidden"), [(1, 1, 24), (3, 5, 72), (20, 20, 24)])
+async def test_empty_pages_do_not_end_the_list(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, first: int, last: int, hidden: int
 ) -> None:
     sandbox.faults.add(EmptyPages(first, last))
-    found = await ids(arena)
-    assert len(found) == len(set(found))
-    assert len(found) == 480 - lost
+    found = await read_ids(arena, concurrency)
+    assert len(found) == len(set(found)) == 480 - hidden
 
 
-async def test_empty_pages_without_end_are_an_error(sandbox: Sandbox, arena: ArenaClient) -> None:
+@each_concurrency
+async def test_endless_empty_pages_raise(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int
+) -> None:
     sandbox.faults.add(EmptyPages(4, None))
     with pytest.raises(PaginationError, match="does not end"):
-        await ids(arena)
+        await read_ids(arena, concurrency)
 
 
-async def test_a_missing_total_is_named(sandbox: Sandbox, arena: ArenaClient) -> None:
-    sandbox.faults.add(MissingTotal())
+async def test_endless_empty_raw_pages_raise(sandbox: Sandbox, arena: ArenaClient) -> None:
+    sandbox.faults.add(EmptyPages(4, None))
+    with pytest.raises(PaginationError, match="does not end"):
+        [page async for page in arena.groups.invitations(STUDIO, per=100).pages()]
+
+
+@each_concurrency
+@pytest.mark.parametrize("skip", [0, 3])
+async def test_missing_total_raises_decode_error(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, skip: int
+) -> None:
+    sandbox.faults.add(MissingTotal(), skip=skip)
     with pytest.raises(DecodeError, match=r"meta\.total_count: is missing"):
-        await ids(arena)
+        await read_ids(arena, concurrency)
 
 
 @pytest.mark.parametrize("by", [-480, -100, -1, 1, 1000])
-@pytest.mark.parametrize("times", [1, 3, None])
-async def test_a_wrong_total_loses_nothing(
-    sandbox: Sandbox, arena: ArenaClient, by: int, times: int | None
+@pytest.mark.parametrize(
+    ("concurrency", "times", "skip"),
+    [(1, 1, 2), (1, 3, 2), (1, None, 2),
+     (4, 1, 0), (4, 1, 2), (4, 3, 2), (4, None, 0), (4, None, 2)],
+)  # fmt: skip
+async def test_wrong_total_yields_all_items_once(
+    sandbox: Sandbox, arena: ArenaClient, by: int, concurrency: int, times: int | None, skip: int
 ) -> None:
-    sandbox.faults.add(WrongTotal(by), times=times, skip=2)
-    found = await ids(arena)
+    sandbox.faults.add(WrongTotal(by), times=times, skip=skip)
+    found = await read_ids(arena, concurrency)
     assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
 
 
 @pytest.mark.parametrize("per", [7, 24, 100])
-async def test_a_list_that_churns_gives_all_that_stays_once(
-    sandbox: Sandbox, arena: ArenaClient, per: int
+@pytest.mark.parametrize(
+    ("concurrency", "insertions", "removals"),
+    [(1, 2, 3), (4, 2, 3), (4, 1, 1), (4, 0, 2), (4, 2, 0)],
+)
+async def test_changing_list_yields_items_present_throughout_once(
+    sandbox: Sandbox,
+    arena: ArenaClient,
+    per: int,
+    concurrency: int,
+    insertions: int,
+    removals: int,
 ) -> None:
     keep = frozenset(sandbox.pending_invitations(STUDIO)[::3])
-    sandbox.faults.add(Churn(STUDIO, insertions=2, removals=3, keep=keep), operation=LISTS)
-    found = await ids(arena, per)
+    churn = Churn(STUDIO, insertions=insertions, removals=removals, keep=keep)
+    probability = 1.0 if concurrency == 1 else 0.5
+    sandbox.faults.add(churn, operation=LISTS, probability=probability)
+    found = await read_ids(arena, concurrency, per)
     assert len(found) == len(set(found))
     assert keep <= set(found)
-
-
-async def test_raw_pages_without_end_are_an_error_too(sandbox: Sandbox, arena: ArenaClient) -> None:
-    sandbox.faults.add(EmptyPages(4, None))
-    with pytest.raises(PaginationError, match="does not end"):
-        [page async for page in arena.groups.invitations(STUDIO, per=100).pages()]

@@ -44,14 +44,8 @@ Enter = Callable[[str | None], Awaitable[ArenaClient]]
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        yield made
-
-
-@pytest.fixture
 async def enter(sandbox: Sandbox) -> AsyncIterator[Enter]:
-    """Make a client with a token of the sandbox."""
+    """Return a function that opens a client with a token of the sandbox."""
     async with AsyncExitStack() as stack:
 
         async def make(token: str | None) -> ArenaClient:
@@ -71,7 +65,7 @@ async def stranger(sandbox: Sandbox, enter: Enter) -> ArenaClient:
 
 
 def last(sandbox: Sandbox) -> tuple[str, str, dict[str, str], int]:
-    """The last request that the sandbox answered."""
+    """Return the last request of the sandbox: method, path, query, status."""
     request = sandbox.requests[-1]
     return request.method, request.path, dict(request.query), request.status
 
@@ -79,19 +73,23 @@ def last(sandbox: Sandbox) -> tuple[str, str, dict[str, str], int]:
 FIRST = {"page": "1", "per": "100"}
 
 
-class TestPeople:
-    async def test_ping(self, sandbox: Sandbox, enter: Enter) -> None:
+class TestUsers:
+    async def test_ping_succeeds_with_any_token(self, sandbox: Sandbox, enter: Enter) -> None:
         for token in (sandbox.tokens.owner, "not-a-token", None):
             await (await enter(token)).ping()
             assert last(sandbox) == ("GET", "/v3/ping", {}, 200)
 
-    async def test_me(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_me_returns_the_user_of_the_token(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         me = await owner.me()
         assert (me.id, me.email) == (sandbox.users.owner, "ada.osei@example.org")
         assert me.counts.notifications == 3
         assert last(sandbox) == ("GET", "/v3/me", {}, 200)
 
-    async def test_the_groups_of_a_user(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_users_groups_returns_the_groups_in_order(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         mine = await owner.users.groups(sandbox.users.owner).collect()
         assert last(sandbox) == ("GET", f"/v3/users/{sandbox.users.owner}/groups", FIRST, 200)
         assert {group.slug for group in mine} >= {STUDIO, "night-shift", "blank-page"}
@@ -101,7 +99,7 @@ class TestPeople:
         assert moments == sorted(moments, reverse=True)
         assert last(sandbox)[2] == {**FIRST, "sort": "created_at_desc"}
 
-    async def test_private_groups_are_there_for_their_people_only(
+    async def test_users_groups_hides_private_groups_from_others(
         self, sandbox: Sandbox, stranger: ArenaClient
     ) -> None:
         seen = [group.slug async for group in stranger.users.groups(sandbox.users.owner)]
@@ -110,7 +108,9 @@ class TestPeople:
 
 
 class TestGroups:
-    async def test_get_by_slug_and_by_id(self, sandbox: Sandbox, enter: Enter) -> None:
+    async def test_get_by_slug_and_by_id_returns_the_same_group(
+        self, sandbox: Sandbox, enter: Enter
+    ) -> None:
         guest = await enter(None)
         by_slug = await guest.groups.get(STUDIO)
         assert last(sandbox) == ("GET", f"/v3/groups/{STUDIO}", {}, 200)
@@ -120,37 +120,39 @@ class TestGroups:
         assert by_slug.id == sandbox.groups[STUDIO]
         assert by_slug.can.manage_invitations is False
 
-    async def test_the_life_of_a_group(self, sandbox: Sandbox, owner: ArenaClient) -> None:
-        made = await owner.groups.create(
+    async def test_group_is_created_updated_renamed_and_deleted(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        created = await owner.groups.create(
             "Tide Tables", description="*When?*", avatar_url="https://images.example/t.png"
         )
         assert last(sandbox) == ("POST", "/v3/groups", {}, 201)
-        assert (made.name, made.user.id) == ("Tide Tables", sandbox.users.owner)
-        assert made.description is not None
-        assert made.description.markdown == "*When?*"
-        assert made.can.destroy is True
-        assert made.avatar is None
+        assert (created.name, created.user.id) == ("Tide Tables", sandbox.users.owner)
+        assert created.description is not None
+        assert created.description.markdown == "*When?*"
+        assert created.can.destroy is True
+        assert created.avatar is None
 
         sandbox.advance(5)
-        same = await owner.groups.update(made.id)
-        assert last(sandbox) == ("PUT", f"/v3/groups/{made.id}", {}, 200)
+        same = await owner.groups.update(created.id)
+        assert last(sandbox) == ("PUT", f"/v3/groups/{created.id}", {}, 200)
         assert same.avatar == "https://images.example/t.png"
-        assert attrs.evolve(same, avatar=None) == made
+        assert attrs.evolve(same, avatar=None) == created
 
-        renamed = await owner.groups.update(made.id, name="Tide Charts")
-        assert (renamed.name, renamed.description) == ("Tide Charts", made.description)
-        assert renamed.slug != made.slug
-        cleared = await owner.groups.update(made.id, description=None)
+        renamed = await owner.groups.update(created.id, name="Tide Charts")
+        assert (renamed.name, renamed.description) == ("Tide Charts", created.description)
+        assert renamed.slug != created.slug
+        cleared = await owner.groups.update(created.id, description=None)
         assert (cleared.name, cleared.description) == ("Tide Charts", None)
 
         with pytest.raises(NotFoundError, match="a rename changes the slug"):
-            await owner.groups.get(made.slug)
+            await owner.groups.get(created.slug)
         await owner.groups.delete(renamed.slug)
         assert last(sandbox) == ("DELETE", f"/v3/groups/{renamed.slug}", {}, 204)
         with pytest.raises(NotFoundError):
-            await owner.groups.get(made.id)
+            await owner.groups.get(created.id)
 
-    async def test_an_unknown_group(self, owner: ArenaClient) -> None:
+    async def test_unknown_group_raises_not_found(self, owner: ArenaClient) -> None:
         for name in ("no-such-group", 10**9, "an odd\nname?"):
             with pytest.raises(NotFoundError, match="404") as caught:
                 await owner.groups.get(name)
@@ -159,13 +161,13 @@ class TestGroups:
 
 
 class TestMembers:
-    async def test_the_owner_comes_first(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_members_start_with_the_owner(self, sandbox: Sandbox, owner: ArenaClient) -> None:
         members = await owner.groups.members(STUDIO, per=10).collect()
         assert [member.id for member in members] == sandbox.members(STUDIO)
         assert members[0].role is GroupRole.OWNER
         assert {member.role for member in members[1:]} == {GroupRole.MEMBER}
 
-    async def test_joining_and_leaving(
+    async def test_join_and_leave_may_be_repeated(
         self, sandbox: Sandbox, owner: ArenaClient, stranger: ArenaClient
     ) -> None:
         invite = await owner.groups.invite_code(STUDIO)
@@ -180,13 +182,17 @@ class TestMembers:
             assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/me", {}, 204)
         assert sandbox.users.stranger not in sandbox.members(STUDIO)
 
-    async def test_a_wrong_code(self, sandbox: Sandbox, stranger: ArenaClient) -> None:
+    async def test_join_with_a_wrong_code_raises_forbidden(
+        self, sandbox: Sandbox, stranger: ArenaClient
+    ) -> None:
         with pytest.raises(ForbiddenError) as caught:
             await stranger.groups.join(STUDIO, invite_token=CODE)
         assert CODE not in str(caught.value)
         assert sandbox.users.stranger not in sandbox.members(STUDIO)
 
-    async def test_removing_a_member(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_removed_member_cannot_be_removed_again(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         member = sandbox.users.member
         await owner.groups.remove_member(STUDIO, member)
         assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/{member}", {}, 204)
@@ -197,7 +203,7 @@ class TestMembers:
 
 class TestInvitations:
     @pytest.mark.parametrize("per", [24, 100])
-    async def test_all_of_them_once_newest_first(
+    async def test_invitations_are_yielded_once_and_newest_first(
         self, sandbox: Sandbox, owner: ArenaClient, per: int
     ) -> None:
         found = [each async for each in owner.groups.invitations(STUDIO, per=per)]
@@ -210,7 +216,9 @@ class TestInvitations:
         assert {each.target.slug for each in found} == {STUDIO}
         assert {each.invitee is None for each in found} == {True, False}
 
-    async def test_what_a_paginator_can_do(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_paginator_returns_pages_counts_and_items(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         pending = owner.groups.invitations(STUDIO, per=24)
         page = await pending
         assert (len(page.data), page.meta.total_count, page.meta.next_page) == (24, PENDING, 2)
@@ -221,17 +229,18 @@ class TestInvitations:
         assert await pending.collect(limit=5) == page.data[:5]
         assert [len(each.data) async for each in pending.pages()] == [24] * 20
 
+    @pytest.mark.parametrize("concurrency", [1, 4])
     async def test_revoking_each_while_streaming_revokes_all(
-        self, sandbox: Sandbox, owner: ArenaClient
+        self, sandbox: Sandbox, owner: ArenaClient, concurrency: int
     ) -> None:
-        revoked = 0
-        async for invitation in owner.groups.invitations(STUDIO, per=24):
+        revoked: list[int] = []
+        async for invitation in owner.groups.invitations(STUDIO, per=24, concurrency=concurrency):
             await owner.groups.revoke_invitation(STUDIO, invitation.id)
-            revoked += 1
-        assert revoked == PENDING
+            revoked.append(invitation.id)
+        assert len(revoked) == len(set(revoked)) == PENDING
         assert sandbox.pending_invitations(STUDIO) == []
 
-    async def test_revoking_each_in_a_plain_loop_stops_half_way(
+    async def test_revoking_each_in_a_loop_over_raw_pages_misses_half(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         async for page in owner.groups.invitations(STUDIO, per=24).pages():
@@ -239,7 +248,9 @@ class TestInvitations:
                 await owner.groups.revoke_invitation(STUDIO, invitation.id)
         assert len(sandbox.pending_invitations(STUDIO)) == PENDING // 2
 
-    async def test_the_four_outcomes(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_invite_returns_the_four_outcomes(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         users = sandbox.users
         added = await owner.groups.invite(STUDIO, user_id=users.follower)
         assert last(sandbox) == ("POST", f"/v3/groups/{STUDIO}/invitations", {}, 201)
@@ -263,7 +274,9 @@ class TestInvitations:
         assert last(sandbox)[3] == 200
         assert (member.outcome, member.invitation) == (InviteOutcome.ALREADY_MEMBER, None)
 
-    async def test_by_address(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_invite_by_address_sends_an_email_and_hides_the_address(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         address = "new.person@example.com"
         result = await owner.groups.invite(STUDIO, email=address)
         assert (result.outcome, result.user) == (InviteOutcome.INVITED, None)
@@ -272,7 +285,7 @@ class TestInvitations:
         assert sandbox.emails[-1].address == address
         assert address not in repr(result)
 
-    async def test_one_that_is_no_longer_pending(
+    async def test_revoking_a_closed_invitation_raises_unprocessable(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         first, second, third = sandbox.pending_invitations(STUDIO)[:3]
@@ -287,7 +300,7 @@ class TestInvitations:
         with pytest.raises(NotFoundError):
             await owner.groups.revoke_invitation(STUDIO, 10**9)
 
-    async def test_arrivals_while_streaming_come_not_twice(
+    async def test_invitations_added_while_streaming_are_not_repeated(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         before = sandbox.pending_invitations(STUDIO)
@@ -302,7 +315,9 @@ class TestInvitations:
 
 
 class TestInviteCode:
-    async def test_its_life(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_invite_code_is_read_created_and_deleted(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         path = f"/v3/groups/{STUDIO}/invite"
         invite = await owner.groups.invite_code(STUDIO)
         assert last(sandbox) == ("GET", path, {}, 200)
@@ -321,7 +336,7 @@ class TestInviteCode:
 
 
 class TestContentsAndFollowers:
-    async def test_contents_of_every_kind_a_list_may_hold(
+    async def test_contents_of_every_kind_survive_a_round_trip(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         found = await owner.groups.contents(STUDIO).collect()
@@ -332,7 +347,7 @@ class TestContentsAndFollowers:
             assert from_dict(type(content), to_dict(content)) == content
 
     @pytest.mark.parametrize("sort", ContentSort)
-    async def test_contents_sorted(
+    async def test_contents_are_sorted(
         self, sandbox: Sandbox, owner: ArenaClient, sort: ContentSort
     ) -> None:
         found = await owner.groups.contents(STUDIO, sort=sort).collect()
@@ -343,7 +358,7 @@ class TestContentsAndFollowers:
         assert moments == sorted(moments, reverse=direction == "desc")
 
     @pytest.mark.parametrize("kind", ContentType)
-    async def test_contents_of_one_kind(
+    async def test_contents_of_one_type_have_that_type(
         self, sandbox: Sandbox, owner: ArenaClient, kind: ContentType
     ) -> None:
         found = await owner.groups.contents(STUDIO, type=kind).collect()
@@ -354,7 +369,7 @@ class TestContentsAndFollowers:
         else:
             assert {str(content.type) for content in found} == {str(kind)}
 
-    async def test_contents_can_be_told_apart(self, owner: ArenaClient) -> None:
+    async def test_contents_can_be_matched_by_class(self, owner: ArenaClient) -> None:
         content = await owner.groups.contents(STUDIO, type="Text").first()
         match content:
             case TextBlock(content=text):
@@ -363,7 +378,7 @@ class TestContentsAndFollowers:
                 pytest.fail("no text")
 
     @pytest.mark.parametrize("sort", [None, *ConnectionSort])
-    async def test_followers(
+    async def test_followers_are_sorted(
         self, sandbox: Sandbox, owner: ArenaClient, sort: ConnectionSort | None
     ) -> None:
         found = await owner.groups.followers(STUDIO, sort=sort, per=20).collect()
@@ -373,28 +388,30 @@ class TestContentsAndFollowers:
         newest = await owner.groups.followers(STUDIO).collect()
         assert found == (newest[::-1] if sort is ConnectionSort.CREATED_AT_ASC else newest)
 
-    async def test_an_empty_list(self, owner: ArenaClient) -> None:
+    async def test_empty_list_has_an_empty_page(self, owner: ArenaClient) -> None:
         page = await owner.groups.followers("blank-page")
         assert (page.data, page.meta.total_count, page.meta.total_pages) == ([], 0, 0)
         assert await owner.groups.contents("blank-page").first() is None
         assert await owner.groups.invitations("blank-page").collect() == []
 
 
-class TestRefusals:
-    async def test_a_wrong_token(self, enter: Enter) -> None:
+class TestErrors:
+    async def test_wrong_token_raises_authentication_error_without_it(self, enter: Enter) -> None:
         arena = await enter("a-wr0ng-token")
         for call in (arena.me(), arena.groups.get(STUDIO), arena.groups.invite_code(STUDIO)):
             with pytest.raises(AuthenticationError, match="the argument token=") as caught:
                 await call
             assert "a-wr0ng-token" not in f"{caught.value} {vars(caught.value)}"
 
-    async def test_no_token(self, enter: Enter) -> None:
+    async def test_missing_token_raises_authentication_error(self, enter: Enter) -> None:
         guest = await enter(None)
         for call in (guest.me(), guest.groups.leave(STUDIO), guest.groups.invite_code(STUDIO)):
             with pytest.raises(AuthenticationError, match="set the environment variable ARENA_T"):
                 await call
 
-    async def test_a_read_only_token(self, sandbox: Sandbox, enter: Enter) -> None:
+    async def test_read_only_token_raises_forbidden_for_every_write(
+        self, sandbox: Sandbox, enter: Enter
+    ) -> None:
         arena = await enter(sandbox.tokens.read_only)
         assert (await arena.groups.get(STUDIO)).can.manage_invitations is True
         writes = (
@@ -415,13 +432,15 @@ class TestRefusals:
         assert len(writes) == sum(operation.writes for operation in OPERATIONS)
         assert len(sandbox.pending_invitations(STUDIO)) == PENDING
 
-    async def test_somebody_who_may_not(self, stranger: ArenaClient) -> None:
+    async def test_user_without_the_right_raises_forbidden(self, stranger: ArenaClient) -> None:
         with pytest.raises(ForbiddenError, match="may not see this"):
             await stranger.groups.invitations(STUDIO)
         with pytest.raises(ForbiddenError, match="the right to do this"):
             await stranger.groups.invite(STUDIO, email="ada@example.com")
 
-    async def test_over_the_quota(self, sandbox: Sandbox, enter: Enter) -> None:
+    async def test_exceeded_quota_raises_rate_limit_error(
+        self, sandbox: Sandbox, enter: Enter
+    ) -> None:
         arena = await enter(sandbox.tokens.limited)
         with pytest.raises(RateLimitError, match="try again in") as caught:
             await arena.me()
@@ -430,7 +449,7 @@ class TestRefusals:
         assert arena.rate_limit is not None
         assert (arena.rate_limit.tier, arena.rate_limit.limit) == (UserTier.SUPPORTER, 600)
 
-    async def test_the_quota_is_learnt_from_every_answer_with_a_body(
+    async def test_rate_limit_is_read_from_every_response_with_a_body(
         self, owner: ArenaClient
     ) -> None:
         await owner.me()
@@ -441,20 +460,22 @@ class TestRefusals:
         await owner.groups.delete_invite_code(STUDIO)
         assert owner.rate_limit is quota
 
-    async def test_a_body_that_is_not_valid(self, owner: ArenaClient) -> None:
+    async def test_invalid_field_is_named_in_the_error(self, owner: ArenaClient) -> None:
         with pytest.raises((BadRequestError, UnprocessableError)) as caught:
             await owner.groups.create("x", avatar_url="not a url")
         assert "avatar_url" in f"{caught.value.message} {caught.value.details}"
 
-    async def test_an_address_that_the_server_does_not_take(self, owner: ArenaClient) -> None:
+    async def test_rejected_address_is_not_shown(self, owner: ArenaClient) -> None:
         address = "somebody@nowhere@else"
         with pytest.raises((BadRequestError, UnprocessableError)) as caught:
             await owner.groups.invite(STUDIO, email=address)
         assert address not in f"{caught.value} {vars(caught.value)}"
 
 
-class TestEndings:
-    async def test_a_sandbox_that_was_closed(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+class TestLifecycle:
+    async def test_client_of_a_restarted_server_connects_again(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         await owner.ping()
         await sandbox.aclose()
         with pytest.raises(ArenaConnectionError, match=r"closed the connection|cannot connect"):
@@ -462,7 +483,9 @@ class TestEndings:
         await sandbox.start()
         await owner.ping()
 
-    async def test_many_requests_at_once(self, sandbox: Sandbox, owner: ArenaClient) -> None:
+    async def test_concurrent_invites_all_succeed(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
         invited = [f"guest{number}@example.com" for number in range(60)]
         results = await asyncio.gather(
             *(owner.groups.invite(STUDIO, email=address) for address in invited)
@@ -470,7 +493,7 @@ class TestEndings:
         assert {result.outcome for result in results} == {InviteOutcome.INVITED}
         assert len(sandbox.pending_invitations(STUDIO)) == PENDING + 60
 
-    async def test_several_tasks_share_one_iteration(
+    async def test_tasks_that_share_an_iterator_get_each_item_once(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         items = aiter(owner.groups.invitations(STUDIO, per=24))
@@ -484,7 +507,7 @@ class TestEndings:
         await asyncio.gather(*(work() for _ in range(4)))
         assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
 
-    async def test_no_warning_is_left_by_a_whole_run(self) -> None:
+    async def test_whole_run_leaves_no_warning_and_no_task(self) -> None:
         asyncio.get_running_loop().set_debug(True)
         with no_warning():
             async with (

@@ -1,4 +1,4 @@
-"""The request loop over real connections: again where that is safe, paced, revalidated."""
+"""Requests of many tasks against the sandbox: the rate limit, and cancellation."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Length of the way of one page: the functions of the package that it passes."""
+"""Functions of the package that one page of a list passes."""
 
 import sys
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ async def test_page_of_a_list_passes_few_functions() -> None:
             f"page=2&per={PER}",
         ]
     files = {file for file, _ in calls}
-    # For whoever adds a function to the way: pytest shows it with -s, and if the test fails.
+    # pytest shows the list with -s, and if the test fails.
     print(f"{len(calls)} functions in {len(files)} files:")  # noqa: T201
     for (file, name), count in calls.items():
         print(f"{count:5} {file:28} {name}")  # noqa: T201

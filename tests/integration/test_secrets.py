@@ -4,24 +4,28 @@ import asyncio
 import logging
 import pickle
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+import arena_groups
 from arena_groups import ArenaClient, ArenaError, RetryPolicy, Timeout
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Disconnect, RateLimited, ServerFailure, TruncatedJSON
 from tests.support import documents
-from tests.support.clients import single
-from tests.support.documents import CODE, CODE_URL, EMAIL, TOKEN
+from tests.support.clients import connected, own_and_external, single
+from tests.support.documents import CODE, CODE_URL, EMAIL, STUDIO, TOKEN
 from tests.support.matrix import CALLS as MATRIX
 from tests.support.servers import chunked, http, serving
 from tests.support.traces import files_behind, shown_by
+from tests.support.waiting import run_other_tasks
 
+PACKAGE = Path(arena_groups.__file__).parent
 SECRETS = (TOKEN, CODE, CODE_URL, EMAIL)
 ECHO = {
     "error": f"Bad {TOKEN}",
@@ -38,46 +42,47 @@ HEADERS: dict[str, Any] = {
     "Location": f"https://{TOKEN}:{CODE}@x.example/{TOKEN}?email={EMAIL}",
 }
 
-ANSWERS = {
+RESPONSES = {
     **{
-        f"{status} that repeats all it was told": http(
+        f"{status} that repeats the request": http(
             LIMIT if status == 429 else ECHO, f"{status} No {TOKEN}", **HEADERS
         )
         for status in (302, 400, 401, 403, 404, 418, 422, 429, 500)
     },
-    "an error that is no json": http(f"<p>{EMAIL} {CODE} {TOKEN}".encode(), "502 Bad Gateway"),
-    "half an error": http(f"{EMAIL} {CODE} {TOKEN}".encode(), "500 Oops", length=999),
-    "html": http(f"<p>{EMAIL} {CODE} {TOKEN}".encode()),
-    "not utf-8": http(f"{EMAIL} {CODE} {TOKEN} \udcff".encode(errors="surrogateescape")),
-    "cut json": http(f'{{"code": "{CODE}", "email": "{EMAIL}'.encode()),
-    "another shape": http({"code": [CODE], "url": {CODE_URL: 1}, "email": [EMAIL], "id": TOKEN}),
-    "a code that is a list": http(documents.invite(code=[CODE], url={"x": CODE_URL})),
-    "an address that is a list": http(documents.invite_result(
+    "error that is not JSON": http(f"<p>{EMAIL} {CODE} {TOKEN}".encode(), "502 Bad Gateway"),
+    "truncated error": http(f"{EMAIL} {CODE} {TOKEN}".encode(), "500 Oops", length=999),
+    "HTML": http(f"<p>{EMAIL} {CODE} {TOKEN}".encode()),
+    "not UTF-8": http(f"{EMAIL} {CODE} {TOKEN} \udcff".encode(errors="surrogateescape")),
+    "truncated JSON": http(f'{{"code": "{CODE}", "email": "{EMAIL}'.encode()),
+    "other types": http({"code": [CODE], "url": {CODE_URL: 1}, "email": [EMAIL], "id": TOKEN}),
+    "code that is a list": http(documents.invite(code=[CODE], url={"x": CODE_URL})),
+    "address that is a list": http(documents.invite_result(
         invitation=documents.invitation(invitee_email=[EMAIL], _links=[CODE])
     )),
-    "half a body": http(f'{{"code": "{CODE}"'.encode(), length=999),
-    "half the chunks": chunked(f'{{"email": "{EMAIL}", "code": "{CODE}"'.encode(), end=b""),
-    "no http": f"{TOKEN} {CODE} {EMAIL}\r\n\r\n".encode(),
-    "a bad header": f"HTTP/1.1 200 OK\r\n{TOKEN} {CODE}\r\n\r\n".encode(),
-    "nothing": b"",
+    "truncated body": http(f'{{"code": "{CODE}"'.encode(), length=999),
+    "truncated chunks": chunked(f'{{"email": "{EMAIL}", "code": "{CODE}"'.encode(), end=b""),
+    "not HTTP": f"{TOKEN} {CODE} {EMAIL}\r\n\r\n".encode(),
+    "invalid header": f"HTTP/1.1 200 OK\r\n{TOKEN} {CODE}\r\n\r\n".encode(),
+    "no response": b"",
 }  # fmt: skip
 CALLS: dict[str, Callable[[ArenaClient], Awaitable[object]]] = {
     "me": lambda arena: arena.me(),
-    "invite": lambda arena: arena.groups.invite("research-studio", email=EMAIL),
-    "join": lambda arena: arena.groups.join("research-studio", invite_token=CODE),
-    "invite_code": lambda arena: arena.groups.invite_code("research-studio"),
-    "invitations": lambda arena: arena.groups.invitations("research-studio").collect(),
+    "invite": lambda arena: arena.groups.invite(STUDIO, email=EMAIL),
+    "join": lambda arena: arena.groups.join(STUDIO, invite_token=CODE),
+    "invite_code": lambda arena: arena.groups.invite_code(STUDIO),
+    "invitations": lambda arena: arena.groups.invitations(STUDIO).collect(),
 }
 
 
 def assert_clean(text: str) -> None:
+    """Check that a text holds no secret."""
     for secret in SECRETS:
         assert secret.lower() not in text.lower()
 
 
 @pytest.fixture(autouse=True)
 def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """All that anybody logs, which must hold no secret at the end of each test."""
+    """Captured logs, which must hold no secret at the end of each test."""
     caplog.set_level(logging.DEBUG)
     yield caplog
     assert_clean(caplog.text)
@@ -86,8 +91,8 @@ def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 
 
 @contextmanager
-def refused(kind: type[BaseException] = ArenaError) -> Iterator[list[str]]:
-    """Catch an error, and look at all that it shows."""
+def raises_clean(kind: type[BaseException] = ArenaError) -> Iterator[list[str]]:
+    """Catch an error, and check everything that it shows."""
     found: list[str] = []
     with pytest.raises(kind) as caught:
         yield found
@@ -96,11 +101,11 @@ def refused(kind: type[BaseException] = ArenaError) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("answer", ANSWERS)
-async def test_no_failure_shows_them(answer: str, call: str) -> None:
+@pytest.mark.parametrize("response", RESPONSES)
+async def test_failure_shows_no_secret(response: str, call: str) -> None:
     asyncio.get_running_loop().set_debug(True)
     async with (
-        serving(ANSWERS[answer], closing=True) as server,
+        serving(RESPONSES[response], closing=True) as server,
         single(TOKEN, base_url=server.url) as arena,
     ):
         with pytest.raises(ArenaError) as caught:
@@ -113,37 +118,36 @@ async def test_no_failure_shows_them(answer: str, call: str) -> None:
         "_pagination",
         "_resources",
         "arena_groups",
-        "codec",
     }
     assert_clean(f"{arena!r} {arena.groups!r} {arena.users!r} {arena.rate_limit!r}")
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 429, 500])
-async def test_a_code_that_was_sent_is_not_shown_when_it_is_repeated(status: int) -> None:
+async def test_error_that_repeats_the_sent_code_does_not_show_it(status: int) -> None:
     body = {"error": CODE, "details": {"message": CODE.upper(), "errors": [{CODE: [CODE]}]}}
-    answer = http(body, f"{status} No {CODE}", X_Request_Id=CODE)
-    async with serving(answer) as server, single(TOKEN, base_url=server.url) as arena:
-        with refused():
+    response = http(body, f"{status} No {CODE}", X_Request_Id=CODE)
+    async with serving(response) as server, single(TOKEN, base_url=server.url) as arena:
+        with raises_clean():
             await CALLS["join"](arena)
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_neither_time_limits_nor_refused_connections_show_them(call: str) -> None:
+async def test_timeout_and_refused_connection_show_no_secret(call: str) -> None:
     async with (
         serving(b"") as server,
         single(TOKEN, base_url=server.url, timeout=Timeout(total=0.02)) as arena,
     ):
-        with refused():
+        with raises_clean():
             await CALLS[call](arena)
     async with single(TOKEN, base_url=server.url) as arena:
-        with refused():
+        with raises_clean():
             await CALLS[call](arena)
-    with refused():
+    with raises_clean():
         await CALLS[call](arena)
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_the_package_itself_shows_none_when_it_is_cancelled(call: str) -> None:
+async def test_cancelled_request_shows_no_secret_in_frames_of_the_package(call: str) -> None:
     async with serving(b"") as server, single(TOKEN, base_url=server.url) as arena:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.02):
@@ -153,20 +157,49 @@ async def test_the_package_itself_shows_none_when_it_is_cancelled(call: str) -> 
         assert_clean(shown)
 
 
+def frames_of(coroutine: Any) -> Iterator[FrameType]:
+    """Yield the frames of a coroutine that waits, from the outermost one."""
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None:
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None)
+
+
+@own_and_external
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_provider_shows_none(call: str) -> None:
-    async def provide() -> str:
+async def test_frames_of_a_request_in_flight_hold_no_signed_headers(
+    call: str, *, external: bool
+) -> None:
+    async with connected(b"", external=external) as (arena, server):
+        task = asyncio.ensure_future(CALLS[call](arena))
+        await server.wait_for_requests(1)
+        await run_other_tasks()
+        frames = [
+            frame
+            for frame in frames_of(task.get_coro())
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+        ]
+        assert Path(frames[-1].f_code.co_filename).name == "transport.py"
+        assert_clean(f"{[frame.f_locals for frame in frames]}")
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_token_provider_shows_no_secret(call: str) -> None:
+    async def provider() -> str:
         return TOKEN
 
-    async def provide_badly() -> str:
+    async def invalid_provider() -> str:
         return f"{TOKEN}\n"
 
     async with serving(http(ECHO, "401 No")) as server:
-        async with single(provide, base_url=server.url) as arena:
-            with refused():
+        async with single(provider, base_url=server.url) as arena:
+            with raises_clean():
                 await CALLS[call](arena)
-        async with single(provide_badly, base_url=server.url) as arena:
-            with refused(ValueError):
+        async with single(invalid_provider, base_url=server.url) as arena:
+            with raises_clean(ValueError):
                 await CALLS[call](arena)
         assert len(server.requests) == 1
 
@@ -174,12 +207,12 @@ async def test_a_provider_shows_none(call: str) -> None:
 @pytest.mark.parametrize(
     "token", [f"{TOKEN}\n", f"Bearer {TOKEN}", f"{TOKEN}é", [TOKEN], {TOKEN: 1}]
 )
-def test_a_bad_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with refused((ValueError, TypeError)):  # type: ignore[arg-type]
+def test_invalid_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with raises_clean((ValueError, TypeError)):  # type: ignore[arg-type]
         single(token)
     if isinstance(token, str):
         monkeypatch.setenv("ARENA_TOKEN", token)
-        with refused(ValueError):
+        with raises_clean(ValueError):
             single()
 
 
@@ -192,7 +225,7 @@ def test_a_bad_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch) -
         {"timeout": None},
     ],
 )
-def test_a_good_token_beside_a_bad_option_is_not_shown(options: dict[str, Any]) -> None:
+def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, AttributeError)) as caught:
         single(TOKEN, **options)
     if TOKEN not in f"{options}":
@@ -212,42 +245,36 @@ def test_a_good_token_beside_a_bad_option_is_not_shown(options: dict[str, Any]) 
         lambda arena: arena.groups.invite("x", email=EMAIL, user_id=7),
     ],
 )
-async def test_a_refused_argument_is_not_shown(
+async def test_invalid_argument_is_not_shown(
     call: Callable[[ArenaClient], Awaitable[object]],
 ) -> None:
     async with single(TOKEN) as arena:
-        with refused(ValueError):
+        with raises_clean(ValueError):
             await call(arena)
 
 
-async def test_use_in_a_wrong_state_does_not_show_them() -> None:
+async def test_closed_client_shows_no_secret() -> None:
     arena = single(TOKEN)
     await arena.aclose()
     for call in CALLS.values():
-        with refused():
+        with raises_clean():
             await call(arena)
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        yield made
-
-
-async def test_a_working_day_leaves_none_in_the_logs(
+async def test_usual_operations_show_no_secret_in_logs_and_reprs(
     sandbox: Sandbox, logs: pytest.LogCaptureFixture
 ) -> None:
     asyncio.get_running_loop().set_debug(True)
     token = sandbox.tokens.owner
     kept: list[object] = []
     async with single(token, base_url=sandbox.url) as arena:
-        kept += [await arena.me(), await arena.groups.invite("research-studio", email=EMAIL)]
-        invite = await arena.groups.invite_code("research-studio")
-        kept += await arena.groups.invitations("research-studio").collect()
-        kept += [invite, arena, arena.groups, arena.groups.invitations("research-studio")]
+        kept += [await arena.me(), await arena.groups.invite(STUDIO, email=EMAIL)]
+        invite = await arena.groups.invite_code(STUDIO)
+        kept += await arena.groups.invitations(STUDIO).collect()
+        kept += [invite, arena, arena.groups, arena.groups.invitations(STUDIO)]
         async with single(sandbox.tokens.stranger, base_url=sandbox.url) as other:
-            kept.append(await other.groups.join("research-studio", invite_token=invite.code))
-            with refused() as found:
+            kept.append(await other.groups.join(STUDIO, invite_token=invite.code))
+            with raises_clean() as found:
                 await other.groups.join("night-shift", invite_token=invite.code)
     text = f"{kept} {found} {logs.text}"
     assert_clean(text)
@@ -256,7 +283,7 @@ async def test_a_working_day_leaves_none_in_the_logs(
     assert "@" not in f"{kept}".replace("@2x", "")
 
 
-async def test_a_whole_day_of_faults_shows_none_of_them(
+async def test_all_operations_with_faults_show_no_secret(
     logs: pytest.LogCaptureFixture,
 ) -> None:
     shown: list[str] = []
@@ -269,11 +296,11 @@ async def test_a_whole_day_of_faults_shows_none_of_them(
             base_url=sandbox.url,
             clock=clock,
             retry=RetryPolicy(attempts=2),
-            on_request=lambda exchange: shown.append(repr(exchange)),
+            on_request=lambda event: shown.append(repr(event)),
         ) as arena:
             for name, call in MATRIX.items():
-                for turn in range(5):
-                    group = sandbox.add_group(f"{name} {turn}")
+                for number in range(5):
+                    group = sandbox.add_group(f"{name} {number}")
                     sandbox.add_member(group, sandbox.users.member)
                     sandbox.add_invitations(group, 2)
                     try:
@@ -281,7 +308,7 @@ async def test_a_whole_day_of_faults_shows_none_of_them(
                     except ArenaError as error:
                         shown += [shown_by(error), pickle.dumps(error, 0).decode("latin-1")]
             sandbox.faults.clear()
-            code = (await arena.groups.create_invite_code("research-studio")).code
+            code = (await arena.groups.create_invite_code(STUDIO)).code
         tokens = [getattr(sandbox.tokens, each) for each in ("owner", "member", "read_only")]
         addresses = {email.address for email in sandbox.emails}
     everything = "\n".join([logs.text, *shown, *(f"{vars(record)}" for record in logs.records)])

@@ -64,7 +64,7 @@ def _holders(value: Json) -> Iterator[dict[str, Json] | list[Json]]:
 
 
 @st.composite
-def spoiled(draw: st.DrawFn, document: Json) -> Json:
+def damaged(draw: st.DrawFn, document: Json) -> Json:
     """Return a document with a few values changed, removed or added."""
     found = deepcopy(document)
     for _ in range(draw(st.integers(0, 3))):
@@ -130,7 +130,7 @@ class Writer:
 @st.composite
 def bodies(draw: st.DrawFn, shape: Shape) -> bytes:
     """Return bodies that are close to those of the API: many valid, many not."""
-    document = draw(spoiled(draw(documents(shape)).sent))
+    document = draw(damaged(draw(documents(shape)).sent))
     body = Writer(draw(seeds)).body(document, twice=draw(odd_values))
     if draw(st.integers(0, 9)):
         return body

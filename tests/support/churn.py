@@ -89,6 +89,29 @@ class ChurningList:
         self.stable &= set(self.ids[(page - 1) * per :])
 
 
+def new_page(
+    number: int,
+    ids: Sequence[int] = (),
+    *,
+    per: int = 2,
+    total: int = 100,
+    more: bool = True,
+    next_page: int | None = None,
+) -> Page[Item]:
+    """Return a page of a list."""
+    return Page(
+        data=[Item(id) for id in ids],
+        meta=PageMeta(
+            current_page=number,
+            per_page=per,
+            total_pages=-(-total // max(per, 1)),
+            total_count=total,
+            has_more_pages=more,
+            next_page=next_page,
+        ),
+    )
+
+
 Reader = Callable[[ChurningList, int], list[int]]
 
 
@@ -110,6 +133,20 @@ def read_by_plain_loop(source: ChurningList, per: int) -> list[int]:
         found += [item.id for item in page.data]
         number = next_page_number(page.meta)
     return found
+
+
+def read_while_totals_are_equal(source: ChurningList, per: int, random: Random) -> list[int] | None:
+    """Return every id that is yielded by a reader which trusts equal totals.
+
+    It reads all pages after the first in a random order. ``None`` if the totals differ.
+    """
+    pages = [source.page(1, per)]
+    numbers = list(range(2, pages[0].meta.total_pages + 1))
+    random.shuffle(numbers)
+    pages += [source.page(number, per) for number in numbers]
+    if len({page.meta.total_count for page in pages}) > 1:
+        return None
+    return [item.id for page in pages for item in page.data]
 
 
 @define
