@@ -114,11 +114,12 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting and imports between rooms."""
+    """Check style, formatting, imports between rooms, and the project's own rules."""
     install(session, "dev")
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     session.run("lint-imports")
+    python(session, "-m", "tests.lint")
 
 
 @nox.session

@@ -80,7 +80,13 @@ class BoundedStore(Generic[V]):
         return entry[0]
 
     def put(self, key: str, value: V, size: int) -> None:
-        """Store a value of ``size`` bytes, and remove the least recently used ones if needed."""
+        """Store a value, and remove the least recently used ones if there are too many.
+
+        Args:
+            key: The key of the value.
+            value: The value.
+            size: The size of the value in bytes.
+        """
         before = self._values.pop(key, None)
         if before is not None:
             self._bytes -= before[1]
@@ -92,7 +98,7 @@ class BoundedStore(Generic[V]):
             self._make_room()
 
     def _make_room(self) -> None:
-        # For some more at once: what comes first in a dict takes a while to find.
+        # A sixteenth at a time, as finding the first key of a dict takes a while.
         size, entries = (bound - bound // 16 for bound in (self.max_bytes, self.max_entries))
         oldest = iter(list(self._values))
         while self._bytes > size or len(self._values) > entries:

@@ -139,14 +139,14 @@ async def _close_at_the_end(client: ArenaClient) -> AsyncGenerator[None]:
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     """Return the sandbox that the test's markers describe, not started yet."""
-    from arena_groups.sandbox import specs  # noqa: PLC0415
+    from arena_groups.sandbox import threaded  # noqa: PLC0415
 
-    groups = _specs(node, "arena_group", specs.GroupSpec)
-    faults = _specs(node, "arena_fault", specs.make_fault_spec)
-    quotas = _specs(node, "arena_quota", specs.QuotaSpec)
-    quota = quotas[-1] if quotas else specs.QuotaSpec()
+    groups = _specs(node, "arena_group", threaded.GroupSpec)
+    faults = _specs(node, "arena_fault", threaded.make_fault_spec)
+    quotas = _specs(node, "arena_quota", threaded.QuotaSpec)
+    quota = quotas[-1] if quotas else threaded.QuotaSpec()
     try:
-        return specs.build_sandbox(groups, faults, quota)
+        return threaded.build_sandbox(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
     pytest.fail(f"arena_sandbox: {problem}", pytrace=False)

@@ -127,7 +127,6 @@ class TestLoading:
         loaded = loaded_by("from arena_groups import User")
         assert {name for name in loaded if name.startswith("arena_groups.models.")} == {
             "arena_groups.models._common",
-            "arena_groups.models.rate_limit",
             "arena_groups.models.users",
         }
 

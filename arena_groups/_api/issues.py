@@ -56,9 +56,17 @@ RFC_3339 = re.compile(
 
 
 def from_dict(model: type[T], data: Mapping[str, object]) -> T:
-    """Turn plain JSON data into ``model``: the inverse of :func:`to_dict`.
+    """Turn plain JSON data into a model: the inverse of :func:`to_dict`.
 
-    Raises :class:`DecodeError` with the path of every fault.
+    Args:
+        model: The class of the model.
+        data: The data, with the names of the API's JSON.
+
+    Returns:
+        The model.
+
+    Raises:
+        DecodeError: The data is not what the model needs; every issue has its path.
     """
     result = structure(model, _plain(data))
     del data
@@ -68,11 +76,20 @@ def from_dict(model: type[T], data: Mapping[str, object]) -> T:
 
 
 def to_dict(model: object) -> dict[str, object]:
-    """Turn a model into a dict ready for JSON, with the names of the wire.
+    """Turn a model into a dict ready for JSON, with the names of the API's JSON.
 
-    Datetimes become RFC 3339 strings, enums strings. A field that the API may leave out is
-    left out where it is ``None``. The dict holds the email addresses and invite codes of the
-    model. Raises ``TypeError`` for what is no model.
+    Datetimes become RFC 3339 strings, and enums become strings. A field that the API may leave
+    out is left out if it is ``None``. The dict contains the email addresses and invite codes of
+    the model.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The data.
+
+    Raises:
+        TypeError: The object is not a model.
     """
     if isinstance(model, type) or not attrs.has(type(model)):
         raise TypeError(f"to_dict takes a model of arena_groups, not {type(model).__name__}")

@@ -10,9 +10,8 @@ from attrs import evolve
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
-from arena_groups.bulk.handler import BulkHandler, ItemOutcome
 from arena_groups.bulk.results import BulkOutcome, BulkResult
-from arena_groups.bulk.runner import BulkRun, OnError, Source
+from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, Source
 from arena_groups.bulk.targets import (
     RemoveTarget,
     RemoveTargetLike,

@@ -11,11 +11,10 @@ from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
-from arena_groups.bulk.handler import BulkHandler, ItemOutcome
 from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
 from arena_groups.bulk.results import BulkOutcome, BulkResult
 from arena_groups.bulk.roster import load_known_people
-from arena_groups.bulk.runner import BulkRun, OnError
+from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, ArenaTimeoutError
 from arena_groups.models import InviteOutcome, InviteResult

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         Link,
         Links,
         MarkdownContent,
+        RateLimit,
         ResourceType,
+        UserTier,
     )
     from arena_groups.models.blocks import (
         AttachmentBlock,
@@ -69,10 +71,6 @@ if TYPE_CHECKING:
     from arena_groups.models.pages import (
         Page,
         PageMeta,
-    )
-    from arena_groups.models.rate_limit import (
-        RateLimit,
-        UserTier,
     )
     from arena_groups.models.users import (
         EmbeddedUser,
@@ -129,14 +127,14 @@ _HOMES = {
     "Page": "pages",
     "PageMeta": "pages",
     "PendingBlock": "blocks",
-    "RateLimit": "rate_limit",
+    "RateLimit": "_common",
     "ResourceType": "_common",
     "TextBlock": "blocks",
     "UnknownContent": "contents",
     "User": "users",
     "UserBadge": "users",
     "UserCounts": "users",
-    "UserTier": "rate_limit",
+    "UserTier": "_common",
 }
 
 __all__ = [

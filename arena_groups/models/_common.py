@@ -1,4 +1,4 @@
-"""Parts that several models share: kinds, links, texts, timestamps; the health check."""
+"""Parts that several models share: kinds, links, texts, timestamps, the rate limit."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,8 +18,10 @@ __all__ = [
     "MarkdownContent",
     "Ping",
     "PingStatus",
+    "RateLimit",
     "ResourceType",
     "Timestamp",
+    "UserTier",
 ]
 
 
@@ -94,4 +96,33 @@ class Ping:
     """``"ok"`` if the API is healthy."""
 
 
-set_public_module(globals(), ["Link", "Links", "MarkdownContent", "ResourceType"])
+class UserTier(OpenEnum):
+    """Subscription tier of a user, which sets the rate limit.
+
+    The API documents 30 requests a minute for guests (no token), 120 for free accounts, 300 for
+    premium and 600 for supporter accounts.
+    """
+
+    GUEST = "guest"
+    FREE = "free"
+    PREMIUM = "premium"
+    SUPPORTER = "supporter"
+
+
+@frozen(kw_only=True)
+class RateLimit:
+    """Rate limit as the server last reported it, in headers and bodies of responses."""
+
+    limit: int
+    """Requests allowed in one window."""
+    tier: UserTier | None = None
+    """Tier that the limit belongs to; ``None`` if not reported."""
+    window: int = 60
+    """Length of a window in seconds."""
+    reset_at: Timestamp | None = None
+    """End of the current window; ``None`` if not reported."""
+
+
+set_public_module(
+    globals(), ["Link", "Links", "MarkdownContent", "ResourceType", "RateLimit", "UserTier"]
+)

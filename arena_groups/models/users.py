@@ -6,8 +6,14 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
-from arena_groups.models.rate_limit import UserTier
+from arena_groups.models._common import (
+    Linked,
+    Links,
+    MarkdownContent,
+    ResourceType,
+    Timestamp,
+    UserTier,
+)
 
 __all__ = [
     "EmbeddedUser",

@@ -1,14 +1,20 @@
-"""A sandbox in a thread of its own, for tests with any number of event loops, or none."""
+"""Sandbox in a thread of its own, and the specifications to build one from."""
 
 import asyncio
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
+import attrs
+
+from arena_groups.sandbox.entities import Tier
+from arena_groups.sandbox.faults.base import Fault, FaultTarget
+from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
 from arena_groups.sandbox.server import Sandbox
 
 _P = ParamSpec("_P")
@@ -139,3 +145,197 @@ def _wrap_methods() -> None:
 
 
 _wrap_methods()
+
+
+DAY = 86_400
+
+_TOO_MANY = 100_000
+
+_KINDS = {each.name(): each for each in FAULTS}
+_TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
+
+
+def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{field.name} must be a string, not {value!r}")
+
+
+def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_MANY:
+        raise ValueError(f"{field.name} must be a number of 0 or more, not {value!r}")
+
+
+def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    _check_number(spec, field, value)
+    if not isinstance(value, int):
+        raise ValueError(f"{field.name} must be a whole number, not {value!r}")
+
+
+def _check_members(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, int):
+        _check_count(spec, field, value)
+    elif not isinstance(value, list | tuple) or not all(
+        isinstance(each, str) for each in cast("Sequence[object]", value)
+    ):
+        raise ValueError(f"{field.name} must be a list of names, or a number, not {value!r}")
+
+
+@attrs.frozen
+class GroupSpec:
+    """A group to add, or additions to an existing group.
+
+    Attributes:
+        slug: The slug of a new or existing group.
+        name: The name of a new group; by default derived from the slug.
+        owner: An attribute of `Sandbox.users`, such as `"owner"`, or the name of a new user.
+        members: Such names, or the number of new members.
+        invitations: The number of pending invitations.
+        followers: The number of followers.
+        private: Whether only members may read the group.
+        description: The description, in Markdown.
+        days_old: The age of the additions in days.
+    """
+
+    slug: str = attrs.field(validator=_check_text)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    owner: str = attrs.field(default="owner", kw_only=True, validator=_check_text)
+    members: Sequence[str] | int = attrs.field(default=0, kw_only=True, validator=_check_members)
+    invitations: int = attrs.field(default=0, kw_only=True, validator=_check_count)
+    followers: int = attrs.field(default=0, kw_only=True, validator=_check_count)
+    private: bool = attrs.field(default=False, kw_only=True)
+    description: str | None = attrs.field(default=None, kw_only=True)
+    days_old: float = attrs.field(default=0, kw_only=True, validator=_check_number)
+
+
+@attrs.frozen
+class QuotaSpec:
+    """The rate limit of a sandbox.
+
+    Attributes:
+        tier: Enforces the limit of this tier.
+        limit: Requests per window, instead of the limit of a tier.
+        window: The length of a window in whole seconds.
+    """
+
+    tier: Tier | None = None
+    limit: int | None = attrs.field(default=None, kw_only=True)
+    window: int = attrs.field(default=60, kw_only=True)
+
+
+@attrs.frozen
+class FaultSpec:
+    """A fault to add.
+
+    Attributes:
+        fault: The fault.
+        target: The requests that it applies to.
+    """
+
+    fault: Fault
+    target: FaultTarget
+
+
+def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
+    """Return the specification of a fault.
+
+    Args:
+        fault: The name of a fault, a spec such as `"latency:seconds=0.2"`, or a fault.
+        **options: Options of the named fault, and options of `FaultTarget`.
+
+    Returns:
+        The specification.
+
+    Raises:
+        TypeError: A required option is missing.
+        ValueError: The fault or an option does not exist, or a value is invalid.
+    """
+    if isinstance(fault, Fault):
+        return FaultSpec(fault, _target(fault.name(), options))
+    if ":" in fault and not options:
+        return FaultSpec(*parse_spec(fault))
+    kind = _KINDS.get(fault)
+    if kind is None:
+        raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(sorted(_KINDS))}")
+    names = [each.name for each in attrs.fields(kind)]
+    own = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+    target = _target(fault, rest, names)
+    return FaultSpec(kind(**own), target)
+
+
+def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
+    unknown = [name for name in options if name not in _TARGET_OPTIONS]
+    if unknown:
+        allowed = ", ".join([*others, *_TARGET_OPTIONS])
+        raise ValueError(f"{fault} has no option {unknown[0]!r}: use one of {allowed}")
+    return FaultTarget(**options)  # type: ignore[arg-type]
+
+
+def build_sandbox(
+    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
+) -> ThreadedSandbox:
+    """Return a sandbox that matches the specifications, not started yet.
+
+    Args:
+        groups: The groups to add.
+        faults: The faults to add.
+        quota: The rate limit.
+
+    Returns:
+        The sandbox.
+
+    Raises:
+        ValueError: A specification cannot be met.
+    """
+    oldest_first = sorted(groups, key=lambda each: -each.days_old)
+    oldest = oldest_first[0].days_old * DAY if oldest_first else 0.0
+    sandbox = ThreadedSandbox(
+        tier=quota.tier,
+        limit=quota.limit,
+        window=quota.window,
+        clock=(lambda: time.time() - oldest) if oldest else time.time,
+    )
+    builder, age = _GroupBuilder(sandbox), oldest
+    for spec in oldest_first:
+        sandbox.advance(age - spec.days_old * DAY)
+        age = spec.days_old * DAY
+        try:
+            builder.build(spec)
+        except (ValueError, LookupError) as error:
+            raise ValueError(f"group {spec.slug!r}: {error}") from error
+    sandbox.advance(age)
+    for each in faults:
+        sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
+    return sandbox
+
+
+class _GroupBuilder:
+    """Adds groups and their users to a sandbox, each named user once."""
+
+    def __init__(self, sandbox: ThreadedSandbox) -> None:
+        self._sandbox = sandbox
+        self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
+
+    def build(self, spec: GroupSpec) -> None:
+        sandbox = self._sandbox
+        group = sandbox.groups.get(spec.slug)
+        if group is None:
+            group = sandbox.add_group(
+                spec.name or spec.slug.replace("-", " ").capitalize(),
+                owner=self._user_id(spec.owner),
+                private=spec.private,
+                slug=spec.slug,
+                description=spec.description,
+            )
+        if isinstance(spec.members, int):
+            sandbox.add_members(group, spec.members)
+        else:
+            for name in spec.members:
+                sandbox.add_member(group, self._user_id(name))
+        sandbox.add_followers(group, spec.followers)
+        sandbox.add_invitations(group, spec.invitations)
+
+    def _user_id(self, name: str) -> int:
+        if name not in self._user_ids:
+            self._user_ids[name] = self._sandbox.add_user(name)
+        return self._user_ids[name]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
-    from arena_groups.stores.base import Store
-    from arena_groups.stores.memory import MemoryStore
+    from arena_groups.stores.base import MemoryStore, Store
     from arena_groups.stores.sqlite import SQLiteStore
 
 _HOMES = {
-    "MemoryStore": "memory",
+    "MemoryStore": "base",
     "SQLiteStore": "sqlite",
     "Store": "base",
 }

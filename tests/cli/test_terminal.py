@@ -225,7 +225,7 @@ def test_join_with_url_pasted_at_prompt_joins(
 ) -> None:
     shown = at_terminal("invite-code", "show", "night-shift", "--format", "csv")
     url = shown.results.splitlines()[1].split(",")[2]
-    monkeypatch.setattr("arena_groups.cli.prompts.getpass", lambda _prompt: url)
+    monkeypatch.setattr("arena_groups.cli.output.messages.getpass", lambda _prompt: url)
     screen = at_terminal("members", "join", "night-shift", person="stranger")
     assert screen.code == 0
     assert url not in screen.text

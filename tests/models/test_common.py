@@ -9,8 +9,10 @@ from arena_groups import (
     Group,
     GroupInvite,
     Me,
+    RateLimit,
     ResourceType,
     TextBlock,
+    UserTier,
     from_dict,
 )
 from tests.support import documents
@@ -42,3 +44,13 @@ def test_links_are_read_only(kind: Any, document: dict[str, Any]) -> None:
 def test_each_resource_type_but_block_has_a_model() -> None:
     kinds = {str(model.KIND) for model in MODELS if hasattr(model, "KIND")}
     assert kinds == set(ResourceType) - {"Block"}
+
+
+def test_window_is_a_minute_if_it_is_not_reported() -> None:
+    assert from_dict(RateLimit, {"limit": 30}) == RateLimit(limit=30, window=60)
+
+
+def test_unknown_tier_is_kept() -> None:
+    limit = from_dict(RateLimit, {"limit": 9, "tier": "patron"})
+    assert isinstance(limit.tier, UserTier)
+    assert limit.tier == "patron"

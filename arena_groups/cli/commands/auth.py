@@ -21,7 +21,7 @@ from arena_groups.cli.connect import (
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
-from arena_groups.cli.prompts import ask_secret
+from arena_groups.cli.output.messages import ask_secret
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret

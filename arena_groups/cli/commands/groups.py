@@ -18,7 +18,7 @@ from arena_groups.cli.options import (
     limit_option,
     sort_option,
 )
-from arena_groups.cli.prompts import confirm, require_confirmation
+from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups import Unset

@@ -27,7 +27,7 @@ from arena_groups.cli.options import (
     sort_option,
     utc_now,
 )
-from arena_groups.cli.prompts import confirm, require_confirmation
+from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups.cli.batch import BatchFailure

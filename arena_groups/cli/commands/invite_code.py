@@ -14,7 +14,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument
-from arena_groups.cli.prompts import confirm, require_confirmation
+from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     import segno

@@ -15,7 +15,7 @@ from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
-from arena_groups.cli.prompts import ask_secret, confirm, require_confirmation
+from arena_groups.cli.output.messages import ask_secret, confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret

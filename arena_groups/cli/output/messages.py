@@ -1,14 +1,16 @@
-"""Messages on standard error, and the two standard streams in any state."""
+"""Messages on standard error, prompts, and the two standard streams in any state."""
 
 import io
 import json
 import logging
 import os
 import re
+import signal
 import sys
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
 
 from arena_groups.cli.errors import CliError
@@ -129,3 +131,66 @@ def one_line(text: str) -> str:
     """Return a text without what could control a terminal: control characters, line breaks."""
     visible = _DIRECTION.sub("", text)
     return "".join(" " if unicodedata.category(c) in _CONTROL else c for c in visible)
+
+
+MAX_LINES = 10
+
+
+def require_confirmation(settings: Settings) -> None:
+    """Raise an error if a confirmation is needed and there is no terminal to ask at.
+
+    Commands call this before they send anything.
+    """
+    if not settings.yes and not _is_interactive():
+        raise CliError(
+            "confirmation",
+            "confirmation required, and this is not a terminal",
+            hint="pass --yes to skip the prompt",
+        )
+
+
+def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
+    """List what is affected and ask for confirmation, unless ``--yes`` was given.
+
+    Raises:
+        CliError: If the answer is not yes.
+    """
+    if settings.yes:
+        return
+    for line in affected[:MAX_LINES]:
+        write_stderr(f"  {one_line(line)}")
+    if len(affected) > MAX_LINES:
+        write_stderr(f"  … and {len(affected) - MAX_LINES} more")
+    with _interruptible():
+        write_stderr(f"{one_line(question)} [y/N] ", end="")
+        answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        write_stderr("")
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise CliError("cancelled", "cancelled")
+
+
+def ask_secret(name: str) -> str:
+    """Return a secret: typed without echo at a terminal, else a line of standard input."""
+    if is_terminal(sys.stdin):
+        return getpass(f"{name} (input is hidden): ").strip()
+    return sys.stdin.readline().strip() if sys.stdin is not None else ""
+
+
+def _is_interactive() -> bool:
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+@contextmanager
+def _interruptible() -> Generator[None, None, None]:
+    import asyncio  # noqa: PLC0415 - keeps --help fast
+
+    # asyncio's own SIGINT handler would wait until the blocking read has returned.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    task = asyncio.current_task()
+    try:
+        if task is not None and task.cancelling():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

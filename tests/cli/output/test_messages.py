@@ -1,5 +1,6 @@
 """Notes, errors, the log, and standard streams in any state."""
 
+import asyncio
 import io
 import json
 import os
@@ -10,11 +11,18 @@ import pytest
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.output import messages
-from arena_groups.cli.output.messages import one_line, write_error
+from arena_groups.cli.output.messages import (
+    ask_secret,
+    confirm,
+    one_line,
+    require_confirmation,
+    write_error,
+)
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import (
     At,
     Captured,
+    FakeTerminal,
 )
 
 
@@ -96,3 +104,91 @@ def test_log_to_stderr_with_verbose_hides_secrets(
     assert {line["log"]["level"] for line in lines} == {"debug"}
     assert at("groups", "show", "blank-page") == 0
     assert capsys.readouterr().err == ""
+
+
+def watch_stderr(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
+    """Replace standard error by a terminal, and return it."""
+    stream = FakeTerminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", FakeTerminal(text))
+
+
+@pytest.mark.parametrize("text", ["y\n", "Yes\n", "YES\n"])
+async def test_confirm_yes_returns(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    err = watch_stderr(monkeypatch)
+    answer(monkeypatch, text)
+    require_confirmation(Settings())
+    confirm(Settings(), "Really?", ["one\x1b[2J", "two"])
+    assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
+
+
+@pytest.mark.parametrize("text", ["n\n", "\n", "what?\n", "", "y e s\n"])
+async def test_confirm_other_answer_raises_cancelled(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    err = watch_stderr(monkeypatch)
+    answer(monkeypatch, text)
+    with pytest.raises(CliError, match="cancelled"):
+        confirm(Settings(), "Really?", [str(number) for number in range(12)])
+    assert "  9\n  … and 2 more\n" in err.getvalue()
+    assert err.getvalue().endswith("[y/N] " if text else "[y/N] \n")
+
+
+def test_confirm_with_yes_option_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = watch_stderr(monkeypatch)
+    monkeypatch.setattr(sys, "stdin", None)
+    require_confirmation(Settings(yes=True))
+    confirm(Settings(yes=True), "Really?", ["one"])
+    assert err.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stderr"])
+def test_require_confirmation_without_terminal_raises(
+    stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", FakeTerminal())
+    monkeypatch.setattr(sys, "stderr", FakeTerminal())
+    monkeypatch.setattr(sys, stream, io.StringIO())
+    with pytest.raises(CliError, match="not a terminal"):
+        require_confirmation(Settings())
+
+
+async def test_confirm_interrupted_before_question_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    err = watch_stderr(monkeypatch)
+    answer(monkeypatch, "yes\n")
+
+    outcome: list[str] = []
+
+    async def ask() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        try:
+            confirm(Settings(), "Really?", [])
+        except KeyboardInterrupt:
+            outcome.append("interrupted")
+
+    await asyncio.wait({asyncio.create_task(ask())})
+    assert outcome == ["interrupted"]
+    assert err.getvalue() == ""
+
+
+def test_ask_secret_from_pipe_returns_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("  secret \nand more\n"))
+    assert ask_secret("Token") == "secret"
+    monkeypatch.setattr(sys, "stdin", None)
+    assert ask_secret("Token") == ""
+
+
+def test_ask_secret_at_terminal_hides_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "")
+    monkeypatch.setattr(
+        "arena_groups.cli.output.messages.getpass", lambda question: f" {question} "
+    )
+    assert ask_secret("Token").startswith("Token (input is hidden)")
