@@ -223,6 +223,13 @@ class TestEdgeCases:
     def test_type_that_is_neither_model_nor_page_is_left_to_cattrs(self, shape: Shape) -> None:
         assert decode_msgspec(shape, b"{}") is NOT_DECODED
 
+    def test_model_that_msgspec_does_not_support_is_left_to_cattrs(self) -> None:
+        @attrs.frozen
+        class Either:
+            owner: EmbeddedUser | Group
+
+        assert decode_msgspec(Either, b'{"owner": {}}') is NOT_DECODED
+
     def test_body_that_only_cattrs_accepts_is_decoded(self) -> None:
         body = encoded(documents.embedded_user(name="\ud83d"))
         assert decode_msgspec(EmbeddedUser, body) is NOT_DECODED

@@ -121,6 +121,11 @@ class TestIdsAndRanges:
         with pytest.raises(ValueError, match=f"^user_id must be 1 or more, not {value}$"):
             path_id(value, "user_id")
 
+    def test_id_beyond_63_bits_raises_value_error(self) -> None:
+        assert path_id(2**63 - 1, "user_id") == str(2**63 - 1)
+        with pytest.raises(ValueError, match=r"^user_id is larger than any id$"):
+            path_id(2**63, "user_id")
+
     @pytest.mark.parametrize("value", [None, "7", 7.0, True, [7]])
     def test_id_that_is_not_an_int_raises_type_error(self, value: object) -> None:
         with pytest.raises(TypeError, match=r"^user_id must be an int 1 or more, not "):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups import RateLimit, UserTier
-from arena_groups._api.response import RawResponse, parse_rate_limit, parse_retry_after
+from arena_groups._api.response import RawResponse, parse_date, parse_rate_limit, parse_retry_after
 from tests.support.documents import CODE
 
 NOW = 1_773_093_746.0
@@ -111,6 +111,21 @@ class TestRetryAfter:
     def test_any_value_is_accepted(self, value: str) -> None:
         seconds = parse_retry_after(value, NOW)
         assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("Mon, 32 Jan 2024 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +9999", None),
+        ("Mon, 09 Mar 2026 22:02:26 GMT", NOW),
+    ],
+)
+def test_parse_date_returns_the_time_or_none(value: str | None, seconds: float | None) -> None:
+    assert parse_date(value) == seconds
 
 
 def test_repr_of_a_response_shows_its_status_alone() -> None:

@@ -55,6 +55,17 @@ async def test_later_pages_are_stored_on_their_second_request(
             assert [request.status for request in sandbox.requests] == statuses
 
 
+async def test_later_pages_are_not_stored_once_their_requests_are_forgotten(
+    sandbox: Sandbox, clock: AutoAdvanceClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena_groups._http.conditional.ASKED_KEYS", 4)
+    async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
+        for statuses in ([200] * 24, [304] * 10 + [200] * 14, [304] * 10 + [200] * 14):
+            sandbox.clear_requests()
+            assert len(await arena.groups.invitations(STUDIO, per=20).collect()) == 480
+            assert [request.status for request in sandbox.requests] == statuses
+
+
 async def test_repeated_request_is_decoded_at_most_twice(
     sandbox: Sandbox, clock: AutoAdvanceClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.clients import connected, own_and_external, run_in_new_loop, 
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.servers import DOWN, PONG, SHORT, http, serving
 from tests.support.timeouts import record_timeouts, use_timeout
+from tests.support.waiting import run_other_tasks
 
 
 async def cancel_and_go_on() -> None:
@@ -168,6 +169,32 @@ class TestClosing:
             await arena.aclose()
             await asyncio.wait([task])
             assert task.cancelling() == 0
+
+    async def test_second_close_waits_for_a_request_that_is_ending(self) -> None:
+        waiting, ending, available = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def provider() -> str:
+            waiting.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ending.set()
+                await available.wait()
+            raise AssertionError
+
+        async with connected(token=provider) as (arena, server):
+            task = asyncio.create_task(arena.ping())
+            await waiting.wait()
+            closing = [asyncio.create_task(arena.aclose())]
+            await ending.wait()
+            closing.append(asyncio.create_task(arena.aclose()))
+            await run_other_tasks()
+            assert not any(each.done() for each in closing)
+            available.set()
+            await asyncio.gather(*closing)
+            with pytest.raises(ClientStateError):
+                await task
+            assert server.requests == []
 
     @own_and_external
     async def test_close_while_a_token_is_fetched_sends_nothing(self, *, external: bool) -> None:

@@ -519,6 +519,12 @@ class TestPrefetchedPages:
             found += [item.id async for item in items]
         assert found == list(range(PER * PAGES, 0, -1))
 
+    async def test_other_2xx_status_is_decoded(self) -> None:
+        other = page(3).replace(b"200 OK", b"203 Transformed")
+        async with self.listing(other) as (items, requested, _):
+            assert [item.id async for item in items] == list(range(PER * PAGES, 0, -1))
+            assert requested.count(3) == 1
+
     async def test_error_status_raises_at_its_page_and_can_be_resumed(self) -> None:
         async with self.listing(http({"error": "x"}, "404 Not Found")) as (items, requested, _):
             found = [(await anext(items)).id for _ in range(2 * PER)]
