@@ -154,6 +154,7 @@ class TestTimeouts:
         """The pool of the session has room for one connection, which the first request takes."""
         limited = partial(aiohttp.TCPConnector, limit=1)
         monkeypatch.setattr("aiohttp.client.TCPConnector", limited)
+        monkeypatch.setattr("aiohttp.TCPConnector", limited)
         timeout = Timeout(total=3600)
         async with connected(b"", external=external, timeout=timeout) as (arena, server):
             limits = record_timeouts(monkeypatch)
