@@ -1,18 +1,14 @@
 """Fixtures of all tests: no token of the environment, responses without a network, Redis."""
 
 import gc
-import inspect
 import itertools
 import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Self
 
-import aiohttp
 import pytest
-from aioresponses import aioresponses
 from hypothesis import settings
 
 from arena_groups import ArenaClient
@@ -20,6 +16,7 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
+from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
 
@@ -64,35 +61,6 @@ def pytest_runtest_logfinish() -> None:
         gc.freeze()
 
 
-class StandInWriter:
-    """Part of a request's writer that a response needs."""
-
-    output_size = 0
-
-
-class MappedResponse(aiohttp.ClientResponse):
-    """Response as aioresponses creates it, with the writer that newer aiohttp requires."""
-
-    _ASKED = inspect.signature(aiohttp.ClientResponse.__init__).parameters
-
-    def __init__(self, *args: object, **options: object) -> None:
-        if "stream_writer" in self._ASKED:
-            options.setdefault("stream_writer", StandInWriter())
-        super().__init__(*args, **options)  # type: ignore[arg-type]
-
-
-class Answers(aioresponses):
-    """aioresponses with responses for every supported version of aiohttp."""
-
-    def add(self, *args: Any, **options: Any) -> None:
-        options.setdefault("response_class", MappedResponse)
-        super().add(*args, **options)
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        return self
-
-
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the token of the environment."""
@@ -100,26 +68,28 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def answers() -> Iterator[Answers]:
+def mock_api() -> Iterator[MockAPI]:
     """Responses by method and URL, instead of a network."""
-    with Answers() as mapped:
-        yield mapped
+    with MockAPI() as mocked:
+        yield mocked
 
 
 @pytest.fixture
 async def arena() -> AsyncIterator[ArenaClient]:
-    """Client of the API's own address, for use with ``answers``."""
+    """Client of the API's own address, for use with ``mock_api``."""
     async with single(TOKEN) as client:
         yield client
 
 
 @pytest.fixture
 def clock() -> AutoAdvanceClock:
+    """Clock whose waits end at once."""
     return AutoAdvanceClock()
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
+    """Sandbox for one test."""
     async with Sandbox() as running:
         yield running
 

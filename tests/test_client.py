@@ -1,15 +1,15 @@
-"""The client and its resources: arguments that are refused, and what a client is."""
+"""Client: its own operations, its resources, and its end."""
 
 import pytest
 
 from arena_groups import ArenaClient, GroupsResource, Me, UsersResource, from_dict
 from arena_groups._api import OPERATIONS
-from tests.conftest import Answers
 from tests.support import documents
-from tests.support.cases import Case, check_refusal, check_request_and_result
+from tests.support.cases import Case, check_not_found, check_request_and_result
 from tests.support.clients import single
 from tests.support.documents import TOKEN
 from tests.support.leaks import no_warning
+from tests.support.mock_api import MockAPI
 
 CASES = {
     "ping": Case(
@@ -24,16 +24,16 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_operation_sends_its_request_and_returns_its_result(
-    arena: ArenaClient, answers: Answers, name: str
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_request_and_result(arena, answers, CASES[name])
+    await check_request_and_result(arena, mock_api, CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_operation_answered_with_404_raises_not_found(
-    arena: ArenaClient, answers: Answers, name: str
+async def test_operation_with_404_raises_not_found(
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_refusal(arena, answers, CASES[name])
+    await check_not_found(arena, mock_api, CASES[name])
 
 
 def test_every_operation_has_a_case() -> None:
@@ -57,7 +57,7 @@ class TestClient:
         assert arena.closed
 
     async def test_example_of_the_readme_streams_invitations_and_reads_the_invite_code(
-        self, answers: Answers, monkeypatch: pytest.MonkeyPatch
+        self, mock_api: MockAPI, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ARENA_TOKEN", TOKEN)
         api = "https://api.are.na/v3/groups/research-studio"
@@ -69,25 +69,23 @@ class TestClient:
             *(documents.invitation(id=number) for number in range(50, 0, -1)),
             total_count=150, total_pages=2, current_page=2,
         )  # fmt: skip
-        answers.get(f"{api}/invitations?page=1&per=100", payload=first)
-        answers.get(f"{api}/invitations?page=2&per=100", payload=second)
-        answers.get(f"{api}/invite", payload=documents.invite())
+        mock_api.get(f"{api}/invitations?page=1&per=100", payload=first)
+        mock_api.get(f"{api}/invitations?page=2&per=100", payload=second)
+        mock_api.get(f"{api}/invite", payload=documents.invite())
         async with ArenaClient() as arena:
             found = [each.id async for each in arena.groups.invitations("research-studio")]
             invite = await arena.groups.invite_code("research-studio")
         assert found == list(range(150, 0, -1))
         assert invite.url == documents.CODE_URL
 
-    async def test_two_clients_share_no_rate_limit(self, answers: Answers) -> None:
+    async def test_two_clients_share_no_rate_limit(self, mock_api: MockAPI) -> None:
         url = "https://api.are.na/v3/ping"
-        answers.get(url, payload={"status": "ok"}, headers={"X-RateLimit-Limit": "30"})
+        mock_api.get(url, payload={"status": "ok"}, headers={"X-RateLimit-Limit": "30"})
         async with ArenaClient() as one, ArenaClient() as other:
             await one.ping()
             assert one.rate_limit is not None
             assert other.rate_limit is None
 
-
-class TestUnused:
     def test_unused_client_outside_of_a_loop_leaves_no_warning(self) -> None:
         with no_warning():
             single(TOKEN)

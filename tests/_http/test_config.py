@@ -112,11 +112,11 @@ class TestTokens:
         monkeypatch.setenv("ARENA_TOKEN", "another")
         tokens = iter(["first", "second", "third"])
 
-        async def provide() -> str:
+        async def provider() -> str:
             await asyncio.sleep(0)
             return next(tokens)
 
-        async with serving(PONG) as server, single(provide, base_url=server.url) as arena:
+        async with serving(PONG) as server, single(provider, base_url=server.url) as arena:
             assert server.requests == []
             await arena.ping()
             await arena.ping()
@@ -127,10 +127,10 @@ class TestTokens:
     async def test_error_of_a_provider_is_raised_unchanged(self) -> None:
         failure = LookupError("the vault is locked")
 
-        async def provide() -> str:
+        async def provider() -> str:
             raise failure
 
-        async with connected(token=provide) as (arena, server):  # type: ignore[arg-type]
+        async with connected(token=provider) as (arena, server):
             with pytest.raises(LookupError) as caught:
                 await arena.me()
         assert caught.value is failure
@@ -143,10 +143,10 @@ class TestTokens:
     async def test_invalid_token_from_a_provider_raises_before_sending(
         self, token: Any, kind: type[Exception]
     ) -> None:
-        async def provide() -> Any:
+        async def provider() -> Any:
             return token
 
-        async with connected(token=provide) as (arena, server):  # type: ignore[arg-type]
+        async with connected(token=provider) as (arena, server):
             with pytest.raises(kind, match="the token from the token provider ") as caught:
                 await arena.me()
         assert TOKEN not in str(caught.value)

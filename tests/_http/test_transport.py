@@ -24,10 +24,10 @@ from arena_groups import (
     Timeout,
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
-from tests.conftest import Answers
 from tests.support import documents
 from tests.support.clients import client, connected, own_and_external, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
+from tests.support.mock_api import MockAPI
 from tests.support.servers import PONG, SHORT, chunked, http, serving
 from tests.support.timeouts import record_timeouts
 from tests.support.traces import shown_by
@@ -74,9 +74,10 @@ class TestRequests:
 
     async def test_connections_are_reused(self) -> None:
         async with connected() as (arena, server):
-            for _ in range(3):
+            for _ in range(2):
                 await arena.ping()
-        assert (len(server.requests), server.connections) == (3, 1)
+                await arena.groups.leave(STUDIO)
+        assert (len(server.requests), server.connections) == (4, 1)
 
     async def test_cookies_are_not_returned(self) -> None:
         async with serving(http({"status": "ok"}, Set_Cookie="a=b; Path=/")) as server:
@@ -151,8 +152,9 @@ class TestTimeouts:
     async def test_timeout_in_the_connection_pool_is_not_sent(
         self, monkeypatch: pytest.MonkeyPatch, *, external: bool
     ) -> None:
-        """The pool of the session has room for one connection, which the first request takes."""
+        """The pool has room for one connection, which the first request uses."""
         limited = partial(aiohttp.TCPConnector, limit=1)
+        monkeypatch.setattr("aiohttp.TCPConnector", limited)
         monkeypatch.setattr("aiohttp.client.TCPConnector", limited)
         monkeypatch.setattr("aiohttp.TCPConnector", limited)
         timeout = Timeout(total=3600)
@@ -298,20 +300,20 @@ class TestBrokenResponses:
     async def test_error_of_aiohttp_is_raised_with_its_cause_in_words(
         self,
         arena: ArenaClient,
-        answers: Answers,
+        mock_api: MockAPI,
         error: Exception,
         kind: type[Exception],
         cause: str,
     ) -> None:
-        answers.get("https://api.are.na/v3/ping", exception=error)
+        mock_api.get("https://api.are.na/v3/ping", exception=error)
         with pytest.raises(kind, match=f"^{re.escape(cause)}") as caught:
             await arena.ping()
         assert type(caught.value) is kind
 
     async def test_unexpected_error_is_raised_unchanged(
-        self, arena: ArenaClient, answers: Answers
+        self, arena: ArenaClient, mock_api: MockAPI
     ) -> None:
-        answers.get("https://api.are.na/v3/ping", exception=ZeroDivisionError("a bug"))
+        mock_api.get("https://api.are.na/v3/ping", exception=ZeroDivisionError("a bug"))
         with pytest.raises(ZeroDivisionError, match="a bug"):
             await arena.ping()
 

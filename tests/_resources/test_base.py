@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from arena_groups import ArenaClient, Paginator
-from tests.conftest import Answers
-from tests.support.cases import call
+from tests.support.cases import run_call
 from tests.support.documents import CODE, EMAIL
+from tests.support.mock_api import MockAPI
 
 Call = Callable[[ArenaClient], object]
 
-BAD_NAMES: tuple[tuple[Any, type[Exception]], ...] = (
+INVALID_NAMES: tuple[tuple[Any, type[Exception]], ...] = (
     ("", ValueError),
     (" ", ValueError),
     ("a/b", ValueError),
@@ -51,7 +51,7 @@ LISTS: dict[str, Callable[..., Paginator[Any]]] = {
     "followers": lambda arena, **given: arena.groups.followers("x", **given),
     "users.groups": lambda arena, **given: arena.users.groups("x", **given),
 }
-BAD_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
+INVALID_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
     ("per", 0, ValueError, "per must be from 1 to 100, not 0"),
     ("per", 101, ValueError, "per must be from 1 to 100, not 101"),
     ("per", -1, ValueError, "per must be from 1 to 100, not -1"),
@@ -73,17 +73,22 @@ BAD_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
 
 
 class TestArguments:
-    @pytest.mark.parametrize(("name", "kind"), BAD_NAMES)
+    @pytest.mark.parametrize(("name", "kind"), INVALID_NAMES)
     @pytest.mark.parametrize("operation", BY_NAME)
     async def test_invalid_group_or_user_raises_before_sending(
-        self, arena: ArenaClient, answers: Answers, operation: str, name: Any, kind: type[Exception]
+        self,
+        arena: ArenaClient,
+        mock_api: MockAPI,
+        operation: str,
+        name: Any,
+        kind: type[Exception],
     ) -> None:
         what = "user" if operation == "users.groups" else "group"
         with pytest.raises(kind, match=rf"^{what} "):
-            await call(arena, lambda arena: BY_NAME[operation](arena, name))
-        assert answers.requests == {}
+            await run_call(arena, lambda arena: BY_NAME[operation](arena, name))
+        assert mock_api.requests == {}
 
-    @pytest.mark.parametrize(("option", "value", "kind", "message"), BAD_PAGING)
+    @pytest.mark.parametrize(("option", "value", "kind", "message"), INVALID_PAGING)
     @pytest.mark.parametrize("operation", LISTS)
     def test_invalid_paging_raises_at_once(
         self, operation: str, option: str, value: Any, kind: type[Exception], message: str
@@ -93,10 +98,10 @@ class TestArguments:
 
     @pytest.mark.parametrize("operation", LISTS)
     async def test_list_sends_nothing_before_it_is_used(
-        self, arena: ArenaClient, answers: Answers, operation: str
+        self, arena: ArenaClient, mock_api: MockAPI, operation: str
     ) -> None:
         paginator = LISTS[operation](arena, per=1, start_page=10**6, limit=0)
         aiter(paginator)
         paginator.pages()
         assert await paginator.collect() == []
-        assert answers.requests == {}
+        assert mock_api.requests == {}

@@ -1,4 +1,4 @@
-"""Every operation: the request it sends, and what becomes of the answer."""
+"""Operations of groups: the request that each sends, the result, and invalid arguments."""
 
 from collections.abc import Callable
 
@@ -22,18 +22,18 @@ from arena_groups import (
     from_dict,
 )
 from arena_groups._api import OPERATIONS
-from tests.conftest import Answers
 from tests.support import documents
 from tests.support.cases import (
     API,
     FIRST,
     Case,
-    call,
-    check_refusal,
+    check_not_found,
     check_request_and_result,
     page,
+    run_call,
 )
 from tests.support.documents import CODE, EMAIL
+from tests.support.mock_api import MockAPI
 
 STUDIO = "/v3/groups/research-studio"
 
@@ -133,7 +133,7 @@ VARIANTS: dict[str, Case] = {
         "POST", "/v3/groups", 201, documents.group(), GROUP,
         body={"name": "Studio", "description": ""},
     ),
-    "groups.update of nothing": Case(
+    "groups.update without fields": Case(
         lambda a: a.groups.update(1001), "PUT", "/v3/groups/1001", 200, documents.group(), GROUP,
         body={},
     ),
@@ -144,7 +144,7 @@ VARIANTS: dict[str, Case] = {
         "PUT", "/v3/groups/1001", 200, documents.group(), GROUP,
         body={"avatar_url": "https://images.example/b.png"},
     ),
-    "groups.join of somebody who is in it": Case(
+    "groups.join of a member": Case(
         lambda a: a.groups.join("research-studio", invite_token=CODE),
         "POST", f"{STUDIO}/members", 200,
         documents.member(role="owner"), from_dict(GroupMember, documents.member(role="owner")),
@@ -156,11 +156,11 @@ VARIANTS: dict[str, Case] = {
         from_dict(InviteResult, documents.invite_result(outcome="added", invitation=None)),
         body={"user_id": 9},
     ),
-    "groups.create_invite_code where there was one": Case(
+    "groups.create_invite_code that exists": Case(
         lambda a: a.groups.create_invite_code(1001),
         "POST", "/v3/groups/1001/invite", 200, documents.invite(), INVITE,
     ),
-    "groups.get of an odd name": Case(
+    "groups.get of a name with special characters": Case(
         lambda a: a.groups.get("a b?c#d%"), "GET", "/v3/groups/a%20b%3Fc%23d%25", 200,
         documents.group(), GROUP,
     ),
@@ -170,37 +170,37 @@ EVERY = {**CASES, **VARIANTS}
 
 @pytest.mark.parametrize("name", EVERY)
 async def test_operation_sends_its_request_and_returns_its_result(
-    arena: ArenaClient, answers: Answers, name: str
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_request_and_result(arena, answers, EVERY[name])
+    await check_request_and_result(arena, mock_api, EVERY[name])
 
 
 @pytest.mark.parametrize("name", EVERY)
-async def test_operation_answered_with_404_raises_not_found(
-    arena: ArenaClient, answers: Answers, name: str
+async def test_operation_with_404_raises_not_found(
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_refusal(arena, answers, EVERY[name])
+    await check_not_found(arena, mock_api, EVERY[name])
 
 
 @pytest.mark.parametrize("outcome", [*InviteOutcome, "postponed"])
 async def test_invite_returns_each_outcome_also_unknown_ones(
-    arena: ArenaClient, answers: Answers, outcome: str
+    arena: ArenaClient, mock_api: MockAPI, outcome: str
 ) -> None:
     document = documents.invite_result(outcome=outcome)
-    answers.post(f"{API}{STUDIO}/invitations", payload=document)
+    mock_api.post(f"{API}{STUDIO}/invitations", payload=document)
     result = await arena.groups.invite("research-studio", user_id=9)
     assert result.outcome == outcome
     assert isinstance(result.outcome, InviteOutcome)
 
 
-async def test_join_accepts_an_unknown_role(arena: ArenaClient, answers: Answers) -> None:
-    answers.post(f"{API}{STUDIO}/members", payload=documents.member(role="guardian"))
+async def test_join_accepts_an_unknown_role(arena: ArenaClient, mock_api: MockAPI) -> None:
+    mock_api.post(f"{API}{STUDIO}/members", payload=documents.member(role="guardian"))
     member = await arena.groups.join("research-studio", invite_token=CODE)
     assert member.role == "guardian"
     assert isinstance(member.role, GroupRole)
 
 
-async def test_members_request_page_after_page(arena: ArenaClient, answers: Answers) -> None:
+async def test_members_request_page_after_page(arena: ArenaClient, mock_api: MockAPI) -> None:
     url = f"{API}{STUDIO}/members"
     for number, more in ((1, True), (2, True), (3, False)):
         document = documents.page(
@@ -208,18 +208,18 @@ async def test_members_request_page_after_page(arena: ArenaClient, answers: Answ
             current_page=number, per_page=1, total_pages=3, total_count=3,
             has_more_pages=more, next_page=number + 1 if more else None,
         )  # fmt: skip
-        answers.get(f"{url}?page={number}&per=1", payload=document)
+        mock_api.get(f"{url}?page={number}&per=1", payload=document)
     found = [member.id async for member in arena.groups.members("research-studio", per=1)]
     assert found == [29, 28, 27]
-    assert [dict(key[1].query)["page"] for key in answers.requests] == ["1", "2", "3"]
+    assert [dict(key[1].query)["page"] for key in mock_api.requests] == ["1", "2", "3"]
 
 
 async def test_invitations_with_an_invalid_item_raise_decode_error(
-    arena: ArenaClient, answers: Answers
+    arena: ArenaClient, mock_api: MockAPI
 ) -> None:
     broken = documents.invitation(invited_by=documents.embedded_user(slug=None))
     document = documents.page(*[documents.invitation()] * 3, broken)
-    answers.get(f"{API}{STUDIO}/invitations?page=1&per=100", payload=document)
+    mock_api.get(f"{API}{STUDIO}/invitations?page=1&per=100", payload=document)
     with pytest.raises(arena_groups.DecodeError) as caught:
         await arena.groups.invitations("research-studio").collect()
     assert caught.value.operation == "groups.invitations"
@@ -227,7 +227,7 @@ async def test_invitations_with_an_invalid_item_raise_decode_error(
 
 
 Call = Callable[[ArenaClient], object]
-BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
+INVALID_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "create without a name": (lambda a: a.groups.create(""), ValueError, "name must not be"),
     "create with a null name": (
         lambda a: a.groups.create(None),  # type: ignore[arg-type]
@@ -237,7 +237,9 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "create with an empty url": (
         lambda a: a.groups.create("x", avatar_url=" "), ValueError, "avatar_url must not be empty",
     ),
-    "update to no name": (lambda a: a.groups.update("x", name=""), ValueError, "name must not be"),
+    "update to an empty name": (
+        lambda a: a.groups.update("x", name=""), ValueError, "name must not be",
+    ),
     "update to a null name": (
         lambda a: a.groups.update("x", name=None), TypeError, "name must be",  # type: ignore[arg-type]
     ),
@@ -252,7 +254,7 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "join with a line break": (
         lambda a: a.groups.join("x", invite_token=f"{CODE}\n"), ValueError, "invite_token holds",
     ),
-    "remove nobody": (
+    "remove user 0": (
         lambda a: a.groups.remove_member("x", 0), ValueError, "user_id must be 1 or more, not 0",
     ),
     "remove by slug": (
@@ -260,17 +262,19 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         TypeError,
         "user_id must be an int 1 or more, not str",
     ),
-    "revoke none": (
+    "revoke a negative id": (
         lambda a: a.groups.revoke_invitation("x", -4), ValueError, "invitation_id must be 1 or",
     ),
-    "revoke by bool": (
+    "revoke a bool": (
         lambda a: a.groups.revoke_invitation("x", True), TypeError, "invitation_id must be an int",
     ),
-    "invite neither": (lambda a: a.groups.invite("x"), ValueError, "exactly one of email="),
-    "invite both": (
+    "invite without email and user_id": (
+        lambda a: a.groups.invite("x"), ValueError, "exactly one of email=",
+    ),
+    "invite with email and user_id": (
         lambda a: a.groups.invite("x", email=EMAIL, user_id=7), ValueError, "exactly one of email=",
     ),
-    "invite no address": (
+    "invite an invalid address": (
         lambda a: a.groups.invite("x", email="ada"), ValueError, "email is not an email address",
     ),
     "invite an empty address": (
@@ -284,36 +288,36 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         TypeError,
         "user_id must be an int 1 or more, not str",
     ),
-    "contents in no order": (
+    "contents with an unknown sort": (
         lambda a: a.groups.contents("x", sort="random"),
         ValueError,
         "sort must be one of created_at_asc, created_at_desc, updated_at_asc, updated_at_desc",
     ),
-    "contents of no kind": (
+    "contents with an unknown type": (
         lambda a: a.groups.contents("x", type="text"), ValueError, "type must be one of Text, ",
     ),
-    "followers in no order": (
+    "followers with an unknown sort": (
         lambda a: a.groups.followers("x", sort="name_asc"),
         ValueError,
         "sort must be one of created_at_desc, created_at_asc",
     ),
-    "groups in no order": (
+    "groups with an unknown sort": (
         lambda a: a.users.groups("x", sort=""), ValueError, "sort must be one of name_asc, ",
     ),
 }  # fmt: skip
 
 
 class TestArguments:
-    @pytest.mark.parametrize("name", BAD_CALLS)
+    @pytest.mark.parametrize("name", INVALID_CALLS)
     async def test_invalid_argument_raises_before_sending(
-        self, arena: ArenaClient, answers: Answers, name: str
+        self, arena: ArenaClient, mock_api: MockAPI, name: str
     ) -> None:
-        make, kind, message = BAD_CALLS[name]
+        make, kind, message = INVALID_CALLS[name]
         with pytest.raises(kind, match=rf"^(invite takes )?{message}") as caught:
-            await call(arena, make)
+            await run_call(arena, make)
         assert CODE not in str(caught.value)
         assert EMAIL not in str(caught.value)
-        assert answers.requests == {}
+        assert mock_api.requests == {}
 
 
 def test_every_operation_has_a_case() -> None:

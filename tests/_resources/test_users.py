@@ -8,9 +8,9 @@ from arena_groups import (
     GroupSort,
 )
 from arena_groups._api import OPERATIONS
-from tests.conftest import Answers
 from tests.support import documents
-from tests.support.cases import FIRST, Case, check_refusal, check_request_and_result, page
+from tests.support.cases import FIRST, Case, check_not_found, check_request_and_result, page
+from tests.support.mock_api import MockAPI
 
 CASES = {
     "users.groups": Case(
@@ -29,16 +29,16 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_operation_sends_its_request_and_returns_its_result(
-    arena: ArenaClient, answers: Answers, name: str
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_request_and_result(arena, answers, CASES[name])
+    await check_request_and_result(arena, mock_api, CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_operation_answered_with_404_raises_not_found(
-    arena: ArenaClient, answers: Answers, name: str
+async def test_operation_with_404_raises_not_found(
+    arena: ArenaClient, mock_api: MockAPI, name: str
 ) -> None:
-    await check_refusal(arena, answers, CASES[name])
+    await check_not_found(arena, mock_api, CASES[name])
 
 
 def test_every_operation_has_a_case() -> None:

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from tests.lint import docstrings, structure, words
+from tests.lint import docstrings, private, structure, words
 from tests.lint.problem import Problem
 
 CHECKS: Final[dict[str, Callable[[], Iterator[Problem]]]] = {
     "words": words.check,
     "structure": structure.check,
     "docstrings": docstrings.check,
+    "private": private.check,
 }
 
 

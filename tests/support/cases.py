@@ -12,50 +12,51 @@ from arena_groups import (
     Page,
     from_dict,
 )
-from tests.conftest import Answers
 from tests.support import documents
 from tests.support.documents import TOKEN
+from tests.support.mock_api import MockAPI
 
 API = "https://api.are.na"
 FIRST = {"page": "1", "per": "100"}
 
 
 class Case(NamedTuple):
-    """A call, the request it must send, the answer, and what must come back."""
+    """Call of an operation: the request that it must send, the response, and the result."""
 
     call: Callable[[ArenaClient], Awaitable[object]]
     method: str
     path: str
     status: int
-    answer: documents.Document | None
+    response: documents.Document | None
     result: object
     body: Mapping[str, object] | None = None
     query: Mapping[str, str] = {}
 
 
 def page(kind: Any, item: documents.Document) -> dict[str, Any]:
+    """Return the response and the result of a list that has one item."""
     document = documents.page(item)
-    return {"answer": document, "result": from_dict(Page[kind], document)}
+    return {"response": document, "result": from_dict(Page[kind], document)}
 
 
-def sent(answers: Answers) -> tuple[str, URL, dict[str, Any]]:
-    """The one request that was sent: method, URL, and what aiohttp was given with it."""
-    ((key, calls),) = answers.requests.items()
+def only_request(mock_api: MockAPI) -> tuple[str, URL, dict[str, Any]]:
+    """Return the only request that was sent: method, URL, and the arguments of aiohttp."""
+    ((key, calls),) = mock_api.requests.items()
     (call,) = calls
     return key[0], key[1], call.kwargs
 
 
-async def check_request_and_result(arena: ArenaClient, answers: Answers, case: Case) -> None:
+async def check_request_and_result(arena: ArenaClient, mock_api: MockAPI, case: Case) -> None:
     """Make a call, and compare the request that it sends and what it returns."""
     url = URL(API + case.path, encoded=True).update_query(case.query)
-    answers.add(url, case.method, status=case.status, payload=case.answer)
+    mock_api.add(url, case.method, status=case.status, payload=case.response)
 
     result = await case.call(arena)
 
-    method, asked, given = sent(answers)
+    method, url, given = only_request(mock_api)
     assert method == case.method
-    assert asked.raw_path == case.path
-    assert dict(asked.query) == dict(case.query)
+    assert url.raw_path == case.path
+    assert dict(url.query) == dict(case.query)
     assert given["json"] == case.body
     assert given["headers"]["Authorization"] == f"Bearer {TOKEN}"
     assert given["headers"]["Accept"] == "application/json"
@@ -64,19 +65,19 @@ async def check_request_and_result(arena: ArenaClient, answers: Answers, case: C
     assert result == case.result
 
 
-async def check_refusal(arena: ArenaClient, answers: Answers, case: Case) -> None:
-    """Make a call that is answered with 404, and check the error that it raises."""
+async def check_not_found(arena: ArenaClient, mock_api: MockAPI, case: Case) -> None:
+    """Make a call that gets a 404, and check the error that it raises."""
     url = URL(API + case.path, encoded=True).update_query(case.query)
     body = {"error": "Not Found", "code": 404, "details": {"message": "Nothing there."}}
-    answers.add(url, case.method, status=404, payload=body)
+    mock_api.add(url, case.method, status=404, payload=body)
     with pytest.raises(NotFoundError, match="404 Not Found: Nothing there") as caught:
         await case.call(arena)
     assert caught.value.method == case.method
-    assert len(answers.requests) == 1
+    assert len(mock_api.requests) == 1
 
 
-async def call(arena: ArenaClient, make: Callable[[ArenaClient], object]) -> None:
-    """Make a call, and wait for it if there is something to wait for."""
-    made = make(arena)
-    if isinstance(made, Awaitable):
-        await made
+async def run_call(arena: ArenaClient, make: Callable[[ArenaClient], object]) -> None:
+    """Make a call, and await its result if it is awaitable."""
+    result = make(arena)
+    if isinstance(result, Awaitable):
+        await result
