@@ -156,6 +156,7 @@ class TestTimeouts:
         limited = partial(aiohttp.TCPConnector, limit=1)
         monkeypatch.setattr("aiohttp.TCPConnector", limited)
         monkeypatch.setattr("aiohttp.client.TCPConnector", limited)
+        monkeypatch.setattr("aiohttp.TCPConnector", limited)
         timeout = Timeout(total=3600)
         async with connected(b"", external=external, timeout=timeout) as (arena, server):
             limits = record_timeouts(monkeypatch)

@@ -154,7 +154,7 @@ def test_oauth_client_without_base_url_uses_are_na(provider: Provider) -> None:
 def test_login_with_secret_passes_it_to_client(
     sandbox: Sandbox, provider: Provider, browser: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arena_groups.cli.commands.auth.ask_secret", lambda _name: "app-secret")
+    monkeypatch.setattr("arena_groups.cli.output.ask_secret", lambda _name: "app-secret")
     browser("/callback?code=c1&state=s1")
     assert log_in(sandbox, "--client-secret-stdin") == 0
     assert provider.constructed[0][1]["client_secret"] == "app-secret"

@@ -14,7 +14,11 @@ from arena_groups.sandbox.faults import RateLimited, ServerFailure
 from tests.support.examples import GROUP
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
-pytestmark = pytest.mark.usefixtures("group")
+pytestmark = [
+    pytest.mark.usefixtures("group"),
+    # Python 3.13 deprecates a call of the regular expressions in discord.py 2.7.
+    pytest.mark.filterwarnings("ignore:'count' is passed as positional:DeprecationWarning"),
+]
 
 
 class Interaction:

@@ -21,7 +21,6 @@ from arena_groups.cli.connect import (
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
-from arena_groups.cli.output.messages import ask_secret
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
@@ -130,9 +129,9 @@ def login(
     from arena_groups._api import Secret
 
     if client_id is None:
-        run_async(settings, log_in(settings, Secret(ask_secret("Token"))))
+        run_async(settings, log_in(settings, Secret(output.ask_secret("Token"))))
         return
-    secret = Secret(ask_secret("Client secret")) if client_secret_stdin else None
+    secret = Secret(output.ask_secret("Client secret")) if client_secret_stdin else None
     work = log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
     run_async(settings, work)
 

@@ -18,7 +18,6 @@ from arena_groups.cli.options import (
     limit_option,
     sort_option,
 )
-from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups import Unset
@@ -186,13 +185,15 @@ def delete(settings: Settings, group: str) -> None:
 
 async def delete_group(settings: Settings, group: str) -> None:
     """Delete a group, after a confirmation."""
-    require_confirmation(settings)
+    output.require_confirmation(settings)
     async with connected(settings) as arena:
         number, target = None, group
         if not settings.yes:
             found = await arena.groups.get(group)
             number, target = found.id, found.slug
-            confirm(settings, f"Delete {found.name}? This cannot be undone.", [_summary(found)])
+            output.confirm(
+                settings, f"Delete {found.name}? This cannot be undone.", [_summary(found)]
+            )
         # By id if known: the slug could belong to another group by now.
         await arena.groups.delete(number or group)
     output.write_one(

@@ -27,7 +27,6 @@ from arena_groups.cli.options import (
     sort_option,
     utc_now,
 )
-from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups.cli.batch import BatchFailure
@@ -236,14 +235,14 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
     """Revoke invitations by id after a confirmation, and write the result of each."""
     from arena_groups.cli.batch import raise_first_failure, revoke_all
 
-    require_confirmation(settings)
+    output.require_confirmation(settings)
     async with connected(settings) as arena:
         if settings.yes:
             things = [(number, None) for number in dict.fromkeys(ids)]
             failures = await revoke_all(settings, arena, group, things)
         else:
             found = await _find(settings, arena, group, ids)
-            confirm(
+            output.confirm(
                 settings,
                 f"Revoke {output.counted(len(found), INVITATIONS)}?",
                 output.loss_lines(found),
@@ -287,7 +286,7 @@ async def expire_invitations(
     from arena_groups.cli.batch import raise_first_failure, revoke_all
 
     if not dry_run:
-        require_confirmation(settings)
+        output.require_confirmation(settings)
     now = utc_now()
     async with connected(settings) as arena:
         async with aclosing(
@@ -299,7 +298,7 @@ async def expire_invitations(
             return
         if old:
             question = f"Revoke {output.counted(len(old), INVITATIONS)} of {group}?"
-            confirm(settings, question, output.loss_lines(old))
+            output.confirm(settings, question, output.loss_lines(old))
         else:
             output.info_at_terminal(settings, f"no invitation is older than {format_age(age)}")
         failures = await revoke_all(

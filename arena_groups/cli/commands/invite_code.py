@@ -14,7 +14,6 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument
-from arena_groups.cli.output.messages import confirm, require_confirmation
 
 if TYPE_CHECKING:
     import segno
@@ -114,14 +113,14 @@ def delete(settings: Settings, group: str) -> None:
 
 async def delete_invite_code(settings: Settings, group: str) -> None:
     """Delete a group's invite code, after a confirmation."""
-    require_confirmation(settings)
+    output.require_confirmation(settings)
     async with connected(settings) as arena:
         number = None
         if not settings.yes:
             invite = await arena.groups.invite_code(group)
             number = invite.id
             affected = f"created {invite.created_at.date()}; shared URLs stop working"
-            confirm(settings, f"Delete the invite code of {group}?", [affected])
+            output.confirm(settings, f"Delete the invite code of {group}?", [affected])
         await arena.groups.delete_invite_code(group)
     change = output.ActionRow(
         outcome="deleted", type="GroupInvite", id=number, target=f"invite code of {group}"

@@ -15,7 +15,6 @@ from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
-from arena_groups.cli.output.messages import ask_secret, confirm, require_confirmation
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
@@ -72,12 +71,12 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
     """Remove members after a confirmation, and write the result of each."""
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    require_confirmation(settings)
+    output.require_confirmation(settings)
     async with connected(settings) as arena:
         members = await _resolve_members(settings, arena, group, users)
         labels = [member.label for member in members]
         count = f"{len(members)} members" if len(members) > 1 else labels[0]
-        confirm(settings, f"Remove {count} from {group}?", labels)
+        output.confirm(settings, f"Remove {count} from {group}?", labels)
 
         async def remove(member: _MemberRef) -> output.ActionRow:
             await arena.groups.remove_member(group, member.id)
@@ -101,7 +100,7 @@ def join(settings: Settings, group: str) -> None:
     The code, or the URL that contains it, is typed at a prompt, or read from standard input if
     that is not a terminal. It is a secret, so there is no option for it.
     """
-    code = extract_invite_code(ask_secret("Invite code"))
+    code = extract_invite_code(output.ask_secret("Invite code"))
     run_async(settings, join_group(settings, group, code))
 
 
@@ -127,14 +126,14 @@ def leave(settings: Settings, group: str) -> None:
 
 async def leave_group(settings: Settings, group: str) -> None:
     """Leave a group, after a confirmation."""
-    require_confirmation(settings)
+    output.require_confirmation(settings)
     async with connected(settings) as arena:
         if not settings.yes:
             found = await arena.groups.get(group)
             affected = (
                 f"{found.name} ({found.slug}): you need an invitation or the invite code to return"
             )
-            confirm(settings, f"Leave {found.name}?", [affected])
+            output.confirm(settings, f"Leave {found.name}?", [affected])
         await arena.groups.leave(group)
     output.write_one(
         settings, output.ACTIONS, output.ActionRow(outcome="left", type="Group", target=group)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from arena_groups.cli.output.messages import (
+        ask_secret,
+        confirm,
         info,
         is_terminal,
         notify,
         one_line,
+        require_confirmation,
         stdout_stream,
         write_stderr,
     )
@@ -56,7 +59,9 @@ __all__ = [
     "AuthStatusRow",
     "InviteRow",
     "Results",
+    "ask_secret",
     "collect",
+    "confirm",
     "counted",
     "info",
     "info_at_terminal",
@@ -67,6 +72,7 @@ __all__ = [
     "notify",
     "one_line",
     "progress",
+    "require_confirmation",
     "stdout_stream",
     "user_label",
     "write_all",
