@@ -103,7 +103,7 @@ def assert_agreed(shape: Shape, body: bytes) -> bool:
 
 class TestAgreement:
     @pytest.mark.parametrize("shape", RETURNED, ids=named)
-    @settings(max_examples=repetitions(15, thorough=40), deadline=None)
+    @settings(max_examples=repetitions(10, thorough=40), deadline=None)
     @given(data=st.data())
     def test_body_that_msgspec_decodes_has_the_same_result_with_cattrs(
         self, shape: Shape, data: st.DataObject
@@ -111,7 +111,7 @@ class TestAgreement:
         assert_agreed(shape, data.draw(bodies(shape)))
 
     @pytest.mark.parametrize("shape", SHAPES, ids=named)
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=repetitions(5, thorough=15), deadline=None)
     @given(data=st.data())
     def test_valid_body_is_decoded_by_msgspec(self, shape: Shape, data: st.DataObject) -> None:
         assert assert_agreed(shape, data.draw(good_bodies(shape)))

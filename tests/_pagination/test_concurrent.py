@@ -47,7 +47,7 @@ readers = st.builds(
 )
 
 
-@settings(max_examples=repetitions(200, thorough=1000), deadline=None)
+@settings(max_examples=repetitions(120, thorough=1000), deadline=None)
 @given(source=churning_lists, per=st.integers(1, 100), reader=readers)
 def test_item_present_throughout_is_yielded_exactly_once(
     source: ChurningList, per: int, reader: ParallelReader
@@ -71,17 +71,17 @@ def tally(walks: int) -> tuple[int, int]:
 
 
 def test_walk_of_random_lists_misses_and_repeats_nothing() -> None:
-    assert tally(1500) == (0, 0)
+    assert tally(repetitions(400, thorough=1500)) == (0, 0)
 
 
 def test_reader_that_trusts_equal_totals_misses_items() -> None:
-    missed = 0
-    for seed in range(1500):
+    def misses(seed: int) -> bool:
         random = Random(seed)
         source, per = balanced_list(random)
         found = read_while_totals_are_equal(source, per, random)
-        missed += 0 if found is None else len(source.stable - set(found))
-    assert missed > 0
+        return found is not None and not source.stable <= set(found)
+
+    assert any(misses(seed) for seed in range(1500))
 
 
 @settings(max_examples=repetitions(50, thorough=200), deadline=None)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from arena_groups import ArenaClient, DecodeError, PaginationError
+from arena_groups._pagination import walk
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import (
     BackwardPages,
@@ -17,6 +18,7 @@ from arena_groups.sandbox.faults import (
 from tests.support.clients import single
 from tests.support.documents import STUDIO
 from tests.support.leaks import no_warning
+from tests.support.thorough import repetitions
 
 LISTS = "getGroupInvitations"
 
@@ -39,8 +41,14 @@ async def read_ids(arena: ArenaClient, concurrency: int, per: int = 24) -> list[
 @each_concurrency
 @pytest.mark.parametrize("invent", [False, True])
 async def test_endless_pages_raise(
-    sandbox: Sandbox, arena: ArenaClient, concurrency: int, invent: bool
+    sandbox: Sandbox,
+    arena: ArenaClient,
+    monkeypatch: pytest.MonkeyPatch,
+    concurrency: int,
+    invent: bool,
 ) -> None:
+    limit = repetitions(100, thorough=walk.MAX_PAGES_PAST_END)
+    monkeypatch.setattr(walk, "MAX_PAGES_PAST_END", limit)
     sandbox.faults.add(EndlessPages(invent=invent))
     with pytest.raises(PaginationError, match="does not end"):
         await read_ids(arena, concurrency)
