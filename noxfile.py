@@ -114,7 +114,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, imports between rooms, and the project's own rules."""
+    """Check style, formatting, imports between folders, and the project's own rules."""
     install(session, "dev")
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")

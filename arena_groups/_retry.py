@@ -76,7 +76,7 @@ class RetryPolicy:
 
 
 def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:
-    """Return whether a retry can help and do no harm."""
+    """Return whether a retry is useful and safe."""
     if isinstance(error, RateLimitError):
         return True
     if isinstance(error, ArenaConnectionError):
@@ -112,6 +112,7 @@ class RetryState:
     started_at: float = 0.0
     delay: float = 0.0
     error: ArenaError | None = None
+    in_flight: bool = False
     outcome_unknown: bool = False
     response_lost: bool = False
 
@@ -123,19 +124,22 @@ class RetryState:
             and error.status in operation.success_after_retry_statuses
         )
 
+    def may_be_applied(self, operation: Operation[T]) -> bool:
+        """Return whether the server may have applied a write, if the call ends now."""
+        return self.outcome_unknown or (operation.writes and self.in_flight)
+
     def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:
         """Record how the attempt failed."""
         self.error = error
         self.outcome_unknown |= operation.writes and may_be_applied(error)
         self.response_lost |= response_was_lost(error)
 
-    def final_error(self, error: ArenaError, operation: Operation[T]) -> ArenaError:
-        """Return ``error`` to be raised, with what only the attempts together show."""
+    def annotate(self, error: ArenaError, operation: Operation[T]) -> None:
+        """Add to the error that is raised what only all attempts together show."""
         self.error = None  # a raised error holds the frames that hold this state
         error.attempts = self.attempts
         error.outcome_unknown = self.outcome_unknown
         error.advice = operation.advice
-        return error
 
 
 set_public_module(globals(), ["RetryPolicy"])

@@ -1,4 +1,4 @@
-"""Small types that every room uses: open enums, the ``UNSET`` marker, clocks, closing."""
+"""Small types used everywhere: open enums, the ``UNSET`` marker, clocks, closing."""
 
 import asyncio
 from abc import abstractmethod

@@ -137,8 +137,8 @@ class TestLoading:
     def test_watch_loads_neither_sqlite_nor_other_rooms(self) -> None:
         loaded = loaded_by("from arena_groups import watch")
         assert "arena_groups.watching.watcher" in loaded
-        rooms = ("bulk", "cli", "oauth", "pytest_plugin", "redis", "sandbox", "stores.sqlite")
-        assert {"sqlite3", *(f"arena_groups.{room}" for room in rooms)}.isdisjoint(loaded)
+        folders = ("bulk", "cli", "oauth", "pytest_plugin", "redis", "sandbox", "stores.sqlite")
+        assert {"sqlite3", *(f"arena_groups.{folder}" for folder in folders)}.isdisjoint(loaded)
 
     def test_error_loads_no_client(self) -> None:
         assert {"aiohttp", "cattrs", "arena_groups.models.users"}.isdisjoint(

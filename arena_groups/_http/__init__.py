@@ -1,4 +1,4 @@
-"""The aiohttp session wrapper: the only room that does network I/O."""
+"""Session wrapper around aiohttp: the only folder with network I/O for the API."""
 
 from arena_groups._http.config import Timeout, TokenProvider
 from arena_groups._http.events import RequestEvent, RequestHook

@@ -106,7 +106,7 @@ class CacheLookup(Generic[T]):
 
     def defer(self, response: RawResponse) -> Callable[[], T]:
         """Return :meth:`resolve` as a function of no arguments; raise an error status at once."""
-        if response.status in {200, 304}:
+        if response.status == 200 or (response.status == 304 and self._cached is not None):
             return partial(self.resolve, response)
         value = self.resolve(response)
         return lambda: value

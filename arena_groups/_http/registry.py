@@ -12,7 +12,7 @@ __all__ = ["InFlightRequest", "RequestRegistry"]
 
 @define(eq=False)
 class InFlightRequest:
-    """One request of the running task, from its first wait for a permit to its last attempt.
+    """One call of the running task, from its first wait to its last attempt.
 
     ``scope`` is a timeout without a deadline. Closing the client sets the deadline to now, so
     the request ends with ``TimeoutError`` wherever it waits.
@@ -27,10 +27,10 @@ class InFlightRequest:
         return self._task.cancelling() > self._cancellations
 
     def timed_out(self, scope: asyncio.Timeout) -> bool:
-        """Return whether a block ended because of the deadline of its scope alone.
+        """Return whether a timeout expired, and the task was not cancelled as well.
 
         Python 3.11.0 to 3.11.2 raise ``CancelledError`` instead of ``TimeoutError`` in a task
-        that had been cancelled before, and had gone on.
+        that has suppressed an earlier cancellation.
         """
         return scope.expired() and not self.was_cancelled()
 
@@ -77,15 +77,11 @@ class RequestRegistry:
         if self.closed and not self._requests:
             self._idle.set()
 
-    def closed_error(self, *, writes: bool | None = None) -> ClientStateError:
-        """Return the error of a call after closing, or of one that closing has ended.
-
-        ``writes`` is ``None`` for the first, else whether the request may have changed something.
-        """
+    def closed_error(self, *, outcome_unknown: bool = False) -> ClientStateError:
+        """Return the error of a call after closing, or of one that closing has ended."""
         error = ClientStateError("this client is closed: create a new one")
-        if writes is not None:
-            error.outcome_unknown = writes
-            error.advice = "the client was closed during the request."
+        error.outcome_unknown = outcome_unknown
+        error.advice = "the client was closed during the request."
         return error
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Request loop: prepare, get a permit, send, parse, record, and only then decide about a retry."""
+"""Request loop: prepare, get a permit, send, parse, record, then decide about a retry."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ class Session:
         return self._registry.closed
 
     async def send(self, request: Request[T]) -> T:
-        """Send a request, again if need be, and return what its operation returns.
+        """Send a request, with retries, and return the decoded response.
 
         Raises :class:`ClientStateError` after closing and in another event loop or process, and
         otherwise the error of the last attempt: :class:`ArenaTimeoutError` and
@@ -81,19 +81,24 @@ class Session:
         Returns a function that decodes it. If the body is then found incomplete, that function
         sends the request again, as the next attempt.
         """
-        asked, state = request.for_page(page), RetryState()
-        return partial(
-            self._decode_later, asked, state, await self._run(asked, state, CacheLookup.defer)
-        )
+        request, state = request.for_page(page), RetryState()
+        decode = await self._run(request, state, CacheLookup.defer)
+        return partial(self._decode_later, request, state, self._clock.now(), decode)
 
     async def _decode_later(
-        self, request: Request[T], state: RetryState, decode: Callable[[], T]
+        self, request: Request[T], state: RetryState, fetched_at: float, decode: Callable[[], T]
     ) -> T:
+        state.started_at += self._clock.now() - fetched_at  # the reader's time is not a retry's
         try:
             return decode()
         except DecodeError as error:
-            if not self._plan_retry(request.operation, state, error):
-                raise state.final_error(error, request.operation) from None
+            failure = error.with_traceback(None)  # without the frames that hold the body
+        if not self._plan_retry(request.operation, state, failure):
+            state.annotate(failure, request.operation)
+            try:
+                raise failure
+            finally:
+                del failure  # breaks the cycle of error, traceback and frame
         return await self._run(request, state, CacheLookup.resolve)
 
     async def aclose(self) -> None:
@@ -122,15 +127,18 @@ class Session:
                             return cast("ResultT", None)
                         if not self._plan_retry(operation, state, outcome):
                             try:
-                                raise state.final_error(outcome, operation)
+                                raise outcome
                             finally:
-                                del outcome  # it would hold this frame, and this frame it
+                                del outcome  # breaks the cycle of error, traceback and frame
                 finally:
                     self._registry.remove(call)
+        except ArenaError as error:
+            state.annotate(error, operation)
+            raise
         except (TimeoutError, asyncio.CancelledError):
             if not call.timed_out(call.scope):
                 raise
-        raise self._registry.closed_error(writes=operation.writes)
+        raise self._registry.closed_error(outcome_unknown=state.may_be_applied(operation))
 
     async def _attempt(
         self,
@@ -148,10 +156,10 @@ class Session:
                 write=operation.writes, max_wait=self._retry.max_retry_after
             )
         else:
-            left = self._retry.total - (self._clock.now() - state.started_at)
-            permit = await self._acquire_within(left, write=operation.writes)
+            remaining = self._retry.total - (self._clock.now() - state.started_at)
+            permit = await self._acquire_within(remaining, write=operation.writes)
         if permit is None:
-            raise state.final_error(state.error or self._blocked_error(operation), operation)
+            raise state.error or self._blocked_error(operation)
         sent_at = self._clock.now()
         if state.attempts == 0:
             state.started_at = sent_at
@@ -159,7 +167,9 @@ class Session:
         update: RateLimitUpdate | None = None
         try:
             lookup = self._cache.lookup(request, credentials)
+            state.in_flight = True
             response = await self._transport.send(request, credentials, lookup.etag, call)
+            state.in_flight = False
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
                 report(operation, response, state.attempts, duration, self._hook)
@@ -178,23 +188,23 @@ class Session:
 
     async def _acquire_within(self, seconds: float, *, write: bool) -> Permit | None:
         """Acquire a permit for a retry within the remaining retry budget."""
-        asking = asyncio.ensure_future(
+        acquiring = asyncio.ensure_future(
             self._pacer.acquire(write=write, max_wait=self._retry.max_retry_after)
         )
-        answered = asyncio.Event()
-        asking.add_done_callback(lambda _: answered.set())
+        acquired = asyncio.Event()
+        acquiring.add_done_callback(lambda _: acquired.set())
         try:
-            await self._clock.wait(answered, seconds)
+            await self._clock.wait(acquired, seconds)
         except asyncio.CancelledError:
-            permit = asking.result() if asking.done() and not asking.exception() else None
+            permit = acquiring.result() if acquiring.done() and not acquiring.exception() else None
             if permit is not None:
                 self._pacer.release(permit, None)
             raise
         finally:
-            if not asking.done():
-                asking.cancel()
-                await asyncio.wait([asking])
-        return None if asking.cancelled() else asking.result()
+            if not acquiring.done():
+                acquiring.cancel()
+                await asyncio.wait([acquiring])
+        return None if acquiring.cancelled() else acquiring.result()
 
     def _blocked_error(self, operation: Operation[T]) -> RateLimitError:
         return RateLimitError(
@@ -247,7 +257,7 @@ class SessionOwner(AsyncCloseable):
         await self._session.aclose()
 
     def __repr__(self) -> str:
-        session = getattr(self, "_session", None)  # none yet in the traceback of a bad __init__
+        session = getattr(self, "_session", None)  # missing if __init__ failed
         state = "closed" if session is None or session.closed else "open"
         return f"<{type(self).__name__} {state}>"
 

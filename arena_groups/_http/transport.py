@@ -1,4 +1,4 @@
-"""One attempt over aiohttp: the only module where bytes leave and arrive."""
+"""One attempt at a request with aiohttp; the only module with network I/O for the API."""
 
 import asyncio
 from collections.abc import Sequence
@@ -48,9 +48,9 @@ class RequestProgress:
 class Transport:
     """An external aiohttp session, or two own ones that share their connections.
 
-    A trace records whether the headers of a request were sent. It costs a tenth of a short page,
-    and only the outcome of a write depends on it, so of the own sessions only that for writes
-    has it.
+    A trace records whether the headers of a request were sent. Tracing adds about 10 % to the CPU
+    time of a page of ten items, and only the outcome of a write depends on it, so only the own
+    session for writes is traced.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Transport:
         always = {"Accept": "application/json", "User-Agent": user_agent}
         self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
         self._max_body = max_body
-        self._signed_for: Credentials | None = None
-        self._signed: CIMultiDict[str] = CIMultiDict()
+        self._auth_headers_for: Credentials | None = None
+        self._auth_headers: CIMultiDict[str] = CIMultiDict()
 
     async def send(
         self,
@@ -105,17 +105,17 @@ class Transport:
         if request.query:
             url = URL(self.base_url + request.target, encoded=True)
         else:
-            url = self._root.with_path(self._prefix + request.path, encoded=True)  # half as long
-        if credentials is not self._signed_for:
-            self._sign(credentials)
+            url = self._root.with_path(self._prefix + request.path, encoded=True)  # twice as fast
+        if credentials is not self._auth_headers_for:
+            self._set_auth_headers(credentials)
         progress = RequestProgress()
-        limit = asyncio.timeout(self._total)
+        time_limit = asyncio.timeout(self._total)
         try:
-            async with limit:
+            async with time_limit:
                 response = await http.request(
                     operation.method,
                     url,
-                    headers=self._signed if etag is None else self._with_etag(etag),
+                    headers=self._auth_headers if etag is None else self._with_etag(etag),
                     json=None if as_form or empty else request.payload(),
                     data=request.payload() if as_form else None,
                     skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
@@ -132,7 +132,7 @@ class Transport:
                     else:
                         body = await response.read()
                 except BaseException:
-                    response.close()  # read to its end, it has closed itself
+                    response.close()  # a fully read response releases its connection itself
                     raise
                 return RawResponse(
                     status=response.status,
@@ -144,7 +144,7 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             return _map_aiohttp_error(operation, error, progress)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped, or raised again
-            cause = _cause_of_end(http, limit, call)
+            cause = _cause_of_end(http, time_limit, call)
             if cause is None:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
@@ -178,14 +178,14 @@ class Transport:
             external.trace_configs.append(self._trace)
         return external
 
-    def _sign(self, credentials: Credentials) -> None:
-        self._signed = CIMultiDict(self._headers)
+    def _set_auth_headers(self, credentials: Credentials) -> None:
+        self._auth_headers = CIMultiDict(self._headers)
         if credentials.token is not None:
-            self._signed["Authorization"] = f"Bearer {credentials.token.reveal()}"
-        self._signed_for = credentials
+            self._auth_headers["Authorization"] = f"Bearer {credentials.token.reveal()}"
+        self._auth_headers_for = credentials
 
     def _with_etag(self, etag: str) -> CIMultiDict[str]:
-        headers = self._signed.copy()
+        headers = self._auth_headers.copy()
         headers["If-None-Match"] = etag
         return headers
 
@@ -215,8 +215,8 @@ def _new_session(
         trace_configs=trace_configs,
         connector=connector,
     )
-    # Otherwise aiohttp sends what HTTP calls idempotent a second time when a connection breaks,
-    # unseen by the pacer and by the rules for retries. There is no public switch for it.
+    # Otherwise aiohttp resends idempotent requests after a lost connection, unseen by the pacer and
+    # by the retry policy. There is no public switch for it.
     session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
     return session
 
@@ -236,14 +236,14 @@ async def _record_progress(_: object, context: SimpleNamespace, event: object) -
 
 
 def _cause_of_end(
-    http: aiohttp.ClientSession, limit: asyncio.Timeout, call: InFlightRequest
+    http: aiohttp.ClientSession, time_limit: asyncio.Timeout, call: InFlightRequest
 ) -> Exception | None:
-    """Return why a request ended that raised no error of aiohttp, or ``None`` if unknown.
+    """Return the cause if a request ended without an aiohttp error; ``None`` if it is unknown.
 
     Closing an aiohttp session cancels the requests that wait for a connection, in tasks that were
-    not cancelled; older versions of aiohttp raise errors of their own.
+    not cancelled; aiohttp 3.11 also raises errors of other types.
     """
-    if call.timed_out(limit):
+    if call.timed_out(time_limit):
         return TimeoutError()
     if http.closed and not call.was_cancelled():
         return aiohttp.ClientConnectionError()

@@ -14,7 +14,7 @@ from arena_groups._types import Clock
 
 __all__ = ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock"]
 
-LOGGED_WAIT = 1.0  # seconds
+MIN_LOGGED_WAIT = 1.0  # seconds
 
 logger = logging.getLogger("arena_groups")
 
@@ -141,9 +141,9 @@ class QuotaPacer:
     """The default :class:`Pacer`. It learns the rate limit from responses and stays below it.
 
     The first request is sent alone, as its response brings the limit. Permits are granted in FIFO
-    order. After a 429 all requests wait for the time that it names; then one request is sent as a
-    probe before the others. A pacer belongs to one event loop; clients in that loop that use the
-    same token may share it.
+    order; a write first waits for its spacing. After a 429 all requests wait for its
+    ``Retry-After``; then one request is sent as a probe before the others. A pacer belongs to one
+    event loop; clients in that loop that use the same token may share it.
 
     Args:
         write_spacing: The least seconds between the starts of two writes.
@@ -179,6 +179,8 @@ class QuotaPacer:
             permit = self._window.try_acquire(self._clock.now())
             if permit is not None:
                 return permit  # by far the most frequent case
+        if self._window.blocked_until - self._clock.now() > max_wait:
+            return None  # without waiting in the queue behind calls that wait longer
         self._waiting += 1
         try:
             if write:
@@ -205,6 +207,7 @@ class QuotaPacer:
             The counts and waits at this moment.
         """
         window, now = self._window, self._clock.now()
+        window.ready_at(now)  # starts the next window if this one is over
         return PacerSnapshot(
             limit=window.limit,
             window=window.window,
@@ -220,7 +223,8 @@ class QuotaPacer:
             while (wait := self._next_write - self._clock.now()) > 0:
                 await self._clock.wait(asyncio.Event(), wait)
             permit = await self._wait_for_permit(max_wait)
-            self._next_write = self._clock.now() + self._write_spacing
+            if permit is not None:
+                self._next_write = self._clock.now() + self._write_spacing
             return permit
 
     async def _wait_for_permit(self, max_wait: float) -> Permit | None:
@@ -229,9 +233,9 @@ class QuotaPacer:
             while (wait := self._delay()) > 0:
                 if self._window.blocked_until - self._clock.now() > max_wait:
                     return None
-                if wait > LOGGED_WAIT and wait != FOREVER and not logged:
+                if wait > MIN_LOGGED_WAIT and wait != FOREVER and not logged:
                     logged = True
-                    logger.info("waiting %.1f s for the quota: %s", wait, self.snapshot())
+                    logger.info("waiting %.1f s for a permit: %s", wait, self.snapshot())
                 self._state_changed.clear()
                 await self._clock.wait(self._state_changed, None if wait == FOREVER else wait)
             return self._window.acquire()

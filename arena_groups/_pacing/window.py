@@ -1,4 +1,4 @@
-"""Rate-limit window of the server, as a client can count it: no clock and no I/O.
+"""Rate-limit window of the server, as a client can count it. Pure: the time is an argument.
 
 The server counts requests in windows and states when the current window ends, but never how many
 requests are left. So the requests answered in the window are counted here, together with those in
@@ -17,12 +17,12 @@ __all__ = ["FOREVER", "Permit", "RateLimitUpdate", "RateLimitWindow"]
 FOREVER = float("inf")
 MAX_WAIT = 3600.0  # seconds; then one request is sent, whatever the server said before
 CLOCK_RESOLUTION = 1.0  # seconds; HTTP headers carry whole seconds
-# Seconds before the end of a window by the local clock in which the server may be in its next
-# window already: clock error, the latency of the responses, and that of a cancelled request.
+# In the last seconds of a window by the local clock, the server may already be in the next one:
+# clock error, and the latency of responses and of cancelled requests.
 BOUNDARY_MARGIN = 3.0
 
 Permit = NewType("Permit", int)
-Permit.__doc__ = "Right to send one request: a number with a meaning for the pacer that issued it."
+Permit.__doc__ = "Right to send one request: an opaque number, for the pacer that issued it."
 
 
 @define(kw_only=True)
@@ -55,14 +55,14 @@ class RateLimitWindow:
     in_flight: int = 0
     resets_at: float = FOREVER
     blocked_until: float = -FOREVER
-    probing: bool = True
-    _hold_generation: Permit = Permit(0)
-    _unconfirmed: int = 0
-    _unconfirmed_at_end: int = 0
+    probing: bool = True  # only one request at a time: at first, and after a hold
+    _hold_generation: Permit = Permit(0)  # number of holds so far; a permit names its own
+    _unconfirmed: int = 0  # requests since the last response with a rate limit
+    _unconfirmed_at_end: int = 0  # those of them in the last seconds of the window
     _unix_reset: float = -FOREVER
-    _expired: bool = False
-    _unix_offset: float = -FOREVER
-    _offset_now: float = -FOREVER
+    _expired: bool = False  # over by the local clock, and no response of the next one yet
+    _unix_offset: float = -FOREVER  # server's Unix time minus local time, at least
+    _offset_now: float = -FOREVER  # the same, of this window alone
     _latest: RateLimit | None = None
     _server_time: float = -FOREVER
 
@@ -120,6 +120,7 @@ class RateLimitWindow:
         self._unconfirmed_at_end = 0
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> None:
+        # Equal headers are parsed into the same object, so ``is`` is enough here.
         known = rate_limit is self._latest and server_time == self._server_time
         if known and not self._expired and server_time - now <= self._unix_offset:
             self.counted += 1  # the most frequent case: nothing has changed
@@ -134,7 +135,7 @@ class RateLimitWindow:
             return  # counted in a window that is over
         if behind < 0:
             self._advance_reset(unix_reset)
-        # A window lasts no longer than its length, and one that a response names is not over.
+        # A window lasts no longer than its length; a reset in the past is a clock error.
         latest = now + self.window + CLOCK_RESOLUTION
         self.resets_at = min(self._unix_reset - self._unix_offset, latest)
         if self.resets_at <= now:
@@ -159,9 +160,9 @@ class RateLimitWindow:
         self._expired = False
 
     def _learn_time(self, server_time: float, now: float) -> None:
-        # The server's time is cut to whole seconds, so its clock is ahead by at least this much:
-        # the largest such bound of this window and the last one is the closest. A clock that was
-        # set back by more than a window starts anew.
+        # As the server's time is cut to whole seconds, each response gives a lower bound of the
+        # clock offset; the largest one of this window and the last is used. A clock that was set
+        # back by more than a window starts anew.
         offset = server_time - now
         if offset < self._unix_offset - self.window - 2:
             self._unix_reset = -FOREVER

@@ -110,30 +110,30 @@ class SpeculativeRange(Generic[ItemT]):
         self.invalidated = False
         self.pages = 0
         self._anchor = anchor.meta
-        self._anchored = _keys(anchor)
+        self._anchor_keys = _keys(anchor)
         self._guard = EndlessListGuard()
         self._next: int = anchor.meta.current_page + 1
         self._last: int = expected_pages(anchor.meta)
-        self._asked = self._next
+        self._last_requested = self._next
         self._changed = False
 
     @property
     def next_expected(self) -> int:
         return self._next if self._next <= self._last else self._anchor.current_page
 
-    def pages_to_fetch(self, room: int, left: int | None) -> range:
+    def pages_to_fetch(self, slots: int, left: int | None) -> range:
         if self._next > self._last:
-            return range(self.next_expected, self.next_expected + min(room, 1))
+            return range(self.next_expected, self.next_expected + min(slots, 1))
         if left is not None:
-            room = min(room, -(-left // self._anchor.per_page))
-        end = min(self._last + 1, self._next + room)
-        self._asked = max(self._asked, end - 1)
+            slots = min(slots, -(-left // self._anchor.per_page))
+        end = min(self._last + 1, self._next + slots)
+        self._last_requested = max(self._last_requested, end - 1)
         return range(self._next, end)
 
     def accept(self, page: Page[ItemT], seen: SeenItems) -> list[ItemT]:
         self._guard.check_page(page.meta, self.next_expected)
         if self._next > self._last:
-            return self._check(page, seen)
+            return self._verify_anchor(page, seen)
         new_items = seen.add_new(page.data)
         self._guard.check_no_progress(page.meta, len(new_items))
         self._advance(page.meta)
@@ -144,15 +144,15 @@ class SpeculativeRange(Generic[ItemT]):
         if not meta.has_more_pages:
             self._last = self._next
         elif self._changed:
-            self._last = max(self._next, min(self._last, self._asked))
+            self._last = max(self._next, min(self._last, self._last_requested))
         elif self._next == self._last:
             self._last += 1
         self._next += 1
         self.pages += 1
         self.invalidated = self._changed and self._next > self._last
 
-    def _check(self, page: Page[ItemT], seen: SeenItems) -> list[ItemT]:
-        self.verified = self._is_same_list(page.meta) and _keys(page) == self._anchored
+    def _verify_anchor(self, page: Page[ItemT], seen: SeenItems) -> list[ItemT]:
+        self.verified = self._is_same_list(page.meta) and _keys(page) == self._anchor_keys
         self.invalidated = not self.verified
         return seen.add_new(page.data)
 

@@ -12,7 +12,6 @@ from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ConcurrentWalk
 from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PagePrefetcher
 from arena_groups._pagination.walk import EndlessListGuard, ItemT, Walk, next_page_number
-from arena_groups.errors import ArenaError
 from arena_groups.models import Page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
@@ -57,7 +56,7 @@ class Paginator(Generic[ItemT]):
         return self._first_page().__await__()
 
     async def _first_page(self) -> Page[ItemT]:
-        return _own(await self._fetch(self._start_page))
+        return _copy_for_caller(await self._fetch(self._start_page))
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return self._items(self._limit)
@@ -135,7 +134,7 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
 
     def __init__(self) -> None:
         self._ready: Iterator[ItemT] = iter(())
-        self._reading = Lock()
+        self._read_lock = Lock()
         self._done = False
         self._closed = False
 
@@ -145,7 +144,7 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
     async def __anext__(self) -> ItemT:
         for item in self._ready:
             return item
-        async with self._reading:
+        async with self._read_lock:
             while True:
                 for item in self._ready:
                     return item
@@ -160,10 +159,7 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
         """Read the next page, and return its new items; set ``_done`` with the last one."""
 
     async def aclose(self) -> None:
-        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``.
-
-        Returns when no request is in flight any more.
-        """
+        """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
         self._closed = True
         self._ready = iter(())
 
@@ -215,7 +211,7 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
             return []  # closed meanwhile
         try:
             new_items = walk.accept(await decode())
-        except ArenaError:
+        except Exception:
             await pages.cancel_pending()
             raise
         pages.schedule(walk.pages_to_fetch(buffered=1 if new_items else 0))
@@ -223,7 +219,7 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
         return new_items
 
     async def aclose(self) -> None:
-        """End the iteration, and the requests for further pages."""
+        """End the iteration, and wait until no request for a further page is in flight."""
         await super().aclose()
         await self._pages.aclose()
 
@@ -236,30 +232,32 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
         self._next: int | None = start_page
         self._left = limit
         self._guard = EndlessListGuard()
+        self._read_lock = Lock()
         self._closed = False
 
     def __aiter__(self) -> "PageIterator[ItemT]":
         return self
 
     async def __anext__(self) -> Page[ItemT]:
-        asked = self._next
-        if asked is None or self._left == 0 or self._closed:
-            raise StopAsyncIteration
-        page = await self._fetch(asked)
-        self._guard.check_page(page.meta, asked)
-        self._guard.check_no_progress(page.meta, len(page.data))
-        self._next = next_page_number(page.meta)
-        if self._left is not None:
-            self._left = max(0, self._left - len(page.data))
-        return _own(page)
+        async with self._read_lock:
+            requested = self._next
+            if requested is None or self._left == 0 or self._closed:
+                raise StopAsyncIteration
+            page = await self._fetch(requested)
+            self._guard.check_page(page.meta, requested)
+            self._guard.check_no_progress(page.meta, len(page.data))
+            self._next = next_page_number(page.meta)
+            if self._left is not None:
+                self._left = max(0, self._left - len(page.data))
+            return _copy_for_caller(page)
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
         self._closed = True
 
 
-def _own(page: Page[ItemT]) -> Page[ItemT]:
-    # A page may be kept for revalidation; the list that a caller gets is theirs to change.
+def _copy_for_caller(page: Page[ItemT]) -> Page[ItemT]:
+    # The page may be in the cache; the caller may change the list that they get.
     return evolve(page, data=list(page.data))
 
 

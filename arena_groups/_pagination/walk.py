@@ -91,15 +91,15 @@ class Walk(Generic[ItemT]):
 
     def _advance(self, meta: PageMeta) -> None:
         first = (meta.current_page - 1) * meta.per_page
-        sure = first if self._confirmed is None else self._confirmed
+        confirmed = first if self._confirmed is None else self._confirmed
         if meta.total_count < self._total:
-            sure = max(0, sure - (self._total - meta.total_count))
+            confirmed = max(0, confirmed - (self._total - meta.total_count))
         self._total = meta.total_count
-        if sure >= first:
+        if confirmed >= first:
             self.done = not meta.has_more_pages
-            sure = first + meta.per_page
-        self._confirmed = sure
-        self.next_page = sure // meta.per_page + 1
+            confirmed = first + meta.per_page
+        self._confirmed = confirmed
+        self.next_page = confirmed // meta.per_page + 1
 
 
 class EndlessListGuard:
@@ -201,7 +201,7 @@ class IdSet:
 
     def __init__(self) -> None:
         self._lowest: float = inf
-        # The latest ids in the order they came in, which is as good as sorted; and, once one of
+        # The latest ids in the order they came in, which is nearly sorted; and, once one of
         # them has to be looked up, the same as a set.
         self._latest = array("q")
         self._recent: set[int] | None = None

@@ -14,11 +14,13 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     ArenaTimeoutError,
+    ClientStateError,
     DecodeError,
     MembershipInvitation,
     NoPacer,
     NotFoundError,
     Pacer,
+    PacerError,
     Permit,
     QuotaPacer,
     RateLimit,
@@ -44,6 +46,7 @@ from tests.support.servers import (
     serving,
     too_many_requests,
 )
+from tests.support.waiting import run_other_tasks
 
 
 async def test_transient_failure_is_retried_until_success(clock: AutoAdvanceClock) -> None:
@@ -468,7 +471,7 @@ class TestPrefetchedPages:
 
     @asynccontextmanager
     async def listing(
-        self, *broken: bytes, number: int = 3
+        self, *broken: bytes, number: int = 3, clock: AutoAdvanceClock | None = None
     ) -> AsyncIterator[tuple[AsyncIterator[MembershipInvitation], list[int], list[int]]]:
         """Run a server that sends ``broken`` for a page before it sends the page.
 
@@ -487,6 +490,7 @@ class TestPrefetchedPages:
             respond,
             retry=retry,
             cache=None,
+            clock=clock,
             on_request=lambda event: attempts.append(event.attempt),
         ) as (arena, _):
             invitations = arena.groups.invitations(STUDIO, per=PER, concurrency=4)
@@ -519,6 +523,16 @@ class TestPrefetchedPages:
             found += [item.id async for item in items]
         assert found == list(range(PER * PAGES, 0, -1))
 
+    async def test_time_of_a_slow_reader_is_no_time_of_the_retry(
+        self, clock: AutoAdvanceClock
+    ) -> None:
+        async with self.listing(http(b'{"data": ['), clock=clock) as (items, requested, _):
+            found = [(await anext(items)).id for _ in range(2 * PER)]
+            await clock.wait(asyncio.Event(), 10_000)
+            found += [item.id async for item in items]
+            assert requested.count(3) == 2
+        assert found == list(range(PER * PAGES, 0, -1))
+
     async def test_other_2xx_status_is_decoded(self) -> None:
         other = page(3).replace(b"200 OK", b"203 Transformed")
         async with self.listing(other) as (items, requested, _):
@@ -533,6 +547,42 @@ class TestPrefetchedPages:
             found += [item.id async for item in items]
             assert requested.count(3) == 2
         assert found == list(range(PER * PAGES, 0, -1))
+
+
+class RefusingPacer(NoPacer):
+    """Pacer that fails after its first permit."""
+
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        if self.snapshot().used:
+            raise PacerError("the pacer has lost its store")
+        return await super().acquire(write=write, max_wait=max_wait)
+
+
+async def test_error_of_the_pacer_on_a_retry_keeps_the_unknown_outcome() -> None:
+    retry = RetryPolicy(attempts=2, backoff=0)
+    async with (
+        serving(DOWN) as server,
+        ArenaClient(TOKEN, base_url=server.url, pacer=RefusingPacer(), retry=retry) as arena,
+    ):
+        with pytest.raises(PacerError) as caught:
+            await arena.groups.update(STUDIO, name="Studio")
+    assert caught.value.outcome_unknown
+    assert caught.value.attempts == 1
+
+
+async def test_closing_during_a_wait_for_a_permit_leaves_a_known_outcome() -> None:
+    pacer = ShutPacer()
+    async with (
+        serving(http(invite_result())) as server,
+        ArenaClient(TOKEN, base_url=server.url, pacer=pacer) as arena,
+    ):
+        await arena.groups.invite(STUDIO, email=EMAIL)
+        waiting = asyncio.create_task(arena.groups.invite(STUDIO, email=EMAIL))
+        await run_other_tasks()
+        await arena.aclose()
+        with pytest.raises(ClientStateError) as caught:
+            await waiting
+    assert not caught.value.outcome_unknown
 
 
 async def test_repr_of_a_client_shows_only_whether_it_is_open() -> None:

@@ -52,7 +52,7 @@ async def test_acquire_beyond_the_limit_waits_for_the_next_window_and_logs_it(
     await call(pacer, update(clock))
     assert clock.waits == [60.0]
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert "waiting 60.0 s for the quota" in caplog.text
+    assert "waiting 60.0 s for a permit" in caplog.text
 
 
 async def test_permits_are_granted_in_fifo_order(
@@ -172,3 +172,32 @@ async def test_system_clock_waits_for_the_event_or_the_time() -> None:
     event.set()
     await clock.wait(event, 3600)
     await clock.wait(event, None)
+
+
+async def test_snapshot_after_the_window_has_no_used_requests(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await call(pacer, update(clock))
+    assert pacer.snapshot().used == 1
+    await clock.wait(asyncio.Event(), 90)
+    assert pacer.snapshot().used == 0
+
+
+async def test_refused_write_does_not_delay_the_next_one(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await call(pacer, update(clock, status=429, after=30))
+    assert await pacer.acquire(write=True, max_wait=1) is None
+    await call(pacer, update(clock), write=True)
+    assert clock.waits == [30.0]
+
+
+async def test_acquire_blocked_beyond_max_wait_does_not_queue_behind_a_longer_wait(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await call(pacer, update(clock, status=429, after=30))
+    waiting = asyncio.create_task(pacer.acquire(write=False, max_wait=100))
+    await asyncio.sleep(0)
+    assert await pacer.acquire(write=False, max_wait=1) is None
+    assert not waiting.done()
+    assert await waiting is not None

@@ -227,3 +227,41 @@ async def test_limit_that_is_not_an_int_raises_type_error(
 ) -> None:
     with pytest.raises(TypeError, match="limit must be an int"):
         await paginator.collect(limit=limit)  # type: ignore[arg-type]
+
+
+async def test_tasks_that_share_pages_get_each_page_once(paginator: Paginator[Item]) -> None:
+    pages = paginator.pages()
+
+    async def read() -> list[int]:
+        return [page.meta.current_page async for page in pages]
+
+    first, second = await asyncio.gather(read(), read())
+    assert sorted([*first, *second]) == [1, 2, 3, 4]
+
+
+async def test_unexpected_error_ends_the_requests_in_flight(source: ChurningList) -> None:
+    """An error of the user's own cache, for example, while a page is decoded."""
+    in_flight: set[int] = set()
+
+    async def fetch(number: int) -> Callable[[], Awaitable[Page[Item]]]:
+        in_flight.add(number)
+        try:
+            if number > 2:
+                await asyncio.Event().wait()
+        finally:
+            in_flight.discard(number)
+
+        async def decode() -> Page[Item]:
+            if number == 2:
+                raise OSError("cannot read")
+            return source.page(number, PER)
+
+        return decode
+
+    paginator = Paginator(fetching(source), fetch, concurrency=3)
+    items = aiter(paginator)
+    for _ in range(PER):
+        await anext(items)
+    with pytest.raises(OSError, match="cannot read"):
+        await anext(items)
+    assert in_flight == set()
