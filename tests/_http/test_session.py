@@ -99,10 +99,10 @@ async def test_permanent_error_is_raised_without_a_retry(clock: AutoAdvanceClock
 async def test_retry_waits_as_long_as_retry_after_says(clock: AutoAdvanceClock) -> None:
     response = too_many_requests(Retry_After="17")
     async with serving(response) as server, client(server.url, clock) as arena:
-        waiting = asyncio.create_task(arena.ping())
+        task = asyncio.create_task(arena.ping())
         await server.wait_for_requests(1)
         server.response = PONG
-        await waiting
+        await task
     assert clock.waits == [17.0]
 
 
@@ -216,10 +216,10 @@ async def test_write_with_unknown_outcome_is_not_retried(
 async def test_write_that_was_certainly_not_applied_is_retried(clock: AutoAdvanceClock) -> None:
     response = too_many_requests(Retry_After="1")
     async with serving(response) as server, client(server.url, clock) as arena:
-        waiting = asyncio.create_task(arena.groups.invite(STUDIO, email=EMAIL))
+        task = asyncio.create_task(arena.groups.invite(STUDIO, email=EMAIL))
         await server.wait_for_requests(1)
         server.response = http(invite_result(), "201 Created")
-        await waiting
+        await task
     assert len(server.requests) == 2
 
 
@@ -324,11 +324,11 @@ class TestCancellation:
     async def test_cancelled_request_leaves_no_connection_or_task(self, response: bytes) -> None:
         with no_warning():
             async with connected(response) as (arena, server):
-                waiting = asyncio.create_task(arena.ping())
+                task = asyncio.create_task(arena.ping())
                 await server.wait_for_requests(1)
-                waiting.cancel()
+                task.cancel()
                 with pytest.raises(asyncio.CancelledError):
-                    await waiting
+                    await task
                 await server.wait_closed()
                 assert asyncio.all_tasks() == {asyncio.current_task()}
                 server.response = PONG
@@ -338,11 +338,11 @@ class TestCancellation:
     async def test_cancelled_anext_can_be_repeated(self) -> None:
         async with connected(b"") as (arena, server):
             items = aiter(arena.groups.invitations(STUDIO))
-            waiting = asyncio.ensure_future(anext(items))
+            task = asyncio.ensure_future(anext(items))
             await server.wait_for_requests(1)
-            waiting.cancel()
+            task.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await waiting
+                await task
             server.response = http(documents.page(documents.invitation()))
             assert [item.id async for item in items] == [41]
 
@@ -366,12 +366,12 @@ class TestCancellation:
 
     async def test_cancelled_request_of_a_client_that_closes_is_cancelled(self) -> None:
         async with connected(b"") as (arena, server):
-            waiting = asyncio.create_task(arena.ping())
+            task = asyncio.create_task(arena.ping())
             await server.wait_for_requests(1)
-            waiting.cancel()
+            task.cancel()
             await arena.aclose()
             with pytest.raises(asyncio.CancelledError):
-                await waiting
+                await task
 
 
 class ShutPacer(NoPacer):

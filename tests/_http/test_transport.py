@@ -367,10 +367,10 @@ class TestExternalSession:
         async with serving(b"") as server:
             session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
             arena = single(base_url=server.url, session=session)
-            waiting = [asyncio.create_task(arena.ping()) for _ in range(3)]
+            tasks = [asyncio.create_task(arena.ping()) for _ in range(3)]
             await server.wait_for_requests(1)
             await session.close()
-            ended = await asyncio.gather(*waiting, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(each) for each in ended} == {ArenaConnectionError}
 
 

@@ -36,10 +36,10 @@ def update(
     )
 
 
-async def call(pacer: QuotaPacer, answer: RateLimitUpdate | None, *, write: bool = False) -> None:
+async def call(pacer: QuotaPacer, update: RateLimitUpdate | None, *, write: bool = False) -> None:
     permit = await pacer.acquire(write=write)
     assert permit is not None
-    pacer.release(permit, answer)
+    pacer.release(permit, update)
 
 
 async def test_acquire_beyond_the_limit_waits_for_the_next_window_and_logs_it(

@@ -211,7 +211,7 @@ def test_total_too_high_requests_no_page_after_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "changed",
     [
         list_page(4, [14, 13], total=19),
         list_page(4, [14, 13], total=21),
@@ -219,12 +219,12 @@ def test_total_too_high_requests_no_page_after_the_last() -> None:
     ],
     ids=["fewer", "more", "other pages"],
 )
-def test_changed_list_stops_requests_in_advance(odd: Page[Item]) -> None:
+def test_changed_list_stops_requests_in_advance(changed: Page[Item]) -> None:
     walk = new_walk(concurrency=3)
     for _ in range(3):
         accept(walk)
     assert list(walk.pages_to_fetch()) == [4, 5, 6]
-    walk.accept(odd)
+    walk.accept(changed)
     assert list(walk.pages_to_fetch()) == [5, 6]
     accept(walk)
     accept(walk)
@@ -291,11 +291,11 @@ def test_invalid_page_raises_and_can_be_requested_again(page: Page[Item]) -> Non
 
 def test_long_list_read_twice_is_not_endless() -> None:
     pages = 12_000
-    walk, odd, last = new_walk(), True, 0
+    walk, unchanged, last = new_walk(), True, 0
     while not walk.done:
         number, last = walk.next_expected, max(last, walk.next_expected)
-        total = pages + 1 if number == pages and odd else pages
-        odd = odd and number < pages
+        total = pages + 1 if number == pages and unchanged else pages
+        unchanged = unchanged and number < pages
         more = number < pages
         walk.accept(list_page(number, [2 * pages - number], per=1, total=total, more=more))
     assert last == pages

@@ -101,7 +101,7 @@ async def test_items_are_yielded_once_and_in_order(pages: Pages, concurrency: in
 
 
 async def test_pages_are_yielded_in_order_whatever_the_order_of_responses(pages: Pages) -> None:
-    waiting = asyncio.ensure_future(remaining(aiter(pages.list(4))))
+    task = asyncio.ensure_future(remaining(aiter(pages.list(4))))
     await pages.respond(1)
     assert pages.requested == [1, 2, 3, 4, 5]
     await pages.respond(5, 3, 4)
@@ -110,7 +110,7 @@ async def test_pages_are_yielded_in_order_whatever_the_order_of_responses(pages:
     assert sorted(pages.requested) == list(range(1, 10))
     pages.immediate = True
     await pages.respond(9, 8, 7, 6)
-    assert await waiting == list(range(200, 0, -1))
+    assert await task == list(range(200, 0, -1))
     assert pages.most_in_flight == 4
 
 
@@ -126,9 +126,9 @@ async def test_slow_reader_keeps_at_most_concurrency_pages(pages: Pages) -> None
 
 async def test_close_cancels_the_requests_in_flight(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
+    task = asyncio.ensure_future(anext(items))
     await pages.respond(1)
-    assert (await waiting).id == 200
+    assert (await task).id == 200
     assert pages.requested == [1, 2, 3, 4]
     await items.aclose()
     assert pages.in_flight == set()
@@ -169,9 +169,9 @@ async def test_single_page_is_one_request(pages: Pages) -> None:
 async def test_error_of_a_page_is_raised_in_its_place(pages: Pages) -> None:
     items = aiter(pages.list(4))
     pages.failing = {4}
-    waiting = asyncio.ensure_future(take(items, 3 * PER))
+    task = asyncio.ensure_future(take(items, 3 * PER))
     await pages.respond(1, 4, 2, 3)
-    assert await waiting == page_of(1) + page_of(2) + page_of(3)
+    assert await task == page_of(1) + page_of(2) + page_of(3)
     assert pages.in_flight == set()
     with pytest.raises(ArenaConnectionError, match="page 4 failed"):
         await anext(items)
@@ -184,12 +184,12 @@ async def test_error_of_a_page_is_raised_in_its_place(pages: Pages) -> None:
 async def test_raised_error_leaves_no_request_in_flight(pages: Pages) -> None:
     items = aiter(pages.list(4))
     pages.failing = {2}
-    waiting = asyncio.ensure_future(take(items, PER + 1))
+    task = asyncio.ensure_future(take(items, PER + 1))
     await pages.respond(1)
     await pages.respond(5)
     await pages.respond(2)
     with pytest.raises(ArenaConnectionError):
-        await waiting
+        await task
     assert (pages.in_flight, sorted(pages.cancelled)) == (set(), [3, 4])
     pages.immediate = True
     assert await remaining(items) == list(range(190, 0, -1))
@@ -218,10 +218,10 @@ async def test_wrong_page_cancels_the_other_requests(pages: Pages) -> None:
         return await pages.fetch(page if page != 3 else 7)
 
     items = aiter(Paginator(fetch, concurrency=4))
-    waiting = asyncio.ensure_future(take(items, 2 * PER + 1))
+    task = asyncio.ensure_future(take(items, 2 * PER + 1))
     await pages.respond(1, 7, 2)
     with pytest.raises(PaginationError, match="page 3 was asked for, but page 7 came"):
-        await waiting
+        await task
     assert pages.in_flight == set()
 
 
@@ -230,11 +230,11 @@ async def test_cancelled_anext_can_be_repeated(pages: Pages, moment: int) -> Non
     items = aiter(pages.list(4))
     found: list[int] = []
     for number in range(1, moment + 1):
-        waiting = asyncio.ensure_future(anext(items))
+        task = asyncio.ensure_future(anext(items))
         await run_other_tasks()
-        waiting.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await waiting
+            await task
         await pages.respond(number)
         found += await take(items, PER)
     assert pages.cancelled == []
@@ -247,15 +247,15 @@ async def test_cancelled_anext_can_be_repeated(pages: Pages, moment: int) -> Non
 async def test_error_during_a_cancelled_anext_is_raised_by_the_next(pages: Pages) -> None:
     items = aiter(pages.list(4))
     pages.failing = {2}
-    waiting = asyncio.ensure_future(take(items, PER + 1))
+    task = asyncio.ensure_future(take(items, PER + 1))
     await pages.respond(1)
     pages.gate(2).set()
     await pages.ended(2)
     for _ in range(2):
-        waiting.cancel()
+        task.cancel()
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await task
     with pytest.raises(ArenaConnectionError, match="page 2"):
         await anext(items)
     await items.aclose()
@@ -264,36 +264,36 @@ async def test_error_during_a_cancelled_anext_is_raised_by_the_next(pages: Pages
 async def test_request_cancelled_from_outside_is_sent_again(pages: Pages) -> None:
     items = aiter(pages.list(4))
     before = asyncio.all_tasks()
-    waiting = asyncio.ensure_future(anext(items))
+    task = asyncio.ensure_future(anext(items))
     await run_other_tasks()
-    for task in asyncio.all_tasks() - before - {waiting}:
-        task.cancel()
+    for request in asyncio.all_tasks() - before - {task}:
+        request.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await task
     pages.immediate = True
     assert await remaining(items) == list(range(200, 0, -1))
 
 
 async def test_close_during_anext_cancels_its_request(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
+    task = asyncio.ensure_future(anext(items))
     await run_other_tasks()
     await items.aclose()
     with pytest.raises(StopAsyncIteration):
-        await waiting
+        await task
     assert pages.cancelled == [1]
     await items.aclose()
 
 
 async def test_close_as_a_page_arrives_drops_the_page(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(anext(items))
+    task = asyncio.ensure_future(anext(items))
     await run_other_tasks()
     pages.gate(1).set()
     await pages.ended(1)
     await items.aclose()
     with pytest.raises(StopAsyncIteration):
-        await waiting
+        await task
     assert pages.requested == [1]
 
 
@@ -366,9 +366,9 @@ def test_event_loop_that_ends_with_an_open_iterator_logs_nothing(
     async def main(keep: bool) -> None:
         pages = Pages()
         items = aiter(pages.list(4))
-        waiting = asyncio.ensure_future(anext(items))
+        task = asyncio.ensure_future(anext(items))
         await pages.respond(1)
-        await waiting
+        await task
         if keep:
             kept.append(items)
 
@@ -409,9 +409,9 @@ async def test_removing_each_item_while_iterating_reaches_all(
 
 async def test_change_with_an_equal_total_is_detected_at_the_end(pages: Pages) -> None:
     items = aiter(pages.list(4))
-    waiting = asyncio.ensure_future(take(items, PER))
+    task = asyncio.ensure_future(take(items, PER))
     await pages.respond(1)
-    await waiting
+    await task
     await pages.respond(3)
     pages.source.remove(20)
     pages.source.ids.insert(0, 201)  # 181 is now on page 3, which was read

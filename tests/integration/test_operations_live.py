@@ -517,10 +517,10 @@ class TestLifecycle:
                 async for _ in arena.groups.invitations(STUDIO):
                     break
                 items = aiter(arena.groups.contents(STUDIO))
-                waiting = asyncio.ensure_future(anext(items))
+                task = asyncio.ensure_future(anext(items))
                 await asyncio.sleep(0)
-                waiting.cancel()
+                task.cancel()
                 with pytest.raises(asyncio.CancelledError):
-                    await waiting
+                    await task
                 assert [item async for item in items]
         assert asyncio.all_tasks() == {asyncio.current_task()}
