@@ -10,7 +10,7 @@ from arena_groups._api import Credentials, Operation, RawResponse, Request, pars
 from arena_groups._api.decode import decode
 from arena_groups._cache import BoundedStore, CachedResponse, ResponseCache
 
-__all__ = ["CacheLookup", "ConditionalCache"]
+__all__ = ["CacheLookup", "ConditionalCache", "defer", "resolve"]
 
 T = TypeVar("T")
 
@@ -82,31 +82,33 @@ class ConditionalCache:
 
 @define
 class CacheLookup(Generic[T]):
-    """The cached response for one request, if there is one, and what the response makes of it."""
+    """One request, and the cached response for it, if there is one."""
 
-    _cache: ConditionalCache
-    _request: Request[T]
-    _credentials: Credentials
-    _key: str | None
-    _cached: CachedResponse | None
+    cache: ConditionalCache
+    request: Request[T]
+    credentials: Credentials
+    key: str | None
+    cached: CachedResponse | None
     etag: str | None
 
-    def resolve(self, response: RawResponse) -> T:
-        """Return the decoded value: of the response, or of the cached one after a 304.
 
-        Stores the response. Raises the error that the response stands for.
-        """
-        request, key, cached = self._request, self._key, self._cached
-        if response.status == 304 and key and cached:
-            return self._cache.load(request.operation, key, cached)
-        value = parse_response(request, response, self._credentials)
-        if key is not None:
-            self._cache.store(key, response, value, request.page, seen=cached is not None)
-        return value
+def resolve(lookup: CacheLookup[T], response: RawResponse) -> T:
+    """Return the decoded value: of the response, or of the cached one after a 304.
 
-    def defer(self, response: RawResponse) -> Callable[[], T]:
-        """Return :meth:`resolve` as a function of no arguments; raise an error status at once."""
-        if response.status == 200 or (response.status == 304 and self._cached is not None):
-            return partial(self.resolve, response)
-        value = self.resolve(response)
-        return lambda: value
+    Stores the response. Raises the error that the response stands for.
+    """
+    request, key, cached = lookup.request, lookup.key, lookup.cached
+    if response.status == 304 and key and cached:
+        return lookup.cache.load(request.operation, key, cached)
+    value = parse_response(request, response, lookup.credentials)
+    if key is not None:
+        lookup.cache.store(key, response, value, request.page, seen=cached is not None)
+    return value
+
+
+def defer(lookup: CacheLookup[T], response: RawResponse) -> Callable[[], T]:
+    """Return :func:`resolve` as a function of no arguments; raise an error status at once."""
+    if response.status == 200 or (response.status == 304 and lookup.cached is not None):
+        return partial(resolve, lookup, response)
+    value = resolve(lookup, response)
+    return lambda: value

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from arena_groups._api import Operation, RawResponse, Request, parse_rate_limit
 from arena_groups._api.response import parse_date
 from arena_groups._cache import ResponseCache
-from arena_groups._http.conditional import CacheLookup, ConditionalCache
+from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._http.events import RequestHook, report
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
@@ -67,11 +67,11 @@ class Session:
         :class:`ArenaConnectionError` without a complete response, the :class:`ArenaAPIError` of
         an error status, and :class:`DecodeError`.
         """
-        return await self._run(request, RetryState(), CacheLookup.resolve)
+        return await self._run(request, RetryState(), resolve)
 
     def send_page(self, request: Request[T], page: int) -> Coroutine[None, None, T]:
         """Send the request for one page of a list, as :meth:`send` does."""
-        return self._run(request.for_page(page), RetryState(), CacheLookup.resolve)
+        return self._run(request.for_page(page), RetryState(), resolve)
 
     async def prefetch_page(
         self, request: Request[T], page: int
@@ -82,7 +82,7 @@ class Session:
         sends the request again, as the next attempt.
         """
         request, state = request.for_page(page), RetryState()
-        decode = await self._run(request, state, CacheLookup.defer)
+        decode = await self._run(request, state, defer)
         return partial(self._decode_later, request, state, self._clock.now(), decode)
 
     async def _decode_later(
@@ -99,7 +99,7 @@ class Session:
                 raise failure
             finally:
                 del failure  # breaks the cycle of error, traceback and frame
-        return await self._run(request, state, CacheLookup.resolve)
+        return await self._run(request, state, resolve)
 
     async def aclose(self) -> None:
         """End the requests in flight and close what was opened here. Closing twice is a no-op."""
@@ -112,7 +112,7 @@ class Session:
         self,
         request: Request[T],
         state: RetryState,
-        resolve: Callable[[CacheLookup[T], RawResponse], ResultT],
+        read: Callable[[CacheLookup[T], RawResponse], ResultT],
     ) -> ResultT:
         operation = request.operation
         call = self._registry.add()
@@ -120,7 +120,7 @@ class Session:
             async with call.scope:
                 try:
                     while True:
-                        outcome = await self._attempt(request, call, state, resolve)
+                        outcome = await self._attempt(request, call, state, read)
                         if not isinstance(outcome, ArenaError):
                             return outcome
                         if state.already_applied(outcome, operation):
@@ -145,7 +145,7 @@ class Session:
         request: Request[T],
         call: InFlightRequest,
         state: RetryState,
-        resolve: Callable[[CacheLookup[T], RawResponse], ResultT],
+        read: Callable[[CacheLookup[T], RawResponse], ResultT],
     ) -> ResultT | ArenaError:
         operation = request.operation
         if state.delay:
@@ -177,7 +177,7 @@ class Session:
                 return response
             outcome: ResultT | ArenaError
             try:
-                outcome = resolve(lookup, response)
+                outcome = read(lookup, response)
             except ArenaError as error:
                 outcome = error.with_traceback(None)
             update = _rate_limit_update(response, outcome)
