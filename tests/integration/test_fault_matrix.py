@@ -5,11 +5,22 @@ from pathlib import Path
 import pytest
 
 from arena_groups import ArenaClient, ArenaError, QuotaPacer, RetryPolicy, Timeout
+from arena_groups._api import OPERATIONS
 from arena_groups.sandbox import RecordedRequest, Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import matrix
 from tests.support.leaks import no_warning
-from tests.support.matrix import CALLS, FAULTS, GONE, MAX_BODY, ONCE, Call, Row, as_markdown
+from tests.support.matrix import (
+    CALLS,
+    FAULTS,
+    GONE,
+    MAX_BODY,
+    ONCE,
+    Call,
+    Row,
+    add_own_group,
+    as_markdown,
+)
 
 PAGE = Path(__file__).parents[2] / "docs/fault-matrix.md"
 ATTEMPTS = 3
@@ -31,17 +42,10 @@ def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaCl
     )
 
 
-def own_group(sandbox: Sandbox, name: str) -> int:
-    group = sandbox.add_group(f"For {name}")
-    sandbox.add_member(group, sandbox.users.member)
-    sandbox.add_invitations(group, 2)
-    return group
-
-
 async def run_with_fault(
     sandbox: Sandbox, row: Row, name: str, times: int | None
 ) -> tuple[ArenaError | None, list[RecordedRequest]]:
-    group = own_group(sandbox, name)
+    group = add_own_group(sandbox, name)
     sandbox.clear_requests()
     async with client(sandbox, row, CALLS[name], times) as arena:
         with sandbox.faults.add(row.fault(), times=times):
@@ -68,6 +72,10 @@ def check_once(call: Call, row: Row, error: ArenaError | None, reached: int) -> 
     else:
         assert type(error) is row.error
         assert (error.attempts, reached) == (1, 1)
+
+
+def test_matrix_has_every_operation() -> None:
+    assert set(CALLS) == {operation.name for operation in OPERATIONS}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,8 +1,11 @@
 """Every operation against the sandbox, over a real connection."""
 
+import ast
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import get_args
 
 import attrs
@@ -33,11 +36,12 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
-from arena_groups._api import OPERATIONS
+from arena_groups._api import OPERATIONS, Operation
 from arena_groups.sandbox import Sandbox
 from tests.support.clients import single
 from tests.support.documents import CODE, STUDIO
 from tests.support.leaks import no_warning
+from tests.support.matrix import CALLS, add_own_group
 
 PENDING = 480
 Enter = Callable[[str | None], Awaitable[ArenaClient]]
@@ -73,10 +77,39 @@ def last(sandbox: Sandbox) -> tuple[str, str, dict[str, str], int]:
 FIRST = {"page": "1", "per": "100"}
 
 
+def called_outside_of(excluded: str) -> Iterator[str]:
+    """Yield the name of each operation that this file calls, except in the class ``excluded``."""
+    tree = ast.parse(Path(__file__).read_text("utf-8"))
+    parts = [part for part in tree.body if getattr(part, "name", None) != excluded]
+    for node in (node for part in parts for node in ast.walk(part)):
+        match node:
+            case ast.Attribute(ast.Attribute(attr="groups" | "users" as resource), name):
+                yield f"{resource}.{name}"
+            case ast.Attribute(ast.Name() | ast.Call() | ast.Await(), name):
+                yield name
+
+
+class TestEveryOperation:
+    def test_every_operation_has_a_test_of_its_behaviour(self) -> None:
+        names = {operation.name for operation in OPERATIONS}
+        assert names - set(called_outside_of("TestErrors")) == set()
+
+    @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+    async def test_operation_sends_one_request_that_the_sandbox_executes(
+        self, sandbox: Sandbox, owner: ArenaClient, operation: Operation[object]
+    ) -> None:
+        group = add_own_group(sandbox, operation.name)
+        await CALLS[operation.name].run(owner, sandbox, group)
+        (request,) = sandbox.requests
+        assert request.method == operation.method
+        assert re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.route), request.path)
+        assert request.executed
+
+
 class TestUsers:
     async def test_ping_succeeds_with_any_token(self, sandbox: Sandbox, enter: Enter) -> None:
         for token in (sandbox.tokens.owner, "not-a-token", None):
-            await (await enter(token)).ping()
+            await (await enter(token)).pong()
             assert last(sandbox) == ("GET", "/v3/ping", {}, 200)
 
     async def test_me_returns_the_user_of_the_token(
@@ -476,12 +509,12 @@ class TestLifecycle:
     async def test_client_of_a_restarted_server_connects_again(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        await owner.ping()
+        await owner.pong()
         await sandbox.aclose()
         with pytest.raises(ArenaConnectionError, match=r"closed the connection|cannot connect"):
-            await owner.ping()
+            await owner.pong()
         await sandbox.start()
-        await owner.ping()
+        await owner.pong()
 
     async def test_concurrent_invites_all_succeed(
         self, sandbox: Sandbox, owner: ArenaClient
@@ -502,7 +535,7 @@ class TestLifecycle:
         async def work() -> None:
             async for invitation in items:
                 found.append(invitation.id)
-                await owner.ping()
+                await owner.pong()
 
         await asyncio.gather(*(work() for _ in range(4)))
         assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))

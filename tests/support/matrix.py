@@ -57,6 +57,14 @@ class Call:
     run: Callable[[ArenaClient, Sandbox, int], Awaitable[object]]
 
 
+def add_own_group(sandbox: Sandbox, name: str) -> int:
+    """Add the group that the call ``name`` may change: two members, two pending invitations."""
+    group = sandbox.add_group(f"For {name}")
+    sandbox.add_member(group, sandbox.users.member)
+    sandbox.add_invitations(group, 2)
+    return group
+
+
 def _first(sandbox: Sandbox, group: int) -> int:
     return sandbox.pending_invitations(group)[0]
 
