@@ -201,7 +201,7 @@ class Transport:
                 chunks.append(chunk)
             return b"".join(chunks)
         finally:
-            chunks.clear()
+            chunks.clear()  # an error's traceback must not hold what was in them
 
 
 def _new_session(
