@@ -258,7 +258,9 @@ def _map_aiohttp_error(
         _cause(error),
         method=operation.method,
         route=operation.route,
-        request_sent=not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
+        # An external session may resend a request, and find no connection for that.
+        request_sent=progress.headers_sent
+        or not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
         retryable=not isinstance(error, PERMANENT),
     )
 
