@@ -173,9 +173,11 @@ class Transport:
         loop = asyncio.get_running_loop()
         if getattr(external, "_loop", loop) is not loop:
             raise ClientStateError("the external aiohttp session belongs to another event loop")
-        if self._trace not in external.trace_configs:
+        traces = external.trace_configs
+        # aiohttp also accepts a tuple of them; without a trace, every write counts as sent.
+        if isinstance(traces, list) and self._trace not in traces:  # pyright: ignore[reportUnnecessaryIsInstance]
             self._trace.freeze()
-            external.trace_configs.append(self._trace)
+            traces.append(self._trace)
         return external
 
     def _set_auth_headers(self, credentials: Credentials) -> None:

@@ -8,6 +8,7 @@ import re
 import ssl
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -472,6 +473,16 @@ class TestTraceConfigs:
                     pass
             assert len(started) == 3
             assert started[1:] == ["own", "later"]
+
+    async def test_external_session_with_a_tuple_of_trace_configs_is_used(self) -> None:
+        trace, started = self.counting()
+        traces: Any = (trace,)
+        async with (
+            aiohttp.ClientSession(trace_configs=traces) as session,
+            connected(session=session) as (arena, _),
+        ):
+            await arena.ping()
+        assert len(started) == 1
 
     async def test_close_of_one_of_two_clients_leaves_the_trace_config_of_the_other(
         self, monkeypatch: pytest.MonkeyPatch
