@@ -289,6 +289,19 @@ async def test_failing_token_provider_uses_no_quota_and_holds_no_permit(
     assert pacer.snapshot().used == 1
 
 
+async def test_unknown_outcome_of_a_request_of_the_token_provider_is_kept() -> None:
+    async def provider() -> str:
+        async with single(TOKEN, base_url=broken.url) as other:
+            await other.groups.create("Night Shift")
+        return TOKEN
+
+    async with serving(b"", closing=True) as broken, connected(token=provider) as (arena, server):
+        with pytest.raises(ArenaConnectionError, match=UNKNOWN) as caught:
+            await arena.ping()
+    assert caught.value.outcome_unknown
+    assert server.requests == []
+
+
 class TestRateLimit:
     HEADERS: ClassVar[dict[str, Any]] = {
         "X_RateLimit_Limit": "120",
