@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import aiohttp
 from attrs import define
@@ -173,9 +173,9 @@ class Transport:
         loop = asyncio.get_running_loop()
         if getattr(external, "_loop", loop) is not loop:
             raise ClientStateError("the external aiohttp session belongs to another event loop")
-        traces = external.trace_configs
         # aiohttp also accepts a tuple of them; without a trace, every write counts as sent.
-        if isinstance(traces, list) and self._trace not in traces:  # pyright: ignore[reportUnnecessaryIsInstance]
+        traces = cast("Sequence[aiohttp.TraceConfig]", external.trace_configs)
+        if isinstance(traces, list) and self._trace not in traces:
             self._trace.freeze()
             traces.append(self._trace)
         return external
