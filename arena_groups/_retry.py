@@ -137,6 +137,8 @@ class RetryState:
     def annotate(self, error: ArenaError, operation: Operation[T]) -> None:
         """Add to the error that is raised what only all attempts together show."""
         self.error = None  # a raised error holds the frames that hold this state
+        if error.outcome_unknown:
+            return  # the error of another request, sent by the token provider
         error.attempts = self.attempts
         error.outcome_unknown = self.outcome_unknown
         error.advice = operation.advice

@@ -7,7 +7,7 @@ from functools import partial
 from random import random
 from typing import TypeVar, cast
 
-from arena_groups._api import Operation, RawResponse, Request, parse_rate_limit
+from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_rate_limit
 from arena_groups._api.response import parse_date
 from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
@@ -120,16 +120,17 @@ class Session:
             async with call.scope:
                 try:
                     while True:
-                        outcome = await self._attempt(request, call, state, read)
+                        prepared = await self._prepare(operation, state)
+                        outcome = await self._attempt(request, prepared, call, state, read)
                         if not isinstance(outcome, ArenaError):
                             return outcome
                         if state.already_applied(outcome, operation):
                             return cast("ResultT", None)
-                        if not self._plan_retry(operation, state, outcome):
-                            try:
+                        try:
+                            if not self._plan_retry(operation, state, outcome):
                                 raise outcome
-                            finally:
-                                del outcome  # breaks the cycle of error, traceback and frame
+                        finally:
+                            del outcome  # breaks the cycle of error, traceback and frame
                 finally:
                     self._registry.remove(call)
         except ArenaError as error:
@@ -138,16 +139,14 @@ class Session:
         except (TimeoutError, asyncio.CancelledError):
             if not call.timed_out(call.scope):
                 raise
+        finally:
+            del call  # breaks the cycle of task, error, traceback and frame
         raise self._registry.closed_error(outcome_unknown=state.may_be_applied(operation))
 
-    async def _attempt(
-        self,
-        request: Request[T],
-        call: InFlightRequest,
-        state: RetryState,
-        read: Callable[[CacheLookup[T], RawResponse], ResultT],
-    ) -> ResultT | ArenaError:
-        operation = request.operation
+    async def _prepare(
+        self, operation: Operation[T], state: RetryState
+    ) -> tuple[Credentials, Permit]:
+        """Wait for the delay of a retry, the token and a permit."""
         if state.delay:
             await self._clock.wait(asyncio.Event(), state.delay)
         credentials = self._credentials.static or await self._credentials.fetch()
@@ -160,6 +159,17 @@ class Session:
             permit = await self._acquire_within(remaining, write=operation.writes)
         if permit is None:
             raise state.error or self._blocked_error(operation)
+        return credentials, permit
+
+    async def _attempt(
+        self,
+        request: Request[T],
+        prepared: tuple[Credentials, Permit],
+        call: InFlightRequest,
+        state: RetryState,
+        read: Callable[[CacheLookup[T], RawResponse], ResultT],
+    ) -> ResultT | ArenaError:
+        operation, (credentials, permit) = request.operation, prepared
         sent_at = self._clock.now()
         if state.attempts == 0:
             state.started_at = sent_at
@@ -204,7 +214,10 @@ class Session:
             if not acquiring.done():
                 acquiring.cancel()
                 await asyncio.wait([acquiring])
-        return None if acquiring.cancelled() else acquiring.result()
+        try:
+            return None if acquiring.cancelled() else acquiring.result()
+        finally:
+            del acquiring  # breaks the cycle of task, error, traceback and frame
 
     def _blocked_error(self, operation: Operation[T]) -> RateLimitError:
         return RateLimitError(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import aiohttp
 from attrs import define
@@ -173,9 +173,11 @@ class Transport:
         loop = asyncio.get_running_loop()
         if getattr(external, "_loop", loop) is not loop:
             raise ClientStateError("the external aiohttp session belongs to another event loop")
-        if self._trace not in external.trace_configs:
+        # aiohttp also accepts a tuple of them; without a trace, every write counts as sent.
+        traces = cast("Sequence[aiohttp.TraceConfig]", external.trace_configs)
+        if isinstance(traces, list) and self._trace not in traces:
             self._trace.freeze()
-            external.trace_configs.append(self._trace)
+            traces.append(self._trace)
         return external
 
     def _set_auth_headers(self, credentials: Credentials) -> None:
@@ -201,7 +203,7 @@ class Transport:
                 chunks.append(chunk)
             return b"".join(chunks)
         finally:
-            chunks.clear()
+            chunks.clear()  # an error's traceback must not hold what was in them
 
 
 def _new_session(
@@ -258,7 +260,9 @@ def _map_aiohttp_error(
         _cause(error),
         method=operation.method,
         route=operation.route,
-        request_sent=not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
+        # An external session may resend a request, and find no connection for that.
+        request_sent=progress.headers_sent
+        or not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
         retryable=not isinstance(error, PERMANENT),
     )
 

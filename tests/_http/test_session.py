@@ -1,10 +1,13 @@
 """Request loop over real connections: retries, rate limit, cancellation."""
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -284,6 +287,19 @@ async def test_failing_token_provider_uses_no_quota_and_holds_no_permit(
                 await arena.ping()
             assert pacer.snapshot().in_flight == 0
     assert pacer.snapshot().used == 1
+
+
+async def test_unknown_outcome_of_a_request_of_the_token_provider_is_kept() -> None:
+    async def provider() -> str:
+        async with single(TOKEN, base_url=broken.url) as other:
+            await other.groups.create("Night Shift")
+        return TOKEN
+
+    async with serving(b"", closing=True) as broken, connected(token=provider) as (arena, server):
+        with pytest.raises(ArenaConnectionError, match=UNKNOWN) as caught:
+            await arena.ping()
+    assert caught.value.outcome_unknown
+    assert server.requests == []
 
 
 class TestRateLimit:
@@ -583,6 +599,41 @@ async def test_closing_during_a_wait_for_a_permit_leaves_a_known_outcome() -> No
         with pytest.raises(ClientStateError) as caught:
             await waiting
     assert not caught.value.outcome_unknown
+
+
+FAILING_CALLS: dict[str, Callable[[ArenaClient], Coroutine[None, None, object]]] = {
+    "request": ArenaClient.ping,
+    "concurrent list": lambda arena: arena.groups.invitations(STUDIO, concurrency=3).collect(),
+}
+
+
+@pytest.mark.parametrize("call", FAILING_CALLS.values(), ids=FAILING_CALLS)
+@pytest.mark.parametrize(
+    "pacer",
+    [NoPacer, partial(ShutPacer, refusing=True), RefusingPacer],
+    ids=["failure", "no permit for the retry", "error of the pacer on the retry"],
+)
+async def test_error_of_a_task_is_freed_without_the_collector(
+    pacer: Callable[[], Pacer], call: Callable[[ArenaClient], Coroutine[None, None, object]]
+) -> None:
+    async def fail() -> weakref.ref[BaseException]:
+        task = asyncio.create_task(call(arena))
+        await asyncio.wait([task])
+        error = task.exception()
+        assert error is not None
+        return weakref.ref(error)
+
+    retry = RetryPolicy(attempts=3, backoff=0)
+    async with connected(DOWN, pacer=pacer(), retry=retry) as (arena, _):
+        await fail()
+        gc.collect()
+        gc.disable()
+        try:
+            error = await fail()
+            await run_other_tasks()
+            assert error() is None
+        finally:
+            gc.enable()
 
 
 async def test_repr_of_a_client_shows_only_whether_it_is_open() -> None:

@@ -8,6 +8,7 @@ import re
 import ssl
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -363,6 +364,30 @@ class TestExternalSession:
 
             await run_in_new_loop(use)
 
+    async def test_request_that_an_external_session_cannot_resend_was_sent(self) -> None:
+        """aiohttp resends a DELETE when a reused connection breaks; then nothing listens."""
+        received: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            received.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(PONG)
+            received.append(await reader.readuntil(b"\r\n\r\n"))
+            listening.close()
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        async with (
+            aiohttp.ClientSession() as session,
+            single(TOKEN, base_url=url, session=session) as arena,
+        ):
+            await arena.ping()
+            with pytest.raises(ArenaConnectionError, match="cannot connect") as caught:
+                await arena.groups.leave(STUDIO)
+        assert len(received) == 2
+        assert caught.value.request_sent
+        assert caught.value.outcome_unknown
+
     async def test_external_session_closed_in_flight_raises_connection_error(self) -> None:
         async with serving(b"") as server:
             session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
@@ -448,6 +473,16 @@ class TestTraceConfigs:
                     pass
             assert len(started) == 3
             assert started[1:] == ["own", "later"]
+
+    async def test_external_session_with_a_tuple_of_trace_configs_is_used(self) -> None:
+        trace, started = self.counting()
+        traces: Any = (trace,)
+        async with (
+            aiohttp.ClientSession(trace_configs=traces) as session,
+            connected(session=session) as (arena, _),
+        ):
+            await arena.ping()
+        assert len(started) == 1
 
     async def test_close_of_one_of_two_clients_leaves_the_trace_config_of_the_other(
         self, monkeypatch: pytest.MonkeyPatch
