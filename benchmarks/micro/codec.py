@@ -17,7 +17,7 @@ __all__ = ["LABELS", "main"]
 LABELS = {
     "orjson": "orjson into dicts",
     "msgspec": "msgspec into the attrs classes",
-    "arena": "arena-groups, as it decodes answers",
+    "arena": "arena-groups, as it decodes responses",
     "json": "json into dicts",
     "pydantic": "pydantic",
     "cattrs": "arena-groups, from_dict (cattrs) on plain data",
