@@ -87,6 +87,8 @@ def called_outside_of(excluded: str) -> Iterator[str]:
                 yield f"{resource}.{name}"
             case ast.Attribute(ast.Name() | ast.Call() | ast.Await(), name):
                 yield name
+            case _:
+                pass
 
 
 class TestEveryOperation:
@@ -109,7 +111,7 @@ class TestEveryOperation:
 class TestUsers:
     async def test_ping_succeeds_with_any_token(self, sandbox: Sandbox, enter: Enter) -> None:
         for token in (sandbox.tokens.owner, "not-a-token", None):
-            await (await enter(token)).pong()
+            await (await enter(token)).ping()
             assert last(sandbox) == ("GET", "/v3/ping", {}, 200)
 
     async def test_me_returns_the_user_of_the_token(
@@ -509,12 +511,12 @@ class TestLifecycle:
     async def test_client_of_a_restarted_server_connects_again(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        await owner.pong()
+        await owner.ping()
         await sandbox.aclose()
         with pytest.raises(ArenaConnectionError, match=r"closed the connection|cannot connect"):
-            await owner.pong()
+            await owner.ping()
         await sandbox.start()
-        await owner.pong()
+        await owner.ping()
 
     async def test_concurrent_invites_all_succeed(
         self, sandbox: Sandbox, owner: ArenaClient
@@ -535,7 +537,7 @@ class TestLifecycle:
         async def work() -> None:
             async for invitation in items:
                 found.append(invitation.id)
-                await owner.pong()
+                await owner.ping()
 
         await asyncio.gather(*(work() for _ in range(4)))
         assert sorted(found) == sorted(sandbox.pending_invitations(STUDIO))
