@@ -93,14 +93,15 @@ class CredentialsProvider:
         shared = self._replacement
         if shared is None or not shared.serves(refused):
             self._generation += 1
-            asking = asyncio.ensure_future(self.fetch())
-            shared = TokenReplacement(refused.fingerprint, self._generation, asking)
-            self._replacement = shared
+            shared = self._replacement = TokenReplacement(
+                refused.fingerprint, self._generation, asyncio.ensure_future(self.fetch())
+            )
         try:
             return await shared.wait()
         finally:
             if shared.failed and self._replacement is shared:
                 self._replacement = None  # an error holds frames of the provider
+            del shared  # here and below: breaks the cycle of task, error, traceback and frame
 
 
 @define(eq=False)
@@ -140,7 +141,10 @@ class TokenReplacement:
             if not (self._asking.done() or self._waiters):
                 self._asking.cancel()
                 await asyncio.wait([self._asking])
-        return self._asking.result()
+        try:
+            return self._asking.result()
+        finally:
+            del self
 
 
 def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:

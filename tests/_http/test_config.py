@@ -1,7 +1,10 @@
 """Configuration of a client: base URL, token, user agent, time limits."""
 
 import asyncio
+import gc
+import itertools
 import math
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -200,6 +203,10 @@ def only_for(token: str, body: object = b"", status: str = "200 OK") -> Response
     return respond
 
 
+class VaultError(Exception):
+    """Failure of a token provider."""
+
+
 class Rotation:
     """Token provider whose token is replaced when the server refuses it."""
 
@@ -391,6 +398,35 @@ class TestRefusedToken:
                 await task
         assert not caught.value.outcome_unknown
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    @pytest.mark.parametrize("second", [VaultError, None])
+    async def test_error_after_the_call_of_the_provider_is_freed_without_the_collector(
+        self, second: type[Exception] | None
+    ) -> None:
+        calls = itertools.count()
+
+        async def provider() -> str:
+            if next(calls) % 2 and second:
+                raise second
+            return self.OLD
+
+        async def fail() -> weakref.ref[BaseException]:
+            task = asyncio.create_task(arena.ping())
+            await asyncio.wait([task])
+            error = task.exception()
+            assert isinstance(error, second or arena_groups.AuthenticationError)
+            return weakref.ref(error)
+
+        async with connected(only_for(self.NEW), token=provider) as (arena, _):
+            await fail()
+            gc.collect()
+            gc.disable()
+            try:
+                error = await fail()
+                await run_other_tasks()
+                assert error() is None
+            finally:
+                gc.enable()
 
     async def test_sync_provider_works(self) -> None:
         tokens = iter([self.OLD, self.NEW])
