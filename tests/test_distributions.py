@@ -136,7 +136,7 @@ class TestMetadata:
     def test_metadata_requires_only_what_the_client_needs(self, metadata: Message) -> None:
         required = metadata.get_all("Requires-Dist", [])
         assert set(installed.needed(required)) == {
-            "aiohttp", "attrs", "cattrs", "msgspec", "multidict", "yarl",
+            "aiohttp", "attrs", "cattrs", "idna", "msgspec", "multidict", "yarl",
         }  # fmt: skip
 
     def test_metadata_describes_the_project(self, metadata: Message) -> None:
