@@ -254,7 +254,7 @@ class TestRetryAfter:
         date, until = (format_datetime(moment, usegmt=True) for moment in moments)
         assert error_of(429, headers={"date": date, "retry-after": until}).retry_after == 90
 
-    @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "inf", "nan", "9" * 30])
+    @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "inf", "nan", "+2"])
     def test_invalid_header_is_ignored(self, value: str) -> None:
         error = error_of(429, headers={"retry-after": value})
         assert error.retry_after is None
