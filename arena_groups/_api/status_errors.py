@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TypeVar, cast
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from arena_groups._api.error_body import ErrorBody, redacted, shown_text
@@ -49,21 +49,23 @@ def make_status_error(
     """Return the error that a response stands for, with nothing secret in it."""
     operation, status, origin = request.operation, response.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
-    body = ErrorBody.parse(response.body, secrets)
     reason = shown_text(redacted(response.reason, secrets))
-    request_id = redacted(response.headers.get("x-request-id"), secrets)
+    request_id = shown_text(redacted(response.headers.get("x-request-id"), secrets))
     now = parse_date(response.headers.get("date")) or response.received_at
+    body = ErrorBody.parse(response, secrets, now)
     header = parse_retry_after(response.headers.get("retry-after"), now)
     retry_after = body.retry_after if header is None else header
+    error = body.error or reason or _phrase(status)
+    fallback = shown_text(redacted(_fallback_message(response, body), secrets))
     kind = ERRORS.get(status, ServerError if status >= 500 else ArenaAPIError)
     return kind(
         status,
-        error=body.error or reason or _phrase(status),
-        message=body.message or shown_text(redacted(_fallback_message(response, body), secrets)),
+        error=error,
+        message=_message(body, error, fallback),
         details=body.details,
         method=operation.method,
         route=operation.route,
-        request_id=cast("str | None", request_id),
+        request_id=request_id or None,
         rate_limit=parse_rate_limit(response.headers),
         retry_after=retry_after,
         hint=_hint(operation, status, origin, retry_after),
@@ -81,6 +83,13 @@ def _phrase(status: int) -> str:
         return ""
 
 
+def _message(body: ErrorBody, error: str, fallback: str) -> str:
+    """Return the server's explanation; a page that is not JSON does not stand for itself."""
+    if not body.message or (body.message == error and not body.is_json):
+        return fallback
+    return body.message if body.is_json else f"{body.message} ({fallback})"
+
+
 def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
     if response.status == 304:
         return "the server answered 304 to a request without an ETag"
@@ -89,7 +98,7 @@ def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
         return f"redirect{f' to {host}' if host else ''}: redirects are not followed"
     if not response.body:
         return "the response has no body"
-    if body.error or "json" in response.headers.get("content-type", "").lower():
+    if body.is_json:
         return ""
     return "the response is not JSON: it may come from a proxy, not from the API"
 
@@ -117,7 +126,7 @@ def _hint(
     if status == 404 and "{" in operation.route:
         return operation.not_found_hint
     if status == 429 and retry_after is not None:
-        return f"try again in {retry_after:g} s"
+        return f"try again in {retry_after:.10g} s"
     return ""
 
 
