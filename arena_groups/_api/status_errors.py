@@ -85,9 +85,9 @@ def _phrase(status: int) -> str:
 
 def _message(body: ErrorBody, error: str, fallback: str) -> str:
     """Return the server's explanation; a page that is not JSON does not stand for itself."""
-    if not body.message or (body.message == error and not body.is_json):
-        return fallback
-    return body.message if body.is_json else f"{body.message} ({fallback})"
+    if body.is_json or not body.message:
+        return body.message or fallback
+    return fallback if body.message.endswith(error) else f"{body.message} ({fallback})"
 
 
 def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
