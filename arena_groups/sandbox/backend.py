@@ -172,7 +172,7 @@ class Backend:
         )
         self.users[user.id] = user
         self._users_by_slug[slug] = user
-        self._users_by_address[user.email.casefold()] = user
+        self._users_by_address[user.email.lower()] = user
         return user
 
     def find_user(self, ref: int | str) -> UserRecord | None:
@@ -181,7 +181,7 @@ class Backend:
 
     def find_user_by_address(self, email: str) -> UserRecord | None:
         """Return the user with this address, ignoring case."""
-        return self._users_by_address.get(email.casefold())
+        return self._users_by_address.get(email.lower())
 
     def follow(self, user: UserRecord, other: UserRecord) -> None:
         """Let `user` follow `other`."""
@@ -290,7 +290,7 @@ class Backend:
         self.invitations[invitation.id] = invitation
         group.pending[invitation.id] = invitation
         if email is not None:
-            self._invited_addresses.add(email.casefold())
+            self._invited_addresses.add(email.lower())
         return invitation
 
     def invite(
@@ -339,7 +339,7 @@ class Backend:
         """Delete a pending invitation without a trace."""
         del self.groups[invitation.group_id].pending[invitation.id]
         del self.invitations[invitation.id]
-        self._invited_addresses.discard((invitation.email or "").casefold())
+        self._invited_addresses.discard((invitation.email or "").lower())
 
     def _invitee(self, invitation: InvitationRecord) -> UserRecord:
         if invitation.invitee_id is not None:
@@ -361,10 +361,10 @@ class Backend:
     def _pending_for(
         self, group: GroupRecord, user: UserRecord | None, email: str | None
     ) -> InvitationRecord | None:
-        addresses = {each.casefold() for each in (email, user and user.email) if each}
+        addresses = {each.lower() for each in (email, user and user.email) if each}
         for invitation in group.pending.values():
             same_person = user is not None and invitation.invitee_id == user.id
-            if same_person or (invitation.email or "").casefold() in addresses:
+            if same_person or (invitation.email or "").lower() in addresses:
                 return invitation
         return None
 
