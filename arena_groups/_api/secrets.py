@@ -62,10 +62,14 @@ class TokenOrigin(StrEnum):
 
 @frozen
 class Credentials:
-    """Credentials of a request: a token, or none for a guest."""
+    """Credentials of a request: a token, or none for a guest.
+
+    ``generation`` counts the calls of the token provider after a 401, before this token came.
+    """
 
     token: Secret | None = None
     origin: TokenOrigin = TokenOrigin.NONE
+    generation: int = 0
 
     @property
     def secrets(self) -> tuple[str, ...]:
