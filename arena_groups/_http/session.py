@@ -235,7 +235,7 @@ class Session:
         return RateLimitError(
             429,
             error="Too Many Requests",
-            message="the server asked to wait longer than max_retry_after; nothing was sent",
+            message="the hold after a 429 is longer than max_retry_after; nothing was sent",
             method=operation.method,
             route=operation.route,
             retry_after=self._pacer.snapshot().blocked_for,
