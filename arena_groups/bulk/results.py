@@ -88,7 +88,7 @@ class BulkSummary(Generic[T]):
     """
 
     done: int
-    counts: Mapping[BulkOutcome, int]
+    counts: Mapping[BulkOutcome, int] = field(hash=False)
     from_journal: int
     failed: tuple[BulkResult[T], ...]
     stopped_by: Exception | None = field(default=None, eq=False)
