@@ -4,7 +4,7 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Generic, TypeVar, overload
 
-from arena_groups._api import Operation, build_request, check_range
+from arena_groups._api import BeforeSend, Operation, build_request, check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
@@ -31,8 +31,11 @@ class Resource:
         operation: Operation[T],
         path_params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
+        before_send: BeforeSend | None = None,
     ) -> Coroutine[None, None, T]:
-        return self._session.send(build_request(operation, path_params, body=body))
+        return self._session.send(
+            build_request(operation, path_params, body=body, before_send=before_send)
+        )
 
     def _list(
         self,

@@ -67,6 +67,9 @@ class BulkHandler(ABC, Generic[T]):
     invalid_target: T
     """Stands in results for an input that could not be normalized."""
 
+    waiting_for_claim = 0
+    """Number of inputs that wait until a claim without an outcome expires."""
+
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
         self._arena = arena
         self._group = group
@@ -211,6 +214,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
             done=self.done,
             counts=ReadOnlyMapping(dict(self._counts)),
             from_journal=self._from_journal,
+            waiting_for_claim=self._handler.waiting_for_claim,
             failed=tuple(self._failed),
             stopped_by=self._stopped_by,
         )
