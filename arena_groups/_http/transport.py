@@ -91,6 +91,8 @@ class Transport:
         credentials: Credentials,
         etag: str | None,
         call: InFlightRequest,
+        *,
+        max_seconds: float | None = None,
     ) -> RawResponse | ArenaConnectionError:
         """Send ``request`` once, and return the response, or the error that prevented it.
 
@@ -109,7 +111,9 @@ class Transport:
         if credentials is not self._auth_headers_for:
             self._set_auth_headers(credentials)
         progress = RequestProgress()
-        time_limit = asyncio.timeout(self._total)
+        time_limit = asyncio.timeout(
+            self._total if max_seconds is None else min(self._total, max_seconds)
+        )
         try:
             async with time_limit:
                 response = await http.request(
