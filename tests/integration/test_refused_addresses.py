@@ -11,8 +11,11 @@ import pytest
 import arena_groups
 from arena_groups import (
     ArenaClient,
+    ForbiddenError,
     InviteTarget,
+    MemoryStore,
     NoPacer,
+    StoreError,
     invite_many,
     remove_many,
     revoke_many,
@@ -23,7 +26,7 @@ from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import ImportOptions, import_invitations, read_invitees
 from arena_groups.cli.options import Settings
 from tests.integration.test_addresses import GROUP, respond
-from tests.support.servers import serving
+from tests.support.servers import ReceivedRequest, http, serving
 
 PACKAGE = Path(arena_groups.__file__).parent
 MARK = "wilhelmina"
@@ -155,6 +158,35 @@ async def test_address_instead_of_an_id_is_not_shown(delete_many: Any) -> None:
     ):
         with pytest.raises(TypeError) as caught:
             await delete_many(arena, GROUP, [GOOD], on_error="stop")
+        assert_hidden(caught.value)
+
+
+async def test_failed_store_shows_no_address() -> None:
+    class BrokenStore(MemoryStore):
+        async def compare_and_set(self, *_: object, **__: object) -> bool:
+            raise StoreError("broken")
+
+    async with (
+        serving(respond) as server,
+        ArenaClient("t", base_url=server.url, pacer=NoPacer()) as arena,
+    ):
+        with pytest.raises(StoreError) as caught:
+            await invite_many(arena, GROUP, [GOOD], store=BrokenStore())
+        assert_hidden(caught.value)
+
+
+async def test_failed_list_of_invitations_shows_no_address() -> None:
+    def respond_once(request: ReceivedRequest) -> bytes:
+        if "/members" in request.target:
+            return http({"error": "Forbidden", "code": 403}, "403 Forbidden")
+        return respond(request, GOOD)
+
+    async with (
+        serving(respond_once) as server,
+        ArenaClient("t", base_url=server.url, pacer=NoPacer()) as arena,
+    ):
+        with pytest.raises(ForbiddenError) as caught:
+            await invite_many(arena, GROUP, [GOOD])
         assert_hidden(caught.value)
 
 
