@@ -68,9 +68,10 @@ class ErrorBody:
 
     @classmethod
     def _from_document(cls, document: object, now: float) -> "ErrorBody":
-        if not isinstance(document, dict):
-            document = {"message" if isinstance(document, str) else "errors": document}
-        members = _members(document)
+        if isinstance(document, str):
+            members: Members = {"message": document}
+        else:
+            members = _members(document) or {"errors": document}
         error, details = members.get("error"), members.get("details")
         scopes = _members(error), _members(details), members
         name = (
@@ -81,15 +82,13 @@ class ErrorBody:
         lists += [{field: each for field, each in members.items() if _is_list(each)}]
         messages = [_first_text(scope, MESSAGES) for scope in scopes] + [*map(_join_errors, lists)]
         waits = [_seconds(scope.get("retryafter"), now) for scope in scopes]
-        if isinstance(error, dict) and error:
-            details = error
-        elif details is None:
+        if details is None:
             parts = members.get("errors"), members.get("detail")
-            details = next((each for each in parts if isinstance(each, list | dict)), None)
+            details = next((each for each in parts if _object(each) or _is_list(each)), None)
         return cls(
             error=name,
             message=next(filter(None, messages), ""),
-            details=details,
+            details=_object(error) or details,
             retry_after=next((wait for wait in waits if wait is not None), None),
         )
 
