@@ -77,9 +77,12 @@ class InvitationOutcome:
 
 @attrs.define(eq=False)
 class OAuthRegistry:
-    """Registered apps by client id, and codes that have not been exchanged yet."""
+    """Registered apps by client id, and the permissions that users granted them."""
 
     rng: random.Random = attrs.field(factory=random.Random, repr=False)
+    form_key: bytes = attrs.field(
+        default=attrs.Factory(lambda self: self.rng.randbytes(32), takes_self=True), repr=False
+    )
     applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
     _grants: dict[str, OAuthGrant] = attrs.field(
         factory=dict[str, OAuthGrant], init=False, repr=False
@@ -105,14 +108,13 @@ class OAuthRegistry:
         self._grants[code] = grant
         return code
 
-    def find(self, code: str, now: datetime) -> OAuthGrant | None:
-        """Return the grant of a code that is neither used nor expired."""
-        grant = self._grants.get(code)
-        return grant if grant is not None and now < grant.expires_at else None
+    def find(self, code: str) -> OAuthGrant | None:
+        """Return the grant of a code, which may be expired or used."""
+        return self._grants.get(code)
 
-    def consume(self, code: str) -> None:
-        """Invalidate the code."""
-        del self._grants[code]
+    def mark_used(self, code: str, token: str) -> None:
+        """Record the token that the code was exchanged for."""
+        self._grants[code] = attrs.evolve(self._grants[code], token=token)
 
     def random_token(self, label: str) -> str:
         """Return a random text that cannot be guessed without the seed."""

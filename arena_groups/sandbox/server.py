@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from aiohttp import web
@@ -19,6 +19,7 @@ from arena_groups.sandbox.entities import (
     CredentialRecord,
     RecordedRequest,
     Tier,
+    is_redirect_uri,
     new_request_log,
 )
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
@@ -272,10 +273,16 @@ class Sandbox(SandboxControl):
 
         Raises:
             SandboxNotFoundError: The owner does not exist.
-            ValueError: There is no redirect URI.
+            ValueError: There is no redirect URI, or one has a backslash, a control character, user
+                information, a fragment or an invalid port.
         """
         if not redirect_uris:
             raise ValueError("an app needs a redirect URI")
+        for uri in redirect_uris:
+            if not is_redirect_uri(uri):
+                raise ValueError(
+                    f"{uri!r} is not a redirect URI: pass scheme, host, an optional port and path"
+                )
         record = self._owner if owner is None else self._user(owner)
         return self._backend.oauth.register(
             name, redirect_uris, owner=record.id, confidential=confidential
@@ -313,9 +320,8 @@ class Sandbox(SandboxControl):
         return self._decide(authorize_url, ConsentRequest.deny)
 
     def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
-        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
         try:
-            return decide(parse_consent_request(self._backend, query))
+            return decide(parse_consent_request(self._backend, urlsplit(authorize_url).query))
         except RedirectToAppError as error:
             return error.location
 

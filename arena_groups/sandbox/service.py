@@ -283,6 +283,8 @@ class SandboxService:
             caller=context.identity.user,
             path=route.path,
             query=query_of(context.request),
+            raw_query=context.request.rel_url.raw_query_string,
+            cookies=context.request.cookies,
             content_type=context.request.content_type,
             body=body,
         )
