@@ -4,7 +4,6 @@ from arena_groups._api.addresses import address_problem, mailbox, spellings, tri
 from arena_groups._api.decode import parse_response
 from arena_groups._api.operations import OPERATIONS, Operation
 from arena_groups._api.request import (
-    BeforeSend,
     Request,
     build_request,
     check_invite_token,
@@ -20,7 +19,6 @@ from arena_groups._api.secrets import Credentials, Secret, TokenOrigin, checked_
 
 __all__ = [
     "OPERATIONS",
-    "BeforeSend",
     "Credentials",
     "Operation",
     "RawResponse",

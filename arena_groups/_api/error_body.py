@@ -71,10 +71,9 @@ class ErrorBody:
 
     @classmethod
     def _from_document(cls, document: object, now: float) -> "ErrorBody":
-        if isinstance(document, str):
-            members: Members = {"message": document}
-        else:
-            members = _members(document) or {"errors": document}
+        if not isinstance(document, dict):
+            document = {"message" if isinstance(document, str) else "errors": document}
+        members = _members(document)
         error, details = members.get("error"), members.get("details")
         scopes = _members(error), _members(details), members
         name = (
@@ -85,13 +84,15 @@ class ErrorBody:
         lists += [{field: each for field, each in _object(document).items() if _is_texts(each)}]
         messages = [_first_text(scope, MESSAGES) for scope in scopes] + [*map(_join_errors, lists)]
         waits = [_seconds(scope.get("retryafter"), now) for scope in scopes]
-        if details is None:
+        if isinstance(error, dict) and error:
+            details = error
+        elif details is None:
             parts = members.get("errors"), members.get("detail")
-            details = next((each for each in parts if _object(each) or _is_list(each)), None)
+            details = next((each for each in parts if isinstance(each, list | dict)), None)
         return cls(
             error=name,
             message=next(filter(None, messages), ""),
-            details=_object(error) or details,
+            details=details,
             retry_after=next((wait for wait in waits if wait is not None), None),
         )
 

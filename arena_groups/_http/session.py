@@ -23,6 +23,7 @@ from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
     AuthenticationError,
+    ClientStateError,
     DecodeError,
     RateLimitError,
 )
@@ -145,8 +146,9 @@ class Session:
         except ArenaError as error:
             state.annotate(error, operation)
             raise
-        except (TimeoutError, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError) as error:
             if not call.timed_out(call.scope):
+                state.note_outcome(error, operation)
                 raise
         finally:
             del call  # breaks the cycle of task, error, traceback and frame
@@ -189,11 +191,8 @@ class Session:
         update: RateLimitUpdate | None = None
         try:
             lookup = self._cache.lookup(request, credentials)
-            seconds = None if request.before_send is None else await request.before_send()
             state.in_flight = True
-            response = await self._transport.send(
-                request, credentials, lookup.etag, call, max_seconds=seconds
-            )
+            response = await self._transport.send(request, credentials, lookup.etag, call)
             state.in_flight = False
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
@@ -207,6 +206,9 @@ class Session:
                 outcome = error.with_traceback(None)
             update = _rate_limit_update(response, outcome)
             self.rate_limit = update.rate_limit or self.rate_limit
+        except ClientStateError:
+            state.attempts -= 1  # the external session took nothing
+            raise
         finally:
             self._pacer.release(permit, update)
         return outcome
@@ -238,7 +240,7 @@ class Session:
         return RateLimitError(
             429,
             error="Too Many Requests",
-            message="the hold after a 429 is longer than max_retry_after; nothing was sent",
+            message="the server asked to wait longer than max_retry_after; nothing was sent",
             method=operation.method,
             route=operation.route,
             retry_after=self._pacer.snapshot().blocked_for,

@@ -7,7 +7,6 @@ from attrs import field, frozen
 
 from arena_groups._api import address_problem, invitee, mailbox, trimmed
 from arena_groups._exports import set_public_module
-from arena_groups._types import hidden
 from arena_groups.models import EmbeddedUser, MembershipInvitation
 
 __all__ = [
@@ -38,11 +37,11 @@ class InviteTarget:
     the case of ASCII letters at most.
 
     Args:
-        email: The email address, as it is sent. ``repr()`` hides it.
+        email: The email address, as it is sent. It is left out of ``repr()``.
         user_id: The id of an Are.na user.
     """
 
-    email: str | None = field(default=None, repr=hidden, eq=_mailbox)
+    email: str | None = field(default=None, repr=False, eq=_mailbox)
     user_id: int | None = None
 
     @property

@@ -7,14 +7,7 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-)
+from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
 from arena_groups.models.users import EmbeddedUser
 
 __all__ = [
@@ -58,7 +51,7 @@ MetadataValue = str | int | float | bool
 
 
 @frozen(kw_only=True)
-class EmbeddedConnection(Identifiable):
+class EmbeddedConnection:
     """Place of a block or channel in the channel that lists it."""
 
     id: int
@@ -71,12 +64,8 @@ class EmbeddedConnection(Identifiable):
     """Time at which the item was added to the channel."""
     connected_by: EmbeddedUser | None
     """User who added the item."""
-    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
+    metadata: Mapping[str, MetadataValue] | None = None
     """Values by name that users have set."""
-
-    @property
-    def _identity(self) -> tuple[str, int]:
-        return "Connection", self.id
 
 
 @frozen(kw_only=True)
@@ -206,7 +195,7 @@ class BlockAttachment:
 
 
 @frozen(kw_only=True)
-class _Block(Linked, Identifiable):
+class _Block(Linked):
     """Fields that all kinds of blocks have."""
 
     id: int
@@ -227,13 +216,13 @@ class _Block(Linked, Identifiable):
     """Time of the last change, with a time zone."""
     user: EmbeddedUser
     """User who created the block."""
-    _links: Links = field(repr=False, hash=False)
+    _links: Links = field(repr=False)
     """Links by relation."""
     title: str | None = None
     """Title of the block."""
     description: MarkdownContent | None = None
     """Description of the block."""
-    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
+    metadata: Mapping[str, MetadataValue] | None = None
     """Values by name that users have set."""
     source: BlockSource | None = None
     """Web page that the block was taken from."""
@@ -241,10 +230,6 @@ class _Block(Linked, Identifiable):
     """Place in the channel that lists the block."""
     can: BlockAbilities | None = None
     """Actions that the token's user is allowed."""
-
-    @property
-    def _identity(self) -> tuple[str, int]:
-        return ResourceType.BLOCK, self.id  # a pending block becomes another kind
 
 
 @frozen(kw_only=True)

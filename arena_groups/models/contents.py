@@ -7,14 +7,7 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-)
+from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
 from arena_groups.models.blocks import (
     AttachmentBlock,
     EmbedBlock,
@@ -106,7 +99,7 @@ class ChannelAbilities:
 
 
 @frozen(kw_only=True)
-class Channel(Linked, Identifiable):
+class Channel(Linked):
     """Channel of a user or group."""
 
     KIND: ClassVar = ResourceType.CHANNEL
@@ -131,11 +124,11 @@ class Channel(Linked, Identifiable):
     """User or group that owns the channel."""
     counts: ChannelCounts
     """Numbers of contents and collaborators."""
-    _links: Links = field(repr=False, hash=False)
+    _links: Links = field(repr=False)
     """Links by relation."""
     description: MarkdownContent | None = None
     """Description of the channel."""
-    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
+    metadata: Mapping[str, MetadataValue] | None = None
     """Values by name that users have set."""
     collaborators: tuple[EmbeddedUser | EmbeddedGroup, ...] | None = None
     """Users and groups that can add to the channel; ``None`` if not reported."""
@@ -146,19 +139,15 @@ class Channel(Linked, Identifiable):
 
 
 @frozen(kw_only=True)
-class UnknownContent(Identifiable):
+class UnknownContent:
     """Content of a kind that this version of the package does not know."""
 
     id: int
     """Number that identifies the content."""
     type: ResourceType
     """Kind of the content."""
-    data: Mapping[str, object] = field(factory=dict[str, object], repr=False, hash=False)
+    data: Mapping[str, object] = field(factory=dict[str, object], repr=False)
     """The whole JSON object as it was received."""
-
-    @property
-    def _identity(self) -> tuple[str, int]:
-        return str(self.data.get("base_type", self.type)), self.id
 
 
 Content = (

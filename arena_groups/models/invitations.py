@@ -1,13 +1,14 @@
 """Invitations to groups, and the invite codes of groups."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum, ReadOnlyMapping, hidden
-from arena_groups.models._common import Identifiable, Linked, Links, ResourceType, Timestamp
+from arena_groups._types import OpenEnum
+from arena_groups.models._common import Linked, Links, ResourceType, Timestamp
 from arena_groups.models.groups import EmbeddedGroup
 from arena_groups.models.users import EmbeddedUser
 
@@ -43,7 +44,7 @@ class InviteOutcome(OpenEnum):
 
 
 @frozen(kw_only=True)
-class MembershipInvitation(Identifiable):
+class MembershipInvitation:
     """Invitation to join a group (``GET /v3/groups/{id}/invitations``)."""
 
     KIND: ClassVar = ResourceType.MEMBERSHIP_INVITATION
@@ -56,8 +57,8 @@ class MembershipInvitation(Identifiable):
     """Group that the invitation is for."""
     invitee: EmbeddedUser | None
     """Invited user; ``None`` if only an email address was invited."""
-    invitee_email: str | None = field(repr=hidden)
-    """Invited address; ``None`` if the API hides it. The ``repr`` hides it."""
+    invitee_email: str | None = field(repr=False)
+    """Invited address; ``None`` if the API hides it. It is not in the ``repr``."""
     invited_by: EmbeddedUser
     """User who sent the invitation."""
     state: InvitationState
@@ -68,20 +69,20 @@ class MembershipInvitation(Identifiable):
     """Time of sending, with a time zone."""
     updated_at: Timestamp
     """Time of the last change, with a time zone."""
-    _links: Mapping[str, object] = field(repr=False, hash=False)
+    _links: Mapping[str, object] = field(repr=False)
     """Links by relation."""
 
     @property
     def links(self) -> Mapping[str, object]:
         """Links by relation, read-only. The API sends none for invitations so far."""
-        return ReadOnlyMapping(self._links)
+        return MappingProxyType(self._links)
 
 
 @frozen(kw_only=True)
-class GroupInvite(Linked, Identifiable):
+class GroupInvite(Linked):
     """Shareable invite code of a group (``GET /v3/groups/{id}/invite``).
 
-    The code and the URL are secrets: both admit new members. The ``repr`` hides them.
+    The code and the URL are secrets: both admit new members. Neither is in the ``repr``.
     """
 
     KIND: ClassVar = ResourceType.GROUP_INVITE
@@ -90,15 +91,15 @@ class GroupInvite(Linked, Identifiable):
     """Number that identifies the invite code."""
     type: ResourceType
     """``"GroupInvite"``."""
-    code: str = field(repr=hidden)
+    code: str = field(repr=False)
     """Code to join with. It is a secret."""
-    url: str = field(repr=hidden)
+    url: str = field(repr=False)
     """URL to hand to new members. It contains the code."""
     created_at: Timestamp
     """Time of creation, with a time zone."""
     updated_at: Timestamp
     """Time of the last change, with a time zone."""
-    _links: Links = field(repr=False, hash=False)
+    _links: Links = field(repr=False)
     """Links by relation."""
 
 

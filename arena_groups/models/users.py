@@ -5,9 +5,8 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum, hidden
+from arena_groups._types import OpenEnum
 from arena_groups.models._common import (
-    Identifiable,
     Linked,
     Links,
     MarkdownContent,
@@ -36,7 +35,7 @@ class UserBadge(OpenEnum):
 
 
 @frozen(kw_only=True)
-class EmbeddedUser(Identifiable):
+class EmbeddedUser:
     """User as part of another object."""
 
     KIND: ClassVar = ResourceType.USER
@@ -89,7 +88,7 @@ class User(EmbeddedUser, Linked):
     """Subscription tier."""
     counts: UserCounts
     """Numbers of channels and connections."""
-    _links: Links = field(repr=False, hash=False)
+    _links: Links = field(repr=False)
     """Links by relation."""
     bio: MarkdownContent | None = None
     """Biography."""
@@ -101,8 +100,8 @@ class Me(User):
 
     counts: MeCounts
     """Numbers of channels, connections and unread notifications."""
-    email: str = field(repr=hidden)
-    """Email address, which only the user sees. The ``repr`` hides it."""
+    email: str = field(repr=False)
+    """Email address, which only the user sees. It is not in the ``repr``."""
 
 
 set_public_module(globals(), __all__)

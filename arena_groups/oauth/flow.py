@@ -14,7 +14,6 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
 from arena_groups._http.config import is_loopback
-from arena_groups._types import hidden
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -71,7 +70,7 @@ class _OAuthlibClient(Protocol):
 class TokenResponse:
     """Response of the token endpoint."""
 
-    access_token: str = field(repr=hidden)
+    access_token: str = field(repr=False)
     token_type: str
     scope: str
     created_at: int
