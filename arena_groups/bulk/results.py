@@ -92,7 +92,7 @@ class BulkSummary(Generic[T]):
     """
 
     done: int
-    counts: Mapping[BulkOutcome, int]
+    counts: Mapping[BulkOutcome, int] = field(hash=False)
     from_journal: int
     failed: tuple[BulkResult[T], ...]
     waiting_for_claim: int = 0
