@@ -37,9 +37,9 @@ from arena_groups import (
 )
 from arena_groups.sandbox import Sandbox, faults
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
-from arena_groups.sandbox.responses import SandboxResponse
 from arena_groups.watching import poller
 from tests.support.clients import single
+from tests.support.faults import EmptyList, ReplaceText
 from tests.support.leaks import no_warning
 from tests.support.stores import FaultyStore, ForgetfulStore
 from tests.support.thorough import repetitions
@@ -61,13 +61,6 @@ class OneHourClock(AutoAdvanceClock):
         self._sandbox.advance(seconds)
         if self.now() >= HOUR:
             self.over.set()
-
-
-class EmptyList(faults.ListFault):
-    """The list of a replica that has not seen its items yet."""
-
-    def transform_page(self, page: faults.ListPage) -> SandboxResponse | None:
-        return page.with_meta({**page.meta, "total_count": 0, "total_pages": 0}, [])
 
 
 @pytest.fixture
@@ -379,6 +372,25 @@ class TestStores:
         assert third.key not in {first.key, pending.key}
         assert isinstance(left, MemberLeft)
         assert left.member.id == pending.member.id  # type: ignore[union-attr]
+
+    async def test_names_that_utf8_cannot_encode_are_saved(
+        self, sandbox: Sandbox, arena: ArenaClient, tmp_path: Path
+    ) -> None:
+        sandbox.add_member("one", sandbox.add_user("Ada Lovelace"))
+        sandbox.faults.add(ReplaceText(b"Ada Lovelace", rb"Ada \ud800\u0000"))
+        path = tmp_path / "state.db"
+        first: list[WatchEvent] = []
+        for _ in range(2):
+            async with (
+                SQLiteStore(path) as store,
+                watch(arena, "one", store=store, name="a\udfff\0", replay=True) as watcher,
+            ):
+                first += await take(watcher, 1)
+        assert first[0] == first[1]
+        async with SQLiteStore(path) as store:
+            watcher = watch(arena, "one", store=store, name="a\udfff\0", once=True)
+            members = [each.member async for each in watcher if isinstance(each, MemberJoined)]
+        assert "Ada \ud800\0" in {each.name for each in members}
 
     async def test_events_after_the_store_went_back_have_new_keys(
         self, sandbox: Sandbox, arena: ArenaClient
