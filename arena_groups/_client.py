@@ -30,9 +30,9 @@ class ArenaClient(SessionOwner):
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.
 
     Args:
-        token: A personal access token, an OAuth access token, or an async callable that returns
-            one before each request. ``None`` takes it from the environment variable
-            ``ARENA_TOKEN``, and works as a guest without it.
+        token: A personal access token, an OAuth access token, or a function, async or not, that
+            returns one before each attempt, and once more after a 401. ``None`` takes it from the
+            environment variable ``ARENA_TOKEN``, and works as a guest without it.
         base_url: The address of the API; another one for a sandbox or a proxy.
         session: An external ``aiohttp.ClientSession``. The client never closes it.
         timeout: The time limits of one attempt, in seconds.
@@ -44,8 +44,7 @@ class ArenaClient(SessionOwner):
         user_agent: The ``User-Agent`` header, in place of the default one.
         max_body: The largest body of a response to read, in bytes.
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
-        trace_configs: The trace configurations of aiohttp, for the client's own session. Their
-            ``trace_request_ctx`` belongs to the client.
+        trace_configs: The trace configurations of aiohttp, for the client's own session.
         on_request: A function that receives a :class:`RequestEvent` after each attempt.
         clock: The source of time; tests pass a fake one.
 

@@ -1,5 +1,6 @@
 """The wire format of the API, without I/O: operations, requests, and responses."""
 
+from arena_groups._api.addresses import address_problem, mailbox, spellings, trimmed
 from arena_groups._api.decode import parse_response
 from arena_groups._api.operations import OPERATIONS, Operation
 from arena_groups._api.request import (
@@ -24,6 +25,7 @@ __all__ = [
     "Request",
     "Secret",
     "TokenOrigin",
+    "address_problem",
     "build_request",
     "check_invite_token",
     "check_range",
@@ -31,8 +33,11 @@ __all__ = [
     "choice",
     "group_fields",
     "invitee",
+    "mailbox",
     "parse_rate_limit",
     "parse_response",
     "path_id",
     "path_name",
+    "spellings",
+    "trimmed",
 ]

@@ -6,6 +6,7 @@ body that both accept. msgspec refuses unions of classes, so those fields are ke
 until their ``type`` is known.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
@@ -107,6 +108,8 @@ def decode(returns: type[T], body: bytes, operation: str) -> T:
     Raises :class:`DecodeError` naming ``operation`` and every issue, never giving a part.
     """
     result = decode_msgspec(returns, body)
+    if result is NOT_DECODED and body.startswith(BOM_UTF8):
+        result = decode_msgspec(returns, body.removeprefix(BOM_UTF8))
     if result is not NOT_DECODED:
         return result
     from arena_groups._api.issues import decode_with_issues  # noqa: PLC0415 - cattrs loads slowly

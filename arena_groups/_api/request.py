@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from attrs import define, field
 
+from arena_groups._api.addresses import trimmed
 from arena_groups._api.operations import Operation
 from arena_groups._api.secrets import Secret
 from arena_groups._types import OpenEnum, Unset
@@ -171,9 +172,9 @@ def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
         raise ValueError("invite takes exactly one of email= and user_id=")
     if email is None:
         return {"user_id": check_id(user_id, "user_id")}
-    if not email.looks_like_address():
-        raise ValueError("email is not an email address")
-    return {"email": email}
+    if problem := email.address_problem():
+        raise ValueError(f"email {problem}")
+    return {"email": Secret(trimmed(email.reveal()))}
 
 
 def check_invite_token(token: Secret) -> None:

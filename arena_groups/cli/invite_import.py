@@ -1,5 +1,6 @@
 """Import of a CSV file: ``arena-groups invitations send --from``."""
 
+import codecs
 import csv
 import io
 import sys
@@ -27,15 +28,17 @@ from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import InviteSummaryRow
+from arena_groups.cli.output.sanitize import escape_formula, unescape_formula
 from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
 from arena_groups.cli.output.writers import (
     counted,
-    escape_formula,
     progress_console,
     write_one,
 )
 
 EMAIL, USER_ID = "email", "user_id"
+# Titles of `send --result`, and of `invitations list`. The first that has a value counts.
+COLUMNS = ((EMAIL, USER_ID), ("invitee_id", "invitee_email"))
 STDIN = "-"
 MAX_LISTED = 10
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
@@ -120,38 +123,53 @@ def read_invitees(file: str, column: str | None) -> list[CsvRow]:
         CliError: If the file cannot be read as CSV, or lines have no valid recipient; the
             message names the lines.
     """
-    rows = _parse_rows(file, _read_text(file))
+    result = _parse(_read_text(file), column)
+    if isinstance(result, str):
+        raise _unreadable(file, result)
+    return result
+
+
+def _parse(text: str, column: str | None) -> list[CsvRow] | str:
+    """Return the recipients, or why there are none.
+
+    It raises no error: a traceback would show the addresses in its frames.
+    """
+    rows = _parse_rows(text)
+    if isinstance(rows, str):
+        return rows
     if not rows:
         return []
     titles = [cell.strip().casefold() for cell in rows[0][1]]
-    wanted = [EMAIL, USER_ID] if column is None else [column.strip().casefold()]
-    columns = [titles.index(title) for title in wanted if title in titles]
+    choices = COLUMNS if column is None else ((column.strip().casefold(),),)
+    found = ([titles.index(each) for each in choice if each in titles] for choice in choices)
+    columns = next(filter(None, found), [])
     if column is not None and not columns:
-        raise _unreadable(file, f"there is no column {column!r}")
+        return f"there is no column {column!r}"
     if columns:
-        rows = rows[1:]
-    elif any(len(cells) > 1 for _, cells in rows):
-        raise _unreadable(file, f"there is no column {EMAIL} or {USER_ID}; name one with --column")
-    return _parse_recipients(file, rows, columns or [0])
+        return _parse_recipients(rows[1:], columns)
+    if any(len(cells) > 1 for _, cells in rows):
+        return f"there is no column {EMAIL} or {USER_ID}; name one with --column"
+    return _parse_recipients(rows, [0])
 
 
 def _parse_recipients(
-    file: str, rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
-) -> list[CsvRow]:
+    rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
+) -> list[CsvRow] | str:
     recipients: list[CsvRow] = []
     invalid: list[int] = []
     for line, cells in rows:
-        filled = [cells[column].strip() for column in columns if column < len(cells)]
+        chosen = (cells[column] for column in columns if column < len(cells))
+        filled = [unescape_formula(cell).strip() for cell in chosen]
         try:
             recipients.append(CsvRow(line, _target(next(filter(None, filled), ""))))
         except ValueError:
             invalid.append(line)
-    if invalid:
-        lines = "line" if len(invalid) == 1 else "lines"
-        listed = ", ".join(map(str, invalid[:MAX_LISTED]))
-        more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
-        raise _unreadable(file, f"no valid email address or user id in {lines} {listed}{more}")
-    return recipients
+    if not invalid:
+        return recipients
+    lines = "line" if len(invalid) == 1 else "lines"
+    listed = ", ".join(map(str, invalid[:MAX_LISTED]))
+    more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
+    return f"no valid email address or user id in {lines} {listed}{more}"
 
 
 def _target(cell: str) -> InviteTarget:
@@ -159,23 +177,27 @@ def _target(cell: str) -> InviteTarget:
     return normalize_invite_target(int(cell) if is_id else cell)
 
 
-def _parse_rows(file: str, text: str) -> list[tuple[int, list[str]]]:
-    first = text.lstrip().partition("\n")[0]
+def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
+    first = next(filter(str.strip, io.StringIO(text, newline="")), "")
     # Spreadsheets choose the delimiter by country. An email address contains no comma.
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:
-        raise _unreadable(file, f"line {reader.line_num} is not valid CSV") from None
+        return f"line {reader.line_num} is not valid CSV"
 
 
 def _read_text(file: str) -> str:
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
+        # Some Windows shells write redirected output as UTF-16.
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        raise _unreadable(file, "the text is not UTF-8") from None
+        pass
+    del data
+    raise _unreadable(file, "the text is not UTF-8")
 
 
 def _unreadable(file: str, reason: str) -> CliError:

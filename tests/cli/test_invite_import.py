@@ -85,6 +85,81 @@ def test_read_invitees_other_encoding_is_an_error(tmp_path: Path) -> None:
         read_invitees(str(file), None)
 
 
+# Each may begin a formula, look as if it were escaped already, or look like either.
+ODD_ADDRESSES = (
+    "-ada@example.org",
+    "=bo@example.org",
+    "+cy@example.org",
+    "'dee@example.org",
+    "'-eve@example.org",
+    "''=fay@example.org",
+    "gil@example.org",
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_import_reads_the_csv_of_the_invitation_list(
+    at: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured, delimiter: str, encoding: str
+) -> None:
+    options = [f"--email={address}" for address in ODD_ADDRESSES]
+    followed = str(sandbox.users.stranger)
+    assert at("invitations", "send", GROUP, *options, "--user-id", followed) == 0
+    capsys.readouterr()
+    assert at("invitations", "list", GROUP, "--sort", "oldest", chosen="csv") == 0
+    rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    copy = io.StringIO()
+    csv.writer(copy, delimiter=delimiter).writerows(rows)  # as a spreadsheet saves it
+    file = tmp_path / "list.csv"
+    file.write_bytes(copy.getvalue().encode(encoding))
+    sent = len(sandbox.emails)
+    assert at("invitations", "send", "research-studio", "--from", str(file)) == 0
+    addresses = [each.address for each in sandbox.emails]
+    assert sorted(addresses[:sent]) == sorted(addresses[sent:])
+    assert {*ODD_ADDRESSES} < {*addresses}
+
+
+@pytest.mark.parametrize("kind", ["csv of send", "result file"])
+def test_import_reads_the_csv_that_send_writes(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured,
+    kind: str,
+) -> None:  # fmt: skip
+    result = tmp_path / "result.csv"
+    if kind == "result file":
+        listed = "".join(f"{address}\n" for address in ODD_ADDRESSES)
+        # Two of them look as if they were escaped, so they have to be.
+        file = people(listed.replace("'-", "''-").replace("''=", "'''="))
+        assert at("invitations", "send", GROUP, "--from", file, "--result", str(result)) == 0
+    else:
+        options = [f"--email={address}" for address in ODD_ADDRESSES]
+        assert at("invitations", "send", GROUP, *options, chosen="csv") == 0
+        result.write_text(capsys.readouterr().out, "utf-8")
+    assert [each.address for each in sandbox.emails] == list(ODD_ADDRESSES)
+    assert at("invitations", "send", "research-studio", "--from", str(result)) == 0
+    assert [each.address for each in sandbox.emails] == [*ODD_ADDRESSES, *ODD_ADDRESSES]
+
+
+def test_import_reads_the_csv_of_the_member_list_by_id(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    assert at("members", "list", "research-studio", chosen="csv") == 0
+    listed = capsys.readouterr().out
+    line = ["--from", people(listed), "--column", "id", "--dry-run"]
+    assert at("invitations", "send", "research-studio", *line) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["already_member"] == counts["total"] == listed.count("\n") - 1
+
+
+@pytest.mark.parametrize("text", ["\temail\nAda\tada@example.org\n", " \n\temail\rx\tada@a.org"])
+def test_read_invitees_finds_the_delimiter_after_an_empty_title(
+    text: str, people: Callable[[str], str]
+) -> None:
+    assert [line.target.email for line in read_invitees(people(text), None)] in (
+        ["ada@example.org"],
+        ["ada@a.org"],
+    )
+
+
 @pytest.mark.parametrize("chosen", ["json", "ndjson", "csv", "table"])
 def test_import_writes_summary_in_every_format(
     at: At,

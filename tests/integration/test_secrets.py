@@ -180,7 +180,8 @@ async def test_frames_of_a_request_in_flight_hold_no_signed_headers(
             for frame in frames_of(task.get_coro())
             if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
         ]
-        assert Path(frames[-1].f_code.co_filename).name == "transport.py"
+        last = "external.py" if external else "transport.py"
+        assert Path(frames[-1].f_code.co_filename).name == last
         assert_clean(f"{[frame.f_locals for frame in frames]}")
         task.cancel()
         await asyncio.wait([task])
@@ -240,7 +241,7 @@ def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]
         lambda arena: arena.groups.join("x", invite_token=f"{CODE}\n"),
         lambda arena: arena.groups.join("x", invite_token=[CODE]),
         lambda arena: arena.groups.invite("a/b", email=EMAIL),
-        lambda arena: arena.groups.invite("x", email=f"{EMAIL}\n"),
+        lambda arena: arena.groups.invite("x", email=f"{EMAIL}\nBcc: x@y.org"),
         lambda arena: arena.groups.invite("x", email=[EMAIL]),
         lambda arena: arena.groups.invite("x", email=EMAIL, user_id=7),
     ],

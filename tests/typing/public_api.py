@@ -65,6 +65,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
     assert_type(ArenaClient(), ArenaClient)
     assert_type(ArenaClient("a token"), ArenaClient)
     assert_type(ArenaClient(provide), ArenaClient)
+    assert_type(ArenaClient(lambda: "a token"), ArenaClient)
     assert_type(
         ArenaClient(
             token=None,
@@ -230,5 +231,5 @@ async def refused(arena: ArenaClient) -> None:
     arena.groups.members("x", concurrency=None)  # type: ignore[arg-type]
     arena.groups.members("x", sort="a")  # type: ignore[call-arg]
     ArenaClient("a", "b")  # type: ignore[call-arg]
-    ArenaClient(lambda: "a")  # type: ignore[arg-type, return-value]
+    ArenaClient(lambda: 7)  # type: ignore[arg-type, return-value]
     arena.rate_limit = None  # type: ignore[misc]
