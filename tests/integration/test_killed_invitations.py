@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,7 @@ import pytest
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
 from arena_groups.sandbox.server_protocol import SerializedResponse
-from tests.support.bulk import INVITE, addresses, invite_requests, sent_emails
+from tests.support.bulk import INVITE, addresses, executed_invites, invite_requests, sent_emails
 from tests.support.processes import read_line, run_worker, write_line
 from tests.support.thorough import repetitions
 from tests.support.waiting import HANG_TIMEOUT
@@ -29,24 +31,29 @@ BEFORE, EXECUTED, ANSWERED = "before execution", "executed, not answered", "answ
 
 
 @attrs.frozen
-class KillProcess(MiddlewareFault):
-    """Kills the process of a run at an invitation: before, during or after its response."""
+class KillProcesses(MiddlewareFault):
+    """Kills the processes of runs at an invitation: before, during or after its response."""
 
     moment: str
-    pid: asyncio.Future[int]
+    pids: Sequence[asyncio.Future[int]]
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
-        pid = await self.pid
+        pids = await asyncio.gather(*self.pids)
         if self.moment == BEFORE:
-            os.kill(pid, signal.SIGKILL)
+            kill(pids)
             # The request of a killed client may reach the server, or not.
             await context.hang()
         response = await context.call_next()
         if self.moment == EXECUTED:
-            os.kill(pid, signal.SIGKILL)
+            kill(pids)
         else:
-            asyncio.get_running_loop().call_later(0.002, os.kill, pid, signal.SIGKILL)
+            asyncio.get_running_loop().call_later(0.002, kill, pids)
         return response
+
+
+def kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 async def run_once(
@@ -80,13 +87,13 @@ async def test_invite_many_when_killed_again_and_again_sends_one_email_each(tmp_
         ) as worker:  # fmt: skip
             for _ in range(KILLS):
                 pid = asyncio.get_running_loop().create_future()
-                kill = KillProcess(rng.choice([BEFORE, EXECUTED, ANSWERED]), pid)
+                fault = KillProcesses(rng.choice([BEFORE, EXECUTED, ANSWERED]), [pid])
                 with sandbox.faults.add(
-                    kill, operation=INVITE, skip=rng.randrange(8), times=1
-                ) as fault:
+                    fault, operation=INVITE, skip=rng.randrange(8), times=1
+                ) as injected:
                     code, printed = await run_once(worker, pid)
-                    assert (code, printed) == (-signal.SIGKILL, []), kill.moment
-                    assert fault.call_count == 1
+                    assert (code, printed) == (-signal.SIGKILL, []), fault.moment
+                    assert injected.call_count == 1
                 counts = Counter(sent_emails(sandbox))
                 assert max(counts.values(), default=0) <= 1
             code, printed = await run_once(worker)
@@ -97,3 +104,37 @@ async def test_invite_many_when_killed_again_and_again_sends_one_email_each(tmp_
         in_last_run = 300 - int(found[1])
         assert 0 < in_last_run < invite_requests(sandbox)
         assert Counter(sent_emails(sandbox)) == Counter(PEOPLE)
+        # The server would not send a second email for a pending invitation.
+        assert executed_invites(sandbox) == len(PEOPLE)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+async def test_two_processes_with_one_journal_when_killed_send_one_email_each(
+    tmp_path: Path,
+) -> None:
+    """A request of either kills both; their claims are valid for different times."""
+    rng = random.Random(7)
+    people = PEOPLE[:80]
+    async with Sandbox() as sandbox, AsyncExitStack() as stack:
+        sandbox.add_group("Spring", slug="spring")
+        workers = [
+            stack.enter_context(
+                run_worker(
+                    "invite_worker.py", sandbox.url, tmp_path / "journal.sqlite", len(people),
+                    claim_timeout, ARENA_TOKEN=sandbox.tokens.owner,
+                )
+            )
+            for claim_timeout in (CLAIM_TIMEOUT, 2 * CLAIM_TIMEOUT)
+        ]  # fmt: skip
+        loop = asyncio.get_running_loop()
+        for _ in range(repetitions(4, thorough=16)):
+            pids = [loop.create_future() for _ in workers]
+            fault = KillProcesses(rng.choice([BEFORE, EXECUTED, ANSWERED]), pids)
+            with sandbox.faults.add(fault, operation=INVITE, skip=rng.randrange(8), times=1):
+                ended = await asyncio.gather(*map(run_once, workers, pids))
+            assert ended == [(-signal.SIGKILL, [])] * 2, fault.moment
+        finished = await asyncio.gather(*map(run_once, workers))
+        assert [code for code, _ in finished] == [0, 0]
+        assert all(line.startswith("80 done: 80 invited (") for _, (line,) in finished)
+        assert Counter(sent_emails(sandbox)) == Counter(people)
+        assert executed_invites(sandbox) == len(people)
