@@ -145,6 +145,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         self._clock = clock
         self._failures_in_row = 0
         self._searches_members = False
+        self._roster_read_at = -math.inf
 
     async def prepare(self) -> None:
         """Load the group, the journal and the roster, in this order."""
@@ -210,8 +211,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
                 return _failed(result, response, is_fatal=await self.is_fatal(response))
             last_error = response
             sends += 1
-            self._searches_members |= target.user_id is not None
-            await self._update_roster()
+            await self._search(target, after=math.inf)
 
     async def _record_sent(
         self, result: BulkResult[InviteTarget], response: InviteResult, claiming: "_Claiming"
@@ -250,16 +250,15 @@ class _InviteHandler(BulkHandler[InviteTarget]):
 
         Returns the entry as it is then: the claim itself if it has expired without effect.
         """
-        entry: JournalEntry | None = claim
         if not self._roster.contains(target):
             entry = await self._wait_for_claim(claim, target)
             if entry is None or entry.completed:
                 return entry
+            claim = entry
         if not self._roster.contains(target):
-            self._searches_members |= target.user_id is not None
-            await self._update_roster()
+            await self._search(target, after=claim.expires_at)
         if not self._roster.contains(target):
-            return entry
+            return claim
         was_added = target.user_id is not None and self._roster.is_member(target)
         state = JournalState.ADDED if was_added else JournalState.INVITED
         return await self._journal.complete(target.key, state)
@@ -295,9 +294,20 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         finally:
             self.waiting_for_claim -= 1
 
+    async def _search(self, target: InviteTarget, *, after: float) -> None:
+        """Bring the roster up to date, unless that began ``after`` a moment or later already."""
+        if target.user_id is not None and not self._searches_members:
+            self._searches_members = True
+            self._roster_read_at = -math.inf
+        if self._roster_read_at < after:
+            await self._update_roster()
+
     async def _read_roster(self) -> None:
-        """Bring the roster up to date; without the members, if only addresses are searched."""
-        await self._roster.update(members=self._searches_members)
+        """Read what is new in the group; the members only if a user is searched for."""
+        members, started = self._searches_members, self._clock.now()
+        await self._roster.update(members=members)
+        if members == self._searches_members:
+            self._roster_read_at = started
 
 
 class ClaimTakenError(Exception):

@@ -44,6 +44,11 @@ class JournalEntry:
         """Whether the outcome of the invitation is known."""
         return self.state is not JournalState.CLAIMED
 
+    @property
+    def expires_at(self) -> float:
+        """Monotonic time from which a claim may be replaced."""
+        return self.seen_at + self.valid_for
+
 
 class InviteJournal:
     """Entries of one journal in a store.
@@ -82,7 +87,7 @@ class InviteJournal:
 
     def expires_in(self, claim: JournalEntry) -> float:
         """Return in how many seconds a claim may be replaced; 0 if it may be now."""
-        return max(0.0, claim.seen_at + claim.valid_for - self._clock.now())
+        return max(0.0, claim.expires_at - self._clock.now())
 
     async def claim(self, key: str, *, replacing: JournalEntry | None) -> JournalEntry | None:
         """Write a claim in place of an entry, and return it; ``None`` if the entry has changed."""

@@ -305,6 +305,38 @@ class TestClaims:
         assert max(waiting) == 2
         assert (summary.waiting_for_claim, summary.counts) == (0, {INVITED: 4})
 
+    @pytest.mark.parametrize("concurrency", [1, 20])
+    async def test_claims_that_expired_share_the_requests_for_the_lists(
+        self, arena: ArenaClient, sandbox: Sandbox, concurrency: int
+    ) -> None:
+        store, clock, targets = MemoryStore(), AutoAdvanceClock(), addresses(20)
+        for address in targets:
+            await claim_elsewhere(sandbox, store, address)
+        run = invite_many(arena, GROUP, targets, store=store, concurrency=concurrency, clock=clock)
+        assert await outcomes_of(run) == ["invited"] * 20
+        assert list_requests(sandbox) <= 2 + 3
+        assert clock.now() == pytest.approx(120)
+
+    async def test_expired_claim_of_a_user_is_searched_for_among_the_members(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        """Also if the lists were read since it expired, for an address."""
+        store, user = MemoryStore(), sandbox.users.follower
+        await claim_elsewhere(sandbox, store, *addresses(1))
+        await claim_elsewhere(sandbox, store, user)
+
+        class Clock(AutoAdvanceClock):
+            async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+                if not self.waits:
+                    await arena.groups.invite(GROUP, user_id=user)
+                await super().wait(event, seconds)
+
+        run = invite_many(arena, GROUP, [*addresses(1), user], store=store, clock=Clock())
+        results = [each async for each in run]
+        assert [each.outcome.value for each in results] == ["invited", "added"]
+        assert [each.from_journal for each in results] == [False, True]
+        assert executed_invites(sandbox) == 2
+
     async def test_error_of_the_report_stops_the_run(
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any, Final
 
-from arena_groups import ArenaClient, BulkResult, InviteTarget, NoPacer, RetryPolicy, Store, bulk
+from arena_groups import ArenaClient, BulkResult, NoPacer, RetryPolicy, Store, bulk
 from arena_groups._pacing.window import Permit
 from arena_groups.bulk.journal import InviteJournal
+from arena_groups.bulk.targets import normalize_invite_target
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
@@ -65,13 +66,13 @@ def journal_namespace(sandbox: Sandbox, journal: str = "invitations") -> str:
 
 
 async def claim_elsewhere(
-    sandbox: Sandbox, store: Store, address: str, *, claim_timeout: float = 120
+    sandbox: Sandbox, store: Store, person: str | int, *, claim_timeout: float = 120
 ) -> InviteJournal:
-    """Claim an address as another process would, and return that process's journal."""
+    """Claim a person as another process would, and return that process's journal."""
     namespace = journal_namespace(sandbox)
     journal = InviteJournal(store, namespace, claim_timeout=claim_timeout, clock=AutoAdvanceClock())
     await journal.load()
-    key = InviteTarget(email=address).key
+    key = normalize_invite_target(person).key
     assert await journal.claim(key, replacing=journal.find(key))
     return journal
 
