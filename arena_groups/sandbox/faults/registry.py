@@ -219,6 +219,16 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 }
 
 
+def as_fault(fault: object) -> Fault:
+    """Return the fault. Raises `TypeError` for its class or name, given by mistake."""
+    if isinstance(fault, Fault):
+        return fault
+    if isinstance(fault, type):
+        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+    hint = ": add_spec takes a text" if isinstance(fault, str) else ""
+    raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
 class InjectedFault:
     """A fault in place. As a context manager it is removed at the end of the block.
 
@@ -328,6 +338,7 @@ class FaultRegistry:
             The fault in place.
 
         Raises:
+            TypeError: The fault is a text or a class.
             ValueError: A name does not exist, or a number is out of range.
         """
         target = FaultTarget(
@@ -339,7 +350,7 @@ class FaultRegistry:
             skip=skip,
             probability=probability,
         )
-        return self._place(fault, target)
+        return self._place(as_fault(fault), target)
 
     def add_spec(self, spec: str) -> InjectedFault:
         """Add a fault written as for the command line: `latency:seconds=0.2,times=3`.
