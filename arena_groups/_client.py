@@ -12,6 +12,7 @@ from arena_groups._http.config import CredentialsProvider, checked_base_url, che
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
+from arena_groups._resources.base import ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy
@@ -53,6 +54,11 @@ class ArenaClient(SessionOwner):
         TypeError: An argument has the wrong type.
     """
 
+    groups = ResourceAttribute(GroupsResource)
+    """Operations on groups."""
+    users = ResourceAttribute(UsersResource)
+    """Operations on users."""
+
     def __init__(
         self,
         token: str | TokenProvider | None = None,
@@ -81,7 +87,7 @@ class ArenaClient(SessionOwner):
             user_agent=checked_user_agent(user_agent),
             max_body=check_range(max_body, "max_body", 1),
         )
-        session_wrapper = Session(
+        self._session = Session(
             credentials=CredentialsProvider(given),
             transport=transport,
             retry=retry,
@@ -90,10 +96,7 @@ class ArenaClient(SessionOwner):
             hook=on_request,
             clock=time,
         )
-        self._session = session_wrapper
         self._clock = time
-        self.groups = GroupsResource(session_wrapper)
-        self.users = UsersResource(session_wrapper)
 
     @property
     def rate_limit(self) -> RateLimit | None:

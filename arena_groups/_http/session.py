@@ -191,8 +191,11 @@ class Session:
         update: RateLimitUpdate | None = None
         try:
             lookup = self._cache.lookup(request, credentials)
+            seconds = None if request.before_send is None else await request.before_send()
             state.in_flight = True
-            response = await self._transport.send(request, credentials, lookup.etag, call)
+            response = await self._transport.send(
+                request, credentials, lookup.etag, call, max_seconds=seconds
+            )
             state.in_flight = False
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
@@ -240,7 +243,7 @@ class Session:
         return RateLimitError(
             429,
             error="Too Many Requests",
-            message="the server asked to wait longer than max_retry_after; nothing was sent",
+            message="the hold after a 429 is longer than max_retry_after; nothing was sent",
             method=operation.method,
             route=operation.route,
             retry_after=self._pacer.snapshot().blocked_for,

@@ -93,6 +93,8 @@ class Transport:
         credentials: Credentials,
         etag: str | None,
         call: InFlightRequest,
+        *,
+        max_seconds: float | None = None,
     ) -> RawResponse | ArenaConnectionError:
         """Send ``request`` once, and return the response, or the error that prevented it.
 
@@ -111,7 +113,9 @@ class Transport:
         progress = RequestProgress()
         PROGRESS.set(progress)
         http = self._sessions.get(operation.idempotent) or self._open_session(operation)
-        time_limit = asyncio.timeout(self._total)
+        time_limit = asyncio.timeout(
+            self._total if max_seconds is None else min(self._total, max_seconds)
+        )
         try:
             async with time_limit:
                 response = await http.request(

@@ -18,16 +18,15 @@ from collections.abc import (
     Sized,
 )
 from functools import partial
-from types import MappingProxyType
 from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from arena_groups._api import check_range
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
-from arena_groups._types import AsyncCloseable
+from arena_groups._types import AsyncCloseable, ReadOnlyMapping
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
 from arena_groups.errors import (
     ArenaAPIError,
@@ -68,6 +67,9 @@ class BulkHandler(ABC, Generic[T]):
     invalid_target: T
     """Stands in results for an input that could not be normalized."""
 
+    waiting_for_claim = 0
+    """Number of inputs that wait until a claim without an outcome expires."""
+
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
         self._arena = arena
         self._group = group
@@ -103,7 +105,8 @@ class BulkHandler(ABC, Generic[T]):
                     position=position,
                     target=self.invalid_target,
                     outcome=BulkOutcome.FAILED,
-                    error=error,
+                    # This frame would show the item, which may be an address.
+                    error=error.with_traceback(None),
                 )
             )
         if (outcome := self.precheck(target)) is not None:
@@ -171,10 +174,12 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         concurrency: int = 1,
         on_error: OnError = "collect",
     ) -> None:
+        # First, as the repr needs them: an argument may be refused.
+        self.total = len(source) if isinstance(source, Sized) else None
+        self._counts: Counter[BulkOutcome] = Counter()
         if on_error not in {"collect", "stop"}:
             raise ValueError("on_error must be 'collect' or 'stop'")
         self._concurrency = check_range(concurrency, "concurrency", 1)
-        self.total = len(source) if isinstance(source, Sized) else None
         self._source = source
         self._handler = handler
         self._stop_on_failure = on_error == "stop"
@@ -190,7 +195,6 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         self._raised = False
 
         self._accepted = 0
-        self._counts: Counter[BulkOutcome] = Counter()
         self._from_journal = 0
         self._failed: list[BulkResult[T]] = []
         self._stopped_by: Exception | None = None
@@ -210,8 +214,9 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         """Summary of the results so far."""
         return BulkSummary(
             done=self.done,
-            counts=MappingProxyType(dict(self._counts)),
+            counts=ReadOnlyMapping(dict(self._counts)),
             from_journal=self._from_journal,
+            waiting_for_claim=self._handler.waiting_for_claim,
             failed=tuple(self._failed),
             stopped_by=self._stopped_by,
         )
@@ -359,7 +364,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
 class _SourceItem:
     """An input as it was read, ``_END``, or the error of reading it."""
 
-    value: object = None
+    value: object = field(default=None, repr=False)
     error: Exception | None = None
 
 

@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from arena_groups._api import address_problem, invitee, mailbox, trimmed
 from arena_groups._exports import set_public_module
+from arena_groups._types import hidden
 from arena_groups.models import EmbeddedUser, MembershipInvitation
 
 __all__ = [
@@ -37,11 +38,11 @@ class InviteTarget:
     the case of ASCII letters at most.
 
     Args:
-        email: The email address, as it is sent. It is left out of ``repr()``.
+        email: The email address, as it is sent. ``repr()`` hides it.
         user_id: The id of an Are.na user.
     """
 
-    email: str | None = field(default=None, repr=False, eq=_mailbox)
+    email: str | None = field(default=None, repr=hidden, eq=_mailbox)
     user_id: int | None = None
 
     @property

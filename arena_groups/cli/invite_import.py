@@ -3,9 +3,11 @@
 import codecs
 import csv
 import io
+import math
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +18,7 @@ from arena_groups import (
     ArenaAPIError,
     ArenaError,
     BulkResult,
+    BulkSummary,
     InviteTarget,
     RetryPolicy,
     SQLiteStore,
@@ -94,13 +97,20 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
         result_file = stack.enter_context(_result_file(options.result))
         bar = stack.enter_context(_progress_bar(settings, len(rows)))
         targets = [row.target for row in rows]
-        run = invite_many(arena, group, targets, store=store, dry_run=options.dry_run)
+        run = invite_many(
+            arena,
+            group,
+            targets,
+            store=store,
+            dry_run=options.dry_run,
+            on_claim_wait=partial(_report_claim_wait, settings),
+        )
         await stack.enter_async_context(run)
         try:
             async for result in run:
                 row = rows[result.position]
                 result_file.write(row, result)
-                bar.update(run.done)
+                bar.update(run.summary)
                 if isinstance(result.error, ArenaAPIError):
                     failures.append(BatchFailure(result.error))
                 if result.failed:
@@ -110,10 +120,20 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
             raise
         summary = run.summary
     counts = {outcome.value: count for outcome, count in summary.counts.items()}
-    write_one(settings, INVITE_SUMMARY, InviteSummaryRow(total=summary.done, **counts))
+    line = InviteSummaryRow(total=summary.done, from_journal=summary.from_journal, **counts)
+    write_one(settings, INVITE_SUMMARY, line)
     raise_first_failure(failures, len(rows), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
+
+
+def _report_claim_wait(settings: Settings, seconds: float) -> None:
+    # Rounded up: a wait of 0 s would look like none.
+    info(
+        settings,
+        f"waiting up to {math.ceil(seconds)} s for the outcome of an invitation that an earlier "
+        "run began",
+    )
 
 
 def read_invitees(file: str, column: str | None) -> list[CsvRow]:
@@ -253,10 +273,12 @@ class _ProgressBar:
         self._progress = progress
         self._task = TaskID(0) if progress is None else progress.add_task("inviting", total=total)
 
-    def update(self, done: int) -> None:
-        """Show the number of recipients that are done."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done)
+    def update(self, summary: BulkSummary[InviteTarget]) -> None:
+        """Show the number of recipients that are done, and of those that were so before."""
+        if self._progress is None:
+            return
+        text = f"inviting ({summary.from_journal} in the journal)" if summary.from_journal else None
+        self._progress.update(self._task, completed=summary.done, description=text)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 
@@ -38,7 +38,7 @@ class PageMeta:
 class Page(Generic[T]):
     """One page of a list."""
 
-    data: list[T]
+    data: list[T] = field(hash=False)
     """Items of the page. There can be fewer than ``per_page``, even if pages follow."""
     meta: PageMeta
     """Position of the page."""

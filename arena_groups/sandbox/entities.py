@@ -278,7 +278,7 @@ class RecordedRequest:
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] = attrs.field(hash=False)
     status: int | None = None
     operation: str | None = None
     executed: bool = False

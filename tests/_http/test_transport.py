@@ -277,6 +277,28 @@ class TestBrokenResponses:
             with pytest.raises(DecodeError, match=f"cannot decode groups.get: .*{problem}"):
                 await arena.groups.get(STUDIO)
 
+    @pytest.mark.parametrize("content_type", ["text/html", "application/octet-stream", "x", ""])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    async def test_json_is_read_whatever_its_content_type_is(
+        self, content_type: str, encoding: str
+    ) -> None:
+        group, error = (json.dumps(each) for each in (documents.group(), {"message": "No."}))
+        response = http(group.encode(encoding), Content_Type=content_type)
+        async with connected(response) as (arena, server):
+            assert (await arena.groups.get(STUDIO)).slug == documents.group()["slug"]
+            server.response = http(error.encode(encoding), "404 No", Content_Type=content_type)
+            with pytest.raises(NotFoundError, match="404 No: No\\. "):
+                await arena.groups.get(STUDIO)
+
+    async def test_first_of_two_header_lines_counts(self) -> None:
+        response = (
+            b"HTTP/1.1 422 No\r\nRetry-After: 2\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"
+        )
+        async with connected(response) as (arena, _):
+            with pytest.raises(UnprocessableError) as caught:
+                await arena.me()
+        assert caught.value.retry_after == 2
+
     async def test_html_error_page_of_a_proxy_raises_server_error(self) -> None:
         body = b"<html><h1>502 Bad Gateway</h1></html>"
         response = http(body, "502 Bad Gateway", Content_Type="text/html")

@@ -1,5 +1,6 @@
 """Import of recipients from a file."""
 
+import asyncio
 import csv
 import io
 import json
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups import InviteTarget
+from arena_groups import InviteTarget, SQLiteStore
+from arena_groups._pacing.pacer import SystemClock
+from arena_groups.bulk.journal import InviteJournal
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
@@ -180,6 +183,7 @@ def test_import_writes_summary_in_every_format(
     assert counts == {
         "total": 4, "invited": 2, "added": 1, "already_invited": 0, "already_member": 0,
         "duplicate": 1, "failed": 0, "would_invite": 0,
+        "from_journal": 0,
     }  # fmt: skip
 
 
@@ -236,8 +240,28 @@ def test_import_with_journal_resumes_after_failure(
         assert at("invitations", "send", GROUP, *line) == 5
     assert "stopped: 2 recipients not processed" in capsys.readouterr().err
     assert at("invitations", "send", GROUP, *line) == 0
-    assert json.loads(capsys.readouterr().out)["invited"] == 5
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["invited"], counts["from_journal"]) == (5, 2)
     assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+
+def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    file, path = people("email\nada@example.org\nbo@example.org\n"), tmp_path / "spring.sqlite"
+
+    async def claim() -> None:
+        async with SQLiteStore(path) as store:
+            namespace = f"invite_many/{sandbox.groups[GROUP]}/invitations"
+            journal = InviteJournal(store, namespace, claim_timeout=1, clock=SystemClock())
+            assert await journal.claim(ADA.key, replacing=None)
+
+    asyncio.run(claim())
+    assert at("invitations", "send", GROUP, "--from", file, "--journal", str(path)) == 0
+    out, err = capsys.readouterr()
+    assert err.count("waiting up to 1 s for the outcome of an invitation") == 1
+    counts = json.loads(out)
+    assert (counts["invited"], counts["from_journal"], len(sandbox.emails)) == (2, 0, 2)
 
 
 @pytest.mark.parametrize(

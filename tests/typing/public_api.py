@@ -82,6 +82,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
         assert_type(arena, ArenaClient)
         assert_type(arena.groups, GroupsResource)
         assert_type(arena.users, UsersResource)
+        assert_type(ArenaClient.groups, type[GroupsResource])
         assert_type(arena.rate_limit, RateLimit | None)
         assert_type(arena.closed, bool)
         assert_type(await arena.me(), Me)
@@ -222,6 +223,7 @@ async def refused(arena: ArenaClient) -> None:
     from arena_groups import Membre  # type: ignore[attr-defined]  # noqa: F401
     from arena_groups.models import Ping  # type: ignore[attr-defined]  # noqa: F401
 
+    await ArenaClient.groups.get("x")  # type: ignore[call-arg, arg-type]
     await arena.groups.get()  # type: ignore[call-arg]
     await arena.groups.get(None)  # type: ignore[arg-type]
     await arena.groups.update("x", name=None)  # type: ignore[arg-type]
