@@ -203,4 +203,4 @@ def _head(members: list[GroupMember]) -> int | None:
 
 def fingerprint(group_id: int, code: str) -> str:
     """Return a digest of an invite code, to save and compare instead of the code."""
-    return hashlib.sha256(f"{group_id} {code}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{group_id} {code}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
