@@ -114,11 +114,12 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, imports between folders, and the project's own rules."""
+    """Check style, imports between folders, workflows, and the project's own rules."""
     install(session, "dev")
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     session.run("lint-imports")
+    session.run("zizmor", "--offline", "--persona", "pedantic", "--quiet", ".github")
     python(session, "-m", "tests.lint")
 
 
@@ -173,9 +174,21 @@ def build(session: nox.Session) -> None:
     install(session, "dev")
     shutil.rmtree("dist", ignore_errors=True)
     python(session, "-m", "build")
-    distributions = sorted(map(str, Path("dist").iterdir()))
-    session.run("twine", "check", "--strict", *distributions)
-    for distribution in distributions:
+    check_distributions(session)
+
+
+@nox.session
+def distributions(session: nox.Session) -> None:
+    """Check the distributions in ``dist/``, and try each in an empty environment."""
+    session.install("twine>=6.1")
+    check_distributions(session)
+
+
+def check_distributions(session: nox.Session) -> None:
+    """Check the metadata of the distributions, and try each in an empty environment."""
+    found = sorted(map(str, Path("dist").iterdir()))
+    session.run("twine", "check", "--strict", *found)
+    for distribution in found:
         try_out(session, Path(distribution).resolve())
 
 

@@ -12,6 +12,7 @@ from arena_groups._http.config import CredentialsProvider, checked_base_url, che
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
+from arena_groups._resources.base import ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy
@@ -30,9 +31,9 @@ class ArenaClient(SessionOwner):
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.
 
     Args:
-        token: A personal access token, an OAuth access token, or an async callable that returns
-            one before each request. ``None`` takes it from the environment variable
-            ``ARENA_TOKEN``, and works as a guest without it.
+        token: A personal access token, an OAuth access token, or a function, async or not, that
+            returns one before each attempt, and once more after a 401. ``None`` takes it from the
+            environment variable ``ARENA_TOKEN``, and works as a guest without it.
         base_url: The address of the API; another one for a sandbox or a proxy.
         session: An external ``aiohttp.ClientSession``. The client never closes it.
         timeout: The time limits of one attempt, in seconds.
@@ -53,6 +54,11 @@ class ArenaClient(SessionOwner):
         ValueError: An argument is not valid, for example a token with a space.
         TypeError: An argument has the wrong type.
     """
+
+    groups = ResourceAttribute(GroupsResource)
+    """Operations on groups."""
+    users = ResourceAttribute(UsersResource)
+    """Operations on users."""
 
     def __init__(
         self,
@@ -82,7 +88,7 @@ class ArenaClient(SessionOwner):
             user_agent=checked_user_agent(user_agent),
             max_body=check_range(max_body, "max_body", 1),
         )
-        session_wrapper = Session(
+        self._session = Session(
             credentials=CredentialsProvider(given),
             transport=transport,
             retry=retry,
@@ -91,10 +97,7 @@ class ArenaClient(SessionOwner):
             hook=on_request,
             clock=time,
         )
-        self._session = session_wrapper
         self._clock = time
-        self.groups = GroupsResource(session_wrapper)
-        self.users = UsersResource(session_wrapper)
 
     @property
     def rate_limit(self) -> RateLimit | None:

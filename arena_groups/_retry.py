@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from attrs import define, field, frozen, validators
 
-from arena_groups._api import Operation
+from arena_groups._api import Credentials, Operation
 from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
@@ -36,7 +36,8 @@ class RetryPolicy:
     place; a longer one raises the error at once.
 
     Args:
-        attempts: The largest number of attempts; 1 never retries.
+        attempts: The largest number of attempts; 1 never retries. The one more after a 401, with
+            another token of the token provider, does not count.
         total: The seconds after the start of the first attempt in which others may start, waits
             for the rate limit included.
         backoff: The upper bound of the first delay, in seconds.
@@ -115,6 +116,13 @@ class RetryState:
     in_flight: bool = False
     outcome_unknown: bool = False
     response_lost: bool = False
+    credentials: Credentials | None = None
+    token_replaced: bool = False
+
+    @property
+    def counted_attempts(self) -> int:
+        """Number of attempts, without the one more that a 401 allows a token provider."""
+        return self.attempts - self.token_replaced
 
     def already_applied(self, error: ArenaError, operation: Operation[T]) -> bool:
         """Return whether ``error`` only shows that an earlier attempt had succeeded."""
@@ -127,6 +135,14 @@ class RetryState:
     def may_be_applied(self, operation: Operation[T]) -> bool:
         """Return whether the server may have applied a write, if the call ends now."""
         return self.outcome_unknown or (operation.writes and self.in_flight)
+
+    def replace_token(
+        self, credentials: Credentials, error: ArenaError, operation: Operation[T]
+    ) -> None:
+        """Let the next attempt start at once, with other credentials."""
+        self.record_failure(error, operation)
+        self.credentials, self.token_replaced = credentials, True
+        self.delay = 0.0
 
     def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:
         """Record how the attempt failed."""

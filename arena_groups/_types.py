@@ -1,14 +1,18 @@
-"""Small types used everywhere: open enums, the ``UNSET`` marker, clocks, closing."""
+"""Small types used everywhere: open enums, the ``UNSET`` marker, mappings, clocks, closing."""
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from arena_groups._exports import set_public_module
 
-__all__ = ["UNSET", "AsyncCloseable", "Clock", "OpenEnum", "Unset"]
+__all__ = ["UNSET", "AsyncCloseable", "Clock", "OpenEnum", "ReadOnlyMapping", "Unset", "hidden"]
+
+K = TypeVar("K")
+V_co = TypeVar("V_co", covariant=True)
 
 
 class Unset(Enum):
@@ -44,6 +48,35 @@ class OpenEnum(StrEnum):
     def __reduce_ex__(self, protocol: int) -> tuple[type[Self], tuple[str]]:  # type: ignore[override]
         # By value: early releases of Python 3.11 pickle by name, which unknown values lack.
         return type(self), (str(self.value),)
+
+
+class ReadOnlyMapping(Mapping[K, V_co]):
+    """Read-only view of a mapping. Unlike a ``MappingProxyType``, it can be pickled and copied."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[K, V_co]) -> None:
+        self._items = items
+
+    def __getitem__(self, key: K) -> V_co:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def __reduce__(self) -> tuple[type[dict[K, V_co]], tuple[dict[K, V_co]]]:
+        return dict, (dict(self._items),)  # the copy belongs to its reader
+
+
+def hidden(value: object) -> str:
+    """Return the ``repr`` of a secret, which only shows whether there is one."""
+    return "None" if value is None else "<hidden>"
 
 
 class Clock(Protocol):

@@ -1,8 +1,12 @@
 """Client: its own operations, its resources, and its end."""
 
+import inspect
+from typing import Any
+from unittest.mock import AsyncMock, create_autospec
+
 import pytest
 
-from arena_groups import ArenaClient, GroupsResource, Me, UsersResource, from_dict
+from arena_groups import ArenaClient, GroupsResource, Me, Paginator, UsersResource, from_dict
 from arena_groups._api import OPERATIONS
 from tests.support import documents
 from tests.support.cases import Case, check_not_found, check_request_and_result
@@ -89,3 +93,63 @@ class TestClient:
     def test_unused_client_outside_of_a_loop_leaves_no_warning(self) -> None:
         with no_warning():
             single(TOKEN)
+
+
+OPERATION_METHODS = [
+    pytest.param(*operation.name.split("."), id=operation.name)
+    for operation in OPERATIONS
+    if "." in operation.name and not operation.name.startswith("oauth")
+]
+
+
+class TestAutospec:
+    @pytest.fixture(params=["instance", "class", "instance of the class"])
+    def mock(self, request: pytest.FixtureRequest) -> Any:
+        """A mock of a client, of each kind."""
+        if request.param == "instance":
+            return create_autospec(ArenaClient, instance=True)
+        mock = create_autospec(ArenaClient)
+        return mock if request.param == "class" else mock("a-token")
+
+    @pytest.mark.parametrize(("resource", "name"), OPERATION_METHODS)
+    async def test_operation_is_async_and_has_its_signature(
+        self, mock: Any, resource: str, name: str
+    ) -> None:
+        real = getattr(getattr(ArenaClient(), resource), name)
+        method = getattr(getattr(mock, resource), name)
+        assert isinstance(method, AsyncMock) == inspect.iscoroutinefunction(real)
+        with pytest.raises(TypeError, match="argument"):
+            method(surplus=1)
+
+    async def test_operations_can_be_awaited(self) -> None:
+        arena = create_autospec(ArenaClient, instance=True)
+        arena.groups.get.return_value = "a group"
+        assert await arena.groups.get("x") == "a group"
+        arena.groups.get.assert_awaited_once_with("x")
+        await arena.me()
+        await arena.ping()
+        with pytest.raises(AttributeError):
+            arena.groups.gett  # noqa: B018
+
+    async def test_list_yields_what_the_test_sets(self) -> None:
+        arena = create_autospec(ArenaClient, instance=True)
+        assert [each async for each in arena.users.groups("ada")] == []
+        arena.users.groups.return_value.__aiter__.return_value = [1, 2]
+        assert [each async for each in arena.users.groups("ada")] == [1, 2]
+        arena.groups.members.return_value = create_autospec(Paginator, instance=True)
+        arena.groups.members.return_value.collect.return_value = [3]
+        assert await arena.groups.members("g").collect() == [3]
+
+    async def test_block_of_an_instance_can_enter_the_instance(self) -> None:
+        mock = create_autospec(ArenaClient)
+        mock.return_value.__aenter__.return_value = mock.return_value
+        async with mock("a-token") as arena:
+            await arena.groups.delete("g")
+        mock.return_value.groups.delete.assert_awaited_once_with("g")
+
+    def test_resource_of_a_client_is_always_the_same_object(self) -> None:
+        arena, other = ArenaClient(), ArenaClient()
+        assert arena.groups is arena.groups
+        assert arena.groups is not other.groups
+        assert ArenaClient.groups is GroupsResource
+        assert ArenaClient.users is UsersResource

@@ -136,7 +136,7 @@ class TestMetadata:
     def test_metadata_requires_only_what_the_client_needs(self, metadata: Message) -> None:
         required = metadata.get_all("Requires-Dist", [])
         assert set(installed.needed(required)) == {
-            "aiohttp", "attrs", "cattrs", "msgspec", "multidict", "yarl",
+            "aiohttp", "attrs", "cattrs", "idna", "msgspec", "multidict", "yarl",
         }  # fmt: skip
 
     def test_metadata_describes_the_project(self, metadata: Message) -> None:
@@ -184,14 +184,14 @@ class TestWithoutExtras:
         done = bare.run("arena-groups", *arguments, cwd=tmp_path)
         assert (done.code, done.out) == (1, "")
         (line,) = done.err.splitlines()
-        assert "pip install 'arena-groups[cli]'" in line
+        assert 'python -m pip install "arena-groups[cli]"' in line
 
     def test_the_module_without_its_extra_names_the_extra(
         self, bare: Environment, tmp_path: Path
     ) -> None:
         done = bare.run("python", "-m", "arena_groups", cwd=tmp_path)
         assert (done.code, done.out) == (1, "")
-        assert "pip install 'arena-groups[cli]'" in done.err
+        assert 'python -m pip install "arena-groups[cli]"' in done.err
         assert "Traceback" not in done.err
 
     def test_oauth_without_its_extra_names_the_extra(
@@ -199,7 +199,7 @@ class TestWithoutExtras:
     ) -> None:
         done = bare.run("python", "-c", "import arena_groups.oauth", cwd=tmp_path)
         assert done.code == 1
-        message = "arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'"
+        message = 'arena_groups.oauth needs oauthlib: python -m pip install "arena-groups[oauth]"'
         assert done.err.splitlines()[-1] == f"ImportError: {message}"
 
 

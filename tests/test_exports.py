@@ -7,18 +7,19 @@ import pickle
 import subprocess
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, UnionType
 
+import attrs
 import pytest
 
 import arena_groups
 from arena_groups import ArenaError, bulk, models
 from arena_groups._exports import defining_modules
-from arena_groups.models import User
+from arena_groups.models import Links, Page, User
 from tests.support import documents
 
 ROOT = Path(arena_groups.__file__).parent.parent
@@ -252,3 +253,29 @@ class TestReportedModule:
 @pytest.mark.parametrize("value", list(public_callables()))
 def test_type_hints_are_resolved_at_run_time(value: Callable[..., object]) -> None:
     typing.get_type_hints(value, include_extras=True)
+
+
+def alternatives(hint: object) -> tuple[object, ...]:
+    """Return the members of a union, or the hint itself."""
+    union = typing.get_origin(hint) in (typing.Union, UnionType)
+    return typing.get_args(hint) if union else (hint,)
+
+
+def public_classes() -> Iterator[type]:
+    """Yield the public attrs classes of all modules."""
+    for module in map(import_module, PUBLIC_MODULES):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if isinstance(value, type) and attrs.has(value):
+                yield value
+
+
+def test_collections_of_frozen_classes_are_not_in_the_hash() -> None:
+    hashable = [kind for kind in public_classes() if kind.__hash__ is not None]
+    assert Page in hashable
+    for kind in hashable:
+        attrs.resolve_types(kind)
+        for field in attrs.fields(kind):
+            types = {typing.get_origin(each) or each for each in alternatives(field.type)}
+            mutable = types & {Mapping, MutableMapping, Sequence, dict, list, set, Links}
+            assert not (mutable and field.eq and field.hash is not False), (kind, field.name)

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from xml.dom.minidom import parseString
 
 import pytest
@@ -177,22 +178,80 @@ class TestWorkflows:
         ids = [each["id"] for each in form["body"] if each["type"] != "markdown"]
         assert len(ids) == len(set(ids)) > 1
 
-    def test_updates_are_checked_for_each_manifest(self) -> None:
+    def test_updates_are_checked_for_each_manifest_and_wait_a_week(self) -> None:
         yaml = pytest.importorskip("yaml")
         places = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
-        manifest = {"github-actions": ".github/workflows", "pip": "pyproject.toml"}
-        for place in places:
-            name = manifest.get(place["package-ecosystem"], "package.json")
-            assert (ROOT / place["directory"].lstrip("/") / name).exists()
-        assert {each["package-ecosystem"] for each in places} == {*manifest, "npm"}
+        assert {(each["package-ecosystem"], each["directory"]) for each in places} == {
+            ("github-actions", "/"),
+            ("pip", "/"),
+            ("pip", "/.github/requirements"),
+            ("npm", "/benchmarks/contenders/typescript"),
+        }
+        for name in ("pyproject.toml", ".github/requirements/build.txt"):
+            assert (ROOT / name).exists()
+        assert (ROOT / "benchmarks/contenders/typescript/package.json").exists()
+        assert [each["cooldown"]["default-days"] >= 7 for each in places] == [True] * len(places)
+
+
+class TestRelease:
+    """Nothing but the sources of main and pinned tools is in what is published."""
+
+    @pytest.fixture
+    def jobs(self) -> Any:
+        yaml = pytest.importorskip("yaml")
+        return yaml.safe_load(read(".github/workflows/release.yml"))["jobs"]
+
+    def test_build_is_a_job_with_pinned_tools_only(self, jobs: Any) -> None:
+        commands = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
+        installs = [command for command in commands if "install" in command]
+        assert installs == [
+            (
+                "python -m pip install --require-hashes --only-binary :all:"
+                " -r .github/requirements/build.txt"
+            )
+        ]
+        assert commands[-1] == "python -m build --no-isolation"
+        assert not [command for command in commands if re.search("nox|pytest|ci/run", command)]
+        assert "needs" not in jobs["build"]
+
+    def test_tools_of_the_build_have_hashes(self) -> None:
+        text = read(".github/requirements/build.txt").replace("\\\n", " ")
+        pinned = r"[\w-]+==[\w.]+( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+"
+        lines = text.splitlines()
+        assert not [line for line in lines if not re.fullmatch(pinned, line)]
+        names = {line.partition("==")[0] for line in lines}
+        wanted = [line for line in read(".github/requirements/build.in").splitlines() if line]
+        assert {line for line in wanted if not line.startswith("#")} <= names
+        lowest = tomllib.loads(read("pyproject.toml"))["build-system"]["requires"]
+        assert {each.partition(">=")[0] for each in lowest} <= names
+
+    def test_only_a_tag_of_this_version_on_main_is_built(self, jobs: Any) -> None:
+        commands = [step.get("run", "") for step in jobs["build"]["steps"]]
+        assert 'git merge-base --is-ancestor "$GITHUB_SHA" origin/main' in commands
+        assert any('test "$GITHUB_REF_NAME" = "v$version"' in command for command in commands)
+        (checkout,) = [
+            step for step in jobs["build"]["steps"] if "checkout" in step.get("uses", "")
+        ]
+        assert checkout["with"]["fetch-depth"] == 0
+
+    def test_attestation_and_upload_wait_for_approval_and_for_all_checks(self, jobs: Any) -> None:
+        publish = jobs["publish"]
+        assert sorted(publish["needs"]) == sorted(jobs.keys() - {"publish"})
+        assert publish["environment"] == "release"
+        used = [step["uses"].partition("@")[0] for step in publish["steps"]]
+        assert used == [
+            "actions/download-artifact", "actions/attest", "pypa/gh-action-pypi-publish",
+        ]  # fmt: skip
+
+    def test_only_the_publishing_job_may_write(self, jobs: Any) -> None:
+        permissions = {name: job["permissions"] for name, job in jobs.items()}
+        assert permissions.pop("publish") == {"attestations": "write", "id-token": "write"}
+        assert all(each == {"contents": "read"} for each in permissions.values())
 
     def test_release_uses_no_secret(self) -> None:
         release = read(".github/workflows/release.yml")
         assert "secrets." not in release
         assert "password" not in release
-        publish = release.partition("\n  publish:\n")[2]
-        assert "    environment: release\n    permissions:\n      id-token: write\n" in publish
-        assert release.count("write") == 3  # two to attest, one to publish
 
 
 def read(name: str) -> str:

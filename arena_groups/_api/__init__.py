@@ -1,8 +1,10 @@
 """The wire format of the API, without I/O: operations, requests, and responses."""
 
+from arena_groups._api.addresses import address_problem, mailbox, spellings, trimmed
 from arena_groups._api.decode import parse_response
 from arena_groups._api.operations import OPERATIONS, Operation
 from arena_groups._api.request import (
+    BeforeSend,
     Request,
     build_request,
     check_invite_token,
@@ -18,12 +20,14 @@ from arena_groups._api.secrets import Credentials, Secret, TokenOrigin, checked_
 
 __all__ = [
     "OPERATIONS",
+    "BeforeSend",
     "Credentials",
     "Operation",
     "RawResponse",
     "Request",
     "Secret",
     "TokenOrigin",
+    "address_problem",
     "build_request",
     "check_invite_token",
     "check_range",
@@ -31,8 +35,11 @@ __all__ = [
     "choice",
     "group_fields",
     "invitee",
+    "mailbox",
     "parse_rate_limit",
     "parse_response",
     "path_id",
     "path_name",
+    "spellings",
+    "trimmed",
 ]

@@ -6,6 +6,7 @@ body that both accept. msgspec refuses unions of classes, so those fields are ke
 until their ``type`` is known.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
@@ -110,6 +111,8 @@ def decode(returns: type[T], body: bytes, operation: str, *, skip_invalid: bool 
     Otherwise raises :class:`DecodeError` naming ``operation`` and every issue.
     """
     result = decode_msgspec(returns, body)
+    if result is NOT_DECODED and body.startswith(BOM_UTF8):
+        result = decode_msgspec(returns, body.removeprefix(BOM_UTF8))
     if result is not NOT_DECODED:
         return result
     from arena_groups._api import issues  # noqa: PLC0415 - cattrs loads slowly

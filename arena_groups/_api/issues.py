@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -54,6 +54,8 @@ HookFactory = Callable[[Any, Converter], StructureHook]
 
 SHOWN_ISSUES = 5
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
+SECOND = timedelta(seconds=1)
+LEAP_SECOND = re.compile(r"(.{11}\d{2}:\d{2}):60(\.\d+)?(.*)", re.ASCII)
 RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
 )
@@ -216,10 +218,30 @@ def _structure_datetime(value: object, _: object) -> datetime:
     try:
         return msgspec.convert(value, Timestamp)  # so that both halves of the codec agree
     except msgspec.ValidationError:
-        pass
+        leap_second = _parse_leap_second(value)
+    if leap_second is not None:
+        return leap_second
     if RFC_3339.fullmatch(value):
         raise InvalidValueError("is a date and time that does not exist")
     raise InvalidValueError("is no RFC 3339 date and time with an offset")
+
+
+def _parse_leap_second(value: str) -> datetime | None:
+    """Return the second after a leap second, as Unix time counts it; ``None`` for other values.
+
+    A leap second can only be the last second of a month in UTC.
+    """
+    found = LEAP_SECOND.fullmatch(value)
+    if found is None:
+        return None
+    minute, fraction, zone = found.groups("")
+    try:
+        before = msgspec.convert(f"{minute}:59{zone}", Timestamp).astimezone(UTC)
+        if (before + SECOND).month == before.month:
+            return None
+        return msgspec.convert(f"{minute}:59{fraction}{zone}", Timestamp) + SECOND
+    except (msgspec.ValidationError, OverflowError):
+        return None
 
 
 def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from enum import Enum
 from typing import Final, cast
 
@@ -9,7 +10,21 @@ from attrs import frozen
 
 from arena_groups.errors import DecodeIssue
 
-__all__ = ["INVALID_TEXT", "DecodeFailure", "InvalidValueError", "expected", "parse_json"]
+__all__ = [
+    "INVALID_TEXT",
+    "DecodeFailure",
+    "InvalidValueError",
+    "complete_json",
+    "encoding_of",
+    "expected",
+    "parse_integer",
+    "parse_json",
+    "whole_words",
+]
+
+MARK = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]:,]', re.DOTALL)
+CLOSERS = {"{": "}", "[": "]"}
+LONGEST_WORD = 2048
 
 JSON_NAMES: dict[type, str] = {
     dict: "object",
@@ -61,11 +76,13 @@ def parse_json(body: bytes) -> object:
     A text in it that is not UTF-8 is :data:`INVALID_TEXT`: it does no harm where no field takes it.
     """
     try:
-        return _load(body.decode())
+        text = body.decode(encoding_of(body))
     except UnicodeDecodeError:
         return _parse_invalid_text(body)
+    try:
+        return _load(text)
     except json.JSONDecodeError as error:
-        return _invalid_json(_describe(body, error))
+        return _invalid_json(_describe(text, error))
     except ValueError:
         return DecodeFailure([DecodeIssue("", "holds a number that JSON does not allow")])
     except RecursionError:
@@ -74,7 +91,7 @@ def parse_json(body: bytes) -> object:
 
 def _parse_invalid_text(body: bytes) -> object:
     try:
-        return _mark_invalid_text(_load(body.decode(errors="surrogateescape")))
+        return _mark_invalid_text(_load(body.decode("utf-8-sig", errors="surrogateescape")))
     except (ValueError, RecursionError):
         return _invalid_json("is not UTF-8")
 
@@ -96,10 +113,10 @@ def _load(text: str) -> object:
     except json.JSONDecodeError:
         raise
     except ValueError:  # a constant again, or more digits than Python turns into an integer
-        return json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=parse_integer)
 
 
-def _integer(digits: str) -> float:
+def parse_integer(digits: str) -> float:
     try:
         return int(digits)
     except ValueError:
@@ -114,10 +131,50 @@ def _invalid_json(problem: str) -> DecodeFailure:
     return DecodeFailure([DecodeIssue("", problem)], invalid_json=True)
 
 
-def _describe(body: bytes, error: json.JSONDecodeError) -> str:
-    start = body.lstrip()[:1]
+def _describe(text: str, error: json.JSONDecodeError) -> str:
+    start = text.lstrip()[:1]
     if not start:
         return "is empty"
-    if start == b"<":
+    if start == "<":
         return "is HTML or XML, not JSON"
     return f"is not JSON ({error.msg} at character {error.pos})"
+
+
+def encoding_of(body: bytes) -> str:
+    """Return the encoding of JSON, as its first bytes show it: UTF-8, UTF-16 or UTF-32."""
+    return json.detect_encoding(body)  # json.loads() finds it in the same way
+
+
+def complete_json(text: str) -> list[str]:
+    """Return ways to complete a JSON object or array that was cut short, the longest first.
+
+    Of a string that was cut, the last word is left out, as it may be a part of a secret.
+    """
+    closers: list[str] = []
+    complete, before, partial = 0, "", ""
+    for match in MARK.finditer(text):
+        mark, is_value = match[0], before == ":" or closers[-1:] == ["]"]
+        before = mark
+        if mark == '"':  # without its end
+            if is_value:
+                partial = f'{text[: match.end()]}{whole_words(text[match.end() :])}"'
+            break
+        if mark in CLOSERS:
+            closers.append(CLOSERS[mark])
+        elif closers and mark == closers[-1]:
+            closers.pop()
+        elif mark == ",":
+            complete = match.start()
+            continue
+        elif mark == ":" or not is_value:
+            continue
+        complete = match.end()
+    end = "".join(reversed(closers))
+    return [each + end for each in (partial, text[:complete]) if each]
+
+
+def whole_words(text: str) -> str:
+    """Return a text that was cut short without its last word."""
+    tail = text[-LONGEST_WORD:]
+    words = tail.split()
+    return text[: -len(tail)] + tail.removesuffix(words[-1]) if words else text

@@ -1,17 +1,19 @@
 """One request, described before it is sent, and the checks of the arguments that go into it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from attrs import define, field
 
+from arena_groups._api.addresses import trimmed
 from arena_groups._api.operations import Operation
 from arena_groups._api.secrets import Secret
 from arena_groups._types import OpenEnum, Unset
 
 __all__ = [
+    "BeforeSend",
     "Request",
     "build_request",
     "check_invite_token",
@@ -25,6 +27,12 @@ __all__ = [
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
+
+BeforeSend = Callable[[], Awaitable[float]]
+"""Function that is called before each attempt, once it has its permit.
+
+It returns the seconds that the attempt may take. If it raises, nothing is sent.
+"""
 
 MAX_ID = 2**63 - 1
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -43,6 +51,7 @@ class Request(Generic[T]):
     query: Mapping[str, str | int] = field(factory=dict[str, str | int])
     body: Mapping[str, object] | None = field(default=None, repr=False)
     page: int = 1
+    before_send: BeforeSend | None = field(default=None, repr=False)
 
     def for_page(self, page: int) -> "Request[T]":
         """Return the same request for one page of a list."""
@@ -73,11 +82,19 @@ def build_request(
     *,
     query: Mapping[str, str | int] | None = None,
     body: Mapping[str, object] | None = None,
+    before_send: BeforeSend | None = None,
 ) -> Request[T]:
     """Return a request for ``operation``; ``path_params`` are escaped already."""
     path = operation.route.format_map(path_params or {})
     target = f"{path}?{urlencode(query)}" if query else path
-    return Request(operation=operation, path=path, target=target, query=query or {}, body=body)
+    return Request(
+        operation=operation,
+        path=path,
+        target=target,
+        query=query or {},
+        body=body,
+        before_send=before_send,
+    )
 
 
 def path_name(value: object, what: str) -> str:
@@ -171,9 +188,9 @@ def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
         raise ValueError("invite takes exactly one of email= and user_id=")
     if email is None:
         return {"user_id": check_id(user_id, "user_id")}
-    if not email.looks_like_address():
-        raise ValueError("email is not an email address")
-    return {"email": email}
+    if problem := email.address_problem():
+        raise ValueError(f"email {problem}")
+    return {"email": Secret(trimmed(email.reveal()))}
 
 
 def check_invite_token(token: Secret) -> None:

@@ -1,24 +1,30 @@
 """One response as it arrived, and the values in its headers."""
 
+import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
 from functools import lru_cache
 
 from attrs import define, field
 
 from arena_groups.models import RateLimit, UserTier
 
-__all__ = ["RawResponse", "parse_date", "parse_rate_limit", "parse_retry_after"]
+__all__ = ["MAX_SECONDS", "RawResponse", "parse_date", "parse_rate_limit", "parse_retry_after"]
+
+MAX_SECONDS = 1e9  # about 30 years: longer than anybody waits
+MAX_DIGITS = 10
+DECIMAL = re.compile(r"[ \t,]*(?=\.?\d)(\d*)(?:\.(\d*))?[ \t]*(?:[,;]|\Z)", re.ASCII)
 
 
 @define(kw_only=True)  # frozen, it would take five times as long to make
 class RawResponse:
     """One response as it arrived. ``headers`` are looked up by lower-case names.
 
-    ``received_at`` is Unix time by our clock. ``truncated`` is set if the body was larger than
-    allowed, and so was not read. The ``repr`` shows the status only.
+    ``received_at`` is Unix time by our clock. ``truncated`` means that ``body`` is only the first
+    part: it was larger than allowed, or that of an error ended early. The ``repr`` shows the
+    status only.
     """
 
     status: int
@@ -56,29 +62,46 @@ def _rate_limit(
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks to wait, given as seconds or a date."""
+    """Return the seconds that a ``Retry-After`` header asks to wait, given as seconds or a date.
+
+    The first value of a list counts, and a decimal is rounded up. A number that is too long for a
+    time is :data:`MAX_SECONDS`. ``None`` means that there is no readable value.
+    """
     if value is None:
         return None
-    seconds = _parse_int(value)
-    if seconds is not None:
-        return float(seconds)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+    number = DECIMAL.match(value)
+    if number is not None:
+        whole, fraction = number.groups("")
+        return _seconds(whole.lstrip("0"), round_up=fraction.strip("0") != "")
+    moment = _parse_http_date(value)
+    return None if moment is None else min(max(0.0, moment - now), MAX_SECONDS)
+
+
+def _seconds(digits: str, *, round_up: bool) -> float:
+    if len(digits) > MAX_DIGITS:  # Python refuses to parse thousands of them
+        return MAX_SECONDS
+    return min(float(int(digits or "0") + round_up), MAX_SECONDS)
 
 
 @lru_cache(maxsize=16)  # the same for all responses of a second
 def parse_date(value: str | None) -> float | None:
     """Return the Unix time of a ``Date`` header, or ``None`` without a valid one."""
-    if value is None:
+    return None if value is None else _parse_http_date(value)
+
+
+def _parse_http_date(value: str) -> float | None:
+    """Return the Unix time of a date in any of the three forms of RFC 9110, or ``None``."""
+    fields = parsedate_tz(value) if value.isascii() else None
+    if fields is None:
         return None
+    year, month, day, hour, minute, second, *_, offset = fields
+    leap = second == 60  # a leap second counts as the one after it, as in Unix time
     try:
-        moment = parsedate_to_datetime(value)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+        zone = timezone(timedelta(seconds=offset or 0))
+        moment = datetime(year, month, day, hour, minute, second - leap, tzinfo=zone)
     except (ValueError, OverflowError):
         return None
+    return moment.timestamp() + leap
 
 
 def _parse_int(value: str | None) -> int | None:

@@ -6,6 +6,8 @@ from hashlib import sha256
 
 from attrs import frozen
 
+from arena_groups._api.addresses import address_problem
+
 __all__ = ["Credentials", "Secret", "TokenOrigin", "checked_token"]
 
 NO_STRING = "is not a string"
@@ -44,13 +46,9 @@ class Secret:
             return "holds a space, a line break or another character that none has"
         return ""
 
-    def looks_like_address(self) -> bool:
-        """Return whether this may be an email address; only the server knows if it is one."""
-        if not isinstance(self._value, str):
-            return False
-        name, at, domain = self._value.rpartition("@")
-        shown = all(c.isprintable() and not c.isspace() for c in self._value)
-        return bool(name and at and domain and shown)
+    def address_problem(self) -> str:
+        """Return why this is not an email address, as words that follow its name, or nothing."""
+        return address_problem(self._value)
 
 
 class TokenOrigin(StrEnum):
@@ -64,10 +62,14 @@ class TokenOrigin(StrEnum):
 
 @frozen
 class Credentials:
-    """Credentials of a request: a token, or none for a guest."""
+    """Credentials of a request: a token, or none for a guest.
+
+    ``generation`` counts the calls of the token provider after a 401, before this token came.
+    """
 
     token: Secret | None = None
     origin: TokenOrigin = TokenOrigin.NONE
+    generation: int = 0
 
     @property
     def secrets(self) -> tuple[str, ...]:

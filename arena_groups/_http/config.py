@@ -1,14 +1,16 @@
 """Configuration of a client, checked."""
 
+import asyncio
 import math
 import os
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from ipaddress import ip_address
 from platform import python_version
 from typing import Any
 
 import aiohttp
-from attrs import Attribute, field, frozen
+from attrs import Attribute, define, field, frozen
 from yarl import URL
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
@@ -24,7 +26,7 @@ __all__ = [
     "is_loopback",
 ]
 
-TokenProvider = Callable[[], Awaitable[str]]
+TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
@@ -63,6 +65,8 @@ class CredentialsProvider:
     def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
         self._provider = token if callable(token) else None
         self.static: Credentials | None = None if callable(token) else Credentials()
+        self._generation = 0
+        self._replacement: TokenReplacement | None = None
         if isinstance(token, Secret):
             self._set(token, TokenOrigin.ARGUMENT)
         elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
@@ -75,8 +79,72 @@ class CredentialsProvider:
         """Return the credentials of the next request. Raises what the token provider raises."""
         if self._provider is None:
             return Credentials()
-        token = checked_token(Secret(await self._provider()), TokenOrigin.PROVIDER)
-        return Credentials(token, TokenOrigin.PROVIDER)
+        generation, provided = self._generation, self._provider()
+        token = Secret(await provided if isawaitable(provided) else provided)
+        del provided  # an error's traceback must not hold it
+        checked = checked_token(token, TokenOrigin.PROVIDER)
+        return Credentials(checked, TokenOrigin.PROVIDER, generation)
+
+    async def replace(self, refused: Credentials) -> Credentials:
+        """Return the credentials that the token provider has after a 401.
+
+        Requests with the same token call the provider once, also those whose 401 arrives later.
+        """
+        shared = self._replacement
+        if shared is None or not shared.serves(refused):
+            self._generation += 1
+            shared = self._replacement = TokenReplacement(
+                refused.fingerprint, self._generation, asyncio.ensure_future(self.fetch())
+            )
+        try:
+            return await shared.wait()
+        finally:
+            if shared.failed and self._replacement is shared:
+                self._replacement = None  # an error holds frames of the provider
+            del shared  # here and below: breaks the cycle of task, error, traceback and frame
+
+
+@define(eq=False)
+class TokenReplacement:
+    """One call of the token provider for all requests with a refused token.
+
+    ``generation`` is the number of this call. Credentials of a lower one are older.
+    """
+
+    _refused: str
+    _generation: int
+    _asking: "asyncio.Future[Credentials]"
+    _waiters: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call has ended without a token."""
+        asking = self._asking
+        return asking.done() and (asking.cancelled() or asking.exception() is not None)
+
+    def serves(self, refused: Credentials) -> bool:
+        """Return whether this call was for the same token, which is older than the call."""
+        abandoned = not (self._asking.done() or self._waiters)
+        return (
+            refused.fingerprint == self._refused
+            and refused.generation < self._generation
+            and not (abandoned or self.failed)
+        )
+
+    async def wait(self) -> Credentials:
+        """Return the result of the call, which ends early if nobody waits for it any more."""
+        self._waiters += 1
+        try:
+            await asyncio.wait([self._asking])
+        finally:
+            self._waiters -= 1
+            if not (self._asking.done() or self._waiters):
+                self._asking.cancel()
+                await asyncio.wait([self._asking])
+        try:
+            return self._asking.result()
+        finally:
+            del self
 
 
 def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:

@@ -19,7 +19,13 @@ from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import Permit, RateLimitUpdate
 from arena_groups._retry import RetryPolicy, RetryState
 from arena_groups._types import AsyncCloseable, Clock
-from arena_groups.errors import ArenaAPIError, ArenaError, DecodeError, RateLimitError
+from arena_groups.errors import (
+    ArenaAPIError,
+    ArenaError,
+    AuthenticationError,
+    DecodeError,
+    RateLimitError,
+)
 from arena_groups.models import RateLimit
 
 __all__ = ["Session", "SessionOwner"]
@@ -127,7 +133,10 @@ class Session:
                         if state.already_applied(outcome, operation):
                             return cast("ResultT", None)
                         try:
-                            if not self._plan_retry(operation, state, outcome):
+                            replaced = await self._replace_token(
+                                operation, state, outcome, prepared[0]
+                            )
+                            if not (replaced or self._plan_retry(operation, state, outcome)):
                                 raise outcome
                         finally:
                             del outcome  # breaks the cycle of error, traceback and frame
@@ -149,7 +158,10 @@ class Session:
         """Wait for the delay of a retry, the token and a permit."""
         if state.delay:
             await self._clock.wait(asyncio.Event(), state.delay)
-        credentials = self._credentials.static or await self._credentials.fetch()
+        credentials = (
+            state.credentials or self._credentials.static or await self._credentials.fetch()
+        )
+        state.credentials = None
         if state.error is None:
             permit = await self._pacer.acquire(
                 write=operation.writes, max_wait=self._retry.max_retry_after
@@ -177,8 +189,11 @@ class Session:
         update: RateLimitUpdate | None = None
         try:
             lookup = self._cache.lookup(request, credentials)
+            seconds = None if request.before_send is None else await request.before_send()
             state.in_flight = True
-            response = await self._transport.send(request, credentials, lookup.etag, call)
+            response = await self._transport.send(
+                request, credentials, lookup.etag, call, max_seconds=seconds
+            )
             state.in_flight = False
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
@@ -223,18 +238,41 @@ class Session:
         return RateLimitError(
             429,
             error="Too Many Requests",
-            message="the server asked to wait longer than max_retry_after; nothing was sent",
+            message="the hold after a 429 is longer than max_retry_after; nothing was sent",
             method=operation.method,
             route=operation.route,
             retry_after=self._pacer.snapshot().blocked_for,
         )
+
+    async def _replace_token(
+        self,
+        operation: Operation[T],
+        state: RetryState,
+        error: ArenaError,
+        refused: Credentials,
+    ) -> bool:
+        """Ask the token provider once more after a 401; return whether it has another token."""
+        if (
+            state.token_replaced
+            or self._credentials.static is not None
+            or not isinstance(error, AuthenticationError)
+        ):
+            return False
+        credentials = await self._credentials.replace(refused)
+        if credentials.fingerprint == refused.fingerprint:
+            return False
+        state.replace_token(credentials, error, operation)
+        logger.info(
+            "%s %s: 401, the token provider has another token", operation.method, operation.route
+        )
+        return True
 
     def _plan_retry(self, operation: Operation[T], state: RetryState, error: ArenaError) -> bool:
         """Set the delay before the next attempt; return whether there is to be one."""
         state.record_failure(error, operation)
         delay = self._retry.next_delay(
             error,
-            attempt=state.attempts,
+            attempt=state.counted_attempts,
             elapsed=self._clock.now() - state.started_at,
             idempotent=operation.idempotent,
             jitter=random(),  # noqa: S311 - jitter

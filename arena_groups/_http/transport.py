@@ -91,6 +91,8 @@ class Transport:
         credentials: Credentials,
         etag: str | None,
         call: InFlightRequest,
+        *,
+        max_seconds: float | None = None,
     ) -> RawResponse | ArenaConnectionError:
         """Send ``request`` once, and return the response, or the error that prevented it.
 
@@ -109,7 +111,9 @@ class Transport:
         if credentials is not self._auth_headers_for:
             self._set_auth_headers(credentials)
         progress = RequestProgress()
-        time_limit = asyncio.timeout(self._total)
+        time_limit = asyncio.timeout(
+            self._total if max_seconds is None else min(self._total, max_seconds)
+        )
         try:
             async with time_limit:
                 response = await http.request(
@@ -127,10 +131,11 @@ class Transport:
                 try:
                     length = response.content_length
                     compressed = "Content-Encoding" in response.headers
-                    if length is None or length > self._max_body or compressed:
-                        body = await self._read_within_bounds(response)
+                    failed = response.status >= 300
+                    if failed or length is None or length > self._max_body or compressed:
+                        body, truncated = await self._read_within_bounds(response)
                     else:
-                        body = await response.read()
+                        body, truncated = await response.read(), False
                 except BaseException:
                     response.close()  # a fully read response releases its connection itself
                     raise
@@ -138,8 +143,8 @@ class Transport:
                     status=response.status,
                     reason=response.reason or "",
                     headers=response.headers,
-                    body=b"" if body is None else body,
-                    truncated=body is None,
+                    body=body,
+                    truncated=truncated,
                 )
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             return _map_aiohttp_error(operation, error, progress)
@@ -191,17 +196,26 @@ class Transport:
         headers["If-None-Match"] = etag
         return headers
 
-    async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> bytes | None:
+    async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        """Return a body, and whether it is only a first part: too large, or of a failed read.
+
+        The status of an error counts, however its body ends.
+        """
         chunks: list[bytes] = []
         size = 0
         try:
             async for chunk in response.content.iter_any():
+                chunks.append(chunk)
                 size += len(chunk)
                 if size > self._max_body:
                     response.close()
-                    return None
-                chunks.append(chunk)
-            return b"".join(chunks)
+                    return b"".join(chunks)[: self._max_body], True
+            return b"".join(chunks), False
+        except (aiohttp.ClientError, OSError):
+            if response.status < 300:
+                raise
+            response.close()
+            return b"".join(chunks), True
         finally:
             chunks.clear()  # an error's traceback must not hold what was in them
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Coroutine, Mapping
 from functools import partial
-from typing import Literal, TypeVar, get_args
+from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import Operation, build_request, check_range
+from arena_groups._api import BeforeSend, Operation, build_request, check_range
 from arena_groups._http import Session
+from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
-__all__ = ["MAX_PER", "OnDecodeError", "Resource"]
+__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute"]
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT", bound=Identified)
+ResourceT = TypeVar("ResourceT", bound="Resource")
 
 OnDecodeError = Literal["raise", "skip"]
 
@@ -34,8 +36,11 @@ class Resource:
         operation: Operation[T],
         path_params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
+        before_send: BeforeSend | None = None,
     ) -> Coroutine[None, None, T]:
-        return self._session.send(build_request(operation, path_params, body=body))
+        return self._session.send(
+            build_request(operation, path_params, body=body, before_send=before_send)
+        )
 
     def _list(
         self,
@@ -76,3 +81,32 @@ class Resource:
             owner_first=owner_first,
             skipped=SkippedItems(operation.name) if skips else None,
         )
+
+
+class ResourceAttribute(Generic[ResourceT]):
+    """Attribute of a client with a resource, which is created at its first use.
+
+    On the class of the client it is the class of the resource, from which ``create_autospec``
+    learns what is async.
+    """
+
+    def __init__(self, resource: type[ResourceT]) -> None:
+        self._resource = resource
+
+    def __set_name__(self, owner: type[SessionOwner], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, client: None, owner: type[SessionOwner]) -> type[ResourceT]: ...
+
+    @overload
+    def __get__(self, client: SessionOwner, owner: type[SessionOwner]) -> ResourceT: ...
+
+    def __get__(
+        self, client: SessionOwner | None, owner: type[SessionOwner]
+    ) -> type[ResourceT] | ResourceT:
+        if client is None:
+            return self._resource
+        resource = self._resource(client._session)  # pyright: ignore[reportPrivateUsage]
+        client.__dict__[self._name] = resource  # found before this descriptor from now on
+        return resource

@@ -270,7 +270,8 @@ class GroupsResource(Resource):
 
         Args:
             group: The group, by slug or id.
-            email: The email address to send an invitation to.
+            email: The email address to send an invitation to. It is sent as given, without
+                surrounding spaces.
             user_id: The id of a user. If they follow the token's user, they become a member at
                 once; otherwise they get an email.
 
@@ -280,6 +281,7 @@ class GroupsResource(Resource):
         Raises:
             ForbiddenError: The token's user may not invite to the group.
             UnprocessableError: The person cannot be invited.
+            ValueError: ``email`` is not an email address; nothing was sent.
         """
         address = None if email is None else Secret(email)
         del email

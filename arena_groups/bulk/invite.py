@@ -1,31 +1,40 @@
 """Bulk invitation: one email for each person, also across failures and repeated runs."""
 
 import asyncio
-from collections.abc import AsyncIterable, Collection, Iterable
+import logging
+import math
+from collections.abc import AsyncIterable, Callable, Collection, Generator, Iterable
+from contextlib import contextmanager
 from typing import Final
 
 from attrs import evolve
 
-from arena_groups._api import path_name
+from arena_groups._api import Secret, invitee, operations, path_id, path_name
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
-from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import Clock
 from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
 from arena_groups.bulk.results import BulkOutcome, BulkResult
-from arena_groups.bulk.roster import load_known_people
+from arena_groups.bulk.roster import Roster
 from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError
+from arena_groups.bulk.shared_call import SharedCall
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
-from arena_groups.errors import ArenaError, ArenaTimeoutError
+from arena_groups.errors import ArenaError, StoreError
 from arena_groups.models import InviteOutcome, InviteResult
 from arena_groups.stores import MemoryStore, Store
 
 __all__ = ["invite_many"]
 
 CLAIM_TIMEOUT: Final = 120.0
+SENDING_PART: Final = 0.75  # of the time in which a claim is valid; the rest is the server's
+POLLS_OF_CLAIM: Final = 10  # of the journal, while a claim is valid
 MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
 MAX_FAILURES_IN_ROW: Final = 3
 MAX_LISTED_POSITIONS: Final = 5
+
+ClaimWaitHook = Callable[[float], None]
+
+logger = logging.getLogger("arena_groups")
 
 _OUTCOMES: Final = {
     InviteOutcome.ADDED: BulkOutcome.ADDED,
@@ -46,6 +55,7 @@ def invite_many(
     on_error: OnError = "collect",
     dry_run: bool = False,
     claim_timeout: float = CLAIM_TIMEOUT,
+    on_claim_wait: Callable[[float], None] | None = None,
     clock: Clock | None = None,
 ) -> BulkRun[InviteTarget]:
     """Invite many people to a group, each once.
@@ -56,15 +66,16 @@ def invite_many(
     ``would_invite`` replaces ``invited`` and ``added``.
 
     With a ``store``, a run that was interrupted is continued by running it again: nobody gets
-    a second email. Before each request the run claims the person in the journal, and records
-    the outcome afterwards. A person who was invited with this journal is not invited with it
-    again, even if the invitation was revoked since; such a result has ``from_journal`` set.
-    Use another ``journal`` for another campaign.
+    a second email. When a request has its permit from the rate limiter, the run claims the
+    person in the journal, and it records the outcome afterwards. A person who was invited with
+    this journal is not invited with it again, even if the invitation was revoked since; such a
+    result has ``from_journal`` set. Use another ``journal`` for another campaign.
 
     If the outcome of a request is unknown, or a claim of an earlier run has no outcome, the
     person is searched for in the group's lists. A person who is not there might still be
-    added by a request on its way, so the invitation is sent again only ``claim_timeout``
-    seconds after the claim. No request of a run takes longer than three quarters of that.
+    added by a request on its way, so the invitation is sent again only after the seconds that
+    the claim is valid for, counted from when this run first saw it. Meanwhile the summary
+    counts the person in ``waiting_for_claim``.
 
     Args:
         arena: The client. Its token needs the right to invite.
@@ -75,8 +86,11 @@ def invite_many(
         concurrency: Number of people to process at a time.
         on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
         dry_run: Send no invitation, only report who would be invited.
-        claim_timeout: Age in seconds from which a claim without an outcome may be replaced.
-        clock: Source of time for waits, for tests.
+        claim_timeout: Seconds for which the claims of this run are valid. A request must end
+            within three quarters of them.
+        on_claim_wait: Called when the run begins to wait for claims without an outcome, with
+            the seconds until the first of them expires. An exception it raises stops the run.
+        clock: Source of time for waits; by default the client's clock.
 
     Returns:
         The run. Nothing is sent before it is iterated over or awaited.
@@ -89,8 +103,7 @@ def invite_many(
     """
     _check_targets(targets)
     path_name(group, "group")
-    if claim_timeout <= 0:
-        raise ValueError(f"claim_timeout must be more than 0 seconds, not {claim_timeout}")
+    _check_claim_timeout(claim_timeout)
     handler = _InviteHandler(
         arena,
         group,
@@ -98,13 +111,14 @@ def invite_many(
         journal=journal,
         dry_run=dry_run,
         claim_timeout=claim_timeout,
-        clock=clock or SystemClock(),
+        on_claim_wait=on_claim_wait,
+        clock=clock or arena.clock,
     )
     return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
 
 
 class _InviteHandler(BulkHandler[InviteTarget]):
-    """Work of ``invite_many``. Concurrent jobs share the journal and the known people."""
+    """Work of ``invite_many``. Concurrent jobs share the journal and the roster."""
 
     invalid_target = InviteTarget()
 
@@ -117,25 +131,32 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         journal: str,
         dry_run: bool,
         claim_timeout: float,
+        on_claim_wait: ClaimWaitHook | None,
         clock: Clock,
     ) -> None:
         super().__init__(arena, group, dry_run=dry_run)
         self._store = store
         self._journal_name = journal
         self._claim_timeout = claim_timeout
+        self._on_claim_wait = on_claim_wait
         self._clock = clock
         self._failures_in_row = 0
+        self._searches_members = False
 
     async def prepare(self) -> None:
-        """Load the group, the journal and the known people, in this order."""
+        """Load the group, the journal and the roster, in this order."""
         self._group = self._group_id = (await self._arena.groups.get(self._group)).id
         self._journal = InviteJournal(
             self._store,
             f"invite_many/{self._group_id}/{self._journal_name}",
             claim_timeout=self._claim_timeout,
+            clock=self._clock,
         )
-        await self._journal.open()
-        await self._load_known_people()
+        self._roster = Roster(self._arena, self._group_id)
+        self._reload_journal = SharedCall(self._journal.load)
+        self._update_roster = SharedCall(self._read_roster)
+        await self._journal.load()
+        await self._roster.update()
 
     def normalize(self, item: object) -> InviteTarget:
         return normalize_invite_target(item)
@@ -146,9 +167,9 @@ class _InviteHandler(BulkHandler[InviteTarget]):
     async def process(self, position: int, target: InviteTarget) -> ItemOutcome[InviteTarget]:
         result = BulkResult(position=position, target=target, outcome=BulkOutcome.WOULD_INVITE)
         entry = self._journal.find(target.key)
-        is_known = self._known.contains(target)
+        is_known = self._roster.contains(target)
         if entry is None and is_known:
-            is_member = self._known.is_member(target)
+            is_member = self._roster.is_member(target)
             outcome = BulkOutcome.ALREADY_MEMBER if is_member else BulkOutcome.ALREADY_INVITED
             return ItemOutcome(evolve(result, outcome=outcome))
         if entry is not None and entry.completed:
@@ -173,50 +194,51 @@ class _InviteHandler(BulkHandler[InviteTarget]):
                 self._failures_in_row += 1
                 is_fatal = self._failures_in_row >= MAX_FAILURES_IN_ROW
                 return _failed(result, last_error, is_fatal=is_fatal)
-            if not await self._journal.claim(target.key):
+            claiming = _Claiming(self._journal, self._clock, target.key, replacing=entry)
+            try:
+                response = await self._send(target, claiming)
+            except ClaimTakenError:
+                await self._reload_journal()
                 continue
-            response = await self._send(target)
-            sends += 1
             if isinstance(response, InviteResult):
-                return await self._record_sent(result, response, claimed_before=entry is not None)
+                return await self._record_sent(result, response, claiming)
             if not response.outcome_unknown:
-                await self._journal.abandon(target.key)
+                await claiming.abandon()
                 return _failed(result, response, is_fatal=await self.is_fatal(response))
             last_error = response
+            sends += 1
+            self._searches_members |= target.user_id is not None
+            await self._update_roster()
 
     async def _record_sent(
-        self, result: BulkResult[InviteTarget], response: InviteResult, *, claimed_before: bool
+        self, result: BulkResult[InviteTarget], response: InviteResult, claiming: "_Claiming"
     ) -> ItemOutcome[InviteTarget]:
         """Record what the API answered.
 
         If an earlier claim had no outcome, a person who is already invited is so by its run.
         """
         self._failures_in_row = 0
-        key = result.target.key
         outcome = _OUTCOMES.get(response.outcome, BulkOutcome.INVITED)
-        if claimed_before and outcome is not BulkOutcome.ADDED:
+        if claiming.replaced and outcome is not BulkOutcome.ADDED:
             outcome = BulkOutcome.INVITED
         if outcome in {BulkOutcome.INVITED, BulkOutcome.ADDED}:
-            await self._journal.complete(key, JournalState(outcome.value))
+            await self._journal.complete(result.target.key, JournalState(outcome.value))
         else:
-            await self._journal.abandon(key)
+            await claiming.abandon()
         return ItemOutcome(evolve(result, outcome=outcome, invite=response))
 
-    async def _send(self, target: InviteTarget) -> InviteResult | ArenaError:
-        # A run that replaces the claim relies on nothing being sent after this time.
-        seconds = self._claim_timeout * 0.75
+    async def _send(self, target: InviteTarget, claiming: "_Claiming") -> InviteResult | ArenaError:
+        group = {"id": path_id(self._group_id, "group id")}
+        email = None if target.email is None else Secret(target.email)
+        body = invitee(email, target.user_id)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._arena.groups.invite(
-                    self._group_id, email=target.email, user_id=target.user_id
-                )
+            return await self._arena.groups._send(  # pyright: ignore[reportPrivateUsage]
+                operations.INVITE, group, body, claiming
+            )
+        except StoreError:
+            raise  # of the journal: nothing was sent
         except ArenaError as error:
             return error
-        except TimeoutError:
-            late = ArenaTimeoutError(f"the invitation was not sent within {seconds:g} s")
-            late.outcome_unknown = True
-            late.advice = "check the group's invitations."
-            return late
 
     async def _resolve_claim(
         self, claim: JournalEntry, target: InviteTarget
@@ -225,28 +247,100 @@ class _InviteHandler(BulkHandler[InviteTarget]):
 
         Returns the entry as it is then: the claim itself if it has expired without effect.
         """
-        remaining = self._journal.claim_expires_in(claim)
-        await self._load_known_people()
-        while remaining > 0 and not self._known.contains(target):
-            pause = min(remaining, self._claim_timeout / 10)
-            await self._clock.wait(asyncio.Event(), pause)
-            remaining -= pause
-            entry = await self._journal.refresh(target.key)
-            if entry != claim:
+        entry: JournalEntry | None = claim
+        if not self._roster.contains(target):
+            entry = await self._wait_for_claim(claim, target)
+            if entry is None or entry.completed:
+                return entry
+        if not self._roster.contains(target):
+            self._searches_members |= target.user_id is not None
+            await self._update_roster()
+        if not self._roster.contains(target):
+            return entry
+        was_added = target.user_id is not None and self._roster.is_member(target)
+        state = JournalState.ADDED if was_added else JournalState.INVITED
+        return await self._journal.complete(target.key, state)
+
+    async def _wait_for_claim(
+        self, claim: JournalEntry, target: InviteTarget
+    ) -> JournalEntry | None:
+        """Wait until a claim expires, is no longer there, or the person is found meanwhile."""
+        with self._reported_wait(claim):
+            while (remaining := self._journal.expires_in(claim)) > 0 and not self._roster.contains(
+                target
+            ):
+                pause = min(remaining, claim.valid_for / POLLS_OF_CLAIM)
+                await self._clock.wait(asyncio.Event(), pause)
+                await self._reload_journal()
+                entry = self._journal.find(target.key)
                 if entry is None or entry.completed:
                     return entry
-                return await self._resolve_claim(entry, target)
-            if remaining <= 0:
-                await self._load_known_people()
-        if not self._known.contains(target):
-            return claim
-        was_added = target.user_id is not None and self._known.is_member(target)
-        state = JournalState.ADDED if was_added else JournalState.INVITED
-        await self._journal.complete(target.key, state)
-        return self._journal.find(target.key)
+                claim = entry
+        return claim
 
-    async def _load_known_people(self) -> None:
-        self._known = await load_known_people(self._arena, self._group_id)
+    @contextmanager
+    def _reported_wait(self, claim: JournalEntry) -> Generator[None, None, None]:
+        """Count a wait for a claim, and report it if no other one is in progress."""
+        seconds = self._journal.expires_in(claim)
+        if self.waiting_for_claim == 0 and seconds > 0:
+            logger.info("waiting up to %.1f s for the outcome of an earlier invitation", seconds)
+            if self._on_claim_wait is not None:
+                self._on_claim_wait(seconds)
+        self.waiting_for_claim += 1
+        try:
+            yield
+        finally:
+            self.waiting_for_claim -= 1
+
+    async def _read_roster(self) -> None:
+        """Bring the roster up to date; without the members, if only addresses are searched."""
+        await self._roster.update(members=self._searches_members)
+
+
+class ClaimTakenError(Exception):
+    """Another run has changed a person's entry in the journal. Nothing was sent."""
+
+
+class _Claiming:
+    """Claim of a person in the journal, written when an attempt has its permit.
+
+    Called before each attempt, it returns the seconds that the attempt may take: a run that
+    replaces the claim relies on nothing being sent afterwards. An attempt that follows another
+    replaces its claim, as such an attempt is only made if the one before had no effect.
+    """
+
+    def __init__(
+        self,
+        journal: InviteJournal,
+        clock: Clock,
+        key: str,
+        *,
+        replacing: JournalEntry | None,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._key = key
+        self._replacing = replacing
+        self._claim: JournalEntry | None = None
+        self.replaced = replacing is not None
+
+    async def __call__(self) -> float:
+        started = self._clock.now()
+        claim = await self._journal.claim(self._key, replacing=self._claim or self._replacing)
+        if claim is None:
+            raise ClaimTakenError
+        self._claim = claim
+        # Others count from a moment after the start, whatever time the store took.
+        seconds = started + claim.valid_for * SENDING_PART - self._clock.now()
+        if seconds <= 0:
+            await self.abandon()
+            raise StoreError("the store took too long to record a claim; increase claim_timeout")
+        return seconds
+
+    async def abandon(self) -> None:
+        """Remove the claim, if there is one, as nothing was sent."""
+        if self._claim is not None:
+            await self._journal.abandon(self._key, self._claim)
 
 
 def _recorded(
@@ -260,6 +354,13 @@ def _failed(
 ) -> ItemOutcome[InviteTarget]:
     failed = evolve(result, outcome=BulkOutcome.FAILED, error=error)
     return ItemOutcome(failed, fatal=error if is_fatal else None)
+
+
+def _check_claim_timeout(seconds: object) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"claim_timeout must be seconds, not {type(seconds).__name__}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"claim_timeout must be more than 0 seconds and finite, not {seconds}")
 
 
 def _check_targets(

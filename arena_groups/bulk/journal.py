@@ -1,14 +1,14 @@
 """Journal of sent invitations, so that a repeated run sends none of them twice."""
 
 import json
-import time
-from collections.abc import Callable
+import math
 from enum import StrEnum
 from hashlib import sha256
 from uuid import uuid4
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
+from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
 
@@ -25,11 +25,19 @@ class JournalState(StrEnum):
 
 @frozen(kw_only=True)
 class JournalEntry:
-    """Entry for one person: the state, when it was written (Unix time), and by which run."""
+    """Entry for one person: a claim, or the outcome of the invitation.
+
+    Attributes:
+        state: The state.
+        text: The entry as it is stored. No two claims have the same text.
+        valid_for: Seconds in which nobody else may replace a claim.
+        seen_at: Monotonic time at which this process first saw the entry.
+    """
 
     state: JournalState
-    at: float
-    run: str
+    text: str
+    valid_for: float = 0.0
+    seen_at: float = field(default=0.0, eq=False)
 
     @property
     def completed(self) -> bool:
@@ -40,99 +48,95 @@ class JournalEntry:
 class InviteJournal:
     """Entries of one journal in a store.
 
-    A person has no entry, a claim, or a completed entry. Before a run sends an invitation it
-    writes a claim with a compare-and-set, so of several runs only one sends it. Afterwards the
-    run completes the entry with the outcome, or removes its claim if nothing was sent. If the
-    process is killed in between, the claim stays. Other runs then wait until it is older than
-    the claim timeout before they may replace it with their own.
+    A person has no entry, a claim, or a completed entry. When a run has a permit for its request,
+    it writes a claim with a compare-and-set, so of several runs only one sends the invitation.
+    Afterwards the run completes the entry with the outcome, or removes its claim if nothing was
+    sent. If the process is killed in between, the claim stays.
+
+    A claim says for how many seconds it is valid. Others count them from the moment at which
+    they first saw it, which is later than its writing, so no clocks are compared.
 
     An entry is stored under a digest of the namespace and the person's key: the journal holds
     no email addresses. Every method that reads or writes raises :class:`StoreError`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        namespace: str,
-        *,
-        claim_timeout: float,
-        now: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, store: Store, namespace: str, *, claim_timeout: float, clock: Clock) -> None:
         self._store = store
         self._namespace = namespace
         self._claim_timeout = claim_timeout
-        self._now = now
-        self._run = uuid4().hex
-        self._entries: dict[str, str] = {}
+        self._clock = clock
+        self._entries: dict[str, JournalEntry] = {}
 
-    async def open(self) -> None:
+    async def load(self) -> None:
         """Read all entries."""
-        self._entries = await self._store.read(self._namespace)
+        records = await self._store.read(self._namespace)
+        now, seen = self._clock.now(), self._entries
+        self._entries = {
+            name: seen[name] if name in seen and seen[name].text == text else _parse(text, now)
+            for name, text in records.items()
+        }
 
     def find(self, key: str) -> JournalEntry | None:
         """Return the entry of a person, as it was last read or written here."""
-        text = self._entries.get(self._name(key))
-        return None if text is None else _parse(text)
+        return self._entries.get(self._name(key))
 
-    async def refresh(self, key: str) -> JournalEntry | None:
-        """Read all entries again, and return the one of a person."""
-        await self.open()
-        return self.find(key)
-
-    def claim_expires_in(self, claim: JournalEntry) -> float:
+    def expires_in(self, claim: JournalEntry) -> float:
         """Return in how many seconds a claim may be replaced; 0 if it may be now."""
-        # The upper bound keeps the wait short after a clock was set back.
-        seconds = claim.at + self._claim_timeout - self._now()
-        return min(max(0.0, seconds), self._claim_timeout)
+        return max(0.0, claim.seen_at + claim.valid_for - self._clock.now())
 
-    async def claim(self, key: str) -> bool:
-        """Write a claim, and return whether the entry was still as last seen here.
-
-        If it was not, all entries are read again.
-        """
+    async def claim(self, key: str, *, replacing: JournalEntry | None) -> JournalEntry | None:
+        """Write a claim in place of an entry, and return it; ``None`` if the entry has changed."""
         name = self._name(key)
-        claim = self._serialize(JournalState.CLAIMED)
-        claimed = await self._store.compare_and_set(
-            self._namespace, {name: claim}, expected={name: self._entries.get(name)}
+        text = json.dumps(
+            {
+                "state": JournalState.CLAIMED.value,
+                "valid_for": self._claim_timeout,
+                "id": uuid4().hex,
+            }
         )
-        if claimed:
-            self._entries[name] = claim
-        else:
-            await self.open()
-        return claimed
-
-    async def complete(self, key: str, state: JournalState) -> None:
-        """Write the outcome of a person's invitation."""
-        name = self._name(key)
-        text = self._serialize(state)
-        await self._store.compare_and_set(self._namespace, {name: text})
-        self._entries[name] = text
-
-    async def abandon(self, key: str) -> None:
-        """Remove this run's claim, as nothing was sent."""
-        name = self._name(key)
-        if await self._store.compare_and_set(
-            self._namespace, {name: None}, expected={name: self._entries.get(name)}
+        if not await self._store.compare_and_set(
+            self._namespace,
+            {name: text},
+            expected={name: None if replacing is None else replacing.text},
         ):
-            self._entries.pop(name, None)
-        else:
-            await self.open()
+            return None
+        claim = self._entries[name] = _parse(text, self._clock.now())
+        return claim
+
+    async def complete(self, key: str, state: JournalState) -> JournalEntry:
+        """Write the outcome of a person's invitation, and return the entry."""
+        name = self._name(key)
+        text = json.dumps({"state": state.value})
+        await self._store.compare_and_set(self._namespace, {name: text})
+        entry = self._entries[name] = _parse(text, self._clock.now())
+        return entry
+
+    async def abandon(self, key: str, claim: JournalEntry) -> None:
+        """Remove a claim of this run, as nothing was sent, unless it was replaced."""
+        name = self._name(key)
+        await self._store.compare_and_set(
+            self._namespace, {name: None}, expected={name: claim.text}
+        )
+        if self._entries.get(name) == claim:
+            del self._entries[name]
 
     def _name(self, key: str) -> str:
         # With the namespace, so that digests of two journals cannot be compared.
         return sha256(f"{self._namespace}\0{key}".encode()).hexdigest()
 
-    def _serialize(self, state: JournalState) -> str:
-        return json.dumps({"state": state.value, "at": self._now(), "run": self._run})
 
-
-def _parse(text: str) -> JournalEntry:
+def _parse(text: str, seen_at: float) -> JournalEntry:
     try:
         fields = json.loads(text)
-        return JournalEntry(
-            state=JournalState(fields["state"]), at=float(fields["at"]), run=str(fields["run"])
-        )
-    except (ValueError, KeyError, TypeError):
+        entry = JournalEntry(state=JournalState(fields["state"]), text=text, seen_at=seen_at)
+        if entry.completed:
+            return entry
+        valid_for = float(fields["valid_for"])
+        if not 0 < valid_for < math.inf:
+            raise ValueError
+        return evolve(entry, valid_for=valid_for)
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise StoreError(
-            "the journal has an entry that this version of arena-groups did not write"
+            "the journal has an entry that this version of arena-groups did not write; "
+            "use another journal, and check who is already invited"
         ) from None

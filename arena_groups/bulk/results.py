@@ -81,16 +81,21 @@ class BulkSummary(Generic[T]):
 
     Args:
         done: Number of results.
-        counts: Number of results by outcome; outcomes without any are absent.
-        from_journal: Number of results that come from the journal.
+        counts: Number of results by outcome; outcomes without any are absent. Those of
+            earlier runs are among them.
+        from_journal: Number of results that an earlier run, or another process with the same
+            journal, has recorded. Nothing was sent for them in this run.
+        waiting_for_claim: Number of inputs for which the run waits now, because an earlier
+            request for them has no known outcome yet.
         failed: The results that failed, each with its ``error``.
         stopped_by: The error that ended the run before all inputs were read, if any.
     """
 
     done: int
-    counts: Mapping[BulkOutcome, int]
+    counts: Mapping[BulkOutcome, int] = field(hash=False)
     from_journal: int
     failed: tuple[BulkResult[T], ...]
+    waiting_for_claim: int = 0
     stopped_by: Exception | None = field(default=None, eq=False)
 
     def __str__(self) -> str:
@@ -99,7 +104,12 @@ class BulkSummary(Generic[T]):
             for outcome in BulkOutcome
             if outcome in self.counts
         )
-        return f"{self.done} done" + (f": {counts}" if counts else "")
+        text = f"{self.done} done" + (f": {counts}" if counts else "")
+        if self.from_journal:
+            text += f" ({self.from_journal} by other runs)"
+        if self.waiting_for_claim:
+            text += f"; waiting for the outcome of {self.waiting_for_claim} more"
+        return text
 
 
 set_public_module(globals(), __all__)

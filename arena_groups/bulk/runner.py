@@ -18,7 +18,6 @@ from collections.abc import (
     Sized,
 )
 from functools import partial
-from types import MappingProxyType
 from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from attrs import frozen
@@ -27,7 +26,7 @@ from arena_groups._api import check_range
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
-from arena_groups._types import AsyncCloseable
+from arena_groups._types import AsyncCloseable, ReadOnlyMapping
 from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
 from arena_groups.errors import (
     ArenaAPIError,
@@ -67,6 +66,9 @@ class BulkHandler(ABC, Generic[T]):
 
     invalid_target: T
     """Stands in results for an input that could not be normalized."""
+
+    waiting_for_claim = 0
+    """Number of inputs that wait until a claim without an outcome expires."""
 
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
         self._arena = arena
@@ -210,8 +212,9 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         """Summary of the results so far."""
         return BulkSummary(
             done=self.done,
-            counts=MappingProxyType(dict(self._counts)),
+            counts=ReadOnlyMapping(dict(self._counts)),
             from_journal=self._from_journal,
+            waiting_for_claim=self._handler.waiting_for_claim,
             failed=tuple(self._failed),
             stopped_by=self._stopped_by,
         )

@@ -1,11 +1,13 @@
 """Targets of bulk calls: what callers pass, normalized so that duplicates are equal."""
 
-import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import field, frozen
 
-from arena_groups._api import Secret, invitee
+from arena_groups._api import address_problem, invitee, mailbox, trimmed
 from arena_groups._exports import set_public_module
+from arena_groups._types import hidden
 from arena_groups.models import EmbeddedUser, MembershipInvitation
 
 __all__ = [
@@ -20,30 +22,35 @@ __all__ = [
     "normalize_revoke_target",
 ]
 
-MAX_ADDRESS_LENGTH = 254
-MAX_NAME_LENGTH = 64
-# Left over from a display name, a list or a link around an address.
-FORBIDDEN_CHARACTERS = frozenset(',;:<>()[]"\\')
+T = TypeVar("T")
+
+
+def _mailbox(email: str | None) -> str | None:
+    return mailbox(email) if isinstance(email, str) else email
 
 
 @frozen(kw_only=True)
 class InviteTarget:
     """A person to invite, by email address or by user id.
 
+    Two targets are equal if their user ids are, or if their addresses mean the same mailbox:
+    the domains are the same domain name (IDNA 2008 with UTS 46), and the local parts differ in
+    the case of ASCII letters at most.
+
     Args:
-        email: The email address. It is left out of ``repr()``.
+        email: The email address, as it is sent. ``repr()`` hides it.
         user_id: The id of an Are.na user.
     """
 
-    email: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=hidden, eq=_mailbox)
     user_id: int | None = None
 
     @property
     def key(self) -> str:
-        """Identifier of the person: equal for equal user ids, and for an address in any case."""
+        """Identifier of the person, equal for equal targets. It contains the address."""
         if self.email is None:
             return f"user:{self.user_id}"
-        return f"email:{self.email.casefold()}"
+        return f"email:{mailbox(self.email)}"
 
 
 @frozen(kw_only=True)
@@ -87,13 +94,32 @@ def normalize_invite_target(target: object) -> InviteTarget:
         target: An email address, a user id, a user, an invitation or an :class:`InviteTarget`.
 
     Returns:
-        The target. Its address is without surrounding spaces, in Unicode's composed form (NFC),
-        with the domain in lower case.
+        The target. Its address is as given, without surrounding spaces.
 
     Raises:
         ValueError: The string is not an email address, or the number is not an id.
         TypeError: ``target`` is of another type.
     """
+    result = _attempt(_to_invite_target, target)
+    del target
+    return _checked(result)
+
+
+def normalize_revoke_target(target: object) -> RevokeTarget:
+    """Convert an input of ``revoke_many``, or raise ``ValueError`` or ``TypeError``."""
+    result = _attempt(_to_revoke_target, target)
+    del target
+    return _checked(result)
+
+
+def normalize_remove_target(target: object) -> RemoveTarget:
+    """Convert an input of ``remove_many``, or raise ``ValueError`` or ``TypeError``."""
+    result = _attempt(_to_remove_target, target)
+    del target
+    return _checked(result)
+
+
+def _to_invite_target(target: object) -> InviteTarget:
     match target:
         case InviteTarget():
             return _invite_target(target.email, target.user_id)
@@ -109,8 +135,7 @@ def normalize_invite_target(target: object) -> InviteTarget:
             return InviteTarget(user_id=_check_id(target, "an email address, a user id or a user"))
 
 
-def normalize_revoke_target(target: object) -> RevokeTarget:
-    """Convert an input of ``revoke_many``, or raise ``ValueError`` or ``TypeError``."""
+def _to_revoke_target(target: object) -> RevokeTarget:
     match target:
         case RevokeTarget():
             number = _check_id(target.invitation_id, "an invitation or its id")
@@ -121,8 +146,7 @@ def normalize_revoke_target(target: object) -> RevokeTarget:
             return RevokeTarget(invitation_id=_check_id(target, "an invitation or its id"))
 
 
-def normalize_remove_target(target: object) -> RemoveTarget:
-    """Convert an input of ``remove_many``, or raise ``ValueError`` or ``TypeError``."""
+def _to_remove_target(target: object) -> RemoveTarget:
     match target:
         case RemoveTarget():
             number = _check_id(target.user_id, "a user or its id")
@@ -133,12 +157,16 @@ def normalize_remove_target(target: object) -> RemoveTarget:
             return RemoveTarget(user_id=_check_id(target, "a user or its id"))
 
 
-def _invite_target(email: str | None, user_id: int | None) -> InviteTarget:
+def _invite_target(email: object, user_id: object) -> InviteTarget:
     if (email is None) == (user_id is None):
         raise ValueError("an invitation needs either an email address or a user id")
     if email is None:
         return InviteTarget(user_id=_check_id(user_id, "a user id"))
-    return InviteTarget(email=_normalize_address(email))
+    if not isinstance(email, str):
+        raise TypeError(f"an email address must be a str, not {type(email).__name__}")
+    if problem := address_problem(email):
+        raise ValueError(f"this {problem}")
+    return InviteTarget(email=trimmed(email))
 
 
 def _check_id(number: object, expected: str) -> int:
@@ -148,34 +176,18 @@ def _check_id(number: object, expected: str) -> int:
     return int(number)
 
 
-def _normalize_address(text: object) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"an email address must be a str, not {type(text).__name__}")
-    composed = unicodedata.normalize("NFC", text.strip())
-    name, _, domain = composed.rpartition("@")
-    is_address = (
-        Secret(composed).looks_like_address()
-        and not FORBIDDEN_CHARACTERS & set(composed)
-        and _is_name(name)
-        and _is_domain(domain)
-    )
-    if not is_address:
-        raise ValueError("this is not an email address")
-    address = f"{name}@{domain.casefold()}"
-    if len(address) > MAX_ADDRESS_LENGTH:
-        raise ValueError(f"this email address is longer than {MAX_ADDRESS_LENGTH} characters")
-    return address
+def _attempt(convert: Callable[[object], T], target: object) -> T | ValueError | TypeError:
+    """Return a target or its error, without the traceback: its frames contain the address."""
+    try:
+        return convert(target)
+    except (ValueError, TypeError) as error:
+        return error.with_traceback(None)
 
 
-def _is_name(name: str) -> bool:
-    return "@" not in name and len(name) <= MAX_NAME_LENGTH
-
-
-def _is_domain(domain: str) -> bool:
-    labels = domain.split(".")
-    return len(labels) > 1 and all(
-        label and not label.startswith("-") and not label.endswith("-") for label in labels
-    )
+def _checked(result: T | ValueError | TypeError) -> T:
+    if isinstance(result, ValueError | TypeError):
+        raise result
+    return result
 
 
 set_public_module(globals(), ["InviteTarget", "RemoveTarget", "RevokeTarget"])

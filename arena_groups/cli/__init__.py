@@ -16,9 +16,11 @@ def entry_point() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
+        from arena_groups._extras import install_command  # noqa: PLC0415 - reads metadata
+
         print(  # noqa: T201
             f"arena-groups: the command line needs {error.name}, which is not installed"
-            " (hint: pip install 'arena-groups[cli]')",
+            f" (hint: {install_command('cli')})",
             file=sys.stderr,
         )
         sys.exit(1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from arena_groups._api import Secret
+from arena_groups._extras import install_command
 from arena_groups.cli.errors import CliError, ExitCode, cannot_listen
 from arena_groups.errors import CallbackError
 
@@ -44,7 +45,7 @@ def oauth_client(
     try:
         from arena_groups.oauth import OAuthClient  # noqa: PLC0415 - an extra
     except ImportError:
-        hint = "pip install 'arena-groups[cli,oauth]'"
+        hint = install_command("cli", "oauth")
         raise CliError("usage", "login with a browser needs the extra oauth", hint=hint) from None
     secret = None if client_secret is None else client_secret.reveal()
     if base_url is None:

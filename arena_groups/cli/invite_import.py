@@ -1,10 +1,13 @@
 """Import of a CSV file: ``arena-groups invitations send --from``."""
 
+import codecs
 import csv
 import io
+import math
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +18,7 @@ from arena_groups import (
     ArenaAPIError,
     ArenaError,
     BulkResult,
+    BulkSummary,
     InviteTarget,
     RetryPolicy,
     SQLiteStore,
@@ -27,15 +31,17 @@ from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import InviteSummaryRow
+from arena_groups.cli.output.sanitize import escape_formula, unescape_formula
 from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
 from arena_groups.cli.output.writers import (
     counted,
-    escape_formula,
     progress_console,
     write_one,
 )
 
 EMAIL, USER_ID = "email", "user_id"
+# Titles of `send --result`, and of `invitations list`. The first that has a value counts.
+COLUMNS = ((EMAIL, USER_ID), ("invitee_id", "invitee_email"))
 STDIN = "-"
 MAX_LISTED = 10
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
@@ -91,13 +97,20 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
         result_file = stack.enter_context(_result_file(options.result))
         bar = stack.enter_context(_progress_bar(settings, len(rows)))
         targets = [row.target for row in rows]
-        run = invite_many(arena, group, targets, store=store, dry_run=options.dry_run)
+        run = invite_many(
+            arena,
+            group,
+            targets,
+            store=store,
+            dry_run=options.dry_run,
+            on_claim_wait=partial(_report_claim_wait, settings),
+        )
         await stack.enter_async_context(run)
         try:
             async for result in run:
                 row = rows[result.position]
                 result_file.write(row, result)
-                bar.update(run.done)
+                bar.update(run.summary)
                 if isinstance(result.error, ArenaAPIError):
                     failures.append(BatchFailure(result.error))
                 if result.failed:
@@ -107,10 +120,20 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
             raise
         summary = run.summary
     counts = {outcome.value: count for outcome, count in summary.counts.items()}
-    write_one(settings, INVITE_SUMMARY, InviteSummaryRow(total=summary.done, **counts))
+    line = InviteSummaryRow(total=summary.done, from_journal=summary.from_journal, **counts)
+    write_one(settings, INVITE_SUMMARY, line)
     raise_first_failure(failures, len(rows), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
+
+
+def _report_claim_wait(settings: Settings, seconds: float) -> None:
+    # Rounded up: a wait of 0 s would look like none.
+    info(
+        settings,
+        f"waiting up to {math.ceil(seconds)} s for the outcome of an invitation that an earlier "
+        "run began",
+    )
 
 
 def read_invitees(file: str, column: str | None) -> list[CsvRow]:
@@ -120,38 +143,53 @@ def read_invitees(file: str, column: str | None) -> list[CsvRow]:
         CliError: If the file cannot be read as CSV, or lines have no valid recipient; the
             message names the lines.
     """
-    rows = _parse_rows(file, _read_text(file))
+    result = _parse(_read_text(file), column)
+    if isinstance(result, str):
+        raise _unreadable(file, result)
+    return result
+
+
+def _parse(text: str, column: str | None) -> list[CsvRow] | str:
+    """Return the recipients, or why there are none.
+
+    It raises no error: a traceback would show the addresses in its frames.
+    """
+    rows = _parse_rows(text)
+    if isinstance(rows, str):
+        return rows
     if not rows:
         return []
     titles = [cell.strip().casefold() for cell in rows[0][1]]
-    wanted = [EMAIL, USER_ID] if column is None else [column.strip().casefold()]
-    columns = [titles.index(title) for title in wanted if title in titles]
+    choices = COLUMNS if column is None else ((column.strip().casefold(),),)
+    found = ([titles.index(each) for each in choice if each in titles] for choice in choices)
+    columns = next(filter(None, found), [])
     if column is not None and not columns:
-        raise _unreadable(file, f"there is no column {column!r}")
+        return f"there is no column {column!r}"
     if columns:
-        rows = rows[1:]
-    elif any(len(cells) > 1 for _, cells in rows):
-        raise _unreadable(file, f"there is no column {EMAIL} or {USER_ID}; name one with --column")
-    return _parse_recipients(file, rows, columns or [0])
+        return _parse_recipients(rows[1:], columns)
+    if any(len(cells) > 1 for _, cells in rows):
+        return f"there is no column {EMAIL} or {USER_ID}; name one with --column"
+    return _parse_recipients(rows, [0])
 
 
 def _parse_recipients(
-    file: str, rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
-) -> list[CsvRow]:
+    rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
+) -> list[CsvRow] | str:
     recipients: list[CsvRow] = []
     invalid: list[int] = []
     for line, cells in rows:
-        filled = [cells[column].strip() for column in columns if column < len(cells)]
+        chosen = (cells[column] for column in columns if column < len(cells))
+        filled = [unescape_formula(cell).strip() for cell in chosen]
         try:
             recipients.append(CsvRow(line, _target(next(filter(None, filled), ""))))
         except ValueError:
             invalid.append(line)
-    if invalid:
-        lines = "line" if len(invalid) == 1 else "lines"
-        listed = ", ".join(map(str, invalid[:MAX_LISTED]))
-        more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
-        raise _unreadable(file, f"no valid email address or user id in {lines} {listed}{more}")
-    return recipients
+    if not invalid:
+        return recipients
+    lines = "line" if len(invalid) == 1 else "lines"
+    listed = ", ".join(map(str, invalid[:MAX_LISTED]))
+    more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
+    return f"no valid email address or user id in {lines} {listed}{more}"
 
 
 def _target(cell: str) -> InviteTarget:
@@ -159,23 +197,27 @@ def _target(cell: str) -> InviteTarget:
     return normalize_invite_target(int(cell) if is_id else cell)
 
 
-def _parse_rows(file: str, text: str) -> list[tuple[int, list[str]]]:
-    first = text.lstrip().partition("\n")[0]
+def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
+    first = next(filter(str.strip, io.StringIO(text, newline="")), "")
     # Spreadsheets choose the delimiter by country. An email address contains no comma.
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:
-        raise _unreadable(file, f"line {reader.line_num} is not valid CSV") from None
+        return f"line {reader.line_num} is not valid CSV"
 
 
 def _read_text(file: str) -> str:
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
+        # Some Windows shells write redirected output as UTF-16.
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        raise _unreadable(file, "the text is not UTF-8") from None
+        pass
+    del data
+    raise _unreadable(file, "the text is not UTF-8")
 
 
 def _unreadable(file: str, reason: str) -> CliError:
@@ -231,10 +273,12 @@ class _ProgressBar:
         self._progress = progress
         self._task = TaskID(0) if progress is None else progress.add_task("inviting", total=total)
 
-    def update(self, done: int) -> None:
-        """Show the number of recipients that are done."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done)
+    def update(self, summary: BulkSummary[InviteTarget]) -> None:
+        """Show the number of recipients that are done, and of those that were so before."""
+        if self._progress is None:
+            return
+        text = f"inviting ({summary.from_journal} in the journal)" if summary.from_journal else None
+        self._progress.update(self._task, completed=summary.done, description=text)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """Models of the API's objects: frozen, slotted attrs classes, one for each schema.
 
 Fields are named as in the API's JSON. ``_links`` is read through the property ``links``. A field
-that the API may leave out is ``None`` by default. Datetimes have a time zone. Email addresses
-and invite codes are not in any ``repr``. Several callers may share one object, so do not change
-the collections in it.
+that the API may leave out is ``None`` by default. Datetimes have a time zone. Every ``repr`` hides
+email addresses and invite codes. Several callers may share one object, so do not change the
+collections in it; they count in ``==`` but not in the hash.
 
 Enums are open: a value that this version does not know becomes an object of the same enum.
 """

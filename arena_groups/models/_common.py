@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
-from typing import Annotated, NewType
+from typing import Annotated, ClassVar, NewType
 
 from attrs import frozen
 from msgspec import Meta
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum
+from arena_groups._types import OpenEnum, ReadOnlyMapping
 
 __all__ = [
+    "Identifiable",
     "Link",
     "Linked",
     "Links",
@@ -57,6 +57,33 @@ Links = NewType("Links", Mapping[str, Link])
 """Read-only mapping from relation to link. ``self`` is always present."""
 
 
+class Identifiable:
+    """Base of models with an id."""
+
+    __slots__ = ()  # slots can come from one base only
+
+    KIND: ClassVar[ResourceType]
+    id: int
+
+    @property
+    def _identity(self) -> tuple[str, int]:
+        return self.KIND, self.id
+
+    def is_same(self, other: object) -> bool:
+        """Return whether ``other`` stands for the same user, group or other object of Are.na.
+
+        Its class and its other fields may differ: a :class:`User` and a :class:`GroupMember` can be
+        the same user, although they are not equal.
+
+        Args:
+            other: Any object, or ``None``.
+
+        Returns:
+            ``True`` for the same kind of object with the same id.
+        """
+        return isinstance(other, Identifiable) and self._identity == other._identity
+
+
 class Linked:
     """Base of models with links to related resources."""
 
@@ -67,7 +94,7 @@ class Linked:
     @property
     def links(self) -> Links:
         """Links by relation, read-only. ``self`` is always present."""
-        return Links(MappingProxyType(self._links))
+        return Links(ReadOnlyMapping(self._links))
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,14 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
+from arena_groups.models._common import (
+    Identifiable,
+    Linked,
+    Links,
+    MarkdownContent,
+    ResourceType,
+    Timestamp,
+)
 from arena_groups.models.users import EmbeddedUser
 
 __all__ = [
@@ -51,7 +58,7 @@ MetadataValue = str | int | float | bool
 
 
 @frozen(kw_only=True)
-class EmbeddedConnection:
+class EmbeddedConnection(Identifiable):
     """Place of a block or channel in the channel that lists it."""
 
     id: int
@@ -64,8 +71,12 @@ class EmbeddedConnection:
     """Time at which the item was added to the channel."""
     connected_by: EmbeddedUser | None
     """User who added the item."""
-    metadata: Mapping[str, MetadataValue] | None = None
+    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
     """Values by name that users have set."""
+
+    @property
+    def _identity(self) -> tuple[str, int]:
+        return "Connection", self.id
 
 
 @frozen(kw_only=True)
@@ -195,7 +206,7 @@ class BlockAttachment:
 
 
 @frozen(kw_only=True)
-class _Block(Linked):
+class _Block(Linked, Identifiable):
     """Fields that all kinds of blocks have."""
 
     id: int
@@ -216,13 +227,13 @@ class _Block(Linked):
     """Time of the last change, with a time zone."""
     user: EmbeddedUser
     """User who created the block."""
-    _links: Links = field(repr=False)
+    _links: Links = field(repr=False, hash=False)
     """Links by relation."""
     title: str | None = None
     """Title of the block."""
     description: MarkdownContent | None = None
     """Description of the block."""
-    metadata: Mapping[str, MetadataValue] | None = None
+    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
     """Values by name that users have set."""
     source: BlockSource | None = None
     """Web page that the block was taken from."""
@@ -230,6 +241,10 @@ class _Block(Linked):
     """Place in the channel that lists the block."""
     can: BlockAbilities | None = None
     """Actions that the token's user is allowed."""
+
+    @property
+    def _identity(self) -> tuple[str, int]:
+        return ResourceType.BLOCK, self.id  # a pending block becomes another kind
 
 
 @frozen(kw_only=True)

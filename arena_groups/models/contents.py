@@ -7,7 +7,14 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
+from arena_groups.models._common import (
+    Identifiable,
+    Linked,
+    Links,
+    MarkdownContent,
+    ResourceType,
+    Timestamp,
+)
 from arena_groups.models.blocks import (
     AttachmentBlock,
     EmbedBlock,
@@ -99,7 +106,7 @@ class ChannelAbilities:
 
 
 @frozen(kw_only=True)
-class Channel(Linked):
+class Channel(Linked, Identifiable):
     """Channel of a user or group."""
 
     KIND: ClassVar = ResourceType.CHANNEL
@@ -124,11 +131,11 @@ class Channel(Linked):
     """User or group that owns the channel."""
     counts: ChannelCounts
     """Numbers of contents and collaborators."""
-    _links: Links = field(repr=False)
+    _links: Links = field(repr=False, hash=False)
     """Links by relation."""
     description: MarkdownContent | None = None
     """Description of the channel."""
-    metadata: Mapping[str, MetadataValue] | None = None
+    metadata: Mapping[str, MetadataValue] | None = field(default=None, hash=False)
     """Values by name that users have set."""
     collaborators: tuple[EmbeddedUser | EmbeddedGroup, ...] | None = None
     """Users and groups that can add to the channel; ``None`` if not reported."""
@@ -139,15 +146,19 @@ class Channel(Linked):
 
 
 @frozen(kw_only=True)
-class UnknownContent:
+class UnknownContent(Identifiable):
     """Content of a kind that this version of the package does not know."""
 
     id: int
     """Number that identifies the content."""
     type: ResourceType
     """Kind of the content."""
-    data: Mapping[str, object] = field(factory=dict[str, object], repr=False)
+    data: Mapping[str, object] = field(factory=dict[str, object], repr=False, hash=False)
     """The whole JSON object as it was received."""
+
+    @property
+    def _identity(self) -> tuple[str, int]:
+        return str(self.data.get("base_type", self.type)), self.id
 
 
 Content = (

@@ -6,7 +6,14 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import Linked, Links, MarkdownContent, ResourceType, Timestamp
+from arena_groups.models._common import (
+    Identifiable,
+    Linked,
+    Links,
+    MarkdownContent,
+    ResourceType,
+    Timestamp,
+)
 from arena_groups.models.users import EmbeddedUser
 
 __all__ = [
@@ -47,7 +54,7 @@ class ConnectionSort(OpenEnum):
 
 
 @frozen(kw_only=True)
-class EmbeddedGroup:
+class EmbeddedGroup(Identifiable):
     """Group as part of another object."""
 
     KIND: ClassVar = ResourceType.GROUP
@@ -104,7 +111,7 @@ class Group(EmbeddedGroup, Linked):
     """Numbers of channels and users."""
     can: GroupAbilities
     """Actions that the token's user is allowed."""
-    _links: Links = field(repr=False)
+    _links: Links = field(repr=False, hash=False)
     """Links by relation."""
     description: MarkdownContent | None = None
     """Description of the group."""

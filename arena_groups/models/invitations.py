@@ -1,14 +1,13 @@
 """Invitations to groups, and the invite codes of groups."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar
 
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum
-from arena_groups.models._common import Linked, Links, ResourceType, Timestamp
+from arena_groups._types import OpenEnum, ReadOnlyMapping, hidden
+from arena_groups.models._common import Identifiable, Linked, Links, ResourceType, Timestamp
 from arena_groups.models.groups import EmbeddedGroup
 from arena_groups.models.users import EmbeddedUser
 
@@ -44,7 +43,7 @@ class InviteOutcome(OpenEnum):
 
 
 @frozen(kw_only=True)
-class MembershipInvitation:
+class MembershipInvitation(Identifiable):
     """Invitation to join a group (``GET /v3/groups/{id}/invitations``)."""
 
     KIND: ClassVar = ResourceType.MEMBERSHIP_INVITATION
@@ -57,8 +56,8 @@ class MembershipInvitation:
     """Group that the invitation is for."""
     invitee: EmbeddedUser | None
     """Invited user; ``None`` if only an email address was invited."""
-    invitee_email: str | None = field(repr=False)
-    """Invited address; ``None`` if the API hides it. It is not in the ``repr``."""
+    invitee_email: str | None = field(repr=hidden)
+    """Invited address; ``None`` if the API hides it. The ``repr`` hides it."""
     invited_by: EmbeddedUser
     """User who sent the invitation."""
     state: InvitationState
@@ -69,20 +68,20 @@ class MembershipInvitation:
     """Time of sending, with a time zone."""
     updated_at: Timestamp
     """Time of the last change, with a time zone."""
-    _links: Mapping[str, object] = field(repr=False)
+    _links: Mapping[str, object] = field(repr=False, hash=False)
     """Links by relation."""
 
     @property
     def links(self) -> Mapping[str, object]:
         """Links by relation, read-only. The API sends none for invitations so far."""
-        return MappingProxyType(self._links)
+        return ReadOnlyMapping(self._links)
 
 
 @frozen(kw_only=True)
-class GroupInvite(Linked):
+class GroupInvite(Linked, Identifiable):
     """Shareable invite code of a group (``GET /v3/groups/{id}/invite``).
 
-    The code and the URL are secrets: both admit new members. Neither is in the ``repr``.
+    The code and the URL are secrets: both admit new members. The ``repr`` hides them.
     """
 
     KIND: ClassVar = ResourceType.GROUP_INVITE
@@ -91,15 +90,15 @@ class GroupInvite(Linked):
     """Number that identifies the invite code."""
     type: ResourceType
     """``"GroupInvite"``."""
-    code: str = field(repr=False)
+    code: str = field(repr=hidden)
     """Code to join with. It is a secret."""
-    url: str = field(repr=False)
+    url: str = field(repr=hidden)
     """URL to hand to new members. It contains the code."""
     created_at: Timestamp
     """Time of creation, with a time zone."""
     updated_at: Timestamp
     """Time of the last change, with a time zone."""
-    _links: Links = field(repr=False)
+    _links: Links = field(repr=False, hash=False)
     """Links by relation."""
 
 

@@ -39,7 +39,7 @@ class PageMeta:
 class Page(Generic[T]):
     """One page of a list."""
 
-    data: list[T]
+    data: list[T] = field(hash=False)
     """Items of the page. There can be fewer than ``per_page``, even if pages follow."""
     meta: PageMeta
     """Position of the page."""
@@ -52,7 +52,7 @@ class PartialPage(Page[T]):
     ``skipped`` maps the identity of each of these to what is wrong with it.
     """
 
-    skipped: Mapping[str, str] = field(factory=dict[str, str])
+    skipped: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
 
 set_public_module(globals(), __all__)

@@ -5,8 +5,9 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum
+from arena_groups._types import OpenEnum, hidden
 from arena_groups.models._common import (
+    Identifiable,
     Linked,
     Links,
     MarkdownContent,
@@ -35,7 +36,7 @@ class UserBadge(OpenEnum):
 
 
 @frozen(kw_only=True)
-class EmbeddedUser:
+class EmbeddedUser(Identifiable):
     """User as part of another object."""
 
     KIND: ClassVar = ResourceType.USER
@@ -88,7 +89,7 @@ class User(EmbeddedUser, Linked):
     """Subscription tier."""
     counts: UserCounts
     """Numbers of channels and connections."""
-    _links: Links = field(repr=False)
+    _links: Links = field(repr=False, hash=False)
     """Links by relation."""
     bio: MarkdownContent | None = None
     """Biography."""
@@ -100,8 +101,8 @@ class Me(User):
 
     counts: MeCounts
     """Numbers of channels, connections and unread notifications."""
-    email: str = field(repr=False)
-    """Email address, which only the user sees. It is not in the ``repr``."""
+    email: str = field(repr=hidden)
+    """Email address, which only the user sees. The ``repr`` hides it."""
 
 
 set_public_module(globals(), __all__)

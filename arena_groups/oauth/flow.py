@@ -14,6 +14,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
 from arena_groups._http.config import is_loopback
+from arena_groups._types import hidden
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -70,7 +71,7 @@ class _OAuthlibClient(Protocol):
 class TokenResponse:
     """Response of the token endpoint."""
 
-    access_token: str = field(repr=False)
+    access_token: str = field(repr=hidden)
     token_type: str
     scope: str
     created_at: int

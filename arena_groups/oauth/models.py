@@ -7,7 +7,7 @@ from typing import Self
 import attrs
 from attrs import field, frozen
 
-from arena_groups._types import OpenEnum
+from arena_groups._types import OpenEnum, hidden
 
 __all__ = ["AuthorizationCode", "AuthorizationRequest", "OAuthToken", "Scope"]
 
@@ -24,7 +24,7 @@ class AuthorizationRequest:
     """Authorization request for one person: send them to ``url``, and keep the rest.
 
     Each request is valid for one person and one time. ``state`` and ``verifier`` are secret:
-    they prove that the person who comes back is the one who was sent. Neither is in ``repr()``.
+    they prove that the person who comes back is the one who was sent. ``repr()`` hides both.
 
     Args:
         url: The provider's page where the person allows or denies access.
@@ -33,9 +33,9 @@ class AuthorizationRequest:
         redirect_uri: The URI that the provider redirects to.
     """
 
-    url: str = field(repr=False)
-    state: str = field(repr=False)
-    verifier: str = field(repr=False)
+    url: str = field(repr=hidden)
+    state: str = field(repr=hidden)
+    verifier: str = field(repr=hidden)
     redirect_uri: str
 
     def to_dict(self) -> dict[str, str]:
@@ -73,10 +73,10 @@ class AuthorizationCode:
     """Authorization code: can be exchanged for a token once, within a few minutes.
 
     Args:
-        code: The code. It is left out of ``repr()``.
+        code: The code. ``repr()`` hides it.
     """
 
-    code: str = field(repr=False)
+    code: str = field(repr=hidden)
 
 
 @frozen(kw_only=True)
@@ -84,13 +84,13 @@ class OAuthToken:
     """Access token, which does not expire. Pass ``access_token`` to ``ArenaClient``.
 
     Args:
-        access_token: The token. It is left out of ``repr()``.
+        access_token: The token. ``repr()`` hides it.
         token_type: The type of token, ``"Bearer"`` in any case of letters.
         scopes: The granted scopes, which may be fewer than were requested.
         created_at: When the token was issued (UTC).
     """
 
-    access_token: str = field(repr=False)
+    access_token: str = field(repr=hidden)
     token_type: str
     scopes: tuple[Scope, ...]
     created_at: datetime

@@ -77,9 +77,12 @@ class InvitationOutcome:
 
 @attrs.define(eq=False)
 class OAuthRegistry:
-    """Registered apps by client id, and codes that have not been exchanged yet."""
+    """Registered apps by client id, and the permissions that users granted them."""
 
     rng: random.Random = attrs.field(factory=random.Random, repr=False)
+    form_key: bytes = attrs.field(
+        default=attrs.Factory(lambda self: self.rng.randbytes(32), takes_self=True), repr=False
+    )
     applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
     _grants: dict[str, OAuthGrant] = attrs.field(
         factory=dict[str, OAuthGrant], init=False, repr=False
@@ -105,14 +108,13 @@ class OAuthRegistry:
         self._grants[code] = grant
         return code
 
-    def find(self, code: str, now: datetime) -> OAuthGrant | None:
-        """Return the grant of a code that is neither used nor expired."""
-        grant = self._grants.get(code)
-        return grant if grant is not None and now < grant.expires_at else None
+    def find(self, code: str) -> OAuthGrant | None:
+        """Return the grant of a code, which may be expired or used."""
+        return self._grants.get(code)
 
-    def consume(self, code: str) -> None:
-        """Invalidate the code."""
-        del self._grants[code]
+    def mark_used(self, code: str, token: str) -> None:
+        """Record the token that the code was exchanged for."""
+        self._grants[code] = attrs.evolve(self._grants[code], token=token)
 
     def random_token(self, label: str) -> str:
         """Return a random text that cannot be guessed without the seed."""
@@ -172,7 +174,7 @@ class Backend:
         )
         self.users[user.id] = user
         self._users_by_slug[slug] = user
-        self._users_by_address[user.email.casefold()] = user
+        self._users_by_address[user.email.lower()] = user
         return user
 
     def find_user(self, ref: int | str) -> UserRecord | None:
@@ -181,7 +183,7 @@ class Backend:
 
     def find_user_by_address(self, email: str) -> UserRecord | None:
         """Return the user with this address, ignoring case."""
-        return self._users_by_address.get(email.casefold())
+        return self._users_by_address.get(email.lower())
 
     def follow(self, user: UserRecord, other: UserRecord) -> None:
         """Let `user` follow `other`."""
@@ -290,7 +292,7 @@ class Backend:
         self.invitations[invitation.id] = invitation
         group.pending[invitation.id] = invitation
         if email is not None:
-            self._invited_addresses.add(email.casefold())
+            self._invited_addresses.add(email.lower())
         return invitation
 
     def invite(
@@ -339,7 +341,7 @@ class Backend:
         """Delete a pending invitation without a trace."""
         del self.groups[invitation.group_id].pending[invitation.id]
         del self.invitations[invitation.id]
-        self._invited_addresses.discard((invitation.email or "").casefold())
+        self._invited_addresses.discard((invitation.email or "").lower())
 
     def _invitee(self, invitation: InvitationRecord) -> UserRecord:
         if invitation.invitee_id is not None:
@@ -361,10 +363,10 @@ class Backend:
     def _pending_for(
         self, group: GroupRecord, user: UserRecord | None, email: str | None
     ) -> InvitationRecord | None:
-        addresses = {each.casefold() for each in (email, user and user.email) if each}
+        addresses = {each.lower() for each in (email, user and user.email) if each}
         for invitation in group.pending.values():
             same_person = user is not None and invitation.invitee_id == user.id
-            if same_person or (invitation.email or "").casefold() in addresses:
+            if same_person or (invitation.email or "").lower() in addresses:
                 return invitation
         return None
 

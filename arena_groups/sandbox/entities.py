@@ -1,5 +1,6 @@
 """Records that the sandbox holds in memory: mutable, without rules."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +18,8 @@ InvitationState = Literal["pending", "accepted", "declined", "revoked"]
 BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 MAX_LOGGED_REQUESTS = 100_000
+
+_PRINTABLE = re.compile(r"[!-\[\]-~]+", re.ASCII)  # no space, no backslash
 
 
 @attrs.define(eq=False)
@@ -196,27 +199,61 @@ class Application:
         Returns:
             True if it is registered, ignoring the port of a loopback IP address.
         """
-        return _without_port(redirect_uri) in {_without_port(each) for each in self.redirect_uris}
+        return is_redirect_uri(redirect_uri) and _without_port(redirect_uri) in {
+            _without_port(each) for each in self.redirect_uris
+        }
 
 
 @attrs.frozen(kw_only=True)
 class OAuthGrant:
-    """The permission behind an authorization code, and the proof that redeems it."""
+    """The permission behind an authorization code.
+
+    Attributes:
+        client_id: The app that asked for it.
+        redirect_uri: The address that the code was sent to.
+        user_id: The user who granted it.
+        scopes: What the user granted.
+        challenge: The S256 challenge of the verifier that redeems the code, if there is one.
+        expires_at: When the code expires.
+        token: The token that the code was exchanged for, once it has been.
+    """
 
     client_id: str
     redirect_uri: str
     user_id: int
     scopes: tuple[str, ...]
     challenge: str | None = attrs.field(default=None, repr=False)
-    method: str = "plain"
     expires_at: datetime
+    token: str | None = attrs.field(default=None, repr=False)
+
+
+def is_redirect_uri(uri: str) -> bool:
+    """Return whether every parser reads the same host and port in a redirect URI.
+
+    Browsers take a backslash for a slash and drop control characters, so a URI with either can name
+    a host that `urlsplit` does not see. User information hides the host from people.
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return (
+        _PRINTABLE.fullmatch(uri) is not None
+        and bool(host if parts.scheme in {"http", "https"} else parts.scheme)
+        and not parts.fragment
+        and port != 0
+        and parts.netloc.lower() == (host if port is None else f"{host}:{port}")
+    )
 
 
 def _without_port(uri: str) -> str:
     """Return the URI, without the port of a loopback IP address."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
     try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
         if parts.scheme != "http" or not ip_address(host).is_loopback:
             return uri
     except ValueError:
@@ -241,7 +278,7 @@ class RecordedRequest:
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] = attrs.field(hash=False)
     status: int | None = None
     operation: str | None = None
     executed: bool = False

@@ -1,11 +1,11 @@
 """The provider side of OAuth: the consent page and the token endpoint."""
 
 import hashlib
+import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from hmac import compare_digest
 from html import escape
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -26,6 +26,7 @@ DEFAULT_SCOPE = "read"
 CODE_LIFETIME = timedelta(minutes=10)
 
 FORM = "application/x-www-form-urlencoded"
+COOKIE = "sandbox_consent"
 NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 _DESCRIPTIONS = {
@@ -47,6 +48,7 @@ PARAMETERS = (
     "code_challenge_method",
 )
 
+_COOKIE_VALUE = re.compile(r"sandbox_form_[0-9a-f]+", re.ASCII)
 _CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -74,6 +76,7 @@ _FORM = """<p>The app <strong>{app}</strong> asks for permission to:</p>
 {scopes}
 </ul>
 <form method="post" action="{action}">
+<input type="hidden" name="form_token" value="{form_token}">
 {hidden}
 <p><label>You are <select name="user">
 {users}
@@ -89,13 +92,22 @@ def form_fields(content_type: str, body: bytes) -> Mapping[str, str]:
     if content_type != FORM:
         raise oauth_error("invalid_request", f"The body must be sent as {FORM}.")
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+        fields = parse_parameters(body.decode())
     except ValueError:
         raise oauth_error("invalid_request", "The body is not a valid form.") from None
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
+    if fields is None:
         raise oauth_error("invalid_request", "A parameter must not be repeated.")
     return fields
+
+
+def parse_parameters(encoded: str) -> Mapping[str, str] | None:
+    """Return the parameters of a query or form, or None if one is repeated.
+
+    Raises `ValueError` if they are not valid UTF-8.
+    """
+    pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict")
+    parameters = dict(pairs)
+    return parameters if len(parameters) == len(pairs) else None
 
 
 def required(fields: Mapping[str, str], name: str) -> str:
@@ -144,7 +156,6 @@ class ConsentRequest:
                 user_id=user.id,
                 scopes=self.scopes,
                 challenge=challenge,
-                method=self.parameters.get("code_challenge_method") or "plain",
                 expires_at=backend.clock.now() + CODE_LIFETIME,
             )
         )
@@ -156,9 +167,15 @@ class ConsentRequest:
         return _redirect_uri(self.parameters, error="access_denied", error_description=description)
 
 
-def parse_consent_request(backend: Backend, query: Mapping[str, str]) -> ConsentRequest:
-    """Parse the request. Raises `InvalidRedirectError` or `RedirectToAppError`."""
-    parameters = {name: query[name] for name in PARAMETERS if name in query}
+def parse_consent_request(backend: Backend, encoded: str) -> ConsentRequest:
+    """Parse a query or form. Raises `InvalidRedirectError` or `RedirectToAppError`."""
+    try:
+        fields = parse_parameters(encoded)
+    except ValueError:
+        raise InvalidRedirectError("The parameters are not valid UTF-8.") from None
+    if fields is None:
+        raise InvalidRedirectError("A parameter must not be repeated, as client_id or state.")
+    parameters = {name: fields[name] for name in PARAMETERS if name in fields}
     app = backend.oauth.applications.get(parameters.get("client_id", ""))
     if app is None:
         raise InvalidRedirectError("No app has this client_id.")
@@ -173,39 +190,70 @@ def parse_consent_request(backend: Backend, query: Mapping[str, str]) -> Consent
     return ConsentRequest(app, parameters, scopes)
 
 
-def show_consent(backend: Backend, query: Mapping[str, str]) -> SandboxResponse:
-    """Return the page that asks the user for permission."""
+def show_consent(backend: Backend, query: str, cookies: Mapping[str, str]) -> SandboxResponse:
+    """Return the page that asks the user for permission.
+
+    Its form works only with the cookie of the same browser, so that another site cannot post it.
+    """
+    cookie = cookies.get(COOKIE, "")
+    if _COOKIE_VALUE.fullmatch(cookie) is None:
+        cookie = backend.oauth.random_token("form")
 
     def show(request: ConsentRequest) -> SandboxResponse:
-        return _page(200, "Permission for an app", _form(backend, request))
+        content = _form(backend, request, form_token(backend, request, cookie))
+        page = _page(200, "Permission for an app", content, _form_targets(request))
+        attributes = f"Path={AUTHORIZE}; HttpOnly; SameSite=Strict"
+        set_cookie = {"Set-Cookie": f"{COOKIE}={cookie}; {attributes}"}
+        return attrs.evolve(page, headers={**page.headers, **set_cookie})
 
     return _respond(backend, query, show)
 
 
-def submit_consent(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
+def submit_consent(
+    backend: Backend, content_type: str, body: bytes, cookies: Mapping[str, str]
+) -> SandboxResponse:
     """Return the redirect that follows the user's decision."""
-    fields = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    encoded = body.decode(errors="replace")
+    fields = dict(parse_qsl(encoded, keep_blank_values=True))
     user = backend.find_user(fields.get("user", ""))
     decision = fields.get("decision")
     if content_type != FORM or decision not in {"allow", "deny"} or user is None:
-        return _error_page("The form is incomplete.")
+        return _error_page(400, "The form is incomplete.")
 
     def send_back(request: ConsentRequest) -> SandboxResponse:
+        cookie = cookies.get(COOKIE, "")
+        expected = form_token(backend, request, cookie)
+        given = fields.get("form_token", "")
+        if not cookie or not hmac.compare_digest(expected.encode(), given.encode()):
+            return _error_page(403, "The form was not sent from this page in this browser.")
         return _redirect(request.allow(backend, user) if decision == "allow" else request.deny())
 
-    return _respond(backend, fields, send_back)
+    return _respond(backend, encoded, send_back)
+
+
+def form_token(backend: Backend, request: ConsentRequest, cookie: str) -> str:
+    """Return the proof that a form was shown for this request in the browser with this cookie."""
+    shown = urlencode({**request.parameters, COOKIE: cookie}).encode()
+    return hmac.new(backend.oauth.form_key, shown, hashlib.sha256).hexdigest()
+
+
+def _form_targets(request: ConsentRequest) -> str:
+    """Return the sources that the form may lead to: this server, then the app's redirect URI."""
+    parts = urlsplit(request.parameters["redirect_uri"])
+    if parts.scheme not in {"http", "https"} or "[" in parts.netloc:
+        # A policy cannot name an IPv6 address.
+        return f"'self' {parts.scheme}:"
+    return f"'self' {parts.scheme}://{parts.netloc}"
 
 
 def _respond(
-    backend: Backend,
-    parameters: Mapping[str, str],
-    respond: Callable[[ConsentRequest], SandboxResponse],
+    backend: Backend, encoded: str, respond: Callable[[ConsentRequest], SandboxResponse]
 ) -> SandboxResponse:
     """Respond to a valid request with `respond`, and to others with their error."""
     try:
-        return respond(parse_consent_request(backend, parameters))
+        return respond(parse_consent_request(backend, encoded))
     except InvalidRedirectError as error:
-        return _error_page(str(error))
+        return _error_page(400, str(error))
     except RedirectToAppError as error:
         return _redirect(error.location)
 
@@ -223,8 +271,12 @@ def _find_error(
         return "invalid_request", "An app without a secret needs a code_challenge."
     if challenge and _CODE_VERIFIER.fullmatch(challenge) is None:
         return "invalid_request", "code_challenge must be 43 to 128 unreserved characters."
-    if (parameters.get("code_challenge_method") or "plain") not in {"plain", "S256"}:
-        return "invalid_request", "code_challenge_method must be S256 or plain."
+    method = parameters.get("code_challenge_method", "")
+    if method != ("S256" if challenge else ""):
+        return (
+            "invalid_request",
+            "code_challenge needs code_challenge_method S256, and the reverse.",
+        )
     return "", ""
 
 
@@ -236,10 +288,11 @@ def _redirect_uri(parameters: Mapping[str, str], **fields: str) -> str:
     return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
 
 
-def _form(backend: Backend, request: ConsentRequest) -> str:
+def _form(backend: Backend, request: ConsentRequest, form_token: str) -> str:
     users = list(backend.users.values())[:SELECTABLE_USERS]
     return _FORM.format(
         action=AUTHORIZE,
+        form_token=form_token,
         app=escape(request.app.name),
         scopes="\n".join(f"<li>{SCOPES[scope]}</li>" for scope in request.scopes),
         hidden="\n".join(
@@ -252,14 +305,21 @@ def _form(backend: Backend, request: ConsentRequest) -> str:
     )
 
 
-def _error_page(description: str) -> SandboxResponse:
-    return _page(400, "Invalid request", f"<p>{escape(description)}</p>")
+def _error_page(status: int, description: str) -> SandboxResponse:
+    return _page(status, "Invalid request", f"<p>{escape(description)}</p>", "'none'")
 
 
-def _page(status: int, title: str, content: str) -> SandboxResponse:
+def _page(status: int, title: str, content: str, form_targets: str) -> SandboxResponse:
+    policy = {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "form-action": form_targets,
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
     headers = {
         **NO_STORE,
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
     }
@@ -267,7 +327,8 @@ def _page(status: int, title: str, content: str) -> SandboxResponse:
 
 
 def _redirect(location: str) -> SandboxResponse:
-    return SandboxResponse(302, headers={**NO_STORE, "Location": location})
+    # 303, so that a browser does not post the form to the app as well.
+    return SandboxResponse(303, headers={**NO_STORE, "Location": location})
 
 
 def create_token(backend: Backend, content_type: str, body: bytes) -> SandboxResponse:
@@ -281,10 +342,8 @@ def create_token(backend: Backend, content_type: str, body: bytes) -> SandboxRes
     raise oauth_error("unsupported_grant_type")
 
 
-def challenge_of(verifier: str, method: str) -> str:
-    """Return the code challenge of a verifier."""
-    if method == "plain":
-        return verifier
+def challenge_of(verifier: str) -> str:
+    """Return the S256 code challenge of a verifier."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -292,30 +351,39 @@ def challenge_of(verifier: str, method: str) -> str:
 def _authenticate(backend: Backend, fields: Mapping[str, str]) -> Application:
     app = backend.oauth.applications.get(fields.get("client_id", ""))
     secret = fields.get("client_secret", "")
-    if app is None or not compare_digest((app.client_secret or "").encode(), secret.encode()):
+    if app is None or not hmac.compare_digest((app.client_secret or "").encode(), secret.encode()):
         raise oauth_error("invalid_client")
     return app
 
 
 def _exchange(backend: Backend, app: Application, fields: Mapping[str, str]) -> SandboxResponse:
     code, redirect_uri = required(fields, "code"), required(fields, "redirect_uri")
-    grant = backend.oauth.find(code, backend.clock.now())
+    grant = backend.oauth.find(code)
     if grant is None or (grant.client_id, grant.redirect_uri) != (app.client_id, redirect_uri):
         raise oauth_error("invalid_grant")
+    if grant.token is not None:
+        # Two parties have the code, and the token may be with the wrong one.
+        backend.credentials.pop(grant.token, None)
+        raise oauth_error("invalid_grant")
+    if backend.clock.now() >= grant.expires_at:
+        raise oauth_error("invalid_grant")
     _verify(grant, fields)
-    backend.oauth.consume(code)
-    return _token_response(backend, grant.user_id, grant.scopes)
+    token = _new_token(backend, grant.user_id, grant.scopes)
+    backend.oauth.mark_used(code, token)
+    return _token_response(backend, token, grant.scopes)
 
 
 def _verify(grant: OAuthGrant, fields: Mapping[str, str]) -> None:
     if grant.challenge is None:
+        if "code_verifier" in fields:
+            raise oauth_error("invalid_grant", "The request for this code had no code_challenge.")
         return
     verifier = required(fields, "code_verifier")
     if _CODE_VERIFIER.fullmatch(verifier) is None:
         raise oauth_error(
             "invalid_request", "code_verifier must be 43 to 128 unreserved characters."
         )
-    if not compare_digest(challenge_of(verifier, grant.method), grant.challenge):
+    if not hmac.compare_digest(challenge_of(verifier), grant.challenge):
         raise oauth_error("invalid_grant")
 
 
@@ -327,12 +395,16 @@ def _client_credentials(
     scopes = tuple(fields.get("scope", DEFAULT_SCOPE).split())
     if not scopes or not SCOPES.keys() >= set(scopes):
         raise oauth_error("invalid_request", f"scope must consist of {' and '.join(SCOPES)}.")
-    return _token_response(backend, app.owner, scopes)
+    return _token_response(backend, _new_token(backend, app.owner, scopes), scopes)
 
 
-def _token_response(backend: Backend, user_id: int, scopes: Sequence[str]) -> SandboxResponse:
+def _new_token(backend: Backend, user_id: int, scopes: Sequence[str]) -> str:
     token = backend.oauth.random_token("oauth")
     backend.credentials[token] = CredentialRecord(user_id, write="write" in scopes)
+    return token
+
+
+def _token_response(backend: Backend, token: str, scopes: Sequence[str]) -> SandboxResponse:
     body: dict[str, object] = {
         "access_token": token,
         "token_type": "Bearer",

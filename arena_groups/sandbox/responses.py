@@ -59,6 +59,29 @@ def unreadable_request() -> ApiError:
     return _error(400, "The request cannot be parsed.")
 
 
+def invalid_host() -> ApiError:
+    """Return a 400 for a missing, repeated or malformed Host header."""
+    return _error(400, "The request needs one valid Host header.")
+
+
+def foreign_host(host: str) -> ApiError:
+    """Return a 421 for the name of another host, as after DNS rebinding."""
+    return _error(
+        421,
+        f"The sandbox does not answer to the host {host}. If that is its name, allow it with "
+        f"--allowed-host {host} or Sandbox(allowed_hosts=['{host}']).",
+    )
+
+
+def foreign_origin() -> ApiError:
+    """Return a 403 for a write that a web page of another site has sent."""
+    return _error(
+        403,
+        "The Origin header names another site. The sandbox accepts writes from its own pages, "
+        "from pages on loopback, and from allowed hosts (--allowed-host).",
+    )
+
+
 def unauthorized(message: str) -> ApiError:
     """Return a 401: no token, or an unknown one."""
     return _error(401, message)

@@ -56,6 +56,8 @@ class OperationCall:
     caller: UserRecord | None
     path: Mapping[str, str] = attrs.field(repr=False)
     query: Mapping[str, str] = attrs.field(repr=False)
+    raw_query: str = attrs.field(repr=False)
+    cookies: Mapping[str, str] = attrs.field(repr=False)
     content_type: str
     body: bytes = attrs.field(repr=False)
 
@@ -371,14 +373,14 @@ OAUTH_OPERATIONS = (
         "showAuthorization",
         "GET",
         oauth.AUTHORIZE,
-        lambda call: oauth.show_consent(call.backend, call.query),
+        lambda call: oauth.show_consent(call.backend, call.raw_query, call.cookies),
         any_token=True,
     ),
     OperationSpec(
         "decideAuthorization",
         "POST",
         oauth.AUTHORIZE,
-        lambda call: oauth.submit_consent(call.backend, call.content_type, call.body),
+        lambda call: oauth.submit_consent(call.backend, call.content_type, call.body, call.cookies),
         any_token=True,
         takes_body=True,
     ),

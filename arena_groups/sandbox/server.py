@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from aiohttp import web
@@ -19,10 +20,12 @@ from arena_groups.sandbox.entities import (
     CredentialRecord,
     RecordedRequest,
     Tier,
+    is_redirect_uri,
     new_request_log,
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.faults.registry import FaultRegistry
+from arena_groups.sandbox.hosts import HostNames
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
@@ -37,6 +40,7 @@ REDIRECT_URIS = (
 )
 
 _LARGEST_PORT = 65_535
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 _SHUTDOWN_SECONDS = 1.0
 
 
@@ -102,7 +106,10 @@ class Sandbox(SandboxControl):
         seed: The seed of all generated data.
         tier: Puts every account on this tier and enforces its rate limit. None enforces no
             limit. With "guest" accounts are on the tier "free" and have the limit of guests.
-        host: The address to listen on.
+        host: The address to listen on. With "0.0.0.0" or "::" the sandbox listens on all
+            addresses of the machine, and the `url` is the one on loopback.
+        allowed_hosts: Further names that the sandbox answers to, without ports, such as the name
+            of its container. Requests that name another host get a 421.
         window: The length of a rate-limit window, in whole seconds.
         limit: Requests per window for every caller, instead of the limit of the tier.
         clock: Returns Unix time in seconds. Rate limits, the `Date` header and all timestamps
@@ -110,6 +117,7 @@ class Sandbox(SandboxControl):
         sleep: Waits for a number of seconds; used by faults that delay a response.
 
     Raises:
+        TypeError: `allowed_hosts` is not a list of names.
         ValueError: An argument is out of range.
     """
 
@@ -120,6 +128,7 @@ class Sandbox(SandboxControl):
         seed: int = DEFAULT_SEED,
         tier: Tier | None = None,
         host: str = "127.0.0.1",
+        allowed_hosts: Iterable[str] = (),
         window: int = 60,
         limit: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -154,7 +163,12 @@ class Sandbox(SandboxControl):
             sandbox_clock, window=window, limit=limit, tier=one_tier, enforced=tier is not None
         )
         self._service = SandboxService(
-            backend, rate_limiter, self._request_log, self._faults, lambda: self.url
+            backend,
+            rate_limiter,
+            self._request_log,
+            self._faults,
+            HostNames.of(host, allowed_hosts),
+            lambda: self.url,
         )
 
     def __repr__(self) -> str:
@@ -169,7 +183,8 @@ class Sandbox(SandboxControl):
         """
         if not self._port:
             raise RuntimeError("the sandbox has no URL before it is started")
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = _LOOPBACK.get(self._host, self._host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}"
 
     @property
@@ -221,7 +236,9 @@ class Sandbox(SandboxControl):
         except OSError as error:
             await runner.cleanup()
             address = f"port {self._port} of {self._host}"
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            reason = str(error.strerror or error)
+            if error.errno and not isinstance(error, socket.gaierror):
+                reason = os.strerror(error.errno)
             raise OSError(
                 error.errno, f"the sandbox cannot listen on {address}: {reason}"
             ) from error
@@ -257,10 +274,16 @@ class Sandbox(SandboxControl):
 
         Raises:
             SandboxNotFoundError: The owner does not exist.
-            ValueError: There is no redirect URI.
+            ValueError: There is no redirect URI, or one has a backslash, a control character, user
+                information, a fragment or an invalid port.
         """
         if not redirect_uris:
             raise ValueError("an app needs a redirect URI")
+        for uri in redirect_uris:
+            if not is_redirect_uri(uri):
+                raise ValueError(
+                    f"{uri!r} is not a redirect URI: pass scheme, host, an optional port and path"
+                )
         record = self._owner if owner is None else self._user(owner)
         return self._backend.oauth.register(
             name, redirect_uris, owner=record.id, confidential=confidential
@@ -298,9 +321,8 @@ class Sandbox(SandboxControl):
         return self._decide(authorize_url, ConsentRequest.deny)
 
     def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
-        query = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
         try:
-            return decide(parse_consent_request(self._backend, query))
+            return decide(parse_consent_request(self._backend, urlsplit(authorize_url).query))
         except RedirectToAppError as error:
             return error.location
 

@@ -188,7 +188,7 @@ class SerializedResponse:
     """
 
     status: int | None
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = attrs.field(default=MappingProxyType({}), hash=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     writer: ResponseWriter = attrs.field(default=write_whole, repr=False)
 

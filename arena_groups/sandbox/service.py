@@ -1,7 +1,6 @@
 """Request handling: authentication, rate limit, faults, dispatch and the response."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -22,6 +21,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
+from arena_groups.sandbox.hosts import HostNames, authority_of
 from arena_groups.sandbox.permissions import RateLimitStatus, SandboxRateLimiter
 from arena_groups.sandbox.rendering import JSONRenderer
 from arena_groups.sandbox.responses import (
@@ -54,7 +54,6 @@ from arena_groups.sandbox.server_protocol import (
 
 logger = logging.getLogger(__name__)
 
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 # aiohttp 3.10 only has the more general exception.
 _BadMethod: type[Exception] = getattr(
     http_exceptions, "BadHttpMethod", http_exceptions.BadStatusLine
@@ -181,18 +180,29 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 
 @attrs.frozen
 class SandboxService:
-    """Processor of all requests to one backend. `base_url` returns the URL of the sandbox."""
+    """Processor of all requests to one backend, if they name one of the `hosts`.
+
+    `base_url` returns the URL of the sandbox.
+    """
 
     backend: Backend
     rate_limiter: SandboxRateLimiter
     request_log: RequestLog
     faults: FaultRegistry
+    hosts: HostNames
     base_url: Callable[[], str]
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
     ) -> web.StreamResponse:
-        """Answer a request: count and log it, apply the faults, run the operation, respond."""
+        """Answer a request: count and log it, apply the faults, run the operation, respond.
+
+        A request for another host is answered, but neither logged nor open to faults.
+        """
+        try:
+            self.hosts.check(request)
+        except ApiError as error:
+            return self._reject(request, error)
         context = self._context_of(request, connection)
         try:
             serialized = await self._run_middleware(tuple(self.faults), context)
@@ -207,10 +217,11 @@ class SandboxService:
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
         """Answer bytes that are not a request, or a request that raised an error."""
+        return self._reject(request, _error_for(error))
+
+    def _reject(self, request: web.BaseRequest, error: ApiError) -> web.Response:
         rate_limit = count(self.rate_limiter, guest(request))
-        serialized = serialize_response(
-            _error_for(error).response, ResponseContext(rate_limit=rate_limit)
-        )
+        serialized = serialize_response(error.response, ResponseContext(rate_limit=rate_limit))
         return to_response(self._with_date(serialized))
 
     def _context_of(self, request: web.BaseRequest, connection: ClientConnection) -> RequestContext:
@@ -272,6 +283,8 @@ class SandboxService:
             caller=context.identity.user,
             path=route.path,
             query=query_of(context.request),
+            raw_query=context.request.rel_url.raw_query_string,
+            cookies=context.request.cookies,
             content_type=context.request.content_type,
             body=body,
         )
@@ -286,9 +299,9 @@ class SandboxService:
         return context.fault_runner.transform_page(response, fetch_page)
 
     def _origin(self, request: web.BaseRequest) -> str:
-        """Return the base of links: the `Host` header if it is valid, else the own URL."""
-        host = request.headers.get("Host", "")
-        return f"http://{host}" if _HOST.fullmatch(host) else self.base_url()
+        """Return the base of links: the host that the request names, else the own URL."""
+        authority = authority_of(request)
+        return self.base_url() if authority is None else f"http://{authority}"
 
     def _with_date(self, serialized: SerializedResponse) -> SerializedResponse:
         """Return the response with a `Date` header in the sandbox's time."""

@@ -5,6 +5,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
+from arena_groups._types import hidden
 from arena_groups.errors import ArenaError
 from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, MembershipInvitation
 
@@ -125,7 +126,7 @@ class InviteCodeChanged(_Event):
 
     kind: Literal["invite-code-changed"] = "invite-code-changed"
     """Always ``"invite-code-changed"``."""
-    fingerprint: str | None = field(repr=False)
+    fingerprint: str | None = field(repr=hidden)
     """Digest of the group's id and invite code; ``None`` if the group has no code now.
 
     Different codes have different digests.

@@ -230,6 +230,15 @@ class TestStrictness:
         [
             ("2026-03-09T22:02:26", "is no RFC 3339 date and time with an offset"),
             ("2026-02-30T00:00:00Z", "is a date and time that does not exist"),
+            ("2026-03-09T24:00:00Z", "is a date and time that does not exist"),
+            ("2026-03-09T22:02:60Z", "is a date and time that does not exist"),
+            ("2026-03-09T23:59:60Z", "is a date and time that does not exist"),
+            ("2016-12-31T22:59:60Z", "is a date and time that does not exist"),
+            ("2016-12-31T23:59:61Z", "is a date and time that does not exist"),
+            ("2016-12-31T23:59:60+02:00", "is a date and time that does not exist"),
+            ("9999-12-31T23:59:60Z", "is a date and time that does not exist"),
+            ("2016-12-31T23:59:60", "is no RFC 3339 date and time with an offset"),
+            ("2016-12-31T23:59:60.Z", "is no RFC 3339 date and time with an offset"),
             (1773093746, "expected date and time, got integer"),
         ],
     )
@@ -255,6 +264,38 @@ class TestStrictness:
         again = from_dict(GroupInvite, to_dict(value))
         assert again.created_at == moment
         assert again.created_at.utcoffset() == value.created_at.utcoffset()
+
+    @pytest.mark.parametrize(
+        ("text", "microsecond"),
+        [
+            ("2016-12-31T23:59:60Z", 0),
+            ("2016-12-31t23:59:60z", 0),
+            ("2016-12-31 23:59:60-00:00", 0),
+            ("2017-01-01T01:59:60+02:00", 0),
+            ("2017-01-01T05:29:60+0530", 0),
+            ("2016-12-31T15:59:60-08:00", 0),
+            ("2016-12-31T23:59:60.25Z", 250_000),
+            ("2016-12-31T23:59:60.9999999Z", 1_000_000),
+        ],
+    )
+    def test_leap_second_is_the_second_after_it(self, text: str, microsecond: int) -> None:
+        page = encoded(documents.page(documents.invitation(created_at=text)))
+        plain = text.replace(":60", ":59")
+        expected = decode(
+            Page[MembershipInvitation], page.replace(text.encode(), plain.encode()), "x"
+        ).data[0]
+        found = decode(Page[MembershipInvitation], page, "x").data[0]
+        assert found.created_at == datetime(2017, 1, 1, tzinfo=UTC) + timedelta(
+            microseconds=microsecond
+        )
+        assert found.created_at - expected.created_at == timedelta(seconds=1)
+        assert found.created_at.utcoffset() == expected.created_at.utcoffset()
+        assert from_dict(MembershipInvitation, to_dict(found)) == found
+
+    @pytest.mark.parametrize("day", ["2015-06-30", "2024-02-29", "2023-04-30"])
+    def test_leap_second_may_end_any_month(self, day: str) -> None:
+        value = from_dict(GroupInvite, documents.invite(created_at=f"{day}T23:59:60Z"))
+        assert value.created_at.day == 1
 
     def test_datetime_keeps_its_offset(self) -> None:
         value = from_dict(GroupInvite, documents.invite(created_at="2026-03-10T00:02:26+02:00"))

@@ -15,7 +15,7 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
-from arena_groups._api.decode import decode
+from arena_groups._api.decode import check_json, decode
 from tests.support import documents
 from tests.support.decoding import encoded, issue_of
 from tests.support.strategies import json_values
@@ -64,8 +64,19 @@ class TestParseJSON:
         group = encoded(documents.group()).replace(b'{"channels": 12, "users": 30}', body)
         assert decode(Group, group, "x").counts.users == 3
 
-    def test_byte_order_mark_is_not_json(self) -> None:
-        assert "is not JSON" in issue_of(Group, b"\xef\xbb\xbf{}").problem
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+    def test_other_encodings_of_unicode_are_decoded(self, encoding: str) -> None:
+        text = encoded(documents.group(name="Stra\u00dfe")).decode()
+        group = decode(Group, text.encode(encoding), "x")
+        assert group == decode(Group, text.encode(), "x")
+        check_json(text.encode(encoding), "x")
+
+    def test_issue_after_a_byte_order_mark_has_its_path(self) -> None:
+        body = encoded(documents.group(id="7")).decode().encode("utf-8-sig")
+        assert issue_of(Group, body) == DecodeIssue("id", "expected integer, got string")
+
+    def test_html_after_a_byte_order_mark_is_not_json(self) -> None:
+        assert "is HTML" in issue_of(Group, "\ufeff<title>Down".encode()).problem
 
     def test_escaped_lone_surrogate_is_kept(self) -> None:
         body = encoded(documents.embedded_user(name="\ud83d"))

@@ -212,8 +212,10 @@ class TestGroupFields:
 
 class TestInvitee:
     def test_email_or_user_id_is_returned(self) -> None:
-        address = Secret(EMAIL)
-        assert invitee(address, None) == {"email": address}
+        body = invitee(Secret(f" {EMAIL}\n"), None)
+        address = body["email"]
+        assert isinstance(address, Secret)
+        assert (body.keys(), address.reveal()) == ({"email"}, EMAIL)
         assert invitee(None, 9) == {"user_id": 9}
 
     @pytest.mark.parametrize("both", [(None, None), (Secret(EMAIL), 9), (Secret("x"), 0)])
@@ -226,7 +228,7 @@ class TestInvitee:
 
     @pytest.mark.parametrize(
         "text",
-        ["ada@example.org", "a+b@x.co.uk", "o'brien@x.org", "ü@exämple.org", "ada@localhost"],
+        ["ada@example.org", "a+b@x.co.uk", "o'brien@x.org", "ü@exämple.org", " ada@a.org\n"],
     )
     def test_plausible_address_is_accepted(self, text: str) -> None:
         assert invitee(Secret(text), None)
@@ -241,8 +243,6 @@ class TestInvitee:
             "ada@",
             "@example.org",
             "ada @example.org",
-            " ada@example.org",
-            "ada@example.org\n",
             "ada@example.org\r\nBcc: x@y.z",
             "ada\0@example.org",
             "Ada <ada@example.org>",

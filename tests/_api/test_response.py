@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups import RateLimit, UserTier
-from arena_groups._api.response import RawResponse, parse_date, parse_rate_limit, parse_retry_after
+from arena_groups._api.response import (
+    MAX_SECONDS,
+    RawResponse,
+    parse_date,
+    parse_rate_limit,
+    parse_retry_after,
+)
 from tests.support.documents import CODE
 
 NOW = 1_773_093_746.0
@@ -60,9 +66,59 @@ class TestRateLimit:
 
 
 class TestRetryAfter:
-    @pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("65", 65.0), (" 7\t", 7.0)])
+    @pytest.mark.parametrize(
+        ("value", "seconds"), [("0", 0.0), ("65", 65.0), (" 7\t", 7.0), ("0" * 30 + "7", 7.0)]
+    )
     def test_number_is_in_seconds(self, value: str, seconds: float) -> None:
         assert parse_retry_after(value, NOW) == seconds
+
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [("0.5", 1), ("2.5", 3), ("2.0", 2), ("2.", 2), (".25", 1), ("0.000", 0), (" 1.01 ", 2)],
+    )
+    def test_decimal_is_rounded_up(self, value: str, seconds: float) -> None:
+        assert parse_retry_after(value, NOW) == seconds
+
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("2, 2", 2),
+            ("2,9", 2),
+            ("2 ,soon", 2),
+            ("1.5, 9", 2),
+            (", 3", 3),
+            ("2;foo", 2),
+            ("2 ; comment=x", 2),
+            (", ".join(["Mon, 09 Mar 2026 22:03:56 GMT"] * 2), 90),
+        ],
+    )
+    def test_first_value_of_a_list_counts(self, value: str, seconds: float) -> None:
+        assert parse_retry_after(value, NOW) == seconds
+
+    @pytest.mark.parametrize("value", ["9" * 10, "9" * 40, "9" * 5000, "9" * 30 + ".5"])
+    def test_more_digits_than_a_time_can_have_are_too_long(self, value: str) -> None:
+        assert parse_retry_after(value, NOW) == MAX_SECONDS
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "Mon, 09 Mar 2026 22:03:56 GMT",
+            "Monday, 09-Mar-26 22:03:56 GMT",
+            "Mon Mar  9 22:03:56 2026",
+            "Sun, 09 Mar 2026 22:03:56 GMT",
+            "09 Mar 2026 22:03:56 GMT",
+            "  Mon, 09 Mar 2026 22:03:56 GMT ",
+        ],
+        ids=["IMF-fixdate", "RFC 850", "asctime", "wrong weekday", "no weekday", "spaces"],
+    )
+    def test_date_may_have_any_form(self, value: str) -> None:
+        assert parse_retry_after(value, NOW) == 90
+
+    def test_leap_second_counts_as_the_next_second(self) -> None:
+        last, then = "Sat, 31 Dec 2016 23:59:{} GMT", 1_483_228_799.0
+        assert parse_retry_after(last.format(59), then) == 0
+        assert parse_retry_after(last.format(60), then) == 1
+        assert parse_retry_after(last.format(61), then) is None
 
     @pytest.mark.parametrize("ahead", [0, 1, 90, 86_400])
     def test_date_in_the_future_is_the_time_until_then(self, ahead: int) -> None:
@@ -93,10 +149,17 @@ class TestRetryAfter:
             " ",
             "soon",
             "-5",
-            "1.5",
+            "-0.5",
+            "+2",
+            ".",
+            "1.5.2",
             "1e3",
+            "2 3",
+            "2s",
             "٣",
-            "9" * 40,
+            "2\u00a0",
+            "soon, 2",
+            "Mon, ٠٩ Mar 2026 22:03:56 GMT",
             "Mon, 32 Jan 2024 00:00:00 GMT",
             "Mon, 01 Jan 99999 00:00:00 GMT",
             "Mon, 01 Jan 2024 00:00:00 +9999",

@@ -200,7 +200,6 @@ class TestBodies:
             b"{",
             b"null",
             b"[]",
-            b'"x"',
             b"7",
             {},
             {"error": None},
@@ -213,6 +212,29 @@ class TestBodies:
     def test_unexpected_json_uses_the_reason(self, body: object) -> None:
         error = error_of(400, body, reason="Bad Request")
         assert str(error) == "400 Bad Request [GET /v3/groups/{id}]"
+
+    @pytest.mark.parametrize(
+        ("body", "text"),
+        [
+            (b"<html><title>Access denied</title><p>x", "502 Bad Gateway: Access denied (the "),
+            (b"error code: 1015", "502 Bad Gateway: error code: 1015 (the "),
+            (b"Bad Gateway", "502 Bad Gateway: the "),
+        ],
+    )
+    def test_body_that_is_not_json_shows_its_text(self, body: bytes, text: str) -> None:
+        error = error_of(502, body, headers={}, reason="Bad Gateway")
+        assert str(error).startswith(f"{text}response is not JSON: it may come from a proxy")
+
+    def test_page_of_a_redirect_does_not_replace_the_host(self) -> None:
+        error = error_of(302, {}, headers={"location": "https://login.example/"})
+        assert error.message == "redirect to login.example: redirects are not followed"
+
+    def test_control_characters_are_not_shown(self) -> None:
+        text = "a\x1b[31mb\x9b1m\u202ec\u2028d\x00e\ud800"
+        headers = {**JSON, "x-request-id": "r\x1b-\u202e7"}
+        error = error_of(400, {"error": text, "message": text}, headers=headers, reason=text)
+        assert str(error).isprintable()
+        assert (error.request_id or "").isprintable()
 
     def test_long_text_is_cut_to_one_line(self) -> None:
         error = error_of(400, plain("one\n\ttwo" + " x" * 5000))
@@ -254,7 +276,7 @@ class TestRetryAfter:
         date, until = (format_datetime(moment, usegmt=True) for moment in moments)
         assert error_of(429, headers={"date": date, "retry-after": until}).retry_after == 90
 
-    @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "inf", "nan", "9" * 30])
+    @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "inf", "nan", "+2"])
     def test_invalid_header_is_ignored(self, value: str) -> None:
         error = error_of(429, headers={"retry-after": value})
         assert error.retry_after is None
@@ -272,7 +294,7 @@ class TestRetryAfter:
         assert error_of(503, headers={"retry-after": "5"}).retry_after == 5.0
 
     @pytest.mark.parametrize(
-        "number", ["-1", "true", "null", '"65"', "NaN", "Infinity", "1e999", "1" + "0" * 400, "[]"]
+        "number", ["-1", "true", "null", '"-1"', '"soon"', "NaN", "-Infinity", "-1e999", "[]"]
     )
     def test_invalid_time_in_the_body_is_ignored(self, number: str) -> None:
         body = json.dumps(limited(retry_after=0)).replace(
@@ -285,6 +307,29 @@ class TestRetryAfter:
     @pytest.mark.parametrize("number", [0, 0.5, 3600])
     def test_valid_time_in_the_body_is_used(self, number: float) -> None:
         assert error_of(429, limited(retry_after=number)).retry_after == number
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            limited(retry_after="65"),
+            limited(retry_after="64.5"),
+            limited(retry_after=format_datetime(datetime.fromtimestamp(NOW + 65, UTC))),
+            {"message": "Slow down.", "retry_after": 65},
+            {"title": "Slow down.", "retryAfter": 65},
+            plain(retry_after=65),
+        ],
+    )
+    def test_time_in_the_body_may_have_other_forms(self, body: object) -> None:
+        assert error_of(429, body).retry_after == 65.0
+
+    @pytest.mark.parametrize("number", ["1e999", "1" + "0" * 400, "9" * 5000, f'"{"9" * 5000}"'])
+    def test_time_in_the_body_that_is_too_long_is_limited(self, number: str) -> None:
+        body = json.dumps(limited(retry_after=0)).replace(
+            '"retry_after": 0', f'"retry_after": {number}'
+        )
+        error = error_of(429, body.encode())
+        assert error.retry_after == 1e9
+        assert error.message == "Over the limit of 30 requests."
 
 
 class TestRateLimitHeaders:

@@ -1,7 +1,11 @@
 """Configuration of a client: base URL, token, user agent, time limits."""
 
 import asyncio
+import gc
+import itertools
 import math
+import weakref
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,11 +13,19 @@ import pytest
 import arena_groups
 from arena_groups import (
     ArenaClient,
+    ClientStateError,
+    NoPacer,
+    Permit,
+    RequestEvent,
+    RetryPolicy,
     Timeout,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from tests.support import documents
 from tests.support.clients import connected, single
 from tests.support.documents import TOKEN
-from tests.support.servers import PONG, http, serving
+from tests.support.servers import DOWN, PONG, ReceivedRequest, Response, http, serving
+from tests.support.waiting import run_other_tasks, until
 
 
 class TestTimeout:
@@ -179,6 +191,251 @@ class TestTokens:
             with pytest.raises(arena_groups.AuthenticationError) as caught:
                 await arena.me()
         assert "the argument token=" in str(caught.value)
+
+
+def only_for(token: str, body: object = b"", status: str = "200 OK") -> Response:
+    """Return responses that accept one token, and answer 401 to all others."""
+
+    def respond(request: ReceivedRequest) -> bytes:
+        known = request.headers.get("authorization") == f"Bearer {token}"
+        return http(body, status) if known else http({}, "401 Unauthorized")
+
+    return respond
+
+
+class VaultError(Exception):
+    """Failure of a token provider."""
+
+
+class Rotation:
+    """Token provider whose token is replaced when the server refuses it."""
+
+    def __init__(self, *tokens: Any, after: int = 1) -> None:
+        self.calls = 0
+        self._tokens = tokens
+        self._after = after  # calls with the first token
+        self.proceed = asyncio.Event()
+        self.proceed.set()
+
+    async def __call__(self) -> str:
+        self.calls += 1
+        token = self._tokens[max(0, min(self.calls - self._after, len(self._tokens) - 1))]
+        if self.calls > self._after:
+            await self.proceed.wait()
+        if isinstance(token, BaseException):
+            raise token
+        return token  # type: ignore[no-any-return]
+
+
+class TestRefusedToken:
+    OLD, NEW = "expired-token", "fresh-token"
+
+    async def test_401_is_repeated_with_another_token_of_the_provider(self) -> None:
+        provider, events, pacer = Rotation(self.OLD, self.NEW), list[RequestEvent](), NoPacer()
+        async with connected(
+            only_for(self.NEW, {"status": "ok"}),
+            token=provider, on_request=events.append, pacer=pacer,
+        ) as (arena, server):  # fmt: skip
+            await arena.ping()
+        sent = [request.headers["authorization"] for request in server.requests]
+        assert sent == [f"Bearer {self.OLD}", f"Bearer {self.NEW}"]
+        assert [(event.status, event.attempt) for event in events] == [(401, 1), (200, 2)]
+        assert (pacer.snapshot().used, pacer.snapshot().in_flight) == (2, 0)
+        assert provider.calls == 2
+
+    @pytest.mark.parametrize("method", ["create", "invite", "join"])
+    async def test_401_of_a_write_is_repeated_with_another_token(self, method: str) -> None:
+        calls: dict[str, Callable[[ArenaClient], Awaitable[object]]] = {
+            "create": lambda a: a.groups.create("Night Shift"),
+            "invite": lambda a: a.groups.invite("g", email=documents.EMAIL),
+            "join": lambda a: a.groups.join("g", invite_token="a-code"),
+        }
+        bodies = {
+            "create": documents.group(),
+            "invite": documents.invite_result(),
+            "join": documents.member(),
+        }
+        provider = Rotation(self.OLD, self.NEW)
+        response = only_for(self.NEW, bodies[method], "201 Created")
+        async with connected(response, token=provider) as (arena, server):
+            await calls[method](arena)
+        assert len(server.requests) == 2
+        assert server.requests[0].body == server.requests[1].body
+
+    async def test_401_is_raised_if_the_provider_has_the_same_token(self) -> None:
+        provider = Rotation(self.OLD)
+        async with connected(only_for(self.NEW), token=provider) as (arena, server):
+            with pytest.raises(arena_groups.AuthenticationError, match="token provider") as caught:
+                await arena.ping()
+        assert (len(server.requests), provider.calls, caught.value.attempts) == (1, 2, 1)
+
+    async def test_401_for_the_other_token_too_is_raised_with_both_attempts(self) -> None:
+        provider = Rotation(self.OLD, "another", self.NEW)
+        async with connected(only_for(self.NEW), token=provider) as (arena, server):
+            with pytest.raises(arena_groups.AuthenticationError) as caught:
+                await arena.ping()
+        assert (len(server.requests), provider.calls, caught.value.attempts) == (2, 2, 2)
+
+    async def test_401_of_a_token_that_is_not_from_a_provider_is_raised(self) -> None:
+        for token in (self.OLD, None):
+            async with connected(only_for(self.NEW), token=token) as (arena, server):
+                with pytest.raises(arena_groups.AuthenticationError):
+                    await arena.ping()
+            assert len(server.requests) == 1
+
+    async def test_request_after_a_401_is_not_a_retry_of_the_policy(
+        self, clock: AutoAdvanceClock
+    ) -> None:
+        responses = iter([http({}, "401 Unauthorized"), DOWN, DOWN, PONG])
+        async with connected(
+            lambda _: next(responses),
+            token=Rotation(self.OLD, self.NEW), retry=RetryPolicy(attempts=3), clock=clock,
+        ) as (arena, server):  # fmt: skip
+            await arena.ping()
+        assert len(server.requests) == 4
+
+    @pytest.mark.parametrize("answer", ["another token", "the same token", "an error"])
+    async def test_tasks_with_the_same_refused_token_call_the_provider_once(
+        self, answer: str
+    ) -> None:
+        failure = LookupError("the vault is locked")
+        second = {"another token": self.NEW, "the same token": self.OLD, "an error": failure}
+        provider = Rotation(self.OLD, second[answer], after=8)
+        provider.proceed.clear()
+        async with connected(only_for(self.NEW, {"status": "ok"}), token=provider) as (
+            arena,
+            server,
+        ):
+            tasks = [asyncio.create_task(arena.ping()) for _ in range(8)]
+            await server.wait_for_requests(8)
+            await until(lambda: provider.calls == 9)
+            provider.proceed.set()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert provider.calls == 9
+        assert {type(result) for result in results} == {
+            {
+                "another token": type(None),
+                "the same token": arena_groups.AuthenticationError,
+                "an error": LookupError,
+            }[answer]
+        }
+        assert len(server.requests) == (16 if answer == "another token" else 8)
+
+    async def test_401_that_arrives_after_the_replacement_uses_it(self) -> None:
+        provider, late = Rotation(self.OLD, self.NEW, after=2), asyncio.Event()
+
+        class LatePacer(NoPacer):
+            async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+                if provider.calls == 1:
+                    await late.wait()
+                return await super().acquire(write=write, max_wait=max_wait)
+
+        async with connected(
+            only_for(self.NEW, {"status": "ok"}), token=provider, pacer=LatePacer()
+        ) as (arena, server):
+            slow = asyncio.create_task(arena.ping())
+            await until(lambda: provider.calls == 1)
+            await arena.ping()
+            late.set()
+            await slow
+        assert provider.calls == 3
+        assert len(server.requests) == 4
+
+    async def test_next_refusal_of_the_same_token_calls_the_provider_again(self) -> None:
+        provider = Rotation(self.OLD)
+        async with connected(only_for(self.NEW), token=provider) as (arena, _):
+            for calls in (2, 4):
+                with pytest.raises(arena_groups.AuthenticationError):
+                    await arena.ping()
+                assert provider.calls == calls
+
+    async def test_invalid_replacement_raises_the_error_of_the_token(self) -> None:
+        provider = Rotation(self.OLD, None)
+        async with connected(only_for(self.NEW), token=provider) as (arena, server):
+            with pytest.raises(TypeError, match="the token from the token provider"):
+                await arena.ping()
+        assert len(server.requests) == 1
+
+    async def test_cancelled_task_leaves_the_call_of_the_provider_to_the_others(self) -> None:
+        provider = Rotation(self.OLD, self.NEW, after=2)
+        provider.proceed.clear()
+        async with connected(only_for(self.NEW, {"status": "ok"}), token=provider) as (
+            arena,
+            server,
+        ):
+            first, second = (asyncio.create_task(arena.ping()) for _ in range(2))
+            await server.wait_for_requests(2)
+            await until(lambda: provider.calls == 3)
+            await run_other_tasks()
+            first.cancel()
+            await asyncio.wait([first])
+            provider.proceed.set()
+            await second
+        assert first.cancelled()
+        assert provider.calls == 3
+
+    async def test_call_that_all_tasks_have_left_is_cancelled_and_made_anew(self) -> None:
+        provider = Rotation(self.OLD, self.NEW)
+        provider.proceed.clear()
+        async with connected(only_for(self.NEW, {"status": "ok"}), token=provider) as (arena, _):
+            only = asyncio.create_task(arena.ping())
+            await until(lambda: provider.calls == 2)
+            only.cancel()
+            await asyncio.wait([only])
+            assert only.cancelled()
+            provider.proceed.set()
+            await arena.ping()
+        assert provider.calls == 3
+
+    async def test_closing_ends_the_call_of_the_provider(self) -> None:
+        provider = Rotation(self.OLD, self.NEW)
+        provider.proceed.clear()
+        async with connected(only_for(self.NEW), token=provider) as (arena, _):
+            task = asyncio.create_task(arena.groups.create("Night Shift"))
+            await until(lambda: provider.calls == 2)
+            await arena.aclose()
+            with pytest.raises(ClientStateError, match="closed") as caught:
+                await task
+        assert not caught.value.outcome_unknown
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    @pytest.mark.parametrize("second", [VaultError, None])
+    async def test_error_after_the_call_of_the_provider_is_freed_without_the_collector(
+        self, second: type[Exception] | None
+    ) -> None:
+        calls = itertools.count()
+
+        async def provider() -> str:
+            if next(calls) % 2 and second:
+                raise second
+            return self.OLD
+
+        async def fail() -> weakref.ref[BaseException]:
+            task = asyncio.create_task(arena.ping())
+            await asyncio.wait([task])
+            error = task.exception()
+            assert isinstance(error, second or arena_groups.AuthenticationError)
+            return weakref.ref(error)
+
+        async with connected(only_for(self.NEW), token=provider) as (arena, _):
+            await fail()
+            gc.collect()
+            gc.disable()
+            try:
+                error = await fail()
+                await run_other_tasks()
+                assert error() is None
+            finally:
+                gc.enable()
+
+    async def test_sync_provider_works(self) -> None:
+        tokens = iter([self.OLD, self.NEW])
+        async with connected(only_for(self.NEW, {"status": "ok"}), token=lambda: next(tokens)) as (
+            arena,
+            server,
+        ):
+            await arena.ping()
+        assert len(server.requests) == 2
 
 
 class TestUserAgent:

@@ -124,6 +124,45 @@ async def test_retry_after_beyond_its_limit_is_raised_and_blocks_other_requests(
     assert clock.waits == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        http(b"error code: 1015", "429 Too Many Requests", Content_Type="text/plain"),
+        http(b"<title>You are being rate limited</title>", "429 Slow", Content_Type="text/html"),
+        http({"message": "Slow"}, "429 Slow", Retry_After="soon"),
+        b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["edge", "HTML", "unreadable time", "no body"],
+)
+async def test_429s_that_say_nothing_are_retried_with_growing_delays(
+    clock: AutoAdvanceClock, refusal: bytes
+) -> None:
+    times = list[float]()
+
+    def respond(_: object) -> bytes:
+        times.append(clock.now())
+        return PONG if len(times) in {1, 5, 7} else refusal
+
+    retry = RetryPolicy(backoff=0)
+    async with serving(respond) as server, client(server.url, clock, retry=retry) as arena:
+        for _ in range(3):
+            await arena.ping()
+    assert times == [0, 0, 2, 8, 26, 26, 28]
+
+
+async def test_one_call_outlasts_a_minute_of_429s_that_say_nothing(
+    clock: AutoAdvanceClock,
+) -> None:
+    refusal = http(b"error code: 1015", "429 Too Many Requests")
+
+    def respond(_: object) -> bytes:
+        return PONG if clock.now() >= 60 else refusal
+
+    async with serving(respond) as server, client(server.url, clock) as arena:
+        await arena.ping()
+    assert len(server.requests) == 5
+
+
 async def test_retry_after_in_the_body_alone_blocks_other_requests(
     clock: AutoAdvanceClock,
 ) -> None:

@@ -21,8 +21,12 @@ from arena_groups import (
     ArenaTimeoutError,
     ClientStateError,
     DecodeError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitError,
     ServerError,
     Timeout,
+    UnprocessableError,
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
@@ -191,7 +195,6 @@ BROKEN = {
     "no body": (http(b"", length=15), "body of the response ended early"),
     "half the chunks": (chunked(b'{"status":', end=b""), "body of the response ended early"),
     "no last chunk": (chunked(b'{"status":"ok"}', end=b""), "body of the response ended early"),
-    "half an error": (http(b"{", "500 Oops", length=9), "body of the response ended early"),
     "damaged gzip": (http(b"\x1f\x8b" + b"?" * 40, Content_Encoding="gzip"), "or is damaged"),
     "no http": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "not valid HTTP"),
     "bad header": (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "not valid HTTP"),
@@ -212,6 +215,38 @@ class TestBrokenResponses:
         assert (error.method, error.route) == ("GET", "/v3/groups/{id}")
         assert STUDIO not in str(error)
         assert (error.__cause__, error.__context__) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("response", "kind", "text"),
+        [
+            (http(b"{", "500 Oops", length=9), ServerError, "500 Oops"),
+            (http(b"", "422 No", length=9), UnprocessableError, "422 No"),
+            (http(b'{"message": "No.", "x', "404 No", length=99), NotFoundError, "404 No: No. "),
+            (
+                chunked(b'{"message": "No."}', end=b"", status="403 No"),
+                ForbiddenError,
+                "403 No: No. ",
+            ),
+            (
+                http(b"\x1f\x8b" + b"?" * 40, "404 No", Content_Encoding="gzip"),
+                NotFoundError,
+                "404 No",
+            ),
+            (
+                http(gzip.compress(b"{}")[:-9], "429 No", Content_Encoding="gzip"),
+                RateLimitError,
+                "429 No",
+            ),
+        ],
+        ids=["length", "empty", "JSON", "chunks", "not gzip", "half of gzip"],
+    )
+    async def test_error_whose_body_ends_early_keeps_its_status(
+        self, response: bytes, kind: type[ArenaAPIError], text: str
+    ) -> None:
+        async with connected(response, closing=True) as (arena, server):
+            with pytest.raises(kind, match=text):
+                await arena.groups.get(STUDIO)
+            await server.wait_closed()
 
     async def test_closed_port_raises_with_host_and_port(self) -> None:
         async with serving() as server:
@@ -415,10 +450,16 @@ async def test_body_above_max_body_raises_decode_error(clock: AutoAdvanceClock) 
 
 
 async def test_error_body_above_max_body_keeps_its_status(clock: AutoAdvanceClock) -> None:
-    response = http(b"x" * 5000, "404 Not Found")
-    async with serving(response) as server, client(server.url, clock, max_body=1000) as arena:
-        with pytest.raises(ArenaAPIError, match="404 Not Found"):
-            await arena.me()
+    body = {"message": "No group of this name", "padding": "x" * 5000}
+    responses = [
+        http(body, "404 Not Found"),
+        chunked(json.dumps(body).encode(), status="404 Not Found"),
+        http(gzip.compress(json.dumps(body).encode()), "404 Not Found", Content_Encoding="gzip"),
+    ]
+    for response in responses:
+        async with serving(response) as server, client(server.url, clock, max_body=1000) as arena:
+            with pytest.raises(NotFoundError, match="404 Not Found: No group of this name"):
+                await arena.me()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -4,8 +4,10 @@ import asyncio
 import pickle
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -15,9 +17,13 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     BulkOutcome,
+    ClientStateError,
     MemoryStore,
     NotFoundError,
+    QuotaPacer,
+    RetryPolicy,
     ServerError,
+    StoreError,
     Timeout,
     invite_many,
 )
@@ -28,26 +34,34 @@ from arena_groups.sandbox.faults import (
     CutBody,
     Disconnect,
     Fault,
+    FaultContext,
     Hang,
     HTMLPage,
     Latency,
+    MiddlewareFault,
     RateLimited,
     RequestTimeout,
     Reset,
+    SerializedResponse,
     ServerFailure,
     TruncatedJSON,
 )
 from tests.support.bulk import (
     GROUP,
     INVITE,
+    GatedPacer,
     addresses,
     claim_elsewhere,
+    executed_invites,
     invite_requests,
+    journal_namespace,
+    list_requests,
     make_client,
     outcomes_of,
     sent_emails,
 )
 from tests.support.thorough import repetitions
+from tests.support.waiting import until
 
 INVITED, FAILED = BulkOutcome.INVITED, BulkOutcome.FAILED
 SHORT_TIMEOUT = Timeout(connect=5, read=0.3, total=0.5)
@@ -59,6 +73,18 @@ FAULTS: list[Fault] = [
     RequestTimeout(), RequestTimeout(after=True), RateLimited(retry_after=0),
     CutBody(), TruncatedJSON(), HTMLPage(), Hang(), Hang(after=True),
 ]  # fmt: skip
+
+
+@attrs.frozen
+class ResetTogether(MiddlewareFault):
+    """Executes as many requests as the barrier says, then resets their connections at once."""
+
+    barrier: asyncio.Barrier
+
+    async def handle(self, context: FaultContext) -> SerializedResponse:
+        await context.call_next()
+        await self.barrier.wait()
+        return Reset().reply(context)
 
 
 class TestArguments:
@@ -85,6 +111,8 @@ class TestArguments:
         [
             {"targets": "ada@example.org"}, {"group": "a/b"}, {"concurrency": 0},
             {"concurrency": 1.5}, {"on_error": "explode"}, {"claim_timeout": 0},
+            {"claim_timeout": float("nan")}, {"claim_timeout": float("inf")},
+            {"claim_timeout": "1"}, {"claim_timeout": True}, {"claim_timeout": None},
         ],
     )  # fmt: skip
     async def test_bad_argument_raises(self, arena: ArenaClient, arguments: dict[str, Any]) -> None:
@@ -238,13 +266,54 @@ class TestClaims:
         assert (result.outcome, len(sandbox.emails)) == (INVITED, 1)
         assert sum(clock.waits) == pytest.approx(120, abs=5)
 
-    async def test_expired_claim_is_replaced_at_once(
-        self, arena: ArenaClient, sandbox: Sandbox
+    @pytest.mark.parametrize("claim_timeout", [0.5, 30, 4000])
+    @pytest.mark.parametrize("valid_for", [20, 500])
+    async def test_claim_is_waited_for_as_long_as_it_says(
+        self, arena: ArenaClient, sandbox: Sandbox, claim_timeout: float, valid_for: float
     ) -> None:
         store, clock, (address,) = MemoryStore(), AutoAdvanceClock(), addresses(1)
-        await claim_elsewhere(sandbox, store, address, now=lambda: 1_700_000_000.0)
-        summary = await invite_many(arena, GROUP, [address], store=store, clock=clock)
-        assert (summary.counts, clock.waits) == ({INVITED: 1}, [])
+        await claim_elsewhere(sandbox, store, address, claim_timeout=valid_for)
+        run = invite_many(
+            arena, GROUP, [address], store=store, clock=clock, claim_timeout=claim_timeout
+        )
+        assert await outcomes_of(run) == ["invited"]
+        assert clock.now() == pytest.approx(valid_for)
+        assert invite_requests(sandbox) == 1
+
+    async def test_claims_that_wait_are_reported(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        store, targets, reported = MemoryStore(), addresses(4), list[float]()
+        for address in targets[1:3]:
+            await claim_elsewhere(sandbox, store, address)
+        waiting: list[int] = []
+
+        class Clock(AutoAdvanceClock):
+            async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+                waiting.append(run.summary.waiting_for_claim)
+                await super().wait(event, seconds)
+
+        run = invite_many(
+            arena, GROUP, targets, store=store, concurrency=4, clock=Clock(),
+            on_claim_wait=reported.append,
+        )  # fmt: skip
+        summary = await run
+        assert reported == [120]
+        assert max(waiting) == 2
+        assert (summary.waiting_for_claim, summary.counts) == (0, {INVITED: 4})
+
+    async def test_error_of_the_report_stops_the_run(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        store, (address,) = MemoryStore(), addresses(1)
+        await claim_elsewhere(sandbox, store, address)
+
+        def report(_: float) -> None:
+            raise LookupError("no terminal")
+
+        with pytest.raises(LookupError):
+            await invite_many(arena, GROUP, [address], store=store, on_claim_wait=report)
+        assert invite_requests(sandbox) == 0
 
     async def test_invitation_that_arrives_late_is_not_sent_again(
         self, arena: ArenaClient, sandbox: Sandbox
@@ -262,6 +331,177 @@ class TestClaims:
         run = invite_many(arena, GROUP, [address], store=store, clock=Clock())
         assert await outcomes_of(run) == ["invited"]
         assert invite_requests(sandbox) == 1
+
+
+class TestPermits:
+    """A person is claimed when the request has its permit, and not before."""
+
+    async def test_nobody_is_claimed_while_requests_wait_for_their_permits(
+        self, sandbox: Sandbox
+    ) -> None:
+        store, pacer = MemoryStore(), GatedPacer()
+        async with make_client(sandbox, pacer=pacer) as arena:
+            # Far less than the time that the requests wait.
+            run = invite_many(
+                arena, GROUP, addresses(50), store=store, concurrency=50, claim_timeout=30
+            )
+            waiting = asyncio.ensure_future(outcomes_of(run))
+            await until(lambda: pacer.queued == 50)
+            assert await store.read(journal_namespace(sandbox)) == {}
+            pacer.gate.set()
+            assert await waiting == ["invited"] * 50
+        assert (list_requests(sandbox), executed_invites(sandbox)) == (2, 50)
+
+    @pytest.mark.parametrize("concurrency", [1, 16, 200])
+    async def test_any_concurrency_takes_as_few_requests(
+        self, sandbox: Sandbox, concurrency: int
+    ) -> None:
+        async with Sandbox(limit=120, clock=lambda: 1_700_000_000.0) as limited:
+            limited.add_group("Spring", slug=GROUP)
+            clock = AutoAdvanceClock(limited.advance)
+            async with make_client(limited, clock=clock, pacer=QuotaPacer(clock=clock)) as arena:
+                summary = await invite_many(arena, GROUP, addresses(200), concurrency=concurrency)
+            assert summary.counts == {INVITED: 200}
+            assert (list_requests(limited), invite_requests(limited)) == (2, 200)
+            assert {request.status for request in limited.requests} == {200, 201}
+
+    async def test_run_that_is_closed_while_it_waits_leaves_no_claim(
+        self, sandbox: Sandbox
+    ) -> None:
+        store, pacer, clock = MemoryStore(), GatedPacer(), AutoAdvanceClock()
+        async with make_client(sandbox, pacer=pacer) as arena:
+            async with invite_many(arena, GROUP, addresses(5), store=store, concurrency=5) as run:
+                waiting = asyncio.ensure_future(anext(run))
+                await until(lambda: pacer.queued == 5)
+            with pytest.raises(StopAsyncIteration):
+                await waiting
+            assert await store.read(journal_namespace(sandbox)) == {}
+            pacer.gate.set()
+            again = invite_many(arena, GROUP, addresses(5), store=store, clock=clock)
+            assert await outcomes_of(again) == ["invited"] * 5
+        assert (clock.waits, executed_invites(sandbox)) == ([], 5)
+
+    async def test_client_that_is_closed_while_it_waits_has_sent_nothing(
+        self, sandbox: Sandbox
+    ) -> None:
+        store, pacer = MemoryStore(), GatedPacer()
+        arena = make_client(sandbox, pacer=pacer)
+        run = invite_many(arena, GROUP, addresses(5), store=store, concurrency=5)
+        results = asyncio.ensure_future(anext(run))
+        await until(lambda: pacer.queued == 5)
+        await arena.aclose()
+        result = await results
+        assert isinstance(result.error, ClientStateError)
+        assert not result.error.outcome_unknown
+        await run.aclose()
+        assert await store.read(journal_namespace(sandbox)) == {}
+        assert invite_requests(sandbox) == 0
+
+    @pytest.mark.parametrize("reload", [False, True], ids=["", "journal read again"])
+    async def test_person_claimed_by_another_run_meanwhile_is_not_invited(
+        self, sandbox: Sandbox, *, reload: bool
+    ) -> None:
+        store, pacer, (person, other) = MemoryStore(), GatedPacer(), addresses(2)
+        if reload:  # while this claim is waited for
+            await claim_elsewhere(sandbox, store, other)
+        async with make_client(sandbox, pacer=pacer) as arena:
+
+            class Clock(AutoAdvanceClock):
+                async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+                    await super().wait(event, seconds)
+                    if reload and len(self.waits) == 3:
+                        pacer.gate.set()
+                    if not reload and len(self.waits) == 5:
+                        await journal.complete(f"email:{person}", JournalState.INVITED)
+
+            clock = Clock()
+            run = invite_many(
+                arena, GROUP, [person, *([other] if reload else [])], store=store,
+                concurrency=2, clock=clock,
+            )  # fmt: skip
+            first = asyncio.ensure_future(anext(run))
+            await until(lambda: pacer.queued == 1)
+            journal = await claim_elsewhere(sandbox, store, person)
+            if not reload:
+                pacer.gate.set()
+                result = await first
+                assert (result.outcome, result.from_journal) == (INVITED, True)
+                assert invite_requests(sandbox) == 0
+                return
+            await first
+            # Only after the other claim had expired.
+            assert clock.now() >= 120
+            await run.aclose()
+
+    async def test_person_claimed_by_another_run_before_a_retry_is_not_invited(
+        self, sandbox: Sandbox
+    ) -> None:
+        """A claim may expire while a retry waits; then it is no longer this run's."""
+        store, (address,) = MemoryStore(), addresses(1)
+        key = f"email:{address}"
+        sandbox.faults.add(RateLimited(retry_after=100), operation=INVITE, times=1)
+
+        class ClientClock(AutoAdvanceClock):
+            async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+                journal = await claim_elsewhere(sandbox, store, address)
+                await journal.complete(key, JournalState.INVITED)
+                await super().wait(event, seconds)
+
+        async with make_client(sandbox, clock=ClientClock()) as arena:
+            (result,) = [each async for each in invite_many(arena, GROUP, [address], store=store)]
+        assert (result.outcome, result.from_journal) == (INVITED, True)
+        assert (invite_requests(sandbox), executed_invites(sandbox)) == (1, 0)
+
+    async def test_retry_renews_the_claim(self, sandbox: Sandbox) -> None:
+        store, clock, (address,) = MemoryStore(), AutoAdvanceClock(), addresses(1)
+        sandbox.faults.add(RateLimited(retry_after=100), operation=INVITE, times=1)
+        async with make_client(sandbox, clock=clock) as arena:
+            run = invite_many(arena, GROUP, [address], store=store)
+            assert await outcomes_of(run) == ["invited"]
+        assert executed_invites(sandbox) == 1
+
+    async def test_claim_that_took_the_store_too_long_is_not_used(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        """Another run may have seen the claim long before the store's answer."""
+        clock = AutoAdvanceClock()
+
+        class SlowStore(MemoryStore):
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
+                done = await super().compare_and_set(*args, **options)
+                await clock.wait(asyncio.Event(), 95)
+                return done
+
+        store = SlowStore()
+        run = invite_many(arena, GROUP, addresses(3), store=store, clock=clock)
+        with pytest.raises(StoreError, match="claim_timeout"):
+            await run
+        assert invite_requests(sandbox) == 0
+        assert await store.read(journal_namespace(sandbox)) == {}
+
+    @pytest.mark.parametrize("applied", [False, True], ids=["not written", "written"])
+    async def test_store_that_fails_to_claim_stops_the_run(
+        self, arena: ArenaClient, sandbox: Sandbox, *, applied: bool
+    ) -> None:
+        class FailingStore(MemoryStore):
+            failing = True
+
+            async def compare_and_set(self, *args: Any, **options: Any) -> bool:
+                if self.failing and not applied:
+                    raise StoreError("the disk is full")
+                done = await super().compare_and_set(*args, **options)
+                if self.failing:
+                    raise StoreError("no answer")
+                return done
+
+        store = FailingStore()
+        with pytest.raises(StoreError):
+            await invite_many(arena, GROUP, addresses(3), store=store, concurrency=3)
+        assert invite_requests(sandbox) == 0
+        store.failing = False
+        run = invite_many(arena, GROUP, addresses(3), store=store, clock=AutoAdvanceClock())
+        assert await outcomes_of(run) == ["invited"] * 3
+        assert executed_invites(sandbox) == 3
 
 
 class TestUnknownOutcomes:
@@ -335,6 +575,53 @@ class TestUnknownOutcomes:
         assert isinstance(failed.error, ArenaConnectionError)
         assert "outcome is unknown" in str(failed.error)
 
+    @pytest.mark.parametrize("pending", [0, 350])
+    async def test_lost_response_costs_one_request_for_the_newest_invitations(
+        self, arena: ArenaClient, sandbox: Sandbox, pending: int
+    ) -> None:
+        sandbox.add_invitations(GROUP, pending)
+        for position in range(0, 40, 4):
+            sandbox.faults.add(Reset(after=True), operation=INVITE, skip=position, times=1)
+        clock = AutoAdvanceClock()
+        run = invite_many(arena, GROUP, addresses(40), clock=clock)
+        assert await outcomes_of(run) == ["invited"] * 40
+        assert list_requests(sandbox) == 1 + max(1, -(-pending // 100)) + 10
+        assert (executed_invites(sandbox), clock.waits) == (40, [])
+
+    async def test_lost_responses_at_once_share_the_requests_for_the_lists(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        sandbox.add_invitations(GROUP, 350)
+        sandbox.faults.add(ResetTogether(asyncio.Barrier(30)), operation=INVITE)
+        run = invite_many(arena, GROUP, addresses(30), concurrency=30, clock=AutoAdvanceClock())
+        assert await outcomes_of(run) == ["invited"] * 30
+        assert list_requests(sandbox) <= 5 + 5
+        assert executed_invites(sandbox) == 30
+
+    async def test_lost_responses_share_the_error_of_the_lists(self, sandbox: Sandbox) -> None:
+        sandbox.faults.add(ResetTogether(asyncio.Barrier(30)), operation=INVITE)
+        sandbox.faults.add(ServerFailure(500), operation="getGroupInvitations", skip=1)
+        store, retry = MemoryStore(), RetryPolicy(attempts=1)
+        async with make_client(sandbox, retry=retry) as arena:
+            with pytest.raises(ServerError):
+                await invite_many(arena, GROUP, addresses(30), store=store, concurrency=30)
+            assert list_requests(sandbox) <= 2 + 5
+            sandbox.faults.clear()
+            run = invite_many(arena, GROUP, addresses(30), store=store, clock=AutoAdvanceClock())
+            results = [each async for each in run]
+        assert [each.outcome for each in results] == [INVITED] * 30
+        assert all(each.from_journal for each in results)
+        assert executed_invites(sandbox) == 30
+
+    async def test_lost_response_for_user_is_found_among_many_members(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        sandbox.add_members(GROUP, 350)
+        sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
+        run = invite_many(arena, GROUP, [sandbox.users.follower], clock=AutoAdvanceClock())
+        assert await outcomes_of(run) == ["added"]
+        assert list_requests(sandbox) == 1 + 4 + 1 + 1
+
     @hypothesis_settings(max_examples=repetitions(10, thorough=25))
     @given(
         faults=st.lists(
@@ -373,3 +660,55 @@ class TestUnknownOutcomes:
             sandbox.faults.clear()
             assert await outcomes_of(run()) == ["invited"] * 6
             assert Counter(sent_emails(sandbox)) == Counter(targets)
+            assert executed_invites(sandbox) == 6
+
+    @hypothesis_settings(max_examples=repetitions(10, thorough=40))
+    @given(
+        faults=st.lists(
+            st.tuples(
+                st.sampled_from([f for f in FAULTS if not isinstance(f, Hang)]),
+                st.integers(0, 6),
+                st.integers(1, 2),
+            ),
+            max_size=4,
+        ),
+        concurrencies=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+        timeouts=st.tuples(st.sampled_from([20, 120, 900]), st.sampled_from([20, 120, 900])),
+        stops=st.lists(st.integers(0, 6), max_size=3),
+    )
+    async def test_two_runs_with_other_claim_timeouts_leave_one_email_each(
+        self,
+        faults: list[tuple[Fault, int, int]],
+        concurrencies: tuple[int, int],
+        timeouts: tuple[float, float],
+        stops: list[int],
+    ) -> None:
+        """Of two runs on one journal, one is interrupted and started again while both run."""
+        store, targets, clock = MemoryStore(), addresses(6), AutoAdvanceClock()
+        async with Sandbox() as sandbox, make_client(sandbox, clock=clock) as arena:
+            sandbox.add_group("Spring", slug=GROUP)
+            for fault, skip, times in faults:
+                sandbox.faults.add(fault, operation=INVITE, skip=skip, times=times)
+
+            def run(number: int) -> Any:
+                return invite_many(
+                    arena, GROUP, targets if number else targets[::-1], store=store,
+                    concurrency=concurrencies[number], claim_timeout=timeouts[number],
+                )  # fmt: skip
+
+            async def interrupted() -> None:
+                for stop in stops:
+                    async with run(0) as started:
+                        with suppress(ServerError, ArenaConnectionError):
+                            for _ in range(stop):
+                                await anext(started, None)
+
+            async def uninterrupted() -> None:
+                with suppress(ServerError, ArenaConnectionError):
+                    await run(1)
+
+            await asyncio.gather(interrupted(), uninterrupted())
+            sandbox.faults.clear()
+            assert await outcomes_of(run(1)) == ["invited"] * 6
+            assert Counter(sent_emails(sandbox)) == Counter(targets)
+            assert executed_invites(sandbox) == 6

@@ -33,3 +33,12 @@ def test_results_are_equal_whatever_their_error() -> None:
 def test_summary_as_text_lists_outcomes_in_order(counts: dict[BulkOutcome, int], text: str) -> None:
     summary = BulkSummary[int](done=sum(counts.values()), counts=counts, from_journal=0, failed=())
     assert str(summary) == text
+
+
+def test_summary_as_text_counts_other_runs_and_waits_apart() -> None:
+    summary = BulkSummary[int](
+        done=5, counts={BulkOutcome.INVITED: 5}, from_journal=3, failed=(), waiting_for_claim=2
+    )
+    assert str(summary) == (
+        "5 done: 5 invited (3 by other runs); waiting for the outcome of 2 more"
+    )

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from html import unescape
 from pathlib import Path
 from types import ModuleType
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
 
 import aiohttp
 import pytest
@@ -213,16 +214,19 @@ def test_login_without_oauth_extra_says_what_to_install(
 
 
 VISITOR = """
+import re
 import socket
 import sys
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
-from urllib.request import ProxyHandler, build_opener
+from html import unescape
+from urllib.parse import urlencode, urljoin
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 decision, door, url = sys.argv[1:]
-web = build_opener(ProxyHandler({}))
+web = build_opener(ProxyHandler({}), HTTPCookieProcessor())
 if decision != "none":
-    web.open(url).close()
-    asked = dict(parse_qsl(urlsplit(url).query))
+    with web.open(url) as page:
+        hidden = re.findall(r'type="hidden" name="(\\w+)" value="(.*?)"', page.read().decode())
+    asked = {name: unescape(value) for name, value in hidden}
     form = urlencode({**asked, "user": "2", "decision": decision}).encode()
     web.open(urljoin(url, "/oauth/authorize"), form).close()  # and back to the program
 if door != "0":
@@ -293,10 +297,13 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query))
 
 
-def visit(url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+def visit(
+    url: str, form: dict[str, str] | None = None, browser: OpenerDirector | None = None
+) -> tuple[int, str]:
     data = None if form is None else urlencode(form).encode()
+    browser = browser or build_opener(ProxyHandler({}))
     try:
-        with build_opener(ProxyHandler({})).open(url, data) as response:
+        with browser.open(url, data) as response:
             return response.status, response.read().decode()
     except HTTPError as error:
         with error:
@@ -305,9 +312,11 @@ def visit(url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
 
 def decide(url: str, decision: str) -> None:
     """Open the provider's page, and answer it as its user 2."""
-    visit(url)
-    form = {**query_of(url), "user": "2", "decision": decision}
-    assert visit(urljoin(url, "/oauth/authorize"), form)[0] == 200
+    browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', visit(url, None, browser)[1])
+    form = {name: unescape(value) for name, value in hidden}
+    form |= {"user": "2", "decision": decision}
+    assert visit(urljoin(url, "/oauth/authorize"), form, browser)[0] == 200
 
 
 def stored(home: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Import of recipients from a file."""
 
+import asyncio
 import csv
 import io
 import json
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups import InviteTarget
+from arena_groups import InviteTarget, SQLiteStore
+from arena_groups._pacing.pacer import SystemClock
+from arena_groups.bulk.journal import InviteJournal
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
@@ -85,6 +88,81 @@ def test_read_invitees_other_encoding_is_an_error(tmp_path: Path) -> None:
         read_invitees(str(file), None)
 
 
+# Each may begin a formula, look as if it were escaped already, or look like either.
+ODD_ADDRESSES = (
+    "-ada@example.org",
+    "=bo@example.org",
+    "+cy@example.org",
+    "'dee@example.org",
+    "'-eve@example.org",
+    "''=fay@example.org",
+    "gil@example.org",
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_import_reads_the_csv_of_the_invitation_list(
+    at: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured, delimiter: str, encoding: str
+) -> None:
+    options = [f"--email={address}" for address in ODD_ADDRESSES]
+    followed = str(sandbox.users.stranger)
+    assert at("invitations", "send", GROUP, *options, "--user-id", followed) == 0
+    capsys.readouterr()
+    assert at("invitations", "list", GROUP, "--sort", "oldest", chosen="csv") == 0
+    rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    copy = io.StringIO()
+    csv.writer(copy, delimiter=delimiter).writerows(rows)  # as a spreadsheet saves it
+    file = tmp_path / "list.csv"
+    file.write_bytes(copy.getvalue().encode(encoding))
+    sent = len(sandbox.emails)
+    assert at("invitations", "send", "research-studio", "--from", str(file)) == 0
+    addresses = [each.address for each in sandbox.emails]
+    assert sorted(addresses[:sent]) == sorted(addresses[sent:])
+    assert {*ODD_ADDRESSES} < {*addresses}
+
+
+@pytest.mark.parametrize("kind", ["csv of send", "result file"])
+def test_import_reads_the_csv_that_send_writes(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured,
+    kind: str,
+) -> None:  # fmt: skip
+    result = tmp_path / "result.csv"
+    if kind == "result file":
+        listed = "".join(f"{address}\n" for address in ODD_ADDRESSES)
+        # Two of them look as if they were escaped, so they have to be.
+        file = people(listed.replace("'-", "''-").replace("''=", "'''="))
+        assert at("invitations", "send", GROUP, "--from", file, "--result", str(result)) == 0
+    else:
+        options = [f"--email={address}" for address in ODD_ADDRESSES]
+        assert at("invitations", "send", GROUP, *options, chosen="csv") == 0
+        result.write_text(capsys.readouterr().out, "utf-8")
+    assert [each.address for each in sandbox.emails] == list(ODD_ADDRESSES)
+    assert at("invitations", "send", "research-studio", "--from", str(result)) == 0
+    assert [each.address for each in sandbox.emails] == [*ODD_ADDRESSES, *ODD_ADDRESSES]
+
+
+def test_import_reads_the_csv_of_the_member_list_by_id(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    assert at("members", "list", "research-studio", chosen="csv") == 0
+    listed = capsys.readouterr().out
+    line = ["--from", people(listed), "--column", "id", "--dry-run"]
+    assert at("invitations", "send", "research-studio", *line) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["already_member"] == counts["total"] == listed.count("\n") - 1
+
+
+@pytest.mark.parametrize("text", ["\temail\nAda\tada@example.org\n", " \n\temail\rx\tada@a.org"])
+def test_read_invitees_finds_the_delimiter_after_an_empty_title(
+    text: str, people: Callable[[str], str]
+) -> None:
+    assert [line.target.email for line in read_invitees(people(text), None)] in (
+        ["ada@example.org"],
+        ["ada@a.org"],
+    )
+
+
 @pytest.mark.parametrize("chosen", ["json", "ndjson", "csv", "table"])
 def test_import_writes_summary_in_every_format(
     at: At,
@@ -105,6 +183,7 @@ def test_import_writes_summary_in_every_format(
     assert counts == {
         "total": 4, "invited": 2, "added": 1, "already_invited": 0, "already_member": 0,
         "duplicate": 1, "failed": 0, "would_invite": 0,
+        "from_journal": 0,
     }  # fmt: skip
 
 
@@ -161,8 +240,28 @@ def test_import_with_journal_resumes_after_failure(
         assert at("invitations", "send", GROUP, *line) == 5
     assert "stopped: 2 recipients not processed" in capsys.readouterr().err
     assert at("invitations", "send", GROUP, *line) == 0
-    assert json.loads(capsys.readouterr().out)["invited"] == 5
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["invited"], counts["from_journal"]) == (5, 2)
     assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+
+def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    file, path = people("email\nada@example.org\nbo@example.org\n"), tmp_path / "spring.sqlite"
+
+    async def claim() -> None:
+        async with SQLiteStore(path) as store:
+            namespace = f"invite_many/{sandbox.groups[GROUP]}/invitations"
+            journal = InviteJournal(store, namespace, claim_timeout=1, clock=SystemClock())
+            assert await journal.claim(ADA.key, replacing=None)
+
+    asyncio.run(claim())
+    assert at("invitations", "send", GROUP, "--from", file, "--journal", str(path)) == 0
+    out, err = capsys.readouterr()
+    assert err.count("waiting up to 1 s for the outcome of an invitation") == 1
+    counts = json.loads(out)
+    assert (counts["invited"], counts["from_journal"], len(sandbox.emails)) == (2, 0, 2)
 
 
 @pytest.mark.parametrize(

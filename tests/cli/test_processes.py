@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from arena_groups import __version__
+from arena_groups._extras import install_command
 from tests.support.command_line import Run, Served, Start
 from tests.support.waiting import HANG_TIMEOUT
 
@@ -81,7 +82,7 @@ def test_command_without_the_extra_says_what_to_install(library: str, line: str)
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "pip install 'arena-groups[cli]'" in done.stderr
+    assert install_command("cli") in done.stderr
 
 
 @pytest.mark.parametrize(("chosen", "read_first"), [("table", True), ("ndjson", False)])

@@ -1,5 +1,8 @@
 """Commands at a pseudo-terminal: confirmations, hidden input, progress, and Ctrl-C."""
 
+import csv
+import io
+import json
 import os
 import re
 import select
@@ -11,7 +14,7 @@ from contextlib import suppress
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from tests.support.command_line import COMMAND, FakeTerminal, Screen
+from tests.support.command_line import COMMAND, At, FakeTerminal, Screen
 from tests.support.waiting import HANG_TIMEOUT
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
@@ -267,3 +270,58 @@ def test_dumb_terminal_without_colour_gets_plain_text(
     assert screen.code == 0
     assert "\x1b" not in screen.text
     assert screen.text.startswith("ID ")
+
+
+# A name can clear the screen, hide text, turn it around, or split a line.
+HOSTILE = (
+    "A\x1b[2J\x07\x9b31m\x85\x7fB\u202eC\u2066\u200fD\u2028\u2029E\ufeff\u200bF\U000e0041G\t\r\nH"
+)
+CONTROLS = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+@pytest.mark.parametrize("chosen", ["table", "json", "ndjson", "csv"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "groups list",
+        "groups show hostile",
+        "groups update hostile --description Quiet",
+        "groups followers hostile",
+        "members list hostile",
+        "invitations list hostile",
+        "invitations list --all-groups --sort invitee",
+        "members remove hostile hostile-user --yes",
+        "watch hostile --replay --once",
+    ],
+)
+def test_names_send_no_control_characters_to_a_terminal(
+    at_terminal: Callable[..., Screen], sandbox: Sandbox, line: str, chosen: str
+) -> None:
+    group = sandbox.add_group(f"Group {HOSTILE}", slug="hostile", description=HOSTILE)
+    user = sandbox.add_user(f"User {HOSTILE}")
+    sandbox.add_member(group, user)
+    invitee = sandbox.add_user(f"Invitee {HOSTILE}")
+    send = ("invitations", "send", "hostile", "--user-id", str(invitee))
+    sent = at_terminal(*send, "--format", chosen, term="dumb")
+    assert sent.code == 0
+    words = [word.replace("hostile-user", str(user)) for word in line.split()]
+    screen = at_terminal(*words, "--format", chosen, term="dumb")
+    assert screen.code == 0, screen.text
+    shown = ESCAPES.sub("", screen.text)
+    assert not CONTROLS.findall(shown + ESCAPES.sub("", sent.text))
+    if chosen == "json" and line == "groups show hostile":
+        assert json.loads(shown)["name"] == f"Group {HOSTILE}"
+
+
+def test_piped_table_has_no_control_characters_and_piped_csv_is_complete(
+    at: At, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.add_group(HOSTILE, slug="hostile")
+    assert at("groups", "show", "hostile", chosen="table") == 0
+    assert not CONTROLS.findall(capsys.readouterr().out)
+    assert at("groups", "show", "hostile", chosen="csv") == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert row["name"] == HOSTILE

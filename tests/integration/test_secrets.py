@@ -240,7 +240,7 @@ def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]
         lambda arena: arena.groups.join("x", invite_token=f"{CODE}\n"),
         lambda arena: arena.groups.join("x", invite_token=[CODE]),
         lambda arena: arena.groups.invite("a/b", email=EMAIL),
-        lambda arena: arena.groups.invite("x", email=f"{EMAIL}\n"),
+        lambda arena: arena.groups.invite("x", email=f"{EMAIL}\nBcc: x@y.org"),
         lambda arena: arena.groups.invite("x", email=[EMAIL]),
         lambda arena: arena.groups.invite("x", email=EMAIL, user_id=7),
     ],

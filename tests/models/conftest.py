@@ -4,29 +4,15 @@ from typing import Any
 
 import pytest
 
-from arena_groups import (
-    Content,
-    Group,
-    GroupInvite,
-    InviteResult,
-    Me,
-    MembershipInvitation,
-    Page,
-    RateLimit,
-    from_dict,
-)
+from arena_groups import Content, Page, from_dict
 from tests.support import documents
+from tests.support.models import CONTENTS, RETURNED, SAMPLES
 
-CONTENTS: type[Page[Content]] = Page[Content]
-RETURNED: dict[str, tuple[type, documents.Document]] = {
-    "me": (Me, documents.me()),
-    "group": (Group, documents.group()),
-    "invite": (GroupInvite, documents.invite()),
-    "invite_result": (InviteResult, documents.invite_result(outcome="postponed")),
-    "invitation": (MembershipInvitation, documents.invitation()),
-    "rate_limit": (RateLimit, {"limit": 30, "reset_at": documents.CREATED}),
-    "page": (CONTENTS, documents.page(*documents.contents())),
-}
+
+@pytest.fixture(params=SAMPLES.values(), ids=[kind.__name__ for kind in SAMPLES])
+def sample(request: pytest.FixtureRequest) -> Any:
+    """An object of each model, one after another."""
+    return request.param
 
 
 @pytest.fixture(params=RETURNED)

@@ -4,8 +4,10 @@ import asyncio
 import json
 import logging
 import pickle
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -133,13 +135,15 @@ class TestTokens:
     ) -> None:
         request = oauth.authorize_url([Scope.READ, Scope.WRITE])
         kept = json.dumps(request.to_dict())
-        async with aiohttp.ClientSession() as browser:
+        jar = aiohttp.CookieJar(unsafe=True)  # which keeps cookies of an address without a name
+        async with aiohttp.ClientSession(cookie_jar=jar) as browser:
             async with browser.get(request.url) as page:
-                assert page.status == 200
-            form = {**dict(parse_qsl(request.url.partition("?")[2])), "user": "2"}
+                shown = await page.text()
+            form = dict(re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', shown))
+            form = {name: unescape(value) for name, value in form.items()}
             async with browser.post(
                 f"{sandbox.url}/oauth/authorize",
-                data={**form, "decision": "allow"},
+                data={**form, "user": "2", "decision": "allow"},
                 allow_redirects=False,
             ) as response:
                 callback = response.headers["Location"]

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from arena_groups._extras import install_command
+
 
 def test_import_without_the_extra_says_what_to_install() -> None:
     program = """
@@ -19,7 +21,7 @@ except ImportError as error:
         [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
     )
     assert run.stdout == (
-        "oauthlib arena_groups.oauth needs oauthlib: pip install 'arena-groups[oauth]'\n"
+        f"oauthlib arena_groups.oauth needs oauthlib: {install_command('oauth')}\n"
     )
 
 

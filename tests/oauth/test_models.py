@@ -39,5 +39,8 @@ def test_from_dict_with_bad_field_raises_without_showing_secrets(
 
 def test_repr_shows_no_secret() -> None:
     request = OAuthClient("an-app", redirect_uri=CALLBACK_URL).authorize_url()
-    assert repr(request) == f"AuthorizationRequest(redirect_uri={CALLBACK_URL!r})"
-    assert repr(AuthorizationCode("c0de")) == "AuthorizationCode()"
+    assert repr(request) == (
+        "AuthorizationRequest(url=<hidden>, state=<hidden>, verifier=<hidden>, "
+        f"redirect_uri={CALLBACK_URL!r})"
+    )
+    assert repr(AuthorizationCode("c0de")) == "AuthorizationCode(code=<hidden>)"

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena_groups import MemoryStore, StoreError
+from arena_groups._extras import install_command
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
 
@@ -262,4 +263,4 @@ def test_import_without_the_extra_names_the_command_that_installs_it() -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False
     )
     assert run.returncode == 1
-    assert "pip install 'arena-groups[redis]'" in run.stderr.splitlines()[-1]
+    assert install_command("redis") in run.stderr.splitlines()[-1]

@@ -14,6 +14,7 @@ from arena_groups.sandbox.oauth import CODE_LIFETIME
 from tests.sandbox.api import Api, Reply, reads_only
 
 FORM = "application/x-www-form-urlencoded"
+AUTHORIZE = "/oauth/authorize"
 HOME = "http://127.0.0.1:4711/callback"
 VERIFIER = "v" * 43 + "-._~"
 CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -45,6 +46,20 @@ def page(app: Application, **changes: str | None) -> str:
 async def post(http: Api, path: str, fields: Any, kind: str = FORM) -> Reply:
     data = fields if isinstance(fields, bytes) else urlencode(fields).encode()
     return await http.send("POST", path, data=data, headers={"Content-Type": kind})
+
+
+async def opened(http: Api, app: Application) -> tuple[dict[str, str], str]:
+    """Open the consent page in a new browser; return the fields of its form, and the cookie."""
+    reply = await http.get(page(app))
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', reply.content.decode()))
+    cookie = reply.headers["Set-Cookie"].partition(";")[0]
+    return {name: unescape(value) for name, value in fields.items()}, cookie
+
+
+async def submit(http: Api, fields: Any, cookie: str = "") -> Reply:
+    """Send the form of the consent page."""
+    headers = {"Content-Type": FORM, **({"Cookie": cookie} if cookie else {})}
+    return await http.send("POST", AUTHORIZE, data=urlencode(fields).encode(), headers=headers)
 
 
 async def token(http: Api, **fields: str | None) -> Reply:
@@ -98,7 +113,9 @@ class TestPage:
     async def test_page_form_repeats_parameters(self, http: Api, app: Application) -> None:
         shown = (await http.get(page(app))).content.decode()
         hidden = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', shown)
-        assert {name: unescape(value) for name, value in hidden} == asked(app)
+        fields = {name: unescape(value) for name, value in hidden}
+        assert fields.pop("form_token")
+        assert fields == asked(app)
 
     async def test_page_escapes_app_name_and_state(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.add_application("<script>", HOME)
@@ -107,9 +124,9 @@ class TestPage:
         assert "&lt;script&gt;" in shown
 
     async def test_allow_redirects_with_code(self, http: Api, app: Application) -> None:
-        fields = {**asked(app), "user": "2", "decision": "allow"}
-        reply = await post(http, "/oauth/authorize", fields)
-        assert reply.status == 302
+        fields, cookie = await opened(http, app)
+        reply = await submit(http, {**fields, "user": "2", "decision": "allow"}, cookie)
+        assert reply.status == 303
         assert reply.headers["Location"].startswith(f"{HOME}?")
         returned = query_of(reply.headers["Location"])
         assert returned.keys() == {"code", "state"}
@@ -119,11 +136,73 @@ class TestPage:
         assert me.body["id"] == 2
 
     async def test_deny_redirects_with_error(self, http: Api, app: Application) -> None:
-        fields = {**asked(app), "user": "2", "decision": "deny"}
-        reply = await post(http, "/oauth/authorize", fields)
+        fields, cookie = await opened(http, app)
+        reply = await submit(http, {**fields, "user": "2", "decision": "deny"}, cookie)
         returned = query_of(reply.headers["Location"])
         assert returned.keys() == {"error", "error_description", "state"}
         assert returned["error"] == "access_denied"
+
+    async def test_two_pages_of_one_browser_both_work(self, http: Api, app: Application) -> None:
+        _, cookie = await opened(http, app)
+        reply = await http.get(page(app, state="second"), headers={"Cookie": cookie})
+        assert reply.headers["Set-Cookie"].partition(";")[0] == cookie
+
+    @pytest.mark.parametrize("decision", ["allow", "deny"])
+    @pytest.mark.parametrize(
+        "forge",
+        [
+            lambda fields, cookie: ({**fields, "form_token": ""}, cookie),
+            lambda fields, cookie: ({**fields, "form_token": "0" * 64}, cookie),
+            lambda fields, cookie: ({**fields, "form_token": "\u00e9"}, cookie),
+            lambda fields, cookie: (fields, ""),
+            lambda fields, cookie: (fields, "sandbox_consent="),
+            lambda fields, cookie: (fields, "sandbox_consent=sandbox_form_00"),
+            lambda fields, cookie: ({**fields, "state": "mine"}, cookie),
+            lambda fields, cookie: ({**fields, "scope": "read write"}, cookie),
+        ],
+        ids=["none", "guessed", "not-ascii", "no-cookie", "empty", "other", "state", "scope"],
+    )
+    async def test_form_from_elsewhere_is_refused(
+        self, http: Api, app: Application, forge: Any, decision: str
+    ) -> None:
+        fields, cookie = forge(*await opened(http, app))
+        reply = await submit(http, {**fields, "user": "2", "decision": decision}, cookie)
+        assert (reply.status, reply.headers.get("Location")) == (403, None)
+
+    @reads_only
+    async def test_cookie_is_kept_from_scripts_and_other_sites(
+        self, http: Api, app: Application
+    ) -> None:
+        attributes = (await http.get(page(app))).headers["Set-Cookie"].split("; ")[1:]
+        assert attributes == ["Path=/oauth/authorize", "HttpOnly", "SameSite=Strict"]
+
+    @reads_only
+    async def test_policy_lets_the_form_lead_only_to_the_app(
+        self, http: Api, app: Application
+    ) -> None:
+        policy = (await http.get(page(app))).headers["Content-Security-Policy"].split("; ")
+        assert set(policy) >= {
+            "default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'",
+            "form-action 'self' http://127.0.0.1:4711",
+        }  # fmt: skip
+        refused = await http.get(page(app, client_id="somebody"))
+        assert "form-action 'none'" in refused.headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize(
+        ("redirect_uri", "target"),
+        [
+            ("https://app.example.org/callback", "https://app.example.org"),
+            ("https://app.example.org:8443/callback", "https://app.example.org:8443"),
+            ("http://[::1]/callback", "http:"),
+            ("com.example.app:/callback", "com.example.app:"),
+        ],
+    )
+    async def test_policy_names_the_redirect_uri_of_any_kind(
+        self, sandbox: Sandbox, http: Api, redirect_uri: str, target: str
+    ) -> None:
+        app = sandbox.add_application("Any", redirect_uri)
+        reply = await http.get(page(app, redirect_uri=redirect_uri))
+        assert f"form-action 'self' {target};" in reply.headers["Content-Security-Policy"]
 
     @reads_only
     @pytest.mark.parametrize(
@@ -150,6 +229,25 @@ class TestPage:
             {"redirect_uri": "http://localhost:4711/callback"},
             {"redirect_uri": "https://app.example.org:444/callback"},
             {"redirect_uri": "http://[::1/callback"},
+            {"redirect_uri": "http://evil.example\\@127.0.0.1/callback"},
+            {"redirect_uri": "http://evil.example@127.0.0.1/callback"},
+            {"redirect_uri": "http://evil.example:80@127.0.0.1/callback"},
+            {"redirect_uri": "http://127.0.0.1\\.evil.example/callback"},
+            {"redirect_uri": "http://127.0.0.1:4711\\@evil.example/callback"},
+            {"redirect_uri": "http://127.0.0.1:80\t@evil.example/callback"},
+            {"redirect_uri": "http://127.0.0.1\n/callback"},
+            {"redirect_uri": "\x00http://127.0.0.1/callback"},
+            {"redirect_uri": " http://127.0.0.1/callback"},
+            {"redirect_uri": "http://127.0.0.1/callback "},
+            {"redirect_uri": "http://127.0.0.1:/callback"},
+            {"redirect_uri": "http://127.0.0.1:0/callback"},
+            {"redirect_uri": "http://127.0.0.1:080/callback"},
+            {"redirect_uri": "http://127.0.0.1:65536/callback"},
+            {"redirect_uri": "http://127.0.0.1:-1/callback"},
+            {"redirect_uri": "http://127.0.0.1:\u0664\u0667/callback"},
+            {"redirect_uri": "http://127.0.0.1/callback#code"},
+            {"redirect_uri": "http:///callback"},
+            {"redirect_uri": "http://\uff11\uff12\uff17.0.0.1/callback"},
         ],
     )
     async def test_unregistered_redirect_uri_does_not_redirect(
@@ -187,6 +285,10 @@ class TestPage:
             ({"scope": "read admin"}, "invalid_scope"),
             ({"code_challenge": "short"}, "invalid_request"),
             ({"code_challenge_method": "S512"}, "invalid_request"),
+            ({"code_challenge_method": "plain"}, "invalid_request"),
+            ({"code_challenge_method": "s256"}, "invalid_request"),
+            ({"code_challenge_method": None}, "invalid_request"),
+            ({"code_challenge": None}, "invalid_request"),
         ],
     )
     async def test_invalid_request_redirects_with_error(
@@ -198,7 +300,7 @@ class TestPage:
         error: str,
     ) -> None:
         reply = await http.get(page(app, **changes))
-        assert reply.status == 302
+        assert reply.status == 303
         returned = query_of(reply.headers["Location"])
         assert (returned["error"], returned["state"]) == (error, "s t/a&te")
         assert (
@@ -213,6 +315,17 @@ class TestPage:
         )
         assert query_of(url)["error"] == "invalid_request"
         assert code_for(sandbox, sandbox.applications.confidential, **without)
+
+    @reads_only
+    @pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "scope"])
+    async def test_repeated_parameter_does_not_redirect(
+        self, sandbox: Sandbox, http: Api, app: Application, name: str
+    ) -> None:
+        twice = f"{page(app)}&{name}={asked(app)[name]}"
+        reply = await http.get(twice.replace(" ", "+"))
+        assert (reply.status, reply.headers.get("Location")) == (400, None)
+        with pytest.raises(ValueError, match="repeated"):
+            sandbox.approve_authorization(sandbox.url + twice)
 
     async def test_request_without_state_gets_none_back(
         self, sandbox: Sandbox, app: Application
@@ -309,19 +422,51 @@ class TestCodes:
         reply = await token(http, **exchange(app, code_for(sandbox, app), client_secret=None))
         assert_refused(reply, 401, "invalid_client")
 
-    async def test_plain_challenge_equals_verifier(
-        self, sandbox: Sandbox, http: Api, app: Application
-    ) -> None:
-        plain = {"code_challenge": VERIFIER, "code_challenge_method": None}
-        code = code_for(sandbox, app, **plain)
-        assert (await token(http, **exchange(app, code))).status == 200
-
     async def test_code_without_challenge_needs_no_verifier(
         self, sandbox: Sandbox, http: Api
     ) -> None:
         app = sandbox.applications.confidential
         code = code_for(sandbox, app, code_challenge=None, code_challenge_method=None)
         assert (await token(http, **exchange(app, code, code_verifier=None))).status == 200
+
+    @pytest.mark.parametrize("verifier", [VERIFIER, ""])
+    async def test_verifier_without_challenge_is_refused(
+        self, sandbox: Sandbox, http: Api, verifier: str
+    ) -> None:
+        app = sandbox.applications.confidential
+        code = code_for(sandbox, app, code_challenge=None, code_challenge_method=None)
+        reply = await token(http, **exchange(app, code, code_verifier=verifier))
+        assert_refused(reply, 400, "invalid_grant")
+
+    async def test_replayed_code_revokes_its_token(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
+        fields = exchange(app, code_for(sandbox, app))
+        granted = (await token(http, **fields)).body["access_token"]
+        other = (await token(http, **exchange(app, code_for(sandbox, app)))).body["access_token"]
+        assert (await http.get("/v3/me", granted)).status == 200
+        assert_refused(await token(http, **fields), 400, "invalid_grant")
+        assert (await http.get("/v3/me", granted)).status == 401
+        assert (await http.get("/v3/me", other)).status == 200
+        assert_refused(await token(http, **fields), 400, "invalid_grant")
+
+    async def test_code_replayed_after_it_expired_revokes_its_token(
+        self, sandbox: Sandbox, http: Api, app: Application
+    ) -> None:
+        fields = exchange(app, code_for(sandbox, app))
+        granted = (await token(http, **fields)).body["access_token"]
+        sandbox.advance(CODE_LIFETIME.total_seconds() + 1)
+        assert_refused(await token(http, **fields), 400, "invalid_grant")
+        assert (await http.get("/v3/me", granted)).status == 401
+
+    async def test_code_sent_by_another_app_revokes_nothing(
+        self, sandbox: Sandbox, http: Api
+    ) -> None:
+        apps = sandbox.applications
+        code = code_for(sandbox, apps.public)
+        granted = (await token(http, **exchange(apps.public, code))).body["access_token"]
+        assert_refused(await token(http, **exchange(apps.confidential, code)), 400, "invalid_grant")
+        assert (await http.get("/v3/me", granted)).status == 200
 
 
 class TestCredentials:
@@ -425,6 +570,14 @@ class TestApplications:
         sandbox = Sandbox()
         with pytest.raises(ValueError, match="redirect URI"):
             sandbox.add_application("Nowhere")
+        for uri in (
+            "https://a.example\\@b.example/",
+            "https://me@a.example/",
+            "/callback",
+            "https:",
+        ):
+            with pytest.raises(ValueError, match="is not a redirect URI"):
+                sandbox.add_application("Odd", HOME, uri)
         with pytest.raises(SandboxNotFoundError):
             sandbox.add_application("Nobody's", HOME, owner="no-such-user")
         app = sandbox.applications.public

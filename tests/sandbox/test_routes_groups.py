@@ -42,10 +42,8 @@ async def test_group_links_use_requested_host(http: Api, sandbox: Sandbox) -> No
     links = (await http.get(STUDIO)).body["_links"]
     assert links["self"]["href"] == f"{sandbox.url}{STUDIO}"
     assert all(link["href"].startswith(f"{sandbox.url}/v3/") for link in links.values())
-    elsewhere = await http.get(STUDIO, headers={"Host": "arena.test:81"})
-    assert elsewhere.body["_links"]["self"]["href"] == f"http://arena.test:81{STUDIO}"
-    nonsense = await http.get(STUDIO, headers={"Host": 'x"/<y>'})
-    assert nonsense.body["_links"] == links
+    elsewhere = await http.get(STUDIO, headers={"Host": "localhost:81"})
+    assert elsewhere.body["_links"]["self"]["href"] == f"http://localhost:81{STUDIO}"
 
 
 @reads_only

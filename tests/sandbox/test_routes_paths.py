@@ -99,9 +99,10 @@ async def test_encoded_slug_is_decoded(http: Api) -> None:
 
 async def test_request_target_as_url_or_asterisk_is_parsed(http: Api) -> None:
     async def status(target: bytes, method: bytes = b"GET") -> bytes:
-        request = method + b" " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        head = b"%b %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        request = head % (method, target)
         return (await http.raw(request)).split(b" ", 2)[1]
 
-    assert await status(b"http://elsewhere.test/v3/ping") == b"200"
+    assert await status(b"http://localhost/v3/ping") == b"200"
     assert await status(b"*", b"OPTIONS") == b"404"
     assert await status(b"/v3/ping#fragment") == b"200"

@@ -16,7 +16,7 @@ QUOTA = ("X-RateLimit-Limit", "X-RateLimit-Tier", "X-RateLimit-Window", "X-RateL
 
 @pytest.mark.parametrize("method", ["BREW", "X-Y"])
 async def test_unknown_method_is_not_allowed(http: Api, method: str) -> None:
-    request = f"{method} {GROUP} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = f"{method} {GROUP} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     response = await http.raw(request.encode())
     head, _, body = response.decode().partition("\r\n\r\n")
     assert head.partition("\r\n")[0].endswith(" 405 Method Not Allowed")
@@ -30,9 +30,9 @@ async def test_unknown_method_is_not_allowed(http: Api, method: str) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /v3/ping HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n",
-        b"GET /v3/ping HTTP/1.1\r\nHost: x\r\nContent-Length: y\r\n\r\n",
-        b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\nBad Name: y\r\n\r\n",
+        b"GET /v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: y\r\n\r\n",
+        b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     ],
 )
 async def test_malformed_request_is_bad_request(
@@ -50,7 +50,7 @@ async def test_malformed_request_is_bad_request(
 async def test_expect_header_gets_100_continue(http: Api, tokens: Tokens) -> None:
     body = b'{"name": "Asked"}'
     reader, writer = await http.talk(
-        b"POST /v3/groups HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+        b"POST /v3/groups HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\n"
         b"Authorization: Bearer %b\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n" % (tokens.owner.encode(), len(body))
     )
@@ -108,7 +108,7 @@ async def test_interrupted_request_changes_nothing(
 ) -> None:
     before = sandbox.groups
     await http.hang_up(
-        b"POST /v3/groups HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        b"POST /v3/groups HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
         + tokens.owner.encode()
         + b"\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
     )

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from arena_groups import ArenaClient, BulkResult, InviteTarget, NoPacer, RetryPolicy, Store, bulk
+from arena_groups._pacing.window import Permit
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
 GROUP: Final = "spring"
 INVITE: Final = "createGroupInvitation"
@@ -22,9 +24,8 @@ def addresses(count: int, start: int = 0) -> list[str]:
 def make_client(sandbox: Sandbox, token: str | None = None, **options: Any) -> ArenaClient:
     """Return a client without pacing that sends a request at most twice."""
     options.setdefault("retry", RetryPolicy(attempts=2, backoff=0))
-    return ArenaClient(
-        token or sandbox.tokens.owner, base_url=sandbox.url, pacer=NoPacer(), **options
-    )
+    options.setdefault("pacer", NoPacer())
+    return ArenaClient(token or sandbox.tokens.owner, base_url=sandbox.url, **options)
 
 
 def sent_emails(sandbox: Sandbox) -> list[str]:
@@ -35,6 +36,17 @@ def sent_emails(sandbox: Sandbox) -> list[str]:
 def invite_requests(sandbox: Sandbox) -> int:
     """Return how many requests to invite the sandbox received."""
     return sum(request.operation == INVITE for request in sandbox.requests)
+
+
+def executed_invites(sandbox: Sandbox) -> int:
+    """Return how many requests to invite the sandbox carried out, whatever they had for effect."""
+    return sum(request.operation == INVITE and request.executed for request in sandbox.requests)
+
+
+def list_requests(sandbox: Sandbox) -> int:
+    """Return how many requests for pages of invitations or members the sandbox received."""
+    lists = {"getGroupInvitations", "getGroupMembers"}
+    return sum(request.operation in lists for request in sandbox.requests)
 
 
 def bulk_tasks() -> list[asyncio.Task[Any]]:
@@ -53,14 +65,36 @@ def journal_namespace(sandbox: Sandbox, journal: str = "invitations") -> str:
 
 
 async def claim_elsewhere(
-    sandbox: Sandbox, store: Store, address: str, **options: Any
+    sandbox: Sandbox, store: Store, address: str, *, claim_timeout: float = 120
 ) -> InviteJournal:
     """Claim an address as another process would, and return that process's journal."""
     namespace = journal_namespace(sandbox)
-    journal = InviteJournal(store, namespace, claim_timeout=120, **options)
-    await journal.open()
-    assert await journal.claim(InviteTarget(email=address).key)
+    journal = InviteJournal(store, namespace, claim_timeout=claim_timeout, clock=AutoAdvanceClock())
+    await journal.load()
+    key = InviteTarget(email=address).key
+    assert await journal.claim(key, replacing=journal.find(key))
     return journal
+
+
+class GatedPacer(NoPacer):
+    """Rate limiter that grants permits for writes only while its gate is open.
+
+    Attributes:
+        gate: The gate.
+        queued: Number of writes that have asked for a permit so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.queued = 0
+
+    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        """Wait for the gate, if the request is a write."""
+        if write:
+            self.queued += 1
+            await self.gate.wait()
+        return await super().acquire(write=write, max_wait=max_wait)
 
 
 def _file_of(task: asyncio.Task[Any]) -> str:

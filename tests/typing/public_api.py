@@ -65,6 +65,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
     assert_type(ArenaClient(), ArenaClient)
     assert_type(ArenaClient("a token"), ArenaClient)
     assert_type(ArenaClient(provide), ArenaClient)
+    assert_type(ArenaClient(lambda: "a token"), ArenaClient)
     assert_type(
         ArenaClient(
             token=None,
@@ -81,6 +82,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
         assert_type(arena, ArenaClient)
         assert_type(arena.groups, GroupsResource)
         assert_type(arena.users, UsersResource)
+        assert_type(ArenaClient.groups, type[GroupsResource])
         assert_type(arena.rate_limit, RateLimit | None)
         assert_type(arena.closed, bool)
         assert_type(await arena.me(), Me)
@@ -221,6 +223,7 @@ async def refused(arena: ArenaClient) -> None:
     from arena_groups import Membre  # type: ignore[attr-defined]  # noqa: F401
     from arena_groups.models import Ping  # type: ignore[attr-defined]  # noqa: F401
 
+    await ArenaClient.groups.get("x")  # type: ignore[call-arg, arg-type]
     await arena.groups.get()  # type: ignore[call-arg]
     await arena.groups.get(None)  # type: ignore[arg-type]
     await arena.groups.update("x", name=None)  # type: ignore[arg-type]
@@ -230,5 +233,5 @@ async def refused(arena: ArenaClient) -> None:
     arena.groups.members("x", concurrency=None)  # type: ignore[arg-type]
     arena.groups.members("x", sort="a")  # type: ignore[call-arg]
     ArenaClient("a", "b")  # type: ignore[call-arg]
-    ArenaClient(lambda: "a")  # type: ignore[arg-type, return-value]
+    ArenaClient(lambda: 7)  # type: ignore[arg-type, return-value]
     arena.rate_limit = None  # type: ignore[misc]

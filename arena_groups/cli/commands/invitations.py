@@ -209,7 +209,7 @@ async def send_invitations(
     recipients = _parse_recipients(emails, user_ids)
     async with connected(settings) as arena:
 
-        async def send(recipient: _Recipient) -> output.InviteRow:
+        async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id
             result = await arena.groups.invite(group, email=email, user_id=user_id)
             return output.InviteRow.from_result(email, user_id, result)
@@ -308,12 +308,6 @@ async def expire_invitations(
     raise_first_failure(left, len(old), INVITATIONS, "revoked")
 
 
-@dataclass(frozen=True)
-class _Recipient:
-    email: str | None = field(default=None, repr=False)
-    user_id: int | None = None
-
-
 async def _group_invitations(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
     async for invitation in arena.groups.invitations(group):
         yield invitation
@@ -372,26 +366,23 @@ async def _find(
     return [found[number] for number in dict.fromkeys(ids)]
 
 
-def _parse_recipients(emails: Sequence[str], user_ids: Sequence[int]) -> list[_Recipient]:
+def _parse_recipients(
+    emails: Sequence[str], user_ids: Sequence[int]
+) -> list[arena_groups.InviteTarget]:
     """Return each recipient once. Raise ``ValueError`` if one is invalid."""
-    from arena_groups._api import Secret
-    from arena_groups._api import invitee as check_invitee
+    from arena_groups.bulk import normalize_invite_target
 
+    people: list[arena_groups.InviteTarget] = []
     for number, email in enumerate(emails, start=1):
         try:
-            check_invitee(Secret(email), None)
+            people.append(normalize_invite_target(email))
         except ValueError as error:
             raise ValueError(f"--email number {number}: {error}") from None
-    for user_id in user_ids:
-        check_invitee(None, user_id)
-    addresses: dict[str, str] = {}
-    for email in emails:
-        addresses.setdefault(email.casefold(), email)
-    by_email = [_Recipient(email=email) for email in addresses.values()]
-    return [*by_email, *(_Recipient(user_id=user_id) for user_id in dict.fromkeys(user_ids))]
+    people.extend(normalize_invite_target(user_id) for user_id in user_ids)
+    return list(dict.fromkeys(people))
 
 
-def _failed_row(recipient: _Recipient, failure: BatchFailure) -> output.InviteRow:
+def _failed_row(recipient: arena_groups.InviteTarget, failure: BatchFailure) -> output.InviteRow:
     return output.InviteRow(
         email=recipient.email,
         user_id=recipient.user_id,
@@ -429,11 +420,19 @@ class InvitationFilter:
         if self.email is None:
             return True
         address = invitation.invitee_email
-        return address is not None and fnmatchcase(address.casefold(), self.email.casefold())
+        return address is not None and _matches(address, self.email)
 
     def _has_sender(self, invitation: arena_groups.MembershipInvitation) -> bool:
         sender = invitation.invited_by
         return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
+
+
+def _matches(address: str, pattern: str) -> bool:
+    """Return whether a pattern fits an address, with its domain in Unicode or in A-labels."""
+    from arena_groups._api import spellings
+
+    wanted = pattern.strip().lower()
+    return any(fnmatchcase(each.lower(), wanted) for each in spellings(address))
 
 
 def sort_invitations(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
-from collections.abc import AsyncGenerator, Iterable, Mapping
+import socket
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from arena_groups.cli import output
-from arena_groups.cli.errors import cannot_listen
+from arena_groups.cli.errors import CliError, cannot_listen
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import PORT, Settings
 
@@ -49,12 +51,27 @@ def _checked_faults(
     return specs
 
 
+def _checked_hosts(
+    _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    for name in names:
+        try:
+            check_allowed_host(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return names
+
+
 @example(
     "Let a third of the requests fail",
     "sandbox --fault server-failure:probability=0.33",
 )
 @example("Apply the rate limit of a free account", "sandbox --port 8080 --tier free")
 @example("Print the URL and tokens as one line of JSON", "sandbox --json")
+@example(
+    "Serve other containers, which call it arena",
+    "sandbox --host 0.0.0.0 --port 8080 --allowed-host arena",
+)
 @click.command("sandbox", cls=_SandboxCommand)
 @click.option(
     "--port",
@@ -62,6 +79,22 @@ def _checked_faults(
     default=0,
     metavar="N",
     help="Port to listen on. [default: any free port]",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on: 0.0.0.0 for all, as in a container.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    callback=_checked_hosts,
+    metavar="NAME",
+    help="Answer to this name too, such as that of a container. May be repeated. "
+    "[default: names of loopback, and ADDRESS]",
 )
 @click.option(
     "--tier",
@@ -83,6 +116,8 @@ def command(
     settings: Settings,
     *,
     port: int,
+    host: str,
+    allowed_hosts: tuple[str, ...],
     tier: Tier | None,
     seed: int | None,
     faults: tuple[str, ...],
@@ -92,21 +127,25 @@ def command(
 
     It prints its URL, and its groups, users and tokens.
     """
-    as_json = as_json or settings.json_errors
-    run_async(settings, serve_sandbox(port, tier, seed, faults, as_json=as_json))
-
-
-async def serve_sandbox(
-    port: int, tier: Tier | None, seed: int | None, faults: Iterable[str], *, as_json: bool
-) -> None:
-    """Run a sandbox with these faults until SIGTERM or Ctrl-C, after printing its details."""
     from arena_groups.sandbox import DEFAULT_SEED, Sandbox
 
-    stream = output.stdout_stream()
-    sandbox = Sandbox(port, tier=tier, seed=DEFAULT_SEED if seed is None else seed)
+    sandbox = Sandbox(
+        port,
+        seed=DEFAULT_SEED if seed is None else seed,
+        tier=tier,
+        host=host,
+        allowed_hosts=allowed_hosts,
+    )
     for spec in faults:
         sandbox.faults.add_spec(spec)
-    async with _listening(sandbox, port):
+    as_json = as_json or settings.json_errors
+    run_async(settings, serve_sandbox(sandbox, host, port, as_json=as_json))
+
+
+async def serve_sandbox(sandbox: Sandbox, host: str, port: int, *, as_json: bool) -> None:
+    """Run a sandbox until SIGTERM or Ctrl-C, after printing its details."""
+    stream = output.stdout_stream()
+    async with _listening(sandbox, host, port):
         # Before the details are printed, as the reader may stop it at once.
         stopped = stop_on_sigterm()
         described = sandbox.describe()
@@ -116,10 +155,13 @@ async def serve_sandbox(
 
 
 @asynccontextmanager
-async def _listening(sandbox: Sandbox, port: int) -> AsyncGenerator[None, None]:
+async def _listening(sandbox: Sandbox, host: str, port: int) -> AsyncGenerator[None, None]:
     try:
         await sandbox.start()
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error.__cause__, socket.gaierror):
+            hint = "choose an address of this machine"
+            raise CliError("system", f"cannot listen on {host}", hint=hint) from None
         raise cannot_listen(port, error) from None
     async with aclosing(sandbox):
         yield
@@ -130,6 +172,13 @@ def check_fault(spec: str) -> None:
     from arena_groups.sandbox.faults import parse_spec
 
     parse_spec(spec)
+
+
+def check_allowed_host(name: str) -> None:
+    """Raise ``ValueError`` if ``name`` is not a host name or address without a port."""
+    from arena_groups.sandbox.hosts import check_allowed_host as check
+
+    check(name)
 
 
 def fault_help() -> tuple[str, list[tuple[str, str]]]:

@@ -157,9 +157,8 @@ async def _opened(path: Path | None) -> AsyncGenerator[arena_groups.Store, None]
 
 async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
     import asyncio
-    import json
 
-    text = json.dumps(arena_groups.to_dict(event), ensure_ascii=False) + "\n"
+    text = output.json_text(arena_groups.to_dict(event)) + "\n"
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.PIPE,

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
         info,
         is_terminal,
         notify,
-        one_line,
         require_confirmation,
         stdout_stream,
         write_stderr,
     )
     from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow
+    from arena_groups.cli.output.sanitize import json_text, one_line
     from arena_groups.cli.output.views import (
         ACTIONS,
         AUTH_STATUS,
@@ -68,6 +68,7 @@ __all__ = [
     "invitations",
     "invitee",
     "is_terminal",
+    "json_text",
     "loss_lines",
     "notify",
     "one_line",
@@ -81,7 +82,7 @@ __all__ = [
     "write_stderr",
 ]
 
-_MODULES = ("messages", "rows", "views", "writers")
+_MODULES = ("messages", "rows", "sanitize", "views", "writers")
 
 
 def __getattr__(name: str) -> object:

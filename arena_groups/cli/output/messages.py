@@ -1,13 +1,10 @@
 """Messages on standard error, prompts, and the two standard streams in any state."""
 
 import io
-import json
 import logging
 import os
-import re
 import signal
 import sys
-import unicodedata
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from getpass import getpass
@@ -15,12 +12,9 @@ from typing import Protocol, TextIO, runtime_checkable
 
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
+from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
-
-# Direction marks and overrides let a name rearrange the text around it.
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def info(settings: Settings, text: str) -> None:
@@ -37,7 +31,7 @@ def notify(settings: Settings, text: str) -> None:
 def write_error(settings: Settings, error: CliError) -> None:
     """Write an error to standard error: one line, or one object if JSON was asked for."""
     if settings.json_errors:
-        write_stderr(json.dumps(error.as_dict(), ensure_ascii=False))
+        write_stderr(json_text(error.as_dict()))
     else:
         write_stderr(one_line(error.as_line()))
 
@@ -80,7 +74,7 @@ class _StderrHandler(logging.Handler):
 def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
-        return json.dumps({kind: facts}, ensure_ascii=False)
+        return json_text({kind: facts})
     return one_line(text)
 
 
@@ -125,12 +119,6 @@ def discard_output(stream: TextIO | None) -> None:
 def _or_null(stream: TextIO | None) -> TextIO:
     # A process can be started with its standard streams closed.
     return stream if stream is not None else io.StringIO()
-
-
-def one_line(text: str) -> str:
-    """Return a text without what could control a terminal: control characters, line breaks."""
-    visible = _DIRECTION.sub("", text)
-    return "".join(" " if unicodedata.category(c) in _CONTROL else c for c in visible)
 
 
 MAX_LINES = 10

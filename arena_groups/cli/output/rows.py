@@ -71,7 +71,11 @@ class InviteRow(Row):
 
 @frozen(kw_only=True)
 class InviteSummaryRow(Row):
-    """Number of recipients in a file, in total and by outcome."""
+    """Number of recipients in a file, in total and by outcome.
+
+    Attributes:
+        from_journal: How many of them an earlier run with the same journal has recorded.
+    """
 
     total: int
     invited: int = 0
@@ -81,6 +85,7 @@ class InviteSummaryRow(Row):
     duplicate: int = 0
     failed: int = 0
     would_invite: int = 0
+    from_journal: int = 0
 
 
 @frozen(kw_only=True)

@@ -339,6 +339,7 @@ _SUMMARY: tuple[Column[InviteSummaryRow], ...] = (
     Column("duplicate", lambda s: s.duplicate),
     Column("failed", lambda s: s.failed),
     Column("would_invite", lambda s: s.would_invite),
+    Column("from_journal", lambda s: s.from_journal),
 )
 INVITE_SUMMARY: View[InviteSummaryRow] = View(
     table=tuple(

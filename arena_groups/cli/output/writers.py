@@ -1,7 +1,6 @@
 """Writers of results: one by one, as they arrive, as a table, JSON, NDJSON or CSV."""
 
 import csv
-import json
 import sys
 from collections.abc import AsyncIterable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.output.messages import (
     info,
     is_terminal,
-    one_line,
     stdout_stream,
     write_stderr,
 )
 from arena_groups.cli.output.rows import Row
+from arena_groups.cli.output.sanitize import escape_formula, json_text, one_line
 from arena_groups.cli.output.views import Cell, Column, View
 
 T = TypeVar("T")
@@ -50,7 +49,7 @@ class NdjsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write one line."""
-        self._stream.write(json.dumps(plain(item), ensure_ascii=False) + "\n")
+        self._stream.write(json_text(plain(item)) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -67,7 +66,7 @@ class JsonArrayWriter(Generic[T]):
     def write(self, item: T) -> None:
         """Write one item."""
         self._stream.write(",\n  " if self._started else "[\n  ")
-        self._stream.write(json.dumps(plain(item), ensure_ascii=False))
+        self._stream.write(json_text(plain(item)))
         self._stream.flush()
         self._started = True
 
@@ -85,7 +84,7 @@ class JsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write the object."""
-        self._stream.write(json.dumps(plain(item), ensure_ascii=False, indent=2) + "\n")
+        self._stream.write(json_text(plain(item), indent=2) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -93,12 +92,16 @@ class JsonWriter(Generic[T]):
 
 
 class CsvWriter(Generic[T]):
-    """Writer of a header line, then one line per result."""
+    """Writer of a header line, then one line per result.
+
+    At a terminal each cell is one line without control characters; elsewhere it is complete.
+    """
 
     def __init__(self, stream: TextIO, view: View[T]) -> None:
         self._stream = stream
         self._columns = view.csv
         self._csv = csv.writer(stream, lineterminator="\n")
+        self._at_terminal = is_terminal(stream)
         self._started = False
 
     def write(self, item: T) -> None:
@@ -116,7 +119,10 @@ class CsvWriter(Generic[T]):
             self._started = True
 
     def _row(self, cells: Sequence[Cell]) -> None:
-        self._csv.writerow([escape_formula(cell) for cell in cells])
+        escaped = [escape_formula(cell) for cell in cells]
+        if self._at_terminal:
+            escaped = [one_line(cell) if isinstance(cell, str) else cell for cell in escaped]
+        self._csv.writerow(escaped)
         self._stream.flush()
 
 
@@ -323,13 +329,6 @@ def counted(count: int, noun: Noun) -> str:
 def plain(item: object) -> dict[str, object]:
     """Return a result, ready for JSON."""
     return item.as_dict() if isinstance(item, Row) else to_dict(item)
-
-
-def escape_formula(cell: Cell) -> Cell:
-    """Return a cell that spreadsheets do not evaluate: a leading ``'`` is added if needed."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell
 
 
 def column_widths(columns: Sequence[Column[T]], total: int) -> list[int]:

@@ -84,6 +84,19 @@ def test_filter_accepts_invitation_that_meets_all_conditions(
     assert selection.accepts(one, SENT + timedelta(days=1)) is accepted
 
 
+@pytest.mark.parametrize("pattern", ["*@B\u00dcCHER.example", "*@*xn--bcher-kva.example "])
+def test_filter_by_domain_accepts_it_in_both_spellings(pattern: str, invitation: Make) -> None:
+    accepts = InvitationFilter(email=pattern).accepts
+    assert accepts(invitation(email="Ada@b\u00fccher.example"), SENT)
+    assert accepts(invitation(email="ada@XN--bcher-kva.example"), SENT)
+    assert not accepts(invitation(email="ada@buecher.example"), SENT)
+
+
+def test_filter_by_domain_rejects_another_one(invitation: Make) -> None:
+    selected = InvitationFilter(email="*@stra\u00dfe.de")
+    assert not selected.accepts(invitation(email="ada@strasse.de"), SENT)
+
+
 def test_filter_by_address_rejects_invitation_without_one(invitation: Make) -> None:
     assert not InvitationFilter(email="*").accepts(invitation(), SENT)
 

@@ -1,12 +1,15 @@
 """The command that runs a sandbox."""
 
 import asyncio
+import errno
 import json
 import os
 import re
 import signal
 import socket
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from arena_groups.cli.commands import sandbox as sandbox_command
@@ -89,6 +92,49 @@ def test_help_lists_every_fault(capsys: Captured) -> None:
     assert "NAME:OPTION=VALUE" in out
     listed = [line.split()[0] for line in out.partition("Faults:")[2].splitlines() if line.strip()]
     assert {kind.name() for kind in FAULTS} <= set(listed)
+
+
+def test_sandbox_with_hosts_listens_and_answers_there(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses: list[int] = []
+
+    class Visited(Sandbox):
+        async def start(self) -> None:
+            await super().start()
+            url = urlsplit(self.url)
+            assert url.hostname == "127.0.0.1"
+            async with aiohttp.ClientSession() as session:
+                for host in ("arena:80", "sandbox.internal", "evil.example"):
+                    headers = {"Host": host}
+                    async with session.get(f"{self.url}/v3/ping", headers=headers) as response:
+                        statuses.append(response.status)
+            await self.aclose()
+            raise OSError(errno.EADDRINUSE, "seen enough")
+
+    monkeypatch.setattr("arena_groups.sandbox.Sandbox", Visited)
+    names = ["--allowed-host", "arena", "--allowed-host", "sandbox.internal"]
+    assert run(["sandbox", "--host", "0.0.0.0", *names]) == 1  # noqa: S104
+    assert "in use" in capsys.readouterr().err
+    assert statuses == [200, 200, 421]
+
+
+@pytest.mark.parametrize("name", ["*", "arena:80", "http://arena"])
+def test_sandbox_with_invalid_allowed_host_is_usage_error(capsys: Captured, name: str) -> None:
+    assert run(["sandbox", "--allowed-host", name]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"invalid allowed host {name!r}: use a name or an address" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "sandbox.invalid"])
+def test_sandbox_on_address_of_another_machine_is_system_error(capsys: Captured, host: str) -> None:
+    assert run(["sandbox", "--host", host]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"cannot listen on {host} (hint: choose an address of this machine" in err
+    assert err.count("\n") == 1
 
 
 async def test_stop_on_sigterm_sets_event() -> None:

@@ -14,7 +14,6 @@ from arena_groups.cli.output import messages
 from arena_groups.cli.output.messages import (
     ask_secret,
     confirm,
-    one_line,
     require_confirmation,
     write_error,
 )
@@ -85,11 +84,6 @@ def test_write_error_is_one_line_without_control_characters(capsys: Captured) ->
     assert capsys.readouterr().err == "arena-groups: one two [2J (hint: three  four)\n"
     write_error(Settings(format=Format.JSON), error)
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_one_line_keeps_letters_and_emoji() -> None:
-    assert one_line("Zoë 👩🏽‍🎨 研") == "Zoë 👩🏽‍🎨 研"
-    assert one_line("a\u2028b\ud800c") == "a b c"
 
 
 def test_log_to_stderr_with_verbose_hides_secrets(

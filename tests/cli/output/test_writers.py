@@ -16,7 +16,6 @@ from arena_groups.cli.output.views import INVITE_CODE, Column, invitations
 from arena_groups.cli.output.writers import (
     TableWriter,
     column_widths,
-    escape_formula,
     fit,
     item_writer,
     list_writer,
@@ -85,11 +84,6 @@ def test_csv_writer_escapes_formulas(invitation: Make, start: str) -> None:
     list_writer(Format.CSV, stream, INVITATIONS).write(invitation(1, name=name))
     (row,) = csv.DictReader(io.StringIO(stream.getvalue(), newline=""))
     assert row["invitee_name"] == "'" + name
-
-
-@pytest.mark.parametrize("cell", ["", "plain", "a=b", "3-4", -3, 0, None])
-def test_escape_formula_keeps_harmless_cells(cell: str | int | None) -> None:
-    assert escape_formula(cell) == cell
 
 
 def test_table_writer_without_items_writes_nothing() -> None:

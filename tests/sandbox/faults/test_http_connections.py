@@ -21,7 +21,7 @@ from tests.sandbox.api import Api, reads_only
 from tests.support.waiting import until
 
 INVITATIONS = "/v3/groups/research-studio/invitations"
-PING = b"GET /v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+PING = b"GET /v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 PING_BODY = b'{"status":"ok"}'
 
 
@@ -58,7 +58,7 @@ async def exchange(http: Api, request: bytes) -> Received:
 def post(path: str, token: str, body: object) -> bytes:
     content = json.dumps(body).encode()
     return (
-        b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b"
         % (path.encode(), token.encode(), len(content), content)
     )

@@ -33,13 +33,13 @@ from tests.support.waiting import until
 
 GROUPS = "/v3/groups"
 PING_BODY = b'{"status":"ok"}'
-PING = b"GET /v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+PING = b"GET /v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 def creation(token: str) -> bytes:
     body = b'{"name": "Late"}'
     return (
-        b"POST /v3/groups HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /v3/groups HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b"
         % (token.encode(), len(body), body)
     )

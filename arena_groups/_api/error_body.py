@@ -1,0 +1,229 @@
+"""The server's explanation in the body of an error response, without secrets.
+
+The shape of a body decides how it is read, not its content type. Known shapes are those of the
+API, ``{"message": …}``, RFC 9457, lists of errors, and pages of proxies.
+"""
+
+import codecs
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from attrs import frozen
+
+from arena_groups._api.json_data import complete_json, encoding_of, parse_integer, whole_words
+from arena_groups._api.response import MAX_SECONDS, RawResponse, parse_retry_after
+
+__all__ = ["ErrorBody", "redacted", "shown_text"]
+
+EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}(?:@|%40)[^\s@<>\"'(),;:]+")
+INVITE_URL = re.compile(r"(/invite/)[^\s/?#\"'<>(),;]+", re.IGNORECASE)
+LIKELY_SECRET = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{8,}", re.ASCII | re.IGNORECASE)
+TITLE = re.compile(
+    r"<(title|h1|message)\b[^>]{,200}>(.{1,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL
+)
+SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+TAG = re.compile(r"<[^<>]*>")
+TERMINAL_STYLE = re.compile(r"\x1b\[[\d;]{,20}m")
+CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+
+# Names of members, without the characters that are not letters.
+NAMES = ("type", "code", "status", "title")
+MESSAGES = ("message", "detail", "details", "errordescription", "description", "msg")
+PLACES = ("pointer", "parameter", "field", "param", "path", "loc")
+# Messages under these names concern the whole request, not the field of that name.
+GENERAL = frozenset({"base", "detail", "message", "msg", "all", "nonfielderrors"})
+
+MAX_TEXT = 500
+MAX_STRING = 4000
+MAX_PAGE = 16_384  # of a page that is not JSON; its title stands near its beginning
+MAX_PARTIAL = 65_536  # of JSON that was cut short
+MAX_DEPTH = 4
+
+Members = Mapping[str, object]
+
+
+@frozen(kw_only=True)
+class ErrorBody:
+    """Explanation in an error's body, without secrets."""
+
+    error: str = ""
+    message: str = ""
+    details: object = None
+    retry_after: float | None = None
+    is_json: bool = True
+
+    @classmethod
+    def parse(cls, response: RawResponse, secrets: tuple[str, ...], now: float) -> "ErrorBody":
+        """Read the body of a response; ``now`` is the server's Unix time."""
+        text = _decode(response)
+        try:
+            return cls._from_document(redacted(_load(text), secrets), now)
+        except (ValueError, RecursionError):
+            shown = _visible_text(text, truncated=response.truncated)
+            shown = LIKELY_SECRET.sub("[secret]", shown_text(redacted(shown, secrets)))
+            return cls(message=shown, is_json=False)
+
+    @classmethod
+    def _from_document(cls, document: object, now: float) -> "ErrorBody":
+        if isinstance(document, str):
+            members: Members = {"message": document}
+        else:
+            members = _members(document) or {"errors": document}
+        error, details = members.get("error"), members.get("details")
+        scopes = _members(error), _members(details), members
+        name = (
+            _first_text(scopes[0], NAMES) or shown_text(error) or _first_text(members, ("title",))
+        )
+        lists = [scope.get("errors") for scope in scopes]
+        lists += filter(_is_list, (members.get("detail"), details, error))
+        lists += [{field: each for field, each in members.items() if _is_list(each)}]
+        messages = [_first_text(scope, MESSAGES) for scope in scopes] + [*map(_join_errors, lists)]
+        waits = [_seconds(scope.get("retryafter"), now) for scope in scopes]
+        if details is None:
+            parts = members.get("errors"), members.get("detail")
+            details = next((each for each in parts if _object(each) or _is_list(each)), None)
+        return cls(
+            error=name,
+            message=next(filter(None, messages), ""),
+            details=_object(error) or details,
+            retry_after=next((wait for wait in waits if wait is not None), None),
+        )
+
+
+def redacted(value: object, secrets: tuple[str, ...]) -> object:
+    """Return plain JSON data without the ``secrets``, addresses and invite codes in URLs."""
+    if isinstance(value, str):
+        if len(value) > MAX_STRING:
+            value = whole_words(value[:MAX_STRING])  # a part of a secret would not be found
+        for secret in secrets:
+            value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
+        return INVITE_URL.sub(r"\1[secret]", EMAIL.sub("[email]", value))
+    if isinstance(value, list):
+        return [redacted(item, secrets) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return {str(redacted(k, secrets)): redacted(v, secrets) for k, v in items}
+    return value
+
+
+def shown_text(value: object) -> str:
+    """Return a text as one short line without control characters, or nothing for other values."""
+    if not isinstance(value, str):
+        return ""
+    plain = TERMINAL_STYLE.sub("", value)
+    shown = "".join(each if each.isprintable() else " " for each in plain)
+    return " ".join(shown.split())[:MAX_TEXT]
+
+
+def _decode(response: RawResponse) -> str:
+    """Decode a body by its first bytes, else by its declared charset, else as Windows-1252."""
+    body, truncated = response.body, response.truncated
+    try:
+        decoder = codecs.getincrementaldecoder(encoding_of(body))()
+        return decoder.decode(body, final=not truncated)
+    except UnicodeError:
+        declared = CHARSET.search(response.headers.get("content-type", ""))
+    try:
+        return body.decode(declared[1] if declared else "cp1252")
+    except (LookupError, ValueError):
+        return body.decode("cp1252", errors="replace")
+
+
+def _load(text: str) -> object:
+    """Parse JSON, or of an object or array that was cut short its complete part.
+
+    Raises ``ValueError`` for any other text.
+    """
+    try:
+        return json.loads(text, parse_int=parse_integer)
+    except ValueError:
+        start = text.lstrip()
+        if not start.startswith(("{", "[")):
+            raise
+    decoder = json.JSONDecoder(parse_int=parse_integer)
+    for candidate in (start, *complete_json(start[:MAX_PARTIAL])):
+        try:
+            return decoder.raw_decode(candidate)[0]
+        except ValueError:
+            continue
+    raise ValueError
+
+
+def _members(value: object) -> Members:
+    """Return the members of an object by name, in lower case and without other characters."""
+    return {re.sub(r"[^a-z]", "", name.lower()): each for name, each in _object(value).items()}
+
+
+def _object(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def _first_text(members: Members, names: tuple[str, ...]) -> str:
+    return next(filter(None, (shown_text(members.get(name)) for name in names)), "")
+
+
+def _join_errors(errors: object) -> str:
+    """Return a list or object of errors in one line."""
+    return shown_text("; ".join(_lines(errors, "", 0)))
+
+
+def _lines(errors: object, place: str, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(errors, list):
+        for each in cast("list[object]", errors):
+            yield from _lines(each, place, depth + 1)
+    elif isinstance(errors, dict):
+        members = _members(cast("dict[str, object]", errors))
+        text = _first_text(members, (*MESSAGES, "title")) if depth else ""
+        if text:
+            yield f"{place}{_place_of(members)}{text}"
+            return
+        for name, each in _object(cast("object", errors)).items():
+            general = "".join(filter(str.isalpha, name.lower())) in GENERAL
+            yield from _lines(each, place if general else f"{place}{shown_text(name)} ", depth + 1)
+    elif text := shown_text(errors):
+        yield place + text
+
+
+def _place_of(members: Members) -> str:
+    """Return the place in the request that an error object names, as words before its message."""
+    for name in PLACES:
+        for scope in (_object(members.get("source")), members):
+            value = scope.get(name)
+            if isinstance(value, list):
+                value = ".".join(map(str, cast("list[object]", value)))
+            if place := shown_text(value):
+                return f"{place}: "
+    return ""
+
+
+def _seconds(value: object, now: float) -> float | None:
+    if isinstance(value, str):
+        return parse_retry_after(value, now)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(min(value, MAX_SECONDS)) if value >= 0 else None
+
+
+def _visible_text(text: str, *, truncated: bool) -> str:
+    """Return the title of a page, or its text; nothing for binary data and broken JSON."""
+    page = text[:MAX_PAGE].lstrip()
+    if truncated or len(text) > MAX_PAGE:
+        page = whole_words(page)
+    if page.startswith(("{", "[")):
+        return ""
+    if page.startswith("<"):
+        title = TITLE.search(page)
+        plain = TAG.sub(" ", title[2]) if title else ""
+        page = plain if plain.strip() else TAG.sub(" ", SCRIPT.sub(" ", page))
+    page = html.unescape(page).strip()[:MAX_STRING]
+    unreadable = sum(not (each.isprintable() or each.isspace()) for each in page)
+    return "" if "\0" in page or unreadable * 4 > len(page) else page

@@ -1,0 +1,52 @@
+"""Text of other people, made safe for terminals, JSON readers and spreadsheets."""
+
+import json
+import re
+import unicodedata
+
+# Direction marks and overrides rearrange the text around them; the others are invisible. The
+# joiners of emoji and of some scripts (U+200C, U+200D) stay.
+_INVISIBLE = (
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_INVISIBLE_CHARACTERS = re.compile(f"[{_INVISIBLE}]")
+_CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
+# JSON's own line breaks stay: inside strings they are escaped already.
+_UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}]")
+# Spreadsheets skip these before a formula.
+_BEFORE_FORMULA = re.compile(f"[\\s{_CONTROL}{_INVISIBLE}\u200c\u200d]+")
+_FORMULA_SIGNS = frozenset("=+-@\u2212")
+_STARTS_OF_CELLS = ("\t", "\r", "\n")
+
+
+def one_line(text: str) -> str:
+    """Return a text without what could control a terminal: control characters, line breaks."""
+    return _CONTROL_CHARACTERS.sub(" ", _INVISIBLE_CHARACTERS.sub("", text))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Return JSON with escapes for what could control a terminal. The value is the same."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSAFE_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def escape_formula(cell: str | int | None) -> str | int | None:
+    """Return a cell that spreadsheets do not evaluate: a leading ``'`` is added if needed."""
+    return "'" + cell if isinstance(cell, str) and _is_formula(cell.lstrip("'")) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """Return the cell from which :func:`escape_formula` made this one."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+
+
+def _is_formula(cell: str) -> bool:
+    """Return whether a spreadsheet may evaluate a cell, or split it."""
+    skipped = _BEFORE_FORMULA.match(cell)
+    first = cell[skipped.end() if skipped else 0 :][:1]
+    # Full-width and small forms are the same signs to some spreadsheets.
+    return cell.startswith(_STARTS_OF_CELLS) or (
+        unicodedata.normalize("NFKC", first) in _FORMULA_SIGNS
+    )
