@@ -31,7 +31,10 @@ CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 # Names of members, without the characters that are not letters.
 NAMES = ("type", "code", "status", "title")
-MESSAGES = ("message", "detail", "details", "errordescription", "description", "msg")
+MESSAGES = (
+    *("message", "detail", "details", "errordescription", "errormessage"),
+    *("description", "reason", "msg"),
+)
 PLACES = ("pointer", "parameter", "field", "param", "path", "loc")
 # Messages under these names concern the whole request, not the field of that name.
 GENERAL = frozenset({"base", "detail", "message", "msg", "all", "nonfielderrors"})
@@ -79,7 +82,7 @@ class ErrorBody:
         )
         lists = [scope.get("errors") for scope in scopes]
         lists += filter(_is_list, (members.get("detail"), details, error))
-        lists += [{field: each for field, each in members.items() if _is_list(each)}]
+        lists += [{field: each for field, each in _object(document).items() if _is_texts(each)}]
         messages = [_first_text(scope, MESSAGES) for scope in scopes] + [*map(_join_errors, lists)]
         waits = [_seconds(scope.get("retryafter"), now) for scope in scopes]
         if details is None:
@@ -163,6 +166,10 @@ def _object(value: object) -> dict[str, object]:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(x, str) for x in cast("list[object]", value))
 
 
 def _first_text(members: Members, names: tuple[str, ...]) -> str:

@@ -101,7 +101,10 @@ def invite_many(
             range. In an iterable that is not a collection, such an input fails alone.
         TypeError: ``targets`` is a single string.
     """
-    _check_targets(targets)
+    people = _checked(targets)
+    del targets  # the traceback of an error shows what this frame has
+    if isinstance(people, ValueError | TypeError):
+        raise people
     path_name(group, "group")
     _check_claim_timeout(claim_timeout)
     handler = _InviteHandler(
@@ -114,7 +117,7 @@ def invite_many(
         on_claim_wait=on_claim_wait,
         clock=clock or arena.clock,
     )
-    return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
+    return BulkRun(people, handler, concurrency=concurrency, on_error=on_error)
 
 
 class _InviteHandler(BulkHandler[InviteTarget]):
@@ -363,25 +366,27 @@ def _check_claim_timeout(seconds: object) -> None:
         raise ValueError(f"claim_timeout must be more than 0 seconds and finite, not {seconds}")
 
 
-def _check_targets(
+def _checked(
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
-) -> None:
-    """Raise if ``targets`` is a collection with invalid inputs, before anything is sent."""
+) -> Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike] | ValueError | TypeError:
+    """Return the targets, those of a collection normalized, or the error if one is invalid."""
     if isinstance(targets, str | bytes):
-        raise TypeError("targets must be an iterable of people, not a single string")
+        return TypeError("targets must be an iterable of people, not a single string")
     if not isinstance(targets, Collection):
-        return
+        return targets
+    valid: list[InviteTarget] = []
     invalid: list[int] = []
     for position, target in enumerate(targets):
         try:
-            normalize_invite_target(target)
+            valid.append(normalize_invite_target(target))
         except (ValueError, TypeError):
             invalid.append(position)
-    if invalid:
-        positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
-        rest = len(invalid) - MAX_LISTED_POSITIONS
-        more = f" and {rest} more" if rest > 0 else ""
-        raise ValueError(f"no email address and no user id at position {positions}{more}")
+    if not invalid:
+        return valid
+    positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
+    rest = len(invalid) - MAX_LISTED_POSITIONS
+    more = f" and {rest} more" if rest > 0 else ""
+    return ValueError(f"no email address and no user id at position {positions}{more}")
 
 
 set_public_module(globals(), __all__)

@@ -193,4 +193,4 @@ def _by_id(items: list[ItemT] | None) -> Mapping[int, ItemT] | None:
 
 def fingerprint(group_id: int, code: str) -> str:
     """Return a digest of an invite code, to save and compare instead of the code."""
-    return hashlib.sha256(f"{group_id} {code}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{group_id} {code}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

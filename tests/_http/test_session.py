@@ -328,6 +328,37 @@ async def test_failing_token_provider_uses_no_quota_and_holds_no_permit(
     assert pacer.snapshot().used == 1
 
 
+@pytest.mark.parametrize("error", [LookupError("no token"), TimeoutError("slow"), OSError("x")])
+async def test_error_of_the_token_provider_after_a_lost_write_notes_the_unknown_outcome(
+    clock: AutoAdvanceClock, error: Exception
+) -> None:
+    tokens = iter([TOKEN])
+
+    async def provider() -> str:
+        for token in tokens:
+            return token
+        raise error
+
+    async with connected(b"", closing=True, token=provider, clock=clock, retry=RetryPolicy()) as (
+        arena,
+        _,
+    ):
+        with pytest.raises(type(error)) as caught:
+            await arena.groups.leave(STUDIO)
+    (note,) = caught.value.__notes__
+    assert note.startswith("The outcome of groups.leave is unknown: ")
+
+
+async def test_error_of_the_token_provider_before_anything_was_sent_has_no_note() -> None:
+    async def provider() -> str:
+        raise LookupError("no token")
+
+    async with connected(token=provider) as (arena, _):
+        with pytest.raises(LookupError) as caught:
+            await arena.groups.leave(STUDIO)
+    assert not hasattr(caught.value, "__notes__")
+
+
 async def test_unknown_outcome_of_a_request_of_the_token_provider_is_kept() -> None:
     async def provider() -> str:
         async with single(TOKEN, base_url=broken.url) as other:

@@ -129,7 +129,7 @@ def require_confirmation(settings: Settings) -> None:
 
     Commands call this before they send anything.
     """
-    if not settings.yes and not _is_interactive():
+    if not settings.yes and not is_interactive():
         raise CliError(
             "confirmation",
             "confirmation required, and this is not a terminal",
@@ -165,7 +165,8 @@ def ask_secret(name: str) -> str:
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
-def _is_interactive() -> bool:
+def is_interactive() -> bool:
+    """Return whether a question can be shown and answered."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
