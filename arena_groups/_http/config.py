@@ -158,7 +158,7 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
         url = URL(base_url)
     except ValueError:
         raise ValueError(f"{name} must be an absolute http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.host or not url.host.isprintable():
         raise ValueError(f"{name} must be an absolute http or https URL")
     if url.user is not None or url.password is not None:
         raise ValueError(f"{name} must not hold a user name or a password")

@@ -60,6 +60,8 @@ class TestBaseUrl:
             ("/v3", "absolute http or https URL"),
             ("ftp://api.are.na", "absolute http or https URL"),
             ("http://", "absolute http or https URL"),
+            ("https://api\0.are.na", "absolute http or https URL"),
+            ("https://api\ud800.are.na", "absolute http or https URL"),
             (f"https://ada:{TOKEN}@api.are.na", "user name or a password"),
             ("https://ada@api.are.na", "user name or a password"),
             (f"https://api.are.na/?token={TOKEN}", "query or a fragment"),
