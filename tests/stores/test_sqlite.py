@@ -17,6 +17,8 @@ from arena_groups import MemoryStore, SQLiteStore, StoreError
 from tests.support.thorough import repetitions
 from tests.support.waiting import HANG_TIMEOUT, run_other_tasks
 
+POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and owners of files are POSIX's")
+
 names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "\0", "\ud800"])
 texts = st.text(st.characters() | st.sampled_from("\0\ud83d\ude00"), max_size=8)
 steps = st.lists(
@@ -114,6 +116,7 @@ async def test_file_of_another_program_is_refused(tmp_path: Path) -> None:
             await store.compare_and_set("one", {"a": "1"})
 
 
+@POSIX
 async def test_file_of_another_program_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as connection:
@@ -128,6 +131,7 @@ async def test_file_of_another_program_is_not_changed(tmp_path: Path) -> None:
     assert mode(path) == 0o644
 
 
+@POSIX
 class TestPermissions:
     """Permissions of the file and of the files that SQLite puts next to it."""
 

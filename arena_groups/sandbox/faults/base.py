@@ -170,6 +170,16 @@ class Fault:
         return _WORD_ENDS.sub("-", cls.__name__).lower()
 
 
+def as_fault(fault: object) -> Fault:
+    """Return the fault. Raises `TypeError` for its class or name, given by mistake."""
+    if isinstance(fault, Fault):
+        return fault
+    if isinstance(fault, type):
+        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+    hint = ": add_spec takes a text" if isinstance(fault, str) else ""
+    raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
 @attrs.frozen
 class FaultContext:
     """A request as a middleware fault sees it: read completely, not answered yet.
@@ -267,10 +277,12 @@ class ListPage:
     Attributes:
         response: The response with the page.
         fetch_page: Returns the response with another page of the list, by number.
+        path: The path of the request, which identifies the list.
     """
 
     response: SandboxResponse
     fetch_page: Callable[[int], SandboxResponse]
+    path: str = ""
 
     @property
     def meta(self) -> JSONObject:
@@ -371,11 +383,11 @@ class StateFault(Fault, ABC):
 
 
 def list_page(
-    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
+    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse], path: str
 ) -> ListPage | None:
     """Return the response as a page of a list, if it is one."""
     is_page = response.status == 200 and response.body is not None and "meta" in response.body
-    return ListPage(response, fetch_page) if is_page else None
+    return ListPage(response, fetch_page, path) if is_page else None
 
 
 def _meta(response: SandboxResponse) -> JSONObject:

@@ -16,6 +16,7 @@ from arena_groups.sandbox.faults.base import (
     FaultTarget,
     ListFault,
     StateFault,
+    as_fault,
     list_page,
 )
 from arena_groups.sandbox.faults.http import (
@@ -43,6 +44,8 @@ from arena_groups.sandbox.faults.lists import (
     EmptyPages,
     EndlessPages,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from arena_groups.sandbox.responses import SandboxResponse
@@ -69,8 +72,10 @@ FAULTS: tuple[type[Fault], ...] = (
     EndlessPages,
     BackwardPages,
     EmptyPages,
+    PagesPastEnd,
     MissingTotal,
     WrongTotal,
+    StaleTotal,
     Churn,
 )
 """Every kind of fault, in the order of the guide."""
@@ -328,6 +333,7 @@ class FaultRegistry:
             The fault in place.
 
         Raises:
+            TypeError: The fault is a text or a class.
             ValueError: A name does not exist, or a number is out of range.
         """
         target = FaultTarget(
@@ -339,7 +345,7 @@ class FaultRegistry:
             skip=skip,
             probability=probability,
         )
-        return self._place(fault, target)
+        return self._place(as_fault(fault), target)
 
     def add_spec(self, spec: str) -> InjectedFault:
         """Add a fault written as for the command line: `latency:seconds=0.2,times=3`.
@@ -408,8 +414,9 @@ class FaultRunner:
         self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
     ) -> SandboxResponse:
         """Apply the list faults to a response that is a page of a list."""
+        path = self._entry.record.path
         for injected in self._faults:
-            fault, page = injected.fault, list_page(response, fetch_page)
+            fault, page = injected.fault, list_page(response, fetch_page, path)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
                 transformed = fault.transform_page(page)
                 self._finish(injected, applied=transformed is not None)
