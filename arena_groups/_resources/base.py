@@ -4,7 +4,8 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Generic, TypeVar, overload
 
-from arena_groups._api import BeforeSend, Operation, build_request, check_range
+from arena_groups._api import BeforeSend, Operation, build_request
+from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator

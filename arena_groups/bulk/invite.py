@@ -2,26 +2,28 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterable, Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
 from attrs import evolve
 
-from arena_groups._api import Secret, invitee, operations, path_id, path_name
+from arena_groups._api import Secret, invitee, operations, path_id
+from arena_groups._arguments import check_callable, check_seconds, check_text
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
+from arena_groups._pacing.pacer import checked_clock
 from arena_groups._types import Clock
 from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
 from arena_groups.bulk.results import BulkOutcome, BulkResult
 from arena_groups.bulk.roster import Roster
-from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError
+from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, check_common
 from arena_groups.bulk.shared_call import SharedCall
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, StoreError
 from arena_groups.models import InviteOutcome, InviteResult
 from arena_groups.stores import MemoryStore, Store
+from arena_groups.stores.base import check_store
 
 __all__ = ["invite_many"]
 
@@ -99,11 +101,14 @@ def invite_many(
         ValueError: ``targets`` is a collection with an input that is neither an email address
             nor a user id (the message has the positions), or another argument is out of
             range. In an iterable that is not a collection, such an input fails alone.
-        TypeError: ``targets`` is a single string.
+        TypeError: ``targets`` is a single string, or an argument has the wrong type.
     """
+    check_common(arena, group, dry_run=dry_run)
     _check_targets(targets)
-    path_name(group, "group")
-    _check_claim_timeout(claim_timeout)
+    check_seconds(claim_timeout, "claim_timeout")
+    check_text(journal, "journal")
+    check_store(store)
+    check_callable(on_claim_wait, "on_claim_wait", arguments=1)
     handler = _InviteHandler(
         arena,
         group,
@@ -112,7 +117,7 @@ def invite_many(
         dry_run=dry_run,
         claim_timeout=claim_timeout,
         on_claim_wait=on_claim_wait,
-        clock=clock or arena.clock,
+        clock=arena.clock if clock is None else checked_clock(clock),
     )
     return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
 
@@ -356,19 +361,14 @@ def _failed(
     return ItemOutcome(failed, fatal=error if is_fatal else None)
 
 
-def _check_claim_timeout(seconds: object) -> None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"claim_timeout must be seconds, not {type(seconds).__name__}")
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"claim_timeout must be more than 0 seconds and finite, not {seconds}")
-
-
 def _check_targets(
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
 ) -> None:
     """Raise if ``targets`` is a collection with invalid inputs, before anything is sent."""
     if isinstance(targets, str | bytes):
         raise TypeError("targets must be an iterable of people, not a single string")
+    if not isinstance(targets, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"targets must be an iterable of people, not {type(targets).__name__}")
     if not isinstance(targets, Collection):
         return
     invalid: list[int] = []

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from arena_groups._arguments import check_instance, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
@@ -32,11 +33,16 @@ class SQLiteStore(AsyncCloseable):
     Args:
         path: The file; its folder has to exist.
         timeout: Seconds to wait for another process that is writing.
+
+    Raises:
+        ValueError: ``timeout`` is negative or not finite.
+        TypeError: An argument has the wrong type.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+        check_instance(path, "path", str | os.PathLike)
         self.path = Path(path)
-        self.timeout = timeout
+        self.timeout = check_seconds(timeout, "timeout", zero=True)
         self._database: _Database | None = None
         # SQLite blocks, and a connection belongs to one thread.
         self._thread: ThreadPoolExecutor | None = None
