@@ -54,8 +54,7 @@ class ArenaClient(SessionOwner):
         user_agent: The ``User-Agent`` header, in place of the default one.
         max_body: The largest body of a response to read, in bytes.
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
-        trace_configs: The trace configurations of aiohttp, for the client's own session. Their
-            ``trace_request_ctx`` belongs to the client.
+        trace_configs: The trace configurations of aiohttp, for the client's own session.
         on_request: A function that receives a :class:`RequestEvent` after each attempt.
         clock: The source of time; tests pass a fake one.
 

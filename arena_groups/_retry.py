@@ -187,5 +187,13 @@ class RetryState:
         error.outcome_unknown = self.outcome_unknown
         error.advice = operation.advice
 
+    def note_outcome(self, error: BaseException, operation: Operation[T]) -> None:
+        """Add a note to an error of the caller's own code, if an earlier attempt may have worked.
+
+        Only an error of this package has a field for that.
+        """
+        if self.outcome_unknown:
+            error.add_note(f"The outcome of {operation.name} is unknown: {operation.advice}")
+
 
 set_public_module(globals(), ["RetryPolicy"])

@@ -6,22 +6,37 @@ a fixture is used. PYTEST_DONT_REWRITE: it has no assertions.
 
 from __future__ import annotations
 
+import inspect
+import re
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
     from arena_groups import ArenaClient
     from arena_groups.sandbox import Sandbox
     from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+    from arena_groups.sandbox.faults import InjectedFault
     from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = ["arena_client", "arena_clock", "arena_sandbox"]
 
 _T = TypeVar("_T")
+
+_CHECK_SECONDS = 0.02
+_CLOSE_CHECKS = 500
+_EXAMPLES = {
+    "arena_group": "arena_group('night-walks', members=3)",
+    "arena_fault": "arena_fault('server-failure', times=1)",
+    "arena_quota": "arena_quota('free')",
+}
+_SANDBOX: pytest.StashKey[Sandbox] = pytest.StashKey()
+_REQUIRED_FAULTS: pytest.StashKey[Sequence[InjectedFault]] = pytest.StashKey()
 
 GROUP = (
     "arena_group(slug, *, name=None, owner='owner', members=0, invitations=0, followers=0, "
@@ -29,8 +44,9 @@ GROUP = (
     "existing one; members are a number or a list of names."
 )
 FAULT = (
-    "arena_fault(fault, **options): injects a fault into arena_sandbox before the test, as in "
-    "arena_fault('server-failure', times=1)."
+    "arena_fault(fault, *, must_apply=False, **options): injects a fault into arena_sandbox before "
+    "the test, as in arena_fault('server-failure', times=1); with must_apply the test fails if the "
+    "fault is not applied to any request."
 )
 QUOTA = (
     "arena_quota(tier=None, *, limit=None, window=60): sets the rate limit of arena_sandbox: that "
@@ -48,6 +64,47 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Fail a test whose markers have no effect, as it does not use the sandbox.
+
+    Args:
+        item: The test.
+
+    Yields:
+        Once, to set up the test.
+    """
+    yield
+    unused = [mark.name for mark in item.own_markers if mark.name in _EXAMPLES]
+    if unused and not _may_use_sandbox(item):
+        pytest.fail(
+            f"@pytest.mark.{unused[0]} on {item.name}: the marker has no effect, as the test uses "
+            "neither the fixture arena_sandbox nor arena_client",
+            pytrace=False,
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that has passed although a fault with ``must_apply`` was not applied.
+
+    Args:
+        item: The test.
+
+    Yields:
+        Once, to run the test.
+    """
+    yield
+    for injected in item.stash.get(_REQUIRED_FAULTS, []):
+        if not injected.call_count:
+            requests = len(item.stash[_SANDBOX].requests)
+            pytest.fail(
+                f"@pytest.mark.arena_fault on {item.name}: {injected.fault.name()} was not applied "
+                f"to any request ({requests} received)",
+                pytrace=False,
+            )
+
+
 @pytest.fixture
 def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Serve an embedded Are.na while the test runs, set up by the markers of the test.
@@ -60,7 +117,8 @@ def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     Yields:
         The sandbox. It runs in a thread, and belongs to this test alone.
     """
-    with _sandbox_for(request.node) as sandbox, pytest.MonkeyPatch.context() as environment:
+    node: pytest.Item = request.node
+    with _sandbox_for(node) as sandbox, pytest.MonkeyPatch.context() as environment:
         environment.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         environment.setenv("ARENA_BASE_URL", sandbox.url)
         yield sandbox
@@ -108,7 +166,7 @@ def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Itera
 
 
 class _Closer:
-    """Closes a client in the event loop that uses it, whichever library runs that loop."""
+    """Closes a client in the event loop that uses it, whichever library or thread runs it."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,8 +184,13 @@ class _Closer:
 
     def close(self) -> None:
         """Close the client now, if its loop outlives the test."""
-        if self._loop and self._keeper and not self._loop.is_closed():
-            self._loop.run_until_complete(self._keeper.aclose())
+        loop, keeper = self._loop, self._keeper
+        if loop is None or keeper is None or loop.is_closed():
+            return
+        if loop.is_running():
+            _run_in_running_loop(loop, keeper.aclose)
+        else:
+            loop.run_until_complete(keeper.aclose())
 
 
 async def _close_at_the_end(client: ArenaClient) -> AsyncGenerator[None]:
@@ -135,6 +198,33 @@ async def _close_at_the_end(client: ArenaClient) -> AsyncGenerator[None]:
         yield
     finally:
         await client.aclose()
+
+
+def _run_in_running_loop(
+    loop: asyncio.AbstractEventLoop, function: Callable[[], Awaitable[None]]
+) -> None:
+    """Run a function in a loop that runs already, as a rule in another thread, and wait for it."""
+    import asyncio  # noqa: PLC0415
+
+    done = threading.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def run() -> None:
+        try:
+            # The loop may be about to end, and runs the function itself then.
+            with suppress(RuntimeError):
+                await function()
+        finally:
+            done.set()
+
+    with suppress(RuntimeError):  # the loop was closed in the meantime
+        loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(run())))
+    with suppress(RuntimeError):
+        if asyncio.get_running_loop() is loop:
+            return
+    for _ in range(_CLOSE_CHECKS):
+        if done.wait(_CHECK_SECONDS) or not loop.is_running():
+            return
 
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
@@ -146,10 +236,23 @@ def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     quotas = _specs(node, "arena_quota", threaded.QuotaSpec)
     quota = quotas[-1] if quotas else threaded.QuotaSpec()
     try:
-        return threaded.build_sandbox(groups, faults, quota)
+        sandbox = threaded.build_sandbox(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
+    else:
+        node.stash[_SANDBOX] = sandbox
+        placed = zip(sandbox.faults, faults, strict=True)
+        node.stash[_REQUIRED_FAULTS] = [injected for injected, spec in placed if spec.must_apply]
+        return sandbox
     pytest.fail(f"arena_sandbox: {problem}", pytrace=False)
+
+
+def _may_use_sandbox(item: pytest.Item) -> bool:
+    """Return whether a test uses the sandbox, or has `request`, which may get it later."""
+    if _SANDBOX in item.stash or "arena_sandbox" in getattr(item, "fixturenames", ()):
+        return True
+    function = getattr(item, "function", None)
+    return function is not None and "request" in inspect.signature(function).parameters
 
 
 def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_T]:
@@ -158,8 +261,13 @@ def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_
 
 
 def _make_spec(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
+    if not mark.args and not mark.kwargs:
+        pytest.fail(
+            f"@pytest.mark.{mark.name}: arguments are missing, as in {_EXAMPLES[mark.name]}",
+            pytrace=False,
+        )
     try:
         return make_spec(*mark.args, **mark.kwargs)
     except (TypeError, ValueError) as error:
-        problem = str(error).rpartition("__init__() ")[2]
+        problem = re.sub(r"^[\w.]+\(\) ", "", str(error))
     pytest.fail(f"@pytest.mark.{mark.name}: {problem}", pytrace=False)

@@ -145,6 +145,162 @@ class TestLoops:
             """,
         )
 
+    def test_client_in_a_loop_of_another_thread_is_closed(self, suite: Suite) -> None:
+        suite.makeconftest(
+            """
+            import asyncio
+            import threading
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def call():
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever)
+                thread.start()
+                yield lambda make: asyncio.run_coroutine_threadsafe(make(), loop).result()
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.close()
+            """
+        )
+        passes(
+            suite,
+            """
+            clients = []
+
+            def test_loop_outlives_the_client(arena_client, call):
+                clients.append(arena_client)
+                call(arena_client.me)
+
+            def test_client_is_requested_last(call, arena_client):
+                clients.append(arena_client)
+                assert call(arena_client.me) == call(arena_client.me)
+
+            def test_all_were_closed():
+                assert [each.closed for each in clients] == [True, True]
+            """,
+            passed=3,
+        )
+
+    def test_client_in_a_portal_is_closed(self, suite: Suite) -> None:
+        pytest.importorskip("anyio")
+        passes(
+            suite,
+            """
+            import pytest
+            from anyio.from_thread import start_blocking_portal
+
+            @pytest.fixture(scope="module")
+            def portal():
+                with start_blocking_portal() as portal:
+                    yield portal
+
+            clients = []
+
+            def test_portal_outlives_the_client(portal, arena_client):
+                clients.append(arena_client)
+                portal.call(arena_client.me)
+
+            def test_client_outlives_the_portal(arena_client):
+                clients.append(arena_client)
+                with start_blocking_portal() as portal:
+                    portal.call(arena_client.me)
+                assert arena_client.closed
+
+            def test_all_were_closed():
+                assert [each.closed for each in clients] == [True, True]
+            """,
+            passed=3,
+        )
+
+    def test_client_in_a_web_app_under_test_works_within_one_loop(self, suite: Suite) -> None:
+        pytest.importorskip("fastapi")
+        passes(
+            suite,
+            """
+            import pytest
+            from arena_groups import ClientStateError
+            from fastapi import FastAPI
+            from fastapi.testclient import TestClient
+
+            @pytest.fixture
+            def app(arena_client):
+                app = FastAPI()
+
+                @app.get("/")
+                async def name():
+                    return (await arena_client.me()).name
+
+                return app
+
+            @pytest.fixture
+            def web(app):
+                with TestClient(app) as web:
+                    yield web
+
+            def test_requests_within_the_block(app):
+                with TestClient(app) as web:
+                    assert web.get("/").json() == web.get("/").json() == "Ada Osei"
+
+            def test_requests_within_a_fixture(web):
+                assert web.get("/").json() == web.get("/").json() == "Ada Osei"
+
+            def test_requests_without_the_block(app):
+                web = TestClient(app)
+                web.get("/")
+                with pytest.raises(ClientStateError, match="has ended: .*with TestClient"):
+                    web.get("/")
+            """,
+            "-W",
+            "ignore",
+            passed=3,
+        )
+
+    def test_client_in_a_second_loop_says_that_the_first_has_ended(self, suite: Suite) -> None:
+        passes(
+            suite,
+            """
+            import asyncio
+            import pytest
+            from arena_groups import ClientStateError
+
+            def test_it(arena_client):
+                asyncio.run(arena_client.me())
+                with pytest.raises(ClientStateError, match="loop that it was used in has ended"):
+                    asyncio.run(arena_client.me())
+            """,
+        )
+
+    def test_client_in_unittest_classes_is_closed(self, suite: Suite) -> None:
+        passes(
+            suite,
+            """
+            import asyncio
+            import unittest
+            import pytest
+
+            class TestAsync(unittest.IsolatedAsyncioTestCase):
+                @pytest.fixture(autouse=True)
+                def keep(self, arena_client, arena_sandbox):
+                    self.arena, self.sandbox = arena_client, arena_sandbox
+
+                @pytest.mark.arena_group("night-walks", members=2)
+                async def test_group(self):
+                    members = self.arena.groups.members("night-walks")
+                    self.assertEqual(await members.count(), 3)
+
+            class TestSync(unittest.TestCase):
+                @pytest.fixture(autouse=True)
+                def keep(self, arena_client):
+                    self.arena = arena_client
+
+                def test_name(self):
+                    self.assertEqual(asyncio.run(self.arena.me()).name, "Ada Osei")
+            """,
+            passed=2,
+        )
+
     def test_client_closed_by_the_test_stays_closed(self, suite: Suite) -> None:
         passes(
             suite,
@@ -208,9 +364,78 @@ class TestWaiting:
         )
 
 
+class TestFrozenTime:
+    """Libraries that freeze the time replace functions of `time` during a test."""
+
+    def test_sandbox_follows_the_time_of_the_program(self, suite: Suite) -> None:
+        passes(
+            suite,
+            """
+            import time
+            import pytest
+
+            @pytest.mark.parametrize("days_old", [0, 3])
+            async def test_it(arena_client, arena_sandbox, monkeypatch, days_old):
+                monkeypatch.setattr(time, "time", lambda: 1_900_000_000.0)
+                assert arena_sandbox.now.timestamp() == 1_900_000_000
+                arena_sandbox.add_invitations("blank-page", 1)
+                (invitation,) = await arena_client.groups.invitations("blank-page").collect()
+                assert invitation.created_at.timestamp() == 1_900_000_000
+            """,
+            passed=2,
+        )
+
+    @pytest.mark.parametrize("library", ["freezegun", "time_machine"])
+    def test_sandbox_follows_the_time_of_a_library(self, suite: Suite, library: str) -> None:
+        pytest.importorskip(library)
+        freeze = {
+            "freezegun": "freezegun.freeze_time('2030-01-01', real_asyncio=True)",
+            "time_machine": "time_machine.travel('2030-01-01', tick=False)",
+        }[library]
+        passes(
+            suite,
+            f"""
+            import {library}
+            import pytest
+
+            @pytest.mark.arena_fault("rate-limited", retry_after=40, times=1)
+            @pytest.mark.arena_fault("latency", seconds=0.01, times=1)
+            @{freeze}
+            async def test_it(arena_client, arena_sandbox, arena_clock):
+                result = await arena_client.groups.invite(
+                    "research-studio", email="ada@example.org"
+                )
+                assert result.invitation.created_at.year == 2030
+                assert arena_clock.waits == [40]
+            """,
+        )
+
+    def test_faults_wait_in_real_time(self, suite: Suite) -> None:
+        passes(
+            suite,
+            """
+            import asyncio
+            import time
+            import pytest
+
+            @pytest.mark.arena_fault("latency", seconds=0.01)
+            def test_it(arena_client, monkeypatch):
+                monkeypatch.setattr(time, "monotonic", lambda: 1.0)
+                assert asyncio.run(arena_client.me()).name == "Ada Osei"
+            """,
+        )
+
+
 HINT = ". Did you mean 'members'?" if sys.version_info >= (3, 13) else ""
 INVALID_MARKERS = [
-    ("group()", "missing 1 required positional argument: 'slug'"),
+    ("group", "arguments are missing, as in arena_group('night-walks', members=3)"),
+    ("group()", "arguments are missing, as in arena_group('night-walks', members=3)"),
+    ("group(members=3)", "missing 1 required positional argument: 'slug'"),
+    ("group('x', name=7)", "*name*must be a string, not 7"),
+    ("group('x', private='yes')", "private must be True or False, not 'yes'"),
+    ("group('x', description=b'')", "description must be a string, not b''"),
+    ("group('x', owner=1)", "owner must be a string, not 1"),
+    ("group('x', days_old='1')", "days_old must be a number of 0 or more, not '1'"),
     ("group(7)", "slug must be a string, not 7"),
     ("group('x', member=['ada'])", f"got an unexpected keyword argument 'member'{HINT}"),
     ("group('x', members='ada')", "members must be a list of names, or a number, *'ada'"),
@@ -220,20 +445,50 @@ INVALID_MARKERS = [
     ("group('x', invitations='3')", "invitations must be a number of 0 or more, not '3'"),
     ("group('x', invitations=0.5)", "invitations must be a whole number, not 0.5"),
     ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
-    ("fault()", "*missing 1 required positional argument: 'fault'"),
+    ("fault", "arguments are missing, as in arena_fault('server-failure', times=1)"),
+    ("fault()", "arguments are missing, as in arena_fault('server-failure', times=1)"),
+    ("fault(times=1)", "*missing 1 required positional argument: 'fault'"),
+    ("fault(7)", "the fault must be a name or a fault of the sandbox, not 7"),
+    ("fault(None)", "the fault must be a name or a fault of the sandbox, not None"),
+    ("fault(faults.Hang, times=1)", "use an instance of the fault: Hang(*)"),
+    ("fault('hang:times=1', skip=1)", "give all options in 'hang:times=1', or none"),
+    ("fault('hang', times='2')", "times must be a whole number or None, not '2'"),
+    ("fault('hang', times=True)", "times must be a whole number or None, not True"),
+    ("fault('hang', skip=0.5)", "skip must be a whole number, not 0.5"),
+    ("fault('hang', skip=None)", "skip must be a whole number, not None"),
+    ("fault('hang', probability='1')", "probability must be a number, not '1'"),
+    ("fault('hang', probability=2)", "probability must be between 0 and 1"),
+    ("fault('hang', where='me')", "where must be a function of a request, not 'me'"),
+    ("fault('hang', operation='get')", "operation must be one of createGroup, *"),
+    ("fault('hang', after=1)", "after must be True or False, not 1"),
+    ("fault('hang', must_apply=1)", "must_apply must be True or False, not 1"),
+    ("fault('latency', seconds='1')", "seconds must be a number, not '1'"),
+    ("fault('plain-text', text=b'')", "text must be a string, not b''"),
+    ("fault('churn', keep=7)", "keep must be a set of ids, not 7"),
+    ("fault('churn', group=0.5)", "group must be a whole number or a string or None, not 0.5"),
     ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
     ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
     ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
     ("fault('hang:time=1')", "hang has no option 'time': use one of after, operation, *"),
     ("fault('hang', times=-1)", "times must not be negative"),
     ("fault('server-failure', status=200)", "status must be between 500 and 599"),
-    ("fault('redirect')", "missing 1 required positional argument: 'location'"),
+    ("fault('redirect')", "the option location is required"),
+    ("quota", "arguments are missing, as in arena_quota('free')"),
+    ("quota('gold')", "tier must be one of guest, free, premium, supporter, not 'gold'"),
+    ("quota(120)", "tier must be one of guest, free, premium, supporter, not 120"),
+    ("quota(limit=0)", "limit must be at least 1: sandbox.tokens.limited belongs to *"),
+    ("quota(limit=-1)", "limit must be a number of 0 or more, not -1"),
+    ("quota(limit='7')", "limit must be a number of 0 or more, not '7'"),
+    ("quota(limit=7, window=0)", "window must be at least 1"),
+    ("quota(limit=7, window=0.5)", "window must be a whole number, not 0.5"),
+    ("quota(limits=7)", "got an unexpected keyword argument 'limits'*"),
 ]
 MARKERS_THAT_THE_SANDBOX_REJECTS = [
     ("group('x y')", "group 'x y': the slug 'x y' is taken or invalid"),
-    ("group('x', owner=' ')", "group 'x': name must not be empty"),
-    ("quota('gold')", "tier must be one of guest, free, premium, supporter"),
-    ("quota(limit=-1)", "limit must not be negative"),
+    ("group('x', owner='nobody')", "group 'x': there is no user 'nobody' to own it: use one of *"),
+    ("group('x', members=[' '])", "group 'x': name must not be empty"),
+    ("group('research-studio', owner='member')", "*: it exists already, so owner cannot be set"),
+    ("group('blank-page', private=True)", "*: it exists already, so private cannot be set"),
 ]
 
 
@@ -353,7 +608,7 @@ class TestMarkers:
         ] + [f"arena_sandbox: {problem}" for _, problem in MARKERS_THAT_THE_SANDBOX_REJECTS]
         markers = [marker for marker, _ in (*INVALID_MARKERS, *MARKERS_THAT_THE_SANDBOX_REJECTS)]
         suite.makepyfile(
-            "import pytest\n"
+            "import pytest\nfrom arena_groups.sandbox import faults\n"
             + "\n".join(
                 f"@pytest.mark.arena_{marker}\ndef test_{number}(arena_sandbox): pass"
                 for number, marker in enumerate(markers)
@@ -367,6 +622,153 @@ class TestMarkers:
             result.stdout.fnmatch_lines([heading, line.replace("[", "[[]")], consecutive=True)
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*During handling*")
+
+    def test_marker_without_the_sandbox_fails_the_test(self, suite: Suite) -> None:
+        suite.makepyfile(
+            """
+            import pytest
+            import unittest
+
+            pytestmark = pytest.mark.arena_group("everywhere")
+
+            @pytest.mark.arena_fault("reset")
+            def test_sync():
+                raise NotImplementedError
+
+            @pytest.mark.arena_quota("free")
+            @pytest.mark.arena_fault
+            async def test_async(tmp_path):
+                raise NotImplementedError
+
+            @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.arena_group("a"))])
+            def test_parameter(x):
+                raise NotImplementedError
+
+            class TestClass(unittest.TestCase):
+                @pytest.mark.arena_group("a")
+                def test_method(self):
+                    raise NotImplementedError
+            """
+        )
+        result = run(suite)
+        result.assert_outcomes(errors=4)
+        for test, marker in {
+            "test_sync": "fault",
+            "test_async": "*",
+            "test_parameter[[]1]": "group",
+            "test_method": "group",
+        }.items():
+            result.stdout.fnmatch_lines(
+                [
+                    f"*ERROR at setup of *{test} *",
+                    f"@pytest.mark.arena_{marker} on {test}: the marker has no effect, as the *",
+                ],
+                consecutive=True,
+            )
+        result.stdout.no_fnmatch_line("*NotImplementedError*")
+
+    def test_marker_whose_sandbox_is_used_indirectly_is_accepted(self, suite: Suite) -> None:
+        passes(
+            suite,
+            """
+            import pytest
+
+            pytestmark = pytest.mark.arena_group("everywhere")
+
+            @pytest.fixture
+            def bot(arena_client):
+                return arena_client
+
+            @pytest.fixture
+            def late(request):
+                return request.getfixturevalue("arena_sandbox")
+
+            @pytest.mark.arena_quota("free")
+            def test_fixture(bot):
+                pass
+
+            @pytest.mark.arena_group("a")
+            def test_late_fixture(late):
+                assert "a" in late.groups
+
+            @pytest.mark.arena_group("a")
+            def test_request(request):
+                assert "a" in request.getfixturevalue("arena_sandbox").groups
+
+            @pytest.mark.arena_group("a")
+            @pytest.mark.usefixtures("arena_sandbox")
+            def test_usefixtures():
+                pass
+
+            def test_of_the_module_without_a_sandbox():
+                pass
+
+            class TestOverride:
+                @pytest.fixture
+                def arena_sandbox(self):
+                    return None
+
+                @pytest.mark.arena_group("a")
+                def test_own_fixture(self, arena_sandbox):
+                    pass
+            """,
+            passed=6,
+        )
+
+    def test_fault_that_must_apply_fails_the_test_if_it_does_not(self, suite: Suite) -> None:
+        suite.makepyfile(
+            """
+            import pytest
+            from arena_groups.sandbox import faults
+
+            must = pytest.mark.arena_fault("reset:operation=getGroup,times=1", must_apply=True)
+
+            @must
+            async def test_applied(arena_client):
+                await arena_client.groups.get("research-studio")
+
+            @must
+            async def test_not_applied(arena_client):
+                await arena_client.me()
+
+            @pytest.mark.arena_fault(faults.Hang(), must_apply=True)
+            def test_without_requests(arena_sandbox):
+                arena_sandbox.faults.clear()
+
+            @must
+            def test_that_fails_anyway(arena_sandbox):
+                assert "reason" == "shown"
+
+            @must
+            def test_that_is_skipped(arena_sandbox):
+                pytest.skip()
+
+            @must
+            @pytest.mark.xfail(strict=True)
+            def test_that_is_expected_to_fail(arena_sandbox):
+                pass
+
+            @pytest.mark.arena_fault("reset")
+            def test_that_need_not_apply(arena_sandbox):
+                pass
+
+            async def test_fault_added_by_the_test(arena_client, arena_sandbox):
+                arena_sandbox.faults.add(faults.Hang(), operation="getGroup")
+                with pytest.raises(AssertionError, match="hang"):
+                    arena_sandbox.faults.assert_all_applied()
+            """
+        )
+        result = run(suite)
+        result.assert_outcomes(passed=3, failed=3, skipped=1, xfailed=1)
+        for test, name, count in (("not_applied", "reset", 1), ("without_requests", "hang", 0)):
+            result.stdout.fnmatch_lines(
+                [
+                    f"*_ test_{test} _*",
+                    f"@pytest.mark.arena_fault on test_{test}: {name} was not *({count} received)",
+                ],
+                consecutive=True,
+            )
+        result.stdout.fnmatch_lines(["*_ test_that_fails_anyway _*", "*AssertionError*"])
 
 
 class TestSandbox:
@@ -524,7 +926,9 @@ class TestGuide:
         suite.syspathinsert()
         tests = len(re.findall(r"^(?:async )?def test_", "\n".join(files.values()), re.MULTILINE))
         assert tests >= 10
-        run(suite, "-W", "error").assert_outcomes(passed=tests)
+        # Of newer versions of Starlette, which the plugin has no part in.
+        ours = ("-W", "error", "-W", "ignore:Using `httpx` with")
+        run(suite, *ours).assert_outcomes(passed=tests)
 
 
 ANOTHER_PROJECT = """

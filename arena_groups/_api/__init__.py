@@ -1,6 +1,6 @@
 """The wire format of the API, without I/O: operations, requests, and responses."""
 
-from arena_groups._api.addresses import address_problem, mailbox, spellings, trimmed
+from arena_groups._api.addresses import address_matches, address_problem, mailbox, trimmed
 from arena_groups._api.decode import parse_response
 from arena_groups._api.operations import OPERATIONS, Operation
 from arena_groups._api.request import (
@@ -26,6 +26,7 @@ __all__ = [
     "Request",
     "Secret",
     "TokenOrigin",
+    "address_matches",
     "address_problem",
     "build_request",
     "check_invite_token",
@@ -38,6 +39,5 @@ __all__ = [
     "parse_response",
     "path_id",
     "path_name",
-    "spellings",
     "trimmed",
 ]

@@ -7,10 +7,11 @@ around it. Two addresses are the same if :func:`mailbox` returns the same for bo
 
 import unicodedata
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-__all__ = ["address_problem", "mailbox", "spellings", "trimmed"]
+__all__ = ["address_matches", "address_problem", "mailbox", "trimmed"]
 
 MAX_ADDRESS_LENGTH: Final = 254  # these two in bytes, by RFC 5321
 MAX_LOCAL_PART_LENGTH: Final = 64
@@ -61,15 +62,18 @@ def mailbox(text: str) -> str:
     return f"{local_part}{at}{_ascii_domain(domain) or domain.translate(_TO_LOWER)}"
 
 
-def spellings(text: str) -> set[str]:
-    """Return an address as it is, and with its domain in A-labels and in Unicode."""
+def address_matches(text: str, pattern: str) -> bool:
+    """Return whether a pattern with ``*`` and ``?`` fits an address, in any case.
+
+    The domain may be in Unicode or in A-labels, in both.
+    """
     import idna  # noqa: PLC0415 - its tables are large
 
-    found = {trimmed(text), mailbox(text)}
-    local_part, at, domain = mailbox(text).rpartition("@")
+    spellings = [trimmed(text), mailbox(text)]
+    local_part, at, domain = spellings[1].rpartition("@")
     with suppress(UnicodeError):
-        found.add(f"{local_part}{at}{idna.decode(domain)}")
-    return found
+        spellings.append(f"{local_part}{at}{idna.decode(domain)}")
+    return any(fnmatchcase(each.lower(), trimmed(pattern).lower()) for each in spellings)
 
 
 def _ascii_domain(domain: str) -> str | None:

@@ -31,7 +31,10 @@ CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 # Names of members, without the characters that are not letters.
 NAMES = ("type", "code", "status", "title")
-MESSAGES = ("message", "detail", "details", "errordescription", "description", "msg")
+MESSAGES = (
+    *("message", "detail", "details", "errordescription", "errormessage"),
+    *("description", "reason", "msg"),
+)
 PLACES = ("pointer", "parameter", "field", "param", "path", "loc")
 # Messages under these names concern the whole request, not the field of that name.
 GENERAL = frozenset({"base", "detail", "message", "msg", "all", "nonfielderrors"})
@@ -68,9 +71,10 @@ class ErrorBody:
 
     @classmethod
     def _from_document(cls, document: object, now: float) -> "ErrorBody":
-        if not isinstance(document, dict):
-            document = {"message" if isinstance(document, str) else "errors": document}
-        members = _members(document)
+        if isinstance(document, str):
+            members: Members = {"message": document}
+        else:
+            members = _members(document) or {"errors": document}
         error, details = members.get("error"), members.get("details")
         scopes = _members(error), _members(details), members
         name = (
@@ -78,18 +82,16 @@ class ErrorBody:
         )
         lists = [scope.get("errors") for scope in scopes]
         lists += filter(_is_list, (members.get("detail"), details, error))
-        lists += [{field: each for field, each in members.items() if _is_list(each)}]
+        lists += [{field: each for field, each in _object(document).items() if _is_texts(each)}]
         messages = [_first_text(scope, MESSAGES) for scope in scopes] + [*map(_join_errors, lists)]
         waits = [_seconds(scope.get("retryafter"), now) for scope in scopes]
-        if isinstance(error, dict) and error:
-            details = error
-        elif details is None:
+        if details is None:
             parts = members.get("errors"), members.get("detail")
-            details = next((each for each in parts if isinstance(each, list | dict)), None)
+            details = next((each for each in parts if _object(each) or _is_list(each)), None)
         return cls(
             error=name,
             message=next(filter(None, messages), ""),
-            details=details,
+            details=_object(error) or details,
             retry_after=next((wait for wait in waits if wait is not None), None),
         )
 
@@ -164,6 +166,10 @@ def _object(value: object) -> dict[str, object]:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(x, str) for x in cast("list[object]", value))
 
 
 def _first_text(members: Members, names: tuple[str, ...]) -> str:

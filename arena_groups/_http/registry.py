@@ -9,6 +9,11 @@ from arena_groups.errors import ClientStateError
 
 __all__ = ["InFlightRequest", "RequestRegistry"]
 
+ENDED_LOOP = (
+    "the event loop that it was used in has ended: create a client in each event loop, or make all "
+    "calls in one (as within `with TestClient(app)`)"
+)
+
 
 @define(eq=False)
 class InFlightRequest:
@@ -62,7 +67,9 @@ class RequestRegistry:
             self._loop = loop
         if self._loop is not loop:
             raise ClientStateError(
-                "this client belongs to another event loop: create one in each event loop"
+                f"this client cannot be used here, as {ENDED_LOOP}"
+                if self._loop.is_closed()
+                else "this client belongs to another event loop: create one in each event loop"
             )
         task = asyncio.current_task()
         if task is None:
@@ -79,7 +86,10 @@ class RequestRegistry:
 
     def closed_error(self, *, outcome_unknown: bool = False) -> ClientStateError:
         """Return the error of a call after closing, or of one that closing has ended."""
-        error = ClientStateError("this client is closed: create a new one")
+        message = "this client is closed: create a new one"
+        if self._loop is not None and self._loop.is_closed():
+            message = f"this client is closed, and {ENDED_LOOP}"
+        error = ClientStateError(message)
         error.outcome_unknown = outcome_unknown
         error.advice = "the client was closed during the request."
         return error

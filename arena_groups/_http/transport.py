@@ -2,55 +2,55 @@
 
 import asyncio
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
-from attrs import define
 from multidict import CIMultiDict
 from yarl import URL
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request
 from arena_groups._http.config import Timeout
+from arena_groups._http.external import BorrowedSession
+from arena_groups._http.failures import PROGRESS, RequestProgress, map_aiohttp_error
 from arena_groups._http.registry import InFlightRequest
-from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError, ClientStateError
+from arena_groups.errors import ArenaConnectionError, ClientStateError
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 __all__ = ["Transport"]
 
 T = TypeVar("T")
 
 BODY_HEADERS = ("Content-Type",)
-NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-PERMANENT = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
-ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, "no connection within the time limit"),
-    (aiohttp.SocketTimeoutError, "the server sent nothing for longer than the time limit"),
-    (TimeoutError, "no complete response within the time limit"),
-    (aiohttp.ServerDisconnectedError, "the server closed the connection without a response"),
-    (aiohttp.ClientPayloadError, "the body of the response ended early or is damaged"),
-    (aiohttp.ClientResponseError, "the response is not valid HTTP"),
-)
 
 
-@define
-class RequestProgress:
-    """Progress of one request inside aiohttp, as its trace reports it."""
+class Connector(aiohttp.TCPConnector):
+    """The connections of an own session. It records the progress of each request.
 
-    started: bool = False
-    headers_sent: bool = False
+    A trace would record it too, but costs a tenth of the CPU time of a page of ten items.
+    """
 
-    @property
-    def certainly_unsent(self) -> bool:
-        """Whether aiohttp took the request, and never wrote its headers."""
-        return self.started and not self.headers_sent
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature of aiohttp
+    ) -> "Connection":
+        """Return a connection for the request of the running task."""
+        progress = PROGRESS.get()
+        progress.started = True
+        connection = await super().connect(req, traces, timeout)
+        progress.connected = True
+        return connection
 
 
 class Transport:
-    """An external aiohttp session, or two own ones that share their connections.
+    """An external aiohttp session, or two own ones.
 
-    A trace records whether the headers of a request were sent. Tracing adds about 10 % to the CPU
-    time of a page of ten items, and only the outcome of a write depends on it, so only the own
-    session for writes is traced.
+    What cannot be repeated gets a new connection each time: a kept one may be closed by the server
+    while the request is on its way, and then nobody knows whether the server has read it.
     """
 
     def __init__(
@@ -70,10 +70,12 @@ class Transport:
         self.base_url = base_url
         self._root = URL(base_url)
         self._prefix = self._root.raw_path.rstrip("/")
-        self._external_session = session
-        self._read_session: aiohttp.ClientSession | None = None
-        self._write_session: aiohttp.ClientSession | None = None
-        self._trace = _progress_trace()
+        self._sessions: dict[bool, aiohttp.ClientSession | BorrowedSession] = {}
+        if session is not None:
+            self._sessions = {
+                idempotent: BorrowedSession(session, fresh=not idempotent)
+                for idempotent in (True, False)
+            }
         self._trace_configs = list(trace_configs or ())
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=timeout.connect, sock_read=timeout.read
@@ -101,8 +103,6 @@ class Transport:
         session is closed or belongs to another event loop.
         """
         operation, empty = request.operation, request.body is None
-        opened = self._write_session if operation.writes else self._read_session
-        http = opened or self._open_session(operation)
         as_form = operation.form_encoded
         if request.query:
             url = URL(self.base_url + request.target, encoded=True)
@@ -111,6 +111,8 @@ class Transport:
         if credentials is not self._auth_headers_for:
             self._set_auth_headers(credentials)
         progress = RequestProgress()
+        PROGRESS.set(progress)
+        http = self._sessions.get(operation.idempotent) or self._open_session(operation)
         time_limit = asyncio.timeout(
             self._total if max_seconds is None else min(self._total, max_seconds)
         )
@@ -126,7 +128,6 @@ class Transport:
                     timeout=self._timeout,
                     allow_redirects=False,
                     raise_for_status=False,
-                    trace_request_ctx=progress,
                 )
                 try:
                     length = response.content_length
@@ -136,9 +137,8 @@ class Transport:
                         body, truncated = await self._read_within_bounds(response)
                     else:
                         body, truncated = await response.read(), False
-                except BaseException:
-                    response.close()  # a fully read response releases its connection itself
-                    raise
+                finally:
+                    response.close()  # a fully read one has released its connection already
                 return RawResponse(
                     status=response.status,
                     reason=response.reason or "",
@@ -147,43 +147,32 @@ class Transport:
                     truncated=truncated,
                 )
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            return _map_aiohttp_error(operation, error, progress)
+            return map_aiohttp_error(operation, error, progress)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped, or raised again
-            cause = _cause_of_end(http, time_limit, call)
+            cause = _cause_of_end(http, error, progress, time_limit, call)
             if cause is None:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
-            return _map_aiohttp_error(operation, cause, progress)
+            return map_aiohttp_error(operation, cause, progress)
 
     async def aclose(self) -> None:
-        """Close the aiohttp session if it was opened here; leave an external one as it was."""
-        for session in (self._write_session, self._read_session):
-            if session is not None:
+        """Close the aiohttp sessions that were opened here; leave an external one as it is."""
+        for session in self._sessions.values():
+            if isinstance(session, aiohttp.ClientSession):
                 await session.close()
-        external = self._external_session
-        if external is not None and self._trace in external.trace_configs:
-            external.trace_configs.remove(self._trace)
 
     def _open_session(self, operation: Operation[T]) -> aiohttp.ClientSession:
-        if self._external_session is not None:
-            return self._traced(self._external_session)
-        traces, connector = self._trace_configs, aiohttp.TCPConnector()
-        self._read_session = _new_session(self._session_headers, traces, connector)
-        self._write_session = _new_session(self._session_headers, [*traces, self._trace], connector)
-        return self._write_session if operation.writes else self._read_session
-
-    def _traced(self, external: aiohttp.ClientSession) -> aiohttp.ClientSession:
-        if external.closed:
-            raise ClientStateError("the external aiohttp session is closed")
-        loop = asyncio.get_running_loop()
-        if getattr(external, "_loop", loop) is not loop:
-            raise ClientStateError("the external aiohttp session belongs to another event loop")
-        # aiohttp also accepts a tuple of them; without a trace, every write counts as sent.
-        traces = cast("Sequence[aiohttp.TraceConfig]", external.trace_configs)
-        if isinstance(traces, list) and self._trace not in traces:
-            self._trace.freeze()
-            traces.append(self._trace)
-        return external
+        session = aiohttp.ClientSession(
+            headers=self._session_headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=self._trace_configs,
+            connector=Connector(force_close=not operation.idempotent),
+        )
+        # Otherwise aiohttp resends idempotent requests after a lost connection, unseen by the pacer
+        # and by the retry policy. There is no public switch for it.
+        session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+        self._sessions[operation.idempotent] = session
+        return session
 
     def _set_auth_headers(self, credentials: Credentials) -> None:
         self._auth_headers = CIMultiDict(self._headers)
@@ -220,72 +209,24 @@ class Transport:
             chunks.clear()  # an error's traceback must not hold what was in them
 
 
-def _new_session(
-    headers: dict[str, str],
-    trace_configs: list[aiohttp.TraceConfig],
-    connector: aiohttp.TCPConnector,
-) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        headers=headers,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=trace_configs,
-        connector=connector,
-    )
-    # Otherwise aiohttp resends idempotent requests after a lost connection, unseen by the pacer and
-    # by the retry policy. There is no public switch for it.
-    session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
-    return session
-
-
-def _progress_trace() -> aiohttp.TraceConfig:
-    trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(_record_progress)
-    trace.on_request_headers_sent.append(_record_progress)
-    return trace
-
-
-async def _record_progress(_: object, context: SimpleNamespace, event: object) -> None:
-    progress = context.trace_request_ctx
-    if isinstance(progress, RequestProgress):
-        progress.started = True
-        progress.headers_sent = isinstance(event, aiohttp.TraceRequestHeadersSentParams)
-
-
 def _cause_of_end(
-    http: aiohttp.ClientSession, time_limit: asyncio.Timeout, call: InFlightRequest
+    http: aiohttp.ClientSession | BorrowedSession,
+    error: BaseException,
+    progress: RequestProgress,
+    time_limit: asyncio.Timeout,
+    call: InFlightRequest,
 ) -> Exception | None:
     """Return the cause if a request ended without an aiohttp error; ``None`` if it is unknown.
 
-    Closing an aiohttp session cancels the requests that wait for a connection, in tasks that were
-    not cancelled; aiohttp 3.11 also raises errors of other types.
+    Closing an aiohttp session cancels the requests that wait for a connection, in tasks that
+    were not cancelled; aiohttp 3.11 also raises errors of other types.
     """
     if call.timed_out(time_limit):
         return TimeoutError()
+    if isinstance(error, ClientStateError):
+        return None
     if http.closed and not call.was_cancelled():
         return aiohttp.ClientConnectionError()
+    if http.trust_env and progress.rejected_by(error):
+        return aiohttp.InvalidURL("of the proxy")
     return None
-
-
-def _map_aiohttp_error(
-    operation: Operation[T], error: Exception, progress: RequestProgress
-) -> ArenaConnectionError:
-    kind = ArenaTimeoutError if isinstance(error, TimeoutError) else ArenaConnectionError
-    return kind(
-        _cause(error),
-        method=operation.method,
-        route=operation.route,
-        # An external session may resend a request, and find no connection for that.
-        request_sent=progress.headers_sent
-        or not (isinstance(error, NOT_SENT) or progress.certainly_unsent),
-        retryable=not isinstance(error, PERMANENT),
-    )
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate of {error.host} is not trusted"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.strerror or type(error.os_error).__name__
-        return f"cannot connect to {error.host}:{error.port} ({reason})"
-    known = (text for kind, text in ERROR_CAUSES if isinstance(error, kind))
-    return next(known, f"the connection failed ({type(error).__name__})")

@@ -20,6 +20,10 @@ CLOCK_RESOLUTION = 1.0  # seconds; HTTP headers carry whole seconds
 # In the last seconds of a window by the local clock, the server may already be in the next one:
 # clock error, and the latency of responses and of cancelled requests.
 BOUNDARY_MARGIN = 3.0
+# Holds after 429s that say nothing, as an edge sends them: 2 s, then three times longer each, up to
+# a window. The probes of one call with the default of five attempts outlast a minute.
+FIRST_BACKOFF = 2.0
+BACKOFF_FACTOR = 3
 
 Permit = NewType("Permit", int)
 Permit.__doc__ = "Right to send one request: an opaque number, for the pacer that issued it."
@@ -65,6 +69,7 @@ class RateLimitWindow:
     _offset_now: float = -FOREVER  # the same, of this window alone
     _latest: RateLimit | None = None
     _server_time: float = -FOREVER
+    _backoff: float = FIRST_BACKOFF  # the next hold, if a 429 does not say how long to wait
 
     def ready_at(self, now: float) -> float:
         """Return the time of the next permit; ``now`` or earlier means at once.
@@ -105,9 +110,10 @@ class RateLimitWindow:
         else:
             self._learn(update.rate_limit, update.server_time, now)
         if update is not None and update.status == 429:
-            self._block(update.retry_after, now)
+            self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
             self.probing = False
+            self._backoff = FIRST_BACKOFF
 
     def _start_next_window(self, now: float) -> None:
         self._reset_counts(self._unconfirmed_at_end)
@@ -170,10 +176,17 @@ class RateLimitWindow:
         self._offset_now = max(self._offset_now, offset)
         self._unix_offset = max(self._unix_offset, offset)
 
-    def _block(self, retry_after: float | None, now: float) -> None:
-        wait = retry_after
-        if wait is None:
-            wait = self.window if self.resets_at == FOREVER else self.resets_at - now
+    def _block(self, permit: Permit, update: RateLimitUpdate, now: float) -> None:
+        wait = update.retry_after
+        if wait is None and update.rate_limit is not None:
+            wait = self.resets_at - now
+        if wait is not None:
+            self._backoff = FIRST_BACKOFF
+        elif permit == self._hold_generation:
+            wait = min(self._backoff, self.window)
+            self._backoff = BACKOFF_FACTOR * wait
+        else:
+            return  # sent before this hold
         self.blocked_until = max(self.blocked_until, now + min(wait, MAX_WAIT))
         self.probing = True
         self._hold_generation = Permit(self._hold_generation + 1)

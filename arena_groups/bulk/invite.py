@@ -33,6 +33,7 @@ POLLS_OF_CLAIM: Final = 10  # of the journal, while a claim is valid
 MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
 MAX_FAILURES_IN_ROW: Final = 3
 MAX_LISTED_POSITIONS: Final = 5
+ITERABLES: Final[tuple[type, ...]] = (Iterable, AsyncIterable)
 
 ClaimWaitHook = Callable[[float], None]
 
@@ -103,8 +104,11 @@ def invite_many(
             range. In an iterable that is not a collection, such an input fails alone.
         TypeError: ``targets`` is a single string, or an argument has the wrong type.
     """
+    people = _checked(targets)
+    del targets  # the traceback of an error shows what this frame has
+    if isinstance(people, ValueError | TypeError):
+        raise people
     check_common(arena, group, dry_run=dry_run)
-    _check_targets(targets)
     check_seconds(claim_timeout, "claim_timeout")
     check_text(journal, "journal")
     check_store(store)
@@ -119,7 +123,7 @@ def invite_many(
         on_claim_wait=on_claim_wait,
         clock=arena.clock if clock is None else checked_clock(clock),
     )
-    return BulkRun(targets, handler, concurrency=concurrency, on_error=on_error)
+    return BulkRun(people, handler, concurrency=concurrency, on_error=on_error)
 
 
 class _InviteHandler(BulkHandler[InviteTarget]):
@@ -361,27 +365,29 @@ def _failed(
     return ItemOutcome(failed, fatal=error if is_fatal else None)
 
 
-def _check_targets(
+def _checked(
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
-) -> None:
-    """Raise if ``targets`` is a collection with invalid inputs, before anything is sent."""
-    if isinstance(targets, str | bytes):
-        raise TypeError("targets must be an iterable of people, not a single string")
-    if not isinstance(targets, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"targets must be an iterable of people, not {type(targets).__name__}")
+) -> Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike] | ValueError | TypeError:
+    """Return the targets, those of a collection normalized, or the error if one is invalid."""
+    single = isinstance(targets, str | bytes)
+    if single or not isinstance(targets, ITERABLES):
+        name = "a single string" if single else type(targets).__name__
+        return TypeError(f"targets must be an iterable of people, not {name}")
     if not isinstance(targets, Collection):
-        return
+        return targets
+    valid: list[InviteTarget] = []
     invalid: list[int] = []
     for position, target in enumerate(targets):
         try:
-            normalize_invite_target(target)
+            valid.append(normalize_invite_target(target))
         except (ValueError, TypeError):
             invalid.append(position)
-    if invalid:
-        positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
-        rest = len(invalid) - MAX_LISTED_POSITIONS
-        more = f" and {rest} more" if rest > 0 else ""
-        raise ValueError(f"no email address and no user id at position {positions}{more}")
+    if not invalid:
+        return valid
+    positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
+    rest = len(invalid) - MAX_LISTED_POSITIONS
+    more = f" and {rest} more" if rest > 0 else ""
+    return ValueError(f"no email address and no user id at position {positions}{more}")
 
 
 set_public_module(globals(), __all__)

@@ -87,6 +87,7 @@ class InviteJournal:
     async def claim(self, key: str, *, replacing: JournalEntry | None) -> JournalEntry | None:
         """Write a claim in place of an entry, and return it; ``None`` if the entry has changed."""
         name = self._name(key)
+        del key  # a traceback would show it
         text = json.dumps(
             {
                 "state": JournalState.CLAIMED.value,
@@ -106,6 +107,7 @@ class InviteJournal:
     async def complete(self, key: str, state: JournalState) -> JournalEntry:
         """Write the outcome of a person's invitation, and return the entry."""
         name = self._name(key)
+        del key  # a traceback would show it
         text = json.dumps({"state": state.value})
         await self._store.compare_and_set(self._namespace, {name: text})
         entry = self._entries[name] = _parse(text, self._clock.now())
@@ -114,6 +116,7 @@ class InviteJournal:
     async def abandon(self, key: str, claim: JournalEntry) -> None:
         """Remove a claim of this run, as nothing was sent, unless it was replaced."""
         name = self._name(key)
+        del key  # a traceback would show it
         await self._store.compare_and_set(
             self._namespace, {name: None}, expected={name: claim.text}
         )

@@ -20,7 +20,7 @@ from collections.abc import (
 from functools import partial
 from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from arena_groups._api import path_name
 from arena_groups._arguments import check_flag, check_instance, check_range
@@ -114,7 +114,8 @@ class BulkHandler(ABC, Generic[T]):
                     position=position,
                     target=self.invalid_target,
                     outcome=BulkOutcome.FAILED,
-                    error=error,
+                    # This frame would show the item, which may be an address.
+                    error=error.with_traceback(None),
                 )
             )
         if (outcome := self.precheck(target)) is not None:
@@ -182,10 +183,12 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         concurrency: int = 1,
         on_error: OnError = "collect",
     ) -> None:
+        # First, as the repr needs them: an argument may be refused.
+        self.total = len(source) if isinstance(source, Sized) else None
+        self._counts: Counter[BulkOutcome] = Counter()
         if on_error not in ("collect", "stop"):  # a set could not take what is not hashable
             raise ValueError("on_error must be 'collect' or 'stop'")
         self._concurrency = check_range(concurrency, "concurrency", 1)
-        self.total = len(source) if isinstance(source, Sized) else None
         self._source = source
         self._handler = handler
         self._stop_on_failure = on_error == "stop"
@@ -201,7 +204,6 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         self._raised = False
 
         self._accepted = 0
-        self._counts: Counter[BulkOutcome] = Counter()
         self._from_journal = 0
         self._failed: list[BulkResult[T]] = []
         self._stopped_by: Exception | None = None
@@ -371,7 +373,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
 class _SourceItem:
     """An input as it was read, ``_END``, or the error of reading it."""
 
-    value: object = None
+    value: object = field(default=None, repr=False)
     error: Exception | None = None
 
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 INVITATIONS = ("invitation", "invitations")
+LONGEST_WAIT = 3600.0  # seconds
 MAX_WAITS = 5  # for the rate limit, for one item
 # Errors of one item. Any other error would also fail the items that follow.
 ITEM_ERRORS = (BadRequestError, NotFoundError, UnprocessableError)
@@ -95,7 +96,7 @@ async def _with_rate_limit_wait(
 async def wait_for_rate_limit(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
     """Wait as long as the API asks for. Return ``False``, at once, if the error is to be raised."""
     # A batch that has begun is worth finishing; any other can be run again later.
-    if not begun or error.retry_after is None:
+    if not begun or error.retry_after is None or error.retry_after > LONGEST_WAIT:
         return False
     info(settings, f"rate limit reached, waiting {error.retry_after:.0f} s")
     await sleep(error.retry_after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import webbrowser
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 PATH = "/callback"
 AUTHORIZATION_TIMEOUT = 300.0  # seconds
-SCOPES = ("read", "write")
 FOREIGN_ERRORS = frozenset({"state_mismatch", "malformed_callback"})
 PAGE = "<!doctype html><meta charset=utf-8><title>arena-groups</title><p>{}"
 GRANTED = "Access granted. You can close this page and return to the terminal."
@@ -61,6 +60,7 @@ def oauth_client(
 
 async def authorize(
     make_client: Callable[[str], OAuthClient],
+    scopes: Sequence[str],
     port: int,
     notify: Callable[[str], None],
     *,
@@ -70,6 +70,7 @@ async def authorize(
 
     Args:
         make_client: Returns an OAuth client for a redirect URI.
+        scopes: Scopes to ask for.
         port: Port of the redirect URI on the loopback interface; 0 for any free one.
         notify: Shows the user a message.
         browser: Open the page in a browser, instead of only showing its address.
@@ -81,7 +82,7 @@ async def authorize(
     with _open_socket(port) as listener:
         redirect_uri = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
         async with aclosing(make_client(redirect_uri)) as oauth:
-            request = oauth.authorize_url(scopes=SCOPES)
+            request = oauth.authorize_url(scopes=scopes)
 
             def parse(query: str) -> Callback:
                 return oauth.parse_callback(f"{redirect_uri}?{query}", request)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 import arena_groups
+from arena_groups.cli import output
 from arena_groups.cli.errors import no_token
 from arena_groups.cli.options import Settings
 
@@ -70,7 +72,9 @@ def find_token(settings: Settings) -> Login | None:
     from arena_groups.cli.credentials import find_login
 
     given = os.environ.get(TOKEN_VARIABLE)
-    login = find_login(base_url_of(settings)) if not given else None
+    login = (
+        find_login(base_url_of(settings), partial(output.notify, settings)) if not given else None
+    )
     settings.token_source = f"the environment variable {TOKEN_VARIABLE}" if given else ""
     if login is not None:
         settings.token_source = login.source

@@ -12,6 +12,8 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from arena_groups._api import Secret
+
     NumberType = click.ParamType[int]
 else:
     NumberType = click.ParamType  # generic in newer releases only
@@ -179,6 +181,15 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     """Return a decorator that adds ``--sort`` with these orders."""
     text = "Sort order." if default is None else f"Sort order. [default: {default}]"
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
+
+
+def as_secrets(
+    _context: click.Context, _option: click.Parameter, texts: Sequence[str]
+) -> "tuple[Secret, ...]":
+    """Return the values of an option, hidden from tracebacks."""
+    from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
+
+    return tuple(map(Secret, texts))
 
 
 def parse_age(text: str) -> timedelta:

@@ -3,6 +3,7 @@
 -- KEYS: the window, the permits in flight, the processes, and those that wait (since, until).
 local request = cjson.decode(ARGV[1])
 local FOREVER, MAX_WAIT, CLOCK_RESOLUTION, BOUNDARY_MARGIN = 1e15, 3600, 1, 3
+local FIRST_BACKOFF, BACKOFF_FACTOR = 2, 3
 local PROCESS_TTL, WAIT_MARGIN = 120, 0.25  -- seconds
 local window_key, in_flight_key, processes_key, since_key, until_key = unpack(KEYS)
 
@@ -17,6 +18,7 @@ local w = {
   probing = 1, hold_generation = 0, unconfirmed = 0, unconfirmed_at_end = 0,
   unix_reset = -FOREVER, expired = 0, unix_offset = -FOREVER, offset_now = -FOREVER,
   next_write = -FOREVER, epoch = now, offline_added_until = -FOREVER, last_now = now,
+  backoff = FIRST_BACKOFF,
 }
 local saved = redis.call('HGETALL', window_key)
 for i = 1, #saved, 2 do w[saved[i]] = tonumber(saved[i + 1]) end
@@ -89,9 +91,17 @@ local function learn(update)
   w.counted, w.unconfirmed = w.counted + 1, 0
 end
 
-local function block(retry_after)
-  local wait = retry_after
-  if not wait then wait = w.resets_at == FOREVER and w.window or w.resets_at - now end
+local function block(generation, update)
+  local wait = update.retry_after
+  if not wait and update.limit then wait = w.resets_at - now end
+  if wait then
+    w.backoff = FIRST_BACKOFF
+  elseif generation == w.hold_generation then
+    wait = math.min(w.backoff, w.window)
+    w.backoff = BACKOFF_FACTOR * wait
+  else
+    return
+  end
   w.blocked_until = math.max(w.blocked_until, now + math.min(wait, MAX_WAIT))
   w.probing = 1
   w.hold_generation = w.hold_generation + 1
@@ -110,9 +120,9 @@ local function record_release(release)
   local update = release.update
   if update and update.limit then learn(update) else count_unconfirmed() end
   if update and update.status == 429 then
-    block(update.retry_after)
+    block(release.generation, update)
   elseif release.generation == w.hold_generation and (update or release.generation == 0) then
-    w.probing = 0
+    w.probing, w.backoff = 0, FIRST_BACKOFF
   end
 end
 

@@ -8,10 +8,15 @@ from datetime import UTC, datetime, timedelta
 _ITERATIONS = 10
 
 
+def system_time() -> float:
+    """Return the Unix time in seconds, also where a test replaces `time.time` later on."""
+    return time.time()
+
+
 class SandboxClock:
     """Unix time from a source in seconds, which can be moved forward, never back."""
 
-    def __init__(self, source: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: Callable[[], float] = system_time) -> None:
         self._source = source
         self._ahead = 0.0
 

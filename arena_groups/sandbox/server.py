@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from types import TracebackType
@@ -23,7 +22,7 @@ from arena_groups.sandbox.entities import (
     is_redirect_uri,
     new_request_log,
 )
-from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.fake_clock import SandboxClock, system_time
 from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.hosts import HostNames
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
@@ -131,7 +130,7 @@ class Sandbox(SandboxControl):
         allowed_hosts: Iterable[str] = (),
         window: int = 60,
         limit: int | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         if not 0 <= port <= _LARGEST_PORT:

@@ -5,15 +5,16 @@ import functools
 import inspect
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast, get_args
 
 import attrs
 
 from arena_groups.sandbox.entities import Tier
-from arena_groups.sandbox.faults.base import Fault, FaultTarget
+from arena_groups.sandbox.fake_clock import system_time
+from arena_groups.sandbox.faults.base import Fault, FaultTarget, check_type
 from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
 from arena_groups.sandbox.server import Sandbox
 
@@ -82,12 +83,26 @@ class ThreadedSandbox(Sandbox):
         return work() if thread is None or thread.is_current() else thread.call(work).result()
 
 
+class _RealTimeLoop(asyncio.SelectorEventLoop):
+    """A loop whose timers run on when the program under test freezes `time.monotonic`."""
+
+    # As an attribute of a class it is not replaced; `clock_gettime` is missing on Windows.
+    _now = staticmethod(
+        functools.partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+        if hasattr(time, "clock_gettime")
+        else time.monotonic
+    )
+
+    def time(self) -> float:
+        return self._now()
+
+
 class _ServerThread:
     """A thread with a running event loop."""
 
     def __init__(self) -> None:
         # Named explicitly: the event loop policy belongs to the program under test.
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = _RealTimeLoop()
         self._thread = threading.Thread(target=self._run, name="arena-sandbox", daemon=True)
         self._thread.start()
 
@@ -160,6 +175,14 @@ def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> 
         raise ValueError(f"{field.name} must be a string, not {value!r}")
 
 
+_optional_text = attrs.validators.optional(_check_text)
+
+
+def _check_bool(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{field.name} must be True or False, not {value!r}")
+
+
 def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_MANY:
         raise ValueError(f"{field.name} must be a number of 0 or more, not {value!r}")
@@ -169,6 +192,26 @@ def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> 
     _check_number(spec, field, value)
     if not isinstance(value, int):
         raise ValueError(f"{field.name} must be a whole number, not {value!r}")
+
+
+def _check_at_least_one(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    _check_count(spec, field, value)
+    if value == 0:
+        raise ValueError(f"{field.name} must be at least 1")
+
+
+def _check_tier(_spec: object, _field: "attrs.Attribute[Any]", value: object) -> None:
+    if value not in {None, *get_args(Tier)}:
+        raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {value!r}")
+
+
+def _check_limit(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    _check_count(spec, field, value)
+    if value == 0:
+        raise ValueError(
+            "limit must be at least 1: sandbox.tokens.limited belongs to a caller who is always "
+            "over the limit"
+        )
 
 
 def _check_members(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -197,13 +240,13 @@ class GroupSpec:
     """
 
     slug: str = attrs.field(validator=_check_text)
-    name: str | None = attrs.field(default=None, kw_only=True)
+    name: str | None = attrs.field(default=None, kw_only=True, validator=_optional_text)
     owner: str = attrs.field(default="owner", kw_only=True, validator=_check_text)
     members: Sequence[str] | int = attrs.field(default=0, kw_only=True, validator=_check_members)
     invitations: int = attrs.field(default=0, kw_only=True, validator=_check_count)
     followers: int = attrs.field(default=0, kw_only=True, validator=_check_count)
-    private: bool = attrs.field(default=False, kw_only=True)
-    description: str | None = attrs.field(default=None, kw_only=True)
+    private: bool = attrs.field(default=False, kw_only=True, validator=_check_bool)
+    description: str | None = attrs.field(default=None, kw_only=True, validator=_optional_text)
     days_old: float = attrs.field(default=0, kw_only=True, validator=_check_number)
 
 
@@ -217,9 +260,11 @@ class QuotaSpec:
         window: The length of a window in whole seconds.
     """
 
-    tier: Tier | None = None
-    limit: int | None = attrs.field(default=None, kw_only=True)
-    window: int = attrs.field(default=60, kw_only=True)
+    tier: Tier | None = attrs.field(default=None, validator=_check_tier)
+    limit: int | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.optional(_check_limit)
+    )
+    window: int = attrs.field(default=60, kw_only=True, validator=_check_at_least_one)
 
 
 @attrs.frozen
@@ -229,44 +274,70 @@ class FaultSpec:
     Attributes:
         fault: The fault.
         target: The requests that it applies to.
+        must_apply: Whether a test fails if the fault is not applied to any request.
     """
 
     fault: Fault
     target: FaultTarget
+    must_apply: bool = False
 
 
-def make_fault_spec(fault: str | Fault, /, **options: object) -> FaultSpec:
+def make_fault_spec(
+    fault: str | Fault, /, *, must_apply: bool = False, **options: object
+) -> FaultSpec:
     """Return the specification of a fault.
 
     Args:
         fault: The name of a fault, a spec such as `"latency:seconds=0.2"`, or a fault.
+        must_apply: Whether a test fails if the fault is not applied to any request.
         **options: Options of the named fault, and options of `FaultTarget`.
 
     Returns:
         The specification.
 
     Raises:
-        TypeError: A required option is missing.
-        ValueError: The fault or an option does not exist, or a value is invalid.
+        ValueError: The fault or an option does not exist, a required option is missing, or a
+            value is invalid.
     """
+    if not isinstance(must_apply, bool):
+        raise ValueError(f"must_apply must be True or False, not {must_apply!r}")
+    return FaultSpec(*_fault_and_target(fault, options), must_apply)
+
+
+def _fault_and_target(fault: object, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
     if isinstance(fault, Fault):
-        return FaultSpec(fault, _target(fault.name(), options))
-    if ":" in fault and not options:
-        return FaultSpec(*parse_spec(fault))
+        return fault, _target(fault.name(), options)
+    if isinstance(fault, type) and issubclass(fault, Fault):
+        raise ValueError(f"use an instance of the fault: {fault.__name__}(…)")
+    if not isinstance(fault, str):
+        raise ValueError(f"the fault must be a name or a fault of the sandbox, not {fault!r}")
+    if ":" in fault:
+        if options:
+            raise ValueError(f"give all options in {fault!r}, or none")
+        return parse_spec(fault)
+    return _named_fault(fault, options)
+
+
+def _named_fault(fault: str, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
     kind = _KINDS.get(fault)
     if kind is None:
         raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(sorted(_KINDS))}")
-    names = [each.name for each in attrs.fields(kind)]
-    own = {name: value for name, value in options.items() if name in names}
-    rest = {name: value for name, value in options.items() if name not in names}
-    target = _target(fault, rest, names)
-    return FaultSpec(kind(**own), target)
+    fields = attrs.fields_dict(kind)
+    own = {name: value for name, value in options.items() if name in fields}
+    rest = {name: value for name, value in options.items() if name not in fields}
+    target = _target(fault, rest, list(fields))
+    for name, field in fields.items():
+        if name in own:
+            check_type(field, own[name])
+        elif field.default is attrs.NOTHING:
+            raise ValueError(f"the option {name} is required")
+    return kind(**own), target
 
 
 def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
     unknown = [name for name in options if name not in _TARGET_OPTIONS]
     if unknown:
-        allowed = ", ".join([*others, *_TARGET_OPTIONS])
+        allowed = ", ".join([*others, *_TARGET_OPTIONS, "must_apply"])
         raise ValueError(f"{fault} has no option {unknown[0]!r}: use one of {allowed}")
     return FaultTarget(**options)  # type: ignore[arg-type]
 
@@ -293,9 +364,10 @@ def build_sandbox(
         tier=quota.tier,
         limit=quota.limit,
         window=quota.window,
-        clock=(lambda: time.time() - oldest) if oldest else time.time,
+        clock=lambda: system_time() - oldest,
     )
-    builder, age = _GroupBuilder(sandbox), oldest
+    named = [spec.members for spec in oldest_first if not isinstance(spec.members, int)]
+    builder, age = _GroupBuilder(sandbox, {name for names in named for name in names}), oldest
     for spec in oldest_first:
         sandbox.advance(age - spec.days_old * DAY)
         age = spec.days_old * DAY
@@ -309,17 +381,35 @@ def build_sandbox(
     return sandbox
 
 
-class _GroupBuilder:
-    """Adds groups and their users to a sandbox, each named user once."""
+def _check_only_adds(spec: GroupSpec) -> None:
+    """Raise `ValueError` if a spec would change what an existing group has only one of."""
+    new = GroupSpec(spec.slug)
+    for name in ("name", "owner", "private", "description"):
+        if getattr(spec, name) != getattr(new, name):
+            raise ValueError(f"it exists already, so {name} cannot be set")
 
-    def __init__(self, sandbox: ThreadedSandbox) -> None:
+
+class _GroupBuilder:
+    """Adds groups and their users to a sandbox, each named user once.
+
+    An owner must have a known name: a user of the sandbox, or a member that a marker names.
+    """
+
+    def __init__(self, sandbox: ThreadedSandbox, members: Set[str]) -> None:
         self._sandbox = sandbox
+        self._members = members
         self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
 
     def build(self, spec: GroupSpec) -> None:
         sandbox = self._sandbox
         group = sandbox.groups.get(spec.slug)
         if group is None:
+            if spec.owner not in {*self._user_ids, *self._members}:
+                users = ", ".join(attrs.asdict(sandbox.users))
+                raise ValueError(
+                    f"there is no user {spec.owner!r} to own it: use one of {users}, or a name in "
+                    "the members of a group"
+                )
             group = sandbox.add_group(
                 spec.name or spec.slug.replace("-", " ").capitalize(),
                 owner=self._user_id(spec.owner),
@@ -327,6 +417,8 @@ class _GroupBuilder:
                 slug=spec.slug,
                 description=spec.description,
             )
+        else:
+            _check_only_adds(spec)
         if isinstance(spec.members, int):
             sandbox.add_members(group, spec.members)
         else:

@@ -147,7 +147,7 @@ class GroupWatch:
         if not checkpoint.initialized:
             await checkpoint.initialize(None if replay else snapshot)
         await checkpoint.refresh(snapshot)
-        self._queue.extend(diff(checkpoint.state, snapshot))
+        self._queue.extend(diff(checkpoint.state, snapshot, checkpoint.fencing_token))
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
@@ -244,6 +244,7 @@ JITTER: Final = 0.1
 FULL_POLL: Final = 1800.0
 FIRST_RETRY: Final = 5.0
 LAST_RETRY: Final = 300.0
+LONGEST_RETRY_AFTER: Final = 3600.0
 
 
 def next_poll_in(
@@ -273,10 +274,10 @@ def full_poll_in(jitter: float) -> float:
 def retry_in(failures: int, *, retry_after: float | None, jitter: float) -> float:
     """Return the time until the next poll after ``failures`` in a row have failed.
 
-    It is at least ``retry_after``, which the server may have sent.
+    It is at least ``retry_after``, which the server may have sent, up to an hour.
     """
     wait = min(FIRST_RETRY * 2 ** min(failures - 1, 32), LAST_RETRY)
-    return max(_with_jitter(wait, jitter), retry_after or 0.0)
+    return max(_with_jitter(wait, jitter), min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
 
 def _time_within_share(requests: int, rate_limit: RateLimit | None) -> float:

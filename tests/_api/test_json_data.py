@@ -1,5 +1,7 @@
 """Bodies that are not JSON, or unusual JSON."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from arena_groups import (
     to_dict,
 )
 from arena_groups._api.decode import check_json, decode
+from arena_groups._api.json_data import complete_json
 from tests.support import documents
 from tests.support.decoding import encoded, issue_of
 from tests.support.strategies import json_values
@@ -89,3 +92,34 @@ class TestParseJSON:
         for model in (Group, Page[Content]):
             with pytest.raises(DecodeError):
                 decode(model, body, "x")
+
+
+class TestCompleteJSON:
+    @settings(max_examples=repetitions(200, thorough=600))
+    @given(
+        document=st.lists(json_values, min_size=1)
+        | st.dictionaries(st.text(), json_values, min_size=1),
+        share=st.floats(0, 1),
+        ascii_only=st.booleans(),
+    )
+    def test_some_way_to_complete_cut_json_is_json(
+        self, document: object, share: float, ascii_only: bool
+    ) -> None:
+        text = json.dumps(document, ensure_ascii=ascii_only)
+        ways = complete_json(text[: 1 + int(share * (len(text) - 1))])
+        assert type(json.loads(ways[-1])) is type(document)
+
+    @pytest.mark.parametrize(
+        ("text", "ways"),
+        [
+            ("{", ["{}"]),
+            ('{"a": 12', ["{}"]),
+            ('{"a": 12, "b', ['{"a": 12}']),
+            ('{"a": "b"', ['{"a": "b"}']),
+            ('{"a": ["b", {"c": "two wor', ['{"a": ["b", {"c": "two "}]}', '{"a": ["b", {}]}']),
+            ('["two \\"wor', ['["two "]', "[]"]),
+            ("[[], tru", ["[[]]"]),
+        ],
+    )
+    def test_cut_json_is_completed(self, text: str, ways: list[str]) -> None:
+        assert complete_json(text) == ways

@@ -19,6 +19,7 @@ from arena_groups import (
     RetryPolicy,
     Timeout,
 )
+from arena_groups._http.registry import RequestRegistry
 from tests.support.clients import connected, own_and_external, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.servers import DOWN, PONG, SHORT, http, serving
@@ -317,6 +318,21 @@ class TestClientState:
             await run_in_new_loop(use)
             await arena.ping()
             assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("close", [False, True], ids=["open", "closed"])
+    async def test_client_whose_event_loop_has_ended_says_so(self, close: bool) -> None:
+        registry = RequestRegistry()
+
+        async def use() -> None:
+            registry.remove(registry.add())
+            if close:
+                await registry.close()
+
+        await run_in_new_loop(use)
+        problem = "closed, and" if close else "cannot be used here, as"
+        remedy = "the event loop that it was used in has ended: create a client in each event loop"
+        with pytest.raises(ClientStateError, match=f"{problem} {remedy}"):
+            registry.add()
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
     async def test_client_created_before_a_fork_raises(

@@ -124,6 +124,45 @@ async def test_retry_after_beyond_its_limit_is_raised_and_blocks_other_requests(
     assert clock.waits == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        http(b"error code: 1015", "429 Too Many Requests", Content_Type="text/plain"),
+        http(b"<title>You are being rate limited</title>", "429 Slow", Content_Type="text/html"),
+        http({"message": "Slow"}, "429 Slow", Retry_After="soon"),
+        b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["edge", "HTML", "unreadable time", "no body"],
+)
+async def test_429s_that_say_nothing_are_retried_with_growing_delays(
+    clock: AutoAdvanceClock, refusal: bytes
+) -> None:
+    times = list[float]()
+
+    def respond(_: object) -> bytes:
+        times.append(clock.now())
+        return PONG if len(times) in {1, 5, 7} else refusal
+
+    retry = RetryPolicy(backoff=0)
+    async with serving(respond) as server, client(server.url, clock, retry=retry) as arena:
+        for _ in range(3):
+            await arena.ping()
+    assert times == [0, 0, 2, 8, 26, 26, 28]
+
+
+async def test_one_call_outlasts_a_minute_of_429s_that_say_nothing(
+    clock: AutoAdvanceClock,
+) -> None:
+    refusal = http(b"error code: 1015", "429 Too Many Requests")
+
+    def respond(_: object) -> bytes:
+        return PONG if clock.now() >= 60 else refusal
+
+    async with serving(respond) as server, client(server.url, clock) as arena:
+        await arena.ping()
+    assert len(server.requests) == 5
+
+
 async def test_retry_after_in_the_body_alone_blocks_other_requests(
     clock: AutoAdvanceClock,
 ) -> None:
@@ -287,6 +326,37 @@ async def test_failing_token_provider_uses_no_quota_and_holds_no_permit(
                 await arena.ping()
             assert pacer.snapshot().in_flight == 0
     assert pacer.snapshot().used == 1
+
+
+@pytest.mark.parametrize("error", [LookupError("no token"), TimeoutError("slow"), OSError("x")])
+async def test_error_of_the_token_provider_after_a_lost_write_notes_the_unknown_outcome(
+    clock: AutoAdvanceClock, error: Exception
+) -> None:
+    tokens = iter([TOKEN])
+
+    async def provider() -> str:
+        for token in tokens:
+            return token
+        raise error
+
+    async with connected(b"", closing=True, token=provider, clock=clock, retry=RetryPolicy()) as (
+        arena,
+        _,
+    ):
+        with pytest.raises(type(error)) as caught:
+            await arena.groups.leave(STUDIO)
+    (note,) = caught.value.__notes__
+    assert note.startswith("The outcome of groups.leave is unknown: ")
+
+
+async def test_error_of_the_token_provider_before_anything_was_sent_has_no_note() -> None:
+    async def provider() -> str:
+        raise LookupError("no token")
+
+    async with connected(token=provider) as (arena, _):
+        with pytest.raises(LookupError) as caught:
+            await arena.groups.leave(STUDIO)
+    assert not hasattr(caught.value, "__notes__")
 
 
 async def test_unknown_outcome_of_a_request_of_the_token_provider_is_kept() -> None:

@@ -118,6 +118,37 @@ async def test_429_is_followed_by_one_probe(pacer: QuotaPacer, clock: AutoAdvanc
     assert started == [0, 1, 2]
 
 
+async def test_429s_that_say_nothing_are_probed_by_one_request_with_growing_holds(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    nothing = RateLimitUpdate(status=429, server_time=START)
+    await call(pacer, update(clock, 100))
+    burst = [await pacer.acquire(write=False) for _ in range(4)]
+    for permit in burst:
+        assert permit is not None
+        pacer.release(permit, nothing)
+    times = list[float]()
+    together, most = 0, 0
+
+    async def task(number: int) -> None:
+        nonlocal together, most
+        permit = await pacer.acquire(write=False)
+        assert permit is not None
+        times.append(clock.now())
+        together += 1
+        most = max(most, together)
+        await run_other_tasks()
+        together -= 1
+        pacer.release(permit, nothing if number < 3 else update(clock, 100))
+
+    await asyncio.gather(*(task(number) for number in range(4)))
+    assert (times, most) == ([2, 8, 26, 80], 1)
+    await asyncio.gather(*(task(number) for number in range(4, 8)))
+    assert (times[4:], most) == ([80, 80, 80, 80], 4)
+    await call(pacer, nothing)
+    assert pacer.snapshot().blocked_for == 2
+
+
 @pytest.mark.parametrize("write", [False, True])
 async def test_acquire_blocked_beyond_max_wait_takes_no_permit(
     pacer: QuotaPacer, clock: AutoAdvanceClock, write: bool

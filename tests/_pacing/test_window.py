@@ -262,10 +262,49 @@ def test_429_without_retry_after_blocks_until_the_window_ends(window: RateLimitW
     assert window.ready_at(6.0) == 60.0
 
 
-def test_429_without_any_header_blocks_for_a_window() -> None:
-    window = RateLimitWindow()
-    window.record_response(window.acquire(), update(None, status=429), 5.0)
-    assert window.ready_at(6.0) == 65.0
+def test_429s_without_any_header_back_off_with_one_probe_at_a_time(
+    window: RateLimitWindow,
+) -> None:
+    now, holds = 5.0, list[float]()
+    for _ in range(6):
+        permit = window.acquire()
+        window.record_response(permit, update(None, status=429), now)
+        holds.append(window.ready_at(now) - now)
+        now += holds[-1]
+        assert window.ready_at(now) <= now
+        probe = window.acquire()
+        assert window.ready_at(now) == FOREVER
+        window.record_response(probe, None, now)
+    assert holds == [2, 6, 18, 54, 60, 60]
+    window.record_response(window.acquire(), update(None, status=500), now)
+    assert window.ready_at(now) <= now
+    window.record_response(window.acquire(), update(None, status=429), now)
+    assert window.ready_at(now) == now + 2
+
+
+def test_429s_without_any_header_of_one_burst_count_once(window: RateLimitWindow) -> None:
+    window.record_response(window.acquire(), update(100), 0.0)
+    burst = [window.acquire() for _ in range(8)]
+    for number, permit in enumerate(burst):
+        window.record_response(permit, update(None, status=429), 5.0 + number / 10)
+    assert window.ready_at(6.0) == 7.0
+
+
+def test_429_without_any_header_does_not_shorten_a_hold(window: RateLimitWindow) -> None:
+    explained, bare = window.acquire(), window.acquire()
+    window.record_response(explained, update(status=429, after=30.0), 1.0)
+    window.record_response(bare, update(None, status=429), 2.0)
+    assert window.ready_at(3.0) == 31.0
+
+
+def test_backoff_is_no_longer_than_a_short_window() -> None:
+    window, now = RateLimitWindow(), 0.0
+    short = RateLimitUpdate(status=200, server_time=1000.0, rate_limit=RateLimit(limit=9, window=5))
+    window.record_response(window.acquire(), short, now)
+    for hold in (2, 5, 5):
+        window.record_response(window.acquire(), update(None, status=429), now)
+        assert window.ready_at(now) == now + hold
+        now += hold
 
 
 def test_reset_in_the_past_is_ignored() -> None:

@@ -28,11 +28,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-async def run_with_refusals(items: list[int], refusals: dict[int, int]) -> None:
+async def run_with_refusals(
+    items: list[int], refusals: dict[int, int], *, retry_after: float = 40.0
+) -> None:
     async def act(item: int) -> ActionRow:
         if refusals.get(item, 0) > 0:
             refusals[item] -= 1
-            raise RateLimitError(429, retry_after=40.0)
+            raise RateLimitError(429, retry_after=retry_after)
         return ActionRow(outcome="done", type="Item", id=item)
 
     def failed(item: int, failure: batch.BatchFailure) -> ActionRow:
@@ -51,6 +53,15 @@ async def test_run_batch_after_first_item_waits_for_rate_limit(
     out, err = capsys.readouterr()
     assert [json.loads(line)["id"] for line in out.splitlines()] == [1, 2, 3]
     assert "rate limit reached, waiting 40 s" in err
+
+
+@pytest.mark.parametrize("retry_after", [3601, 1e9])
+async def test_run_batch_raises_a_rate_limit_that_is_too_long(
+    waits: list[float], retry_after: float
+) -> None:
+    with pytest.raises(RateLimitError):
+        await run_with_refusals([1, 2], {2: 1}, retry_after=retry_after)
+    assert waits == []
 
 
 @pytest.mark.parametrize("refusals", [{1: 1}, {2: batch.MAX_WAITS + 1}])

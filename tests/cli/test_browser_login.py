@@ -22,11 +22,12 @@ import aiohttp
 import pytest
 from attrs import field, frozen
 
-from arena_groups import CallbackError
+from arena_groups import CallbackError, RetryPolicy
 from arena_groups.cli import browser_login, credentials
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
-from tests.support.command_line import Captured, Run, Served, Start, Typing
+from arena_groups.sandbox.faults import Disconnect, Fault, PlainText, RateLimited, ServerFailure
+from tests.support.command_line import Captured, Run, Screen, Served, Start, Typing
 from tests.support.waiting import HANG_TIMEOUT
 
 
@@ -143,6 +144,123 @@ def test_login_granted_stores_token_and_scopes(
     assert options["client_secret"] is None
     assert options["base_url"] == options["authorize_base_url"] == sandbox.url
     assert str(options["redirect_uri"]).startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        (RateLimited(), "429"),
+        (ServerFailure(status=500), "500"),
+        (ServerFailure(status=503), "503"),
+        (Disconnect(), "connection"),
+        (PlainText(), "JSON"),
+    ],
+)
+def test_granted_token_is_stored_though_it_cannot_be_checked(
+    sandbox: Sandbox,
+    provider: Provider,
+    browser: Opened,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    problem: str,
+) -> None:
+    monkeypatch.setattr(
+        "arena_groups.cli.commands.auth.retry_policy", lambda: RetryPolicy(attempts=1)
+    )
+    sandbox.faults.add(fault, operation="getCurrentUser")
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox) == 0
+    out, err = capsys.readouterr()
+    written = json.loads(out)
+    assert (written["outcome"], written["type"]) == ("logged_in", "Login")
+    assert (written["id"], written["target"]) == (None, sandbox.url)
+    assert "the new token cannot be checked" in err
+    assert problem in err
+    found = credentials.find_login(sandbox.url)
+    assert found is not None
+    assert found.token.reveal() == provider.token
+
+
+def test_granted_token_that_the_api_refuses_is_not_stored(
+    sandbox: Sandbox, provider: Provider, browser: Opened, capsys: Captured
+) -> None:
+    provider.token = "refused-4711"
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox) == 2
+    err = capsys.readouterr().err
+    assert "the new token was not kept; revoke it in your settings at Are.na" in err
+    assert "4711" not in err
+    assert not credentials.login_file().exists()
+
+
+@pytest.mark.usefixtures("provider")
+def test_granted_token_that_cannot_be_stored_is_reported_with_what_to_do(
+    sandbox: Sandbox, browser: Opened, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(credentials, "check_store", lambda _warn: None)
+    monkeypatch.setattr(os, "fsync", fail)
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox) == 1
+    note, error = map(json.loads, capsys.readouterr().err.splitlines()[-2:])
+    assert "not kept; revoke it in your settings at Are.na" in note["note"]["message"]
+    assert error["error"]["message"] == "No space left on device"
+
+
+@pytest.mark.usefixtures("provider")
+def test_store_is_checked_before_the_browser_opens(
+    sandbox: Sandbox, browser: Opened, capsys: Captured
+) -> None:
+    seen = browser("/callback?code=c1&state=s1")
+    credentials.login_file().parent.write_text("a file where the folder should be", "utf-8")
+    assert log_in(sandbox) == 1
+    assert seen == []
+    assert "auth.example.org" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize(("answer", "kept"), [("y\n", True), ("n\n", False), ("", False)])
+def test_login_at_a_terminal_shows_the_user_and_asks(
+    at_terminal: Callable[..., Screen],
+    sandbox: Sandbox,
+    browser: Opened,
+    answer: str,
+    *,
+    kept: bool,
+) -> None:
+    browser("/callback?code=c1&state=s1")
+    line = ("auth", "login", "--web", "--client-id", "app-1", "--port", "0")
+    screen = at_terminal(*line, answer=answer)
+    assert "Log in as Minh Castellanos (minh-castellanos)? [y/N]" in screen.text
+    assert (screen.code == 0) is kept
+    assert (credentials.find_login(sandbox.url) is not None) is kept
+    assert ("the new token was not kept; revoke it" in screen.text) is not kept
+
+
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        ((), "scope=read+write"),
+        (("--scope", "write"), "scope=read+write"),
+        (("--scope", "read"), "scope=read"),
+    ],
+)
+def test_login_asks_for_the_chosen_scope(
+    sandbox: Sandbox, browser: Opened, capsys: Captured, chosen: tuple[str, ...], asked: str
+) -> None:
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox, *chosen) == 0
+    opening = json.loads(capsys.readouterr().err.splitlines()[0])["note"]["message"]
+    assert opening.endswith(asked)
+
+
+def test_scope_without_web_is_a_usage_error(sandbox: Sandbox, capsys: Captured) -> None:
+    assert run(["auth", "login", "--scope", "read", "--base-url", sandbox.url]) == 1
+    assert "--scope needs --web" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("browser")

@@ -1,7 +1,9 @@
-"""Every operation against every fault, over real connections."""
+"""Every operation against every fault, over real connections of own and external sessions."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from arena_groups import ArenaClient, ArenaError, QuotaPacer, RetryPolicy, Timeout
@@ -9,6 +11,7 @@ from arena_groups._api import OPERATIONS
 from arena_groups.sandbox import RecordedRequest, Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import matrix
+from tests.support.clients import own_and_external
 from tests.support.leaks import no_warning
 from tests.support.matrix import (
     CALLS,
@@ -26,7 +29,13 @@ PAGE = Path(__file__).parents[2] / "docs/fault-matrix.md"
 ATTEMPTS = 3
 
 
-def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaClient:
+def client(
+    sandbox: Sandbox,
+    row: Row,
+    call: Call,
+    times: int | None,
+    session: aiohttp.ClientSession | None,
+) -> ArenaClient:
     clock = AutoAdvanceClock()
     limits = row.times
     if limits and times is None and call.kind not in row.untouched:
@@ -34,6 +43,7 @@ def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaCl
     return ArenaClient(
         sandbox.tokens.owner,
         base_url=sandbox.url,
+        session=session,
         clock=clock,
         pacer=QuotaPacer(clock=clock),
         retry=RetryPolicy(attempts=ATTEMPTS),
@@ -43,11 +53,16 @@ def client(sandbox: Sandbox, row: Row, call: Call, times: int | None) -> ArenaCl
 
 
 async def run_with_fault(
-    sandbox: Sandbox, row: Row, name: str, times: int | None
+    sandbox: Sandbox, row: Row, name: str, times: int | None, *, external: bool
 ) -> tuple[ArenaError | None, list[RecordedRequest]]:
     group = add_own_group(sandbox, name)
-    sandbox.clear_requests()
-    async with client(sandbox, row, CALLS[name], times) as arena:
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession()) if external else None
+        arena = await stack.enter_async_context(client(sandbox, row, CALLS[name], times, session))
+        if session is not None:
+            # aiohttp resends on a connection that it kept, so there must be one.
+            await (await session.get(f"{sandbox.url}/v3/ping")).read()
+        sandbox.clear_requests()
         with sandbox.faults.add(row.fault(), times=times):
             try:
                 await CALLS[name].run(arena, sandbox, group)
@@ -78,14 +93,17 @@ def test_matrix_has_every_operation() -> None:
     assert set(CALLS) == {operation.name for operation in OPERATIONS}
 
 
+@own_and_external
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_fault_that_occurs_once_has_the_documented_result(fault: str) -> None:
+async def test_fault_that_occurs_once_has_the_documented_result(
+    fault: str, *, external: bool
+) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox() as sandbox:
             for name, call in CALLS.items():
                 emails = len(sandbox.emails)
-                error, requests = await run_with_fault(sandbox, row, name, 1)
+                error, requests = await run_with_fault(sandbox, row, name, 1, external=external)
                 check_once(call, row, error, len(requests))
                 if call.kind == ONCE:
                     assert count_executed(requests) <= 1, "nothing is executed twice"
@@ -97,14 +115,15 @@ async def test_fault_that_occurs_once_has_the_documented_result(fault: str) -> N
                     assert "look for" in str(error)
 
 
+@own_and_external
 @pytest.mark.parametrize("fault", [name for name, row in FAULTS.items() if row.error])
-async def test_permanent_fault_raises_after_the_last_attempt(fault: str) -> None:
+async def test_permanent_fault_raises_after_the_last_attempt(fault: str, *, external: bool) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox() as sandbox:
             for name, call in CALLS.items():
                 emails = len(sandbox.emails)
-                error, requests = await run_with_fault(sandbox, row, name, None)
+                error, requests = await run_with_fault(sandbox, row, name, None, external=external)
                 if call.kind in row.untouched:
                     assert (error, len(requests)) == (None, 1)
                     continue
@@ -119,22 +138,28 @@ async def test_permanent_fault_raises_after_the_last_attempt(fault: str) -> None
 LOST = [name for name, row in FAULTS.items() if row.then is matrix.LOST]
 
 
+@own_and_external
 @pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.kind == GONE])
 @pytest.mark.parametrize("fault", LOST)
-async def test_deletion_with_a_lost_response_succeeds(fault: str, name: str) -> None:
+async def test_deletion_with_a_lost_response_succeeds(
+    fault: str, name: str, *, external: bool
+) -> None:
     async with Sandbox() as sandbox:
-        error, requests = await run_with_fault(sandbox, FAULTS[fault], name, 1)
+        error, requests = await run_with_fault(sandbox, FAULTS[fault], name, 1, external=external)
     assert error is None
     assert [request.status for request in requests][-1] == 404
     assert len(requests) == 2
 
 
+@own_and_external
 @pytest.mark.parametrize("fault", LOST)
 async def test_revocation_with_a_lost_response_mentions_a_possible_acceptance(
-    fault: str,
+    fault: str, *, external: bool
 ) -> None:
     async with Sandbox() as sandbox:
-        error, _ = await run_with_fault(sandbox, FAULTS[fault], "groups.revoke_invitation", 1)
+        error, _ = await run_with_fault(
+            sandbox, FAULTS[fault], "groups.revoke_invitation", 1, external=external
+        )
     assert "accepted meanwhile; look in groups.invitations" in str(error)
 
 

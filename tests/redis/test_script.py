@@ -115,6 +115,7 @@ def response(
 responses = st.one_of(
     st.just("none"),
     st.just("without headers"),
+    st.just("429 without headers"),
     st.tuples(
         st.sampled_from([200, 200, 200, 404, 429]),
         st.sampled_from([1, 3, 10]),
@@ -136,6 +137,8 @@ sequences = st.lists(
 def make_update(now: float, drawn: Any) -> RateLimitUpdate | None:
     if drawn == "none":
         return None
+    if drawn == "429 without headers":
+        return RateLimitUpdate(status=429, server_time=float(int(now)))
     if drawn == "without headers":
         return RateLimitUpdate(status=304, server_time=float(int(now)))
     status, limit, window, skew = drawn

@@ -39,6 +39,7 @@ class SimulatedServer:
     silent: bool = False
     names_reset: bool = True
     names_retry_after: bool = True
+    refuses_without_headers: bool = False
     times: list[float] = field(factory=list[float])
     refused: int = 0
     counts: dict[int, int] = field(factory=dict[int, int])
@@ -59,6 +60,8 @@ class SimulatedServer:
         self.refused += over
         if self.silent and sum(self.counts.values()) > 1 and not over:
             return RateLimitUpdate(status=304, server_time=float(int(unix)))
+        if self.refuses_without_headers and over:
+            return RateLimitUpdate(status=429, server_time=float(int(unix)))
         reset_at = datetime.fromtimestamp(reset, UTC) if self.names_reset else None
         return RateLimitUpdate(
             status=429 if over else 200,
@@ -191,6 +194,7 @@ def sequences() -> dict[str, list[Step]]:
 
     shared = fixed()
     without_retry_after = fixed(names_retry_after=False)
+    without_headers = fixed(refuses_without_headers=True)
     back, forward, tier = fixed(), fixed(window=10), fixed()
 
     def use_elsewhere(server: SimulatedServer) -> Callable[[int, float], None]:
@@ -226,6 +230,16 @@ def sequences() -> dict[str, list[Step]]:
             tasks=4,
             latency=0.5,
             change=use_elsewhere(without_retry_after),
+        ),
+        "429s without any header": simulate(
+            without_headers,
+            steps=60,
+            tasks=4,
+            latency=0.5,
+            change=use_elsewhere(without_headers),
+        ),
+        "429s only, without any header": simulate(
+            fixed(limit=0, refuses_without_headers=True), steps=20, tasks=2, latency=0.5
         ),
         "dropped requests": simulate(fixed(), steps=40, tasks=4, latency=0.5, dropped=0.3),
         "the server's clock is set back": simulate(

@@ -82,3 +82,9 @@ def test_retry_after_more_failures_waits_longer() -> None:
 
 def test_retry_waits_at_least_as_long_as_the_server_asked() -> None:
     assert retry_in(1, retry_after=70, jitter=0.5) == 70
+    assert retry_in(1, retry_after=3600, jitter=0.5) == 3600
+
+
+@pytest.mark.parametrize("retry_after", [3601, 1e9])
+def test_retry_waits_no_longer_than_an_hour(retry_after: float) -> None:
+    assert retry_in(1, retry_after=retry_after, jitter=0.5) == 3600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,7 @@ from arena_groups.cli.connect import (
     require_token,
     retry_policy,
 )
-from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.errors import CliError, ExitCode, describe_api
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - keeps --help fast
 
 CALLBACK_PORT = 8765
+SCOPES = {"read": ("read",), "write": ("read", "write")}
+_REVOKE_HINT = "revoke it in your settings at Are.na"
 _ENTER_HINT = "create a token in your settings at Are.na, and type it or pipe it in"
 
 
@@ -97,6 +100,11 @@ async def show_status(settings: Settings) -> None:
     help="Prompt for the app's secret, or read it from a pipe.",
 )
 @click.option(
+    "--scope",
+    type=click.Choice(list(SCOPES)),
+    help="What the token may do: read, or read and write. Needs --web.  [default: write]",
+)
+@click.option(
     "--port",
     type=PORT,
     default=CALLBACK_PORT,
@@ -113,6 +121,7 @@ def login(
     web: bool,
     client_id: str | None,
     client_secret_stdin: bool,
+    scope: str | None,
     port: int,
     no_browser: bool,
 ) -> None:
@@ -126,30 +135,72 @@ def login(
         raise click.UsageError("--web and --client-id must be given together")
     if client_secret_stdin and not web:
         raise click.UsageError("--client-secret-stdin needs --web")
+    if scope is not None and not web:
+        raise click.UsageError("--scope needs --web: an entered token has its scopes already")
     from arena_groups._api import Secret
+    from arena_groups.cli.credentials import check_store
 
+    check_store(partial(output.notify, settings))
     if client_id is None:
         run_async(settings, log_in(settings, Secret(output.ask_secret("Token"))))
         return
     secret = Secret(output.ask_secret("Client secret")) if client_secret_stdin else None
-    work = log_in_with_browser(settings, client_id, secret, port, browser=not no_browser)
+    scopes = SCOPES[scope or "write"]
+    work = log_in_with_browser(settings, client_id, secret, scopes, port, browser=not no_browser)
     run_async(settings, work)
 
 
-async def log_in(settings: Settings, token: Secret, scopes: tuple[str, ...] = ()) -> None:
-    """Check a token with the API, store it, and write its user."""
+async def log_in(settings: Settings, token: Secret) -> None:
+    """Check an entered token with the API, store it, and write its user."""
+    settings.token_source = ENTERED
+    me = await _fetch_user(token, base_url_of(settings))
+    _store(settings, token, (), me)
+
+
+async def keep_grant(settings: Settings, token: Secret, scopes: tuple[str, ...]) -> None:
+    """Store a token that was granted in a browser, and write its user.
+
+    The token is valid from now on. So it is stored even if the API cannot check it now, and a
+    message says where to revoke one that is not kept.
+    """
+    settings.token_source = ENTERED
+    try:
+        me = await _fetch_user_if_possible(settings, token)
+        if output.is_interactive():
+            who = "an unknown user" if me is None else f"{me.name} ({me.slug})"
+            output.confirm(settings, f"Log in as {who}?", [])
+        _store(settings, token, scopes, me)
+    except BaseException:
+        output.notify(settings, f"the new token was not kept; {_REVOKE_HINT}")
+        raise
+
+
+async def _fetch_user_if_possible(settings: Settings, token: Secret) -> arena_groups.Me | None:
+    """Return the user of a new token, or ``None`` if the API cannot answer now."""
+    try:
+        return await _fetch_user(token, base_url_of(settings))
+    except arena_groups.AuthenticationError:
+        raise
+    except arena_groups.ArenaError as error:
+        output.notify(settings, f"the new token cannot be checked: {describe_api(error).message}")
+        return None
+
+
+def _store(
+    settings: Settings, token: Secret, scopes: tuple[str, ...], me: arena_groups.Me | None
+) -> None:
     from arena_groups.cli.credentials import store_login
 
     base_url = base_url_of(settings)
-    settings.token_source = ENTERED
-    me = await _fetch_user(token, base_url)
-    place = store_login(base_url, token, scopes)
+    place = store_login(base_url, token, scopes, partial(output.notify, settings))
     output.info(settings, f"token stored in {place}")
     if os.environ.get(TOKEN_VARIABLE):
         output.info(settings, f"{TOKEN_VARIABLE} is set and is used instead of the stored token")
-    change = output.ActionRow(
-        outcome="logged_in", type="User", id=me.id, target=f"{me.name} ({me.slug})"
-    )
+    if me is None:
+        change = output.ActionRow(outcome="logged_in", type="Login", target=base_url)
+    else:
+        target = f"{me.name} ({me.slug})"
+        change = output.ActionRow(outcome="logged_in", type="User", id=me.id, target=target)
     output.write_one(settings, output.ACTIONS, change)
 
 
@@ -168,7 +219,8 @@ async def log_out(settings: Settings) -> None:
     from arena_groups.cli.credentials import delete_login
 
     base_url = base_url_of(settings)
-    outcome = "logged_out" if delete_login(base_url) else "not_logged_in"
+    removed = delete_login(base_url, partial(output.notify, settings))
+    outcome = "logged_out" if removed else "not_logged_in"
     if os.environ.get(TOKEN_VARIABLE):
         output.info(settings, f"{TOKEN_VARIABLE} is still set and is used")
     output.write_one(
@@ -199,7 +251,13 @@ def _may_write(granted: tuple[str, ...]) -> str:
 
 
 async def log_in_with_browser(
-    settings: Settings, client_id: str, secret: Secret | None, port: int, *, browser: bool
+    settings: Settings,
+    client_id: str,
+    secret: Secret | None,
+    scopes: tuple[str, ...],
+    port: int,
+    *,
+    browser: bool,
 ) -> None:
     """Have the user grant access in a browser, then store the token."""
     from arena_groups.cli.browser_login import authorize, oauth_client
@@ -209,8 +267,6 @@ async def log_in_with_browser(
     def make_client(redirect_uri: str) -> OAuthClient:
         return oauth_client(client_id, secret, redirect_uri, base_url)
 
-    def notify(text: str) -> None:
-        output.notify(settings, text)
-
-    token, scopes = await authorize(make_client, port, notify, browser=browser)
-    await log_in(settings, token, scopes)
+    notify = partial(output.notify, settings)
+    token, granted = await authorize(make_client, scopes, port, notify, browser=browser)
+    await keep_grant(settings, token, granted)

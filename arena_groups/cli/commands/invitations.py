@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,7 @@ from arena_groups.cli.main import CommandGroup, example, run_async, show_help_wi
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
+    as_secrets,
     common_options,
     format_age,
     group_argument,
@@ -29,6 +29,7 @@ from arena_groups.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from arena_groups._api import Secret
     from arena_groups.cli.batch import BatchFailure
 
     Walk = AsyncGenerator[arena_groups.MembershipInvitation, None]
@@ -152,7 +153,14 @@ async def list_invitations(
 )
 @command.command("send", short_help="Invite people to a group, by address or user id.")
 @group_argument
-@click.option("--email", "emails", multiple=True, metavar="ADDRESS", help="Address to invite.")
+@click.option(
+    "--email",
+    "emails",
+    multiple=True,
+    callback=as_secrets,
+    metavar="ADDRESS",
+    help="Address to invite.",
+)
 @click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="User to invite.")
 @click.option(
     "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
@@ -169,7 +177,7 @@ def send(
     settings: Settings,
     *,
     group: str,
-    emails: tuple[str, ...],
+    emails: tuple[Secret, ...],
     user_ids: tuple[int, ...],
     file: str | None,
     column: str | None,
@@ -201,7 +209,7 @@ def send(
 
 
 async def send_invitations(
-    settings: Settings, group: str, emails: Sequence[str], user_ids: Sequence[int]
+    settings: Settings, group: str, emails: Sequence[Secret], user_ids: Sequence[int]
 ) -> None:
     """Invite people, and write the result of each."""
     from arena_groups.cli.batch import raise_first_failure, run_batch
@@ -367,7 +375,7 @@ async def _find(
 
 
 def _parse_recipients(
-    emails: Sequence[str], user_ids: Sequence[int]
+    emails: Sequence[Secret], user_ids: Sequence[int]
 ) -> list[arena_groups.InviteTarget]:
     """Return each recipient once. Raise ``ValueError`` if one is invalid."""
     from arena_groups.bulk import normalize_invite_target
@@ -375,7 +383,7 @@ def _parse_recipients(
     people: list[arena_groups.InviteTarget] = []
     for number, email in enumerate(emails, start=1):
         try:
-            people.append(normalize_invite_target(email))
+            people.append(normalize_invite_target(email.reveal()))
         except ValueError as error:
             raise ValueError(f"--email number {number}: {error}") from None
     people.extend(normalize_invite_target(user_id) for user_id in user_ids)
@@ -419,20 +427,14 @@ class InvitationFilter:
     def _has_address(self, invitation: arena_groups.MembershipInvitation) -> bool:
         if self.email is None:
             return True
+        from arena_groups._api import address_matches
+
         address = invitation.invitee_email
-        return address is not None and _matches(address, self.email)
+        return address is not None and address_matches(address, self.email)
 
     def _has_sender(self, invitation: arena_groups.MembershipInvitation) -> bool:
         sender = invitation.invited_by
         return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
-
-
-def _matches(address: str, pattern: str) -> bool:
-    """Return whether a pattern fits an address, with its domain in Unicode or in A-labels."""
-    from arena_groups._api import spellings
-
-    wanted = pattern.strip().lower()
-    return any(fnmatchcase(each.lower(), wanted) for each in spellings(address))
 
 
 def sort_invitations(

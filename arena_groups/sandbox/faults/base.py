@@ -3,10 +3,11 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from random import Random
-from typing import Any, NoReturn, cast
+from types import NoneType, UnionType
+from typing import Any, NoReturn, cast, get_args, get_origin
 
 import attrs
 
@@ -22,6 +23,34 @@ _ROUTES = {each.template for each in EVERY_OPERATION}
 _METHODS = {each.method for each in EVERY_OPERATION} | {"HEAD"}
 
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+_TYPES: Mapping[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a string"),
+    frozenset: ((frozenset, set), "a set of ids"),
+    NoneType: ((NoneType,), "None"),
+}
+
+
+def check_type(field: "attrs.Attribute[Any]", value: object) -> None:
+    """Require a value of the type of an option; an option of another kind takes any value."""
+    kinds = [get_origin(each) or each for each in _members_of(field.type)]
+    if any(kind not in _TYPES for kind in kinds):
+        return
+    for kind in kinds:
+        classes, _ = _TYPES[kind]
+        if isinstance(value, classes) and isinstance(value, bool) <= (kind is bool):
+            return
+    words = " or ".join(_TYPES[kind][1] for kind in kinds)
+    raise ValueError(f"{field.name} must be {words}, not {value!r}")
+
+
+def _members_of(annotation: object) -> tuple[Any, ...]:
+    """Return the members of a union, or the annotation alone."""
+    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
 
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
@@ -62,6 +91,22 @@ def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", 
     return check
 
 
+def _check_where(_target: object, _field: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None and not callable(value):
+        raise ValueError(f"where must be a function of a request, not {value!r}")
+
+
+def _check_times(target: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
+    check_type(field, value)
+    check_not_negative(target, field, value)
+
+
+def _check_probability(_target: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    check_type(field, value)
+    if not 0 <= value <= 1:
+        raise ValueError("probability must be between 0 and 1")
+
+
 @attrs.frozen(kw_only=True)
 class FaultTarget:
     """The requests that a fault applies to, and how many of them. None matches all.
@@ -82,14 +127,12 @@ class FaultTarget:
     operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
     method: str | None = attrs.field(default=None, validator=_known(_METHODS))
     route: str | None = attrs.field(default=None, validator=_known(_ROUTES))
-    where: Callable[[RecordedRequest], bool] | None = None
-    times: int | None = attrs.field(default=None, validator=check_not_negative)
-    skip: int = attrs.field(default=0, validator=check_not_negative)
-    probability: float = 1.0
-
-    def __attrs_post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError("probability must be between 0 and 1")
+    where: Callable[[RecordedRequest], bool] | None = attrs.field(
+        default=None, validator=_check_where
+    )
+    times: int | None = attrs.field(default=None, validator=_check_times)
+    skip: int = attrs.field(default=0, validator=_check_times)
+    probability: float = attrs.field(default=1.0, validator=_check_probability)
 
     def matches(self, request: RecordedRequest) -> bool:
         """Return whether the operation, method, route and `where` match a request.
@@ -224,10 +267,12 @@ class ListPage:
     Attributes:
         response: The response with the page.
         fetch_page: Returns the response with another page of the list, by number.
+        path: The path of the request, which identifies the list.
     """
 
     response: SandboxResponse
     fetch_page: Callable[[int], SandboxResponse]
+    path: str = ""
 
     @property
     def meta(self) -> JSONObject:
@@ -328,11 +373,11 @@ class StateFault(Fault, ABC):
 
 
 def list_page(
-    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
+    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse], path: str
 ) -> ListPage | None:
     """Return the response as a page of a list, if it is one."""
     is_page = response.status == 200 and response.body is not None and "meta" in response.body
-    return ListPage(response, fetch_page) if is_page else None
+    return ListPage(response, fetch_page, path) if is_page else None
 
 
 def _meta(response: SandboxResponse) -> JSONObject:

@@ -43,6 +43,8 @@ from arena_groups.sandbox.faults.lists import (
     EmptyPages,
     EndlessPages,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from arena_groups.sandbox.responses import SandboxResponse
@@ -69,8 +71,10 @@ FAULTS: tuple[type[Fault], ...] = (
     EndlessPages,
     BackwardPages,
     EmptyPages,
+    PagesPastEnd,
     MissingTotal,
     WrongTotal,
+    StaleTotal,
     Churn,
 )
 """Every kind of fault, in the order of the guide."""
@@ -408,8 +412,9 @@ class FaultRunner:
         self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
     ) -> SandboxResponse:
         """Apply the list faults to a response that is a page of a list."""
+        path = self._entry.record.path
         for injected in self._faults:
-            fault, page = injected.fault, list_page(response, fetch_page)
+            fault, page = injected.fault, list_page(response, fetch_page, path)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
                 transformed = fault.transform_page(page)
                 self._finish(injected, applied=transformed is not None)

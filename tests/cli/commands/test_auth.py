@@ -37,7 +37,8 @@ def test_login_without_keyring_stores_token_in_private_file(
     assert sandbox.tokens.member not in out + err
     assert credentials.login_file().is_relative_to(home)
     assert credentials.login_file().stat().st_mode & 0o777 == 0o600
-    assert list(credentials.login_file().parent.iterdir()) == [credentials.login_file()]
+    names = {file.name for file in credentials.login_file().parent.iterdir()}
+    assert names == {"logins.json", "logins.json.lock"}
     shown = status(capsys, sandbox)
     assert shown["slug"] == "minh-castellanos"
     assert shown["token_source"] == f"the file {credentials.login_file()}"

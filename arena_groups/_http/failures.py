@@ -1,0 +1,160 @@
+"""Errors of aiohttp in plain words, and whether the server may have received the request."""
+
+import re
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import TypeVar
+
+import aiohttp
+from attrs import define
+from yarl import URL
+
+from arena_groups._api import Operation
+from arena_groups._retry import TRANSIENT_STATUSES
+from arena_groups.errors import ArenaConnectionError, ArenaTimeoutError
+
+__all__ = ["PROGRESS", "RepeatedRequestError", "RequestProgress", "map_aiohttp_error"]
+
+T = TypeVar("T")
+
+NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+PERMANENT = (
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+NO_CONNECTION = "no connection within the time limit"
+ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, NO_CONNECTION),
+    (aiohttp.SocketTimeoutError, "the server sent nothing for longer than the time limit"),
+    (TimeoutError, "no complete response within the time limit"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without a response"),
+    (aiohttp.ClientPayloadError, "the body of the response ended early or is damaged"),
+    (aiohttp.ClientResponseError, "the response is not valid HTTP"),
+    (aiohttp.InvalidURL, "the address of the proxy must be http://host:port"),
+)
+# Sentences of aiohttp and of its parser that hold nothing of what the server sent.
+PARSER_PROBLEM = re.compile(
+    r"""
+    Can\ not\ decode\ content-encoding:\ [a-z]+(?:\ \([a-z]+\)\.\ Please\ install\ `[\w.]+`)?
+    | Got\ more\ than\ \d+\ bytes
+    | Not\ enough\ data\ \w+\ satisfy\ \w+\ length\ header
+    | Too\ many\ (?:headers|trailers)\ received
+    | Invalid\ HTTP\ header
+    | Duplicate\ '[\w-]+'\ header
+    | Transfer-Encoding\ can't\ be\ present\ with\ Content-Length
+    | [A-Z][\w ,/'-]{3,80}(?=:\n\s*(?:b['"]|\n))
+    | Bad\ status\ line
+    """,
+    re.VERBOSE,
+)
+
+
+class RepeatedRequestError(aiohttp.ClientError):
+    """Something inside the aiohttp session was about to send the request a second time."""
+
+
+@define
+class RequestProgress:
+    """Progress of one request inside aiohttp.
+
+    ``made`` says that aiohttp has made the request, with its proxy; ``started`` that it asked for a
+    connection, ``connected`` that it got one: what follows may reach the server.
+    """
+
+    made: bool = False
+    started: bool = False
+    connected: bool = False
+    proxy: URL | None = None
+
+    @property
+    def certainly_unsent(self) -> bool:
+        """Whether aiohttp took the request, and never had a connection for it."""
+        return self.started and not self.connected
+
+    def rejected_by(self, error: BaseException) -> bool:
+        """Return whether an error kept aiohttp from making the request."""
+        return isinstance(error, ValueError) and not self.made
+
+
+PROGRESS: ContextVar[RequestProgress] = ContextVar("arena_groups_request_progress")
+"""Progress of the last request of the running task."""
+
+
+def map_aiohttp_error(
+    operation: Operation[T], error: Exception, progress: RequestProgress
+) -> ArenaConnectionError:
+    """Return the error of this package for one of aiohttp.
+
+    The texts hold nothing that the server sent, and no credentials of a proxy.
+    """
+    kind = ArenaTimeoutError if isinstance(error, TimeoutError) else ArenaConnectionError
+    unsent = progress.certainly_unsent or isinstance(error, NOT_SENT)
+    return kind(
+        _cause(error, progress, unsent=unsent),
+        method=operation.method,
+        route=operation.route,
+        request_sent=progress.connected or not unsent,
+        retryable=_is_retryable(error),
+    )
+
+
+def _is_retryable(error: Exception) -> bool:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return error.status in TRANSIENT_STATUSES
+    return not isinstance(error, (*PERMANENT, RepeatedRequestError))
+
+
+def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{_proxy_name(progress)} refused to connect ({_status(error.status)})"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the certificate of {error.host} is not trusted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.strerror or type(error.os_error).__name__
+        return f"cannot connect to {_peer(error, progress)} ({reason})"
+    if isinstance(error, RepeatedRequestError):
+        return (
+            "a middleware of the aiohttp session was about to send the request a second time: "
+            "leave that to retry= and to a token provider"
+        )
+    if unsent and isinstance(error, TimeoutError):
+        error = aiohttp.ConnectionTimeoutError()
+    known = (text for kind, text in ERROR_CAUSES if isinstance(error, kind))
+    cause = next(known, f"the connection failed ({type(error).__name__})")
+    if unsent and progress.proxy is not None:
+        cause += f", through {_proxy_name(progress)}"
+    problem = _parser_problem(error)
+    return f"{cause} ({problem})" if problem else cause
+
+
+def _parser_problem(error: Exception) -> str:
+    """Return what the parser of aiohttp found; empty for anything else."""
+    if not isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return ""
+    found = PARSER_PROBLEM.search(str(getattr(error, "message", error)))
+    return "" if found is None else found[0]
+
+
+def _peer(error: aiohttp.ClientConnectorError, progress: RequestProgress) -> str:
+    proxy = progress.proxy
+    if proxy is not None and (error.host, error.port) == (proxy.host, proxy.port):
+        return _proxy_name(progress)
+    return f"{error.host}:{error.port}"
+
+
+def _proxy_name(progress: RequestProgress) -> str:
+    proxy = progress.proxy
+    return "the proxy" if proxy is None else f"the proxy {proxy.host}:{proxy.port}"
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

@@ -1,0 +1,227 @@
+"""File of the stored logins: private, locked while it changes, and replaced as a whole."""
+
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import click
+from attrs import frozen
+
+from arena_groups._api import Secret
+from arena_groups.cli.errors import CliError
+
+FILE_NAME = "logins.json"
+LOCK_TIMEOUT = 10.0  # seconds; another process holds the lock for milliseconds
+PRIVATE = 0o700
+OTHERS = 0o077
+OTHERS_WRITE = 0o022
+
+Warn = Callable[[str], None]
+
+_DRAFT = re.compile(re.escape(FILE_NAME) + r"\.[0-9a-f]{8}")
+
+
+@frozen
+class Entry:
+    """What the file has for one API: a token, or only that the keyring has one.
+
+    Attributes:
+        token: The token, if the file keeps it.
+        scopes: The scopes that OAuth granted; empty for a token that was entered.
+        in_keyring: Whether the keyring has a token too, or may have an older one.
+    """
+
+    token: Secret | None = None
+    scopes: tuple[str, ...] = ()
+    in_keyring: bool = False
+
+
+def login_file() -> Path:
+    """Return the path of the file."""
+    return Path(click.get_app_dir("arena-groups")) / FILE_NAME
+
+
+def ignore(_text: str) -> None:
+    """Drop a warning."""
+
+
+@contextmanager
+def locked(warn: Warn = ignore) -> Generator[None, None, None]:
+    """Keep other processes from changing the file meanwhile.
+
+    Raises:
+        CliError: If the folder is not private, or another process does not release the lock.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - only needed to log in and out
+
+    folder = login_file().parent
+    folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    _check_folder(folder, warn, own=True)
+    lock = FileLock(folder / f"{FILE_NAME}.lock", timeout=LOCK_TIMEOUT, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        message = f"another process has locked {lock.lock_file}"
+        hint = "wait until the other login or logout has ended, and try again"
+        raise CliError("system", message, hint=hint) from None
+    except NotImplementedError:
+        raise CliError("system", f"the file system cannot lock {lock.lock_file}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read(warn: Warn = ignore) -> dict[str, Entry]:
+    """Return the entries by base URL.
+
+    A file that other users could read or write becomes private, with a warning.
+
+    Raises:
+        CliError: If the file is not readable, or belongs to another user.
+    """
+    try:
+        # Without O_NONBLOCK, a FIFO would wait for a writer.
+        descriptor = os.open(login_file(), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        raise _unreadable() from None
+    try:
+        _check_file(descriptor, warn)
+        entries = _load(descriptor)
+    finally:
+        os.close(descriptor)
+    if entries is None:  # here, as an error of the parser holds the content
+        raise _unreadable()
+    return entries
+
+
+def write(entries: Mapping[str, Entry]) -> None:
+    """Replace the content. Only the user can read the file at any time.
+
+    A symbolic link stays, and the file that it leads to is replaced. The caller holds the lock.
+
+    Raises:
+        CliError: If other users can write to the folder that a link leads to.
+        OSError: If the file cannot be written. The old content is then unchanged.
+    """
+    with _draft() as (descriptor, draft, target):
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
+            json.dump({url: _as_json(entry) for url, entry in entries.items()}, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+
+
+def check_writable() -> None:
+    """Raise the error that `write` would raise, without changing anything."""
+    with _draft():
+        pass
+
+
+@contextmanager
+def _draft() -> Generator[tuple[int, Path, Path], None, None]:
+    """Yield a new private file beside the target, and the target; delete it at the end."""
+    target = Path(os.path.realpath(login_file()))
+    if target.parent != login_file().parent.resolve():
+        _check_folder(target.parent, ignore, own=False)
+    for old in target.parent.iterdir():
+        if _DRAFT.fullmatch(old.name):  # of a process that was killed
+            old.unlink(missing_ok=True)
+    draft = target.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        yield descriptor, draft, target
+    finally:
+        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path, warn: Warn, *, own: bool) -> None:
+    if os.name != "posix":  # the folder of a user's settings is private
+        return
+    found = folder.stat()
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise _refused(f"the folder {folder} belongs to another user")
+    if not found.st_mode & OTHERS_WRITE:
+        return
+    if not own or found.st_uid != os.geteuid():
+        raise _refused(f"other users can write to the folder {folder}")
+    folder.chmod(PRIVATE)
+    warn(f"other users could write to the folder {folder}; it is private now")
+
+
+def _check_file(descriptor: int, warn: Warn) -> None:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise _unreadable()
+    if os.name != "posix":
+        return
+    if found.st_uid != os.geteuid():
+        raise _refused(f"the file {login_file()} belongs to another user")
+    if found.st_mode & OTHERS:
+        os.fchmod(descriptor, 0o600)
+        warn(
+            f"other users could open {login_file()}; it is private now"
+            " (revoke its tokens at Are.na if they may have been read)"
+        )
+
+
+def _load(descriptor: int) -> dict[str, Entry] | None:
+    """Return the entries of the open file, or ``None`` if it is not readable."""
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            return _parse(file.read())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _parse(content: bytes) -> dict[str, Entry]:
+    """Return the entries. Raise ``ValueError`` if there is anything else."""
+    document: object = json.loads(content)
+    if not isinstance(document, dict):
+        raise ValueError
+    entries = cast("dict[str, object]", document)
+    return {base_url: _entry(value) for base_url, value in entries.items()}
+
+
+def _entry(value: object) -> Entry:
+    if not isinstance(value, dict):
+        raise ValueError
+    fields = cast("dict[str, object]", value)
+    token, scopes = fields.get("token"), fields.get("scopes", [])
+    if token is not None and (not isinstance(token, str) or Secret(token).validation_error()):
+        raise ValueError
+    if not isinstance(scopes, list):
+        raise ValueError
+    names = cast("list[object]", scopes)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError
+    in_keyring = fields.get("keyring", token is None)
+    if not isinstance(in_keyring, bool):
+        raise ValueError
+    secret = None if token is None else Secret(token)
+    return Entry(secret, tuple(cast("list[str]", names)), in_keyring)
+
+
+def _as_json(entry: Entry) -> dict[str, object]:
+    shown: dict[str, object] = {"scopes": list(entry.scopes), "keyring": entry.in_keyring}
+    if entry.token is not None:
+        shown["token"] = entry.token.reveal()
+    return shown
+
+
+def _unreadable() -> CliError:
+    message = f"cannot read the stored logins in {login_file()}"
+    return CliError("system", message, hint="delete the file and log in again")
+
+
+def _refused(message: str) -> CliError:
+    return CliError("system", message, hint="make it yours alone, or set ARENA_TOKEN")
