@@ -7,13 +7,20 @@ from typing import ClassVar, TypeVar
 
 from attrs import evolve
 
-from arena_groups._api import path_name
+from arena_groups._arguments import check_callable, check_instance
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import ItemT
 from arena_groups.bulk.results import BulkOutcome, BulkResult
-from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, Source
+from arena_groups.bulk.runner import (
+    BulkHandler,
+    BulkRun,
+    ItemOutcome,
+    OnError,
+    Source,
+    check_common,
+)
 from arena_groups.bulk.targets import (
     RemoveTarget,
     RemoveTargetLike,
@@ -68,7 +75,8 @@ def revoke_many(
         ValueError: ``invitations`` is combined with ``older_than`` or ``where``, or all three
             are missing, or another argument is out of range.
     """
-    path_name(group, "group")
+    check_common(arena, group, dry_run=dry_run)
+    check_callable(where, "where", arguments=1)
     filtered = older_than is not None or where is not None
     if filtered is (invitations is not None):
         raise ValueError("revoke_many takes either invitations or older_than= and where=")
@@ -118,7 +126,8 @@ def remove_many(
         ValueError: Both or neither of ``users`` and ``where`` are passed, or another argument
             is out of range.
     """
-    path_name(group, "group")
+    check_common(arena, group, dry_run=dry_run)
+    check_callable(where, "where", arguments=1)
     source: Source
     if users is not None and where is None:
         source = users
@@ -223,6 +232,10 @@ class _RemoveHandler(_DeleteHandler[RemoveTarget]):
 def _invitation_filter(
     older_than: timedelta | None, where: Callable[[MembershipInvitation], bool] | None
 ) -> Callable[[MembershipInvitation], bool]:
+    if older_than is not None:
+        check_instance(older_than, "older_than", timedelta)
+        if older_than < timedelta(0):
+            raise ValueError("older_than must not be negative")
     sent_before = None if older_than is None else datetime.now(UTC) - older_than
 
     def matches(invitation: MembershipInvitation) -> bool:

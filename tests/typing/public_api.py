@@ -76,6 +76,10 @@ async def clients(external: aiohttp.ClientSession) -> None:
         ),
         ArenaClient,
     )
+    ArenaClient(timeout=10, retry=None)
+    ArenaClient(timeout=1.5, retry=False)
+    ArenaClient(retry=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ArenaClient(retry=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     provider: TokenProvider = provide
     assert_type(ArenaClient(provider), ArenaClient)
     async with ArenaClient() as arena:
