@@ -51,8 +51,9 @@ def revoke_many(
     """Revoke pending invitations of a group: those passed, or those in its list that match.
 
     Pass either ``invitations``, or ``older_than`` or ``where`` or both. Without
-    ``invitations``, the group's list is read while its invitations are revoked, and each
-    invitation in it is checked once. The call can be repeated at any time.
+    ``invitations``, the group's list is read while its invitations are revoked, and again until
+    nothing more is found: each invitation in it is checked once. The call can be repeated at any
+    time.
 
     The outcomes are ``revoked``, ``already_gone`` (answered or revoked in the meantime),
     ``duplicate`` and ``failed``. In a dry run, ``would_revoke`` replaces ``revoked``.
@@ -103,8 +104,8 @@ def remove_many(
     """Remove users from a group: those passed, or the members that match. Never the owner.
 
     Pass either ``users`` or ``where``. With ``where``, the list of members is read while
-    members are removed, and each member but the owner is checked once. The call can be
-    repeated at any time.
+    members are removed, and again until nothing more is found: each member but the owner is
+    checked once. The call can be repeated at any time.
 
     The outcomes are ``removed``, ``already_gone`` (not a member), ``owner`` (not removed),
     ``duplicate`` and ``failed``. In a dry run, ``would_remove`` replaces ``removed``.
