@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterable, Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
