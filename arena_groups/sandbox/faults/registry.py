@@ -16,6 +16,7 @@ from arena_groups.sandbox.faults.base import (
     FaultTarget,
     ListFault,
     StateFault,
+    as_fault,
     list_page,
 )
 from arena_groups.sandbox.faults.http import (
@@ -332,6 +333,7 @@ class FaultRegistry:
             The fault in place.
 
         Raises:
+            TypeError: The fault is a text or a class.
             ValueError: A name does not exist, or a number is out of range.
         """
         target = FaultTarget(
@@ -343,7 +345,7 @@ class FaultRegistry:
             skip=skip,
             probability=probability,
         )
-        return self._place(fault, target)
+        return self._place(as_fault(fault), target)
 
     def add_spec(self, spec: str) -> InjectedFault:
         """Add a fault written as for the command line: `latency:seconds=0.2,times=3`.
