@@ -285,8 +285,8 @@ class CallbackError(OAuthError):
     """A call of the redirect URI without a code. It is returned, and yours to raise.
 
     ``error`` is the provider's (``"access_denied"`` if the user refused), or one of ours:
-    ``"state_mismatch"`` if the call does not belong to the request, ``"missing_code"`` and
-    ``"malformed_callback"``.
+    ``"state_mismatch"`` if the call does not belong to the request, ``"issuer_mismatch"`` if it
+    names another provider, ``"missing_code"`` and ``"malformed_callback"``.
     """
 
     @property

@@ -95,7 +95,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         Once, to run the test.
     """
     yield
-    for injected in item.stash.get(_REQUIRED_FAULTS, []):
+    required: Sequence[InjectedFault] = item.stash.get(_REQUIRED_FAULTS, ())
+    for injected in required:
         if not injected.call_count:
             requests = len(item.stash[_SANDBOX].requests)
             pytest.fail(

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena_groups import ArenaClient, ArenaError, BulkOutcome, invite_many
+from arena_groups import ArenaClient, ArenaError, BulkOutcome, InviteTarget, invite_many
 
 LABELS = {
     BulkOutcome.ALREADY_INVITED: "skipped, already invited",
@@ -29,7 +29,8 @@ def addresses(file: Path) -> list[str]:
         if "email" not in (rows.fieldnames or ()):
             raise ValueError(f"{file} has no column named email")
         found = [(row["email"] or "").strip() for row in rows]
-    return list({address.casefold(): address for address in found if address}.values())
+    # Targets are equal if they mean the same mailbox.
+    return list({InviteTarget(email=address): address for address in found if address}.values())
 
 
 async def onboard(arena: ArenaClient, group: str, emails: Sequence[str]) -> bool:

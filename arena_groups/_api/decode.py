@@ -99,22 +99,26 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
         if response.body:
             check_json(response.body, operation.name)  # a proxy's page does not mean success
         return cast("T", None)
-    return decode(operation.returns, response.body, operation.name)
+    return decode(
+        operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
+    )
 
 
-def decode(returns: type[T], body: bytes, operation: str) -> T:
+def decode(returns: type[T], body: bytes, operation: str, *, skip_invalid: bool = False) -> T:
     """Turn a JSON ``body`` into ``returns`` (a model, or ``Page[model]``).
 
-    Raises :class:`DecodeError` naming ``operation`` and every issue, never giving a part.
+    With ``skip_invalid``, a page with items that cannot be decoded becomes a ``PartialPage``.
+    Otherwise raises :class:`DecodeError` naming ``operation`` and every issue.
     """
     result = decode_msgspec(returns, body)
     if result is NOT_DECODED and body.startswith(BOM_UTF8):
         result = decode_msgspec(returns, body.removeprefix(BOM_UTF8))
     if result is not NOT_DECODED:
         return result
-    from arena_groups._api.issues import decode_with_issues  # noqa: PLC0415 - cattrs loads slowly
+    from arena_groups._api import issues  # noqa: PLC0415 - cattrs loads slowly
 
-    found = decode_with_issues(returns, body)
+    read = issues.decode_valid_items if skip_invalid else issues.decode_with_issues
+    found = read(returns, body)
     del body  # an error's traceback must not hold what was in it
     if isinstance(found, DecodeFailure):
         raise DecodeError(operation, found.issues, invalid_json=found.invalid_json)

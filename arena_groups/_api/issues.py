@@ -4,6 +4,7 @@ cattrs by default turns ``1.5`` into ``1`` and null into ``'None'``; the hooks h
 only when it already is what the field says.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -38,17 +39,20 @@ from arena_groups.models import (
     Link,
     Links,
     MetadataValue,
+    Page,
     UnknownContent,
 )
 from arena_groups.models._common import Timestamp
+from arena_groups.models.pages import PartialPage
 
-__all__ = ["decode_with_issues", "from_dict", "structure", "to_dict"]
+__all__ = ["decode_valid_items", "decode_with_issues", "from_dict", "structure", "to_dict"]
 
 T = TypeVar("T")
 Target = Any  # a class, or what typing makes of one
 StructureHook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], StructureHook]
 
+SHOWN_ISSUES = 5
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
 SECOND = timedelta(seconds=1)
 LEAP_SECOND = re.compile(r"(.{11}\d{2}:\d{2}):60(\.\d+)?(.*)", re.ASCII)
@@ -107,6 +111,35 @@ def decode_with_issues(returns: type[T], body: bytes) -> T | DecodeFailure:
     return found
 
 
+def decode_valid_items(returns: type[T], body: bytes) -> T | DecodeFailure:
+    """Return a page without the items that cannot be decoded, or every issue in the rest of it."""
+    document = parse_json(body)
+    rows = cast("dict[str, object]", document).get("data") if isinstance(document, dict) else None
+    if not isinstance(rows, list):
+        return decode_with_issues(returns, body)
+    page = structure(returns, {**cast("dict[str, object]", document), "data": []})
+    if not isinstance(page, Page):
+        return page
+    skipped: dict[str, str] = {}
+    for place, row in enumerate(cast("list[object]", rows)):
+        item: object = structure(get_args(returns)[0], row, path=f"data[{place}]")
+        if isinstance(item, DecodeFailure):
+            skipped[_identity(row)] = "; ".join(map(str, item.issues[:SHOWN_ISSUES]))
+        else:
+            page.data.append(item)
+    if not skipped:
+        return page
+    return cast("T", PartialPage(data=page.data, meta=page.meta, skipped=skipped))
+
+
+def _identity(row: object) -> str:
+    if isinstance(row, dict):
+        found = cast("dict[str, object]", row)
+        if isinstance(found.get("type"), str) and type(found.get("id")) is int:
+            return f"{found['type']} {found['id']}"
+    return hashlib.sha256(repr(row).encode(errors="replace")).hexdigest()
+
+
 def _is_utf8(body: bytes) -> bool:
     try:
         body.decode()
@@ -119,12 +152,12 @@ def _plain(data: object) -> object:
     return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
 
 
-def structure(returns: type[T], document: object) -> T | DecodeFailure:
-    """Plain data as ``returns``, or all that is wrong with it."""
+def structure(returns: type[T], document: object, *, path: str = "") -> T | DecodeFailure:
+    """Plain data at ``path`` as ``returns``, or all that is wrong with it."""
     try:
         return _converter().structure(document, returns)
     except Exception as error:  # noqa: BLE001 - groups, and whatever a body may provoke
-        return DecodeFailure(decode_issues(error))
+        return DecodeFailure(decode_issues(error, path))
 
 
 def _exactly(kind: type) -> StructureHook:

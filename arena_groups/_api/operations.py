@@ -49,6 +49,7 @@ class Operation(Generic[ResultT_co]):
         success_after_retry_statuses: The statuses which show, after an attempt whose response
             was lost, that this attempt had succeeded.
         form_encoded: Whether the body is sent as a form instead of JSON.
+        skip_invalid: Whether items of a list that cannot be decoded are left out.
         writes: Whether it needs a token with the scope ``write``.
     """
 
@@ -65,6 +66,7 @@ class Operation(Generic[ResultT_co]):
     advice: str = "it does no harm to try again."
     success_after_retry_statuses: tuple[int, ...] = ()
     form_encoded: bool = False
+    skip_invalid: bool = False
     writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
 
 

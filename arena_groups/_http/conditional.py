@@ -9,6 +9,7 @@ from attrs import define
 from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
 from arena_groups._api.decode import decode
 from arena_groups._cache import BoundedStore, CachedResponse, ResponseCache
+from arena_groups.models.pages import PartialPage
 
 __all__ = ["CacheLookup", "ConditionalCache", "defer", "resolve"]
 
@@ -57,7 +58,7 @@ class ConditionalCache:
             return
         self._cache.set(key, CachedResponse(etag, response.body))
         if seen:
-            self._decoded.put(key, (etag, value), len(response.body))
+            self._keep_decoded(key, etag, value, len(response.body))
 
     def load(self, operation: Operation[T], key: str, cached: CachedResponse) -> T:
         """Return the decoded value of a cached response.
@@ -67,9 +68,15 @@ class ConditionalCache:
         decoded = self._decoded.get(key)
         if decoded is not None and decoded[0] == cached.etag:
             return cast("T", decoded[1])
-        value = decode(operation.returns, cached.body, operation.name)
-        self._decoded.put(key, (cached.etag, value), len(cached.body))
+        value = decode(
+            operation.returns, cached.body, operation.name, skip_invalid=operation.skip_invalid
+        )
+        self._keep_decoded(key, cached.etag, value, len(cached.body))
         return value
+
+    def _keep_decoded(self, key: str, etag: str, value: object, size: int) -> None:
+        if not isinstance(value, PartialPage):  # whoever skips nothing needs the error
+            self._decoded.put(key, (etag, value), size)
 
     def _asked_before(self, key: str) -> bool:
         if key in self._asked:

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from platform import python_version
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
 
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
 )
@@ -157,7 +158,7 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
         url = URL(base_url)
     except ValueError:
         raise ValueError(f"{name} must be an absolute http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.host or not url.host.isprintable():
         raise ValueError(f"{name} must be an absolute http or https URL")
     if url.user is not None or url.password is not None:
         raise ValueError(f"{name} must not hold a user name or a password")
@@ -172,11 +173,15 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine."""
+    """Return whether ``host`` is this machine: ``localhost``, 127.0.0.0/8 or ``::1``.
+
+    Names below ``localhost`` are not, as a resolver may send them elsewhere.
+    """
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host.lower() == "localhost"
+    return any(address in network for network in LOOPBACK)
 
 
 def checked_user_agent(user_agent: str | None) -> str:

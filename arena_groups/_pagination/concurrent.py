@@ -34,10 +34,16 @@ class ConcurrentWalk(Generic[ItemT]):
     ``next_expected`` is the page to pass next, until ``done``. The state changes only in
     ``accept``, so a request that failed or was cancelled can simply be sent again. The response
     to a page that is no longer among ``pages_to_fetch`` must be dropped.
+
+    Args:
+        walk: The sequential walk, which decides how often the list is read.
+        concurrency: The number of pages to request at a time.
+        limit: The largest number of items to return; ``None`` returns all.
     """
 
-    def __init__(self, start_page: int = 1, *, concurrency: int, limit: int | None = None) -> None:
-        self._walk: Walk[ItemT] = Walk(start_page)
+    def __init__(self, walk: Walk[ItemT], *, concurrency: int, limit: int | None = None) -> None:
+        self._walk = walk
+        self._passes = walk.passes
         self._concurrency = concurrency
         self._left = limit
         self._speculation: SpeculativeRange[ItemT] | None = None
@@ -47,6 +53,16 @@ class ConcurrentWalk(Generic[ItemT]):
     def done(self) -> bool:
         """Whether every item was returned, or as many as the limit allows."""
         return self._walk.done or self._left == 0
+
+    @property
+    def passes(self) -> int:
+        """How often the list was begun."""
+        return self._walk.passes
+
+    @property
+    def failure(self) -> str:
+        """The text of the error to raise at the end, or empty."""
+        return "" if self._left == 0 else self._walk.failure
 
     @property
     def next_expected(self) -> int:
@@ -72,22 +88,26 @@ class ConcurrentWalk(Generic[ItemT]):
         """
         if self._speculation:
             new_items = self._speculation.accept(page, self._walk.seen)
-            self._end_speculation(self._speculation)
+            self._walk.observe(page, new_items)
+            self._end_speculation(self._speculation, page)
         else:
             new_items = self._walk.accept(page)
         if self._left is not None:
             new_items = new_items if len(new_items) <= self._left else new_items[: self._left]
             self._left -= len(new_items)
+        if self._walk.passes > self._passes:
+            self._passes, self._tried = self._walk.passes, False
         if not (self._tried or self.done):
             self._start_speculation(page)
         return new_items
 
-    def _end_speculation(self, speculation: "SpeculativeRange[ItemT]") -> None:
+    def _end_speculation(self, speculation: "SpeculativeRange[ItemT]", page: Page[ItemT]) -> None:
         if speculation.verified:
-            self._walk.done = True
-        elif speculation.invalidated:
-            self._walk.guard.allow_repeats(speculation.pages)
             self._speculation = None
+            self._walk.end_pass(page)
+        elif speculation.invalidated:
+            self._speculation = None
+            self._walk.guard.allow_repeats(speculation.pages)
 
     def _start_speculation(self, page: Page[ItemT]) -> None:
         following = page.meta.current_page + 1
@@ -140,8 +160,9 @@ class SpeculativeRange(Generic[ItemT]):
         return new_items
 
     def _advance(self, meta: PageMeta) -> None:
-        self._changed = self._changed or not self._is_same_list(meta)
-        if not meta.has_more_pages:
+        is_other_page = meta.current_page != self._next  # the list has become too short for it
+        self._changed = self._changed or is_other_page or not self._is_same_list(meta)
+        if is_other_page or not meta.has_more_pages:
             self._last = self._next
         elif self._changed:
             self._last = max(self._next, min(self._last, self._last_requested))

@@ -4,14 +4,23 @@ from abc import ABC, abstractmethod
 from asyncio import Lock
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from functools import partial
-from typing import Generic
+from typing import Generic, NoReturn
 
 from attrs import evolve
 
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ConcurrentWalk
+from arena_groups._pagination.passes import RepeatedWalk
 from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PagePrefetcher
-from arena_groups._pagination.walk import EndlessListGuard, ItemT, Walk, next_page_number
+from arena_groups._pagination.skipping import SkippedItems, skip_and_count, skip_and_count_deferred
+from arena_groups._pagination.walk import (
+    EndlessListGuard,
+    ItemT,
+    Walk,
+    is_past_end,
+    next_page_number,
+)
+from arena_groups.errors import NotFoundError, PaginationError
 from arena_groups.models import Page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
@@ -25,8 +34,14 @@ class Paginator(Generic[ItemT]):
     starts from the beginning each time. After an error or a cancellation, an iterator goes on
     where it was.
 
+    With ``confirm``, ``async for`` and ``collect()`` read the list again until that brings no item
+    that was there before the first request: twice as a rule, at most five times. With
+    ``on_decode_error="skip"``, items that cannot be decoded are left out, logged as warnings
+    without their content, and counted in ``skipped``.
+
     Each use raises the errors of the list's operation, and :class:`PaginationError` if the
-    server's page numbers contradict each other or the list does not end.
+    server's page numbers contradict each other, the list does not end, or a list with ``confirm``
+    still brought items that it had missed in the fifth pass.
 
     Args:
         fetch: Requests one page and decodes it.
@@ -35,6 +50,10 @@ class Paginator(Generic[ItemT]):
         limit: The largest number of items to return in all; ``None`` returns all.
         concurrency: The number of pages that may be in flight or in memory at a time. Items come
             in the same order whatever it is.
+        confirm: Iterate over the list again until that brings no item that was there before the
+            first request.
+        owner_first: The list begins with the owner of a group, who may change.
+        skipped: Counts the items that ``fetch`` leaves out, if it leaves out any.
     """
 
     def __init__(
@@ -45,12 +64,29 @@ class Paginator(Generic[ItemT]):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        owner_first: bool = False,
+        skipped: SkippedItems | None = None,
     ) -> None:
         self._fetch = fetch
         self._fetch_deferred = fetch_deferred or partial(_fetch_deferred, fetch)
+        if skipped is not None:
+            self._fetch = partial(skip_and_count, skipped, self._fetch)
+            self._fetch_deferred = partial(skip_and_count_deferred, skipped, self._fetch_deferred)
+        self._skipped = skipped
+        self._confirm = confirm
+        self._owner_first = owner_first
         self._start_page = start_page
         self._limit = limit
         self._concurrency = concurrency
+
+    @property
+    def skipped(self) -> int:
+        """Number of different items left out so far, as they could not be decoded.
+
+        Always 0 without ``on_decode_error="skip"``. All uses of this paginator count.
+        """
+        return 0 if self._skipped is None else self._skipped.count
 
     def __await__(self) -> Generator[None, None, Page[ItemT]]:
         return self._first_page().__await__()
@@ -66,7 +102,7 @@ class Paginator(Generic[ItemT]):
 
         The pages come as the server sends them: if the list changes meanwhile, items can come
         twice or not at all. With a limit, the page that reaches it is the last one. One page is
-        requested at a time, whatever the concurrency.
+        requested at a time, whatever the concurrency, and ``confirm`` has no effect.
 
         Returns:
             An asynchronous iterator of pages.
@@ -113,10 +149,15 @@ class Paginator(Generic[ItemT]):
         return [item async for item in self._items(min(limits, default=None))]
 
     def _items(self, limit: int | None) -> "ItemIterator[ItemT]":
+        walk: Walk[ItemT] = Walk(self._start_page)
+        if self._confirm or self._owner_first:
+            walk = RepeatedWalk(
+                self._start_page, confirm=self._confirm, owner_first=self._owner_first
+            )
         if self._concurrency == 1:
-            return SequentialItemIterator(self._fetch, self._start_page, limit)
+            return SequentialItemIterator(self._fetch, walk, limit)
         return ConcurrentItemIterator(
-            self._fetch_deferred, self._start_page, limit, self._concurrency
+            self._fetch, self._fetch_deferred, walk, limit, self._concurrency
         )
 
     def __repr__(self) -> str:
@@ -129,7 +170,8 @@ class Paginator(Generic[ItemT]):
 class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
     """Iterator over the items of a list, each once.
 
-    Several tasks may share one iterator: each item goes to one of them.
+    Several tasks may share one iterator: each item goes to one of them. ``passes`` is how often
+    the list had been begun when the latest item was read.
     """
 
     def __init__(self) -> None:
@@ -137,6 +179,8 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
         self._read_lock = Lock()
         self._done = False
         self._closed = False
+        self._failure = ""
+        self.passes = 1
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return self
@@ -149,14 +193,23 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
                 for item in self._ready:
                     return item
                 if self._closed or self._done:
-                    raise StopAsyncIteration
+                    self._end()
                 new_items = await self._read_page()
                 if not self._closed:
                     self._ready = iter(new_items)
 
     @abstractmethod
     async def _read_page(self) -> list[ItemT]:
-        """Read the next page, and return its new items; set ``_done`` with the last one."""
+        """Read the next page, and return its new items.
+
+        Sets ``passes``, and with the last page ``_done`` and perhaps ``_failure``.
+        """
+
+    def _end(self) -> NoReturn:
+        failure, self._failure = self._failure, ""
+        if failure and not self._closed:
+            raise PaginationError(failure)
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
@@ -167,19 +220,30 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
 class SequentialItemIterator(ItemIterator[ItemT]):
     """Iterator that reads one page at a time. Nothing runs between two calls of ``anext()``."""
 
-    def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
+    def __init__(self, fetch: FetchPage[ItemT], walk: Walk[ItemT], limit: int | None) -> None:
         super().__init__()
         self._fetch = fetch
-        self._walk: Walk[ItemT] = Walk(start_page)
+        self._walk = walk
+        self._start_page = walk.next_page
         self._left = limit
         self._done = limit == 0
 
     async def _read_page(self) -> list[ItemT]:
-        new_items = self._walk.accept(await self._fetch(self._walk.next_page))
+        walk = self._walk
+        try:
+            page = await self._fetch(walk.next_page)
+        except NotFoundError:
+            shorter = await _page_of_shorter_list(self._fetch, self._start_page, walk.next_page)
+            if shorter is None:
+                raise
+            page = shorter
+        self.passes = walk.passes
+        new_items = walk.accept(page)
         if self._left is not None:
             new_items = new_items[: self._left]
             self._left -= len(new_items)
-        self._done = self._walk.done or self._left == 0
+        self._done = walk.done or self._left == 0
+        self._failure = "" if self._left == 0 else walk.failure
         return new_items
 
 
@@ -191,32 +255,46 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
 
     def __init__(
         self,
-        fetch: FetchDeferred[ItemT],
-        start_page: int,
+        fetch: FetchPage[ItemT],
+        fetch_deferred: FetchDeferred[ItemT],
+        walk: Walk[ItemT],
         limit: int | None,
         concurrency: int,
     ) -> None:
         super().__init__()
+        self._fetch = fetch
+        self._start_page = walk.next_page
         self._walk: ConcurrentWalk[ItemT] = ConcurrentWalk(
-            start_page, concurrency=concurrency, limit=limit
+            walk, concurrency=concurrency, limit=limit
         )
-        self._pages = PagePrefetcher(fetch)
+        self._pages = PagePrefetcher(fetch_deferred)
         self._done = self._walk.done
 
     async def _read_page(self) -> list[ItemT]:
         walk, pages = self._walk, self._pages
         pages.schedule(walk.pages_to_fetch())
-        decode = await pages.get(walk.next_expected)
-        if decode is None:
-            return []  # closed meanwhile
         try:
-            new_items = walk.accept(await decode())
+            page = await self._next_page(walk.next_expected)
+            if page is None:
+                return []  # closed meanwhile
+            self.passes = walk.passes
+            new_items = walk.accept(page)
         except Exception:
             await pages.cancel_pending()
             raise
         pages.schedule(walk.pages_to_fetch(buffered=1 if new_items else 0))
-        self._done = walk.done
+        self._done, self._failure = walk.done, walk.failure
         return new_items
+
+    async def _next_page(self, number: int) -> Page[ItemT] | None:
+        try:
+            decode = await self._pages.get(number)
+            return None if decode is None else await decode()
+        except NotFoundError:
+            page = await _page_of_shorter_list(self._fetch, self._start_page, number)
+            if page is None:
+                raise
+            return page
 
     async def aclose(self) -> None:
         """End the iteration, and wait until no request for a further page is in flight."""
@@ -229,6 +307,7 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
     def __init__(self, fetch: FetchPage[ItemT], start_page: int, limit: int | None) -> None:
         self._fetch = fetch
+        self._start_page = start_page
         self._next: int | None = start_page
         self._left = limit
         self._guard = EndlessListGuard()
@@ -243,8 +322,17 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
             requested = self._next
             if requested is None or self._left == 0 or self._closed:
                 raise StopAsyncIteration
-            page = await self._fetch(requested)
+            try:
+                page = await self._fetch(requested)
+            except NotFoundError:
+                shorter = await _page_of_shorter_list(self._fetch, self._start_page, requested)
+                if shorter is None:
+                    raise
+                page = shorter
             self._guard.check_page(page.meta, requested)
+            if page.meta.current_page != requested:  # the list has become too short
+                self._next = None
+                raise StopAsyncIteration
             self._guard.check_no_progress(page.meta, len(page.data))
             self._next = next_page_number(page.meta)
             if self._left is not None:
@@ -254,6 +342,19 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
         self._closed = True
+
+
+async def _page_of_shorter_list(
+    fetch: FetchPage[ItemT], start_page: int, missing: int
+) -> Page[ItemT] | None:
+    """Return the first page after a 404 for a later one, if the list has become too short.
+
+    ``None`` means that the 404 has another cause.
+    """
+    if missing <= start_page:
+        return None
+    page = await fetch(start_page)
+    return page if is_past_end(page.meta, missing) else None
 
 
 def _copy_for_caller(page: Page[ItemT]) -> Page[ItemT]:

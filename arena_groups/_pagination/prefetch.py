@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeVar
+from weakref import ref
 
 from arena_groups.models import Page
 
@@ -20,6 +22,10 @@ class PagePrefetcher(Generic[T]):
 
     An undecoded page takes little memory, and while one is decoded the next requests are in
     flight. The tasks hold no reference to the prefetcher: when it is dropped, they are cancelled.
+
+    A task that fails while it reads does not come back, but its exception may hold the
+    prefetcher. The requests in flight are then cancelled too, and sent again if somebody else
+    reads on.
     """
 
     def __init__(self, fetch: FetchDeferred[T]) -> None:
@@ -27,19 +33,22 @@ class PagePrefetcher(Generic[T]):
         self._tasks: dict[int, asyncio.Task[DecodePage[T] | Exception]] = {}
         self._ending: set[asyncio.Task[DecodePage[T] | Exception]] = set()
         self._closed = False
+        self._reader: ref[asyncio.Task[Any]] | None = None
+        self._reader_done = partial(_cancel_if_failed, ref(self))
 
     def schedule(self, pages: range) -> None:
         """Request each of ``pages`` that is not requested yet, and drop all other pages.
 
         No page after a failed one is requested, until the error was raised.
         """
+        self._follow(asyncio.current_task() if pages else None)
         self._drop(number for number in self._tasks if number not in pages)
         for number in pages:
             task = self._tasks.get(number)
             if task is None:
                 self._tasks[number] = asyncio.create_task(_outcome(self._fetch, number))
             elif _has_failed(task):
-                self._drop_pending(after=number)
+                self.drop_pending(after=number)
                 return
 
     async def get(self, number: int) -> DecodePage[T] | None:
@@ -66,17 +75,29 @@ class PagePrefetcher(Generic[T]):
 
     async def cancel_pending(self) -> None:
         """Cancel the requests in flight, and wait until they have ended; keep the responses."""
-        self._drop_pending()
+        self.drop_pending()
         if self._ending:
             await asyncio.wait(self._ending)
 
     async def aclose(self) -> None:
         """Cancel the requests in flight, and drop all pages."""
         self._closed = True
+        self._follow(None)
         self._drop(self._tasks)
         await self.cancel_pending()
 
-    def _drop_pending(self, after: int = 0) -> None:
+    def _follow(self, reader: asyncio.Task[Any] | None) -> None:
+        before = None if self._reader is None else self._reader()
+        if reader is before:
+            return
+        if before is not None:
+            before.remove_done_callback(self._reader_done)
+        if reader is not None:
+            reader.add_done_callback(self._reader_done)
+        self._reader = None if reader is None else ref(reader)
+
+    def drop_pending(self, after: int = 0) -> None:
+        """Cancel the requests in flight for pages ``after`` one; keep the responses."""
         self._drop(
             number for number, task in self._tasks.items() if number > after and not task.done()
         )
@@ -90,6 +111,8 @@ class PagePrefetcher(Generic[T]):
 
     def __del__(self) -> None:
         cancel_from_finalizer([task for task in self._tasks.values() if not task.done()])
+        with suppress(RuntimeError):  # the loop is closed
+            self._follow(None)
 
 
 def cancel_from_finalizer(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -111,6 +134,13 @@ async def _outcome(fetch: FetchDeferred[T], number: int) -> DecodePage[T] | Exce
 
 def _has_failed(task: "asyncio.Task[DecodePage[T] | Exception]") -> bool:
     return task.done() and (task.cancelled() or isinstance(task.result(), Exception))
+
+
+def _cancel_if_failed(prefetcher: "ref[PagePrefetcher[T]]", reader: "asyncio.Task[Any]") -> None:
+    # reader.exception() would count as retrieving the exception, which then is not logged.
+    pages = prefetcher()
+    if pages is not None and getattr(reader, "_exception", None) is not None:
+        pages.drop_pending()
 
 
 def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:

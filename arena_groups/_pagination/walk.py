@@ -9,7 +9,7 @@ them again. Items that come twice are recognized by their type and id.
 
 So every item that is in the list from before the first request until after the last is returned
 exactly once, provided that the list is sorted newest first and its ``total_count`` is live and
-complete.
+complete. :mod:`arena_groups._pagination.passes` is for lists where that is not certain.
 """
 
 from array import array
@@ -30,6 +30,7 @@ __all__ = [
     "SeenItems",
     "Walk",
     "expected_pages",
+    "is_past_end",
     "next_page_number",
 ]
 
@@ -67,11 +68,16 @@ class Walk(Generic[ItemT]):
 
     The state changes only in ``accept``, so a request that failed or was cancelled can simply be
     sent again.
+
+    ``passes`` counts the times that the list was begun. ``failure`` is the text of the error to
+    raise at the end, or empty.
     """
 
     def __init__(self, start_page: int = 1) -> None:
         self.next_page = start_page
         self.done = False
+        self.passes = 1
+        self.failure = ""
         self.seen = SeenItems()
         self.guard = EndlessListGuard()
         self._confirmed: int | None = None
@@ -80,24 +86,37 @@ class Walk(Generic[ItemT]):
     def accept(self, page: Page[ItemT]) -> list[ItemT]:
         """Accept the page ``next_page``, and return its new items in their order.
 
-        If all are new, the result is the page's own list. Raises :class:`PaginationError` for a
-        page with another number, one whose next page does not advance, and a list without end.
+        If the list has become too short for that page, an earlier one is accepted in its place.
+        If all items are new, the result is the page's own list. Raises :class:`PaginationError`
+        for another page, one whose next page does not advance, and a list without end.
         """
         self.guard.check_page(page.meta, self.next_page)
-        new_items = self.seen.add_new(page.data)
+        is_before_start = self._confirmed is None and page.meta.current_page < self.next_page
+        new_items = [] if is_before_start else self.seen.add_new(page.data)
         self.guard.check_no_progress(page.meta, len(new_items))
         self._advance(page.meta)
         return new_items
 
+    def observe(self, page: Page[ItemT], new_items: list[ItemT]) -> None:
+        """Take note of a page that was read by another algorithm, and of its new items."""
+
+    def end_pass(self, page: Page[ItemT]) -> None:
+        """End a pass whose pages another algorithm has read, the last one being ``page``."""
+        self.done = True
+
     def _advance(self, meta: PageMeta) -> None:
         first = (meta.current_page - 1) * meta.per_page
-        confirmed = first if self._confirmed is None else self._confirmed
+        confirmed = self._confirmed
+        if confirmed is None:
+            confirmed = (self.next_page - 1) * meta.per_page
         if meta.total_count < self._total:
             confirmed = max(0, confirmed - (self._total - meta.total_count))
         self._total = meta.total_count
         if confirmed >= first:
             self.done = not meta.has_more_pages
-            confirmed = first + meta.per_page
+            confirmed = max(confirmed, first + meta.per_page)
+        if meta.current_page < self.next_page and confirmed >= meta.total_count:
+            self.done = True
         self._confirmed = confirmed
         self.next_page = confirmed // meta.per_page + 1
 
@@ -117,23 +136,25 @@ class EndlessListGuard:
     def check_page(self, meta: PageMeta, asked: int) -> None:
         """Raise :class:`PaginationError` if page ``asked`` has contradictory numbers.
 
-        Too many pages past the end of the list, by its total, raise it too.
+        Too many pages past the end of the list, by its total, raise it too. A server may answer a
+        request for a page past the end with its last or first page.
         """
         if meta.per_page < 1 or meta.total_count < 0:
             raise PaginationError(
                 f"page {asked} claims {meta.per_page} items a page and {meta.total_count} in all"
             )
-        if meta.current_page != asked:
-            raise PaginationError(f"page {asked} was asked for, but page {meta.current_page} came")
-        if meta.has_more_pages and meta.next_page is not None and meta.next_page <= asked:
+        number = meta.current_page
+        if number != asked and not is_past_end(meta, asked):
+            raise PaginationError(f"page {asked} was asked for, but page {number} came")
+        if meta.has_more_pages and meta.next_page is not None and meta.next_page <= number:
             raise PaginationError(
-                f"the page after page {asked} is said to be page {meta.next_page}: it must advance"
+                f"the page after page {number} is said to be page {meta.next_page}: it must advance"
             )
-        if not meta.has_more_pages and (meta.next_page or 0) > asked:
+        if not meta.has_more_pages and (meta.next_page or 0) > number:
             raise PaginationError(
-                f"page {asked} is said to be the last, and page {meta.next_page} to come after it"
+                f"page {number} is said to be the last, and page {meta.next_page} to come after it"
             )
-        if meta.has_more_pages and (asked - 1) * meta.per_page >= meta.total_count:
+        if meta.has_more_pages and (number - 1) * meta.per_page >= meta.total_count:
             self._pages_past_end += 1
             if self._pages_past_end > MAX_PAGES_PAST_END:
                 raise _endless_error(meta, f"the total of {meta.total_count} was passed")
@@ -154,6 +175,11 @@ class EndlessListGuard:
 def expected_pages(meta: PageMeta) -> int:
     """Return the number of pages of the list, by its total."""
     return -(-meta.total_count // meta.per_page)
+
+
+def is_past_end(meta: PageMeta, asked: int) -> bool:
+    """Return whether page ``asked`` does not exist, by an earlier page of the same list."""
+    return meta.current_page < asked and (asked - 1) * meta.per_page >= meta.total_count
 
 
 def next_page_number(meta: PageMeta) -> int | None:

@@ -2,20 +2,25 @@
 
 from collections.abc import Coroutine, Mapping
 from functools import partial
-from typing import Generic, TypeVar, overload
+from typing import Generic, Literal, TypeVar, get_args, overload
+
+from attrs import evolve
 
 from arena_groups._api import BeforeSend, Operation, build_request, check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
-__all__ = ["MAX_PER", "Resource", "ResourceAttribute"]
+__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute"]
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT", bound=Identified)
 ResourceT = TypeVar("ResourceT", bound="Resource")
+
+OnDecodeError = Literal["raise", "skip"]
 
 MAX_PER = 100
 
@@ -47,12 +52,22 @@ class Resource:
         start_page: int,
         limit: int | None,
         concurrency: int,
+        confirm: bool,
+        on_decode_error: OnDecodeError,
+        owner_first: bool = False,
     ) -> Paginator[ItemT]:
         per = check_range(per, "per", 1, MAX_PER)
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
             limit = check_range(limit, "limit", 0)
         concurrency = check_range(concurrency, "concurrency", 1)
+        if not isinstance(confirm, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"confirm must be a bool, not {type(confirm).__name__}")
+        if on_decode_error not in get_args(OnDecodeError):
+            raise ValueError(f'on_decode_error must be "raise" or "skip", not {on_decode_error!r}')
+        skips = on_decode_error == "skip"
+        if skips:
+            operation = evolve(operation, skip_invalid=True)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
         request = build_request(operation, path_params, query={"per": per, **given})
 
@@ -62,6 +77,9 @@ class Resource:
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            owner_first=owner_first,
+            skipped=SkippedItems(operation.name) if skips else None,
         )
 
 

@@ -12,7 +12,7 @@ from arena_groups._api import (
 )
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._resources.base import Resource
+from arena_groups._resources.base import OnDecodeError, Resource
 from arena_groups._types import UNSET, Unset
 from arena_groups.models import (
     ConnectionSort,
@@ -137,6 +137,8 @@ class GroupsResource(Resource):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
     ) -> Paginator[GroupMember]:
         """List the members: the owner first, then newest first.
 
@@ -149,6 +151,8 @@ class GroupsResource(Resource):
             limit: The largest number of items to return in all; ``None`` returns all.
             concurrency: The number of pages that may be in flight or in memory at a time. Above
                 1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
 
         Returns:
             A lazy list of members.
@@ -156,10 +160,13 @@ class GroupsResource(Resource):
         return self._list(
             operations.MEMBERS,
             _group_path(group),
+            owner_first=True,
             per=per,
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
         )
 
     async def join(self, group: str | int, *, invite_token: str) -> GroupMember:
@@ -218,6 +225,8 @@ class GroupsResource(Resource):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
     ) -> Paginator[MembershipInvitation]:
         """List the pending invitations, newest first.
 
@@ -230,6 +239,8 @@ class GroupsResource(Resource):
             limit: The largest number of items to return in all; ``None`` returns all.
             concurrency: The number of pages that may be in flight or in memory at a time. Above
                 1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
 
         Returns:
             A lazy list of invitations. It raises :class:`ForbiddenError`, when it is awaited or
@@ -242,6 +253,8 @@ class GroupsResource(Resource):
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
         )
 
     async def invite(
@@ -348,11 +361,12 @@ class GroupsResource(Resource):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
     ) -> Paginator[Content]:
         """List the blocks and channels of a group.
 
-        Newest first unless ``sort`` says otherwise. Every item comes exactly once for certain only
-        if the list is sorted newest first.
+        Newest first by default: only then does every item come exactly once for certain.
 
         API operation: ``GET /v3/groups/{id}/contents``.
 
@@ -365,22 +379,22 @@ class GroupsResource(Resource):
             limit: The largest number of items to return in all; ``None`` returns all.
             concurrency: The number of pages that may be in flight or in memory at a time. Above
                 1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
 
         Returns:
             A lazy list of blocks and channels.
         """
-        filters: dict[str, str | None] = {
-            "sort": choice(sort, "sort", ContentSort),
-            "type": choice(type, "type", ContentType),
-        }
         return self._list(
             operations.CONTENTS,
             _group_path(group),
-            filters,
+            {"sort": choice(sort, "sort", ContentSort), "type": choice(type, "type", ContentType)},
             per=per,
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
         )
 
     def followers(
@@ -392,11 +406,12 @@ class GroupsResource(Resource):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
     ) -> Paginator[User]:
         """List the users who follow a group.
 
-        Newest first unless ``sort`` says otherwise. Every item comes exactly once for certain only
-        if the list is sorted newest first.
+        Newest first by default: only then does every item come exactly once for certain.
 
         API operation: ``GET /v3/groups/{id}/followers``.
 
@@ -408,19 +423,22 @@ class GroupsResource(Resource):
             limit: The largest number of items to return in all; ``None`` returns all.
             concurrency: The number of pages that may be in flight or in memory at a time. Above
                 1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
 
         Returns:
             A lazy list of users.
         """
-        filters = {"sort": choice(sort, "sort", ConnectionSort)}
         return self._list(
             operations.FOLLOWERS,
             _group_path(group),
-            filters,
+            {"sort": choice(sort, "sort", ConnectionSort)},
             per=per,
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
         )
 
 

@@ -3,7 +3,7 @@
 from arena_groups._api import choice, operations, path_name
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._resources.base import Resource
+from arena_groups._resources.base import OnDecodeError, Resource
 from arena_groups.models import Group, GroupSort
 
 __all__ = ["UsersResource"]
@@ -21,6 +21,8 @@ class UsersResource(Resource):
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
     ) -> Paginator[Group]:
         """List the groups that a user owns or belongs to.
 
@@ -37,6 +39,8 @@ class UsersResource(Resource):
             limit: The largest number of items to return in all; ``None`` returns all.
             concurrency: The number of pages that may be in flight or in memory at a time. Above
                 1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
 
         Returns:
             A lazy list of groups. Awaited or iterated over, it raises :class:`NotFoundError` for an
@@ -56,6 +60,8 @@ class UsersResource(Resource):
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
         )
 
 

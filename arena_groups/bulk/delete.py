@@ -1,7 +1,7 @@
 """Bulk revocation of invitations and bulk removal of members."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
 
@@ -10,6 +10,8 @@ from attrs import evolve
 from arena_groups._api import path_name
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
+from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.walk import ItemT
 from arena_groups.bulk.results import BulkOutcome, BulkResult
 from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, Source
 from arena_groups.bulk.targets import (
@@ -72,7 +74,8 @@ def revoke_many(
     source: Source
     if invitations is None:
         matches = _invitation_filter(older_than, where)
-        source = (item async for item in arena.groups.invitations(group) if matches(item))
+        listed = _read_all(arena.groups.invitations(group, confirm=True))
+        source = (item async for item in listed if matches(item))
     else:
         source = invitations
     handler = _RevokeHandler(arena, group, dry_run=dry_run)
@@ -119,15 +122,32 @@ def remove_many(
     if users is not None and where is None:
         source = users
     elif where is not None and users is None:
+        listed = _read_all(arena.groups.members(group, confirm=True))
         source = (
-            member
-            async for member in arena.groups.members(group)
-            if member.role != GroupRole.OWNER and where(member)
+            member async for member in listed if member.role != GroupRole.OWNER and where(member)
         )
     else:
         raise ValueError("remove_many takes either users or where=")
     handler = _RemoveHandler(arena, group, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
+
+
+async def _read_all(paginator: Paginator[ItemT]) -> AsyncIterator[ItemT]:
+    """Yield every item of a confirmed list, which the caller deletes meanwhile.
+
+    If the list's total is out of date, the first pass misses half of what is deleted. The passes
+    that find the rest are read before anything of it is deleted, so that they miss nothing more.
+    """
+    items = aiter(paginator)
+    async for item in items:
+        if items.passes > 1:
+            missed = [item, *[each async for each in items]]
+            break
+        yield item
+    else:
+        return
+    for item in missed:
+        yield item
 
 
 class _DeleteHandler(BulkHandler[T]):

@@ -6,7 +6,7 @@ import io
 import math
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -162,8 +162,8 @@ def _parse(text: str, column: str | None) -> list[CsvRow] | str:
     titles = [cell.strip().casefold() for cell in rows[0][1]]
     choices = COLUMNS if column is None else ((column.strip().casefold(),),)
     found = ([titles.index(each) for each in choice if each in titles] for choice in choices)
-    columns = next(filter(None, found), [])
-    if column is not None and not columns:
+    columns = next(filter(None, found), None)
+    if column is not None and columns is None:
         return f"there is no column {column!r}"
     if columns:
         return _parse_recipients(rows[1:], columns)
@@ -209,14 +209,12 @@ def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
 
 
 def _read_text(file: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        # Some Windows shells write redirected output as UTF-16.
-        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    # Some Windows shells write redirected output as UTF-16.
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    with suppress(UnicodeDecodeError):
         return data.decode("utf-16" if is_utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    del data
+    del data  # a traceback would show it
     raise _unreadable(file, "the text is not UTF-8")
 
 

@@ -1,5 +1,6 @@
 """Pages of a list."""
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from attrs import field, frozen
@@ -42,6 +43,16 @@ class Page(Generic[T]):
     """Items of the page. There can be fewer than ``per_page``, even if pages follow."""
     meta: PageMeta
     """Position of the page."""
+
+
+@frozen(kw_only=True)
+class PartialPage(Page[T]):
+    """Page without the items that could not be decoded.
+
+    ``skipped`` maps the identity of each of these to what is wrong with it.
+    """
+
+    skipped: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
 
 set_public_module(globals(), __all__)

@@ -1,5 +1,6 @@
 """OAuth client: sends people to the provider, and exchanges callbacks for tokens."""
 
+import logging
 from collections.abc import Iterable, Mapping
 
 import aiohttp
@@ -22,12 +23,17 @@ from arena_groups.oauth.flow import (
     checked_scopes,
     credentials_request,
     exchange_request,
+    extra_scopes,
+    origin,
     read_callback,
     read_token,
+    requested_scopes,
 )
 from arena_groups.oauth.models import AuthorizationCode, AuthorizationRequest, OAuthToken, Scope
 
 __all__ = ["OAuthClient"]
+
+logger = logging.getLogger("arena_groups")
 
 MAX_BODY = 64 * 1024
 # A request that was sent is never repeated. A person is waiting, so the waits are short.
@@ -46,6 +52,8 @@ class OAuthClient(SessionOwner):
             :meth:`authorize_url` needs it.
         base_url: Base URL of the API.
         authorize_base_url: Base URL of the page that asks people for access.
+        issuer: Identifier of the provider, which a callback may have as ``iss``; ``None`` for the
+            origin of ``authorize_base_url``.
         session: An ``aiohttp.ClientSession`` to use. It is not closed with the client.
         timeout: Timeouts of each attempt, in seconds.
         insecure_http: Allow ``http`` URLs that are not on a loopback address.
@@ -63,6 +71,7 @@ class OAuthClient(SessionOwner):
         redirect_uri: str | None = None,
         base_url: str = "https://api.are.na",
         authorize_base_url: str = "https://www.are.na",
+        issuer: str | None = None,
         session: aiohttp.ClientSession | None = None,
         timeout: Timeout = Timeout(),  # noqa: B008 - frozen
         insecure_http: bool = False,
@@ -78,6 +87,7 @@ class OAuthClient(SessionOwner):
         self._authorize_base_url = checked_base_url(
             authorize_base_url, insecure_http=insecure_http, name="authorize_base_url"
         )
+        self._issuer = origin(self._authorize_base_url) if issuer is None else issuer
         self._session = Session(
             credentials=CredentialsProvider(None, environment=False),
             transport=Transport(
@@ -121,7 +131,8 @@ class OAuthClient(SessionOwner):
         """Read the callback of one person. Never raises.
 
         The ``state`` of the callback is compared with that of ``request`` in constant time,
-        before anything else in it counts.
+        before anything else in it counts. An ``iss`` must be the provider's. A parameter that
+        comes twice is refused.
 
         Args:
             url_or_query: The URL that the person was redirected to, its query, or the query
@@ -131,12 +142,14 @@ class OAuthClient(SessionOwner):
         Returns:
             The code, or an error that says why there is none.
         """
-        return read_callback(url_or_query, request)
+        return read_callback(url_or_query, request, self._issuer)
 
     async def exchange_code(
         self, code: AuthorizationCode, request: AuthorizationRequest
     ) -> OAuthToken:
-        """RequestEvent a code for a token (``createOAuthToken``). A sent request is never repeated.
+        """Exchange a code for a token (``createOAuthToken``). A sent request is never repeated.
+
+        Scopes beyond those of ``request`` are in the token, and the log has a warning.
 
         Args:
             code: The code from :meth:`parse_callback`.
@@ -154,7 +167,8 @@ class OAuthClient(SessionOwner):
             ServerError: The server failed; see ``outcome_unknown``.
             DecodeError: The response could not be read; see ``outcome_unknown``.
         """
-        return await self._obtain(exchange_request(self._app, code, request))
+        scopes = requested_scopes(request)
+        return await self._obtain(exchange_request(self._app, code, request), scopes)
 
     async def client_credentials(self, scopes: Iterable[Scope | str] = ("read",)) -> OAuthToken:
         """Obtain a token for the app itself (``createOAuthToken``). Each call creates a new one.
@@ -173,11 +187,16 @@ class OAuthClient(SessionOwner):
             ServerError: The server failed.
             DecodeError: The response could not be read.
         """
-        return await self._obtain(credentials_request(self._app, checked_scopes(scopes)))
+        requested = checked_scopes(scopes)
+        return await self._obtain(credentials_request(self._app, requested), requested)
 
-    async def _obtain(self, request: Request[TokenResponse]) -> OAuthToken:
+    async def _obtain(self, request: Request[TokenResponse], scopes: list[str]) -> OAuthToken:
         try:
-            return read_token(await self._session.send(request), request.operation)
+            token = read_token(await self._session.send(request), request.operation)
         except ArenaAPIError as error:
             refusal = as_oauth_error(error)
+        else:
+            if extra := extra_scopes(scopes, token):
+                logger.warning("the provider granted more than requested: %s", " ".join(extra))
+            return token
         raise refusal

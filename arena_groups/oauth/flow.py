@@ -35,8 +35,11 @@ __all__ = [
     "checked_scopes",
     "credentials_request",
     "exchange_request",
+    "extra_scopes",
+    "origin",
     "read_callback",
     "read_token",
+    "requested_scopes",
 ]
 
 AUTHORIZE_PATH: Final = "/oauth/authorize"
@@ -55,7 +58,8 @@ HINTS: Final[Mapping[str, str]] = {
 MAX_CALLBACK_LENGTH: Final = 16_384
 MAX_PARAMETERS: Final = 100
 MAX_TEXT_LENGTH: Final = 500
-CALLBACK_PARAMETERS: Final = ("state", "error", "error_description", "code")
+CALLBACK_PARAMETERS: Final = ("state", "iss", "error", "error_description", "code")
+MULTIPLE: Final = ("getlist", "getall")  # of the mappings of web frameworks
 
 
 class _OAuthlibClient(Protocol):
@@ -75,6 +79,7 @@ class TokenResponse:
     token_type: str
     scope: str
     created_at: int
+    error: str | None = None
 
 
 EXCHANGE: Final = Operation(
@@ -127,6 +132,8 @@ def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
         raise ValueError("redirect_uri must be an absolute URI") from None
     if not parts.scheme or (parts.scheme in {"http", "https"} and not host):
         raise ValueError("redirect_uri must be an absolute URI")
+    if "\\" in redirect_uri or "@" in parts.netloc:
+        raise ValueError("redirect_uri must not have a backslash or a user name")
     if "#" in redirect_uri:
         raise ValueError("redirect_uri must not have a fragment")
     if parts.scheme == "http" and not insecure_http and not is_loopback(host):
@@ -210,7 +217,7 @@ def read_token(response: TokenResponse, operation: Operation[TokenResponse]) -> 
     return OAuthToken(
         access_token=response.access_token,
         token_type=response.token_type,
-        scopes=tuple(Scope(each) for each in response.scope.split()),
+        scopes=tuple(map(Scope, _scopes(response.scope))),
         created_at=created_at,
     )
 
@@ -221,8 +228,36 @@ def _token_issues(response: TokenResponse, created_at: datetime | None) -> Itera
         yield DecodeIssue("access_token", problem)
     if response.token_type.lower() != "bearer":
         yield DecodeIssue("token_type", "is not Bearer")
+    if not all(SCOPE.fullmatch(each) for each in _scopes(response.scope)):
+        yield DecodeIssue("scope", "holds a character that no scope has")
     if created_at is None:
         yield DecodeIssue("created_at", "is a time that does not exist")
+    if response.error is not None:
+        yield DecodeIssue("error", "is there beside a token")
+
+
+def _scopes(text: str) -> list[str]:
+    return [scope for scope in text.split(" ") if scope]
+
+
+def extra_scopes(requested: Iterable[str], token: OAuthToken) -> list[str]:
+    """Return the scopes of a token beyond the requested ones. ``write`` includes ``read``."""
+    allowed = set(requested)
+    if Scope.WRITE in allowed:
+        allowed.add(Scope.READ)
+    return [str(scope) for scope in token.scopes if scope not in allowed]
+
+
+def requested_scopes(request: AuthorizationRequest) -> list[str]:
+    """Return the scopes in the URL of a request."""
+    pairs = parse_qsl(request.url.partition("?")[2])
+    return [scope for name, value in pairs if name == "scope" for scope in value.split()]
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL, which identify the provider (RFC 9207)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _parse_timestamp(seconds: int) -> datetime | None:
@@ -260,7 +295,7 @@ class _CallbackParameters:
 
 
 def read_callback(
-    callback: str | Mapping[str, str], request: AuthorizationRequest
+    callback: str | Mapping[str, str], request: AuthorizationRequest, issuer: str
 ) -> AuthorizationCode | CallbackError:
     """Return the code of a callback, or an error that says why there is none. Never raise."""
     parameters = _parse(callback)
@@ -273,6 +308,12 @@ def read_callback(
             "state_mismatch",
             description="the callback does not belong to this authorization request",
             hint="start again with authorize_url",
+        )
+    if "iss" in parameters.values and parameters.get("iss") != issuer:
+        return CallbackError(
+            "issuer_mismatch",
+            description="the callback names another provider",
+            hint="check authorize_base_url, and pass issuer= if the provider's differs from it",
         )
     if parameters.get("error"):
         return _callback_error(parameters, request)
@@ -317,8 +358,13 @@ def _parameter_pairs(callback: object) -> Iterable[tuple[object, object]] | None
         return _parse_query(callback)
     if not isinstance(callback, Mapping):
         return None
+    parameters = cast("Mapping[object, object]", callback)
     try:
-        return list(cast("Mapping[object, object]", callback).items())
+        for method in MULTIPLE:
+            if get_all := getattr(parameters, method, None):
+                names = [name for name in CALLBACK_PARAMETERS if name in parameters]
+                return [(name, value) for name in names for value in get_all(name)]
+        return list(parameters.items())
     except Exception:  # noqa: BLE001 - a framework's mapping may raise anything
         return None
 

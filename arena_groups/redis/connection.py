@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.client import NEVER_DECODE
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -24,6 +25,8 @@ __all__ = [
     "RedisConnectionLostError",
     "RedisDeniedError",
     "RedisUnavailableError",
+    "as_bytes",
+    "as_text",
 ]
 
 BUSY: Final = 0.02  # seconds
@@ -58,9 +61,9 @@ class LuaScript:
 class _Commands(Protocol):
     """The part of redis-py that is used here, with types."""
 
-    async def evalsha(self, sha: str, numkeys: int, *keys_and_args: str) -> object: ...
-    async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> object: ...
-    async def hgetall(self, name: str) -> Mapping[Text, Text]: ...
+    async def evalsha(self, sha: str, numkeys: int, *keys_and_args: Text) -> object: ...
+    async def eval(self, script: str, numkeys: int, *keys_and_args: Text) -> object: ...
+    async def execute_command(self, *args: Text, **options: object) -> object: ...
     async def aclose(self) -> None: ...
 
     @property
@@ -87,7 +90,9 @@ class RedisConnection:
         client = _connect(url_or_client) if isinstance(url_or_client, str) else url_or_client
         self._commands = cast(_Commands, client)
 
-    async def run(self, script: LuaScript, keys: Sequence[str], arguments: Sequence[str]) -> object:
+    async def run(
+        self, script: LuaScript, keys: Sequence[Text], arguments: Sequence[Text]
+    ) -> object:
         """Run a script and return its result.
 
         Raises:
@@ -95,16 +100,16 @@ class RedisConnection:
         """
         return await self._in_time(self._run(script, len(keys), *keys, *arguments))
 
-    async def read_hash(self, key: str) -> dict[str, str]:
+    async def read_hash(self, key: Text) -> dict[str, str]:
         """Return a hash; it is empty if there is none.
 
         Raises:
             RedisUnavailableError: Redis could not be read, also not at a second attempt.
         """
         try:
-            fields = await self._in_time(self._commands.hgetall(key))
+            fields = await self._in_time(self._read_hash(key))
         except RedisConnectionLostError:
-            fields = await self._in_time(self._commands.hgetall(key))
+            fields = await self._in_time(self._read_hash(key))
         return {as_text(name): as_text(value) for name, value in fields.items()}
 
     async def aclose(self) -> None:
@@ -137,7 +142,13 @@ class RedisConnection:
         except (RedisError, OSError) as error:
             raise _map_redis_error(error) from error
 
-    async def _run(self, script: LuaScript, count: int, *keys_and_arguments: str) -> object:
+    async def _read_hash(self, key: Text) -> Mapping[Text, Text]:
+        options = {NEVER_DECODE: True}  # a client of the caller may have another encoding
+        return cast(
+            Mapping[Text, Text], await self._commands.execute_command("HGETALL", key, **options)
+        )
+
+    async def _run(self, script: LuaScript, count: int, *keys_and_arguments: Text) -> object:
         try:
             return await self._commands.evalsha(script.digest, count, *keys_and_arguments)
         except NoScriptError:
@@ -150,7 +161,12 @@ def _seconds_since(when: float | None) -> float:
 
 def as_text(value: Text) -> str:
     """Return a reply as text, from a client that decodes replies or one that does not."""
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def as_bytes(text: str) -> bytes:
+    """Return a text as :func:`as_text` reads it; it may hold halves of surrogate pairs."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _connect(url: str) -> Redis:

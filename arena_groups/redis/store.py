@@ -12,6 +12,7 @@ from arena_groups.redis.connection import (
     RedisConnection,
     RedisConnectionLostError,
     RedisUnavailableError,
+    as_bytes,
 )
 from arena_groups.stores.base import NO_CONDITIONS
 
@@ -79,6 +80,9 @@ class RedisStore(AsyncCloseable):
             return await self._connection.read_hash(self._key(namespace))
         except RedisUnavailableError as error:
             raise _store_error(error) from error
+        except UnicodeDecodeError:  # it would show the record
+            pass
+        raise StoreError("the store in Redis holds records of another program: use another prefix")
 
     async def compare_and_set(
         self,
@@ -107,7 +111,7 @@ class RedisStore(AsyncCloseable):
         """
         self._check_open()
         keys = [self._key(namespace)]
-        arguments = [str(len(expected)), *_triples(expected), *_triples(updates)]
+        arguments = [b"%d" % len(expected), *_triples(expected), *_triples(updates)]
         try:
             try:
                 return bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
@@ -129,8 +133,8 @@ class RedisStore(AsyncCloseable):
     def __repr__(self) -> str:
         return f"RedisStore(prefix={self._prefix!r})"
 
-    def _key(self, namespace: str) -> str:
-        return f"{self._prefix}:store:{namespace}"
+    def _key(self, namespace: str) -> bytes:
+        return as_bytes(f"{self._prefix}:store:{namespace}")
 
     def _check_open(self) -> None:
         if self._closed:
@@ -141,9 +145,9 @@ def _contains(records: Mapping[str, str], wanted: Mapping[str, str | None]) -> b
     return all(records.get(name) == text for name, text in wanted.items())
 
 
-def _triples(records: Mapping[str, str | None]) -> Iterator[str]:
+def _triples(records: Mapping[str, str | None]) -> Iterator[bytes]:
     for name, text in records.items():
-        yield from (name, "0" if text is None else "1", text or "")
+        yield from (as_bytes(name), b"0" if text is None else b"1", as_bytes(text or ""))
 
 
 def _store_error(error: RedisUnavailableError) -> StoreError:

@@ -7,6 +7,7 @@ scripts read every response, but it sends the name of that domain in `Host`.
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
+from typing import cast
 
 import attrs
 from aiohttp import HttpVersion11, web
@@ -92,7 +93,7 @@ class HostNames:
         return name is not None and (name in self._names or name == _local_address(request))
 
 
-def check_allowed_host(name: str) -> None:
+def check_allowed_host(name: object) -> None:
     """Raise `ValueError` or `TypeError` unless `name` is a name or address without a port."""
     if not isinstance(name, str):
         raise TypeError(f"allowed_hosts must be names, not {name!r}")
@@ -105,5 +106,5 @@ def check_allowed_host(name: str) -> None:
 
 def _local_address(request: web.BaseRequest) -> str:
     """Return the address at which the connection arrived, for a sandbox on all addresses."""
-    local = request.get_extra_info("sockname")
-    return normalize_host(str(local[0])) if isinstance(local, tuple) else ""
+    local = cast("tuple[str, int] | None", request.get_extra_info("sockname"))
+    return normalize_host(local[0]) if local else ""

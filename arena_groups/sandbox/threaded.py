@@ -15,7 +15,7 @@ import attrs
 from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import system_time
 from arena_groups.sandbox.faults.base import Fault, FaultTarget, check_type
-from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
+from arena_groups.sandbox.faults.registry import FAULTS, as_fault, parse_spec
 from arena_groups.sandbox.server import Sandbox
 
 _P = ParamSpec("_P")
@@ -283,7 +283,7 @@ class FaultSpec:
 
 
 def make_fault_spec(
-    fault: str | Fault, /, *, must_apply: bool = False, **options: object
+    fault: str | Fault, /, *, must_apply: object = False, **options: object
 ) -> FaultSpec:
     """Return the specification of a fault.
 
@@ -296,6 +296,7 @@ def make_fault_spec(
         The specification.
 
     Raises:
+        TypeError: The fault is neither a name nor a fault.
         ValueError: The fault or an option does not exist, a required option is missing, or a
             value is invalid.
     """
@@ -305,12 +306,9 @@ def make_fault_spec(
 
 
 def _fault_and_target(fault: object, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
-    if isinstance(fault, Fault):
-        return fault, _target(fault.name(), options)
-    if isinstance(fault, type) and issubclass(fault, Fault):
-        raise ValueError(f"use an instance of the fault: {fault.__name__}(…)")
     if not isinstance(fault, str):
-        raise ValueError(f"the fault must be a name or a fault of the sandbox, not {fault!r}")
+        found = as_fault(fault)
+        return found, _target(found.name(), options)
     if ":" in fault:
         if options:
             raise ValueError(f"give all options in {fault!r}, or none")

@@ -6,13 +6,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
+from arena_groups.stores._private_file import (
+    check_folder,
+    check_owner,
+    create_private_file,
+    make_private,
+)
 from arena_groups.stores.base import NO_CONDITIONS
 
 __all__ = ["SQLiteStore"]
@@ -20,22 +26,45 @@ __all__ = ["SQLiteStore"]
 R = TypeVar("R")
 
 RETRY_DELAY = 0.01  # seconds
+SIDE_FILES = ("-wal", "-shm", "-journal")
+
+# Texts are passed as bytes: the driver cannot encode half of a surrogate pair.
+DELETE = "DELETE FROM records WHERE namespace = CAST(? AS TEXT) AND name = CAST(? AS TEXT)"
+SET = (
+    "INSERT INTO records (namespace, name, text)"
+    " VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))"
+    " ON CONFLICT (namespace, name) DO UPDATE SET text = excluded.text"
+)
+
+REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full: free some space",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a copy, or use another path",
+    sqlite3.SQLITE_NOTADB: "the file is not a store: use another path",
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened, or nothing can be written in its folder",
+    sqlite3.SQLITE_PERM: "permission denied",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+}
 
 
 class SQLiteStore(AsyncCloseable):
     """Store in one SQLite file, for any number of groups and processes of one machine.
 
-    The file is created at first use, readable by its owner only (mode 600). What was written
-    survives a crash of the process and of the machine. Close the store with ``aclose()`` or
-    ``async with``.
+    The file is created at first use, readable by its owner only (mode 600). A file that other
+    users can read is made private. The store refuses a file of another user, and a folder in
+    which every user can replace files. What was written survives a crash of the process and of
+    the machine. Close the store with ``aclose()`` or ``async with``.
 
     Args:
-        path: The file; its folder has to exist.
+        path: The file, or a link to it; its folder has to exist.
         timeout: Seconds to wait for another process that is writing.
+
+    Raises:
+        ValueError: ``path`` contains characters that no file name can have.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
-        self.path = Path(path)
+        self.path = _checked(Path(path))
         self.timeout = timeout
         self._database: _Database | None = None
         # SQLite blocks, and a connection belongs to one thread.
@@ -113,7 +142,11 @@ class SQLiteStore(AsyncCloseable):
                 self._database = _Database(self.path, self.timeout)
             return work(self._database)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the store {self.path} cannot be used: {error}") from error
+            reason = _reason(error, self.timeout)
+            raise StoreError(f"the store {self.path} cannot be used: {reason}") from error
+        except UnicodeDecodeError:  # it would show the record
+            pass
+        raise StoreError(f"the store {self.path} is damaged: restore a copy, or use another path")
 
     def _close(self) -> None:
         if self._database is not None:
@@ -128,12 +161,25 @@ class _Database:
     version = 1
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._create(path)
-        self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        file = Path(os.path.realpath(path))
+        files = [file, *(file.with_name(file.name + suffix) for suffix in SIDE_FILES)]
+        check_folder(file)
+        for each in files:
+            check_owner(each)
+        create_private_file(file)
+        self._connection = sqlite3.connect(file, timeout=timeout, isolation_level=None)
+        self._connection.text_factory = _decode
         try:
+            # Before anything is changed in a file of another program.
+            with self._transaction("DEFERRED"):
+                self._check_kind(path)
+            for each in files:
+                make_private(each)
             self._enable_wal(timeout)
             self._connection.execute("PRAGMA synchronous = FULL")
             with self._transaction() as connection:
+                for each in files:
+                    make_private(each)  # as SQLite has created or opened them
                 self._prepare(connection, path)
         except BaseException:
             self._connection.close()
@@ -142,7 +188,8 @@ class _Database:
     def read(self, namespace: str) -> dict[str, str]:
         """Return all records of a namespace."""
         rows = self._connection.execute(
-            "SELECT name, text FROM records WHERE namespace = ?", (namespace,)
+            "SELECT name, text FROM records WHERE namespace = CAST(? AS TEXT)",
+            (_encode(namespace),),
         )
         return dict(rows.fetchall())
 
@@ -154,14 +201,12 @@ class _Database:
             for name, text in expected.items():
                 if self._read(connection, namespace, name) != text:
                     return False
-            deleted = [(namespace, name) for name, text in updates.items() if text is None]
-            values = [(namespace, name, text) for name, text in updates.items() if text is not None]
-            connection.executemany("DELETE FROM records WHERE namespace = ? AND name = ?", deleted)
-            connection.executemany(
-                "INSERT INTO records (namespace, name, text) VALUES (?, ?, ?)"
-                " ON CONFLICT (namespace, name) DO UPDATE SET text = excluded.text",
-                values,
-            )
+            space = _encode(namespace)
+            for name, text in updates.items():
+                if text is None:
+                    connection.execute(DELETE, (space, _encode(name)))
+                else:
+                    connection.execute(SET, (space, _encode(name), _encode(text)))
         return True
 
     def close(self) -> None:
@@ -169,15 +214,16 @@ class _Database:
         self._connection.close()
 
     @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+    def _transaction(self, kind: str = "IMMEDIATE") -> Generator[sqlite3.Connection, None, None]:
         # IMMEDIATE: no other process may write between the comparison and the change.
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(f"BEGIN {kind}")
         try:
             yield self._connection
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # after some errors, SQLite has ended it
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _enable_wal(self, timeout: float) -> None:
         # While another process opens the file for the first time, SQLite fails without waiting.
@@ -186,28 +232,34 @@ class _Database:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
                 time.sleep(RETRY_DELAY)
             else:
                 return
 
     def _prepare(self, connection: sqlite3.Connection, path: Path) -> None:
-        application, version = self._pragma("application_id"), self._pragma("user_version")
-        if (application, version) == (0, 0) and not self._tables(connection):
+        if self._check_kind(path):
             connection.execute(
                 "CREATE TABLE records (namespace TEXT NOT NULL, name TEXT NOT NULL,"
                 " text TEXT NOT NULL, PRIMARY KEY (namespace, name)) WITHOUT ROWID"
             )
             connection.execute(f"PRAGMA application_id = {self.application}")
             connection.execute(f"PRAGMA user_version = {self.version}")
-        elif application != self.application:
+
+    def _check_kind(self, path: Path) -> bool:
+        """Return whether the file is empty. Raise ``StoreError`` if it is not a store."""
+        application, version = self._pragma("application_id"), self._pragma("user_version")
+        if (application, version) == (0, 0) and not self._tables(self._connection):
+            return True
+        if application != self.application:
             raise StoreError(f"{path} is an SQLite file of another program: use another path")
-        elif version != self.version:
+        if version != self.version:
             raise StoreError(
                 f"the store {path} has schema {version}, and this version of arena-groups reads"
                 f" schema {self.version}: upgrade arena-groups, or use another path"
             )
+        return False
 
     def _pragma(self, name: str) -> int:
         value: int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -220,14 +272,47 @@ class _Database:
     @staticmethod
     def _read(connection: sqlite3.Connection, namespace: str, name: str) -> str | None:
         row = connection.execute(
-            "SELECT text FROM records WHERE namespace = ? AND name = ?", (namespace, name)
+            "SELECT text FROM records WHERE namespace = CAST(? AS TEXT) AND name = CAST(? AS TEXT)",
+            (_encode(namespace), _encode(name)),
         ).fetchone()
         return None if row is None else str(row[0])
 
-    @staticmethod
-    def _create(path: Path) -> None:
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+def _encode(text: str) -> bytes:
+    """Return the bytes of a text, which may hold halves of surrogate pairs, as JSON does."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _checked(path: Path) -> Path:
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValueError("path contains a character that no file name can have")
+    return path
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF  # the rest is details
+
+
+def _reason(error: sqlite3.Error | OSError, timeout: float) -> str:
+    """Return the cause of a failure in plain words, and what to do about it."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    code = _code(error)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return (
+            f"it was locked by another program for more than {timeout:g} s: end that program, or"
+            " set a longer timeout"
+        )
+    return REASONS.get(code, str(error))
 
 
 set_public_module(globals(), __all__)

@@ -58,14 +58,15 @@ class Checkpoint:
     """State of one group in a namespace of a store.
 
     Each watch that opens it writes a new fencing token. Only the watch with the current token
-    can write: for all others every write fails, and ``fenced_out`` is true afterwards.
+    can write: for all others every write fails, and ``fenced_out`` is true afterwards. The
+    token is drawn at random, so it also identifies the opening in the keys of its events.
     ``initialized`` is false until the first poll was saved.
     """
 
     def __init__(self, store: Store, namespace: str, records: Mapping[str, str]) -> None:
         self._store = store
         self._namespace = namespace
-        self._fencing_token = token_hex(8)
+        self.fencing_token = token_hex(8)
         self._heartbeat: int | None = None
         self.initialized = _check_version(records)
         self.state = _read_state(records)
@@ -82,7 +83,7 @@ class Checkpoint:
         while True:
             records = await store.read(namespace)
             checkpoint = cls(store, namespace, records)
-            updates = {FENCING_TOKEN: checkpoint._fencing_token}
+            updates = {FENCING_TOKEN: checkpoint.fencing_token}
             expected = {FENCING_TOKEN: records.get(FENCING_TOKEN)}
             if await store.compare_and_set(namespace, updates, expected=expected):
                 return checkpoint
@@ -96,7 +97,7 @@ class Checkpoint:
         """
         checkpoint = cls(store, namespace, records)
         checkpoint._heartbeat = 0
-        updates = {FENCING_TOKEN: checkpoint._fencing_token, HEARTBEAT: "0"}
+        updates = {FENCING_TOKEN: checkpoint.fencing_token, HEARTBEAT: "0"}
         expected = {name: records.get(name) for name in (FENCING_TOKEN, HEARTBEAT)}
         acquired = await store.compare_and_set(namespace, updates, expected=expected)
         return checkpoint if acquired else None
@@ -158,12 +159,13 @@ class Checkpoint:
         if self._heartbeat is not None:
             self._heartbeat += 1
             updates = {**updates, HEARTBEAT: str(self._heartbeat)}
-        expected = {FENCING_TOKEN: self._fencing_token}
+        expected = {FENCING_TOKEN: self.fencing_token}
         if not await self._store.compare_and_set(self._namespace, updates, expected=expected):
             self.fenced_out = True
             raise StoreError(
                 f"another watch has taken over {self._namespace} in this store: run one watch"
-                " per group, pass shared=True to all of them, or give them different names"
+                " per group, pass shared=True to all of them, or give them different names (if"
+                " there is no other watch, the store has lost its last writes: start again)"
             )
 
 
@@ -242,7 +244,9 @@ def _update_by(event: WatchEvent) -> Updates:
 
 
 def _to_text(model: object) -> str:
-    return json.dumps(to_dict(model), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(to_dict(model), ensure_ascii=False, separators=(",", ":"))
+    # JSON can hold half of a surrogate pair, which many stores cannot encode, as an escape.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _read(model: type[T], name: str, text: str) -> T:

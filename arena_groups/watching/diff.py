@@ -62,14 +62,19 @@ class _Change:
     """An event without its sequence number."""
 
     name: str
-    repeatable: bool
     make: Callable[..., WatchEvent]
 
 
-def diff(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEvent]:
+def diff(state: GroupState, snapshot: GroupSnapshot, opening: str) -> list[WatchEvent]:
     """Return the events that lead from the state to the snapshot, in a fixed order.
 
     Additions come before removals, so that an accepted invitation follows its member.
+
+    Args:
+        state: The state after the acknowledged events.
+        snapshot: The result of a poll.
+        opening: An id that no other opening of the checkpoint has. Together with the sequence
+            number it makes the key unique, even if the store went back to an older state.
     """
     changes = [
         *_sent(state, snapshot),
@@ -80,7 +85,14 @@ def diff(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEvent]:
         *_new_code(state, snapshot),
     ]
     numbered = enumerate(changes, start=state.sequence + 1)
-    return [_to_event(change, sequence, snapshot.group) for sequence, change in numbered]
+    return [
+        change.make(
+            key=f"{snapshot.group.id}/{change.name}/{opening}-{sequence}",
+            sequence=sequence,
+            group=snapshot.group,
+        )
+        for sequence, change in numbered
+    ]
 
 
 def apply(state: GroupState, event: WatchEvent) -> None:
@@ -127,13 +139,13 @@ def _sent(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     for invitation_id, invitation in (snapshot.invitations or {}).items():
         if invitation_id not in state.invitations:
             make = partial(InvitationSent, invitation=invitation)
-            yield _Change(f"invitation-sent/{invitation_id}", False, make)
+            yield _Change(f"invitation-sent/{invitation_id}", make)
 
 
 def _joined(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     for user_id, member in (snapshot.members or {}).items():
         if user_id not in state.members:
-            yield _Change(f"member-joined/{user_id}", True, partial(MemberJoined, member=member))
+            yield _Change(f"member-joined/{user_id}", partial(MemberJoined, member=member))
 
 
 def _closed(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
@@ -148,10 +160,10 @@ def _closed(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
             accepted = partial(
                 InvitationAccepted, invitation=invitation, member=members[invitee.id]
             )
-            yield _Change(f"invitation-accepted/{invitation_id}", False, accepted)
+            yield _Change(f"invitation-accepted/{invitation_id}", accepted)
         else:
             closed = partial(InvitationClosed, invitation=invitation)
-            yield _Change(f"invitation-closed/{invitation_id}", False, closed)
+            yield _Change(f"invitation-closed/{invitation_id}", closed)
 
 
 def _new_roles(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
@@ -159,26 +171,18 @@ def _new_roles(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
         known = state.members.get(user_id)
         if known is not None and known.role != member.role:
             make = partial(RoleChanged, member=member, previous_role=known.role)
-            yield _Change(f"role-changed/{user_id}", True, make)
+            yield _Change(f"role-changed/{user_id}", make)
 
 
 def _left(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     if snapshot.members is not None:
         for user_id in sorted(state.members.keys() - snapshot.members.keys()):
             make = partial(MemberLeft, member=state.members[user_id])
-            yield _Change(f"member-left/{user_id}", True, make)
+            yield _Change(f"member-left/{user_id}", make)
 
 
 def _new_code(state: GroupState, snapshot: GroupSnapshot) -> Iterator[_Change]:
     code = snapshot.code
     if isinstance(code, Unset) or state.code is UNSET or code == state.code:
         return
-    yield _Change("invite-code-changed", True, partial(InviteCodeChanged, fingerprint=code))
-
-
-def _to_event(change: _Change, sequence: int, group: EmbeddedGroup) -> WatchEvent:
-    # An invitation is sent and closed once; a person can join and leave again and again.
-    key = f"{group.id}/{change.name}"
-    if change.repeatable:
-        key += f"/{sequence}"
-    return change.make(key=key, sequence=sequence, group=group)
+    yield _Change("invite-code-changed", partial(InviteCodeChanged, fingerprint=code))

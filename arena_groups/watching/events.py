@@ -27,11 +27,16 @@ class _Event:
     """Fields that every event has."""
 
     key: str
-    """A stable name of the event. An event that is delivered again has the same key."""
+    """Unique name of the event; two different events never have the same key.
+
+    An event that is delivered again has the same key. If the store went back to an older state,
+    an event whose record was lost may be found again, and then it has a new key.
+    """
     sequence: int
     """Number of the event within its group and watch, starting at 1.
 
-    It grows by one from event to event.
+    It grows by one from event to event. After the store went back to an older state, numbers
+    are used again.
     """
     group: EmbeddedGroup
     """The group, with its name and slug as of the latest full poll."""

@@ -147,7 +147,7 @@ class GroupWatch:
         if not checkpoint.initialized:
             await checkpoint.initialize(None if replay else snapshot)
         await checkpoint.refresh(snapshot)
-        self._queue.extend(diff(checkpoint.state, snapshot))
+        self._queue.extend(diff(checkpoint.state, snapshot, checkpoint.fencing_token))
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0

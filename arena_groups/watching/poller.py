@@ -15,6 +15,7 @@ from attrs import frozen
 
 from arena_groups._client import ArenaClient
 from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.passes import RepeatedWalk
 from arena_groups._pagination.walk import Identified, Walk
 from arena_groups._types import UNSET
 from arena_groups.errors import (
@@ -40,7 +41,6 @@ ItemT = TypeVar("ItemT", bound=Identified)
 Fetch = Callable[[int], Paginator[ItemT]]
 
 PAGE_SIZE = 100
-MAX_MEMBER_READS = 3
 
 logger = logging.getLogger("arena_groups")
 
@@ -94,8 +94,10 @@ class GroupPoller:
             self.group = embedded(await self._arena.groups.get(self.group.id))
         # Invitations first: an invitee who accepts between the two readings is both pending and
         # a member, which the next poll corrects. In the other order they would be neither.
-        invitations = await _read_list(self._invitation_page, self._invitations, full=full)
-        members = await self._read_members(full=full)
+        invitations = await _read_list(self._invitation_page, self._invitations, Walk(), full=full)
+        members = await _read_list(
+            self._member_page, self._members, RepeatedWalk(owner_first=True), full=full
+        )
         code = await self._try_read_code(full=full)
         self._uncommitted = invitations.first, members.first
         return GroupSnapshot(
@@ -114,17 +116,6 @@ class GroupPoller:
 
     def _member_page(self, number: int) -> Paginator[GroupMember]:
         return self._arena.groups.members(self.group.id, per=PAGE_SIZE, start_page=number)
-
-    async def _read_members(self, *, full: bool) -> _Reading[GroupMember]:
-        # The list begins with the owner, whenever they joined. A new owner moves to the front
-        # while later pages are read, and would be missed.
-        for _ in range(MAX_MEMBER_READS):
-            reading = await _read_list(self._member_page, self._members, full=full)
-            if reading.items is None or len(reading.items) <= _length(reading.first):
-                return reading
-            if _head((await self._member_page(1)).data) == _head(reading.items):
-                return reading
-        raise PaginationError("the owner changed again and again while members were read")
 
     async def _try_read_code(self, *, full: bool) -> Code:
         try:
@@ -168,21 +159,28 @@ def embedded(group: Group) -> EmbeddedGroup:
 
 
 async def _read_list(
-    fetch: Fetch[ItemT], known: Page[ItemT] | None, *, full: bool
+    fetch: Fetch[ItemT], known: Page[ItemT] | None, walk: Walk[ItemT], *, full: bool
 ) -> _Reading[ItemT]:
     first = await fetch(1)
     is_only_page = not first.meta.has_more_pages
     if known is not None and _same(first, known) and (is_only_page or not full):
         return _Reading(None, known)
-    walk: Walk[ItemT] = Walk()
-    items = list(walk.accept(first))
-    unchanged = True
-    while not walk.done:
+    page, unchanged = first, True
+    items: dict[int, ItemT] = {}
+    while True:
+        walk.accept(page)
+        items.update((item.id, item) for item in page.data)  # the latest state of each
+        if walk.done:
+            break
         page = await fetch(walk.next_page)
-        items += walk.accept(page)
-        unchanged = unchanged and page.meta.total_count == first.meta.total_count
+        is_same = page.meta.total_count == first.meta.total_count
+        if page.meta.current_page == 1:
+            is_same = _same(page, first)
+        unchanged = unchanged and is_same
+    if walk.failure:
+        raise PaginationError(walk.failure)
     # If the list changed meanwhile, page 1 may be older than the pages read after it.
-    return _Reading(items, first if unchanged else None)
+    return _Reading(list(items.values()), first if unchanged else None)
 
 
 def _same(page: Page[ItemT], known: Page[ItemT]) -> bool:
@@ -193,14 +191,6 @@ def _by_id(items: list[ItemT] | None) -> Mapping[int, ItemT] | None:
     return None if items is None else {item.id: item for item in reversed(items)}
 
 
-def _length(page: Page[ItemT] | None) -> int:
-    return 0 if page is None else len(page.data)
-
-
-def _head(members: list[GroupMember]) -> int | None:
-    return members[0].id if members else None
-
-
 def fingerprint(group_id: int, code: str) -> str:
     """Return a digest of an invite code, to save and compare instead of the code."""
-    return hashlib.sha256(f"{group_id} {code}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{group_id} {code}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

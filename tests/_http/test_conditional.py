@@ -71,9 +71,9 @@ async def test_repeated_request_is_decoded_at_most_twice(
 ) -> None:
     decoded: list[str] = []
 
-    def noted(returns: object, body: bytes, operation: str) -> object:
+    def noted(returns: object, body: bytes, operation: str, *, skip_invalid: bool) -> object:
         decoded.append(operation)
-        return decode(returns, body, operation)  # type: ignore[arg-type]
+        return decode(returns, body, operation, skip_invalid=skip_invalid)  # type: ignore[arg-type]
 
     monkeypatch.setattr("arena_groups._api.decode.decode", noted)
     monkeypatch.setattr("arena_groups._http.conditional.decode", noted)

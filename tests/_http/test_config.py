@@ -60,6 +60,8 @@ class TestBaseUrl:
             ("/v3", "absolute http or https URL"),
             ("ftp://api.are.na", "absolute http or https URL"),
             ("http://", "absolute http or https URL"),
+            ("https://api\0.are.na", "absolute http or https URL"),
+            ("https://api\ud800.are.na", "absolute http or https URL"),
             (f"https://ada:{TOKEN}@api.are.na", "user name or a password"),
             ("https://ada@api.are.na", "user name or a password"),
             (f"https://api.are.na/?token={TOKEN}", "query or a fragment"),
@@ -77,7 +79,14 @@ class TestBaseUrl:
         assert TOKEN not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://api.are.na", "http://10.0.0.1", "http://127.0.0.1.nip.io"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.are.na", "http://10.0.0.1", "http://127.0.0.1.nip.io", "http://a.localhost",
+        "http://localhost.example", "http://localhost.", "http://0.0.0.0", "http://[::]",
+        "http://[::ffff:127.0.0.1]", "http://128.0.0.1",
+    ],
+)  # fmt: skip
 def test_plain_http_to_another_host_needs_insecure_http(url: str) -> None:
     with pytest.raises(ValueError, match="insecure_http=True"):
         ArenaClient(base_url=url)
@@ -85,8 +94,15 @@ def test_plain_http_to_another_host_needs_insecure_http(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost:1", "http://a.localhost", "http://127.9.9.9", "http://[::1]:80"]
-)
+    "url",
+    [
+        "http://localhost:1",
+        "http://LOCALHOST",
+        "http://127.9.9.9",
+        "http://[::1]:80",
+        "http://[0::1]",
+    ],
+)  # fmt: skip
 def test_plain_http_to_this_machine_is_accepted(url: str) -> None:
     ArenaClient(base_url=url)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena_groups._pagination.concurrent import ConcurrentWalk
+from arena_groups._pagination.walk import Walk
 from arena_groups.errors import PaginationError
 from arena_groups.models import Page
 from tests.support.churn import (
@@ -111,7 +112,9 @@ def read_in_order(
     limit: int | None = None,
     start_page: int = 1,
 ) -> list[int]:
-    walk: ConcurrentWalk[Item] = ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
+    walk: ConcurrentWalk[Item] = ConcurrentWalk(
+        Walk(start_page), concurrency=concurrency, limit=limit
+    )
     found: list[int] = []
     while not walk.done:
         assert walk.pages_to_fetch()[0] == walk.next_expected
@@ -125,7 +128,7 @@ list_page = partial(new_page, total=20)
 def new_walk(
     concurrency: int = 4, limit: int | None = None, start_page: int = 1
 ) -> ConcurrentWalk[Item]:
-    return ConcurrentWalk(start_page, concurrency=concurrency, limit=limit)
+    return ConcurrentWalk(Walk(start_page), concurrency=concurrency, limit=limit)
 
 
 def ids_of(page: int, per: int = 2, total: int = 20) -> list[int]:

@@ -324,6 +324,106 @@ async def test_leaving_the_loop_cancels_the_requests_in_flight(
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+class HoldsIteratorError(Exception):
+    def __init__(self, items: ItemIterator[Item]) -> None:
+        super().__init__()
+        self.items = items
+
+
+async def fail_in_the_loop(paginator: Paginator[Item]) -> None:
+    async for _ in paginator:
+        await run_other_tasks()
+        raise LookupError
+
+
+async def fail_with_a_named_iterator(paginator: Paginator[Item]) -> None:
+    items = aiter(paginator)
+    async for _ in items:
+        await run_other_tasks()
+        raise LookupError
+
+
+async def fail_with_the_iterator_in_the_error(paginator: Paginator[Item]) -> None:
+    items = aiter(paginator)
+    async for _ in items:
+        await run_other_tasks()
+        raise HoldsIteratorError(items)
+
+
+async def fail_in_a_cycle(paginator: Paginator[Item]) -> None:
+    items = aiter(paginator)
+    async for _ in items:
+        await run_other_tasks()
+        error = HoldsIteratorError(items)
+        raise error
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        fail_in_the_loop,
+        fail_with_a_named_iterator,
+        fail_with_the_iterator_in_the_error,
+        fail_in_a_cycle,
+    ],
+)
+async def test_error_that_is_kept_cancels_the_requests_in_flight_without_a_collection(
+    pages: Pages, fail: Callable[[Paginator[Item]], Coroutine[Any, Any, None]]
+) -> None:
+    gc.disable()
+    try:
+        failing = asyncio.ensure_future(fail(pages.list(4)))
+        await pages.respond(1)
+        (kept,) = await asyncio.gather(failing, return_exceptions=True)
+        await run_other_tasks()
+        assert isinstance(kept, LookupError | HoldsIteratorError)
+        assert (pages.in_flight, pages.cancelled) == (set(), [2, 3, 4])
+    finally:
+        gc.enable()
+
+
+async def test_iterator_of_a_failed_task_can_be_read_on_by_another(pages: Pages) -> None:
+    failing = asyncio.ensure_future(fail_with_the_iterator_in_the_error(pages.list(4)))
+    await pages.respond(1)
+    (error,) = await asyncio.gather(failing, return_exceptions=True)
+    await run_other_tasks()
+    assert isinstance(error, HoldsIteratorError)
+    pages.immediate = True
+    assert await remaining(error.items) == list(range(199, 0, -1))
+
+
+async def test_failed_task_does_not_disturb_the_next_reader(pages: Pages) -> None:
+    failing = asyncio.ensure_future(fail_with_the_iterator_in_the_error(pages.list(4)))
+    await pages.respond(1)
+    (error,) = await asyncio.gather(failing, return_exceptions=True)
+    assert isinstance(error, HoldsIteratorError)
+    task = asyncio.ensure_future(take(error.items, PER))
+    await pages.respond(2)
+    assert await task == [*page_of(1)[1:], 190]
+    await error.items.aclose()
+
+
+async def test_error_of_a_reader_that_nobody_retrieves_is_logged(
+    pages: Pages, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = asyncio.ensure_future(fail_with_a_named_iterator(pages.list(4)))
+    await pages.respond(1)
+    await run_other_tasks()
+    del failing
+    gc.collect()
+    assert "Task exception was never retrieved" in caplog.text
+
+
+async def test_task_that_ends_well_leaves_the_requests_in_flight(pages: Pages) -> None:
+    items = aiter(pages.list(4))
+    task = asyncio.ensure_future(take(items, 1))
+    await pages.respond(1)
+    assert await task == [200]
+    await run_other_tasks()
+    assert pages.in_flight == {2, 3, 4}
+    await items.aclose()
+
+
 async def test_dropped_iterator_frees_its_pages(pages: Pages) -> None:
     fetched: list[weakref.ref[Page[Item]]] = []
 

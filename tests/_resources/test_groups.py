@@ -202,7 +202,7 @@ async def test_join_accepts_an_unknown_role(arena: ArenaClient, mock_api: MockAP
 
 async def test_members_request_page_after_page(arena: ArenaClient, mock_api: MockAPI) -> None:
     url = f"{API}{STUDIO}/members"
-    for number, more in ((1, True), (2, True), (3, False)):
+    for number, more in ((1, True), (2, True), (3, False), (1, True)):
         document = documents.page(
             documents.member(id=30 - number),
             current_page=number, per_page=1, total_pages=3, total_count=3,
@@ -212,6 +212,8 @@ async def test_members_request_page_after_page(arena: ArenaClient, mock_api: Moc
     found = [member.id async for member in arena.groups.members("research-studio", per=1)]
     assert found == [29, 28, 27]
     assert [dict(key[1].query)["page"] for key in mock_api.requests] == ["1", "2", "3"]
+    repeated = [calls for key, calls in mock_api.requests.items() if key[1].query["page"] == "1"]
+    assert [len(calls) for calls in repeated] == [2], "the owner is checked at the end"
 
 
 async def test_invitations_with_an_invalid_item_raise_decode_error(

@@ -15,7 +15,7 @@ from arena_groups import (
     revoke_many,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import Reset
+from arena_groups.sandbox.faults import Churn, Reset, StaleTotal
 from tests.support.bulk import make_client, outcomes_of
 
 GROUP = "research-studio"
@@ -32,6 +32,29 @@ class TestRevoke:
         assert summary.counts == {BulkOutcome.REVOKED: count}
         assert sandbox.pending_invitations(GROUP) == []
         assert count > 200
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    @pytest.mark.parametrize("pending", [480, 2500])
+    async def test_stale_total_leaves_no_invitation(
+        self, arena: ArenaClient, sandbox: Sandbox, concurrency: int, pending: int
+    ) -> None:
+        sandbox.add_invitations(GROUP, pending - len(sandbox.pending_invitations(GROUP)))
+        sandbox.faults.add(StaleTotal(1000))
+        kept = sandbox.pending_invitations(GROUP)[::7]
+        summary = await revoke_many(
+            arena, GROUP, where=lambda each: each.id not in kept, concurrency=concurrency
+        )
+        assert summary.counts == {BulkOutcome.REVOKED: pending - len(kept)}
+        assert sandbox.pending_invitations(GROUP) == kept
+
+    async def test_invitations_that_are_added_meanwhile_do_not_keep_the_run_going(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.add(StaleTotal(1000))
+        sandbox.faults.add(Churn(GROUP, insertions=2, removals=0), operation="getGroupInvitations")
+        before = set(sandbox.pending_invitations(GROUP))
+        await revoke_many(arena, GROUP, where=lambda _: True)
+        assert not before & set(sandbox.pending_invitations(GROUP))
 
     async def test_age_and_filter_are_combined(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         sandbox.add_group("New", slug="new")
@@ -105,6 +128,12 @@ class TestRemove:
         count = len(sandbox.members(GROUP)) - 1
         summary = await remove_many(arena, GROUP, where=lambda _: True)
         assert summary.counts == {BulkOutcome.REMOVED: count}
+        assert sandbox.members(GROUP) == [sandbox.users.owner]
+
+    async def test_stale_total_leaves_no_member(self, arena: ArenaClient, sandbox: Sandbox) -> None:
+        sandbox.add_members(GROUP, 450)
+        sandbox.faults.add(StaleTotal(1000))
+        await remove_many(arena, GROUP, where=lambda _: True)
         assert sandbox.members(GROUP) == [sandbox.users.owner]
 
     async def test_passed_users_have_results_in_order(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from arena_groups import ArenaClient, DecodeError, PaginationError
+from arena_groups import ArenaClient, DecodeError, NotFoundError, PaginationError
 from arena_groups._pagination import walk
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import (
@@ -13,6 +13,8 @@ from arena_groups.sandbox.faults import (
     EmptyPages,
     EndlessPages,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from tests.support.clients import single
@@ -134,3 +136,113 @@ async def test_changing_list_yields_items_present_throughout_once(
     found = await read_ids(arena, concurrency, per)
     assert len(found) == len(set(found))
     assert keep <= set(found)
+
+
+@each_concurrency
+@pytest.mark.parametrize("answer", ["last", "first", "missing", "empty"])
+@pytest.mark.parametrize(("per", "left"), [(24, 0), (24, 30), (24, 48), (100, 120)])
+async def test_list_that_becomes_shorter_ends_whatever_a_page_past_the_end_is(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, answer: str, per: int, left: int
+) -> None:
+    fault = sandbox.faults.add(PagesPastEnd(answer))
+    pending = sandbox.pending_invitations(STUDIO)
+    kept = set(pending[len(pending) - left :])
+    found = []
+    async for each in arena.groups.invitations(STUDIO, per=per, concurrency=concurrency):
+        found.append(each.id)
+        if len(found) == 2 * per:
+            for invitation in pending[: len(pending) - left]:
+                sandbox.decline_invitation(invitation)
+    assert fault.call_count >= 1
+    assert len(found) == len(set(found))
+    assert kept <= set(found)
+
+
+@pytest.mark.parametrize("answer", ["last", "first", "missing"])
+async def test_raw_pages_end_whatever_a_page_past_the_end_is(
+    sandbox: Sandbox, arena: ArenaClient, answer: str
+) -> None:
+    sandbox.faults.add(PagesPastEnd(answer))
+    numbers = []
+    async for page in arena.groups.invitations(STUDIO).pages():
+        numbers.append(page.meta.current_page)
+        if len(numbers) == 2:
+            for invitation in sandbox.pending_invitations(STUDIO)[:300]:
+                sandbox.decline_invitation(invitation)
+    assert numbers == [1, 2]
+
+
+@pytest.mark.parametrize("answer", ["last", "first"])
+async def test_list_that_starts_past_its_end_is_empty(
+    sandbox: Sandbox, arena: ArenaClient, answer: str
+) -> None:
+    sandbox.faults.add(PagesPastEnd(answer))
+    assert await arena.groups.members(STUDIO, start_page=99).collect(limit=1) == []
+
+
+@each_concurrency
+async def test_group_that_is_deleted_while_its_list_is_read_raises_not_found(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int
+) -> None:
+    group = await arena.groups.create("For a while")
+    sandbox.add_invitations(group.id, 30)
+    items = aiter(arena.groups.invitations(group.id, per=10, concurrency=concurrency))
+    await anext(items)
+    await arena.groups.delete(group.id)
+    with pytest.raises(NotFoundError):
+        [item async for item in items]
+
+
+@each_concurrency
+@pytest.mark.parametrize("pages", [10, 1000])
+async def test_confirmed_list_with_a_stale_total_misses_nothing(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, pages: int
+) -> None:
+    sandbox.faults.add(StaleTotal(pages))
+    stable = sandbox.pending_invitations(STUDIO)[240:]
+    found = []
+    invitations = arena.groups.invitations(STUDIO, per=24, concurrency=concurrency, confirm=True)
+    async for each in invitations:
+        found.append(each.id)
+        if len(found) == 48:
+            for invitation in sandbox.pending_invitations(STUDIO)[:120]:
+                sandbox.decline_invitation(invitation)
+    assert len(found) == len(set(found))
+    assert set(stable) <= set(found)
+
+
+async def test_list_with_a_stale_total_misses_items_unless_it_is_confirmed(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    sandbox.faults.add(StaleTotal(1000))
+    async for each in arena.groups.invitations(STUDIO, per=24):
+        sandbox.decline_invitation(each.id)
+    assert len(sandbox.pending_invitations(STUDIO)) == 240
+
+
+@each_concurrency
+async def test_confirmed_list_with_additions_during_each_request_ends(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int
+) -> None:
+    sandbox.faults.add(Churn(STUDIO, insertions=3, removals=0), operation=LISTS)
+    stable = set(sandbox.pending_invitations(STUDIO))
+    invitations = arena.groups.invitations(STUDIO, per=48, concurrency=concurrency, confirm=True)
+    found = [each.id async for each in invitations]
+    assert len(found) == len(set(found))
+    assert stable <= set(found)
+
+
+@pytest.mark.parametrize("position", [3, 120, 250])
+@each_concurrency
+async def test_members_during_a_change_of_owner_are_all_yielded(
+    sandbox: Sandbox, arena: ArenaClient, concurrency: int, position: int
+) -> None:
+    group = sandbox.add_group("Relay")
+    sandbox.add_members(group, 250)
+    members = sandbox.members(group)
+    found = []
+    async for member in arena.groups.members(group, concurrency=concurrency):
+        found.append(member.id)
+        if len(found) == 100:
+            sandbox.transfer_ownership(group, members[position])
+    assert sorted(found) == sorted(members)

@@ -258,6 +258,14 @@ class TestWire:
             ({"access_token": [TOKEN]}, "access_token: expected string, got array"),
             ({"token_type": "mac"}, "token_type: is not Bearer"),
             ({"scope": None}, "scope: expected string, got null"),
+            ({"scope": "read\n"}, "scope: holds a character"),
+            ({"scope": "read\twrite"}, "scope: holds a character"),
+            ({"scope": "read \x1b[2Jwrite"}, "scope: holds a character"),
+            ({"scope": "read\u2028"}, "scope: holds a character"),
+            ({"scope": 'read "write"'}, "scope: holds a character"),
+            ({"error": "invalid_grant"}, "error: is there beside a token"),
+            ({"error": ""}, "error: is there beside a token"),
+            ({"error": {"type": "x"}}, "error: expected"),
             ({"created_at": 10**18}, "created_at: is a time that does not exist"),
             ({"created_at": str(TOKEN)}, "created_at: expected integer"),
         ],
@@ -284,6 +292,41 @@ class TestWire:
         ):
             token = await CALLS["exchange_code"](oauth)
         assert token.scopes == (Scope.READ, Scope("tomorrow"))
+
+    @pytest.mark.parametrize(
+        ("asked", "granted", "extra"),
+        [
+            (("read",), "read write", "write"),
+            (("read",), "write admin", "write admin"),
+            (("write",), "read write", None),
+            (("write",), "read", None),
+            (("read", "write"), "write", None),
+            (("read",), "read", None),
+        ],
+    )
+    async def test_more_scope_than_requested_is_kept_and_logged(
+        self,
+        caplog: pytest.LogCaptureFixture,
+        asked: tuple[str, ...],
+        granted: str,
+        extra: str | None,
+    ) -> None:
+        response = http({**GRANTED, "scope": granted})
+        async with (
+            serving(response) as server,
+            OAuthClient(
+                "an-app", client_secret="s", redirect_uri=CALLBACK_URL, base_url=server.url
+            ) as oauth,
+        ):
+            request = oauth.authorize_url(asked)
+            tokens = [
+                await oauth.exchange_code(AuthorizationCode(CODE), request),
+                await oauth.client_credentials(asked),
+            ]
+        assert {token.scopes for token in tokens} == {tuple(map(Scope, granted.split()))}
+        warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
+        expected = f"the provider granted more than requested: {extra}"
+        assert [each.getMessage() for each in warnings] == ([expected] * 2 if extra else [])
 
 
 class TestRefusals:

@@ -7,7 +7,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -27,6 +27,7 @@ from tests.support.traces import shown_by
 CALLBACK_URL = "https://app.example.org/callback"
 SECRET = "s3cret-41aa"
 STATE = "st4te-77"
+ISSUER = "https://www.are.na"
 VERIFIER = "v3rifier-" * 6
 REQUEST = AuthorizationRequest(
     "https://www.are.na/oauth/authorize?…", STATE, VERIFIER, CALLBACK_URL
@@ -124,6 +125,9 @@ class TestArguments:
             {"redirect_uri": "https://app.example/call back"},
             {"redirect_uri": "https://äpp.example/"},
             {"redirect_uri": "https://[app.example/"},
+            {"redirect_uri": "http://evil.example\\@127.0.0.1/callback"},
+            {"redirect_uri": "https://me@app.example/"},
+            {"redirect_uri": "http://app.localhost/callback"},
         ],
     )
     def test_bad_argument_raises_without_showing_the_secret(self, options: dict[str, Any]) -> None:
@@ -171,6 +175,17 @@ class TestArguments:
         assert (repr(client), client.closed) == ("<OAuthClient closed>", True)
 
 
+class ListOfEach(dict[str, str]):
+    """The query of a web framework: a mapping of the last values, which has the others too."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def getlist(self, name: str) -> list[str]:
+        return [value for key, value in self._pairs if key == name]
+
+
 def parsed(callback: Any) -> AuthorizationCode | CallbackError:
     return app().parse_callback(callback, REQUEST)
 
@@ -192,6 +207,7 @@ class TestCallback:
             f"code=c0de&state={STATE}",
             {"code": "c0de", "state": STATE},
             MultiDict([("code", "c0de"), ("state", STATE), ("a", "1"), ("a", "2")]),
+            ListOfEach([("code", "c0de"), ("state", STATE), ("a", "1"), ("a", "2")]),
         ],
     )
     def test_callback_with_code_returns_it(self, callback: Any) -> None:
@@ -214,6 +230,60 @@ class TestCallback:
     )
     def test_callback_with_wrong_state_is_a_mismatch(self, callback: Any) -> None:
         assert refused(callback).error == "state_mismatch"
+
+    @pytest.mark.parametrize(
+        "issuer",
+        [
+            "https%3A%2F%2Fwww.are.na%2F", "https%3A%2F%2Fevil.example", "",
+            "http%3A%2F%2Fwww.are.na",
+            "https%3A%2F%2Fwww.are.na.evil", "HTTPS%3A%2F%2FWWW.ARE.NA", "www.are.na",
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("outcome", ["code=c0de", "error=access_denied"])
+    def test_callback_of_another_issuer_is_refused(self, issuer: str, outcome: str) -> None:
+        error = refused(f"?{outcome}&state={STATE}&iss={issuer}")
+        assert error.error == "issuer_mismatch"
+        assert "c0de" not in str(error)
+
+    def test_issuer_of_another_state_is_a_mismatch_of_the_state(self) -> None:
+        assert refused("?code=c0de&state=other&iss=https%3A%2F%2Fx").error == "state_mismatch"
+
+    @pytest.mark.parametrize(
+        ("options", "issuer"),
+        [
+            ({"authorize_base_url": "https://a.example:8443/are.na"}, "https://a.example:8443"),
+            ({"issuer": "https://issuer.example/tenant"}, "https://issuer.example/tenant"),
+        ],
+    )
+    def test_issuer_is_the_origin_or_the_argument(
+        self, options: dict[str, Any], issuer: str
+    ) -> None:
+        query = {"code": "c0de", "state": STATE, "iss": issuer}
+        assert app(**options).parse_callback(query, REQUEST) == AuthorizationCode("c0de")
+        query["iss"] = ISSUER
+        assert isinstance(app(**options).parse_callback(query, REQUEST), CallbackError)
+
+    @pytest.mark.parametrize("library", ["starlette.datastructures", "django.http", "multidict"])
+    @pytest.mark.parametrize("name", ["code", "state", "iss", "error"])
+    def test_parameter_that_comes_twice_is_refused_in_each_framework(
+        self, library: str, name: str
+    ) -> None:
+        module = pytest.importorskip(library)
+        values = {"code": "c0de", "state": STATE, "iss": ISSUER, "error": ""}
+        once = list(values.items())
+        pairs = [*once, (name, values[name])]
+        if library == "multidict":
+            query, single = module.MultiDict(pairs), module.MultiDict(once)
+        elif library == "django.http":
+            from django.conf import settings as django_settings
+
+            if not django_settings.configured:
+                django_settings.configure()
+            query, single = module.QueryDict(urlencode(pairs)), module.QueryDict(urlencode(once))
+        else:
+            query, single = module.QueryParams(pairs), module.QueryParams(once)
+        assert parsed(single) == AuthorizationCode("c0de")
+        assert refused(query).error == "malformed_callback"
 
     def test_empty_state_matches_nothing(self) -> None:
         request = AuthorizationRequest("https://x", "", VERIFIER, CALLBACK_URL)
@@ -246,6 +316,9 @@ class TestCallback:
             f"?code=c0de&state={STATE}&state={STATE}",
             MultiDict([("code", "c0de"), ("state", STATE), ("state", "other")]),
             {"code": ["c0de"], "state": STATE},
+            ListOfEach([("code", "c0de"), ("state", STATE), ("code", "c0de")]),
+            ListOfEach([("code", "c0de"), ("state", "other"), ("state", STATE)]),
+            ListOfEach([("code", "c0de"), ("state", STATE), ("iss", ISSUER), ("iss", ISSUER)]),
             {"code": b"c0de", "state": STATE},
             f"?code={'c' * 20_000}&state={STATE}",
             f"?code=c0de&state={STATE}{'&a=1' * 200}",

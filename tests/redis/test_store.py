@@ -24,11 +24,11 @@ from redis.exceptions import ConnectionError as RedisPyConnectionError
 
 from arena_groups.redis import RedisStore
 
-names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1"])
-texts = st.text(max_size=8)
+names = st.sampled_from(["a", "b", "c", "", "ü", "a'b", "1", "\0", "\ud800"])
+texts = st.text(st.characters() | st.sampled_from("\0\ud83d\ude00"), max_size=8)
 updates = st.lists(
     st.tuples(
-        st.sampled_from(["one", "two"]),
+        st.sampled_from(["one", "two\0\udfff"]),
         st.dictionaries(names, st.none() | texts, max_size=3),
         st.dictionaries(names, st.none() | texts, max_size=2),
     ),
@@ -83,7 +83,7 @@ def test_redis_store_equals_memory_store(
                 done = await memory.compare_and_set(namespace, changed, expected=expected)
                 assert await store.compare_and_set(namespace, changed, expected=expected) == done
         async with Redis.from_url(redis_server.url, decode_responses=True) as client:
-            for namespace in ("one", "two"):
+            for namespace in ("one", "two\0\udfff"):
                 assert await RedisStore(client).read(namespace) == await memory.read(namespace)
 
     asyncio.run(run())

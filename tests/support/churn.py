@@ -22,45 +22,62 @@ class Item:
 class Change:
     """Change of the list before a request: removals (by position), then additions.
 
-    The pinned item is removed only by ``unpin``; then no item is pinned.
+    The pinned item is removed only by ``unpin``; then no item is pinned. ``owner`` is the position
+    of the item that is pinned instead; one that was pinned before never is again.
     """
 
     removed: Sequence[int] = ()
     added: int = 0
     unpin: bool = False
+    owner: int | None = None
 
 
 @define
 class ChurningList:
-    """Items, newest first; before each response the next change of ``script`` is made."""
+    """Items, newest first; before each response the next change of ``script`` is made.
+
+    ``total_count`` is that of ``lag`` responses before. If it is ``owned``, the oldest item is
+    pinned at first, as the owner of a group is.
+    """
 
     size: int
     script: Sequence[Change] = ()
     hidden: frozenset[int] = frozenset()
     pinned: int = 0
+    owned: bool = False
+    lag: int = 0
+    on_request: Callable[[], object] = field(default=lambda: None)
+    totals: list[int] = field(factory=list[int])
+    former_owners: set[int] = field(factory=set[int])
     ids: list[int] = field(init=False)
     stable: set[int] = field(init=False)
     requests: list[int] = field(factory=list[int])
 
     def __attrs_post_init__(self) -> None:
         self.ids = list(range(self.size, 0, -1))
+        if self.owned:
+            self.pinned = 1
+            self.ids.insert(0, self.ids.pop())
         self.stable = set(self.ids) - self.hidden
 
     def page(self, number: int, per: int) -> Page[Item]:
         """Respond to one request."""
+        self.on_request()
         if len(self.requests) < len(self.script):
             self._change(self.script[len(self.requests)])
         self.requests.append(number)
         first = (number - 1) * per
         shown = [id for id in self.ids[first : first + per] if id not in self.hidden]
         more = first + per < len(self.ids)
+        self.totals.append(len(self.ids))
+        total = self.totals[max(0, len(self.totals) - 1 - self.lag)]
         return Page(
             data=[Item(id) for id in shown],
             meta=PageMeta(
                 current_page=number,
                 per_page=per,
-                total_pages=-(-len(self.ids) // per),
-                total_count=len(self.ids),
+                total_pages=-(-total // per),
+                total_count=total,
                 has_more_pages=more,
                 next_page=number + 1 if more else None,
             ),
@@ -75,6 +92,8 @@ class ChurningList:
         if change.unpin and self.pinned and self.ids:
             self.pinned = 0
             self.remove(self.ids[0])
+        if change.owner is not None:
+            self._change_owner(change.owner)
         for place in change.removed:
             removable = len(self.ids) - self.pinned
             if removable > 0:
@@ -83,6 +102,14 @@ class ChurningList:
         self.size = newest + change.added
         fresh = range(self.size, newest, -1)
         self.ids[self.pinned : self.pinned] = fresh
+
+    def _change_owner(self, place: int) -> None:
+        heirs = [id for id in self.ids[1:] if id not in self.former_owners]
+        if self.pinned and heirs:
+            owner = heirs[place % len(heirs)]
+            self.former_owners.add(self.ids[0])
+            others = sorted((id for id in self.ids if id != owner), reverse=True)
+            self.ids = [owner, *others]
 
     def forget_before(self, page: int, per: int) -> None:
         """Expect no items that are ahead of a page now."""
@@ -160,10 +187,13 @@ class ParallelReader:
     random: Random
     concurrency: int
     start_page: int = 1
+    walk: Walk[Item] | None = None
 
     def __call__(self, source: ChurningList, per: int) -> list[int]:
         """Return every id that is yielded."""
-        walk: ConcurrentWalk[Item] = ConcurrentWalk(self.start_page, concurrency=self.concurrency)
+        walk: ConcurrentWalk[Item] = ConcurrentWalk(
+            self.walk or Walk(self.start_page), concurrency=self.concurrency
+        )
         under_way, answers = set[int](), dict[int, Page[Item]]()
         found, held, started = list[int](), 0, False
         while not walk.done:

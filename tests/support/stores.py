@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,32 @@ async def open_store(kind: str, folder: Path) -> AsyncIterator[Store]:
         return
     async with SQLiteStore(folder / "state.db") as store:
         yield store
+
+
+class ForgetfulStore(MemoryStore):
+    """Store that can go back to an older state, as after a power cut or a failover of Redis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history: list[dict[str, dict[str, str]]] = []
+
+    async def compare_and_set(
+        self,
+        namespace: str,
+        updates: Mapping[str, str | None],
+        *,
+        expected: Mapping[str, str | None] = NO_CONDITIONS,
+    ) -> bool:
+        before = deepcopy(self._namespaces)
+        done = await super().compare_and_set(namespace, updates, expected=expected)
+        if done:
+            self._history.append(before)
+        return done
+
+    def undo(self, count: int) -> None:
+        """Undo the last ``count`` writes, or all if there are fewer."""
+        for _ in range(min(count, len(self._history))):
+            self._namespaces = self._history.pop()
 
 
 class FaultyStore(MemoryStore):

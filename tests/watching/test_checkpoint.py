@@ -1,14 +1,17 @@
 """Checkpoints in a store: what is read back, damaged records, and fencing."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from arena_groups import MemoryStore, StoreError
+from arena_groups import MemoryStore, StoreError, WatchEvent
 from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.diff import GroupSnapshot, GroupState, diff
-from tests.support.group_states import GROUP, snapshots
+from tests.support.group_states import GROUP, invitation, member, snapshots
+from tests.support.stores import ForgetfulStore
 
 NAMESPACE = "watch/default/7"
 
@@ -16,6 +19,16 @@ NAMESPACE = "watch/default/7"
 async def reopened(store: MemoryStore) -> Checkpoint:
     """Open the checkpoint as the next run does."""
     return await Checkpoint.open(store, NAMESPACE)
+
+
+two_snapshots = st.sampled_from(
+    [
+        GroupSnapshot(group=GROUP, invitations={}, members={}, code=None),
+        GroupSnapshot(
+            group=GROUP, invitations={1: invitation(1)}, members={1: member(1)}, code="one"
+        ),
+    ]
+)
 
 
 def initial_state(snapshot: GroupSnapshot) -> GroupState:
@@ -42,13 +55,61 @@ def test_reopened_checkpoint_has_the_state_and_the_pending_event(
         await checkpoint.refresh(second)
         assert (await reopened(store)).state == checkpoint.state
         checkpoint = await reopened(store)
-        for event in [*diff(checkpoint.state, second), None]:
+        for event in [*diff(checkpoint.state, second, checkpoint.fencing_token), None]:
             await checkpoint.advance(event)
             again = await reopened(store)
             assert again.pending_event == checkpoint.pending_event == event
             assert again.state == checkpoint.state
             checkpoint = again
-        assert diff(checkpoint.state, second) == []
+        assert diff(checkpoint.state, second, checkpoint.fencing_token) == []
+
+    asyncio.run(run())
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("poll"), two_snapshots, st.integers(1, 4)),
+            st.just(("crash",)),
+            st.tuples(st.just("undo"), st.integers(1, 4)),
+        ),
+        min_size=5,
+        max_size=25,
+    )
+)
+def test_keys_through_crashes_and_lost_writes_stand_for_one_event(steps: list[Any]) -> None:
+    async def run() -> None:
+        store = ForgetfulStore()
+        checkpoint = await reopened(store)
+        delivered: dict[str, WatchEvent] = {}
+        pending: WatchEvent | None = None
+        exact = True  # as long as the store has not gone back, the pending event is known
+        for step in steps:
+            if step[0] == "poll":
+                _, snapshot, count = step
+                try:
+                    if not checkpoint.initialized:
+                        await checkpoint.initialize(snapshot)
+                    await checkpoint.advance(None)
+                    pending = None
+                    await checkpoint.refresh(snapshot)
+                    events = diff(checkpoint.state, snapshot, checkpoint.fencing_token)
+                    for event in events[:count]:
+                        await checkpoint.advance(event)
+                        assert event.key not in delivered
+                        delivered[event.key] = pending = event
+                    continue
+                except StoreError:
+                    assert checkpoint.fenced_out
+            elif step[0] == "undo":
+                store.undo(step[1])
+                exact = False
+                continue
+            checkpoint = await reopened(store)
+            again = checkpoint.pending_event
+            assert again == pending or not exact
+            assert again is None or delivered[again.key] == again
+            pending, exact = again, True
 
     asyncio.run(run())
 

@@ -6,6 +6,8 @@ from arena_groups import UNSET, InvitationAccepted, InvitationClosed, WatchEvent
 from arena_groups.watching.diff import GroupSnapshot, GroupState, apply, diff, refresh
 from tests.support.group_states import GROUP, invitation, member, snapshots, states
 
+OPENING = "a1"
+
 
 def refreshed_diff(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEvent]:
     """Refresh the state, as a poll does, and return the events that are left."""
@@ -14,7 +16,7 @@ def refreshed_diff(state: GroupState, snapshot: GroupSnapshot) -> list[WatchEven
     state.members.update(newer.members)
     if newer.code is not UNSET:
         state.code = newer.code
-    return diff(state, snapshot)
+    return diff(state, snapshot, OPENING)
 
 
 @given(states, snapshots)
@@ -32,7 +34,7 @@ def test_diff_events_applied_in_order_lead_to_the_snapshot(
         state.sequence + 1 + place for place in range(len(events))
     ]
     for count in range(len(events), 0, -1):
-        remaining = diff(state, snapshot)
+        remaining = diff(state, snapshot, OPENING)
         assert len(remaining) == count
         apply(state, remaining[0])
     assert (state.invitations, state.members, state.code) == expected
@@ -45,7 +47,7 @@ def test_diff_after_each_event_returns_the_remaining_events(
 ) -> None:
     events = refreshed_diff(state, snapshot)
     for place, event in enumerate(events):
-        assert diff(state, snapshot) == events[place:]
+        assert diff(state, snapshot, OPENING) == events[place:]
         apply(state, event)
     assert len({event.key for event in events}) == len(events)
 
@@ -53,12 +55,14 @@ def test_diff_after_each_event_returns_the_remaining_events(
 def test_diff_with_an_invitee_among_the_members_returns_an_accepted_invitation() -> None:
     state = GroupState(invitations={1: invitation(1, 5), 2: invitation(2, 6), 3: invitation(3)})
     joined, accepted, declined, unknown = diff(
-        state, GroupSnapshot(group=GROUP, invitations={}, members={5: member(5)}, code=None)
+        state,
+        GroupSnapshot(group=GROUP, invitations={}, members={5: member(5)}, code=None),
+        OPENING,
     )
-    assert joined.key == "7/member-joined/5/1"
+    assert joined.key == "7/member-joined/5/a1-1"
     assert isinstance(accepted, InvitationAccepted)
-    assert (accepted.key, accepted.member) == ("7/invitation-accepted/1", member(5))
+    assert (accepted.key, accepted.member) == ("7/invitation-accepted/1/a1-2", member(5))
     assert isinstance(declined, InvitationClosed)
-    assert (declined.key, declined.possibly_accepted) == ("7/invitation-closed/2", False)
+    assert (declined.key, declined.possibly_accepted) == ("7/invitation-closed/2/a1-3", False)
     assert isinstance(unknown, InvitationClosed)
     assert unknown.possibly_accepted

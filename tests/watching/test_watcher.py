@@ -39,8 +39,9 @@ from arena_groups.sandbox import Sandbox, faults
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.watching import poller
 from tests.support.clients import single
+from tests.support.faults import EmptyList, ReplaceText
 from tests.support.leaks import no_warning
-from tests.support.stores import FaultyStore
+from tests.support.stores import FaultyStore, ForgetfulStore
 from tests.support.thorough import repetitions
 from tests.support.waiting import HANG_TIMEOUT, run_other_tasks
 
@@ -125,7 +126,8 @@ class TestEvents:
         (sent,) = await take(watcher, 1)
         (invitation,) = sandbox.pending_invitations("one")
         assert isinstance(sent, InvitationSent)
-        assert (sent.key, sent.group.slug) == (f"{group}/invitation-sent/{invitation}", "one")
+        assert sent.key.startswith(f"{group}/invitation-sent/{invitation}/")
+        assert sent.group.slug == "one"
 
         sandbox.accept_invitation(invitation)
         joined, accepted = await take(watcher, 2)
@@ -370,6 +372,59 @@ class TestStores:
         assert third.key not in {first.key, pending.key}
         assert isinstance(left, MemberLeft)
         assert left.member.id == pending.member.id  # type: ignore[union-attr]
+
+    async def test_names_that_utf8_cannot_encode_are_saved(
+        self, sandbox: Sandbox, arena: ArenaClient, tmp_path: Path
+    ) -> None:
+        sandbox.add_member("one", sandbox.add_user("Ada Lovelace"))
+        sandbox.faults.add(ReplaceText(b"Ada Lovelace", rb"Ada \ud800\u0000"))
+        path = tmp_path / "state.db"
+        first: list[WatchEvent] = []
+        for _ in range(2):
+            async with (
+                SQLiteStore(path) as store,
+                watch(arena, "one", store=store, name="a\udfff\0", replay=True) as watcher,
+            ):
+                first += await take(watcher, 1)
+        assert first[0] == first[1]
+        async with SQLiteStore(path) as store:
+            watcher = watch(arena, "one", store=store, name="a\udfff\0", once=True)
+            members = [each.member async for each in watcher if isinstance(each, MemberJoined)]
+        assert "Ada \ud800\0" in {each.name for each in members}
+
+    async def test_events_after_the_store_went_back_have_new_keys(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        store = ForgetfulStore()
+        (ada,) = sandbox.add_members("one", 1)
+        watcher = await begin(arena, "one", store=store)
+        sandbox.leave_group("one", ada)
+        (left,) = await take(watcher, 1)
+        store.undo(1)
+        sandbox.add_member("one", ada)
+        assert [each async for each in watch(arena, "one", store=store, once=True)] == []
+        sandbox.leave_group("one", ada)
+        (left_again,) = await take(watch(arena, "one", store=store), 1)
+        assert isinstance(left, MemberLeft)
+        assert isinstance(left_again, MemberLeft)
+        assert left.sequence == left_again.sequence
+        assert left.key != left_again.key
+
+    async def test_lists_of_a_stale_replica_give_every_event_a_key_of_its_own(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        watcher = await begin(arena, "one")
+        sandbox.add_invitations("one", 1)
+        (sent,) = await take(watcher, 1)
+        stale = sandbox.faults.add(EmptyList(), operation="getGroupInvitations")
+        (closed,) = await take(watcher, 1)
+        stale.remove()
+        (sent_again,) = await take(watcher, 1)
+        sandbox.faults.add(EmptyList(), operation="getGroupInvitations")
+        (closed_again,) = await take(watcher, 1)
+        events = [sent, closed, sent_again, closed_again]
+        assert [each.kind for each in events] == ["invitation-sent", "invitation-closed"] * 2
+        assert len({each.key for each in events}) == 4
 
     async def test_acknowledged_event_is_not_delivered_again(
         self, sandbox: Sandbox, arena: ArenaClient

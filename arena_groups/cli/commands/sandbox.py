@@ -63,15 +63,15 @@ def _checked_hosts(
 
 
 @example(
+    "Serve other containers, which call it arena",
+    "sandbox --host 0.0.0.0 --port 8080 --allowed-host arena",
+)
+@example(
     "Let a third of the requests fail",
     "sandbox --fault server-failure:probability=0.33",
 )
 @example("Apply the rate limit of a free account", "sandbox --port 8080 --tier free")
 @example("Print the URL and tokens as one line of JSON", "sandbox --json")
-@example(
-    "Serve other containers, which call it arena",
-    "sandbox --host 0.0.0.0 --port 8080 --allowed-host arena",
-)
 @click.command("sandbox", cls=_SandboxCommand)
 @click.option(
     "--port",
@@ -94,7 +94,7 @@ def _checked_hosts(
     callback=_checked_hosts,
     metavar="NAME",
     help="Answer to this name too, such as that of a container. May be repeated. "
-    "[default: names of loopback, and ADDRESS]",
+    "[default: loopback names, and ADDRESS]",
 )
 @click.option(
     "--tier",

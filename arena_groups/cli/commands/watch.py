@@ -166,12 +166,13 @@ async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
             **os.environ,
             "ARENA_EVENT": event.kind,
             "ARENA_EVENT_KEY": event.key,
-            "ARENA_GROUP": event.group.slug,
+            "ARENA_GROUP": _as_environment(event.group.slug),
             "ARENA_GROUP_ID": str(event.group.id),
         },
     )
     try:
-        await process.communicate(text.encode())
+        # JSON can hold half of a surrogate pair, which UTF-8 cannot, as an escape.
+        await process.communicate(text.encode("utf-8", "backslashreplace"))
     finally:
         if process.returncode is None:
             process.terminate()
@@ -182,3 +183,8 @@ async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
             f"{words[0]} failed with exit code {process.returncode} for {event.key}",
             hint="with --store, the next start delivers the event again",
         )
+
+
+def _as_environment(text: str) -> str:
+    """Return a text without the characters that no variable can hold."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

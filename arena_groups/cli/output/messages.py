@@ -31,7 +31,7 @@ def notify(settings: Settings, text: str) -> None:
 def write_error(settings: Settings, error: CliError) -> None:
     """Write an error to standard error: one line, or one object if JSON was asked for."""
     if settings.json_errors:
-        write_stderr(json_text(error.as_dict()))
+        write_stderr(json_text(error.as_dict(), sys.stderr))
     else:
         write_stderr(one_line(error.as_line()))
 
@@ -74,7 +74,7 @@ class _StderrHandler(logging.Handler):
 def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
-        return json_text({kind: facts})
+        return json_text({kind: facts}, sys.stderr)
     return one_line(text)
 
 
@@ -90,7 +90,7 @@ def stdout_stream() -> TextIO:
     """Return standard output, able to encode any text.
 
     It is UTF-8, except at a terminal of another encoding. A character that cannot be encoded
-    is written as a backslash escape, which inside a JSON string means the same character.
+    is written as a backslash escape.
     """
     stream: object = sys.stdout
     if isinstance(stream, _Reconfigurable):

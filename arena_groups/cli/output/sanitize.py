@@ -1,8 +1,10 @@
 """Text of other people, made safe for terminals, JSON readers and spreadsheets."""
 
+import codecs
 import json
 import re
 import unicodedata
+from typing import TextIO
 
 # Direction marks and overrides rearrange the text around them; the others are invisible. The
 # joiners of emoji and of some scripts (U+200C, U+200D) stay.
@@ -26,9 +28,17 @@ def one_line(text: str) -> str:
     return _CONTROL_CHARACTERS.sub(" ", _INVISIBLE_CHARACTERS.sub("", text))
 
 
-def json_text(value: object, *, indent: int | None = None) -> str:
-    """Return JSON with escapes for what could control a terminal. The value is the same."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+def json_text(value: object, stream: TextIO | None = None, *, indent: int | None = None) -> str:
+    """Return JSON with escapes for what could control a terminal. The value is the same.
+
+    Args:
+        value: What to write.
+        stream: Where; if it is not in a Unicode encoding, the text is ASCII.
+        indent: Spaces to indent with; ``None`` for a single line.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    is_unicode = codecs.lookup(encoding).name.startswith("utf")
+    text = json.dumps(value, ensure_ascii=not is_unicode, indent=indent)
     return _UNSAFE_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 

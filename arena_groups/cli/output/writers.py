@@ -49,7 +49,7 @@ class NdjsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write one line."""
-        self._stream.write(json_text(plain(item)) + "\n")
+        self._stream.write(json_text(plain(item), self._stream) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class JsonArrayWriter(Generic[T]):
     def write(self, item: T) -> None:
         """Write one item."""
         self._stream.write(",\n  " if self._started else "[\n  ")
-        self._stream.write(json_text(plain(item)))
+        self._stream.write(json_text(plain(item), self._stream))
         self._stream.flush()
         self._started = True
 
@@ -84,7 +84,7 @@ class JsonWriter(Generic[T]):
 
     def write(self, item: T) -> None:
         """Write the object."""
-        self._stream.write(json_text(plain(item), indent=2) + "\n")
+        self._stream.write(json_text(plain(item), self._stream, indent=2) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

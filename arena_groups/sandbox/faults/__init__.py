@@ -40,6 +40,8 @@ from arena_groups.sandbox.faults.lists import (
     EmptyPages,
     EndlessPages,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from arena_groups.sandbox.faults.registry import (
@@ -77,6 +79,7 @@ __all__ = [
     "ListPage",
     "MiddlewareFault",
     "MissingTotal",
+    "PagesPastEnd",
     "PlainText",
     "RateLimited",
     "Redirect",
@@ -85,6 +88,7 @@ __all__ = [
     "Reset",
     "SerializedResponse",
     "ServerFailure",
+    "StaleTotal",
     "StateFault",
     "Trickle",
     "TruncatedJSON",

@@ -267,10 +267,12 @@ class ListPage:
     Attributes:
         response: The response with the page.
         fetch_page: Returns the response with another page of the list, by number.
+        path: The path of the request, which identifies the list.
     """
 
     response: SandboxResponse
     fetch_page: Callable[[int], SandboxResponse]
+    path: str = ""
 
     @property
     def meta(self) -> JSONObject:
@@ -371,11 +373,11 @@ class StateFault(Fault, ABC):
 
 
 def list_page(
-    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
+    response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse], path: str
 ) -> ListPage | None:
     """Return the response as a page of a list, if it is one."""
     is_page = response.status == 200 and response.body is not None and "meta" in response.body
-    return ListPage(response, fetch_page) if is_page else None
+    return ListPage(response, fetch_page, path) if is_page else None
 
 
 def _meta(response: SandboxResponse) -> JSONObject:

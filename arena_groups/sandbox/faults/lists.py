@@ -15,8 +15,9 @@ from arena_groups.sandbox.faults.base import (
     check_not_zero,
     check_positive,
 )
-from arena_groups.sandbox.responses import SandboxResponse
+from arena_groups.sandbox.responses import SandboxResponse, not_found
 
+PAST_END_ANSWERS = ("last", "first", "missing", "empty")
 FIRST_INVENTED_ID = 900_000_000
 
 
@@ -85,6 +86,28 @@ class EmptyPages(ListFault):
 
 
 @attrs.frozen
+class PagesPastEnd(ListFault):
+    """A page past the end is another response than an empty last page.
+
+    Attributes:
+        answer: `last` or `first` for that page of the list, `missing` for 404, or `empty` for an
+            empty page that promises more.
+    """
+
+    answer: str = attrs.field(default="last", validator=attrs.validators.in_(PAST_END_ANSWERS))
+
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
+        """Leave the pages of the list alone, and replace all others."""
+        if page.number <= page.last:
+            return None
+        if self.answer == "missing":
+            return not_found("page").response
+        if self.answer == "empty":
+            return page.with_next_page(page.number + 1)
+        return page.fetch_page(1 if self.answer == "first" else page.last)
+
+
+@attrs.frozen
 class MissingTotal(ListFault):
     """`total_count` is missing."""
 
@@ -112,6 +135,30 @@ class WrongTotal(ListFault):
         if page.total is None:
             return None
         return page.with_meta({**page.meta, "total_count": max(0, page.total + self.by)})
+
+
+@attrs.frozen
+class StaleTotal(ListFault):
+    """`total_count` comes from a cache, while the items are up to date.
+
+    Attributes:
+        pages: The number of pages of a list for which a total is kept, at least 2.
+    """
+
+    pages: int = attrs.field(default=10, validator=attrs.validators.ge(2))
+    _cache: dict[str, tuple[int, int]] = attrs.field(
+        factory=dict[str, tuple[int, int]], init=False, eq=False, repr=False
+    )
+
+    def transform_page(self, page: ListPage) -> SandboxResponse | None:
+        """Return the page with the cached total, and count anew if that is too old."""
+        if page.total is None:
+            return None
+        total, uses = self._cache.get(page.path, (page.total, 0))
+        if uses >= self.pages:
+            total, uses = page.total, 0
+        self._cache[page.path] = total, uses + 1
+        return page.with_meta({**page.meta, "total_count": total})
 
 
 def _invented(page: ListPage) -> list[JSONObject]:

@@ -43,6 +43,8 @@ from arena_groups.sandbox.faults.lists import (
     EmptyPages,
     EndlessPages,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from arena_groups.sandbox.responses import SandboxResponse
@@ -69,8 +71,10 @@ FAULTS: tuple[type[Fault], ...] = (
     EndlessPages,
     BackwardPages,
     EmptyPages,
+    PagesPastEnd,
     MissingTotal,
     WrongTotal,
+    StaleTotal,
     Churn,
 )
 """Every kind of fault, in the order of the guide."""
@@ -219,6 +223,16 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 }
 
 
+def as_fault(fault: object) -> Fault:
+    """Return the fault. Raises `TypeError` for its class or name, given by mistake."""
+    if isinstance(fault, Fault):
+        return fault
+    if isinstance(fault, type):
+        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+    hint = ": add_spec takes a text" if isinstance(fault, str) else ""
+    raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
 class InjectedFault:
     """A fault in place. As a context manager it is removed at the end of the block.
 
@@ -328,6 +342,7 @@ class FaultRegistry:
             The fault in place.
 
         Raises:
+            TypeError: The fault is a text or a class.
             ValueError: A name does not exist, or a number is out of range.
         """
         target = FaultTarget(
@@ -339,7 +354,7 @@ class FaultRegistry:
             skip=skip,
             probability=probability,
         )
-        return self._place(fault, target)
+        return self._place(as_fault(fault), target)
 
     def add_spec(self, spec: str) -> InjectedFault:
         """Add a fault written as for the command line: `latency:seconds=0.2,times=3`.
@@ -408,8 +423,9 @@ class FaultRunner:
         self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]
     ) -> SandboxResponse:
         """Apply the list faults to a response that is a page of a list."""
+        path = self._entry.record.path
         for injected in self._faults:
-            fault, page = injected.fault, list_page(response, fetch_page)
+            fault, page = injected.fault, list_page(response, fetch_page, path)
             if page is not None and isinstance(fault, ListFault) and self._claim(injected):
                 transformed = fault.transform_page(page)
                 self._finish(injected, applied=transformed is not None)

@@ -12,6 +12,7 @@ import pytest
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import BrokenStream, Finished, InterruptingStream
+from tests.support.faults import ReplaceText
 
 Watch = Callable[..., Finished]
 GROUP = "blank-page"
@@ -74,7 +75,33 @@ def test_replay_as_table_has_a_line_per_event(watch: Watch, sandbox: Sandbox) ->
 def test_replay_as_csv_has_a_line_per_event(watch: Watch, sandbox: Sandbox) -> None:
     lines = watch(GROUP, "--once", "--replay", "--format", "csv").out.splitlines()
     assert lines[0] == "key,group,kind,who"
-    assert f"{sandbox.groups[GROUP]}/member-joined/1/1,{GROUP},member-joined," in lines[1]
+    assert lines[1].startswith(f"{sandbox.groups[GROUP]}/member-joined/1/")
+    assert f"-1,{GROUP},member-joined," in lines[1]
+
+
+@pytest.mark.parametrize("options", [["--ndjson"], ["--format", "json"], ["--format", "csv"], []])
+def test_names_that_utf8_cannot_encode_do_not_end_the_watch(
+    watch: Watch, sandbox: Sandbox, options: list[str]
+) -> None:
+    sandbox.faults.add(ReplaceText(GROUP.encode(), rb"pa\ud800ge\u0000"))
+    done = watch(str(sandbox.groups[GROUP]), "--once", "--replay", *options)
+    assert (done.code, done.err) == (0, "")
+    assert "pa\\ud800ge" in done.out
+
+
+def test_exec_command_gets_a_slug_that_no_variable_can_hold(
+    watch: Watch, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.faults.add(ReplaceText(GROUP.encode(), rb"pa\ud800ge\u0000"))
+    script = tmp_path / "show.py"
+    script.write_text(
+        "import json, os, sys\n"
+        "assert json.load(sys.stdin)['group']['slug'] == 'pa\\ud800ge\\0'\n"
+        "assert os.environ['ARENA_GROUP'] == 'pa?ge\\ufffd'\n"
+    )
+    command = shlex.join([sys.executable, "-X", "utf8", str(script)])
+    done = watch(str(sandbox.groups[GROUP]), "--once", "--replay", "--exec", command)
+    assert (done.code, done.err) == (0, "")
 
 
 def test_exec_failing_command_gets_event_again(

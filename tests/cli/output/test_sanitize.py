@@ -64,6 +64,16 @@ def test_one_line_and_json_text_keep_other_characters() -> None:
     assert json_text(HARMLESS) == f'"{HARMLESS}"'
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8", "UTF8", "utf-16"])
+def test_json_text_means_the_same_in_every_encoding(encoding: str) -> None:
+    value = {"name": "Zo\u00eb \U0001f469 \u7814 \x9b"}
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace") as stream:
+        stream.write(json_text(value, stream))
+        stream.flush()
+        assert json.loads(raw.getvalue().decode(encoding)) == value
+
+
 @given(st.text(st.characters(exclude_categories=[])))
 def test_json_text_means_the_same_and_has_no_control_character(text: str) -> None:
     for shown in (json_text({text: text}), one_line(text)):

@@ -14,6 +14,8 @@ from arena_groups.sandbox.faults import (
     EndlessPages,
     Fault,
     MissingTotal,
+    PagesPastEnd,
+    StaleTotal,
     WrongTotal,
 )
 from tests.sandbox.api import Api, Reply, reads_only
@@ -190,6 +192,8 @@ async def test_changed_page_has_own_etag(http: Api, sandbox: Sandbox) -> None:
         (BackwardPages, {"to": 0}),
         (EmptyPages, {"first": 3, "last": 2}),
         (EmptyPages, {"first": 0}),
+        (PagesPastEnd, {"answer": "none"}),
+        (StaleTotal, {"pages": 1}),
         (Churn, {"insertions": -1}),
         (Churn, {"removals": -1}),
     ],
@@ -288,3 +292,46 @@ async def test_churn_applies_to_executed_operations_only(http: Api, sandbox: San
     sandbox.faults.add(Churn("no-such-group"))
     assert (await http.get("/v3/ping")).status == 200
     assert fault.call_count == 1
+
+
+@reads_only
+@pytest.mark.parametrize(
+    ("answer", "status", "number"), [("last", 200, 4), ("first", 200, 1), ("missing", 404, None)]
+)
+async def test_page_past_the_end_is_another_response(
+    http: Api, sandbox: Sandbox, answer: str, status: int, number: int | None
+) -> None:
+    last = await last_page(http, MEMBERS)
+    assert last == 4
+    true = {number: await page(http, MEMBERS, number) for number in range(1, last + 1)}
+    fault = sandbox.faults.add(PagesPastEnd(answer))
+    for each, expected in true.items():
+        assert (await page(http, MEMBERS, each)).content == expected.content
+    for each in (5, 99):
+        reply = await page(http, MEMBERS, each)
+        assert reply.status == status
+        assert number is None or reply.body == true[number].body
+    assert fault.call_count == 2
+
+
+@reads_only
+async def test_empty_page_past_the_end_promises_more(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(PagesPastEnd("empty"))
+    reply = await page(http, MEMBERS, 7)
+    assert (reply.ids, reply.meta["has_more_pages"], reply.meta["next_page"]) == ([], True, 8)
+
+
+async def test_stale_total_is_counted_anew_for_each_list_after_some_pages(
+    http: Api, sandbox: Sandbox
+) -> None:
+    group = sandbox.add_group("Small")
+    path = f"/v3/groups/{group}/members?per=1"
+    sandbox.faults.add(StaleTotal(pages=3))
+    totals: list[int] = []
+    for _ in range(7):
+        reply = await page(http, path, 1)
+        totals.append(reply.meta["total_count"])
+        sandbox.add_members(group, 1)
+        assert (await page(http, MEMBERS, 1)).meta["total_count"] > 10
+    assert totals == [1, 1, 1, 4, 4, 4, 7]
+    assert reply.meta["has_more_pages"]

@@ -376,3 +376,28 @@ def test_guide_lists_fault(kind: type[Fault]) -> None:
     rows = [line for line in GUIDE.read_text("utf-8").splitlines() if line.startswith("| `")]
     (row,) = [row for row in rows if f"`{kind.name()}`" in row]
     assert f"`{kind.__name__}(" in row
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("reset", "not 'reset': add_spec takes a text"),
+        (Reset, r"use an instance of the fault: Reset\("),
+        (None, "must be a fault of the sandbox, not None"),
+        (503, "must be a fault of the sandbox, not 503"),
+    ],
+)
+def test_add_of_another_type_raises(fault: Any, problem: str) -> None:
+    sandbox = Sandbox()
+    with pytest.raises(TypeError, match=problem):
+        sandbox.faults.add(fault)
+    assert not sandbox.faults
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"times": "2"}, {"times": True}, {"skip": 0.5}, {"probability": "1"}, {"where": "me"}],
+)
+def test_add_with_option_of_another_type_raises(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be a .*, not"):
+        Sandbox().faults.add(Reset(), **options)
