@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from inspect import iscoroutinefunction, signature
 from types import UnionType
 from typing import Any, get_args
@@ -94,8 +93,7 @@ def check_callable(value: object, what: str, *, arguments: int) -> None:
         return
     if not callable(value):
         raise TypeError(f"{what} must be a function, not {_name(value)}")
-    function = value.func if isinstance(value, partial) else value
-    if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+    if iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
         raise TypeError(f"{what} must be an ordinary function, not an async one")
     check_arity(value, what, arguments)
 

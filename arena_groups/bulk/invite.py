@@ -370,7 +370,7 @@ def _checked(
 ) -> Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike] | ValueError | TypeError:
     """Return the targets, those of a collection normalized, or the error if one is invalid."""
     single = isinstance(targets, str | bytes)
-    if single or not isinstance(targets, ITERABLES):
+    if single or not isinstance(targets, ITERABLES):  # pyright: ignore[reportUnnecessaryIsInstance]
         name = "a single string" if single else type(targets).__name__
         return TypeError(f"targets must be an iterable of people, not {name}")
     if not isinstance(targets, Collection):

@@ -78,8 +78,8 @@ async def clients(external: aiohttp.ClientSession) -> None:
     )
     ArenaClient(timeout=10, retry=None)
     ArenaClient(timeout=1.5, retry=False)
-    ArenaClient(retry=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    ArenaClient(retry=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ArenaClient(retry=3)  # type: ignore[arg-type]
+    ArenaClient(retry=True)  # type: ignore[arg-type]
     provider: TokenProvider = provide
     assert_type(ArenaClient(provider), ArenaClient)
     async with ArenaClient() as arena:
