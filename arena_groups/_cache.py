@@ -4,6 +4,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from arena_groups._arguments import check_range
 from arena_groups._exports import set_public_module
 
 __all__ = ["BoundedStore", "CachedResponse", "MemoryCache", "ResponseCache"]
@@ -57,8 +58,9 @@ class BoundedStore(Generic[V]):
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
-            if bound < 1:
+            if bound == 0:
                 raise ValueError(f"{name} must be 1 or more; cache=None keeps nothing")
+            check_range(bound, name, 1)
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         self._values: dict[str, tuple[V, int]] = {}  # those used last come last
@@ -118,7 +120,8 @@ class MemoryCache(BoundedStore[CachedResponse]):
         max_bytes: The largest size of all bodies together, in bytes.
 
     Raises:
-        ValueError: A bound is less than 1.
+        ValueError: A bound is less than 1. ``cache=None`` keeps nothing.
+        TypeError: A bound is not an int.
     """
 
     def __init__(self, *, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:

@@ -1,21 +1,30 @@
 """Client of the API: the entry point of the package."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import aiohttp
 
-from arena_groups._api import Secret, build_request, check_range, operations
+from arena_groups._api import Secret, build_request, operations
+from arena_groups._arguments import check_callable, check_flag, check_methods, check_range
 from arena_groups._cache import MemoryCache, ResponseCache
 from arena_groups._exports import set_public_module
 from arena_groups._http import RequestHook, Session, Timeout, TokenProvider
-from arena_groups._http.config import CredentialsProvider, checked_base_url, checked_user_agent
+from arena_groups._http.config import (
+    CredentialsProvider,
+    check_session,
+    checked_base_url,
+    checked_timeout,
+    checked_traces,
+    checked_user_agent,
+)
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
-from arena_groups._pacing.pacer import Pacer, QuotaPacer, SystemClock
+from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
 from arena_groups._resources.base import ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
-from arena_groups._retry import RetryPolicy
+from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Clock, Unset
 from arena_groups.models import Me, RateLimit
 
@@ -36,8 +45,8 @@ class ArenaClient(SessionOwner):
             environment variable ``ARENA_TOKEN``, and works as a guest without it.
         base_url: The address of the API; another one for a sandbox or a proxy.
         session: An external ``aiohttp.ClientSession``. The client never closes it.
-        timeout: The time limits of one attempt, in seconds.
-        retry: The rules for retries.
+        timeout: The time limits of one attempt, in seconds; a number is ``Timeout(total=…)``.
+        retry: The rules for retries; ``None`` or ``False`` never retries.
         pacer: The rate limiter; ``None`` uses a :class:`QuotaPacer` of its own. Clients with the
             same token in one event loop may share one.
         cache: The store for conditional requests; ``None`` sends none. The default is a
@@ -65,8 +74,8 @@ class ArenaClient(SessionOwner):
         *,
         base_url: str = BASE_URL,
         session: aiohttp.ClientSession | None = None,
-        timeout: Timeout = Timeout(),  # noqa: B008 - frozen
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
+        retry: RetryPolicy | Literal[False] | None = RetryPolicy(),  # noqa: B008 - frozen
         pacer: Pacer | None = None,
         cache: ResponseCache | Unset | None = UNSET,
         user_agent: str | None = None,
@@ -78,20 +87,27 @@ class ArenaClient(SessionOwner):
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
         del token  # an error's traceback must not hold it
-        time = clock or SystemClock()
+        check_session(session)
+        check_methods(pacer, "pacer", ("acquire", "release", "snapshot"), "QuotaPacer()")
+        if not isinstance(cache, Unset):
+            check_methods(
+                cache, "cache", ("get", "set", "clear"), "MemoryCache(), or None to send no ETags"
+            )
+        check_callable(on_request, "on_request", arguments=1)
+        time = checked_clock(clock)
         transport = Transport(
-            checked_base_url(base_url, insecure_http=insecure_http),
+            checked_base_url(base_url, insecure_http=check_flag(insecure_http, "insecure_http")),
             session=session,
-            trace_configs=trace_configs,
-            timeout=timeout,
+            trace_configs=checked_traces(trace_configs),
+            timeout=checked_timeout(timeout),
             user_agent=checked_user_agent(user_agent),
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
             credentials=CredentialsProvider(given),
             transport=transport,
-            retry=retry,
-            pacer=pacer or QuotaPacer(clock=time),
+            retry=checked_retry(retry),
+            pacer=QuotaPacer(clock=time) if pacer is None else pacer,
             cache=MemoryCache() if isinstance(cache, Unset) else cache,
             hook=on_request,
             clock=time,

@@ -1,10 +1,11 @@
 """Retry decisions: whether a request is sent again, and after how long."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from attrs import define, field, frozen, validators
+from attrs import define, field, frozen
 
 from arena_groups._api import Credentials, Operation
+from arena_groups._arguments import check_instance, seconds, whole_number
 from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
@@ -14,7 +15,14 @@ from arena_groups.errors import (
     RateLimitError,
 )
 
-__all__ = ["RetryPolicy", "RetryState", "may_be_applied", "may_repeat", "response_was_lost"]
+__all__ = [
+    "RetryPolicy",
+    "RetryState",
+    "checked_retry",
+    "may_be_applied",
+    "may_repeat",
+    "response_was_lost",
+]
 
 T = TypeVar("T")
 
@@ -43,13 +51,17 @@ class RetryPolicy:
         backoff: The upper bound of the first delay, in seconds.
         max_backoff: The upper bound of all delays, in seconds.
         max_retry_after: The longest ``Retry-After`` to wait for, in seconds.
+
+    Raises:
+        ValueError: A number is out of range.
+        TypeError: An argument is not a number.
     """
 
-    attempts: int = field(default=5, validator=validators.ge(1))
-    total: float = field(default=300, validator=validators.gt(0))
-    backoff: float = field(default=0.5, validator=validators.ge(0))
-    max_backoff: float = field(default=20, validator=validators.ge(0))
-    max_retry_after: float = field(default=120, validator=validators.ge(0))
+    attempts: int = field(default=5, validator=whole_number)
+    total: float = field(default=300, validator=seconds(endless=True))
+    backoff: float = field(default=0.5, validator=seconds(zero=True))
+    max_backoff: float = field(default=20, validator=seconds(zero=True, endless=True))
+    max_retry_after: float = field(default=120, validator=seconds(zero=True, endless=True))
 
     def next_delay(
         self, error: ArenaError, *, attempt: int, elapsed: float, idempotent: bool, jitter: float
@@ -74,6 +86,22 @@ class RetryPolicy:
         ceiling = min(self.max_backoff, self.backoff * 2 ** min(attempt - 1, 32))
         wait = max(jitter * ceiling, asked or 0.0) if asked is None or asked < 1 else asked
         return wait if elapsed + wait < self.total else None
+
+
+NO_RETRIES = RetryPolicy(attempts=1)
+
+
+def checked_retry(retry: object) -> RetryPolicy:
+    """Return the policy that the argument ``retry`` stands for; ``None`` and ``False`` mean none.
+
+    Raises ``TypeError`` for anything else.
+    """
+    if retry is None or retry is False:
+        return NO_RETRIES
+    attempts = max(retry, 1) if isinstance(retry, int) and retry is not True else ""
+    example = f"RetryPolicy(attempts={attempts})" if attempts else "RetryPolicy()"
+    check_instance(retry, "retry", RetryPolicy, f", such as {example}, or None for no retries")
+    return cast("RetryPolicy", retry)
 
 
 def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:

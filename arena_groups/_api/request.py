@@ -10,6 +10,7 @@ from attrs import define, field
 from arena_groups._api.addresses import trimmed
 from arena_groups._api.operations import Operation
 from arena_groups._api.secrets import Secret
+from arena_groups._arguments import check_range
 from arena_groups._types import OpenEnum, Unset
 
 __all__ = [
@@ -17,7 +18,6 @@ __all__ = [
     "Request",
     "build_request",
     "check_invite_token",
-    "check_range",
     "choice",
     "group_fields",
     "invitee",
@@ -103,12 +103,16 @@ def path_name(value: object, what: str) -> str:
     Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
     ``TypeError`` for anything else than a string or an integer.
     """
-    if isinstance(value, str) and PLAIN_NAME.fullmatch(value):
-        return value
+    if isinstance(value, str):
+        value = str.__str__(value)  # that of a mixed-in enum is its name
+        if PLAIN_NAME.fullmatch(value):
+            return value
     if isinstance(value, int):
         return path_id(value, f"{what} id")
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a slug (str) or an id (int), not {type(value).__name__}")
+        hint = ": pass its id" if hasattr(value, "id") else ""
+        name = type(value).__name__
+        raise TypeError(f"{what} must be a slug (str) or an id (int), not {name}{hint}")
     if not value.strip():
         raise ValueError(f"{what} is empty: give its slug or id")
     if any(character in value for character in "/\\."):
@@ -133,19 +137,6 @@ def check_id(value: object, what: str) -> int:
     if number > MAX_ID:
         raise ValueError(f"{what} is larger than any id")
     return number
-
-
-def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
-    """Return ``value`` if it is an int from ``low`` to ``high``.
-
-    Raises ``ValueError`` naming the range, ``TypeError`` for what is no int.
-    """
-    span = f"{low} or more" if high is None else f"from {low} to {high}"
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{what} must be an int {span}, not {type(value).__name__}")
-    if value < low or (high is not None and value > high):
-        raise ValueError(f"{what} must be {span}, not {value}")
-    return int(value)
 
 
 def choice(value: str | None, what: str, choices: type[E]) -> E | None:

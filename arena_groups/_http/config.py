@@ -1,19 +1,19 @@
 """Configuration of a client, checked."""
 
 import asyncio
-import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 from ipaddress import ip_address, ip_network
 from platform import python_version
-from typing import Any
+from typing import cast
 
 import aiohttp
-from attrs import Attribute, define, field, frozen
+from attrs import define, field, frozen
 from yarl import URL
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
+from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
 from arena_groups._exports import set_public_module
 from arena_groups._version import __version__
 
@@ -21,7 +21,10 @@ __all__ = [
     "CredentialsProvider",
     "Timeout",
     "TokenProvider",
+    "check_session",
     "checked_base_url",
+    "checked_timeout",
+    "checked_traces",
     "checked_user_agent",
     "is_loopback",
 ]
@@ -32,11 +35,6 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
 )
-
-
-def _check_seconds(_: object, limit: "Attribute[Any]", value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ValueError(f"{limit.name} must be more than 0 seconds and finite, not {value}")
 
 
 @frozen
@@ -50,11 +48,12 @@ class Timeout:
 
     Raises:
         ValueError: A limit is not more than 0 and finite.
+        TypeError: A limit is not a number.
     """
 
-    connect: float = field(default=5, validator=_check_seconds)
-    read: float = field(default=15, validator=_check_seconds)
-    total: float = field(default=30, validator=_check_seconds)
+    connect: float = field(default=5, validator=seconds())
+    read: float = field(default=15, validator=seconds())
+    total: float = field(default=30, validator=seconds())
 
 
 class CredentialsProvider:
@@ -64,6 +63,8 @@ class CredentialsProvider:
     """
 
     def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
+        if callable(token):
+            check_arity(token, "the token provider", 0)
         self._provider = token if callable(token) else None
         self.static: Credentials | None = None if callable(token) else Credentials()
         self._generation = 0
@@ -148,12 +149,45 @@ class TokenReplacement:
             del self
 
 
+def checked_timeout(timeout: object) -> Timeout:
+    """Return the limits that the argument ``timeout`` stands for; a number is the total.
+
+    Raises ``TypeError`` for what is neither a :class:`Timeout` nor a number.
+    """
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        return Timeout(total=check_seconds(timeout, "timeout"))
+    check_instance(
+        timeout, "timeout", Timeout, ", such as Timeout(total=10), or a number of seconds"
+    )
+    return cast("Timeout", timeout)
+
+
+def check_session(session: object) -> None:
+    """Raise ``TypeError`` for what is neither an aiohttp session nor ``None``."""
+    if session is not None:
+        check_instance(session, "session", aiohttp.ClientSession, " of aiohttp, or None")
+
+
+def checked_traces(trace_configs: object) -> Sequence[aiohttp.TraceConfig]:
+    """Return trace configurations as a tuple; ``TypeError`` for a single one, and for others."""
+    if isinstance(trace_configs, aiohttp.TraceConfig):
+        raise TypeError("trace_configs must be a sequence of them: put the TraceConfig in a list")
+    if not isinstance(trace_configs, list | tuple):
+        name = type(trace_configs).__name__
+        raise TypeError(f"trace_configs must be a list of aiohttp.TraceConfig, not {name}")
+    given = cast("Sequence[aiohttp.TraceConfig]", trace_configs)
+    for each in given:
+        check_instance(each, "each of trace_configs", aiohttp.TraceConfig, " of aiohttp")
+    return tuple(given)
+
+
 def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
     """Return ``base_url`` without a slash at its end; ``name`` is its name in errors.
 
     Raises ``ValueError`` if it is not an absolute URL, has more than a host and a path, or is
     plain HTTP to another machine without ``insecure_http``.
     """
+    check_instance(base_url, name, str)
     try:
         url = URL(base_url)
     except ValueError:
@@ -187,10 +221,11 @@ def is_loopback(host: str) -> bool:
 def checked_user_agent(user_agent: str | None) -> str:
     """Return ``user_agent``, or the default one.
 
-    Raises ``ValueError`` if a header cannot carry it.
+    Raises ``ValueError`` if a header cannot carry it, ``TypeError`` if it is not a string.
     """
     if user_agent is None:
         return DEFAULT_USER_AGENT
+    check_instance(user_agent, "user_agent", str)
     if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():
         raise ValueError("user_agent must be printable ASCII, in one line")
     return user_agent

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from attrs import frozen
 
+from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
 from arena_groups._types import Clock
 
-__all__ = ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock"]
+__all__ = ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock", "checked_clock"]
 
 MIN_LOGGED_WAIT = 1.0  # seconds
 
@@ -29,6 +30,14 @@ class SystemClock:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+
+
+def checked_clock(clock: Clock | None) -> Clock:
+    """Return ``clock``, or that of the system; ``TypeError`` for what is not a clock."""
+    if clock is None:
+        return SystemClock()
+    check_methods(clock, "clock", ("now", "wait"), "the fake clock of a test")
+    return clock
 
 
 @frozen(kw_only=True)
@@ -151,14 +160,13 @@ class QuotaPacer:
         clock: The source of time.
 
     Raises:
-        ValueError: ``write_spacing`` is negative.
+        ValueError: ``write_spacing`` is negative or not finite.
+        TypeError: An argument has the wrong type.
     """
 
     def __init__(self, *, write_spacing: float = 0.2, clock: Clock | None = None) -> None:
-        if write_spacing < 0:
-            raise ValueError(f"write_spacing must be 0 or more seconds, not {write_spacing}")
-        self._write_spacing = write_spacing
-        self._clock = clock or SystemClock()
+        self._write_spacing = check_seconds(write_spacing, "write_spacing", zero=True)
+        self._clock = checked_clock(clock)
         self._window = RateLimitWindow()
         self._queue_lock = asyncio.Lock()
         self._write_lock = asyncio.Lock()

@@ -8,6 +8,7 @@ from typing import Generic, NoReturn
 
 from attrs import evolve
 
+from arena_groups._arguments import check_range
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ConcurrentWalk
 from arena_groups._pagination.passes import RepeatedWalk
@@ -141,10 +142,8 @@ class Paginator(Generic[ItemT]):
             ValueError: The limit is negative.
             TypeError: The limit is not an int.
         """
-        if limit is not None and not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"limit must be an int, not {type(limit).__name__}")
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit must be 0 or more, not {limit}")
+        if limit is not None:
+            limit = check_range(limit, "limit", 0)
         limits = [each for each in (limit, self._limit) if each is not None]
         return [item async for item in self._items(min(limits, default=None))]
 

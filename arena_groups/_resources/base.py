@@ -6,7 +6,8 @@ from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import BeforeSend, Operation, build_request, check_range
+from arena_groups._api import BeforeSend, Operation, build_request
+from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator

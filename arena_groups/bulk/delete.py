@@ -7,13 +7,20 @@ from typing import ClassVar, TypeVar
 
 from attrs import evolve
 
-from arena_groups._api import path_name
+from arena_groups._arguments import check_callable, check_instance
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import ItemT
 from arena_groups.bulk.results import BulkOutcome, BulkResult
-from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, Source
+from arena_groups.bulk.runner import (
+    BulkHandler,
+    BulkRun,
+    ItemOutcome,
+    OnError,
+    Source,
+    check_common,
+)
 from arena_groups.bulk.targets import (
     RemoveTarget,
     RemoveTargetLike,
@@ -44,8 +51,9 @@ def revoke_many(
     """Revoke pending invitations of a group: those passed, or those in its list that match.
 
     Pass either ``invitations``, or ``older_than`` or ``where`` or both. Without
-    ``invitations``, the group's list is read while its invitations are revoked, and each
-    invitation in it is checked once. The call can be repeated at any time.
+    ``invitations``, the group's list is read while its invitations are revoked, and again until
+    nothing more is found: each invitation in it is checked once. The call can be repeated at any
+    time.
 
     The outcomes are ``revoked``, ``already_gone`` (answered or revoked in the meantime),
     ``duplicate`` and ``failed``. In a dry run, ``would_revoke`` replaces ``revoked``.
@@ -67,7 +75,8 @@ def revoke_many(
         ValueError: ``invitations`` is combined with ``older_than`` or ``where``, or all three
             are missing, or another argument is out of range.
     """
-    path_name(group, "group")
+    check_common(arena, group, dry_run=dry_run)
+    check_callable(where, "where", arguments=1)
     filtered = older_than is not None or where is not None
     if filtered is (invitations is not None):
         raise ValueError("revoke_many takes either invitations or older_than= and where=")
@@ -95,8 +104,8 @@ def remove_many(
     """Remove users from a group: those passed, or the members that match. Never the owner.
 
     Pass either ``users`` or ``where``. With ``where``, the list of members is read while
-    members are removed, and each member but the owner is checked once. The call can be
-    repeated at any time.
+    members are removed, and again until nothing more is found: each member but the owner is
+    checked once. The call can be repeated at any time.
 
     The outcomes are ``removed``, ``already_gone`` (not a member), ``owner`` (not removed),
     ``duplicate`` and ``failed``. In a dry run, ``would_remove`` replaces ``removed``.
@@ -117,7 +126,8 @@ def remove_many(
         ValueError: Both or neither of ``users`` and ``where`` are passed, or another argument
             is out of range.
     """
-    path_name(group, "group")
+    check_common(arena, group, dry_run=dry_run)
+    check_callable(where, "where", arguments=1)
     source: Source
     if users is not None and where is None:
         source = users
@@ -222,6 +232,10 @@ class _RemoveHandler(_DeleteHandler[RemoveTarget]):
 def _invitation_filter(
     older_than: timedelta | None, where: Callable[[MembershipInvitation], bool] | None
 ) -> Callable[[MembershipInvitation], bool]:
+    if older_than is not None:
+        check_instance(older_than, "older_than", timedelta)
+        if older_than < timedelta(0):
+            raise ValueError("older_than must not be negative")
     sent_before = None if older_than is None else datetime.now(UTC) - older_than
 
     def matches(invitation: MembershipInvitation) -> bool:

@@ -2,26 +2,28 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterable, Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
 from attrs import evolve
 
-from arena_groups._api import Secret, invitee, operations, path_id, path_name
+from arena_groups._api import Secret, invitee, operations, path_id
+from arena_groups._arguments import check_callable, check_seconds, check_text
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
+from arena_groups._pacing.pacer import checked_clock
 from arena_groups._types import Clock
 from arena_groups.bulk.journal import InviteJournal, JournalEntry, JournalState
 from arena_groups.bulk.results import BulkOutcome, BulkResult
 from arena_groups.bulk.roster import Roster
-from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError
+from arena_groups.bulk.runner import BulkHandler, BulkRun, ItemOutcome, OnError, check_common
 from arena_groups.bulk.shared_call import SharedCall
 from arena_groups.bulk.targets import InviteTarget, InviteTargetLike, normalize_invite_target
 from arena_groups.errors import ArenaError, StoreError
 from arena_groups.models import InviteOutcome, InviteResult
 from arena_groups.stores import MemoryStore, Store
+from arena_groups.stores.base import check_store
 
 __all__ = ["invite_many"]
 
@@ -31,6 +33,7 @@ POLLS_OF_CLAIM: Final = 10  # of the journal, while a claim is valid
 MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
 MAX_FAILURES_IN_ROW: Final = 3
 MAX_LISTED_POSITIONS: Final = 5
+ITERABLES: Final[tuple[type, ...]] = (Iterable, AsyncIterable)
 
 ClaimWaitHook = Callable[[float], None]
 
@@ -99,14 +102,17 @@ def invite_many(
         ValueError: ``targets`` is a collection with an input that is neither an email address
             nor a user id (the message has the positions), or another argument is out of
             range. In an iterable that is not a collection, such an input fails alone.
-        TypeError: ``targets`` is a single string.
+        TypeError: ``targets`` is a single string, or an argument has the wrong type.
     """
     people = _checked(targets)
     del targets  # the traceback of an error shows what this frame has
     if isinstance(people, ValueError | TypeError):
         raise people
-    path_name(group, "group")
-    _check_claim_timeout(claim_timeout)
+    check_common(arena, group, dry_run=dry_run)
+    check_seconds(claim_timeout, "claim_timeout")
+    check_text(journal, "journal")
+    check_store(store)
+    check_callable(on_claim_wait, "on_claim_wait", arguments=1)
     handler = _InviteHandler(
         arena,
         group,
@@ -115,7 +121,7 @@ def invite_many(
         dry_run=dry_run,
         claim_timeout=claim_timeout,
         on_claim_wait=on_claim_wait,
-        clock=clock or arena.clock,
+        clock=arena.clock if clock is None else checked_clock(clock),
     )
     return BulkRun(people, handler, concurrency=concurrency, on_error=on_error)
 
@@ -359,19 +365,14 @@ def _failed(
     return ItemOutcome(failed, fatal=error if is_fatal else None)
 
 
-def _check_claim_timeout(seconds: object) -> None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"claim_timeout must be seconds, not {type(seconds).__name__}")
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"claim_timeout must be more than 0 seconds and finite, not {seconds}")
-
-
 def _checked(
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
 ) -> Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike] | ValueError | TypeError:
     """Return the targets, those of a collection normalized, or the error if one is invalid."""
-    if isinstance(targets, str | bytes):
-        return TypeError("targets must be an iterable of people, not a single string")
+    single = isinstance(targets, str | bytes)
+    if single or not isinstance(targets, ITERABLES):  # pyright: ignore[reportUnnecessaryIsInstance]
+        name = "a single string" if single else type(targets).__name__
+        return TypeError(f"targets must be an iterable of people, not {name}")
     if not isinstance(targets, Collection):
         return targets
     valid: list[InviteTarget] = []

@@ -22,7 +22,8 @@ from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_che
 
 from attrs import field, frozen
 
-from arena_groups._api import check_range
+from arena_groups._api import path_name
+from arena_groups._arguments import check_flag, check_instance, check_range
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
@@ -44,6 +45,7 @@ __all__ = [
     "ItemOutcome",
     "OnError",
     "Source",
+    "check_common",
 ]
 
 T = TypeVar("T")
@@ -59,6 +61,13 @@ class ItemOutcome(Generic[T]):
 
 # A function, as a coroutine that is dropped before it starts would warn.
 ItemJob = Callable[[], Coroutine[object, object, ItemOutcome[T]]]
+
+
+def check_common(arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
+    """Check the arguments that all bulk calls have."""
+    check_instance(arena, "arena", ArenaClient)
+    path_name(group, "group")
+    check_flag(dry_run, "dry_run")
 
 
 class BulkHandler(ABC, Generic[T]):
@@ -177,7 +186,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         # First, as the repr needs them: an argument may be refused.
         self.total = len(source) if isinstance(source, Sized) else None
         self._counts: Counter[BulkOutcome] = Counter()
-        if on_error not in {"collect", "stop"}:
+        if on_error not in ("collect", "stop"):  # a set could not take what is not hashable
             raise ValueError("on_error must be 'collect' or 'stop'")
         self._concurrency = check_range(concurrency, "concurrency", 1)
         self._source = source

@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-import webbrowser
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from html import escape
+from pathlib import Path
+from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from attrs import define, field
 
 from arena_groups._api import Secret
 from arena_groups._extras import install_command
 from arena_groups.cli.errors import CliError, ExitCode, cannot_listen
+from arena_groups.cli.loopback_server import NOT_FOUND, LoginPage, serving
 from arena_groups.errors import CallbackError
 
 if TYPE_CHECKING:
-    from arena_groups.oauth import AuthorizationCode, OAuthClient
+    from arena_groups.oauth import (
+        AuthorizationCode,
+        AuthorizationRequest,
+        OAuthClient,
+        OAuthToken,
+    )
 
     Callback = AuthorizationCode | CallbackError
 
 HOST = "127.0.0.1"
 PATH = "/callback"
 AUTHORIZATION_TIMEOUT = 300.0  # seconds
+ADDRESS_DELAY = 10.0  # seconds until a browser that does not come counts as missing
 FOREIGN_ERRORS = frozenset({"state_mismatch", "malformed_callback"})
-PAGE = "<!doctype html><meta charset=utf-8><title>arena-groups</title><p>{}"
-GRANTED = "Access granted. You can close this page and return to the terminal."
-DENIED = "Access was not granted. You can close this page and return to the terminal."
-FOREIGN = "This request does not belong to the login in progress. Nothing was changed."
-HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+GRANTED = LoginPage(200, "Access granted. You can close this page and return to the terminal.")
+DENIED = LoginPage(
+    200, "Access was not granted. You can close this page and return to the terminal."
+)
+FAILED = LoginPage(400, "The login failed. The terminal shows the reason.")
+FOREIGN = LoginPage(
+    400, "This request does not belong to the login in progress. Nothing was changed."
+)
+USED = LoginPage(410, "This address was used already. Nothing was changed.")
+
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
+_REDIRECT = """<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={url}">
+<title>arena-groups</title>
+<p><a href="{url}">Continue to the login</a></p>
+"""
 
 
 def oauth_client(
@@ -80,21 +107,84 @@ async def authorize(
             :data:`AUTHORIZATION_TIMEOUT` seconds.
     """
     with _open_socket(port) as listener:
-        redirect_uri = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
-        async with aclosing(make_client(redirect_uri)) as oauth:
-            request = oauth.authorize_url(scopes=scopes)
-
-            def parse(query: str) -> Callback:
-                return oauth.parse_callback(f"{redirect_uri}?{query}", request)
-
-            async with _callback_server(listener, parse) as callback:
+        origin = f"http://{HOST}:{listener.getsockname()[1]}"
+        async with aclosing(make_client(f"{origin}{PATH}")) as oauth:
+            login = _Login(oauth, oauth.authorize_url(scopes=scopes))
+            async with serving(listener, login.respond):
                 if browser:
-                    notify(f"opening a browser; if none opens, open {request.url}")
-                    _open_browser(request.url, notify)
+                    async with _opening_browser(origin, login, notify):
+                        token = await login.token()
                 else:
-                    notify(f"to grant access, open {request.url}")
-                token = await oauth.exchange_code(await _wait_for_grant(callback), request)
-    return Secret(token.access_token), tuple(str(scope) for scope in token.scopes)
+                    notify(f"to grant access, open {login.request.url}")
+                    token = await login.token()
+    granted = tuple(str(scope) for scope in token.scopes)
+    if extra := _extra(scopes, granted):
+        notify(f"the token may do more than was asked for: {' '.join(extra)}")
+    return Secret(token.access_token), granted
+
+
+@define
+class _Login:
+    """One login: its pages, its callback, and the exchange of the code for a token."""
+
+    oauth: OAuthClient = field(repr=False)
+    request: AuthorizationRequest = field(repr=False)
+    start: str = field(factory=lambda: f"/{token_urlsafe(32)}", init=False, repr=False)
+    visited: asyncio.Event = field(factory=asyncio.Event, init=False)
+    callback: asyncio.Future[Callback] = field(init=False, repr=False)
+    answer: asyncio.Future[LoginPage] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.callback, self.answer = loop.create_future(), loop.create_future()
+
+    async def respond(self, path: str, query: str) -> LoginPage:
+        """Return the page of a visit. Any page in a browser can visit: only the state counts."""
+        if path == self.start:
+            self.visited.set()
+            return LoginPage(303, location=self.request.url)
+        if path != PATH:
+            return NOT_FOUND
+        received = self.oauth.parse_callback(f"?{query}", self.request)
+        if isinstance(received, CallbackError) and received.error in FOREIGN_ERRORS:
+            return FOREIGN
+        self.visited.set()
+        if self.callback.done():
+            return USED
+        self.callback.set_result(received)
+        return await asyncio.shield(self.answer)
+
+    async def token(self) -> OAuthToken:
+        """Wait for the callback, and exchange its code. The visitor sees how that ended."""
+        try:
+            token = await self.oauth.exchange_code(await self._code(), self.request)
+        except BaseException:
+            self._answer(FAILED)
+            raise
+        self._answer(GRANTED)
+        return token
+
+    async def _code(self) -> AuthorizationCode:
+        try:
+            async with asyncio.timeout(AUTHORIZATION_TIMEOUT):
+                received = await self.callback
+        except TimeoutError:
+            raise CliError(
+                "unauthorized",
+                "timed out waiting for the browser",
+                ExitCode.UNAUTHORIZED,
+                "try again, and grant access in the browser",
+            ) from None
+        if isinstance(received, CallbackError):
+            self._answer(DENIED)
+            reason = f"{received.error}, {received.description}".removesuffix(", ")
+            message = f"access was not granted: {reason}"
+            raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED)
+        return received
+
+    def _answer(self, page: LoginPage) -> None:
+        if not self.answer.done():
+            self.answer.set_result(page)
 
 
 def _open_socket(port: int) -> socket.socket:
@@ -104,63 +194,82 @@ def _open_socket(port: int) -> socket.socket:
         raise cannot_listen(port, error) from None
 
 
-def _open_browser(url: str, notify: Callable[[str], None]) -> None:
-    def open_() -> None:
-        if not webbrowser.open(url):
-            notify("cannot open a browser: open the address yourself, or stop with Ctrl-C")
-
-    # A daemon thread: some browsers return only when they are closed.
-    Thread(target=open_, daemon=True).start()
-
-
-async def _wait_for_grant(callback: asyncio.Future[Callback]) -> AuthorizationCode:
-    """Wait for the callback and return its code. Raise an error if access was denied."""
-    try:
-        async with asyncio.timeout(AUTHORIZATION_TIMEOUT):
-            received = await callback
-    except TimeoutError:
-        raise CliError(
-            "unauthorized",
-            "timed out waiting for the browser",
-            ExitCode.UNAUTHORIZED,
-            "try again, and grant access in the browser",
-        ) from None
-    if isinstance(received, CallbackError):
-        reason = f"{received.error}, {received.description}".removesuffix(", ")
-        message = f"access was not granted: {reason}"
-        raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED)
-    return received
+def _extra(scopes: Sequence[str], granted: Sequence[str]) -> list[str]:
+    return [scope for scope in granted if scope not in scopes]
 
 
 @asynccontextmanager
-async def _callback_server(
-    listener: socket.socket, parse: Callable[[str], Callback]
-) -> AsyncGenerator[asyncio.Future[Callback], None]:
-    """Serve the redirect URI; yield a future of the first callback of this login."""
-    callback: asyncio.Future[Callback] = asyncio.get_running_loop().create_future()
+async def _opening_browser(
+    origin: str, login: _Login, notify: Callable[[str], None]
+) -> AsyncGenerator[None, None]:
+    """Open the login in a browser, and show its address if no browser comes.
 
-    async def receive(request: web.BaseRequest) -> web.StreamResponse:
-        if request.method != "GET" or request.path != PATH:
-            return web.Response(status=404)
-        received = parse(request.rel_url.raw_query_string)
-        failed = isinstance(received, CallbackError)
-        # Any page in a browser can request this address: only the right state counts.
-        if isinstance(received, CallbackError) and received.error in FOREIGN_ERRORS:
-            return _page(FOREIGN, status=400)
-        if not callback.done():
-            callback.set_result(received)
-        return _page(DENIED if failed else GRANTED)
+    Other users of the machine can read the arguments of the browser. They hold only the path of a
+    private file, which leads to this process, which leads to the provider.
+    """
+    with _private_page(f"{origin}{login.start}") as page:
+        notify("opening a browser")
+        missing = asyncio.Event()
+        loop = asyncio.get_running_loop()
 
-    runner = web.ServerRunner(web.Server(receive, access_log=None), shutdown_timeout=1.0)
-    await runner.setup()
+        def open_() -> None:
+            if not open_in_browser(page):
+                with suppress(RuntimeError):  # the login has ended
+                    loop.call_soon_threadsafe(missing.set)
+
+        # A daemon thread: some browsers return only when they are closed.
+        Thread(target=open_, daemon=True).start()
+        watch = asyncio.create_task(_show_address(login, missing, notify))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+
+
+async def _show_address(
+    login: _Login, missing: asyncio.Event, notify: Callable[[str], None]
+) -> None:
+    """Show the address when no browser could be opened, or none came."""
+    waits = [asyncio.create_task(each.wait()) for each in (missing, login.visited)]
     try:
-        await web.SockSite(runner, listener).start()
-        yield callback
+        await asyncio.wait(waits, timeout=ADDRESS_DELAY, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await runner.cleanup()
+        for wait in waits:
+            wait.cancel()
+    if missing.is_set():
+        notify(f"cannot open a browser: open {login.request.url} yourself, or stop with Ctrl-C")
+    elif not login.visited.is_set():
+        notify(f"if no browser opened, open {login.request.url}")
 
 
-def _page(text: str, *, status: int = 200) -> web.Response:
-    return web.Response(
-        text=PAGE.format(text), status=status, content_type="text/html", headers=HEADERS
-    )
+@contextmanager
+def _private_page(url: str) -> Generator[str, None, None]:
+    """Yield the address of a file that only this user can read, and that leads to ``url``."""
+    with TemporaryDirectory(prefix="arena-groups-", ignore_cleanup_errors=True) as folder:
+        page = Path(folder, "login.html")
+        page.touch(0o600)
+        page.write_text(_REDIRECT.format(url=escape(url)), "utf-8")
+        yield page.as_uri()
+
+
+def open_in_browser(url: str) -> bool:
+    """Open a page in a browser, in a process without our token and our streams.
+
+    Returns:
+        False if no browser could be opened.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "ARENA_TOKEN"}
+    try:
+        finished = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-I", "-c", _OPEN, url],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return finished.returncode == 0

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping
 import aiohttp
 
 from arena_groups._api import Request, Secret
+from arena_groups._arguments import check_flag
 from arena_groups._http import Session, Timeout
-from arena_groups._http.config import CredentialsProvider, checked_base_url, checked_user_agent
+from arena_groups._http.config import (
+    CredentialsProvider,
+    check_session,
+    checked_base_url,
+    checked_timeout,
+    checked_user_agent,
+)
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
@@ -55,7 +62,7 @@ class OAuthClient(SessionOwner):
         issuer: Identifier of the provider, which a callback may have as ``iss``; ``None`` for the
             origin of ``authorize_base_url``.
         session: An ``aiohttp.ClientSession`` to use. It is not closed with the client.
-        timeout: Timeouts of each attempt, in seconds.
+        timeout: Timeouts of each attempt, in seconds; a number is ``Timeout(total=…)``.
         insecure_http: Allow ``http`` URLs that are not on a loopback address.
 
     Raises:
@@ -73,11 +80,13 @@ class OAuthClient(SessionOwner):
         authorize_base_url: str = "https://www.are.na",
         issuer: str | None = None,
         session: aiohttp.ClientSession | None = None,
-        timeout: Timeout = Timeout(),  # noqa: B008 - frozen
+        timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
         insecure_http: bool = False,
     ) -> None:
         secret = None if client_secret is None else Secret(client_secret)
         del client_secret  # keep it out of tracebacks
+        check_session(session)
+        check_flag(insecure_http, "insecure_http")
         self._app: App = checked_app(client_id, secret)
         self._redirect_uri = (
             None
@@ -94,7 +103,7 @@ class OAuthClient(SessionOwner):
                 checked_base_url(base_url, insecure_http=insecure_http),
                 session=session,
                 trace_configs=None,
-                timeout=timeout,
+                timeout=checked_timeout(timeout),
                 user_agent=checked_user_agent(None),
                 max_body=MAX_BODY,
             ),

@@ -19,6 +19,8 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisPyConnectionError
 
+from arena_groups._arguments import check_seconds
+
 __all__ = [
     "LuaScript",
     "RedisConnection",
@@ -78,9 +80,7 @@ class RedisConnection:
     """A Redis server, by URL or by a client that the caller keeps and closes."""
 
     def __init__(self, url_or_client: str | Redis, *, timeout: float) -> None:
-        if not timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-        self._timeout = timeout
+        self._timeout = check_seconds(timeout, "timeout")
         if not isinstance(url_or_client, str | Redis):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 "give the URL of Redis or a redis.asyncio.Redis, "

@@ -11,8 +11,9 @@ from attrs import define, frozen
 from redis.asyncio import Redis
 
 from arena_groups._api import Credentials, Secret
+from arena_groups._arguments import check_range, check_seconds, check_text
 from arena_groups._http.config import CredentialsProvider
-from arena_groups._pacing.pacer import PacerSnapshot, SystemClock
+from arena_groups._pacing.pacer import PacerSnapshot, checked_clock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import PacerError
@@ -110,20 +111,18 @@ class RedisPacer(AsyncCloseable):
         timeout: float = 1.0,
         clock: Clock | None = None,
     ) -> None:
-        if write_spacing < 0:
-            raise ValueError(f"write_spacing must be 0 or more seconds, not {write_spacing}")
-        if on_outage not in {"local", "raise"}:
+        check_seconds(write_spacing, "write_spacing", zero=True)
+        if on_outage not in ("local", "raise"):
             raise ValueError(f"on_outage must be 'local' or 'raise', not {on_outage!r}")
-        if min_processes < 1:
-            raise ValueError(f"min_processes must be 1 or more, not {min_processes}")
-        if not member_ttl > 0:
-            raise ValueError(f"member_ttl must be more than 0 seconds, not {member_ttl}")
+        check_range(min_processes, "min_processes", 1)
+        check_seconds(member_ttl, "member_ttl")
+        check_text(prefix, "prefix")
         name = _fingerprint(token, fingerprint)
         self._connection = RedisConnection(url_or_client, timeout=timeout)
         self._write_spacing = write_spacing
         self._on_outage = on_outage
         self._min_processes = min_processes
-        self._clock = clock or SystemClock()
+        self._clock = checked_clock(clock)
         self._shared = SharedWindow(
             self._connection,
             f"{prefix}:pacer:{{{name}}}",
@@ -419,9 +418,7 @@ def _fingerprint(token: str | Secret | None, fingerprint: str | None) -> str:
     if fingerprint is not None:
         if token is not None:
             raise ValueError("give a token or a fingerprint, not both")
-        if not fingerprint:
-            raise ValueError("fingerprint must not be empty")
-        return fingerprint
+        return check_text(fingerprint, "fingerprint")
     given = token if token is None or isinstance(token, Secret) else Secret(token)
     credentials = CredentialsProvider(given).static or Credentials()
     return credentials.fingerprint

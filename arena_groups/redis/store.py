@@ -5,6 +5,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from arena_groups._arguments import check_text
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.redis.connection import (
@@ -59,7 +60,7 @@ class RedisStore(AsyncCloseable):
         self, url_or_client: str | Redis, *, prefix: str = "arena-groups", timeout: float = 1.0
     ) -> None:
         self._connection = RedisConnection(url_or_client, timeout=timeout)
-        self._prefix = prefix
+        self._prefix = check_text(prefix, "prefix")
         self._closed = False
 
     async def read(self, namespace: str) -> dict[str, str]:

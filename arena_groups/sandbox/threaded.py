@@ -14,8 +14,8 @@ import attrs
 
 from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import system_time
-from arena_groups.sandbox.faults.base import Fault, FaultTarget, check_type
-from arena_groups.sandbox.faults.registry import FAULTS, as_fault, parse_spec
+from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault, check_type
+from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
 from arena_groups.sandbox.server import Sandbox
 
 _P = ParamSpec("_P")

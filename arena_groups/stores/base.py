@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from arena_groups._arguments import check_methods
 from arena_groups._exports import set_public_module
 
-__all__ = ["NO_CONDITIONS", "MemoryStore", "Store"]
+__all__ = ["NO_CONDITIONS", "MemoryStore", "Store", "check_store"]
 
 NO_CONDITIONS: Final[Mapping[str, str | None]] = MappingProxyType({})
 
@@ -60,6 +61,11 @@ class Store(Protocol):
             StoreError: The store cannot be written.
         """
         ...
+
+
+def check_store(store: object) -> None:
+    """Raise ``TypeError`` for what is not a store."""
+    check_methods(store, "store", ("read", "compare_and_set"), "SQLiteStore(path)")
 
 
 class MemoryStore:

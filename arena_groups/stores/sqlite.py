@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from arena_groups._arguments import check_instance, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
@@ -60,12 +61,15 @@ class SQLiteStore(AsyncCloseable):
         timeout: Seconds to wait for another process that is writing.
 
     Raises:
-        ValueError: ``path`` contains characters that no file name can have.
+        ValueError: ``path`` contains characters that no file name can have, or ``timeout`` is
+            negative or not finite.
+        TypeError: An argument has the wrong type.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+        check_instance(path, "path", str | os.PathLike)
         self.path = _checked(Path(path))
-        self.timeout = timeout
+        self.timeout = check_seconds(timeout, "timeout", zero=True)
         self._database: _Database | None = None
         # SQLite blocks, and a connection belongs to one thread.
         self._thread: ThreadPoolExecutor | None = None

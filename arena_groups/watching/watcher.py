@@ -9,6 +9,13 @@ from random import random
 from typing import Self, TypeVar
 
 from arena_groups._api import path_name
+from arena_groups._arguments import (
+    check_callable,
+    check_flag,
+    check_instance,
+    check_seconds,
+    check_text,
+)
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
@@ -22,6 +29,7 @@ from arena_groups.errors import (
     StoreError,
 )
 from arena_groups.stores import MemoryStore, Store
+from arena_groups.stores.base import check_store
 from arena_groups.watching.events import PollFailure, WatchEvent
 from arena_groups.watching.group_watch import GroupWatch, Jitter, next_due
 from arena_groups.watching.lease import LeaseHeartbeat
@@ -70,10 +78,15 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     ) -> None:
         if not groups:
             raise ValueError("name at least one group to watch")
-        if not interval > 0:
-            raise ValueError(f"interval must be more than 0 seconds, not {interval}")
-        if not name or "/" in name:
+        check_instance(arena, "arena", ArenaClient)
+        check_seconds(interval, "interval")
+        if "/" in check_text(name, "name"):
             raise ValueError("name must be a text without slashes")
+        check_flag(replay, "replay")
+        check_flag(once, "once")
+        check_flag(shared, "shared")
+        check_store(store)
+        check_callable(on_failure, "on_failure", arguments=1)
         if shared and store is None:
             raise ValueError("a shared watch needs a store that all its processes use")
         if shared and once:

@@ -12,7 +12,6 @@ from arena_groups._api import (
     Secret,
     build_request,
     check_invite_token,
-    check_range,
     choice,
     group_fields,
     invitee,
@@ -130,20 +129,6 @@ class TestIdsAndRanges:
     def test_id_that_is_not_an_int_raises_type_error(self, value: object) -> None:
         with pytest.raises(TypeError, match=r"^user_id must be an int 1 or more, not "):
             path_id(value, "user_id")
-
-    @pytest.mark.parametrize("value", [1, 2, 99, 100])
-    def test_value_in_range_is_returned(self, value: int) -> None:
-        assert check_range(value, "per", 1, 100) == value
-
-    @pytest.mark.parametrize("value", [0, -1, 101, 10**9])
-    def test_value_out_of_range_raises_value_error_with_the_range(self, value: int) -> None:
-        with pytest.raises(ValueError, match=f"^per must be from 1 to 100, not {value}$"):
-            check_range(value, "per", 1, 100)
-
-    @pytest.mark.parametrize("value", [None, "24", 24.0, True])
-    def test_value_that_is_not_an_int_raises_type_error_with_the_range(self, value: object) -> None:
-        with pytest.raises(TypeError, match=r"^per must be an int from 1 to 100, not "):
-            check_range(value, "per", 1, 100)
 
 
 class TestChoices:

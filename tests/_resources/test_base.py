@@ -68,6 +68,21 @@ INVALID_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
     ("concurrency", 2.0, TypeError, "concurrency must be an int 1 or more, not float"),
     ("concurrency", "4", TypeError, "concurrency must be an int 1 or more, not str"),
     ("concurrency", True, TypeError, "concurrency must be an int 1 or more, not bool"),
+    ("confirm", 1, TypeError, "confirm must be a bool, not int"),
+    ("confirm", None, TypeError, "confirm must be a bool, not NoneType"),
+    (
+        "on_decode_error",
+        "ignore",
+        ValueError,
+        'on_decode_error must be "raise" or "skip", not \'ignore\'',
+    ),
+    ("on_decode_error", None, ValueError, 'on_decode_error must be "raise" or "skip", not None'),
+    (
+        "on_decode_error",
+        ["skip"],
+        ValueError,
+        r'on_decode_error must be "raise" or "skip", not \[\'skip\'\]',
+    ),
     ("concurrency", None, TypeError, "concurrency must be an int 1 or more, not NoneType"),
 )
 

@@ -11,12 +11,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from html import unescape
+from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
+from urllib.request import (
+    HTTPCookieProcessor,
+    OpenerDirector,
+    ProxyHandler,
+    build_opener,
+    url2pathname,
+)
 
 import aiohttp
 import pytest
@@ -54,6 +63,10 @@ class Provider:
     def __init__(self, token: str) -> None:
         self.token = token
         self.closed = False
+        self.asked: list[tuple[str, ...]] = []
+        self.exchanging = threading.Event()
+        self.exchanged = threading.Event()
+        self.exchanged.set()
         self.constructed: list[tuple[tuple[object, ...], dict[str, object]]] = []
 
     def client(self, *args: object, **options: object) -> "Provider":
@@ -61,6 +74,7 @@ class Provider:
         return self
 
     def authorize_url(self, *, scopes: Sequence[str]) -> FakeRequest:
+        self.asked.append(tuple(scopes))
         redirect = self.constructed[-1][1]["redirect_uri"]
         return FakeRequest(
             f"https://auth.example.org/?to={redirect}&scope={'+'.join(scopes)}", "s1"
@@ -79,6 +93,8 @@ class Provider:
 
     async def exchange_code(self, callback: Code, start: FakeRequest) -> Token:
         assert (callback.code, start.state) == ("c1", "s1")
+        self.exchanging.set()
+        await asyncio.to_thread(self.exchanged.wait, HANG_TIMEOUT)
         return Token(self.token)
 
 
@@ -89,6 +105,20 @@ def provider(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Provider:
     module.OAuthClient = provider.client  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "arena_groups.oauth", module)
     return provider
+
+
+def provider_address(page: str) -> str:
+    """Return the address of the provider that the private page leads to, as in a browser."""
+    assert page.startswith("file:///")
+    shown = Path(url2pathname(urlsplit(page).path)).read_text("utf-8")
+    (start,) = set(re.findall(r'url=(http://127\.0\.0\.1:\d+/[\w-]+)"', shown))
+    connection = HTTPConnection(urlsplit(start).netloc, timeout=HANG_TIMEOUT)
+    connection.request("GET", urlsplit(start).path)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    assert response.status == 303
+    return response.headers["Location"]
 
 
 Opened = Callable[..., list[tuple[int, str]]]
@@ -108,11 +138,12 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Opened:
                     async with session.get(home + path) as answer:
                         seen.append((answer.status, await answer.text()))
 
-        def open_(url: str) -> bool:
-            asyncio.run(visit(url))
+        def open_(page: str) -> bool:
+            if paths:
+                asyncio.run(visit(provider_address(page)))
             return True
 
-        monkeypatch.setattr(browser_login.webbrowser, "open", open_)
+        monkeypatch.setattr(browser_login, "open_in_browser", open_)
         return seen
 
     return use
@@ -131,7 +162,7 @@ def test_login_granted_stores_token_and_scopes(
     out, err = capsys.readouterr()
     assert json.loads(out)["target"] == "Minh Castellanos (minh-castellanos)"
     assert sandbox.tokens.member not in out + err
-    assert "open https://auth.example.org/" in err
+    assert "auth.example.org" not in err
     assert [code for code, _ in seen] == [404, 400, 200]
     assert "close this page" in seen[-1][1]
     found = credentials.find_login(sandbox.url)
@@ -244,18 +275,23 @@ def test_login_at_a_terminal_shows_the_user_and_asks(
 @pytest.mark.parametrize(
     ("chosen", "asked"),
     [
-        ((), "scope=read+write"),
-        (("--scope", "write"), "scope=read+write"),
-        (("--scope", "read"), "scope=read"),
+        ((), ("read", "write")),
+        (("--scope", "write"), ("read", "write")),
+        (("--scope", "read"), ("read",)),
     ],
 )
 def test_login_asks_for_the_chosen_scope(
-    sandbox: Sandbox, browser: Opened, capsys: Captured, chosen: tuple[str, ...], asked: str
+    sandbox: Sandbox,
+    provider: Provider,
+    browser: Opened,
+    capsys: Captured,
+    chosen: tuple[str, ...],
+    asked: tuple[str, ...],
 ) -> None:
     browser("/callback?code=c1&state=s1")
     assert log_in(sandbox, *chosen) == 0
-    opening = json.loads(capsys.readouterr().err.splitlines()[0])["note"]["message"]
-    assert opening.endswith(asked)
+    assert provider.asked == [asked]
+    capsys.readouterr()
 
 
 def test_scope_without_web_is_a_usage_error(sandbox: Sandbox, capsys: Captured) -> None:
@@ -304,7 +340,7 @@ def test_login_with_no_browser_shows_address(
     sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(browser_login.webbrowser, "open", opened.append)
+    monkeypatch.setattr(browser_login, "open_in_browser", opened.append)
     monkeypatch.setattr(browser_login, "AUTHORIZATION_TIMEOUT", 0)
     assert log_in(sandbox, "--no-browser") == 2
     assert opened == []
@@ -339,10 +375,13 @@ from html import unescape
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
-decision, door, url = sys.argv[1:]
+decision, door, page = sys.argv[1:]
 web = build_opener(ProxyHandler({}), HTTPCookieProcessor())
 if decision != "none":
-    with web.open(url) as page:
+    with web.open(page) as private:
+        start = re.search('url=(http.*?)"', private.read().decode())[1]
+    with web.open(start) as page:
+        url = page.url
         hidden = re.findall(r'type="hidden" name="(\\w+)" value="(.*?)"', page.read().decode())
     asked = {name: unescape(value) for name, value in hidden}
     form = urlencode({**asked, "user": "2", "decision": decision}).encode()
@@ -376,15 +415,15 @@ def visitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
     def use(visits: Callable[[str], None]) -> threading.Event:
         done = threading.Event()
 
-        def open_(url: str) -> bool:
+        def open_(page: str) -> bool:
             visited.append(done)
             try:
-                visits(url)
+                visits(provider_address(page))
             finally:
                 done.set()
             return True
 
-        monkeypatch.setattr(browser_login.webbrowser, "open", open_)
+        monkeypatch.setattr(browser_login, "open_in_browser", open_)
         return done
 
     yield use
@@ -428,13 +467,13 @@ def visit(
             return error.code, error.read().decode()
 
 
-def decide(url: str, decision: str) -> None:
-    """Open the provider's page, and answer it as its user 2."""
+def decide(url: str, decision: str) -> tuple[int, str]:
+    """Open the provider's page, and answer it as its user 2. Return what is shown at the end."""
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
     hidden = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', visit(url, None, browser)[1])
     form = {name: unescape(value) for name, value in hidden}
     form |= {"user": "2", "decision": decision}
-    assert visit(urljoin(url, "/oauth/authorize"), form, browser)[0] == 200
+    return visit(urljoin(url, "/oauth/authorize"), form, browser)
 
 
 def stored(home: Path) -> list[Path]:
@@ -448,7 +487,7 @@ def test_process_granted_in_browser_logs_in(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["target"] == "Minh Castellanos (minh-castellanos)"
     opening, kept = (json.loads(each)["note"]["message"] for each in done.stderr.splitlines())
-    assert f"open {served.url}/oauth/authorize?" in opening
+    assert opening == "opening a browser"
     assert "logins.json" in kept
     (file,) = stored(home)
     (login,) = json.loads(file.read_text("utf-8")).values()
@@ -481,8 +520,12 @@ def test_login_with_wrong_secret_is_unauthorized(
     line: Line, visitor: Visitor, typed: Typing, capsys: Captured, home: Path
 ) -> None:
     typed("not-it")
-    visitor(lambda url: decide(url, "allow"))
+    shown: list[tuple[int, str]] = []
+    done = visitor(lambda url: shown.append(decide(url, "allow")))
     assert run(line("--client-secret-stdin", "--format", "json", app="confidential")) == 2
+    assert done.wait(HANG_TIMEOUT)
+    assert shown[0][0] == 400
+    assert "The login failed. The terminal shows the reason." in shown[0][1]
     out, err = capsys.readouterr()
     assert out == ""
     error = json.loads(err.splitlines()[-1])["error"]
@@ -545,21 +588,192 @@ def test_login_of_unknown_app_shows_page_until_interrupted(start: Start, served:
     assert process.returncode == 130
 
 
-def test_login_without_usable_browser_says_so_and_waits(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Screen(io.StringIO):
-        def write(self, text: str) -> int:
-            written = super().write(text)
-            if "cannot open a browser" in text:
-                os.kill(os.getpid(), signal.SIGINT)
-            return written
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], io.StringIO]:
+    """Return a screen that interrupts the process when it shows a text."""
 
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(browser_login.webbrowser, "open", lambda _url: False)
+    def use(expected: str) -> io.StringIO:
+        class Screen(io.StringIO):
+            def write(self, text: str) -> int:
+                written = super().write(text)
+                if expected in text:
+                    os.kill(os.getpid(), signal.SIGINT)
+                return written
+
+        screen = Screen()
+        monkeypatch.setattr(sys, "stderr", screen)
+        return screen
+
+    return use
+
+
+def test_login_without_usable_browser_shows_the_address_and_waits(
+    line: Line, interrupt_at: Callable[[str], io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = interrupt_at("cannot open a browser")
+    monkeypatch.setattr(browser_login, "open_in_browser", lambda _url: False)
     assert run(line()) == 130
-    assert "cannot open a browser: open the address yourself" in screen.getvalue()
+    shown = r"cannot open a browser: open http://\S+/oauth/authorize\?\S+ yourself"
+    assert re.search(shown, screen.getvalue())
+
+
+def test_address_is_shown_if_no_browser_comes(
+    line: Line, interrupt_at: Callable[[str], io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = interrupt_at("if no browser opened")
+    monkeypatch.setattr(browser_login, "ADDRESS_DELAY", 0.0)
+    monkeypatch.setattr(browser_login, "open_in_browser", lambda _page: True)
+    assert run(line("--format", "json")) == 130
+    opening, address = (json.loads(each) for each in screen.getvalue().splitlines())
+    assert opening["note"]["message"] == "opening a browser"
+    assert re.fullmatch(
+        r"if no browser opened, open http://\S+/oauth/authorize\?\S+", address["note"]["message"]
+    )
+
+
+def test_address_is_not_shown_if_a_browser_comes(
+    served: Served, line: Line, visitor: Visitor, capsys: Captured
+) -> None:
+    visitor(lambda url: decide(url, "allow"))
+    assert run(line("--format", "json")) == 0
+    assert f"{served.url}/oauth" not in capsys.readouterr().err
+
+
+def test_page_waits_for_the_exchange_and_later_visits_change_nothing(
+    sandbox: Sandbox, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+    seen = threading.Event()
+
+    def visits(page: str) -> bool:
+        home = provider_address(page).partition("to=")[2].partition("/callback")[0]
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(visit, f"{home}/callback?code=c1&state=s1")
+            assert provider.exchanging.wait(HANG_TIMEOUT)
+            status, later = visit(f"{home}/callback?code=c1&state=s1")
+            assert status == 410
+            assert not first.done()
+            provider.exchanged.set()
+            pages.extend([first.result()[1], later])
+        seen.set()
+        return True
+
+    provider.exchanged.clear()
+    monkeypatch.setattr(browser_login, "open_in_browser", visits)
+    assert log_in(sandbox) == 0
+    assert seen.wait(HANG_TIMEOUT)
+    assert "Access granted" in pages[0]
+    assert "used already" in pages[1]
+
+
+def send_raw(address: tuple[str, int], data: bytes) -> bytes:
+    """Send bytes, and return all that comes back."""
+    with socket.create_connection(address, timeout=HANG_TIMEOUT) as connection:
+        connection.sendall(data)
+        received = b""
+        try:
+            while more := connection.recv(4096):
+                received += more
+        except ConnectionResetError:
+            pass
+        return received
+
+
+MALFORMED = [
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET callback HTTP/1.1\r\n\r\n",
+    b"GET /callback?{query} HTTP/2.0\r\n\r\n",
+    b"GET /callback?{query}\r\n\r\n",
+    b"GET  /callback?{query} HTTP/1.1\r\n\r\n",
+    b"GET /callback?{query}&a=\xff HTTP/1.1\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+    b"GET /callback?{query} HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",
+    b"POST /callback?{query} HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    b"HEAD /callback?{query} HTTP/1.1\r\n\r\n",
+]
+
+
+def test_malformed_requests_and_idle_connections_neither_end_nor_flood_the_login(
+    line: Line, visitor: Visitor, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[tuple[int, str]] = []
+
+    def visits(url: str) -> None:
+        asked = query_of(url)
+        where = urlsplit(asked["redirect_uri"])
+        address = (where.hostname or "", where.port or 0)
+        query = f"error=access_denied&state={asked['state']}".encode()
+        with ExitStack() as idle:
+            for _ in range(200):
+                idle.enter_context(socket.create_connection(address, timeout=HANG_TIMEOUT))
+            for request in MALFORMED:
+                answer = send_raw(address, request.replace(b"{query}", query))
+                assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 405 ")) or not answer
+            shown.append(decide(url, "allow"))
+
+    done = visitor(visits)
+    assert run(line("--format", "json")) == 0
+    assert done.wait(HANG_TIMEOUT)
+    assert shown[0][0] == 200
+    assert "Access granted" in shown[0][1]
+    out, err = capfd.readouterr()
+    assert json.loads(out)["outcome"] == "logged_in"
+    assert [*json.loads(err.splitlines()[0])] == ["note"]
+    assert len(err.splitlines()) == 2
+
+
+NOTE_ARGUMENTS = """
+import json, os, socket, sys
+from pathlib import Path
+
+folder, door, page = sys.argv[1:]
+arguments = [each.read_bytes().decode() for each in Path("/proc").glob("[0-9]*/cmdline")]
+noted = {"arguments": arguments, "token": os.environ.get("ARENA_TOKEN"), "page": page}
+noted["streams"] = [os.fstat(each).st_rdev == os.stat(os.devnull).st_rdev for each in range(3)]
+draft = Path(folder, "draft")
+draft.write_text(json.dumps(noted))
+draft.rename(Path(folder, "noted"))
+with socket.create_connection(("127.0.0.1", int(door))) as waiting:
+    waiting.recv(1)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_other_users_cannot_read_the_state(
+    start: Start, line: Line, served: Served, tmp_path: Path
+) -> None:
+    script = tmp_path / "browser.py"
+    script.write_text(NOTE_ARGUMENTS, "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(HANG_TIMEOUT)
+        command = f"{sys.executable} {script} {tmp_path} {door.getsockname()[1]} %s"
+        process = start(*line(), BROWSER=command, ARENA_TOKEN="token-4711")
+        with door.accept()[0]:
+            noted = json.loads((tmp_path / "noted").read_text())
+            page = Path(url2pathname(urlsplit(noted["page"]).path))
+            assert page.stat().st_mode & 0o777 == 0o600
+            assert page.parent.stat().st_mode & 0o777 == 0o700
+            if os.geteuid() == 0:
+                assert "Permission denied" in read_as(12345, page)
+            url = provider_address(noted["page"])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(HANG_TIMEOUT) == 130
+    for name in ("state", "code_challenge"):
+        assert not [each for each in noted["arguments"] if query_of(url)[name] in each]
+    assert noted["token"] is None
+    assert noted["streams"] == [True] * 3
+    assert not page.parent.exists()
+
+
+def read_as(user: int, file: Path) -> str:
+    """Return what another user sees who reads a file."""
+    done = subprocess.run(
+        ["cat", str(file)],
+        user=user, group=user, extra_groups=[], cwd="/", env={"LC_ALL": "C", "PATH": os.defpath},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
+    )  # fmt: skip
+    return done.stdout
 
 
 def test_process_does_not_wait_for_browser_that_stays_open(
@@ -581,7 +795,6 @@ def test_process_interrupted_does_not_wait_for_browser_that_stays_open(
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.settimeout(HANG_TIMEOUT)
         process = start(*line(), BROWSER=browser_command("none", door.getsockname()[1]))
-        read_address(process)
         with door.accept()[0]:
             process.send_signal(signal.SIGINT)
             assert process.wait(HANG_TIMEOUT) == 130

@@ -76,6 +76,10 @@ async def clients(external: aiohttp.ClientSession) -> None:
         ),
         ArenaClient,
     )
+    ArenaClient(timeout=10, retry=None)
+    ArenaClient(timeout=1.5, retry=False)
+    ArenaClient(retry=3)  # type: ignore[arg-type]
+    ArenaClient(retry=True)  # type: ignore[arg-type]
     provider: TokenProvider = provide
     assert_type(ArenaClient(provider), ArenaClient)
     async with ArenaClient() as arena:
@@ -117,6 +121,10 @@ def lists(arena: ArenaClient) -> None:
     assert_type(arena.groups.contents("studio", concurrency=4), Paginator[Content])
     assert_type(arena.groups.followers("studio", concurrency=4), Paginator[User])
     assert_type(arena.users.groups("ada", concurrency=4), Paginator[Group])
+    assert_type(arena.groups.members("studio", confirm=True), Paginator[GroupMember])
+    assert_type(arena.groups.contents("studio", on_decode_error="skip"), Paginator[Content])
+    assert_type(arena.groups.contents("studio").skipped, int)
+    arena.groups.members("x", on_decode_error="ignore")  # type: ignore[arg-type]
     assert_type(arena.groups.contents("studio", sort="created_at_asc"), Paginator[Content])
     assert_type(
         arena.groups.contents("studio", sort=ContentSort.CREATED_AT_ASC, type=ContentType.TEXT),

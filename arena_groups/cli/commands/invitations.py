@@ -298,7 +298,9 @@ async def expire_invitations(
     now = utc_now()
     async with connected(settings) as arena:
         async with aclosing(
-            _filtered(_group_invitations(arena, group), InvitationFilter(older_than=age))
+            _filtered(
+                _group_invitations(arena, group, confirm=True), InvitationFilter(older_than=age)
+            )
         ) as chosen:
             old = sort_invitations(await output.collect(settings, chosen), "oldest")
         if dry_run:
@@ -316,8 +318,10 @@ async def expire_invitations(
     raise_first_failure(left, len(old), INVITATIONS, "revoked")
 
 
-async def _group_invitations(arena: arena_groups.ArenaClient, group: str | int) -> Walk:
-    async for invitation in arena.groups.invitations(group):
+async def _group_invitations(
+    arena: arena_groups.ArenaClient, group: str | int, *, confirm: bool = False
+) -> Walk:
+    async for invitation in arena.groups.invitations(group, confirm=confirm):
         yield invitation
 
 

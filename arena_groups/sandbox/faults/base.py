@@ -170,6 +170,16 @@ class Fault:
         return _WORD_ENDS.sub("-", cls.__name__).lower()
 
 
+def as_fault(fault: object) -> Fault:
+    """Return the fault. Raises `TypeError` for its class or name, given by mistake."""
+    if isinstance(fault, Fault):
+        return fault
+    if isinstance(fault, type):
+        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+    hint = ": add_spec takes a text" if isinstance(fault, str) else ""
+    raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
 @attrs.frozen
 class FaultContext:
     """A request as a middleware fault sees it: read completely, not answered yet.

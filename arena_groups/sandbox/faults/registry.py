@@ -16,6 +16,7 @@ from arena_groups.sandbox.faults.base import (
     FaultTarget,
     ListFault,
     StateFault,
+    as_fault,
     list_page,
 )
 from arena_groups.sandbox.faults.http import (
@@ -221,16 +222,6 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
     int | str | None: _or_none(str),
     frozenset[int]: _ids,
 }
-
-
-def as_fault(fault: object) -> Fault:
-    """Return the fault. Raises `TypeError` for its class or name, given by mistake."""
-    if isinstance(fault, Fault):
-        return fault
-    if isinstance(fault, type):
-        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
-    hint = ": add_spec takes a text" if isinstance(fault, str) else ""
-    raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
 
 
 class InjectedFault:

@@ -42,10 +42,10 @@ def refuse(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
     """Forbid the invitations of one group."""
     allowed = GroupsResource.invitations
 
-    def invitations(self: GroupsResource, group: int) -> object:
+    def invitations(self: GroupsResource, group: int, **options: Any) -> object:
         if group == refused:
             raise ForbiddenError(403)
-        return allowed(self, group)
+        return allowed(self, group, **options)
 
     monkeypatch.setattr(GroupsResource, "invitations", invitations)
 

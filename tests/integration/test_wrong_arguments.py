@@ -1,0 +1,232 @@
+"""Wrong arguments: each error names its argument, and nothing is sent."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from arena_groups import (
+    ArenaClient,
+    MemoryCache,
+    MemoryStore,
+    QuotaPacer,
+    RetryPolicy,
+    SQLiteStore,
+    Timeout,
+    from_dict,
+    invite_many,
+    remove_many,
+    revoke_many,
+    watch,
+)
+from arena_groups.models import Group
+from arena_groups.oauth import OAuthClient
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from tests.support import documents
+from tests.support.clients import single
+
+
+async def async_hook(_: object) -> None:
+    raise NotImplementedError
+
+
+class Empty:
+    """An object with no method that matters."""
+
+
+NOT_NUMBERS: tuple[object, ...] = (True, None, "10", Decimal(10), [10], float)
+NOT_POSITIVE = (0, -1, -0.5, math.nan, math.inf)
+NOT_COUNTS: tuple[object, ...] = (True, None, "3", 3.0, Decimal(3), math.nan)
+NOT_FLAGS: tuple[object, ...] = (0, 1, None, "no", "")
+NOT_TEXTS: tuple[object, ...] = (None, b"x", 7, True, str)
+NOT_HOOKS: tuple[object, ...] = (True, 7, "print", async_hook, lambda: None, Empty())
+NOT_CLOCKS: tuple[object, ...] = (False, 0, "now", Empty(), AutoAdvanceClock)
+NOT_STORES: tuple[object, ...] = (False, "x.db", {}, Empty(), MemoryStore)
+NOT_CLIENTS: tuple[object, ...] = (None, "a-token", ArenaClient)
+NOT_GROUPS: tuple[object, ...] = (None, 1.5, True, b"g", ["g"], Decimal(1))
+
+Make = Callable[..., object]
+
+
+def client(**options: Any) -> ArenaClient:
+    return ArenaClient("a-token", **options)
+
+
+def oauth(**options: Any) -> OAuthClient:
+    return OAuthClient("an-app", **options)
+
+
+def invite(**options: Any) -> object:
+    return invite_many(
+        options.pop("arena", ARENA), options.pop("group", "g"),
+        options.pop("targets", [1]), **options,
+    )  # fmt: skip
+
+
+def revoke(**options: Any) -> object:
+    return revoke_many(options.pop("arena", ARENA), options.pop("group", "g"), **options)
+
+
+def remove(**options: Any) -> object:
+    return remove_many(options.pop("arena", ARENA), options.pop("group", "g"), **options)
+
+
+def watching(**options: Any) -> object:
+    return watch(options.pop("arena", ARENA), options.pop("group", "g"), **options)
+
+
+def sqlite(**options: Any) -> object:
+    return SQLiteStore(options.pop("path", "x.db"), **options)
+
+
+ARENA = single("a-token")
+
+TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
+    (client, "timeout"): (True, None, "10", Decimal(10), aiohttp.ClientTimeout(10), Timeout),
+    (client, "retry"): (True, 0, 3, "3", 2.5, RetryPolicy, Empty()),
+    (client, "session"): ("x", True, 7, aiohttp.ClientSession, Empty()),
+    (client, "pacer"): (True, False, 0.2, "quota", QuotaPacer, Empty()),
+    (client, "cache"): (True, False, 7, {}, MemoryCache, Empty()),
+    (client, "on_request"): NOT_HOOKS,
+    (client, "clock"): NOT_CLOCKS,
+    (client, "base_url"): NOT_TEXTS,
+    (client, "user_agent"): (b"x", 7, True, str),
+    (client, "max_body"): NOT_COUNTS,
+    (client, "insecure_http"): NOT_FLAGS,
+    (client, "trace_configs"): (aiohttp.TraceConfig(), "x", True, ["x"], [None]),
+    (client, "proxy"): ("http://localhost:1",),
+    (client, "ssl"): (True,),
+    **{(Timeout, name): NOT_NUMBERS for name in ("connect", "read", "total")},
+    (RetryPolicy, "attempts"): NOT_COUNTS,
+    **{
+        (RetryPolicy, name): NOT_NUMBERS
+        for name in ("total", "backoff", "max_backoff", "max_retry_after")
+    },
+    (QuotaPacer, "write_spacing"): NOT_NUMBERS,
+    (QuotaPacer, "clock"): NOT_CLOCKS,
+    (MemoryCache, "max_entries"): (True, None, "3", 3.5, Decimal(3)),
+    (MemoryCache, "max_bytes"): (True, None, "3", 3.5, Decimal(3)),
+    (sqlite, "path"): (None, True, 7, b"x.db"),
+    (sqlite, "timeout"): NOT_NUMBERS,
+    (oauth, "timeout"): (True, None, "10", Timeout),
+    (oauth, "session"): ("x", True, aiohttp.ClientSession),
+    (oauth, "insecure_http"): NOT_FLAGS,
+    (oauth, "base_url"): NOT_TEXTS,
+    (oauth, "authorize_base_url"): NOT_TEXTS,
+    (invite, "arena"): NOT_CLIENTS,
+    (invite, "group"): NOT_GROUPS,
+    (invite, "targets"): (None, 7, True, "ada@example.org", b"x"),
+    (invite, "store"): NOT_STORES,
+    (invite, "journal"): NOT_TEXTS,
+    (invite, "concurrency"): NOT_COUNTS,
+    (invite, "dry_run"): NOT_FLAGS,
+    (invite, "claim_timeout"): NOT_NUMBERS,
+    (invite, "on_claim_wait"): NOT_HOOKS,
+    (invite, "clock"): NOT_CLOCKS,
+    (revoke, "arena"): NOT_CLIENTS,
+    (revoke, "older_than"): (30, "30d", True, Decimal(30)),
+    (revoke, "where"): NOT_HOOKS,
+    (revoke, "dry_run"): NOT_FLAGS,
+    (remove, "arena"): NOT_CLIENTS,
+    (remove, "where"): NOT_HOOKS,
+    (remove, "dry_run"): NOT_FLAGS,
+    (watching, "arena"): NOT_CLIENTS,
+    (watching, "group"): NOT_GROUPS,
+    (watching, "interval"): NOT_NUMBERS,
+    (watching, "store"): NOT_STORES,
+    (watching, "name"): NOT_TEXTS,
+    (watching, "replay"): NOT_FLAGS,
+    (watching, "once"): NOT_FLAGS,
+    (watching, "shared"): NOT_FLAGS,
+    (watching, "on_failure"): NOT_HOOKS,
+}
+VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
+    (client, "timeout"): NOT_POSITIVE,
+    (client, "base_url"): ("", " ", "api.are.na"),
+    (client, "user_agent"): ("", "\n"),
+    (client, "max_body"): (0, -1),
+    **{(Timeout, name): NOT_POSITIVE for name in ("connect", "read", "total")},
+    (RetryPolicy, "attempts"): (0, -1),
+    (RetryPolicy, "total"): (0, -1, math.nan),
+    (RetryPolicy, "backoff"): (-1, math.nan, math.inf),
+    (RetryPolicy, "max_backoff"): (-1, math.nan),
+    (RetryPolicy, "max_retry_after"): (-0.1, math.nan),
+    (QuotaPacer, "write_spacing"): (-0.1, math.nan, math.inf),
+    (MemoryCache, "max_entries"): (0, -1),
+    (MemoryCache, "max_bytes"): (0, -1),
+    (sqlite, "timeout"): (-1, math.nan, math.inf),
+    (oauth, "timeout"): NOT_POSITIVE,
+    (invite, "group"): ("", "a/b", 0, -1),
+    (invite, "journal"): ("", " "),
+    (invite, "concurrency"): (0, -1),
+    (invite, "on_error"): ("", "ignore", None, [], True),
+    (invite, "claim_timeout"): NOT_POSITIVE,
+    (revoke, "older_than"): (timedelta(seconds=-1),),
+    (watching, "interval"): NOT_POSITIVE,
+    (watching, "name"): ("", " ", "a/b"),
+}
+
+
+def cases(table: dict[tuple[Make, str], tuple[object, ...]]) -> list[Any]:
+    return [
+        pytest.param(make, name, value, id=f"{make.__name__}-{name}-{number}")
+        for (make, name), values in table.items()
+        for number, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(("make", "name", "value"), cases(TYPE_ERRORS))
+def test_argument_of_a_wrong_type_raises_type_error_with_its_name(
+    make: Make, name: str, value: object
+) -> None:
+    with pytest.raises(TypeError, match=name):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(("make", "name", "value"), cases(VALUE_ERRORS))
+def test_argument_out_of_range_raises_value_error_with_its_name(
+    make: Make, name: str, value: object
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("argument", "advice"),
+    [
+        ({"retry": 3}, r"RetryPolicy\(attempts=3\)"),
+        ({"retry": 0}, r"RetryPolicy\(attempts=1\)"),
+        ({"retry": RetryPolicy}, "not the class RetryPolicy itself"),
+        ({"timeout": None}, r"Timeout\(total=10\)"),
+        ({"pacer": QuotaPacer}, r"QuotaPacer\(\), not the class QuotaPacer itself"),
+        ({"cache": False}, "None to send no ETags"),
+        ({"trace_configs": aiohttp.TraceConfig()}, "put the TraceConfig in a list"),
+        ({"on_request": async_hook}, "not an async one"),
+    ],
+    ids=str,
+)
+def test_error_of_an_argument_says_what_to_pass(argument: dict[str, Any], advice: str) -> None:
+    with pytest.raises(TypeError, match=advice):
+        client(**argument)
+
+
+@pytest.mark.parametrize("call", ["get", "delete", "members", "invitations", "leave"])
+@pytest.mark.parametrize("group", NOT_GROUPS)
+async def test_group_of_a_wrong_type_raises_type_error(call: str, group: Any) -> None:
+    with pytest.raises(TypeError, match="group"):
+        await getattr(ARENA.groups, call)(group)
+
+
+async def test_model_in_place_of_a_group_raises_type_error_that_names_the_id() -> None:
+    with pytest.raises(TypeError, match=r"not Group: pass its id$"):
+        await ARENA.groups.get(from_dict(Group, documents.group()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("token", [lambda group: "x", RetryPolicy.next_delay])
+def test_token_provider_that_needs_an_argument_raises_type_error(token: Any) -> None:
+    with pytest.raises(TypeError, match=r"the token provider must be a function .* no arguments"):
+        ArenaClient(token)
