@@ -6,7 +6,6 @@ around it. Two addresses are the same if :func:`mailbox` returns the same for bo
 """
 
 import unicodedata
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
@@ -71,7 +70,7 @@ def address_matches(text: str, pattern: str) -> bool:
 
     spellings = [trimmed(text), mailbox(text)]
     local_part, at, domain = spellings[1].rpartition("@")
-    with suppress(UnicodeError):
+    if _ascii_domain(domain) is not None:
         spellings.append(f"{local_part}{at}{idna.decode(domain)}")
     return any(fnmatchcase(each.lower(), trimmed(pattern).lower()) for each in spellings)
 
@@ -80,6 +79,8 @@ def _ascii_domain(domain: str) -> str | None:
     """Return a domain as lower-case IDNA 2008 A-labels; ``None`` if it has no such form."""
     import idna  # noqa: PLC0415 - its tables are large
 
+    if len(domain) > MAX_ADDRESS_LENGTH:
+        return None  # idna takes minutes for some texts that are too long
     try:
         return idna.encode(domain, uts46=True).decode()
     except UnicodeError:

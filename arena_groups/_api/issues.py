@@ -117,27 +117,28 @@ def decode_valid_items(returns: type[T], body: bytes) -> T | DecodeFailure:
     rows = cast("dict[str, object]", document).get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list):
         return decode_with_issues(returns, body)
-    page = structure(returns, {**cast("dict[str, object]", document), "data": []})
-    if not isinstance(page, Page):
-        return page
+    envelope = structure(returns, {**cast("dict[str, object]", document), "data": []})
+    if isinstance(envelope, DecodeFailure):
+        return envelope
+    items: list[object] = []
     skipped: dict[str, str] = {}
     for place, row in enumerate(cast("list[object]", rows)):
         item: object = structure(get_args(returns)[0], row, path=f"data[{place}]")
         if isinstance(item, DecodeFailure):
             skipped[_identity(row)] = "; ".join(map(str, item.issues[:SHOWN_ISSUES]))
         else:
-            page.data.append(item)
+            items.append(item)
+    page = cast("Page[object]", envelope)
     if not skipped:
-        return page
-    return cast("T", PartialPage(data=page.data, meta=page.meta, skipped=skipped))
+        return cast("T", Page(data=items, meta=page.meta))
+    return cast("T", PartialPage(data=items, meta=page.meta, skipped=skipped))
 
 
 def _identity(row: object) -> str:
-    if isinstance(row, dict):
-        found = cast("dict[str, object]", row)
-        if isinstance(found.get("type"), str) and type(found.get("id")) is int:
-            return f"{found['type']} {found['id']}"
-    return hashlib.sha256(repr(row).encode(errors="replace")).hexdigest()
+    found = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+    if isinstance(found.get("type"), str) and type(found.get("id")) is int:
+        return f"{found['type']} {found['id']}"
+    return hashlib.sha256(f"{row!r}".encode(errors="replace")).hexdigest()
 
 
 def _is_utf8(body: bytes) -> bool:

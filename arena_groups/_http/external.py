@@ -143,8 +143,8 @@ def _request_maker(
         progress, proxy = PROGRESS.get(), options["proxy"]
         progress.made = True
         if isinstance(proxy, URL):
-            progress.proxy = proxy.with_user(None)
             _check_proxy(proxy)
+            progress.proxy = proxy.with_user(None)
         headers = CIMultiDict(cast("Mapping[str, str]", options["headers"]))
         headers.update(ours)
         options |= {"session": external, "headers": headers, "auth": None, "trust_env": False}

@@ -94,11 +94,22 @@ class RequestRegistry:
         error.advice = "the client was closed during the request."
         return error
 
+    @property
+    def usable_here(self) -> bool:
+        """Whether connections may be touched: a forked child shares them with its parent."""
+        if os.getpid() != self._process:
+            return False
+        loop = self._loop
+        return loop is None or loop.is_closed() or loop is asyncio.get_running_loop()
+
     async def close(self) -> None:
-        """End all requests in flight, and wait until they have ended."""
+        """End all requests in flight, and wait until they have ended.
+
+        In another process or event loop it only refuses further requests.
+        """
         self.closed = True
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
+        if self._loop is not loop or not self.usable_here:
             return
         for request in self._requests:
             if not request.scope.expired():

@@ -113,7 +113,8 @@ class Session:
         try:
             await self._registry.close()
         finally:
-            await self._transport.aclose()
+            if self._registry.usable_here:
+                await self._transport.aclose()
 
     async def _run(
         self,

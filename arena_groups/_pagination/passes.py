@@ -105,7 +105,7 @@ class RepeatedWalk(Walk[ItemT]):
     def _was_last_needed(self) -> bool:
         """Return whether a pass brought nothing that was there at first; prepare another one."""
         missed = [each.new_items_behind for each in self._first_pages]
-        was_last = bool(missed) and not set.intersection(*missed)
+        was_last = bool(missed) and not set[Key].intersection(*missed)
         if self._new_first_page is not None:
             self._first_pages.append(self._new_first_page)
             self._new_first_page = None

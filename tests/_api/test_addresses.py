@@ -110,6 +110,16 @@ def test_address_problem_with_long_address_names_limit(text: str, limit: str) ->
     assert address_problem(text) == f"is longer than {limit}"
 
 
+@pytest.mark.parametrize("domain", ["\u0660" * 130_000, "\u00fc" * 130_000 + ".de", "a." * 65_000])
+def test_domain_that_is_much_too_long_is_not_encoded(
+    domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("idna.encode")
+    assert address_problem(f"u@{domain}").endswith("its domain is not valid")
+    assert mailbox(f"U@{domain}") == f"u@{domain}"
+    assert not address_matches(f"u@{domain}", "x*")
+
+
 def test_address_problem_accepts_joiners_that_a_script_needs() -> None:
     assert address_problem("u@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com") == ""
 

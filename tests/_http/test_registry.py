@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import warnings
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from threading import Thread
 
 import aiohttp
 import pytest
@@ -343,6 +345,36 @@ class TestClientState:
                 patched.setattr(os, "getpid", lambda: -1)
                 with pytest.raises(ClientStateError, match="before a fork"):
                     await arena.ping()
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    async def test_close_in_a_forked_child_leaves_the_connections_of_the_parent(self) -> None:
+        async with connected() as (arena, server):
+            await arena.ping()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of threads, that other tests may have left
+                child = os.fork()
+            if child == 0:
+                try:
+                    thread = Thread(target=asyncio.run, args=(arena.aclose(),))
+                    thread.start()  # without the running event loop of the parent
+                    thread.join()
+                    os._exit(0 if arena.closed else 1)
+                except BaseException:  # noqa: BLE001 - nothing may return to pytest
+                    os._exit(2)
+            _, status = await asyncio.to_thread(os.waitpid, child, 0)
+            assert os.waitstatus_to_exitcode(status) == 0
+            async with asyncio.timeout(10):
+                await arena.ping()
+            assert server.connections == 1
+
+    async def test_close_in_another_event_loop_leaves_the_connections(self) -> None:
+        async with connected() as (arena, server):
+            await arena.ping()
+            await run_in_new_loop(arena.aclose)
+            assert arena.closed
+            assert len(server.tasks) == 1
+            await arena.aclose()
+            await server.wait_closed()
 
     async def test_client_outside_of_a_task_raises(self) -> None:
         async with single() as arena:
