@@ -58,7 +58,8 @@ class Checkpoint:
     """State of one group in a namespace of a store.
 
     Each watch that opens it writes a new fencing token. Only the watch with the current token
-    can write: for all others every write fails, and ``fenced_out`` is true afterwards. The
+    can write: for all others every write fails, and ``fenced_out`` is true afterwards, as it is
+    once the lease was released. The
     token is drawn at random, so it also identifies the opening in the keys of its events.
     ``initialized`` is false until the first poll was saved.
     """
@@ -111,13 +112,19 @@ class Checkpoint:
         await self._write({})
 
     async def release(self) -> None:
-        """Release the lease.
+        """Release the lease, unless another watch has it. Every later write fails.
+
+        The store gets a new fencing token, so that a write in progress fails too, and no waiting
+        watch can take the lease for one that was free before.
 
         Raises:
-            StoreError: The store cannot be written, or another watch has the lease.
+            StoreError: The store cannot be written.
         """
-        self._heartbeat = None
-        await self._write({HEARTBEAT: None})
+        if not self.fenced_out:
+            self.fenced_out = True
+            updates = {FENCING_TOKEN: token_hex(8), HEARTBEAT: None}
+            expected = {FENCING_TOKEN: self.fencing_token}
+            await self._store.compare_and_set(self._namespace, updates, expected=expected)
 
     async def initialize(self, snapshot: GroupSnapshot | None) -> None:
         """Start from a snapshot, or from an empty group."""
@@ -160,7 +167,9 @@ class Checkpoint:
             self._heartbeat += 1
             updates = {**updates, HEARTBEAT: str(self._heartbeat)}
         expected = {FENCING_TOKEN: self.fencing_token}
-        if not await self._store.compare_and_set(self._namespace, updates, expected=expected):
+        if self.fenced_out or not await self._store.compare_and_set(
+            self._namespace, updates, expected=expected
+        ):
             self.fenced_out = True
             raise StoreError(
                 f"another watch has taken over {self._namespace} in this store: run one watch"

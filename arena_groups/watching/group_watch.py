@@ -2,17 +2,20 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
+from attrs import frozen
+
 from arena_groups._client import ArenaClient
-from arena_groups.errors import ArenaError
+from arena_groups._types import Clock
+from arena_groups.errors import ArenaAPIError, ArenaError, StoreError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.diff import diff
 from arena_groups.watching.events import WatchEvent
-from arena_groups.watching.lease import LeaseWaiter
+from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
 from arena_groups.watching.poller import GroupPoller
 
 __all__ = [
@@ -22,9 +25,10 @@ __all__ = [
     "GroupWatch",
     "Jitter",
     "full_poll_in",
-    "next_due",
     "next_poll_in",
     "retry_in",
+    "stall_limit",
+    "with_group_hint",
 ]
 
 Jitter = Callable[[], float]
@@ -35,21 +39,27 @@ class GroupWatch:
     """Polls one group, and returns what has changed as events.
 
     ``due`` is the time of its next poll, by the client's clock; ``failures`` is how many polls
-    in a row have failed.
+    in a row have failed, and ``lease_failures`` how many attempts to read its lease.
     """
 
-    def __init__(self, group: str | int, due: float) -> None:
-        self.due = due
+    def __init__(self, group: str | int, clock: Clock) -> None:
+        self.due = clock.now()
         self.failures = 0
+        self.lease_failures = 0
+        self._lease_error: StoreError | None = None
+        self._clock = clock
         self._given = group
         self._group: Group | None = None
-        self._lease: LeaseWaiter | None = None
+        self._lease: _Lease | None = None
+        self._waiter: LeaseWaiter | None = None
         self._checkpoint: Checkpoint | None = None
         self._poller: GroupPoller | None = None
         self._queue: deque[WatchEvent] = deque()
         self._delivered = False
         self._idle = 0
-        self._full_poll_due = due
+        self._full_poll_due = self.due
+        self._progress: float | None = None
+        self._stalled = False
 
     @property
     def name(self) -> str | int:
@@ -67,19 +77,33 @@ class GroupWatch:
         return self._checkpoint is not None
 
     @property
-    def has_pending(self) -> bool:
-        """Whether there is an event that was not acknowledged."""
-        return self._checkpoint is not None and self._checkpoint.pending_event is not None
+    def has_events(self) -> bool:
+        """Whether there are events that were not acknowledged."""
+        return self._checkpoint is not None and (
+            self._checkpoint.pending_event is not None or bool(self._queue)
+        )
+
+    @property
+    def can_poll(self) -> bool:
+        """Whether the next thing to do is a poll: all events are handled, and the lease owned."""
+        if self._checkpoint is None:
+            return self._lease is None
+        return not (self.has_events or self.fenced_out)
 
     @property
     def fenced_out(self) -> bool:
-        """Whether another watch has taken the group over."""
+        """Whether the lease was released, or another watch has taken the group over."""
         return self._checkpoint is not None and self._checkpoint.fenced_out
 
     @property
     def owns_lease(self) -> bool:
         """Whether this watch owns the group, as far as it knows."""
         return self._checkpoint is not None and not self._checkpoint.fenced_out
+
+    @property
+    def acquiring(self) -> bool:
+        """Whether the lease is being acquired."""
+        return self._waiter is not None and self._waiter.acquiring
 
     @property
     def requests(self) -> int:
@@ -102,26 +126,42 @@ class GroupWatch:
 
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
         """Open the group's checkpoint, and fence out an earlier watch of the same name."""
+        self._group = group
         self._start(arena, group, await Checkpoint.open(store, _namespace(group, name)))
 
-    def wait_for_lease(self, group: Group, store: Store, name: str, interval: float) -> None:
+    def wait_for_lease(
+        self, arena: ArenaClient, group: Group, store: Store, name: str, interval: float
+    ) -> None:
         """Prepare to acquire the group's lease, which other processes may own."""
         self._group = group
-        self._lease = LeaseWaiter(store, _namespace(group, name), interval)
+        self._lease = _Lease(arena, group, store, _namespace(group, name), interval)
+        self._waiter = self._lease.waiter(self._clock, yields=False)
 
-    async def try_acquire(
-        self, arena: ArenaClient, now: float, load: float, jitter: Jitter
-    ) -> bool:
-        """Return whether the lease was acquired; if it was not, set when to try again."""
-        if self._group is None or self._lease is None:
-            raise RuntimeError("try_acquire() was called before wait_for_lease()")
-        checkpoint = await self._lease.try_acquire(now, load=load, jitter=jitter())
-        self.failures = 0
-        if checkpoint is None:
-            self.due = now + self._lease.retry_in
-            return False
-        self._start(arena, self._group, checkpoint)
-        return True
+    def available_at(self, load: float) -> float:
+        """Return from when on the lease may be acquired, as far as it is known."""
+        return math.inf if self._waiter is None else self._waiter.available_at(load)
+
+    async def try_acquire(self, *, load: Callable[[], float], allowed: bool) -> None:
+        """Read the lease if another process may own it; acquire it if available and allowed."""
+        waiter, lease = self._waiter, self._lease
+        if waiter is None or lease is None:
+            return
+        checkpoint = await waiter.try_acquire(load=load, allowed=allowed)
+        if checkpoint is not None:
+            self._waiter = None
+            self._stalled = False
+            self.due = -math.inf  # before all others
+            self._start(lease.arena, lease.group, checkpoint)
+
+    def report_lease(self, error: StoreError | None) -> None:
+        """Take the result of an attempt to read or acquire the lease."""
+        self._lease_error = error
+        self.lease_failures = 0 if error is None else self.lease_failures + 1
+
+    def take_lease_error(self) -> StoreError | None:
+        """Return the error that kept this watch from reading the lease, once."""
+        error, self._lease_error = self._lease_error, None
+        return error
 
     async def renew(self) -> None:
         """Extend the lease by an interval. Raise ``StoreError`` if it is not owned any more."""
@@ -130,20 +170,29 @@ class GroupWatch:
 
     async def release(self) -> None:
         """Release the lease to other processes."""
-        checkpoint = self._checkpoint
-        self.drop()
-        if checkpoint is not None:
-            await checkpoint.release()
+        if self._checkpoint is not None:
+            self._stalled = self._progress is not None
+            await self._checkpoint.release()
 
     def drop(self) -> None:
-        """Forget the state of a group that another process may own now."""
+        """Forget the state of a group that another process may own now, and wait for its lease."""
         self._checkpoint = None
         self._poller = None
+        self._progress = None
+        if self._lease is not None:
+            self._waiter = self._lease.waiter(self._clock, yields=self._stalled)
 
-    async def poll(self, now: float, *, replay: bool) -> None:
+    def stalled_for(self, now: float) -> float:
+        """Return for how many seconds a poll, or its repetitions, have made no progress."""
+        return 0.0 if self._progress is None else now - self._progress
+
+    async def poll(self, *, replay: bool) -> None:
         """Poll the group, and queue an event for everything that has changed."""
         poller, checkpoint = self._opened_parts()
-        snapshot = await poller.poll(full=now >= self._full_poll_due)
+        started = self._clock.now()
+        if self._progress is None:
+            self._progress = started
+        snapshot = await poller.poll(full=started >= self._full_poll_due)
         if not checkpoint.initialized:
             await checkpoint.initialize(None if replay else snapshot)
         await checkpoint.refresh(snapshot)
@@ -151,6 +200,7 @@ class GroupWatch:
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
+        self._progress = None
 
     def schedule_next(
         self,
@@ -180,6 +230,8 @@ class GroupWatch:
         wait = retry_in(self.failures, retry_after=retry_after, jitter=jitter())
         wait = min(wait, max_wait)
         self.due = now + wait
+        if retry_after is not None and self._progress is not None:
+            self._progress = self.due  # the server has asked for this wait
         return wait
 
     async def next_event(self) -> WatchEvent | None:
@@ -206,13 +258,17 @@ class GroupWatch:
             await self._advance(self._checkpoint)
 
     def _start(self, arena: ArenaClient, group: Group, checkpoint: Checkpoint) -> None:
-        self._group = group
         self._checkpoint = checkpoint
-        self._poller = GroupPoller(arena, group)
+        self._poller = GroupPoller(arena, group, self._made_progress)
         self._queue.clear()
         self._delivered = False
         self._idle = 0
         self._full_poll_due = self.due
+
+    def _made_progress(self) -> None:
+        """Record that a page was read, unless polls fail again and again after it."""
+        if not self.failures:
+            self._progress = self._clock.now()
 
     async def _advance(self, checkpoint: Checkpoint) -> None:
         await checkpoint.advance(self._queue[0] if self._queue else None)
@@ -226,12 +282,38 @@ class GroupWatch:
         return self._poller, self._checkpoint
 
 
-def next_due(groups: Iterable[GroupWatch], now: float) -> GroupWatch | None:
-    """Return the group to handle next, or ``None`` if there are no groups.
+@frozen
+class _Lease:
+    """Everything that a group needs to wait for its lease, again and again."""
 
-    A due check of a lease is quick, so it comes before slow polls of other groups.
-    """
-    return min(groups, key=lambda each: (each.opened or each.due > now, each.due), default=None)
+    arena: ArenaClient
+    group: Group
+    store: Store
+    namespace: str
+    interval: float
+
+    def waiter(self, clock: Clock, *, yields: bool) -> LeaseWaiter:
+        observer = LeaseObserver(self.interval, yields=yields)
+        return LeaseWaiter(self.store, self.namespace, clock, observer)
+
+
+def with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
+    """Return the same error with a hint that names the group."""
+    hint = f"group {group} is no longer watched"
+    hinted = type(error)(
+        error.status,
+        error=error.error,
+        message=error.message,
+        details=error.details,
+        method=error.method,
+        route=error.route,
+        request_id=error.request_id,
+        rate_limit=error.rate_limit,
+        retry_after=error.retry_after,
+        hint=f"{hint}; {error.hint}" if error.hint else hint,
+    )
+    hinted.attempts = error.attempts
+    return hinted
 
 
 def _namespace(group: Group, name: str) -> str:
@@ -245,6 +327,13 @@ FULL_POLL: Final = 1800.0
 FIRST_RETRY: Final = 5.0
 LAST_RETRY: Final = 300.0
 LONGEST_RETRY_AFTER: Final = 3600.0
+STALLED_INTERVALS: Final = 10
+MIN_STALL: Final = 300.0
+
+
+def stall_limit(interval: float) -> float:
+    """Return the seconds without progress of a poll after which a lease is released."""
+    return max(STALLED_INTERVALS * interval, MIN_STALL)
 
 
 def next_poll_in(

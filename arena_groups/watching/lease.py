@@ -8,66 +8,142 @@ that no longer owns the lease can write nothing.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
+
+from attrs import frozen
 
 from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import FENCING_TOKEN, HEARTBEAT, Checkpoint
 
-__all__ = ["HEARTBEATS", "HEARTBEAT_TASK", "LeaseHeartbeat", "LeaseWaiter", "LeasedGroup"]
+__all__ = [
+    "HEARTBEATS",
+    "KEEPER_TASK",
+    "LeaseKeeper",
+    "LeaseObserver",
+    "LeaseRecord",
+    "LeaseWaiter",
+    "LeasedGroup",
+]
 
 logger = logging.getLogger("arena_groups")
 
-HEARTBEATS: Final = 3  # in an interval
-HEARTBEAT_TASK: Final = "arena-groups lease heartbeat"
+HEARTBEATS: Final = 3  # in an interval, and as many readings by a process that waits
+KEEPER_TASK: Final = "arena-groups lease keeper"
 MAX_DEFERRAL: Final = 1 / 6  # of an interval, for a process that owns all leases
+
+
+@frozen
+class LeaseRecord:
+    """The part of a checkpoint that shows its lease; ``heartbeat`` is ``None`` if it is free."""
+
+    fencing_token: str | None
+    heartbeat: str | None
+
+    @classmethod
+    def of(cls, records: Mapping[str, str]) -> "LeaseRecord":
+        """Return the lease of a checkpoint with these records."""
+        return cls(records.get(FENCING_TOKEN), records.get(HEARTBEAT))
+
+
+class LeaseObserver:
+    """Decides from when on a lease may be acquired, by what was read of it. Pure.
+
+    Args:
+        interval: Seconds without a new heartbeat after which the lease has expired.
+        yields: Leave the lease to other processes for an interval, if it is free.
+    """
+
+    def __init__(self, interval: float, *, yields: bool = False) -> None:
+        self._interval = interval
+        self._yields = yields
+        self._seen: LeaseRecord | None = None
+        self._since = math.inf
+
+    def observe(self, seen: LeaseRecord, *, began: float, ended: float) -> None:
+        """Take the result of a reading, and when it began and ended, in monotonic seconds."""
+        if seen.heartbeat is not None:
+            self._yields = False
+        if seen != self._seen:
+            self._seen = seen
+            # The heartbeat may have been written while it was read, so it counts from the end.
+            self._since = began if seen.heartbeat is None else ended
+
+    def forget(self) -> None:
+        """Begin anew, after the lease turned out to be different from what was read."""
+        self._seen, self._since = None, math.inf
+
+    def available_at(self, load: float) -> float:
+        """Return from when on the lease may be acquired, if a later reading is still the same.
+
+        Args:
+            load: Share of the groups of this process whose lease it owns already, from 0 to 1.
+                With a high load, other processes may acquire the lease first.
+        """
+        if self._seen is None:
+            return math.inf
+        intervals = load * MAX_DEFERRAL
+        if self._seen.heartbeat is not None or self._yields:
+            intervals += 1
+        return self._since + intervals * self._interval
 
 
 class LeaseWaiter:
     """Waits until the lease of a namespace is free or has expired.
 
-    ``retry_in`` is the number of seconds after which to try again.
+    Args:
+        store: The store of the lease.
+        namespace: The namespace of the group's checkpoint.
+        clock: The source of monotonic time.
+        observer: The decision, without what was read so far.
+
+    Attributes:
+        acquiring: Whether the lease is being acquired.
     """
 
-    def __init__(self, store: Store, namespace: str, interval: float) -> None:
+    def __init__(self, store: Store, namespace: str, clock: Clock, observer: LeaseObserver) -> None:
         self._store = store
         self._namespace = namespace
-        self._interval = interval
-        self._seen: tuple[str | None, str | None] | None = None
-        self._since = 0.0
-        self._deferred = False
-        self.retry_in = 0.0
+        self._clock = clock
+        self._observer = observer
+        self.acquiring = False
 
-    async def try_acquire(self, now: float, *, load: float, jitter: float) -> Checkpoint | None:
-        """Acquire the lease if it is available; otherwise set ``retry_in``.
+    def available_at(self, load: float) -> float:
+        """Return when to read the lease again in order to acquire it."""
+        return self._observer.available_at(load)
+
+    async def try_acquire(self, *, load: Callable[[], float], allowed: bool) -> Checkpoint | None:
+        """Read the lease, and acquire it if it is available and ``allowed``.
 
         Args:
-            now: Monotonic time in seconds.
-            load: Share of the groups of this process whose lease it owns already, from 0 to 1.
-                With a high load, other processes may acquire the lease first.
-            jitter: A random number from 0 to 1.
+            load: Called after the lease was read; see :meth:`LeaseObserver.available_at`.
+            allowed: Whether this process can watch the group now.
 
         Raises:
             StoreError: The store cannot be read or written.
         """
-        self.retry_in = self._interval / HEARTBEATS * (1 - jitter / 10)
+        began = self._clock.now()
         records = await self._store.read(self._namespace)
-        seen = records.get(FENCING_TOKEN), records.get(HEARTBEAT)
-        if seen != self._seen:
-            self._seen, self._since, self._deferred = seen, now, False
-        if seen[1] is not None and now - self._since < self._interval:
+        seen = LeaseRecord.of(records)
+        self._observer.observe(seen, began=began, ended=self._clock.now())
+        if not allowed or began < self._observer.available_at(load()):
             return None
-        if load > 0 and not self._deferred:
-            self._deferred = True
-            self.retry_in = self._interval * MAX_DEFERRAL * load
-            return None
-        return await Checkpoint.acquire(self._store, self._namespace, records)
+        self.acquiring = True
+        try:
+            checkpoint = await Checkpoint.acquire(self._store, self._namespace, records)
+        finally:
+            self.acquiring = False
+        if checkpoint is None:
+            self._observer.forget()
+        return checkpoint
 
 
 class LeasedGroup(Protocol):
-    """A group whose lease is kept by :class:`LeaseHeartbeat`."""
+    """A group whose lease is kept by :class:`LeaseKeeper`."""
 
     @property
     def name(self) -> str | int:
@@ -80,43 +156,108 @@ class LeasedGroup(Protocol):
         ...
 
     @property
+    def acquiring(self) -> bool:
+        """Whether this process is acquiring the lease."""
+        ...
+
+    @property
     def fenced_out(self) -> bool:
         """Whether another process has acquired the lease."""
+        ...
+
+    def stalled_for(self, now: float) -> float:
+        """Return for how many seconds a poll has been making no progress."""
+        ...
+
+    def available_at(self, load: float) -> float:
+        """Return from when on the lease may be acquired."""
+        ...
+
+    def report_lease(self, error: StoreError | None) -> None:
+        """Take the result of an attempt to read or acquire the lease."""
         ...
 
     async def renew(self) -> None:
         """Extend the lease by an interval."""
         ...
 
+    async def try_acquire(self, *, load: Callable[[], float], allowed: bool) -> None:
+        """Acquire the lease, if it is available and ``allowed``."""
+        ...
+
     async def release(self) -> None:
-        """Release the lease."""
+        """Release the lease, even if it cannot be written."""
         ...
 
 
-class LeaseHeartbeat:
-    """Task that renews the leases of all groups, whatever the consumer does meanwhile.
+class LeaseKeeper:
+    """Task that renews the leases of all groups, and reads those of other processes.
 
-    It ends when it is stopped, when no groups are left, or when ``is_needed`` returns false.
+    It depends neither on the polls nor on the consumer. It ends when it is stopped, when no
+    groups are left, or when ``is_needed`` returns false. Leases are acquired only in the context
+    of :meth:`allow_acquiring`.
+
+    Args:
+        groups: The groups, of which some may be removed later.
+        interval: The time after which a lease without a heartbeat has expired, in seconds.
+        stall_limit: The time after which a lease is released if the polls of its group make no
+            progress, in seconds.
+        clock: The source of monotonic time.
+        jitter: A source of random numbers from 0 to 1.
+        changed: Set when a lease was acquired or lost, and when the store fails.
+        is_needed: Whether there is still a watch.
     """
 
     def __init__(
         self,
         groups: Sequence[LeasedGroup],
+        *,
         interval: float,
+        stall_limit: float,
         clock: Clock,
+        jitter: Callable[[], float],
+        changed: asyncio.Event,
         is_needed: Callable[[], bool],
     ) -> None:
         self._groups = groups
         self._period = interval / HEARTBEATS
+        self._stall_limit = stall_limit
         self._clock = clock
+        self._jitter = jitter
+        self._changed = changed
         self._is_needed = is_needed
+        self._allowed = False
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._failing: set[LeasedGroup] = set()
+
+    @contextmanager
+    def allow_acquiring(self) -> Iterator[None]:
+        """Acquire available leases in this context, while the consumer waits for an event."""
+        self._allowed = True
+        now, load = self._clock.now(), self._load()
+        if any(now >= each.available_at(load) for each in self._groups):
+            self.wake()
+        try:
+            yield
+        finally:
+            self._allowed = False
 
     def start(self) -> None:
         """Start the task, unless it was started before."""
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=HEARTBEAT_TASK)
+            self._task = asyncio.create_task(self._run(), name=KEEPER_TASK)
+            self._task.add_done_callback(lambda _: self._changed.set())
+
+    def check(self) -> None:
+        """Raise the error that has ended the task, if any."""
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+
+    def wake(self) -> None:
+        """Read the leases that may be available now."""
+        waiting, self._wake = self._wake, asyncio.Event()
+        waiting.set()
 
     async def stop(self) -> None:
         """Stop the task and release all leases; those in a failing store expire."""
@@ -129,23 +270,67 @@ class LeaseHeartbeat:
                 raise result
 
     async def _run(self) -> None:
-        while self._groups and self._is_needed():
-            await self._clock.wait(asyncio.Event(), self._period)
-            owned = [group for group in self._groups if group.owns_lease]
-            results = await asyncio.gather(
-                *(group.renew() for group in owned), return_exceptions=True
-            )
-            self._log_failures(list(zip(owned, results, strict=True)))
+        tasks = [asyncio.create_task(self._keep(group)) for group in self._groups]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
-    def _log_failures(self, results: Sequence[tuple[LeasedGroup, BaseException | None]]) -> None:
-        """Warn once until all leases are renewed again."""
-        failed = False
-        for group, error in results:
-            if error is None or group.fenced_out:
-                continue
-            if not isinstance(error, StoreError):
-                raise error
-            if not failed and not self._failing:
+    async def _keep(self, group: LeasedGroup) -> None:
+        while group in self._groups and self._is_needed():
+            next_time = self._clock.now() + self._period * (1 - self._jitter() / 10)
+            owned = group.owns_lease
+            eager = True
+            try:
+                if owned:
+                    await self._renew(group)
+                else:
+                    await group.try_acquire(load=self._load, allowed=self._allowed)
+                    group.report_lease(None)
+            except StoreError as error:
+                eager = False  # not before the next time
+                self._failed(group, error, owned=owned)
+            else:
+                self._failing.discard(group)
+            if group.owns_lease != owned:
+                self._changed.set()
+            await self._wait(group, next_time, eager=eager)
+        self._failing.discard(group)
+
+    async def _renew(self, group: LeasedGroup) -> None:
+        stalled = group.stalled_for(self._clock.now())
+        if stalled < self._stall_limit:
+            await group.renew()
+            return
+        logger.warning(
+            "the polls of group %s have made no progress for %.0f s: another process may watch it",
+            group.name,
+            stalled,
+        )
+        await group.release()
+
+    async def _wait(self, group: LeasedGroup, next_time: float, *, eager: bool) -> None:
+        """Return at ``next_time``, or earlier if the lease may be acquired before."""
+        while True:
+            end = next_time
+            if eager and self._allowed:
+                end = min(end, group.available_at(self._load()))
+            wait = end - self._clock.now()
+            if wait <= 0:
+                return
+            await self._clock.wait(self._wake, wait)
+
+    def _load(self) -> float:
+        owned = sum(each.owns_lease or each.acquiring for each in self._groups)
+        return owned / max(len(self._groups), 1)
+
+    def _failed(self, group: LeasedGroup, error: StoreError, *, owned: bool) -> None:
+        """Warn once until all leases are renewed again; the watch reports other failures."""
+        if not owned:
+            group.report_lease(error)
+            self._changed.set()
+        elif not group.fenced_out:
+            if not self._failing:
                 logger.warning("group %s may be taken over: %s", group.name, error)
-            failed = True
-        self._failing = failed
+            self._failing.add(group)

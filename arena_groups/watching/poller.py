@@ -8,7 +8,7 @@ found by the next full poll.
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
 from attrs import frozen
@@ -38,7 +38,7 @@ from arena_groups.watching.diff import Code, GroupSnapshot
 __all__ = ["GroupPoller", "embedded", "fingerprint"]
 
 ItemT = TypeVar("ItemT", bound=Identified)
-Fetch = Callable[[int], Paginator[ItemT]]
+Fetch = Callable[[int], Awaitable[Page[ItemT]]]
 
 PAGE_SIZE = 100
 
@@ -61,11 +61,15 @@ class GroupPoller:
     """Polls one group by its id.
 
     A failure to read the invite code does not fail the poll: ``code_error`` is its error, and
-    ``code_failures`` the number of such failures in a row.
+    ``code_failures`` the number of such failures in a row. ``on_progress`` is called for each
+    page that was read.
     """
 
-    def __init__(self, arena: ArenaClient, group: Group) -> None:
+    def __init__(
+        self, arena: ArenaClient, group: Group, on_progress: Callable[[], None] = lambda: None
+    ) -> None:
         self._arena = arena
+        self._on_progress = on_progress
         self.group = embedded(group)
         self.code_error: ArenaError | None = None
         self.code_failures = 0
@@ -111,11 +115,18 @@ class GroupPoller:
         """Compare later polls with the last one, whose changes are queued now."""
         self._invitations, self._members = self._uncommitted
 
-    def _invitation_page(self, number: int) -> Paginator[MembershipInvitation]:
-        return self._arena.groups.invitations(self.group.id, per=PAGE_SIZE, start_page=number)
+    async def _invitation_page(self, number: int) -> Page[MembershipInvitation]:
+        groups = self._arena.groups
+        return await self._page(groups.invitations(self.group.id, per=PAGE_SIZE, start_page=number))
 
-    def _member_page(self, number: int) -> Paginator[GroupMember]:
-        return self._arena.groups.members(self.group.id, per=PAGE_SIZE, start_page=number)
+    async def _member_page(self, number: int) -> Page[GroupMember]:
+        groups = self._arena.groups
+        return await self._page(groups.members(self.group.id, per=PAGE_SIZE, start_page=number))
+
+    async def _page(self, request: Paginator[ItemT]) -> Page[ItemT]:
+        page = await request
+        self._on_progress()
+        return page
 
     async def _try_read_code(self, *, full: bool) -> Code:
         try:

@@ -5,14 +5,16 @@ import logging
 import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from random import random
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from arena_groups._api import path_name
 from arena_groups._arguments import (
     check_callable,
     check_flag,
     check_instance,
+    check_range,
     check_seconds,
     check_text,
 )
@@ -31,8 +33,14 @@ from arena_groups.errors import (
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.stores.base import check_store
 from arena_groups.watching.events import PollFailure, WatchEvent
-from arena_groups.watching.group_watch import GroupWatch, Jitter, next_due
-from arena_groups.watching.lease import LeaseHeartbeat
+from arena_groups.watching.group_watch import (
+    GroupWatch,
+    Jitter,
+    stall_limit,
+    with_group_hint,
+)
+from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
+from arena_groups.watching.poll_tasks import PollTasks
 
 __all__ = ["Watcher", "watch"]
 
@@ -40,14 +48,17 @@ T = TypeVar("T")
 
 logger = logging.getLogger("arena_groups")
 
+CONCURRENCY: Final = 8
+
 
 class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     """Async iterator over the events of some groups; :func:`arena_groups.watch` returns it.
 
     An event is acknowledged when the next one is requested, or by :meth:`ack`. Until then, the
-    next watch with the same store and name delivers it again. Nothing runs between two calls of
-    ``anext()``, except the heartbeat of a ``shared`` watch: close such a watch with
-    ``aclose()`` or ``async with``. A cancelled call can be repeated.
+    next watch with the same store and name delivers it again. A cancelled call can be repeated.
+
+    No poll starts between two calls of ``anext()``, but those in progress continue, and so do
+    the heartbeats of a ``shared`` watch. Close the watch with ``aclose()`` or ``async with``.
 
     ``anext()`` raises:
 
@@ -73,6 +84,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         replay: bool = False,
         once: bool = False,
         shared: bool = False,
+        concurrency: int = CONCURRENCY,
         on_failure: Callable[[PollFailure], None] | None = None,
         jitter: Jitter = random,
     ) -> None:
@@ -85,6 +97,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         check_flag(replay, "replay")
         check_flag(once, "once")
         check_flag(shared, "shared")
+        check_range(concurrency, "concurrency", 1)
         check_store(store)
         check_callable(on_failure, "on_failure", arguments=1)
         if shared and store is None:
@@ -102,13 +115,19 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._on_failure = on_failure
         self._jitter = jitter
         self._clock = arena.clock
-        now = self._clock.now()
-        self._groups = [GroupWatch(group, now) for group in dict.fromkeys(groups)]
-        self._heartbeat: LeaseHeartbeat | None = None
+        self._groups = [GroupWatch(group, self._clock) for group in dict.fromkeys(groups)]
+        self._polls = PollTasks(self._groups, self._poll, self._clock, concurrency)
+        self._keeper: LeaseKeeper | None = None
         if shared:
             self_ref = weakref.ref(self)
-            self._heartbeat = LeaseHeartbeat(
-                self._groups, interval, self._clock, is_needed=lambda: self_ref() is not None
+            self._keeper = LeaseKeeper(
+                self._groups,
+                interval=interval,
+                stall_limit=stall_limit(interval),
+                clock=self._clock,
+                jitter=jitter,
+                changed=self._polls.changed,
+                is_needed=lambda: self_ref() is not None,
             )
         self._current: GroupWatch | None = None
         self._task: asyncio.Task[object] | None = None
@@ -146,8 +165,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        if self._heartbeat is not None:
-            await self._heartbeat.stop()
+        await self._polls.aclose()
+        if self._keeper is not None:
+            await self._keeper.stop()
 
     def __repr__(self) -> str:
         groups = ", ".join(str(group.name) for group in self._groups)
@@ -189,102 +209,124 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             raise
 
     async def _next(self) -> WatchEvent | None:
-        if self._heartbeat is not None:
-            self._heartbeat.start()
         task = asyncio.current_task()
-        while True:
+        if self._keeper is not None:
+            self._keeper.start()
+        while self._groups:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError  # the store has suppressed it
-            if self._current is not None:
-                event = await self._next_event(self._current)
-                if event is not None:
-                    return event
-                continue
-            group = next_due(self._groups, self._clock.now())
-            if group is None:
-                return None
-            await self._wait_until(group.due)
-            await self._poll_and_handle(group)
+            if self._current is None:
+                await self._find_events()
+            elif (event := await self._next_event(self._current)) is not None:
+                return event
+        return None
+
+    async def _find_events(self) -> None:
+        """Poll and wait once, unless there is a group that has events."""
+        self._polls.changed.clear()
+        while (ended := self._polls.take_ended()) is not None:
+            self._handle_end(*ended)
+        if self._keeper is not None:
+            self._check_leases(self._keeper)
+        self._current = self._polls.with_events()
+        if self._current is None and self._groups:
+            with nullcontext() if self._keeper is None else self._keeper.allow_acquiring():
+                await self._polls.run()
 
     async def _next_event(self, group: GroupWatch) -> WatchEvent | None:
         try:
             started = self._clock.now()
             event = await group.next_event()
-            if self._heartbeat is not None and self._clock.now() - started > self._interval / 2:
+            if self._keeper is not None and self._clock.now() - started > self._interval / 2:
                 return None  # the process was paused: check once more that it owns the lease
         except StoreError as error:
             self._store_failed(group, error)
             if self._current is not None:
-                await self._wait_until(group.due)
+                await self._clock.wait(asyncio.Event(), max(0.0, group.due - self._clock.now()))
             return None
         if event is None:
             self._current = None
-            if self._once and group.code_error is not None:
-                raise group.code_error
+            self._end_if_once(group)
         return event
 
-    async def _wait_until(self, due: float) -> None:
-        wait = due - self._clock.now()
-        if wait > 0:
-            await self._clock.wait(asyncio.Event(), wait)
-
-    async def _poll_and_handle(self, group: GroupWatch) -> None:
-        try:
-            await self._poll(group)
-        except (ForbiddenError, NotFoundError) as error:
-            self._remove(group)
-            raise _with_group_hint(error, group.name) from None
-        except AuthenticationError:
-            self._groups.clear()
-            raise
-        except ClientStateError:
-            raise
-        except StoreError as error:
-            self._store_failed(group, error)
-        except ArenaError as error:
-            if self._once:
-                self._remove(group)
-                raise
-            self._retry_later(group, error)
+    def _handle_end(self, group: GroupWatch, error: BaseException | None) -> None:
+        """Handle the end of a poll, or raise its error."""
+        if group not in self._groups:
+            return
+        if self._keeper is not None and group.fenced_out:
+            self._lease_lost(group)
+        elif error is not None:
+            self._handle_failure(group, error)
         else:
             self._report_code_failure(group)
+            if not group.has_events:
+                self._end_if_once(group)
+
+    def _handle_failure(self, group: GroupWatch, error: BaseException) -> None:
+        match error:
+            case ForbiddenError() | NotFoundError():
+                self._remove(group)
+                raise with_group_hint(error, group.name) from None
+            case AuthenticationError():
+                self._groups.clear()
+                raise error
+            case StoreError():
+                self._store_failed(group, error)
+            case ArenaError() if not isinstance(error, ClientStateError):
+                if self._once:
+                    self._remove(group)
+                    raise error
+                self._retry_later(group, error)
+            case _:
+                raise error
 
     async def _poll(self, group: GroupWatch) -> None:
         if not group.opened:
-            if not await self._open(group):
+            await self._open(group)
+            if not group.can_poll or group not in self._groups:
                 return
-            if group.has_pending:
-                self._current = group
-                return
-        elif self._heartbeat is not None:
+        elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(started, replay=self._replay)
-        self._current = group
+        await group.poll(replay=self._replay)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
-            self._groups.remove(group)
+            group.due = math.inf
 
-    async def _open(self, group: GroupWatch) -> bool:
-        """Return whether this watch may poll the group now."""
-        if group.group_id is None:
-            found = await group.resolve(self._arena)
-            if any(each.group_id == found.id for each in self._groups):
-                self._groups.remove(group)  # given by its slug and by its id
-                return False
-            if self._heartbeat is None:
-                await group.open(self._arena, found, self._store, self._name)
-                return True
-            group.wait_for_lease(found, self._store, self._name, self._interval)
-        load = sum(each.owns_lease for each in self._groups) / len(self._groups)
-        if not await group.try_acquire(self._arena, self._clock.now(), load, self._jitter):
-            return False
-        logger.info("group %s is watched by this process now", group.name)
-        return True
+    async def _open(self, group: GroupWatch) -> None:
+        """Open the group's checkpoint, or wait for its lease if it is shared."""
+        found = await group.resolve(self._arena)
+        if any(each.group_id == found.id for each in self._groups):
+            self._groups.remove(group)  # given by its slug and by its id
+        elif self._keeper is None:
+            await group.open(self._arena, found, self._store, self._name)
+        else:
+            group.wait_for_lease(self._arena, found, self._store, self._name, self._interval)
+            self._keeper.wake()
+
+    def _check_leases(self, keeper: LeaseKeeper) -> None:
+        """Handle what has happened apart from the polls: lost leases, and failures to read one."""
+        keeper.check()
+        for group in self._groups:
+            if group.fenced_out:
+                if group in self._polls:
+                    self._polls.cancel(group)
+                else:
+                    self._lease_lost(group)
+            elif (error := group.take_lease_error()) is not None:
+                wait = self._interval / HEARTBEATS
+                self._report_failure(group, error, group.lease_failures, wait)
+
+    def _end_if_once(self, group: GroupWatch) -> None:
+        """Stop watching a group that was to be polled once, after its last event."""
+        if self._once and group.due == math.inf:
+            self._remove(group)
+            if group.code_error is not None:
+                raise group.code_error
 
     def _store_failed(self, group: GroupWatch, error: StoreError) -> None:
-        if self._heartbeat is None:
+        if self._keeper is None:
             if group.fenced_out:
                 self._remove(group)
             raise error
@@ -295,12 +337,11 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
 
     def _lease_lost(self, group: GroupWatch) -> None:
         """Leave the group to another watch, and wait for its lease if it is shared."""
-        if self._heartbeat is None:
+        if self._keeper is None:
             self._remove(group)
             return
         logger.info("group %s is watched by another process now", group.name)
         group.drop()
-        group.due = self._clock.now()
         if self._current is group:
             self._current = None
 
@@ -349,6 +390,7 @@ def watch(
     replay: bool = False,
     once: bool = False,
     shared: bool = False,
+    concurrency: int = CONCURRENCY,
     on_failure: Callable[[PollFailure], None] | None = None,
 ) -> Watcher:
     """Return an async iterator over the events of groups.
@@ -373,8 +415,11 @@ def watch(
         once: End the iteration after one poll of each group.
         shared: Share the groups with other processes that use the same store and ``name``: one
             process polls each group, the others wait for its lease. A waiting process takes
-            over within two intervals after another was killed or got stuck. All of them have to
-            pass ``shared=True``.
+            over within two intervals after another was killed, however long its own polls take.
+            A lease is released if the polls of its group make no progress for ten intervals, and
+            at least five minutes. All of the processes have to pass ``shared=True``.
+        concurrency: The number of groups that are polled at the same time, at most. All requests
+            go through the client's pacer.
         on_failure: Called for each failed poll that will be retried. An exception it raises
             ends the iteration. With ``once``, the error itself is raised instead, after the
             events that were found.
@@ -383,8 +428,9 @@ def watch(
         The iterator; see :class:`Watcher` for the errors that it raises.
 
     Raises:
-        ValueError: No group is given, ``interval`` is not positive, ``name`` is empty or
-            contains a slash, or ``shared`` is combined with ``once`` or has no ``store``.
+        ValueError: No group is given, ``interval`` or ``concurrency`` is not positive, ``name``
+            is empty or contains a slash, or ``shared`` is combined with ``once`` or has no
+            ``store``.
         TypeError: A group is neither a slug nor an id.
     """
     return Watcher(
@@ -396,27 +442,9 @@ def watch(
         replay=replay,
         once=once,
         shared=shared,
+        concurrency=concurrency,
         on_failure=on_failure,
     )
-
-
-def _with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
-    """Return the same error with a hint that names the group."""
-    hint = f"group {group} is no longer watched"
-    hinted = type(error)(
-        error.status,
-        error=error.error,
-        message=error.message,
-        details=error.details,
-        method=error.method,
-        route=error.route,
-        request_id=error.request_id,
-        rate_limit=error.rate_limit,
-        retry_after=error.retry_after,
-        hint=f"{hint}; {error.hint}" if error.hint else hint,
-    )
-    hinted.attempts = error.attempts
-    return hinted
 
 
 set_public_module(globals(), __all__)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import pytest
 from attrs import define, field
 
+from arena_groups.sandbox import faults
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from tests.support.processes import run_worker
 from tests.support.redis_server import RedisServer
@@ -22,6 +23,8 @@ from tests.support.waiting import HANG_TIMEOUT, until_blocking
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
 INTERVAL = 0.4
+SLOW_INTERVAL = 1.0
+SLOW_POLL = 5.0  # seconds
 DISTURBANCES = repetitions(8, thorough=60)
 
 
@@ -94,8 +97,11 @@ def _each_line(stream: Iterator[str], read: Callable[[str], None]) -> None:
 class Fleet:
     """The replicas of a test."""
 
-    def __init__(self, stack: ExitStack, sandbox: ThreadedSandbox, redis: str) -> None:
+    def __init__(
+        self, stack: ExitStack, sandbox: ThreadedSandbox, redis: str, interval: float = INTERVAL
+    ) -> None:
         self._stack = stack
+        self._interval = interval
         self._sandbox = sandbox
         self._redis = redis
         self.groups: list[str] = []
@@ -104,8 +110,8 @@ class Fleet:
 
     def add(self) -> Replica:
         process = self._stack.enter_context(
-            run_worker("watch_worker.py", self._redis, self._sandbox.url, INTERVAL, *self.groups,
-                   ARENA_TOKEN=self._sandbox.tokens.owner)
+            run_worker("watch_worker.py", self._redis, self._sandbox.url, self._interval,
+                       *self.groups, ARENA_TOKEN=self._sandbox.tokens.owner)
         )  # fmt: skip
         replica = Replica(process, len(self.all))
         replica.start_readers()
@@ -139,8 +145,13 @@ def stack() -> Iterator[ExitStack]:
 
 def join(sandbox: ThreadedSandbox, group: str) -> str:
     """Add a member, and return the beginning of the key of its event."""
+    return joined(sandbox, sandbox.groups[group])
+
+
+def joined(sandbox: ThreadedSandbox, group: int) -> str:
+    """Add a member to a group with an id, and return the beginning of the key of its event."""
     (user,) = sandbox.add_members(group, 1)
-    return f"{sandbox.groups[group]}/member-joined/{user}/"
+    return f"{group}/member-joined/{user}/"
 
 
 def missing(fleet: Fleet, expected: set[str]) -> set[str]:
@@ -266,3 +277,43 @@ def yields(fleet: Fleet, key: str) -> list[tuple[float, Replica]]:
     """Return the times at which an event was yielded, and the replicas."""
     (times,) = [each for name, each in fleet.yielded().items() if name.startswith(key)]
     return times
+
+
+def test_replica_with_slow_polls_takes_over_and_no_event_is_missing_or_repeated(
+    redis_server: RedisServer, sandbox: ThreadedSandbox, stack: ExitStack
+) -> None:
+    fleet = Fleet(stack, sandbox, redis_server.url, interval=SLOW_INTERVAL)
+    groups = [sandbox.add_group(f"Slow {number}") for number in range(6)]
+    fleet.groups = [str(each) for each in groups[:3]]
+    first = fleet.add()
+    until_blocking(lambda: len(fleet.yielded()) == 3)  # the groups' owner has joined
+    fleet.groups = [str(each) for each in groups]
+    fleet.add()
+    until_blocking(lambda: len(fleet.yielded()) == 6)
+    slow = sandbox.faults.add(faults.Latency(SLOW_POLL / 3))
+    expected = {joined(sandbox, group) for group in groups}
+    until_blocking(lambda: not missing(fleet, expected))
+    until_blocking(lambda: all(set(each.out) == set(each.done) for each in fleet.all))
+    tokens = {group: token_of(redis_server, group) for group in groups[:3]}
+    first.kill()
+    expected |= {joined(sandbox, group) for group in groups}
+    until_blocking(lambda: all(token_of(redis_server, each) != tokens[each] for each in tokens))
+    took = time.monotonic() - first.killed
+    slow.remove()
+    until_blocking(lambda: not missing(fleet, expected))
+    times = fleet.yielded()
+    assert len(times) == 6 * 3
+    # An event is acknowledged a moment after it is done, so the kill may repeat a last one.
+    repeated = {key: each for key, each in times.items() if len(each) > 1}
+    assert all(first.was_interrupted(key, each[0][0]) for key, each in repeated.items())
+    record(f"take-over with polls of {SLOW_POLL} s after {took:.2f} s, {len(repeated)} repeated")
+
+
+def token_of(server: RedisServer, group: int) -> str:
+    """Return the fencing token of a group's lease."""
+    return server.command(f"HGET arena-groups:store:watch/default/{group} fencing_token")
+
+
+def record(text: str) -> None:
+    """Print a measurement, which ``pytest -rP`` shows."""
+    print(text)  # noqa: T201

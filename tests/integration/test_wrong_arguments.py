@@ -142,6 +142,7 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (watching, "replay"): NOT_FLAGS,
     (watching, "once"): NOT_FLAGS,
     (watching, "shared"): NOT_FLAGS,
+    (watching, "concurrency"): NOT_COUNTS,
     (watching, "on_failure"): NOT_HOOKS,
 }
 VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
@@ -167,6 +168,7 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (invite, "claim_timeout"): NOT_POSITIVE,
     (revoke, "older_than"): (timedelta(seconds=-1),),
     (watching, "interval"): NOT_POSITIVE,
+    (watching, "concurrency"): (0, -1),
     (watching, "name"): ("", " ", "a/b"),
 }
 

@@ -88,3 +88,29 @@ class FaultyStore(MemoryStore):
     def _check(self) -> None:
         if self.failing:
             raise StoreError("the store is failing")
+
+
+class SeveredStore:
+    """View of a store that one process has of it; while ``severed`` is true, nothing arrives."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.severed = False
+
+    async def read(self, namespace: str) -> dict[str, str]:
+        self._check()
+        return await self._store.read(namespace)
+
+    async def compare_and_set(
+        self,
+        namespace: str,
+        updates: Mapping[str, str | None],
+        *,
+        expected: Mapping[str, str | None] = NO_CONDITIONS,
+    ) -> bool:
+        self._check()
+        return await self._store.compare_and_set(namespace, updates, expected=expected)
+
+    def _check(self) -> None:
+        if self.severed:
+            raise StoreError("the store cannot be reached")

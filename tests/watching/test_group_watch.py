@@ -1,46 +1,17 @@
-"""Order in which the groups of a watch are handled."""
+"""Times of the polls of one group, and the limit of polls without progress."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_groups import MemoryStore, RateLimit
-from arena_groups.sandbox import Sandbox
+from arena_groups import RateLimit
 from arena_groups.watching.group_watch import (
     JITTER,
-    GroupWatch,
     full_poll_in,
-    next_due,
     next_poll_in,
     retry_in,
+    stall_limit,
 )
-from tests.support.clients import single
-
-NOW = 1000.0
-
-
-@pytest.fixture
-async def opened(sandbox: Sandbox) -> GroupWatch:
-    """A group whose next poll is late by a minute."""
-    group = GroupWatch("one", NOW - 60)
-    async with single(sandbox.tokens.owner, base_url=sandbox.url) as arena:
-        await group.open(arena, await group.resolve(arena), MemoryStore(), "default")
-    return group
-
-
-def test_next_due_with_a_due_lease_check_returns_it_before_late_polls(opened: GroupWatch) -> None:
-    waiting = GroupWatch("two", NOW - 1)
-    assert next_due([opened, waiting], NOW) is waiting
-
-
-def test_next_due_with_a_later_lease_check_returns_the_late_poll(opened: GroupWatch) -> None:
-    waiting = GroupWatch("two", NOW + 60)
-    assert next_due([opened, waiting], NOW) is opened
-
-
-def test_next_due_without_groups_returns_none() -> None:
-    assert next_due([], NOW) is None
-
 
 FREE = RateLimit(limit=120, window=60)
 
@@ -88,3 +59,10 @@ def test_retry_waits_at_least_as_long_as_the_server_asked() -> None:
 @pytest.mark.parametrize("retry_after", [3601, 1e9])
 def test_retry_waits_no_longer_than_an_hour(retry_after: float) -> None:
     assert retry_in(1, retry_after=retry_after, jitter=0.5) == 3600
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(1, 300), (30, 300), (60, 600)])
+def test_stall_limit_is_ten_intervals_and_at_least_five_minutes(
+    interval: float, seconds: float
+) -> None:
+    assert stall_limit(interval) == seconds
