@@ -163,7 +163,11 @@ class Fault:
     def __new__(cls, *args: object, **_kwargs: object) -> Self:
         # If a marker has a class as its only argument, pytest marks the class, and Python then
         # calls the class with the test.
-        if "pytestmark" in vars(cls) and len(args) == 1 and isinstance(args[0], type | FunctionType):
+        if (
+            "pytestmark" in vars(cls)
+            and len(args) == 1
+            and isinstance(args[0], type | FunctionType)
+        ):
             raise TypeError(f"@pytest.mark.arena_fault: {_instance_hint(cls)}")
         return super().__new__(cls)
 
