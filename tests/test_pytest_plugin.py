@@ -661,9 +661,8 @@ class TestMarkers:
         result.assert_outcomes(errors=len(modules), passed=1)
         output = result.stdout.str()
         for fault in faults:
-            line = (
-                f"E   TypeError: @pytest.mark.arena_fault: use an instance of the fault: {fault}(…)"
-            )
+            problem = f"use an instance of the fault: {fault}(…)"
+            line = f"E   TypeError: @pytest.mark.arena_fault: {problem}"
             assert output.count(line) == len(tests)
 
     def test_marker_without_the_sandbox_fails_the_test(self, suite: Suite) -> None:

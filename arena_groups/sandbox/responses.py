@@ -214,9 +214,8 @@ def serialize_response(
     }
     if response.page is not None:
         headers |= {"Content-Type": HTML_TYPE, **response.headers}
-        return SerializedResponse(
-            response.status, headers, response.page.encode("utf-8", "replace")
-        )
+        page = response.page.encode("utf-8", "replace")
+        return SerializedResponse(response.status, headers, page)
     if response.body is None:
         return SerializedResponse(response.status, {**headers, **response.headers})
     text = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))

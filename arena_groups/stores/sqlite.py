@@ -54,8 +54,8 @@ class SQLiteStore(AsyncCloseable):
 
     The file is created at first use, readable by its owner only (mode 600). A file that other
     users can read is made private. The store refuses a file or link of another user, and a
-    folder in which every user can replace files. What was written survives a crash of the process and of
-    the machine. Close the store with ``aclose()`` or ``async with``.
+    folder in which every user can replace files. What was written survives a crash of the
+    process and of the machine. Close the store with ``aclose()`` or ``async with``.
 
     Args:
         path: The file, or a link to it; its folder has to exist.

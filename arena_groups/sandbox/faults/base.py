@@ -161,13 +161,13 @@ class Fault:
     """Base class of all faults. Subclass one of its subclasses to write your own."""
 
     def __new__(cls, *args: object, **_kwargs: object) -> Self:
-        # If a marker has a class as its only argument, pytest marks the class, and Python then
-        # calls the class with the test.
-        if (
-            "pytestmark" in vars(cls)
-            and len(args) == 1
-            and isinstance(args[0], type | FunctionType)
-        ):
+        """Return a new fault. Raises `TypeError` if a marker applies the class to a test.
+
+        pytest marks a class that is the only argument of a marker, and Python then calls the
+        class with the test.
+        """
+        is_for_a_test = len(args) == 1 and isinstance(args[0], type | FunctionType)
+        if "pytestmark" in vars(cls) and is_for_a_test:
             raise TypeError(f"@pytest.mark.arena_fault: {_instance_hint(cls)}")
         return super().__new__(cls)
 
