@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import aiohttp
 
 from arena_groups._api import Request, Secret
-from arena_groups._arguments import check_flag
+from arena_groups._arguments import check_flag, check_instance
 from arena_groups._http import Session, Timeout
 from arena_groups._http.config import (
     CredentialsProvider,
@@ -96,6 +96,10 @@ class OAuthClient(SessionOwner):
         self._authorize_base_url = checked_base_url(
             authorize_base_url, insecure_http=insecure_http, name="authorize_base_url"
         )
+        if issuer is not None:
+            check_instance(issuer, "issuer", str)
+            if not issuer:
+                raise ValueError("issuer is empty: omit it, or pass the provider's identifier")
         self._issuer = origin(self._authorize_base_url) if issuer is None else issuer
         self._session = Session(
             credentials=CredentialsProvider(None, environment=False),
