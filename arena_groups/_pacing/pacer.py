@@ -153,7 +153,8 @@ class QuotaPacer:
     order; a write first waits for its spacing. After a 429 all requests wait for its
     ``Retry-After``, or for the end of the window that it names; then one request is sent as a probe
     before the others. After a 429 that names neither, or 0 seconds, probes are sent at growing
-    intervals. A pacer belongs to one event loop; clients in that loop that use the same token may share it.
+    intervals. A pacer belongs to one event loop; clients in that loop that use the same token may
+    share it.
 
     Args:
         write_spacing: The least seconds between the starts of two writes.
