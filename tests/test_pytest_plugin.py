@@ -623,6 +623,48 @@ class TestMarkers:
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*During handling*")
 
+    def test_marker_with_the_class_of_a_fault_alone_is_reported(self, suite: Suite) -> None:
+        faults = ["Latency", "Hang", "MissingTotal", "PagesPastEnd", "Redirect", "Own"]
+        tests = {
+            "function": "def test_it(arena_sandbox): pass",
+            "coroutine": "async def test_it(arena_sandbox): pass",
+            "class": "class TestIt: pass",
+        }
+        heading = """
+            import pytest
+            from arena_groups.sandbox.faults import *
+            from arena_groups.sandbox.faults import BodyFault
+
+            class Own(BodyFault):
+                def transform(self, serialized, body):
+                    return serialized
+
+            """
+        modules = {
+            f"test_{fault}_{kind}": f"{textwrap.dedent(heading)}"
+            f"@pytest.mark.arena_fault({fault})\n{test}\n"
+            for fault in faults
+            for kind, test in tests.items()
+        }
+        suite.makepyfile(
+            **modules,
+            test_last="""
+            import pytest
+            from arena_groups.sandbox.faults import Latency
+
+            @pytest.mark.arena_fault(Latency(0), must_apply=False)
+            def test_it(arena_sandbox):
+                assert Latency(seconds=2) == Latency(2)
+            """,
+        )
+        result = run(suite, "--continue-on-collection-errors")
+        result.assert_outcomes(errors=len(modules), passed=1)
+        output = result.stdout.str()
+        for fault in faults:
+            problem = f"use an instance of the fault: {fault}(…)"
+            line = f"E   TypeError: @pytest.mark.arena_fault: {problem}"
+            assert output.count(line) == len(tests)
+
     def test_marker_without_the_sandbox_fails_the_test(self, suite: Suite) -> None:
         suite.makepyfile(
             """

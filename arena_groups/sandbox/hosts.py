@@ -82,11 +82,11 @@ class HostNames:
         authority = authority_of(request)
         if authority is not None and not self._includes(authority, request):
             raise foreign_host(parse_authority(authority) or "")
-        origin = request.headers.get("Origin")
-        if origin is not None and request.method not in _SAFE_METHODS:
-            match = _TARGET.fullmatch(origin)
-            if match is None or not self._includes(match[1], request):
-                raise foreign_origin()
+        if request.method not in _SAFE_METHODS:
+            for origin in request.headers.getall("Origin", []):
+                match = _TARGET.fullmatch(origin)
+                if match is None or not self._includes(match[1], request):
+                    raise foreign_origin()
 
     def _includes(self, authority: str, request: web.BaseRequest) -> bool:
         name = parse_authority(authority)

@@ -117,6 +117,12 @@ class TestPage:
         assert fields.pop("form_token")
         assert fields == asked(app)
 
+    async def test_page_replaces_what_utf_8_cannot_encode(
+        self, sandbox: Sandbox, http: Api
+    ) -> None:
+        app = sandbox.add_application("half a \ud800 pair", "http://127.0.0.1/callback")
+        assert "half a ? pair" in (await http.get(page(app))).content.decode()
+
     async def test_page_escapes_app_name_and_state(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.add_application("<script>", HOME)
         shown = (await http.get(page(app, state='"><script>'))).content.decode()

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from random import Random
-from types import NoneType, UnionType
-from typing import Any, NoReturn, cast, get_args, get_origin
+from types import FunctionType, NoneType, UnionType
+from typing import Any, NoReturn, Self, cast, get_args, get_origin
 
 import attrs
 
@@ -160,6 +160,17 @@ def _route(operation: OperationSpec | None) -> str | None:
 class Fault:
     """Base class of all faults. Subclass one of its subclasses to write your own."""
 
+    def __new__(cls, *args: object, **_kwargs: object) -> Self:
+        """Return a new fault. Raises `TypeError` if a marker applies the class to a test.
+
+        pytest marks a class that is the only argument of a marker, and Python then calls the
+        class with the test.
+        """
+        is_for_a_test = len(args) == 1 and isinstance(args[0], type | FunctionType)
+        if "pytestmark" in vars(cls) and is_for_a_test:
+            raise TypeError(f"@pytest.mark.arena_fault: {_instance_hint(cls)}")
+        return super().__new__(cls)
+
     @classmethod
     def name(cls) -> str:
         """Return the name for the command line and for recorded requests.
@@ -175,9 +186,13 @@ def as_fault(fault: object) -> Fault:
     if isinstance(fault, Fault):
         return fault
     if isinstance(fault, type):
-        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+        raise TypeError(_instance_hint(fault))
     hint = ": add_spec takes a text" if isinstance(fault, str) else ""
     raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
+def _instance_hint(fault: type) -> str:
+    return f"use an instance of the fault: {fault.__name__}(…)"
 
 
 @attrs.frozen
