@@ -13,6 +13,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
+from arena_groups._arguments import check_instance, check_iterable
 from arena_groups._http.config import is_loopback
 from arena_groups._types import hidden
 from arena_groups.errors import (
@@ -123,6 +124,7 @@ def checked_app(client_id: str, secret: Secret | None) -> App:
 
 def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
     """Return ``redirect_uri``, or raise ``ValueError`` if it is not absolute or not safe."""
+    check_instance(redirect_uri, "redirect_uri", str)
     if not redirect_uri.isascii() or any(not "!" <= each <= "~" for each in redirect_uri):
         raise ValueError("redirect_uri must be a URI: ASCII, without spaces")
     try:
@@ -149,6 +151,7 @@ def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
 def checked_scopes(scopes: Iterable[Scope | str]) -> list[str]:
     """Return the scopes, each once, or raise ``ValueError`` if there are none or bad ones."""
     given = scopes.split() if isinstance(scopes, str) else scopes
+    check_iterable(given, "scopes", "scopes")
     texts = list(dict.fromkeys(str(scope) for scope in given))
     if not texts:
         raise ValueError("scopes is empty: request at least one scope")
