@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field, frozen
 
-MAX_CONNECTIONS = 64  # a browser opens up to six
-BACKLOG = 8  # connections that are accepted at once: few, so that none evicts one just accepted
+MAX_CONNECTIONS = 128  # a browser opens up to six
+BACKLOG = 32  # connections that are accepted at once: few, so that none evicts one just accepted
 MAX_HEAD = 16 * 1024  # bytes
 HEAD_TIMEOUT = 5.0  # seconds
 CLOSING_TIMEOUT = 1.0  # seconds, for responses that are under way

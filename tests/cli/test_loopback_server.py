@@ -30,7 +30,7 @@ async def test_many_idle_connections_at_once_do_not_close_that_of_the_browser() 
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128))
         browser = stack.enter_context(connect(listener))
         browser.sendall(VISIT)
-        idle = [stack.enter_context(connect(listener)) for _ in range(100)]
+        idle = [stack.enter_context(connect(listener)) for _ in range(110)]
         async with serving(listener, respond):
             answer = await asyncio.to_thread(browser.recv, 4096)
             await asyncio.to_thread(finish, idle)
@@ -42,7 +42,7 @@ async def test_connections_of_others_are_bounded() -> None:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         async with serving(listener, respond):
             idle = [
-                stack.enter_context(await asyncio.to_thread(connect, listener)) for _ in range(100)
+                stack.enter_context(await asyncio.to_thread(connect, listener)) for _ in range(200)
             ]
             assert await asyncio.to_thread(idle[0].recv, 1) == b""
             idle[-1].sendall(VISIT)
