@@ -191,6 +191,7 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (watching, "interval"): NOT_POSITIVE,
     (watching, "name"): ("", " ", "a/b"),
     (sandbox, "port"): (-1, 65_536),
+    (sandbox, "host"): ("", " "),
     (sandbox, "tier"): ("gold", "", 3, True, []),
     (sandbox, "window"): (0, -1),
     (sandbox, "limit"): (-1,),
