@@ -60,7 +60,7 @@ MAX_CALLBACK_LENGTH: Final = 16_384
 MAX_PARAMETERS: Final = 100
 MAX_TEXT_LENGTH: Final = 500
 CALLBACK_PARAMETERS: Final = ("state", "iss", "error", "error_description", "code")
-MULTIPLE: Final = ("getlist", "getall")  # of the mappings of web frameworks
+MULTIPLE: Final = ("getlist", "getall", "get_list")  # of the mappings of web frameworks
 
 
 class _OAuthlibClient(Protocol):
@@ -129,9 +129,11 @@ def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
         raise ValueError("redirect_uri must be a URI: ASCII, without spaces")
     try:
         parts = urlsplit(redirect_uri)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("redirect_uri must be an absolute URI") from None
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("redirect_uri must not have an empty port or port 0")
     if not parts.scheme or (parts.scheme in {"http", "https"} and not host):
         raise ValueError("redirect_uri must be an absolute URI")
     if "\\" in redirect_uri or "@" in parts.netloc:
