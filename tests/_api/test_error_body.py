@@ -65,7 +65,7 @@ class TestShapes:
             (["One.", {"message": "Two."}], "", "One.; Two."),
             ("No.", "", "No."),
             ({"errors": [[[[[[["deep"]]]]]]]}, "", ""),
-            ({"errors": [7, None, {}]}, "", ""),
+            ({"errors": [7, None, dict[str, str]()]}, "", ""),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("content_type", ["", "application/problem+json", "text/html"])
