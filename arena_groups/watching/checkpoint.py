@@ -160,6 +160,9 @@ class Checkpoint:
             self._heartbeat += 1
             updates = {**updates, HEARTBEAT: str(self._heartbeat)}
         expected = {FENCING_TOKEN: self.fencing_token}
+        if self.initialized:
+            # If the store has lost the initial state, the next start would skip events.
+            expected[VERSION] = CURRENT_VERSION
         if not await self._store.compare_and_set(self._namespace, updates, expected=expected):
             self.fenced_out = True
             raise StoreError(
