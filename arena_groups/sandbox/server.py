@@ -140,6 +140,8 @@ class Sandbox(SandboxControl):
             _check_int(limit, "limit", 0)
         if not isinstance(host, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"host must be a str, not {type(host).__name__}")
+        if not host.strip():
+            raise ValueError("host must not be empty: it would mean all addresses of the machine")
         for name, function in (("clock", clock), ("sleep", sleep)):
             if not callable(function):
                 raise TypeError(f"{name} must be a function, not {type(function).__name__}")

@@ -65,7 +65,7 @@ class TestShapes:
             (["One.", {"message": "Two."}], "", "One.; Two."),
             ("No.", "", "No."),
             ({"errors": [[[[[[["deep"]]]]]]]}, "", ""),
-            ({"errors": [7, None, {}]}, "", ""),
+            ({"errors": [7, None, dict[str, str]()]}, "", ""),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("content_type", ["", "application/problem+json", "text/html"])
@@ -214,16 +214,16 @@ class TestPages:
 
 class TestHugeBodies:
     @pytest.mark.parametrize(
-        "body",
+        "rest",
         [
-            {"message": "No.", "errors": ["x" * 20] * 500_000},
-            {"message": "No.", "errors": [{}] * 3_000_000},
-            {"message": "No.", **{f"field{number}": ["x"] for number in range(300_000)}},
+            {"errors": ["x" * 20] * 500_000},
+            {"errors": [{"": ""}] * 1_000_000},
+            {f"field{number}": ["x"] for number in range(300_000)},
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-    def test_only_the_beginning_is_read(self, body: object, encoding: str) -> None:
-        found = parse(json.dumps(body).encode(encoding))
+    def test_only_the_beginning_is_read(self, rest: dict[str, object], encoding: str) -> None:
+        found = parse(json.dumps({"message": "No.", **rest}).encode(encoding))
         assert found.message == "No."
         assert len(json.dumps(found.details)) < 200_000
 

@@ -191,6 +191,7 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (watching, "interval"): NOT_POSITIVE,
     (watching, "name"): ("", " ", "a/b"),
     (sandbox, "port"): (-1, 65_536),
+    (sandbox, "host"): ("", " "),
     (sandbox, "tier"): ("gold", "", 3, True, []),
     (sandbox, "window"): (0, -1),
     (sandbox, "limit"): (-1,),
@@ -284,7 +285,7 @@ async def test_callback_in_place_of_its_code_raises_type_error_before_sending() 
         await app.exchange_code(AuthorizationCode("abc"), request.url)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("token", [lambda group: "x", RetryPolicy.next_delay])
+@pytest.mark.parametrize("token", [str.encode, RetryPolicy.next_delay])
 def test_token_provider_that_needs_an_argument_raises_type_error(token: Any) -> None:
     with pytest.raises(TypeError, match=r"the token provider must be a function .* no arguments"):
         ArenaClient(token)
