@@ -70,7 +70,7 @@ class HostNames:
 
         Raises `TypeError` or `ValueError` if `allowed` is not a list of names without a port.
         """
-        if isinstance(allowed, str | bytes):
+        if isinstance(allowed, str | bytes) or not isinstance(allowed, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("allowed_hosts must be a list of names, as in ['arena']")
         names = tuple(allowed)
         for name in names:

@@ -55,30 +55,35 @@ def _members_of(annotation: object) -> tuple[Any, ...]:
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a finite number of seconds, 0 or more."""
+    check_type(field, value)
     if not 0 <= value < math.inf:
         raise ValueError(f"{field.name} must be a number of seconds, not negative")
 
 
 def check_fraction(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a number from 0 to less than 1."""
+    check_type(field, value)
     if not 0 <= value < 1:
         raise ValueError(f"{field.name} must be at least 0 and less than 1")
 
 
 def check_positive(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
     """Require 1 or more."""
+    check_type(field, value)
     if value < 1:
         raise ValueError(f"{field.name} must be at least 1")
 
 
 def check_not_negative(_fault: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
     """Require 0 or more, or None where the field allows it."""
+    check_type(field, value)
     if value is not None and value < 0:
         raise ValueError(f"{field.name} must not be negative")
 
 
 def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
     """Require another number than 0."""
+    check_type(field, value)
     if value == 0:
         raise ValueError(f"{field.name} must not be 0")
 
@@ -94,11 +99,6 @@ def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", 
 def _check_where(_target: object, _field: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not callable(value):
         raise ValueError(f"where must be a function of a request, not {value!r}")
-
-
-def _check_times(target: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
-    check_type(field, value)
-    check_not_negative(target, field, value)
 
 
 def _check_probability(_target: object, field: "attrs.Attribute[Any]", value: float) -> None:
@@ -130,8 +130,8 @@ class FaultTarget:
     where: Callable[[RecordedRequest], bool] | None = attrs.field(
         default=None, validator=_check_where
     )
-    times: int | None = attrs.field(default=None, validator=_check_times)
-    skip: int = attrs.field(default=0, validator=_check_times)
+    times: int | None = attrs.field(default=None, validator=check_not_negative)
+    skip: int = attrs.field(default=0, validator=check_not_negative)
     probability: float = attrs.field(default=1.0, validator=_check_probability)
 
     def matches(self, request: RecordedRequest) -> bool:
