@@ -1,7 +1,7 @@
 """Checks of arguments: each error names the argument, and what to pass instead."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from inspect import iscoroutinefunction, signature
 from types import UnionType
 from typing import Any, get_args
@@ -13,10 +13,12 @@ __all__ = [
     "check_callable",
     "check_flag",
     "check_instance",
+    "check_iterable",
     "check_methods",
     "check_range",
     "check_seconds",
     "check_text",
+    "iterable_problem",
     "seconds",
     "whole_number",
 ]
@@ -96,6 +98,21 @@ def check_callable(value: object, what: str, *, arguments: int) -> None:
     if iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
         raise TypeError(f"{what} must be an ordinary function, not an async one")
     check_arity(value, what, arguments)
+
+
+def iterable_problem(value: object, what: str, items: str) -> str:
+    """Return why a value is not an iterable, async or not, of other things than characters."""
+    if isinstance(value, str | bytes):
+        return f"{what} must be an iterable of {items}, not a single string"
+    if not isinstance(value, Iterable | AsyncIterable):
+        return f"{what} must be an iterable of {items}, not {_name(value)}"
+    return ""
+
+
+def check_iterable(value: object, what: str, items: str) -> None:
+    """Raise ``TypeError`` if ``value`` is not an iterable, async or not, or a single string."""
+    if problem := iterable_problem(value, what, items):
+        raise TypeError(problem)
 
 
 def check_arity(function: Callable[..., object], what: str, arguments: int) -> None:

@@ -188,11 +188,11 @@ class RetryState:
         error.advice = operation.advice
 
     def note_outcome(self, error: BaseException, operation: Operation[T]) -> None:
-        """Add a note to an error of the caller's own code, if an earlier attempt may have worked.
+        """Add a note to an error of the caller's own code, if an attempt may have worked.
 
         Only an error of this package has a field for that.
         """
-        if self.outcome_unknown:
+        if self.may_be_applied(operation):
             error.add_note(f"The outcome of {operation.name} is unknown: {operation.advice}")
 
 

@@ -2,8 +2,11 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,7 +213,7 @@ class TestRelease:
                 " -r .github/requirements/build.txt"
             )
         ]
-        assert commands[-1] == "python -m build --no-isolation"
+        assert commands[-2] == "python -m build --no-isolation"
         assert not [command for command in commands if re.search("nox|pytest|ci/run", command)]
         assert "needs" not in jobs["build"]
 
@@ -238,10 +241,43 @@ class TestRelease:
         publish = jobs["publish"]
         assert sorted(publish["needs"]) == sorted(jobs.keys() - {"publish"})
         assert publish["environment"] == "release"
-        used = [step["uses"].partition("@")[0] for step in publish["steps"]]
+        used = [step.get("uses", "").partition("@")[0] for step in publish["steps"]]
         assert used == [
-            "actions/download-artifact", "actions/attest", "pypa/gh-action-pypi-publish",
+            "actions/download-artifact", "", "actions/attest", "pypa/gh-action-pypi-publish",
         ]  # fmt: skip
+
+    @pytest.mark.skipif(not shutil.which("sha256sum"), reason="runs commands of Linux")
+    @pytest.mark.parametrize(
+        ("change", "accepted"),
+        [("none", True), ("content", False), ("name", False), ("more", False), ("fewer", False)],
+    )
+    def test_only_the_files_of_the_build_are_published(
+        self, jobs: Any, tmp_path: Path, change: str, *, accepted: bool
+    ) -> None:
+        (note,) = [step for step in jobs["build"]["steps"] if step.get("id") == "digest"]
+        assert jobs["build"]["outputs"] == {"digest": "${{ steps.digest.outputs.digest }}"}
+        check = jobs["publish"]["steps"][1]
+        assert check["env"] == {"DIGEST": "${{ needs.build.outputs.digest }}"}
+        dist = tmp_path / "dist"
+        dist.mkdir()
+        for name in ("a.tar.gz", "a.whl"):
+            (dist / name).write_text(name)
+        output = tmp_path / "output"
+
+        def shell(script: str, **variables: str) -> int:
+            environment = {"PATH": os.environ["PATH"], **variables}
+            command = ["bash", "-eo", "pipefail", "-c", script]
+            return subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode
+
+        assert shell(note["run"], GITHUB_OUTPUT=str(output)) == 0
+        if change == "fewer":
+            (dist / "a.whl").unlink()
+        elif change == "name":
+            (dist / "a.whl").rename(dist / "b.whl")
+        elif change != "none":
+            (dist / ("b.whl" if change == "more" else "a.whl")).write_text("other")
+        digest = output.read_text("utf-8").strip().removeprefix("digest=")
+        assert (shell(check["run"], DIGEST=digest) == 0) is accepted
 
     def test_only_the_publishing_job_may_write(self, jobs: Any) -> None:
         permissions = {name: job["permissions"] for name, job in jobs.items()}

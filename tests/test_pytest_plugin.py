@@ -444,6 +444,9 @@ INVALID_MARKERS = [
     ("group('x', members=True)", "members must be a number of 0 or more, not True"),
     ("group('x', invitations='3')", "invitations must be a number of 0 or more, not '3'"),
     ("group('x', invitations=0.5)", "invitations must be a whole number, not 0.5"),
+    ("group('x', members=100_000)", "members must be less than 100,000"),
+    ("group('x', days_old=float('inf'))", "days_old must be less than 100,000"),
+    ("group('x', days_old=float('nan'))", "days_old must be a number of 0 or more, not nan"),
     ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
     ("fault", "arguments are missing, as in arena_fault('server-failure', times=1)"),
     ("fault()", "arguments are missing, as in arena_fault('server-failure', times=1)"),
@@ -466,6 +469,7 @@ INVALID_MARKERS = [
     ("fault('plain-text', text=b'')", "text must be a string, not b''"),
     ("fault('churn', keep=7)", "keep must be a set of ids, not 7"),
     ("fault('churn', group=0.5)", "group must be a whole number or a string or None, not 0.5"),
+    ("fault(fault='oops')", "unknown fault 'oops': use one of *"),
     ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
     ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
     ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
@@ -479,6 +483,8 @@ INVALID_MARKERS = [
     ("quota(limit=0)", "limit must be at least 1: sandbox.tokens.limited belongs to *"),
     ("quota(limit=-1)", "limit must be a number of 0 or more, not -1"),
     ("quota(limit='7')", "limit must be a number of 0 or more, not '7'"),
+    ("quota(['free'])", "tier must be one of *, not ?'free'?"),
+    ("quota(window=10)", "window needs a tier or limit="),
     ("quota(limit=7, window=0)", "window must be at least 1"),
     ("quota(limit=7, window=0.5)", "window must be a whole number, not 0.5"),
     ("quota(limits=7)", "got an unexpected keyword argument 'limits'*"),
@@ -622,6 +628,48 @@ class TestMarkers:
             result.stdout.fnmatch_lines([heading, line.replace("[", "[[]")], consecutive=True)
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*During handling*")
+
+    def test_marker_with_the_class_of_a_fault_alone_is_reported(self, suite: Suite) -> None:
+        faults = ["Latency", "Hang", "MissingTotal", "PagesPastEnd", "Redirect", "Own"]
+        tests = {
+            "function": "def test_it(arena_sandbox): pass",
+            "coroutine": "async def test_it(arena_sandbox): pass",
+            "class": "class TestIt: pass",
+        }
+        heading = """
+            import pytest
+            from arena_groups.sandbox.faults import *
+            from arena_groups.sandbox.faults import BodyFault
+
+            class Own(BodyFault):
+                def transform(self, serialized, body):
+                    return serialized
+
+            """
+        modules = {
+            f"test_{fault}_{kind}": f"{textwrap.dedent(heading)}"
+            f"@pytest.mark.arena_fault({fault})\n{test}\n"
+            for fault in faults
+            for kind, test in tests.items()
+        }
+        suite.makepyfile(
+            **modules,
+            test_last="""
+            import pytest
+            from arena_groups.sandbox.faults import Latency
+
+            @pytest.mark.arena_fault(Latency(0), must_apply=False)
+            def test_it(arena_sandbox):
+                assert Latency(seconds=2) == Latency(2)
+            """,
+        )
+        result = run(suite, "--continue-on-collection-errors")
+        result.assert_outcomes(errors=len(modules), passed=1)
+        output = result.stdout.str()
+        for fault in faults:
+            problem = f"use an instance of the fault: {fault}(…)"
+            line = f"E   TypeError: @pytest.mark.arena_fault: {problem}"
+            assert output.count(line) == len(tests)
 
     def test_marker_without_the_sandbox_fails_the_test(self, suite: Suite) -> None:
         suite.makepyfile(

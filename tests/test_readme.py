@@ -43,7 +43,7 @@ async def test_snippets_run_unchanged(
     async with Sandbox() as sandbox:
         redirected = functools.partial(ArenaClient, base_url=sandbox.url)
         monkeypatch.setattr("arena_groups.ArenaClient", redirected)
-        monkeypatch.setattr("arena_groups._client.SystemClock", AutoAdvanceClock)  # no waits
+        monkeypatch.setattr("arena_groups._pacing.pacer.SystemClock", AutoAdvanceClock)  # no waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
         program = compile(code, "snippet", "exec")

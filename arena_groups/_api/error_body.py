@@ -18,8 +18,10 @@ from arena_groups._api.response import MAX_SECONDS, RawResponse, parse_retry_aft
 
 __all__ = ["ErrorBody", "redacted", "shown_text"]
 
-EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}(?:@|%40)[^\s@<>\"'(),;:]+")
-INVITE_URL = re.compile(r"(/invite/)[^\s/?#\"'<>(),;]+", re.IGNORECASE)
+EMAIL = re.compile(
+    r"[^\s@<>\"'(),;:]{1,64}(?:@|%40|&#64;|&#x40;|&commat;)[^\s@<>\"'(),;:]+", re.IGNORECASE
+)
+INVITE_URL = re.compile(r"((?:/|%2F)invite(?:/|%2F))[^\s/?#\"'<>(),;%&]+", re.IGNORECASE)
 LIKELY_SECRET = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{8,}", re.ASCII | re.IGNORECASE)
 TITLE = re.compile(
     r"<(title|h1|message)\b[^>]{,200}>(.{1,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL
@@ -39,11 +41,12 @@ PLACES = ("pointer", "parameter", "field", "param", "path", "loc")
 # Messages under these names concern the whole request, not the field of that name.
 GENERAL = frozenset({"base", "detail", "message", "msg", "all", "nonfielderrors"})
 
-MAX_TEXT = 500
-MAX_STRING = 4000
+MAX_BODY = 131_072  # bytes; 32 MiB of JSON would keep the event loop busy for a minute
 MAX_PAGE = 16_384  # of a page that is not JSON; its title stands near its beginning
-MAX_PARTIAL = 65_536  # of JSON that was cut short
+MAX_STRING = 4000
+MAX_TEXT = 500
 MAX_DEPTH = 4
+MAX_NESTING = 32  # of the details, which are pickled and copied with their error
 
 Members = Mapping[str, object]
 
@@ -61,11 +64,12 @@ class ErrorBody:
     @classmethod
     def parse(cls, response: RawResponse, secrets: tuple[str, ...], now: float) -> "ErrorBody":
         """Read the body of a response; ``now`` is the server's Unix time."""
-        text = _decode(response)
+        truncated = response.truncated or len(response.body) > MAX_BODY
+        text = _decode(response, truncated=truncated)
         try:
             return cls._from_document(redacted(_load(text), secrets), now)
         except (ValueError, RecursionError):
-            shown = _visible_text(text, truncated=response.truncated)
+            shown = _visible_text(text, truncated=truncated)
             shown = LIKELY_SECRET.sub("[secret]", shown_text(redacted(shown, secrets)))
             return cls(message=shown, is_json=False)
 
@@ -76,7 +80,7 @@ class ErrorBody:
         else:
             members = _members(document) or {"errors": document}
         error, details = members.get("error"), members.get("details")
-        scopes = _members(error), _members(details), members
+        scopes = _members(error), _members(details), _members(members.get("detail")), members
         name = (
             _first_text(scopes[0], NAMES) or shown_text(error) or _first_text(members, ("title",))
         )
@@ -96,19 +100,25 @@ class ErrorBody:
         )
 
 
-def redacted(value: object, secrets: tuple[str, ...]) -> object:
-    """Return plain JSON data without the ``secrets``, addresses and invite codes in URLs."""
+def redacted(value: object, secrets: tuple[str, ...], depth: int = 0) -> object:
+    """Return plain JSON data without the ``secrets``, addresses and invite codes in URLs.
+
+    What is nested too deeply is ``None``.
+    """
     if isinstance(value, str):
         if len(value) > MAX_STRING:
             value = whole_words(value[:MAX_STRING])  # a part of a secret would not be found
         for secret in secrets:
             value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
         return INVITE_URL.sub(r"\1[secret]", EMAIL.sub("[email]", value))
+    if isinstance(value, list | dict) and depth == MAX_NESTING:
+        return None
+    depth += 1
     if isinstance(value, list):
-        return [redacted(item, secrets) for item in cast("list[object]", value)]
+        return [redacted(item, secrets, depth) for item in cast("list[object]", value)]
     if isinstance(value, dict):
         items = cast("dict[str, object]", value).items()
-        return {str(redacted(k, secrets)): redacted(v, secrets) for k, v in items}
+        return {str(redacted(k, secrets)): redacted(v, secrets, depth) for k, v in items}
     return value
 
 
@@ -121,9 +131,9 @@ def shown_text(value: object) -> str:
     return " ".join(shown.split())[:MAX_TEXT]
 
 
-def _decode(response: RawResponse) -> str:
+def _decode(response: RawResponse, *, truncated: bool) -> str:
     """Decode a body by its first bytes, else by its declared charset, else as Windows-1252."""
-    body, truncated = response.body, response.truncated
+    body = response.body[:MAX_BODY]
     try:
         decoder = codecs.getincrementaldecoder(encoding_of(body))()
         return decoder.decode(body, final=not truncated)
@@ -147,7 +157,7 @@ def _load(text: str) -> object:
         if not start.startswith(("{", "[")):
             raise
     decoder = json.JSONDecoder(parse_int=parse_integer)
-    for candidate in (start, *complete_json(start[:MAX_PARTIAL])):
+    for candidate in (start, *complete_json(start)):
         try:
             return decoder.raw_decode(candidate)[0]
         except ValueError:

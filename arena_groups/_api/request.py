@@ -36,6 +36,7 @@ It returns the seconds that the attempt may take. If it raises, nothing is sent.
 
 MAX_ID = 2**63 - 1
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+NEVER_IN_NAMES = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")  # control, and half of a pair
 
 
 @define(kw_only=True)  # frozen, it would take five times as long to make
@@ -100,8 +101,8 @@ def build_request(
 def path_name(value: object, what: str) -> str:
     """Return a slug or id as one escaped segment of a path. ``what`` is its name in errors.
 
-    Raises ``ValueError`` for an empty slug, one with a slash or a dot, and an id below 1;
-    ``TypeError`` for anything else than a string or an integer.
+    Raises ``ValueError`` for an empty slug, one with a slash, a dot or a control character, and an
+    id below 1; ``TypeError`` for anything else than a string or an integer.
     """
     if isinstance(value, str):
         value = str.__str__(value)  # that of a mixed-in enum is its name
@@ -117,10 +118,9 @@ def path_name(value: object, what: str) -> str:
         raise ValueError(f"{what} is empty: give its slug or id")
     if any(character in value for character in "/\\."):
         raise ValueError(f"{what} must be a slug or an id: no slash, no dot, no URL")
-    try:
-        return quote(value, safe="")
-    except UnicodeEncodeError:
-        raise ValueError(f"{what} holds a character that cannot be sent") from None
+    if NEVER_IN_NAMES.search(value):
+        raise ValueError(f"{what} holds a character that no slug has, such as a line break")
+    return quote(value, safe="")
 
 
 def path_id(value: object, what: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import copy
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 from multidict import CIMultiDict
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["BorrowedSession"]
 
+# Attributes of aiohttp sessions that have another value in a copy.
+REPLACED: Final = frozenset(
+    {
+        "_base_url",
+        "_connector",
+        "_default_auth",
+        "_default_headers",
+        "_request_class",
+        "_retry_connection",
+        "_trace_configs",
+    }
+)
+
 
 class BorrowedSession:
     """An external session, as the client uses it.
@@ -30,6 +43,12 @@ class BorrowedSession:
     """
 
     def __init__(self, external: aiohttp.ClientSession, *, fresh: bool) -> None:
+        missing = REPLACED - vars(external).keys()
+        if missing:  # replacing what is not there would change nothing
+            raise TypeError(
+                f"session= cannot be used with aiohttp {aiohttp.__version__}: "
+                f"its sessions have no {', '.join(sorted(missing))}"
+            )
         self._external = external
         self._fresh = fresh
 
@@ -62,7 +81,7 @@ class BorrowedSession:
         if getattr(external, "_loop", loop) is not loop:
             raise ClientStateError("the external aiohttp session belongs to another event loop")
         connector = BorrowedConnector(external.connector)
-        traces = list(external.trace_configs)
+        traces: list[object] = [BorrowedTrace(each, external) for each in external.trace_configs]
         if self._fresh:
             traces.append(connector.trace_reuse())
         session = copy.copy(external)
@@ -73,7 +92,7 @@ class BorrowedSession:
             _base_url=None,  # aiohttp 3.11 takes no absolute URL beside it
             _default_auth=None,
             _default_headers=_without_authorization(external.headers),
-            _request_class=_request_maker(external, headers),
+            _request_class=_request_maker(external, url, headers),
         )
         sending = session.request(method, url, **options)
         del headers, options  # the frame of a request in flight must hold no secret
@@ -130,12 +149,35 @@ class BorrowedConnector:
         self._reused = True
 
 
+class BorrowedTrace:
+    """A trace configuration of an external session, whose functions get that session.
+
+    What they send through the copy would be taken for the request of the client.
+    """
+
+    def __init__(self, config: aiohttp.TraceConfig, external: aiohttp.ClientSession) -> None:
+        self._config = config
+        self._external = external
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(self._config, name)
+        send: Callable[..., object] | None = getattr(value, "send", None)
+        if send is None:
+            return value
+
+        def send_from_external(_: object, *arguments: object) -> object:
+            return send(self._external, *arguments)
+
+        return SimpleNamespace(send=send_from_external)
+
+
 def _request_maker(
-    external: aiohttp.ClientSession, ours: Mapping[str, str]
+    external: aiohttp.ClientSession, target: URL, ours: Mapping[str, str]
 ) -> Callable[..., aiohttp.ClientRequest]:
     """Return what makes the requests of a copied session: with our headers, and no other login.
 
-    Otherwise aiohttp adds the credentials of the session or of ``~/.netrc``, or refuses to.
+    Otherwise aiohttp adds the credentials of the session or of ``~/.netrc``, or refuses to. What a
+    subclass sends to another server gets no header of ours.
     """
     request_class: type[aiohttp.ClientRequest] = vars(external)["_request_class"]
 
@@ -146,7 +188,8 @@ def _request_maker(
             _check_proxy(proxy)
             progress.proxy = proxy.with_user(None)
         headers = CIMultiDict(cast("Mapping[str, str]", options["headers"]))
-        headers.update(ours)
+        if url.origin() == target.origin():
+            headers.update(ours)
         options |= {"session": external, "headers": headers, "auth": None, "trust_env": False}
         return cast("Callable[..., aiohttp.ClientRequest]", request_class)(method, url, **options)
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import aiohttp
+from aiohttp.client_exceptions import UnixClientConnectorError
 from attrs import define
 from yarl import URL
 
@@ -120,8 +121,8 @@ def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
         return f"cannot connect to {_peer(error, progress)} ({reason})"
     if isinstance(error, RepeatedRequestError):
         return (
-            "a middleware of the aiohttp session was about to send the request a second time: "
-            "leave that to retry= and to a token provider"
+            "a middleware or a subclass of the aiohttp session was about to send a second "
+            "request: leave that to retry= and to a token provider"
         )
     if unsent and isinstance(error, TimeoutError):
         error = aiohttp.ConnectionTimeoutError()
@@ -145,6 +146,8 @@ def _peer(error: aiohttp.ClientConnectorError, progress: RequestProgress) -> str
     proxy = progress.proxy
     if proxy is not None and (error.host, error.port) == (proxy.host, proxy.port):
         return _proxy_name(progress)
+    if isinstance(error, UnixClientConnectorError):
+        return error.path
     return f"{error.host}:{error.port}"
 
 

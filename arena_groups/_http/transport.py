@@ -1,8 +1,10 @@
 """One attempt at a request with aiohttp; the only module with network I/O for the API."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 import aiohttp
 from multidict import CIMultiDict
@@ -23,7 +25,10 @@ __all__ = ["Transport"]
 
 T = TypeVar("T")
 
-BODY_HEADERS = ("Content-Type",)
+CONTENT_TYPE = "Content-Type"
+BODY_HEADERS = (CONTENT_TYPE,)
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 
 class Connector(aiohttp.TCPConnector):
@@ -81,7 +86,7 @@ class Transport:
             total=None, sock_connect=timeout.connect, sock_read=timeout.read
         )
         self._total = timeout.total
-        always = {"Accept": "application/json", "User-Agent": user_agent}
+        always = {"Accept": JSON, "User-Agent": user_agent}
         self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
         self._max_body = max_body
         self._auth_headers_for: Credentials | None = None
@@ -103,7 +108,6 @@ class Transport:
         session is closed or belongs to another event loop.
         """
         operation, empty = request.operation, request.body is None
-        as_form = operation.form_encoded
         if request.query:
             url = URL(self.base_url + request.target, encoded=True)
         else:
@@ -121,13 +125,15 @@ class Transport:
                 response = await http.request(
                     operation.method,
                     url,
-                    headers=self._auth_headers if etag is None else self._with_etag(etag),
-                    json=None if as_form or empty else request.payload(),
-                    data=request.payload() if as_form else None,
+                    headers=self._auth_headers
+                    if empty and etag is None
+                    else self._headers_of(operation, etag),
+                    data=None if empty else _encoded_body(request),
                     skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
                     timeout=self._timeout,
                     allow_redirects=False,
                     raise_for_status=False,
+                    auto_decompress=True,
                 )
                 try:
                     length = response.content_length
@@ -180,9 +186,13 @@ class Transport:
             self._auth_headers["Authorization"] = f"Bearer {credentials.token.reveal()}"
         self._auth_headers_for = credentials
 
-    def _with_etag(self, etag: str) -> CIMultiDict[str]:
+    def _headers_of(self, operation: Operation[T], etag: str | None) -> CIMultiDict[str]:
+        """Return the headers of a request with a body, or with the ETag of a cached response."""
         headers = self._auth_headers.copy()
-        headers["If-None-Match"] = etag
+        if etag is not None:
+            headers["If-None-Match"] = etag
+        else:
+            headers[CONTENT_TYPE] = FORM if operation.form_encoded else JSON
         return headers
 
     async def _read_within_bounds(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
@@ -207,6 +217,13 @@ class Transport:
             return b"".join(chunks), True
         finally:
             chunks.clear()  # an error's traceback must not hold what was in them
+
+
+def _encoded_body(request: Request[T]) -> bytes:
+    """Return the body in bytes: an external session may have an encoder of its own."""
+    payload = request.payload()
+    text = urlencode(payload or {}) if request.operation.form_encoded else json.dumps(payload)
+    return text.encode()
 
 
 def _cause_of_end(

@@ -152,8 +152,9 @@ class QuotaPacer:
     The first request is sent alone, as its response brings the limit. Permits are granted in FIFO
     order; a write first waits for its spacing. After a 429 all requests wait for its
     ``Retry-After``, or for the end of the window that it names; then one request is sent as a probe
-    before the others. After a 429 that names neither, probes are sent at growing intervals. A pacer
-    belongs to one event loop; clients in that loop that use the same token may share it.
+    before the others. After a 429 that names neither, or 0 seconds, probes are sent at growing
+    intervals. A pacer belongs to one event loop; clients in that loop that use the same token may
+    share it.
 
     Args:
         write_spacing: The least seconds between the starts of two writes.

@@ -20,8 +20,8 @@ CLOCK_RESOLUTION = 1.0  # seconds; HTTP headers carry whole seconds
 # In the last seconds of a window by the local clock, the server may already be in the next one:
 # clock error, and the latency of responses and of cancelled requests.
 BOUNDARY_MARGIN = 3.0
-# Holds after 429s that say nothing, as an edge sends them: 2 s, then three times longer each, up to
-# a window. The probes of one call with the default of five attempts outlast a minute.
+# Holds after 429s that name no time, as an edge sends them, or 0 seconds: 2 s, then three times
+# longer each, up to a window. The probes of one call with five attempts outlast a minute.
 FIRST_BACKOFF = 2.0
 BACKOFF_FACTOR = 3
 
@@ -180,7 +180,7 @@ class RateLimitWindow:
         wait = update.retry_after
         if wait is None and update.rate_limit is not None:
             wait = self.resets_at - now
-        if wait is not None:
+        if wait:
             self._backoff = FIRST_BACKOFF
         elif permit == self._hold_generation:
             wait = min(self._backoff, self.window)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from asyncio import Lock
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Generic, NoReturn
 
@@ -21,10 +22,13 @@ from arena_groups._pagination.walk import (
     is_past_end,
     next_page_number,
 )
-from arena_groups.errors import NotFoundError, PaginationError
+from arena_groups.errors import DecodeError, NotFoundError, PaginationError
 from arena_groups.models import Page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
+
+# The same request would end in them again, so a caller that goes on after an error meets them once.
+LASTING_ERRORS = (DecodeError, PaginationError)
 
 
 class Paginator(Generic[ItemT]):
@@ -32,8 +36,8 @@ class Paginator(Generic[ItemT]):
 
     ``await paginator`` returns the first :class:`Page`. ``async for item in paginator`` returns
     every item once, even while the list changes. A paginator can be used any number of times, and
-    starts from the beginning each time. After an error or a cancellation, an iterator goes on
-    where it was.
+    starts from the beginning each time. After a failed request or a cancellation, an iterator goes
+    on where it was. A :class:`DecodeError` or :class:`PaginationError` ends it.
 
     With ``confirm``, ``async for`` and ``collect()`` read the list again until that brings no item
     that was there before the first request: twice as a rule, at most five times. With
@@ -193,7 +197,11 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
                     return item
                 if self._closed or self._done:
                     self._end()
-                new_items = await self._read_page()
+                try:
+                    new_items = await self._read_page()
+                except LASTING_ERRORS:
+                    self._closed = True
+                    raise
                 if not self._closed:
                     self._ready = iter(new_items)
 
@@ -232,10 +240,9 @@ class SequentialItemIterator(ItemIterator[ItemT]):
         try:
             page = await self._fetch(walk.next_page)
         except NotFoundError:
-            shorter = await _page_of_shorter_list(self._fetch, self._start_page, walk.next_page)
-            if shorter is None:
+            if walk.next_page == self._start_page:
                 raise
-            page = shorter
+            page = await _page_of_shorter_list(self._fetch, self._start_page, walk.next_page)
         self.passes = walk.passes
         new_items = walk.accept(page)
         if self._left is not None:
@@ -290,10 +297,9 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
             decode = await self._pages.get(number)
             return None if decode is None else await decode()
         except NotFoundError:
-            page = await _page_of_shorter_list(self._fetch, self._start_page, number)
-            if page is None:
+            if number == self._start_page:
                 raise
-            return page
+            return await _page_of_shorter_list(self._fetch, self._start_page, number)
 
     async def aclose(self) -> None:
         """End the iteration, and wait until no request for a further page is in flight."""
@@ -322,21 +328,29 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
             if requested is None or self._left == 0 or self._closed:
                 raise StopAsyncIteration
             try:
-                page = await self._fetch(requested)
-            except NotFoundError:
-                shorter = await _page_of_shorter_list(self._fetch, self._start_page, requested)
-                if shorter is None:
-                    raise
-                page = shorter
-            self._guard.check_page(page.meta, requested)
+                page = await self._read_page(requested)
+            except LASTING_ERRORS:
+                self._closed = True
+                raise
             if page.meta.current_page != requested:  # the list has become too short
                 self._next = None
                 raise StopAsyncIteration
-            self._guard.check_no_progress(page.meta, len(page.data))
             self._next = next_page_number(page.meta)
             if self._left is not None:
                 self._left = max(0, self._left - len(page.data))
             return _copy_for_caller(page)
+
+    async def _read_page(self, number: int) -> Page[ItemT]:
+        """Return a page, or an earlier one if the list has become too short."""
+        try:
+            page = await self._fetch(number)
+        except NotFoundError:
+            if number == self._start_page:
+                raise
+            page = await _page_of_shorter_list(self._fetch, self._start_page, number)
+        self._guard.check_page(page.meta, number)
+        self._guard.check_no_progress(page.meta, len(page.data))
+        return page
 
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
@@ -345,15 +359,20 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
 async def _page_of_shorter_list(
     fetch: FetchPage[ItemT], start_page: int, missing: int
-) -> Page[ItemT] | None:
-    """Return the first page after a 404 for a later one, if the list has become too short.
+) -> Page[ItemT]:
+    """Return a page after a 404 for a later one, which it shows to be past the end of the list.
 
-    ``None`` means that the 404 has another cause.
+    The first page shows it by its total, and the last page even if the total is out of date. If
+    neither does, the page is requested once more: it may exist again, or the 404 has another cause.
     """
-    if missing <= start_page:
-        return None
     page = await fetch(start_page)
-    return page if is_past_end(page.meta, missing) else None
+    number = missing
+    while number > start_page and not is_past_end(page.meta, missing):
+        number -= 1
+        with suppress(NotFoundError):
+            page = await fetch(number)
+            break
+    return page if is_past_end(page.meta, missing) else await fetch(missing)
 
 
 def _copy_for_caller(page: Page[ItemT]) -> Page[ItemT]:

@@ -137,9 +137,10 @@ def _has_failed(task: "asyncio.Task[DecodePage[T] | Exception]") -> bool:
 
 
 def _cancel_if_failed(prefetcher: "ref[PagePrefetcher[T]]", reader: "asyncio.Task[Any]") -> None:
-    # reader.exception() would count as retrieving the exception, which then is not logged.
+    # Only a task that failed has a stack. Its exception() would count as retrieved, and then is not
+    # logged.
     pages = prefetcher()
-    if pages is not None and getattr(reader, "_exception", None) is not None:
+    if pages is not None and reader.get_stack(limit=1):
         pages.drop_pending()
 
 

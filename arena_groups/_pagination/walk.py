@@ -179,7 +179,8 @@ def expected_pages(meta: PageMeta) -> int:
 
 def is_past_end(meta: PageMeta, asked: int) -> bool:
     """Return whether page ``asked`` does not exist, by an earlier page of the same list."""
-    return meta.current_page < asked and (asked - 1) * meta.per_page >= meta.total_count
+    is_counted = (asked - 1) * meta.per_page < meta.total_count
+    return meta.current_page < asked and not (meta.has_more_pages and is_counted)
 
 
 def next_page_number(meta: PageMeta) -> int | None:

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 
 from attrs import evolve
 
-from arena_groups._arguments import check_callable, check_instance
+from arena_groups._arguments import check_callable, check_instance, check_iterable
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
@@ -86,6 +86,7 @@ def revoke_many(
         listed = _read_all(arena.groups.invitations(group, confirm=True))
         source = (item async for item in listed if matches(item))
     else:
+        check_iterable(invitations, "invitations", "invitations or their ids")
         source = invitations
     handler = _RevokeHandler(arena, group, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
@@ -130,6 +131,7 @@ def remove_many(
     check_callable(where, "where", arguments=1)
     source: Source
     if users is not None and where is None:
+        check_iterable(users, "users", "users or their ids")
         source = users
     elif where is not None and users is None:
         listed = _read_all(arena.groups.members(group, confirm=True))

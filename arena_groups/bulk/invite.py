@@ -10,7 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from arena_groups._api import Secret, invitee, operations, path_id
-from arena_groups._arguments import check_callable, check_seconds, check_text
+from arena_groups._arguments import check_callable, check_seconds, check_text, iterable_problem
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import checked_clock
@@ -34,7 +34,6 @@ POLLS_OF_CLAIM: Final = 10  # of the journal, while a claim is valid
 MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
 MAX_FAILURES_IN_ROW: Final = 3
 MAX_LISTED_POSITIONS: Final = 5
-ITERABLES: Final[tuple[type, ...]] = (Iterable, AsyncIterable)
 
 ClaimWaitHook = Callable[[float], None]
 
@@ -380,10 +379,8 @@ def _checked(
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
 ) -> Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike] | ValueError | TypeError:
     """Return the targets, those of a collection normalized, or the error if one is invalid."""
-    single = isinstance(targets, str | bytes)
-    if single or not isinstance(targets, ITERABLES):  # pyright: ignore[reportUnnecessaryIsInstance]
-        name = "a single string" if single else type(targets).__name__
-        return TypeError(f"targets must be an iterable of people, not {name}")
+    if problem := iterable_problem(targets, "targets", "people"):
+        return TypeError(problem)
     if not isinstance(targets, Collection):
         return targets
     valid: list[InviteTarget] = []

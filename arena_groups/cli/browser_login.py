@@ -20,9 +20,9 @@ from attrs import define, field
 
 from arena_groups._api import Secret
 from arena_groups._extras import install_command
-from arena_groups.cli.errors import CliError, ExitCode, cannot_listen
+from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, cannot_listen
 from arena_groups.cli.loopback_server import NOT_FOUND, LoginPage, serving
-from arena_groups.errors import CallbackError
+from arena_groups.errors import ArenaError, CallbackError
 
 if TYPE_CHECKING:
     from arena_groups.oauth import (
@@ -110,13 +110,18 @@ async def authorize(
         origin = f"http://{HOST}:{listener.getsockname()[1]}"
         async with aclosing(make_client(f"{origin}{PATH}")) as oauth:
             login = _Login(oauth, oauth.authorize_url(scopes=scopes))
-            async with serving(listener, login.respond):
-                if browser:
-                    async with _opening_browser(origin, login, notify):
+            try:
+                async with serving(listener, login.respond):
+                    if browser:
+                        async with _opening_browser(origin, login, notify):
+                            token = await login.token()
+                    else:
+                        notify(f"to grant access, open {login.request.url}")
                         token = await login.token()
-                else:
-                    notify(f"to grant access, open {login.request.url}")
-                    token = await login.token()
+            except BaseException:
+                if login.may_have_token:
+                    notify(f"a new token may have been granted and was not kept; {REVOKE_HINT}")
+                raise
     granted = tuple(str(scope) for scope in token.scopes)
     if extra := _extra(scopes, granted):
         notify(f"the token may do more than was asked for: {' '.join(extra)}")
@@ -133,6 +138,7 @@ class _Login:
     visited: asyncio.Event = field(factory=asyncio.Event, init=False)
     callback: asyncio.Future[Callback] = field(init=False, repr=False)
     answer: asyncio.Future[LoginPage] = field(init=False)
+    may_have_token: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,8 +163,12 @@ class _Login:
     async def token(self) -> OAuthToken:
         """Wait for the callback, and exchange its code. The visitor sees how that ended."""
         try:
-            token = await self.oauth.exchange_code(await self._code(), self.request)
-        except BaseException:
+            code = await self._code()
+            self.may_have_token = True
+            token = await self.oauth.exchange_code(code, self.request)
+        except BaseException as error:
+            if isinstance(error, ArenaError):
+                self.may_have_token = error.outcome_unknown
             self._answer(FAILED)
             raise
         self._answer(GRANTED)

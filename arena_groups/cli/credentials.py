@@ -1,6 +1,7 @@
 """Store of tokens from ``auth login``: the system's keyring, else a private file."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol, cast
 
 from attrs import frozen
@@ -44,15 +45,19 @@ def find_login(base_url: str, warn: Warn = ignore) -> Login | None:
         return None
     if entry.token is not None:
         return Login(entry.token, f"the file {login_file()}", entry.scopes)
-    backend = system_keyring()
-    if backend is None:
-        return None
-    try:
-        token = _get(backend, base_url)
-    except Exception as error:  # noqa: BLE001 - backends raise errors of their own
-        message = f"cannot use {KEYRING} ({type(error).__name__})"
-        raise CliError("system", message, hint="unlock it, or set ARENA_TOKEN") from None
-    return None if token is None else Login(token, KEYRING, entry.scopes)
+    problem = ""
+    for backend in system_keyrings():
+        try:
+            token = _get(backend, base_url)
+        except BackendError as error:
+            problem = str(error)
+            continue
+        if token is not None:
+            return Login(token, KEYRING, entry.scopes)
+    if problem:
+        message = f"cannot use {KEYRING} ({problem})"
+        raise CliError("system", message, hint="unlock it, or set ARENA_TOKEN")
+    return None
 
 
 def check_store(warn: Warn = ignore) -> None:
@@ -62,7 +67,7 @@ def check_store(warn: Warn = ignore) -> None:
         CliError: If the file is not readable, not private, or locked.
         OSError: If the file cannot be written.
     """
-    system_keyring()  # loads the backends, which takes a while
+    system_keyrings()  # loads the backends, which takes a while
     with logins.locked(warn):
         logins.read(warn)
         logins.check_writable()
@@ -79,8 +84,9 @@ def store_login(
     """
     with logins.locked(warn):
         entries = logins.read(warn)
-        backend = system_keyring()
-        if backend is not None:
+        backends = system_keyrings()
+        if backends:
+            backend = backends[0]
             older, kept = _keep(backend, base_url, token)
             if kept:
                 try:
@@ -89,8 +95,9 @@ def store_login(
                     _restore(backend, base_url, older, warn)
                     raise
                 return KEYRING
+        removed, problem = _remove_from_all(backends, base_url)
         earlier = entries.get(base_url, Entry())
-        remains = earlier.in_keyring if backend is None else not _is_removed(backend, base_url)
+        remains = bool(problem) or (earlier.in_keyring and not removed)
         logins.write({**entries, base_url: Entry(token, tuple(scopes), remains)})
         if remains:
             warn(f"{KEYRING} may still have an older token for {base_url}")
@@ -100,28 +107,29 @@ def store_login(
 def delete_login(base_url: str, warn: Warn = ignore) -> bool:
     """Delete the login stored for the API at ``base_url``. Return ``False`` if there was none.
 
-    The keyring is always asked, as it may have a token that the file does not know.
+    The keyring is always asked, as it may have a token that the file does not know. If it cannot
+    be, a warning says so.
 
     Raises:
         CliError: If the keyring may still have a token, or the file is not readable.
+        OSError: If the file cannot be written.
     """
-    with logins.locked(warn):
-        backend = system_keyring()
-        removed, problem = False, ""
+    backends = system_keyrings()
+    with ExitStack() as stack:
         try:
-            removed = backend is not None and _remove(backend, base_url)
-        except Exception as error:  # noqa: BLE001 - backends raise errors of their own
-            problem = type(error).__name__
+            stack.enter_context(logins.locked(warn))
+        except BaseException:  # the file cannot be changed, but the keyring can
+            _remove_from_all(backends, base_url)
+            raise
+        removed, problem = _remove_from_all(backends, base_url)
         entries = logins.read(warn)
-        entry = entries.pop(base_url, None)
-        if backend is None:
-            if entry is not None and entry.in_keyring:
-                problem = "there is none here"
-            elif entry is None:
-                warn("no keyring can be asked here; a token stored in one earlier remains")
+        known = base_url in entries
+        entry = entries.pop(base_url, Entry())
+        if not backends and entry.in_keyring:
+            problem = "there is none here"
         if problem:  # a later logout knows of it
             entries[base_url] = Entry(in_keyring=True)
-        if entry is not None or problem:
+        if known or problem:
             logins.write(entries)
     if problem:
         raise CliError(
@@ -129,34 +137,76 @@ def delete_login(base_url: str, warn: Warn = ignore) -> bool:
             f"cannot use {KEYRING} ({problem}): a token for {base_url} may remain in it",
             hint="unlock the keyring and log out again, or revoke the token at Are.na",
         )
-    return removed or entry is not None
+    if not backends:
+        warn(f"no keyring can be used here: if one has a token for {base_url}, it remains there")
+    elif entry.in_keyring and not removed:
+        warn(f"{KEYRING} has no token for {base_url}: if another has it, it remains there")
+    return removed or entry.token is not None
 
 
-def system_keyring() -> Keyring | None:
-    """Return the system's keyring, or ``None`` if there is no usable one."""
+class BackendError(Exception):
+    """An error of a keyring backend. Its text is the name of the class that was raised."""
+
+
+@contextmanager
+def _backend_errors() -> Generator[None, None, None]:
+    """Turn whatever a backend raises into a `BackendError` without its text and frames.
+
+    Backends raise errors of their own. A panic in a compiled library is not even an `Exception`.
+    """
     try:
-        import keyring  # noqa: PLC0415 - slow, and rarely needed
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        name = type(error).__name__
+    else:
+        return
+    raise BackendError(name)
 
-        return _usable(keyring.get_keyring())
-    except Exception:  # noqa: BLE001 - backends raise errors of their own when they are loaded
-        return None
+
+def system_keyrings() -> list[Keyring]:
+    """Return the usable keyrings of the system: one, those of a chain (best first), or none."""
+    try:
+        with _backend_errors():
+            import keyring  # noqa: PLC0415 - slow, and rarely needed
+
+            return list(_usable(keyring.get_keyring()))
+    except BackendError:
+        return []
 
 
-def _usable(backend: object) -> Keyring | None:
-    """Return the backend, or the best member of a chain, if its priority is high enough.
+def _usable(backend: object) -> Iterator[Keyring]:
+    """Yield the backend, or the members of a chain, unless they keep nothing or plain text.
 
-    A chain reports a high priority of its own, even if the member that it uses has a low one.
+    A chain has a high priority of its own, even if those of all its members are low. A backend
+    with a file of its own may have a high priority, and prompts for the file's password.
     """
     members = getattr(backend, "backends", None)
     if members is not None:
-        return next(filter(None, map(_usable, cast("Sequence[object]", members))), None)
-    priority = float(cast("float", getattr(backend, "priority", 0)))
-    return cast("Keyring", backend) if priority >= MIN_KEYRING_PRIORITY else None
+        for member in cast("Sequence[object]", members):
+            yield from _usable(member)
+    elif not hasattr(type(backend), "file_path") and _priority(backend) >= MIN_KEYRING_PRIORITY:
+        yield cast("Keyring", backend)
+
+
+def _priority(backend: object) -> float:
+    try:
+        with _backend_errors():
+            return float(cast("float", getattr(backend, "priority", 0)))
+    except BackendError:  # it does not work here
+        return 0
 
 
 def _get(backend: Keyring, base_url: str) -> Secret | None:
-    token = backend.get_password(SERVICE, base_url)
+    with _backend_errors():
+        token = backend.get_password(SERVICE, base_url)
     return None if token is None else Secret(token)
+
+
+def _set(backend: Keyring, base_url: str, token: Secret) -> None:
+    with _backend_errors():
+        backend.set_password(SERVICE, base_url, token.reveal())
 
 
 def _keep(backend: Keyring, base_url: str, token: Secret) -> tuple[Secret | None, bool]:
@@ -164,9 +214,10 @@ def _keep(backend: Keyring, base_url: str, token: Secret) -> tuple[Secret | None
     older = None
     try:
         older = _get(backend, base_url)
-        backend.set_password(SERVICE, base_url, token.reveal())
-        return older, backend.get_password(SERVICE, base_url) == token.reveal()
-    except Exception:  # noqa: BLE001 - the file is used instead
+        _set(backend, base_url, token)
+        kept = _get(backend, base_url)
+        return older, kept is not None and kept.reveal() == token.reveal()
+    except BackendError:  # the file is used instead
         return older, False
 
 
@@ -175,24 +226,28 @@ def _restore(backend: Keyring, base_url: str, older: Secret | None, warn: Warn) 
         if older is None:
             _remove(backend, base_url)
         else:
-            backend.set_password(SERVICE, base_url, older.reveal())
-    except Exception:  # noqa: BLE001 - the error that led here is the one to show
+            _set(backend, base_url, older)
+    except BackendError:  # the error that led here is the one to show
         warn(f"{KEYRING} may have the new token for {base_url}; revoke it at Are.na")
 
 
-def _is_removed(backend: Keyring, base_url: str) -> bool:
-    try:
-        _remove(backend, base_url)
-    except Exception:  # noqa: BLE001 - backends raise errors of their own
-        return False
-    return True
+def _remove_from_all(backends: Sequence[Keyring], base_url: str) -> tuple[bool, str]:
+    """Delete the tokens of all backends. Return whether there was one, and the last problem."""
+    removed, problem = False, ""
+    for backend in backends:
+        try:
+            removed |= _remove(backend, base_url)
+        except BackendError as error:
+            problem = str(error)
+    return removed, problem
 
 
 def _remove(backend: Keyring, base_url: str) -> bool:
     """Delete the token of the backend, and return whether there was one."""
-    if backend.get_password(SERVICE, base_url) is None:
+    if _get(backend, base_url) is None:
         return False
-    backend.delete_password(SERVICE, base_url)
-    if backend.get_password(SERVICE, base_url) is not None:
-        raise RuntimeError("the token is still there")
+    with _backend_errors():
+        backend.delete_password(SERVICE, base_url)
+    if _get(backend, base_url) is not None:
+        raise BackendError("it was not deleted")
     return True

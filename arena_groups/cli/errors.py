@@ -10,6 +10,8 @@ import click
 import arena_groups
 from arena_groups.cli.options import ENTERED
 
+REVOKE_HINT = "revoke it in your settings at Are.na"
+
 
 class ExitCode(IntEnum):
     """Exit code of the process, by the kind of the error."""

@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import math
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -31,7 +32,7 @@ from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import InviteSummaryRow
-from arena_groups.cli.output.sanitize import escape_formula, unescape_formula
+from arena_groups.cli.output.sanitize import csv_line, unescape_formula
 from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
 from arena_groups.cli.output.writers import (
     counted,
@@ -42,6 +43,9 @@ from arena_groups.cli.output.writers import (
 EMAIL, USER_ID = "email", "user_id"
 # Titles of `send --result`, and of `invitations list`. The first that has a value counts.
 COLUMNS = ((EMAIL, USER_ID), ("invitee_id", "invitee_email"))
+# Titles of ids that are not of users, and those beside which `id` is not either.
+OTHER_IDS = frozenset({"invitation_id", "group_id"})
+BESIDE_OTHER_IDS = frozenset({"invitee_id", "invitee_email", "owner_id", "visibility"})
 STDIN = "-"
 MAX_LISTED = 10
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
@@ -87,6 +91,7 @@ class ImportOptions:
 
 async def import_invitations(settings: Settings, group: str, options: ImportOptions) -> None:
     """Invite the recipients in a file, and write the number of each outcome."""
+    _check_paths(options)
     rows = read_invitees(options.file, options.column)
     failures: list[BatchFailure] = []
     async with AsyncExitStack() as stack:
@@ -136,6 +141,26 @@ def _report_claim_wait(settings: Settings, seconds: float) -> None:
     )
 
 
+def _check_paths(options: ImportOptions) -> None:
+    """Raise an error if the result file would replace the recipients or the journal."""
+    for option, path in (("--from", options.file), ("--journal", options.journal)):
+        if options.result and path and _is_same_file(Path(options.result), path):
+            raise CliError(
+                "usage",
+                f"--result and {option} are the same file, which would be overwritten",
+                hint="name another file for --result",
+            )
+
+
+def _is_same_file(result: Path, other: str) -> bool:
+    with suppress(OSError, RuntimeError):  # as of links that form a loop
+        if not result.exists():
+            return result.resolve() == Path(other).resolve()
+        stat = os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat()
+        return result.is_file() and os.path.samestat(result.stat(), stat)
+    return False
+
+
 def read_invitees(file: str, column: str | None) -> list[CsvRow]:
     """Return the recipients in a file, or on standard input for ``-``. Skip empty lines.
 
@@ -163,13 +188,30 @@ def _parse(text: str, column: str | None) -> list[CsvRow] | str:
     choices = COLUMNS if column is None else ((column.strip().casefold(),),)
     found = ([titles.index(each) for each in choice if each in titles] for choice in choices)
     columns = next(filter(None, found), None)
-    if column is not None and columns is None:
-        return f"there is no column {column!r}"
+    if problem := _column_problem(titles, column, columns):
+        return problem
     if columns:
         return _parse_recipients(rows[1:], columns)
     if any(len(cells) > 1 for _, cells in rows):
         return f"there is no column {EMAIL} or {USER_ID}; name one with --column"
     return _parse_recipients(rows, [0])
+
+
+def _column_problem(
+    titles: Sequence[str], column: str | None, columns: Sequence[int] | None
+) -> str:
+    """Return why the column that was asked for cannot be used, or nothing."""
+    if column is None:
+        return ""
+    if columns is None:
+        return f"there is no column {column!r}"
+    title = titles[columns[0]]
+    is_other_id = title == "id" and not BESIDE_OTHER_IDS.isdisjoint(titles)
+    return (
+        f"the ids in column {column!r} are not of users"
+        if is_other_id or title in OTHER_IDS
+        else ""
+    )
 
 
 def _parse_recipients(
@@ -179,7 +221,7 @@ def _parse_recipients(
     invalid: list[int] = []
     for line, cells in rows:
         chosen = (cells[column] for column in columns if column < len(cells))
-        filled = [unescape_formula(cell).strip() for cell in chosen]
+        filled = [unescape_formula(cell.strip()).strip() for cell in chosen]
         try:
             recipients.append(CsvRow(line, _target(next(filter(None, filled), ""))))
         except ValueError:
@@ -230,29 +272,41 @@ class _ResultFile:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self._write(RESULT_COLUMNS)
+        error = self._write(RESULT_COLUMNS)
+        if error is not None:
+            raise error
 
     def write(self, row: CsvRow, result: BulkResult[InviteTarget]) -> None:
         """Write the result of one recipient."""
-        invite, target = result.invite, row.target
-        user = None if invite is None else invite.user
-        invitation = None if invite is None else invite.invitation
-        cells: list[Cell] = [
-            row.line,
-            result.outcome.value,
-            target.email,
-            target.user_id if user is None else user.id,
-            None if user is None else user.name,
-            None if invitation is None else invitation.id,
-            str(result.from_journal).lower(),
-            None if result.error is None else str(result.error),
-        ]
-        self._write([escape_formula(cell) for cell in cells])
+        error = self._write(_result_cells(row, result))
+        if error is not None:
+            raise error
 
-    def _write(self, cells: Sequence[Cell]) -> None:
+    def _write(self, cells: Sequence[Cell]) -> OSError | None:
+        """Write a line, or return the error: a traceback would show the address in this frame."""
         if self._stream is not None:
-            csv.writer(self._stream, lineterminator="\n").writerow(cells)
-            self._stream.flush()
+            try:
+                self._stream.write(csv_line(cells))
+                self._stream.flush()
+            except OSError as error:
+                return error.with_traceback(None)
+        return None
+
+
+def _result_cells(row: CsvRow, result: BulkResult[InviteTarget]) -> list[Cell]:
+    invite, target = result.invite, row.target
+    user = None if invite is None else invite.user
+    invitation = None if invite is None else invite.invitation
+    return [
+        row.line,
+        result.outcome.value,
+        target.email,
+        target.user_id if user is None else user.id,
+        None if user is None else user.name,
+        None if invitation is None else invitation.id,
+        str(result.from_journal).lower(),
+        None if result.error is None else str(result.error),
+    ]
 
 
 @contextmanager
@@ -260,7 +314,8 @@ def _result_file(path: str | None) -> Generator[_ResultFile, None, None]:
     if path is None:
         yield _ResultFile(None)
         return
-    with Path(path).open("w", encoding="utf-8", newline="") as stream:
+    # A name can hold half of a surrogate pair, which UTF-8 cannot.
+    with Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         yield _ResultFile(stream)
 
 

@@ -43,8 +43,11 @@ class Entry:
 
 
 def login_file() -> Path:
-    """Return the path of the file."""
-    return Path(click.get_app_dir("arena-groups")) / FILE_NAME
+    """Return the path of the file. It is relative only if there is no home folder."""
+    folder = Path(click.get_app_dir("arena-groups"))
+    if not folder.is_absolute():  # an empty or relative XDG_CONFIG_HOME counts as none
+        folder = Path(os.path.expanduser("~/.config/arena-groups"))  # noqa: PTH111 - never raises
+    return folder / FILE_NAME
 
 
 def ignore(_text: str) -> None:
@@ -56,11 +59,15 @@ def locked(warn: Warn = ignore) -> Generator[None, None, None]:
     """Keep other processes from changing the file meanwhile.
 
     Raises:
-        CliError: If the folder is not private, or another process does not release the lock.
+        CliError: If there is no home folder, the folder is not private, or another process does
+            not release the lock.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - only needed to log in and out
 
     folder = login_file().parent
+    if not folder.is_absolute():
+        hint = "set HOME to a folder of yours, or set ARENA_TOKEN"
+        raise CliError("system", "there is no home folder to store a login in", hint=hint)
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     _check_folder(folder, warn, own=True)
     lock = FileLock(folder / f"{FILE_NAME}.lock", timeout=LOCK_TIMEOUT, mode=0o600)
@@ -81,19 +88,24 @@ def locked(warn: Warn = ignore) -> Generator[None, None, None]:
 def read(warn: Warn = ignore) -> dict[str, Entry]:
     """Return the entries by base URL.
 
-    A file that other users could read or write becomes private, with a warning.
+    A file that other users could read or write becomes private, and so does its folder, with a
+    warning.
 
     Raises:
         CliError: If the file is not readable, or belongs to another user.
     """
+    path = login_file()
+    if not path.is_absolute():  # the current folder may be anybody's
+        return {}
     try:
         # Without O_NONBLOCK, a FIFO would wait for a writer.
-        descriptor = os.open(login_file(), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return {}
     except OSError:
         raise _unreadable() from None
     try:
+        _check_folder(path.parent, warn, own=True)
         _check_file(descriptor, warn)
         entries = _load(descriptor)
     finally:

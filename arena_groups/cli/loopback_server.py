@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field, frozen
 
-MAX_CONNECTIONS = 16  # a browser opens up to six
+MAX_CONNECTIONS = 128  # a browser opens up to six
+BACKLOG = 32  # connections that are accepted at once: few, so that none evicts one just accepted
 MAX_HEAD = 16 * 1024  # bytes
 HEAD_TIMEOUT = 5.0  # seconds
 CLOSING_TIMEOUT = 1.0  # seconds, for responses that are under way
@@ -58,7 +59,9 @@ NOT_ALLOWED = LoginPage(405, "Only GET is allowed.")
 async def serving(listener: socket.socket, respond: Respond) -> AsyncGenerator[None, None]:
     """Serve pages on an open socket. Responses under way at the end get a moment to finish."""
     connections = _Connections(respond)
-    server = await asyncio.start_server(connections.accept, sock=listener, limit=MAX_HEAD)
+    server = await asyncio.start_server(
+        connections.accept, sock=listener, limit=MAX_HEAD, backlog=BACKLOG
+    )
     try:
         yield
     finally:

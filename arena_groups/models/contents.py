@@ -158,7 +158,7 @@ class UnknownContent(Identifiable):
 
     @property
     def _identity(self) -> tuple[str, int]:
-        return str(self.data.get("base_type", self.type)), self.id
+        return str(self.data.get("base_type") or self.type), self.id
 
 
 Content = (

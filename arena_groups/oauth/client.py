@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import aiohttp
 
 from arena_groups._api import Request, Secret
-from arena_groups._arguments import check_flag
+from arena_groups._arguments import check_flag, check_instance, check_text
 from arena_groups._http import Session, Timeout
 from arena_groups._http.config import (
     CredentialsProvider,
@@ -87,6 +87,8 @@ class OAuthClient(SessionOwner):
         del client_secret  # keep it out of tracebacks
         check_session(session)
         check_flag(insecure_http, "insecure_http")
+        if issuer is not None:
+            check_text(issuer, "issuer")
         self._app: App = checked_app(client_id, secret)
         self._redirect_uri = (
             None
@@ -175,7 +177,10 @@ class OAuthClient(SessionOwner):
                 the code may be used up, and the person has to start again.
             ServerError: The server failed; see ``outcome_unknown``.
             DecodeError: The response could not be read; see ``outcome_unknown``.
+            TypeError: ``code`` is not a code, for example the :class:`CallbackError` of a callback.
         """
+        check_instance(code, "code", AuthorizationCode)
+        check_instance(request, "request", AuthorizationRequest)
         scopes = requested_scopes(request)
         return await self._obtain(exchange_request(self._app, code, request), scopes)
 

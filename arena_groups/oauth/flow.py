@@ -13,6 +13,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
+from arena_groups._arguments import check_instance, check_iterable
 from arena_groups._http.config import is_loopback
 from arena_groups._types import hidden
 from arena_groups.errors import (
@@ -59,7 +60,7 @@ MAX_CALLBACK_LENGTH: Final = 16_384
 MAX_PARAMETERS: Final = 100
 MAX_TEXT_LENGTH: Final = 500
 CALLBACK_PARAMETERS: Final = ("state", "iss", "error", "error_description", "code")
-MULTIPLE: Final = ("getlist", "getall")  # of the mappings of web frameworks
+MULTIPLE: Final = ("getlist", "getall", "get_list")  # of the mappings of web frameworks
 
 
 class _OAuthlibClient(Protocol):
@@ -123,13 +124,16 @@ def checked_app(client_id: str, secret: Secret | None) -> App:
 
 def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
     """Return ``redirect_uri``, or raise ``ValueError`` if it is not absolute or not safe."""
+    check_instance(redirect_uri, "redirect_uri", str)
     if not redirect_uri.isascii() or any(not "!" <= each <= "~" for each in redirect_uri):
         raise ValueError("redirect_uri must be a URI: ASCII, without spaces")
     try:
         parts = urlsplit(redirect_uri)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("redirect_uri must be an absolute URI") from None
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("redirect_uri must not have an empty port or port 0")
     if not parts.scheme or (parts.scheme in {"http", "https"} and not host):
         raise ValueError("redirect_uri must be an absolute URI")
     if "\\" in redirect_uri or "@" in parts.netloc:
@@ -147,6 +151,7 @@ def checked_redirect_uri(redirect_uri: str, *, insecure_http: bool) -> str:
 def checked_scopes(scopes: Iterable[Scope | str]) -> list[str]:
     """Return the scopes, each once, or raise ``ValueError`` if there are none or bad ones."""
     given = scopes.split() if isinstance(scopes, str) else scopes
+    check_iterable(given, "scopes", "scopes")
     texts = list(dict.fromkeys(str(scope) for scope in given))
     if not texts:
         raise ValueError("scopes is empty: request at least one scope")

@@ -94,7 +94,7 @@ end
 local function block(generation, update)
   local wait = update.retry_after
   if not wait and update.limit then wait = w.resets_at - now end
-  if wait then
+  if wait and wait > 0 then
     w.backoff = FIRST_BACKOFF
   elseif generation == w.hold_generation then
     wait = math.min(w.backoff, w.window)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -19,7 +19,8 @@ BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 MAX_LOGGED_REQUESTS = 100_000
 
-_PRINTABLE = re.compile(r"[!-\[\]-~]+", re.ASCII)  # no space, no backslash
+_URI = re.compile(r"[!\"$-\[\]-~]+", re.ASCII)  # no space, no fragment, no backslash
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]|", re.ASCII)
 
 
 @attrs.define(eq=False)
@@ -241,9 +242,9 @@ def is_redirect_uri(uri: str) -> bool:
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
     return (
-        _PRINTABLE.fullmatch(uri) is not None
+        _URI.fullmatch(uri) is not None
+        and _HOST.fullmatch(host) is not None
         and bool(host if parts.scheme in {"http", "https"} else parts.scheme)
-        and not parts.fragment
         and port != 0
         and parts.netloc.lower() == (host if port is None else f"{host}:{port}")
     )
@@ -258,7 +259,7 @@ def _without_port(uri: str) -> str:
             return uri
     except ValueError:
         return uri
-    return urlunsplit(parts._replace(netloc=f"[{host}]" if ":" in host else host))
+    return uri.replace(parts.netloc, f"[{host}]" if ":" in host else host, 1)
 
 
 @attrs.frozen

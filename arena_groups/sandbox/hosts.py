@@ -70,7 +70,7 @@ class HostNames:
 
         Raises `TypeError` or `ValueError` if `allowed` is not a list of names without a port.
         """
-        if isinstance(allowed, str | bytes):
+        if isinstance(allowed, str | bytes) or not isinstance(allowed, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("allowed_hosts must be a list of names, as in ['arena']")
         names = tuple(allowed)
         for name in names:
@@ -82,11 +82,11 @@ class HostNames:
         authority = authority_of(request)
         if authority is not None and not self._includes(authority, request):
             raise foreign_host(parse_authority(authority) or "")
-        origin = request.headers.get("Origin")
-        if origin is not None and request.method not in _SAFE_METHODS:
-            match = _TARGET.fullmatch(origin)
-            if match is None or not self._includes(match[1], request):
-                raise foreign_origin()
+        if request.method not in _SAFE_METHODS:
+            for origin in request.headers.getall("Origin", []):
+                match = _TARGET.fullmatch(origin)
+                if match is None or not self._includes(match[1], request):
+                    raise foreign_origin()
 
     def _includes(self, authority: str, request: web.BaseRequest) -> bool:
         name = parse_authority(authority)

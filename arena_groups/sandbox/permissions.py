@@ -175,10 +175,6 @@ class SandboxRateLimiter:
         tier: Tier | None = None,
         enforced: bool = False,
     ) -> None:
-        if window < 1:
-            raise ValueError("window must be at least 1 second")
-        if limit is not None and limit < 0:
-            raise ValueError("limit must not be negative")
         self._clock = clock
         self._window = window
         self._limit = limit

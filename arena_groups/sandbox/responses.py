@@ -214,10 +214,13 @@ def serialize_response(
     }
     if response.page is not None:
         headers |= {"Content-Type": HTML_TYPE, **response.headers}
-        return SerializedResponse(response.status, headers, response.page.encode())
+        page = response.page.encode("utf-8", "replace")
+        return SerializedResponse(response.status, headers, page)
     if response.body is None:
         return SerializedResponse(response.status, {**headers, **response.headers})
-    content = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))
+    # Half of a surrogate pair is valid in JSON as an escape only.
+    content = text.encode("utf-8", "backslashreplace")
     if response.status < 400:
         headers["ETag"] = _weak_etag(content)
         if response_context.method in {"GET", "HEAD"} and _matches(

@@ -116,7 +116,7 @@ class Sandbox(SandboxControl):
         sleep: Waits for a number of seconds; used by faults that delay a response.
 
     Raises:
-        TypeError: `allowed_hosts` is not a list of names.
+        TypeError: An argument has the wrong type.
         ValueError: An argument is out of range.
     """
 
@@ -133,10 +133,20 @@ class Sandbox(SandboxControl):
         clock: Callable[[], float] = system_time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        if not 0 <= port <= _LARGEST_PORT:
-            raise ValueError(f"port must be between 0 and {_LARGEST_PORT}")
+        _check_int(port, "port", 0, _LARGEST_PORT)
+        _check_int(seed, "seed")
+        _check_int(window, "window", 1)
+        if limit is not None:
+            _check_int(limit, "limit", 0)
+        if not isinstance(host, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"host must be a str, not {type(host).__name__}")
+        if not host.strip():
+            raise ValueError("host must not be empty: it would mean all addresses of the machine")
+        for name, function in (("clock", clock), ("sleep", sleep)):
+            if not callable(function):
+                raise TypeError(f"{name} must be a function, not {type(function).__name__}")
         if tier is not None and tier not in get_args(Tier):
-            raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}")
+            raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {tier!r}")
         sandbox_clock = SandboxClock(clock)
         # Accounts are never guests.
         accounts: Tier | None = "free" if tier == "guest" else tier
@@ -342,6 +352,14 @@ class Sandbox(SandboxControl):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _check_int(value: object, name: str, low: int | None = None, high: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if low is not None and (value < low or (high is not None and value > high)):
+        span = f"{low} or more" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{name} must be {span}, not {value}")
 
 
 def _credentials_of(app: Application) -> dict[str, str | None]:

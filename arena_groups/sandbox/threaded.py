@@ -184,8 +184,10 @@ def _check_bool(_spec: object, field: "attrs.Attribute[Any]", value: object) -> 
 
 
 def _check_number(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_MANY:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ValueError(f"{field.name} must be a number of 0 or more, not {value!r}")
+    if value >= _TOO_MANY:
+        raise ValueError(f"{field.name} must be less than {_TOO_MANY:,}")
 
 
 def _check_count(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -201,8 +203,14 @@ def _check_at_least_one(spec: object, field: "attrs.Attribute[Any]", value: obje
 
 
 def _check_tier(_spec: object, _field: "attrs.Attribute[Any]", value: object) -> None:
-    if value not in {None, *get_args(Tier)}:
+    if value is not None and value not in get_args(Tier):
         raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {value!r}")
+
+
+def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[int]", value: int) -> None:
+    _check_at_least_one(spec, field, value)
+    if value != field.default and spec.tier is None and spec.limit is None:
+        raise ValueError("window needs a tier or limit=")
 
 
 def _check_limit(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -264,7 +272,7 @@ class QuotaSpec:
     limit: int | None = attrs.field(
         default=None, kw_only=True, validator=attrs.validators.optional(_check_limit)
     )
-    window: int = attrs.field(default=60, kw_only=True, validator=_check_at_least_one)
+    window: int = attrs.field(default=60, kw_only=True, validator=_check_window)
 
 
 @attrs.frozen
@@ -283,7 +291,7 @@ class FaultSpec:
 
 
 def make_fault_spec(
-    fault: str | Fault, /, *, must_apply: object = False, **options: object
+    fault: str | Fault, *, must_apply: object = False, **options: object
 ) -> FaultSpec:
     """Return the specification of a fault.
 

@@ -9,13 +9,31 @@ from typing import Final
 
 from arena_groups.errors import StoreError
 
-__all__ = ["check_folder", "check_owner", "create_private_file", "make_private"]
+__all__ = ["check_folder", "check_link", "check_owner", "create_private_file", "make_private"]
 
 PRIVATE: Final = 0o600
+ROOT: Final = 0
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 HAS_PERMISSIONS: Final = hasattr(os, "geteuid")
 
 _creating = Lock()
+
+
+def check_link(path: Path) -> None:
+    """Check that a link, if the path is one, was not put there by another user.
+
+    Raises:
+        StoreError: It belongs to another user, or every user can replace it.
+        OSError: It cannot be checked.
+    """
+    if not HAS_PERMISSIONS or not path.is_symlink():
+        return
+    check_folder(path)
+    if path.lstat().st_uid not in {os.geteuid(), ROOT}:
+        raise StoreError(
+            f"the symbolic link {path} belongs to another user, who could let it lead elsewhere:"
+            " use another path"
+        )
 
 
 def check_folder(file: Path) -> None:

@@ -16,6 +16,7 @@ from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.stores._private_file import (
     check_folder,
+    check_link,
     check_owner,
     create_private_file,
     make_private,
@@ -52,17 +53,17 @@ class SQLiteStore(AsyncCloseable):
     """Store in one SQLite file, for any number of groups and processes of one machine.
 
     The file is created at first use, readable by its owner only (mode 600). A file that other
-    users can read is made private. The store refuses a file of another user, and a folder in
-    which every user can replace files. What was written survives a crash of the process and of
-    the machine. Close the store with ``aclose()`` or ``async with``.
+    users can read is made private. The store refuses a file or link of another user, and a
+    folder in which every user can replace files. What was written survives a crash of the
+    process and of the machine. Close the store with ``aclose()`` or ``async with``.
 
     Args:
         path: The file, or a link to it; its folder has to exist.
         timeout: Seconds to wait for another process that is writing.
 
     Raises:
-        ValueError: ``path`` contains characters that no file name can have, or ``timeout`` is
-            negative or not finite.
+        ValueError: ``path`` is ``":memory:"``, or contains characters that no file name can
+            have, or ``timeout`` is negative or not finite.
         TypeError: An argument has the wrong type.
     """
 
@@ -167,6 +168,7 @@ class _Database:
     def __init__(self, path: Path, timeout: float) -> None:
         file = Path(os.path.realpath(path))
         files = [file, *(file.with_name(file.name + suffix) for suffix in SIDE_FILES)]
+        check_link(path)
         check_folder(file)
         for each in files:
             check_owner(each)
@@ -254,7 +256,8 @@ class _Database:
     def _check_kind(self, path: Path) -> bool:
         """Return whether the file is empty. Raise ``StoreError`` if it is not a store."""
         application, version = self._pragma("application_id"), self._pragma("user_version")
-        if (application, version) == (0, 0) and not self._tables(self._connection):
+        is_new = (application, version) == (0, 0) and not self._tables(self._connection)
+        if is_new and self._encoding() == "UTF-8":
             return True
         if application != self.application:
             raise StoreError(f"{path} is an SQLite file of another program: use another path")
@@ -267,6 +270,10 @@ class _Database:
 
     def _pragma(self, name: str) -> int:
         value: int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
+    def _encoding(self) -> str:
+        value: str = self._connection.execute("PRAGMA encoding").fetchone()[0]
         return value
 
     @staticmethod
@@ -298,6 +305,8 @@ def _checked(path: Path) -> Path:
         possible = False
     if not possible:
         raise ValueError("path contains a character that no file name can have")
+    if str(path) == ":memory:":
+        raise ValueError("path must name a file: for a store in memory, use MemoryStore()")
     return path
 
 

@@ -59,8 +59,8 @@ class Checkpoint:
 
     Each watch that opens it writes a new fencing token. Only the watch with the current token
     can write: for all others every write fails, and ``fenced_out`` is true afterwards, as it is
-    once the lease was released. The
-    token is drawn at random, so it also identifies the opening in the keys of its events.
+    once the lease was released. The token is drawn at random, so it also identifies the opening
+    in the keys of its events.
     ``initialized`` is false until the first poll was saved.
     """
 
@@ -112,19 +112,17 @@ class Checkpoint:
         await self._write({})
 
     async def release(self) -> None:
-        """Release the lease, unless another watch has it. Every later write fails.
+        """Release the lease. Every later write fails.
 
         The store gets a new fencing token, so that a write in progress fails too, and no waiting
         watch can take the lease for one that was free before.
 
         Raises:
-            StoreError: The store cannot be written.
+            StoreError: The store cannot be written, or another watch has the lease.
         """
-        if not self.fenced_out:
-            self.fenced_out = True
-            updates = {FENCING_TOKEN: token_hex(8), HEARTBEAT: None}
-            expected = {FENCING_TOKEN: self.fencing_token}
-            await self._store.compare_and_set(self._namespace, updates, expected=expected)
+        self._check_not_fenced_out()
+        self.fenced_out = True
+        await self._set({FENCING_TOKEN: token_hex(8), HEARTBEAT: None})
 
     async def initialize(self, snapshot: GroupSnapshot | None) -> None:
         """Start from a snapshot, or from an empty group."""
@@ -163,14 +161,23 @@ class Checkpoint:
 
     async def _write(self, updates: Updates) -> None:
         """Write all of the updates, and renew the lease, unless this watch is fenced out."""
+        self._check_not_fenced_out()
         if self._heartbeat is not None:
             self._heartbeat += 1
             updates = {**updates, HEARTBEAT: str(self._heartbeat)}
+        await self._set(updates)
+
+    async def _set(self, updates: Updates) -> None:
         expected = {FENCING_TOKEN: self.fencing_token}
-        if self.fenced_out or not await self._store.compare_and_set(
-            self._namespace, updates, expected=expected
-        ):
+        if self.initialized:
+            # If the store has lost the initial state, the next start would skip events.
+            expected[VERSION] = CURRENT_VERSION
+        if not await self._store.compare_and_set(self._namespace, updates, expected=expected):
             self.fenced_out = True
+            self._check_not_fenced_out()
+
+    def _check_not_fenced_out(self) -> None:
+        if self.fenced_out:
             raise StoreError(
                 f"another watch has taken over {self._namespace} in this store: run one watch"
                 " per group, pass shared=True to all of them, or give them different names (if"

@@ -1,6 +1,8 @@
 """Explanations in the bodies of errors, of any shape and encoding."""
 
+import copy
 import json
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from arena_groups._api.error_body import ErrorBody, redacted
 from arena_groups._api.response import RawResponse
+from arena_groups.errors import ArenaAPIError
 from tests.support.documents import CODE, EMAIL, TOKEN
 from tests.support.strategies import json_values
 from tests.support.thorough import repetitions
@@ -37,6 +40,7 @@ class TestShapes:
             ({"type": "https://x.example", "title": "Missing", "detail": "No."}, "Missing", "No."),
             ({"title": "Missing", "status": 404}, "Missing", ""),
             ({"detail": "No."}, "", "No."),
+            ({"detail": {"code": "missing", "message": "No."}}, "", "No."),
             ({"detail": [{"loc": ["body", "email"], "msg": "No."}]}, "", "body.email: No."),
             ({"errors": ["One.", "Two."]}, "", "One.; Two."),
             ({"errors": "No."}, "", "No."),
@@ -61,7 +65,7 @@ class TestShapes:
             (["One.", {"message": "Two."}], "", "One.; Two."),
             ("No.", "", "No."),
             ({"errors": [[[[[[["deep"]]]]]]]}, "", ""),
-            ({"errors": [7, None, {}]}, "", ""),
+            ({"errors": [7, None, dict[str, str]()]}, "", ""),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("content_type", ["", "application/problem+json", "text/html"])
@@ -185,7 +189,8 @@ class TestPages:
     @pytest.mark.parametrize(
         "text",
         [TOKEN, EMAIL, EMAIL.replace("@", "&#64;"), EMAIL.replace("@", "%40"), CODE,
-         "https://www.are.na/group/studio/invite/abcdef"],
+         "https://www.are.na/group/studio/invite/abcdef",
+         "?next=%2Fgroup%2Fstudio%2Finvite%2Fabcdef"],
     )  # fmt: skip
     @pytest.mark.parametrize("page", ["<title>See $ now</title>", "See $ now", "<p>See $ now</p>"])
     def test_secrets_are_redacted(self, page: str, text: str) -> None:
@@ -195,8 +200,40 @@ class TestPages:
         for secret in (TOKEN, "example.org", CODE, "abcdef"):
             assert secret not in message
 
+    @pytest.mark.parametrize("at", ["@", "%40", "&#64;", "&#x40;", "&commat;"])
+    def test_address_with_an_escape_is_redacted_in_json(self, at: str) -> None:
+        found = parse({"message": f"No {at.join(['Mara', 'else.example'])}.", "errors": [at]})
+        assert found.message == "No [email]"
+
     @pytest.mark.parametrize(
         "part", [b"[", b"<", b"<h1", b"a-", b'{"a":', b'{"a":["', b"\\", b"a@", b"\xe4"]
     )
     def test_huge_body_gives_a_short_message(self, part: bytes) -> None:
         assert len(parse(part * 100_000, truncated=True).message) <= 500
+
+
+class TestHugeBodies:
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            {"errors": ["x" * 20] * 500_000},
+            {"errors": [{"": ""}] * 1_000_000},
+            {f"field{number}": ["x"] for number in range(300_000)},
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    def test_only_the_beginning_is_read(self, rest: dict[str, object], encoding: str) -> None:
+        found = parse(json.dumps({"message": "No.", **rest}).encode(encoding))
+        assert found.message == "No."
+        assert len(json.dumps(found.details)) < 200_000
+
+    @pytest.mark.parametrize("opening", ['{"a":', "[", '[{"a":'])
+    def test_deeply_nested_details_can_be_copied_and_pickled(self, opening: str) -> None:
+        closing = {"{": "}", "[": "]"}
+        ends = "".join(closing[each] for each in reversed(opening) if each in closing)
+        inner = f"{opening * 300}1{ends * 300}"
+        details = parse(f'{{"message": "No.", "details": {inner}}}'.encode()).details
+        error = ArenaAPIError(404, details=details)
+        assert pickle.loads(pickle.dumps(error)).details == details
+        assert copy.deepcopy(error).details == details
+        assert repr(details).count("None") == 1

@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+import gzip
+import json
 import warnings
+import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,11 @@ def session_with(options: dict[str, Any]) -> aiohttp.ClientSession:
         warnings.simplefilter("ignore", DeprecationWarning)
         auth = {"auth": aiohttp.BasicAuth(*options["auth"])} if "auth" in options else {}
         return aiohttp.ClientSession(**(options | auth))
+
+
+def repr_in_bytes(value: object) -> bytes:
+    """Encode a body as no API expects it."""
+    return repr(value).encode()
 
 
 @asynccontextmanager
@@ -139,7 +147,7 @@ class TestRepeats:
         response = http(b"{}", "401 Unauthorized")
         async with borrowed(response, middlewares=[send_again]) as (arena, server, _):
             with pytest.raises(
-                ArenaConnectionError, match=r"a middleware .* second time"
+                ArenaConnectionError, match=r"a middleware .* second request"
             ) as caught:
                 await arena.groups.leave(STUDIO)
         assert len(server.requests) == 1
@@ -160,6 +168,79 @@ class TestRepeats:
             assert seen == [(session, f"Bearer {TOKEN}")]
         assert [request.target for request in server.requests] == ["/token", "/v3/ping"]
         assert "authorization" not in server.requests[0].headers
+
+    @pytest.mark.filterwarnings("ignore:Inheritance class")
+    async def test_subclass_that_sends_again_raises_with_a_note(self) -> None:
+        class Repeating(aiohttp.ClientSession):
+            async def request(self, *args: Any, **options: Any) -> Any:
+                for _ in range(3):
+                    with suppress(aiohttp.ClientError):
+                        return await super().request(*args, **options)
+                raise LookupError("no answer")
+
+        async with (
+            serving(closing=True) as server,
+            Repeating() as session,
+            single(TOKEN, base_url=server.url, session=session) as arena,
+        ):
+            with pytest.raises(LookupError) as caught:
+                await arena.groups.invite(STUDIO, email=EMAIL)
+        assert len(server.requests) == 1
+        assert caught.value.__notes__[0].startswith("The outcome of groups.invite is unknown")
+
+    @pytest.mark.parametrize("signal", ["on_request_start", "on_connection_create_end"])
+    @pytest.mark.parametrize("path", ["/token", "/v3/ping"])
+    async def test_request_of_a_trace_is_one_of_the_caller(self, signal: str, path: str) -> None:
+        running: list[object] = []
+
+        async def send(session: aiohttp.ClientSession, *_: object) -> None:
+            if not running:
+                running.append(session)
+                async with session.get(f"{server.url}{path}"):
+                    pass
+
+        trace = aiohttp.TraceConfig()
+        getattr(trace, signal).append(send)
+        async with borrowed(trace_configs=[trace]) as (arena, server, session):
+            await arena.ping()
+        assert [request.target for request in server.requests] == [path, "/v3/ping"]
+        assert [request.headers.get("authorization") for request in server.requests] == [
+            None,
+            f"Bearer {TOKEN}",
+        ]
+        assert running == [session]
+
+    @pytest.mark.filterwarnings("ignore:Inheritance class")
+    async def test_request_of_a_subclass_to_another_server_has_no_token(self) -> None:
+        class LoggingIn(aiohttp.ClientSession):
+            async def request(self, *args: Any, **options: Any) -> Any:
+                async with super().request("POST", other.url):
+                    pass
+                return await super().request(*args, **options)
+
+        async with (
+            serving(PONG) as other,
+            serving(PONG) as server,
+            LoggingIn() as session,
+            single(TOKEN, base_url=server.url, session=session) as arena,
+        ):
+            with pytest.raises(ArenaConnectionError, match=r"a subclass of the aiohttp session"):
+                await arena.ping()
+        assert "authorization" not in other.requests[0].headers
+        assert server.requests == []
+
+    async def test_request_of_a_trace_after_an_invitation_leaves_its_outcome_known(self) -> None:
+        async def send(session: aiohttp.ClientSession, *parameters: Any) -> None:
+            if parameters[-1].method == "POST":
+                async with session.get(f"{server.url}/log"):
+                    pass
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(send)
+        async with borrowed(INVITED, trace_configs=[trace]) as (arena, server, _):
+            await arena.groups.invite(STUDIO, email=EMAIL)
+        assert [request.method for request in server.requests] == ["POST", "GET"]
+        assert "authorization" not in server.requests[1].headers
 
 
 @own_and_external
@@ -299,6 +380,39 @@ class TestSettings:
                 await arena.me()
         assert called == []
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"json_serialize": repr},
+            {"json_serialize": repr_in_bytes},
+            {"skip_auto_headers": {"Content-Type"}},
+            {"headers": {"content-type": "text/plain"}},
+        ],
+        ids=["encoder", "encoder to bytes", "no content type", "other content type"],
+    )
+    async def test_body_is_json_of_the_client(self, options: dict[str, Any]) -> None:
+        async with borrowed(INVITED, **options) as (arena, server, _):
+            await arena.groups.invite(STUDIO, email=EMAIL)
+        (request,) = server.requests
+        assert json.loads(request.body) == {"email": EMAIL}
+        assert request.headers["content-type"] == "application/json"
+
+    @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+    async def test_compressed_response_is_read_though_the_session_leaves_it_compressed(
+        self, coding: str
+    ) -> None:
+        compress = {"gzip": gzip.compress, "deflate": zlib.compress}[coding]
+        body = compress(json.dumps(documents.group()).encode())
+        response = http(body, Content_Encoding=coding)
+        async with borrowed(response, auto_decompress=False) as (arena, _, _):
+            assert (await arena.groups.get(STUDIO)).slug == documents.group()["slug"]
+
+    async def test_session_of_an_unknown_aiohttp_is_refused(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            del vars(session)["_retry_connection"]
+            with pytest.raises(TypeError, match=r"session= .* aiohttp .* no _retry_connection"):
+                ArenaClient(TOKEN, session=session)
+
     async def test_header_added_later_is_sent(self) -> None:
         async with borrowed() as (arena, server, session):
             session.headers["X-Later"] = "1"
@@ -316,6 +430,25 @@ class TestSettings:
         async with borrowed(request_class=Request) as (arena, _, _):
             await arena.ping()
         assert made == ["GET"]
+
+    async def test_unix_socket_of_the_session_is_used_and_named_in_errors(
+        self, tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "socket")
+        server = Server("", INVITED, closing=False)
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session,
+            single(TOKEN, base_url="http://localhost", session=session) as arena,
+        ):
+            with pytest.raises(ArenaConnectionError, match=f"cannot connect to {path}") as caught:
+                await arena.groups.invite(STUDIO, email=EMAIL)
+            assert not caught.value.request_sent
+            listening = await asyncio.start_unix_server(server.connect, path)
+            await arena.groups.invite(STUDIO, email=EMAIL)
+            await arena.groups.invite(STUDIO, email=EMAIL)
+            listening.close()
+        await server.wait_closed()
+        assert server.connections == 2
 
     async def test_connector_that_the_session_does_not_own_stays_open(self) -> None:
         connector = aiohttp.TCPConnector()

@@ -130,9 +130,12 @@ async def test_retry_after_beyond_its_limit_is_raised_and_blocks_other_requests(
         http(b"error code: 1015", "429 Too Many Requests", Content_Type="text/plain"),
         http(b"<title>You are being rate limited</title>", "429 Slow", Content_Type="text/html"),
         http({"message": "Slow"}, "429 Slow", Retry_After="soon"),
+        http({"message": "Slow"}, "429 Slow", Retry_After="0"),
+        http({"error": {"message": "Slow", "retry_after": 0}}, "429 Slow"),
+        too_many_requests(Retry_After="Thu, 01 Jan 1970 00:00:00 GMT"),
         b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",
     ],
-    ids=["edge", "HTML", "unreadable time", "no body"],
+    ids=["edge", "HTML", "unreadable time", "0 s", "0 s in the body", "past", "no body"],
 )
 async def test_429s_that_say_nothing_are_retried_with_growing_delays(
     clock: AutoAdvanceClock, refusal: bytes

@@ -262,13 +262,18 @@ def test_429_without_retry_after_blocks_until_the_window_ends(window: RateLimitW
     assert window.ready_at(6.0) == 60.0
 
 
-def test_429s_without_any_header_back_off_with_one_probe_at_a_time(
-    window: RateLimitWindow,
+@pytest.mark.parametrize(
+    "refusal",
+    [update(None, status=429), update(None, status=429, after=0.0), update(status=429, after=0.0)],
+    ids=["no header", "0 s", "0 s within a limit"],
+)
+def test_429s_that_name_no_time_back_off_with_one_probe_at_a_time(
+    window: RateLimitWindow, refusal: RateLimitUpdate
 ) -> None:
     now, holds = 5.0, list[float]()
     for _ in range(6):
         permit = window.acquire()
-        window.record_response(permit, update(None, status=429), now)
+        window.record_response(permit, refusal, now)
         holds.append(window.ready_at(now) - now)
         now += holds[-1]
         assert window.ready_at(now) <= now

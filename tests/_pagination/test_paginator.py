@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from arena_groups._pagination.paginator import Paginator
-from arena_groups.errors import ArenaConnectionError, PaginationError
+from arena_groups.errors import (
+    ArenaConnectionError,
+    DecodeError,
+    DecodeIssue,
+    NotFoundError,
+    PaginationError,
+)
 from arena_groups.models import Page
 from tests.support.churn import ChurningList, Item
 
@@ -198,6 +204,86 @@ async def test_pages_that_do_not_advance_raise(source: ChurningList) -> None:
         with pytest.raises(PaginationError):
             async for _ in iterate:
                 pass
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("error", [DecodeError, PaginationError])
+async def test_iterator_ends_after_an_error_that_lasts(
+    source: ChurningList, error: type[Exception], concurrency: int
+) -> None:
+    requests = list[int]()
+
+    async def fetch(number: int) -> Page[Item]:
+        requests.append(number)
+        if number != 3:
+            return source.page(number, PER)
+        if error is PaginationError:
+            return source.page(1, PER)
+        raise DecodeError("groups.members", [DecodeIssue("data[1].id", "is missing")])
+
+    paginator = Paginator(fetch, concurrency=concurrency)
+    for iterator, size in ((aiter(paginator), 20), (paginator.pages(), 2)):
+        found, errors = 0, 0
+        requests.clear()
+        while True:
+            try:
+                await anext(iterator)  # type: ignore[arg-type]
+                found += 1
+            except error:
+                errors += 1
+            except StopAsyncIteration:
+                break
+        assert (found, errors) == (size, 1)
+        assert requests.count(3) == 1
+
+
+def not_found() -> NotFoundError:
+    return NotFoundError(404, method="GET", route="/v3/groups/{id}/members")
+
+
+@pytest.mark.parametrize("past_end", ["missing", "last"])
+@pytest.mark.parametrize("left", [0, 7, 12, 25])
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("confirm", [False, True])
+async def test_list_that_becomes_shorter_ends_well_although_its_total_lags(
+    past_end: str, left: int, concurrency: int, confirm: bool
+) -> None:
+    source = ChurningList(65, lag=1000)
+
+    async def fetch(number: int) -> Page[Item]:
+        last = max(1, -(-len(source.ids) // PER))
+        if number > last and past_end == "missing":
+            raise not_found()
+        return source.page(min(number, last), PER)
+
+    paginator = Paginator(fetch, concurrency=concurrency, confirm=confirm)
+    items = aiter(paginator)
+    found = [(await anext(items)).id for _ in range(PER)]
+    for number in source.ids[: len(source.ids) - left]:
+        source.remove(number)
+    found += [item.id async for item in items]
+    assert len(found) == len(set(found))
+    if confirm:
+        assert source.stable <= set(found)
+
+    source = ChurningList(65, lag=1000)
+    pages = paginator.pages()
+    await anext(pages)
+    for number in source.ids[: len(source.ids) - left]:
+        source.remove(number)
+    assert [page.meta.has_more_pages async for page in pages].count(False) <= 1
+
+
+async def test_page_that_is_missing_within_a_list_raises_not_found(source: ChurningList) -> None:
+    async def fetch(number: int) -> Page[Item]:
+        if number == 3:
+            raise not_found()
+        return source.page(number, PER)
+
+    items, found = aiter(Paginator(fetch)), list[int]()
+    with pytest.raises(NotFoundError):
+        found.extend([item.id async for item in items])
+    assert source.requests == [1, 2, 1, 2]
 
 
 def test_repr_shows_the_options(paginator: Paginator[Item]) -> None:

@@ -44,7 +44,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setattr(credentials, "system_keyring", lambda: None)
+    monkeypatch.setattr(credentials, "system_keyrings", list)
     return folder
 
 
@@ -60,7 +60,7 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 def keyring(monkeypatch: pytest.MonkeyPatch) -> MemoryKeyring:
     """A usable keyring."""
     found = MemoryKeyring()
-    monkeypatch.setattr(credentials, "system_keyring", lambda: found)
+    monkeypatch.setattr(credentials, "system_keyrings", lambda: [found])
     return found
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from html import unescape
 from http.client import HTTPConnection
 from pathlib import Path
@@ -239,6 +240,89 @@ def test_granted_token_that_cannot_be_stored_is_reported_with_what_to_do(
     note, error = map(json.loads, capsys.readouterr().err.splitlines()[-2:])
     assert "not kept; revoke it in your settings at Are.na" in note["note"]["message"]
     assert error["error"]["message"] == "No space left on device"
+
+
+REVOKE = "a new token may have been granted and was not kept; revoke it in your settings at Are.na"
+
+
+@pytest.mark.parametrize("moment", ["exchange", "page"])
+def test_login_interrupted_when_a_token_may_exist_says_where_to_revoke_it(
+    sandbox: Sandbox,
+    provider: Provider,
+    browser: Opened,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    async def exchange(_code: Code, _start: FakeRequest) -> Token:
+        if moment == "exchange":
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(HANG_TIMEOUT)
+        return Token(provider.token)
+
+    async def wait_for_pages(_connections: object) -> None:
+        if moment == "page":
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(HANG_TIMEOUT)
+
+    monkeypatch.setattr(provider, "exchange_code", exchange)
+    monkeypatch.setattr("arena_groups.cli.loopback_server._Connections.close", wait_for_pages)
+    browser("/callback?code=c1&state=s1")
+    assert log_in(sandbox) == 130
+    notes = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert notes[-1]["note"]["message"] == REVOKE
+    assert not credentials.login_file().exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "may_exist"),
+    [(Disconnect(after=True), True), (PlainText(), True), (RateLimited(), False)],
+)
+def test_failed_exchange_says_where_to_revoke_a_token_that_may_exist(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+    fault: Fault,
+    *,
+    may_exist: bool,
+) -> None:
+    sandbox.faults.add(fault, operation="createOAuthToken")
+
+    def visits(page: str) -> bool:
+        decide(provider_address(page), "allow")
+        return True
+
+    monkeypatch.setattr(browser_login, "open_in_browser", visits)
+    app = sandbox.applications.public.client_id
+    assert log_in(sandbox, "--client-id", app) != 0
+    assert (REVOKE in capsys.readouterr().err) is may_exist
+
+
+def test_logs_of_libraries_do_not_reach_the_terminal(
+    sandbox: Sandbox, provider: Provider, browser: Opened, capsys: Captured
+) -> None:
+    def visits(url: str, start: FakeRequest) -> Code:
+        for name in ("asyncio", "keyring.backend", "arena_groups", "a.library"):
+            logging.getLogger(name).error("%s has %s", url, start.state)
+        return Code("c1")
+
+    provider.parse_callback = visits  # type: ignore[method-assign]
+    browser("/callback?code=c1&state=s1")
+    with without_handlers(logging.getLogger()):
+        assert log_in(sandbox) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [list(json.loads(line)) for line in lines] == [["note"]] * len(lines)
+
+
+@contextmanager
+def without_handlers(logger: logging.Logger) -> Iterator[None]:
+    """Take away the handlers of pytest, as in a program of its own."""
+    handlers = logger.handlers
+    logger.handlers = []
+    try:
+        yield
+    finally:
+        logger.handlers = handlers
 
 
 @pytest.mark.usefixtures("provider")

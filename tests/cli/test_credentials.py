@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from tests.support.command_line import MemoryKeyring
 API = "https://api.are.na"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and owners of files are POSIX's")
 
-UseKeyring = Callable[[MemoryKeyring | None], None]
+UseKeyring = Callable[..., None]
 
 
 class Forgetful(MemoryKeyring):
@@ -39,6 +40,36 @@ class Different(MemoryKeyring):
         super().set_password(service, username, password[:8])
 
 
+class FileKeyring(MemoryKeyring):
+    """A keyring that other processes share."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def get_password(self, service: str, username: str) -> str | None:
+        found = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        kept: str | None = found.get(f"{service} {username}")
+        return kept
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.path.write_text(json.dumps({f"{service} {username}": password}), "utf-8")
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.path.write_text("{}", "utf-8")
+
+
+class PanicError(BaseException):
+    """What a compiled library raises where it cannot go on."""
+
+
+class Panicking(MemoryKeyring):
+    """A keyring whose library panics."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise PanicError("token-4711")
+
+
 class Stubborn(MemoryKeyring):
     """A keyring that reports a deletion and does not delete."""
 
@@ -48,8 +79,8 @@ class Stubborn(MemoryKeyring):
 
 @pytest.fixture
 def use_keyring(monkeypatch: pytest.MonkeyPatch) -> UseKeyring:
-    def use(backend: MemoryKeyring | None) -> None:
-        monkeypatch.setattr(credentials, "system_keyring", lambda: backend)
+    def use(*backends: MemoryKeyring) -> None:
+        monkeypatch.setattr(credentials, "system_keyrings", lambda: list(backends))
 
     return use
 
@@ -95,10 +126,10 @@ class TestStore:
         store_login(API, Secret("one"))
         keyring.kept.clear()
         assert find_login(API) is None
-        use_keyring(None)
+        use_keyring()
         assert find_login(API) is None
 
-    @pytest.mark.parametrize("backend", [Forgetful, Different])
+    @pytest.mark.parametrize("backend", [Forgetful, Different, Panicking])
     def test_keyring_that_does_not_keep_the_token_is_not_used(
         self, use_keyring: UseKeyring, backend: type[MemoryKeyring]
     ) -> None:
@@ -125,7 +156,7 @@ class TestStore:
         self, keyring: MemoryKeyring, use_keyring: UseKeyring, warnings: list[str]
     ) -> None:
         store_login(API, Secret("old-4711"))
-        use_keyring(None)
+        use_keyring()
         store_login(API, Secret("new-4712"), warn=warnings.append)
         (warning,) = warnings
         assert "may still have an older token" in warning
@@ -164,7 +195,7 @@ class TestStore:
         program = (
             "import sys; from arena_groups._api import Secret;"
             "from arena_groups.cli import credentials;"
-            "credentials.system_keyring = lambda: None\n"
+            "credentials.system_keyrings = list\n"
             "for port in range(10):"
             " credentials.store_login(f'http://{sys.argv[1]}:{port + 1}', Secret('t'))"
         )
@@ -232,7 +263,7 @@ class TestDelete:
         self, keyring: MemoryKeyring, use_keyring: UseKeyring
     ) -> None:
         store_login(API, Secret("one"))
-        use_keyring(None)
+        use_keyring()
         for _ in range(2):
             with pytest.raises(CliError, match=f"a token for {API} may remain in it") as caught:
                 delete_login(API)
@@ -241,7 +272,7 @@ class TestDelete:
         assert delete_login(API)
         assert keyring.kept == {}
 
-    @pytest.mark.parametrize("backend", [MemoryKeyring, Stubborn])
+    @pytest.mark.parametrize("backend", [MemoryKeyring, Stubborn, Panicking])
     def test_keyring_that_cannot_delete_fails_the_logout_and_the_file_has_no_token(
         self, use_keyring: UseKeyring, backend: type[MemoryKeyring]
     ) -> None:
@@ -259,10 +290,90 @@ class TestDelete:
         self, warnings: list[str]
     ) -> None:
         assert not delete_login(API, warnings.append)
-        assert warnings == ["no keyring can be asked here; a token stored in one earlier remains"]
         store_login(API, Secret("one"))
         assert delete_login(API, warnings.append)
-        assert len(warnings) == 1
+        expected = f"no keyring can be used here: if one has a token for {API}, it remains there"
+        assert warnings == [expected] * 2
+
+    def test_tokens_of_all_keyrings_are_deleted(self, use_keyring: UseKeyring) -> None:
+        first, second = MemoryKeyring(), MemoryKeyring()
+        use_keyring(second)
+        store_login(API, Secret("one"))
+        use_keyring(first, second)
+        assert found_token() == "one"
+        store_login(API, Secret("two"))
+        assert found_token() == "two"
+        assert delete_login(API)
+        assert (first.kept, second.kept) == ({}, {})
+
+    def test_logout_asks_the_other_keyrings_if_one_fails(
+        self, use_keyring: UseKeyring, warnings: list[str]
+    ) -> None:
+        first, second = MemoryKeyring(), MemoryKeyring()
+        use_keyring(second)
+        store_login(API, Secret("token-4711"))
+        first.broken = True
+        use_keyring(first, second)
+        assert found_token() == "token-4711"
+        with pytest.raises(CliError, match="may remain"):
+            delete_login(API, warnings.append)
+        assert second.kept == {}
+        with pytest.raises(CliError, match="cannot use the system's keyring"):
+            find_login(API)
+
+    def test_logout_at_another_keyring_than_the_login_warns(
+        self, use_keyring: UseKeyring, warnings: list[str]
+    ) -> None:
+        one = MemoryKeyring()
+        use_keyring(one)
+        store_login(API, Secret("token-4711"))
+        use_keyring(MemoryKeyring())
+        assert not delete_login(API, warnings.append)
+        (warning,) = warnings
+        assert "the system's keyring has no token" in warning
+        assert "if another has it, it remains there" in warning
+        assert one.kept
+
+    @pytest.mark.parametrize("obstacle", ["lock", "folder"])
+    def test_token_of_the_keyring_is_deleted_though_the_file_cannot_change(
+        self, keyring: MemoryKeyring, obstacle: str
+    ) -> None:
+        store_login(API, Secret("one"))
+        if obstacle == "lock":
+            login_file().with_name("logins.json.lock").unlink()
+            login_file().with_name("logins.json.lock").mkdir()
+        else:
+            login_file().unlink()
+            login_file().with_name("logins.json.lock").unlink()
+            login_file().parent.rmdir()
+            login_file().parent.write_text("a file where the folder should be")
+        with pytest.raises(OSError, match=r"directory|exists|denied"):
+            delete_login(API)
+        assert keyring.kept == {}
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="processes end otherwise")
+    def test_login_that_was_killed_before_the_file_was_written_is_deleted(
+        self, tmp_path: Path, use_keyring: UseKeyring
+    ) -> None:
+        store_login(API, Secret("older"))
+        shared = FileKeyring(tmp_path / "keyring.json")
+        program = (
+            "import os, pathlib, signal, sys; from arena_groups._api import Secret;"
+            "from arena_groups.cli import credentials, login_file;"
+            "from tests.cli.test_credentials import FileKeyring, API;"
+            "shared = FileKeyring(pathlib.Path(sys.argv[1]));"
+            "credentials.system_keyrings = lambda: [shared];"
+            "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL);"
+            "credentials.store_login(API, Secret('token-4711'))"
+        )
+        done = subprocess.run([sys.executable, "-c", program, shared.path], check=False)
+        assert done.returncode == -signal.SIGKILL
+        use_keyring(shared)
+        assert "4711" in shared.path.read_text("utf-8")
+        assert found_token() == "older"
+        assert delete_login(API)
+        assert "4711" not in shared.path.read_text("utf-8")
+        assert not list(login_file().parent.glob("*.????????"))
 
 
 class TestFile:
@@ -330,6 +441,42 @@ class TestFile:
         assert len(warnings) == 1
 
     @POSIX
+    def test_folder_open_to_others_is_made_private_when_the_file_is_read(
+        self, warnings: list[str]
+    ) -> None:
+        store_login(API, Secret("token-4711"))
+        login_file().parent.chmod(0o777)
+        assert find_login(API, warnings.append) is not None
+        assert stat.S_IMODE(login_file().parent.stat().st_mode) == 0o700
+        assert len(warnings) == 1
+
+    @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the variable is of Linux")
+    @pytest.mark.parametrize("value", ["", "relative", "./x", "~nobody-of-this-name"])
+    def test_file_is_in_the_home_folder_though_the_variable_names_no_absolute_one(
+        self, monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, value: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("XDG_CONFIG_HOME", value)
+        store_login(API, Secret("token-4711"))
+        assert login_file() == home / ".config/arena-groups/logins.json"
+        assert list(tmp_path.iterdir()) == [home]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is a profile always")
+    def test_without_a_home_folder_nothing_is_stored_or_read(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", "home")
+        monkeypatch.delenv("XDG_CONFIG_HOME")
+        before = sorted(tmp_path.rglob("*"))
+        for call in (delete_login, lambda url: store_login(url, Secret("token-4711"))):
+            with pytest.raises(CliError, match="no home folder") as caught:
+                call(API)
+            assert "ARENA_TOKEN" in caught.value.hint
+        assert find_login(API) is None
+        assert sorted(tmp_path.rglob("*")) == before
+
+    @POSIX
     def test_link_into_a_folder_that_others_can_write_is_refused(self, tmp_path: Path) -> None:
         open_folder = tmp_path / "open"
         open_folder.mkdir()
@@ -346,11 +493,9 @@ class TestFile:
     def test_file_or_folder_of_another_user_is_refused(self, which: str) -> None:
         store_login(API, Secret("token-4711"))
         os.chown(login_file() if which == "file" else login_file().parent, 12345, -1)
-        with pytest.raises(CliError, match="belongs to another user"):
-            store_login(API, Secret("new"))
-        if which == "file":
+        for call in (find_login, delete_login, lambda url: store_login(url, Secret("new"))):
             with pytest.raises(CliError, match="belongs to another user"):
-                find_login(API)
+                call(API)
 
     def test_check_store_changes_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         credentials.check_store()
@@ -383,39 +528,62 @@ class TestSystemKeyring:
     ) -> None:
         chosen = self.backend(priority)
         choose(lambda: chosen)
-        assert credentials.system_keyring() is (chosen if used else None)
+        assert credentials.system_keyrings() == ([chosen] if used else [])
 
     def test_chain_is_used_by_the_priority_of_its_members(
         self, choose: Callable[[Any], None]
     ) -> None:
         plain, good = self.backend(0.5), self.backend(5)
         choose(lambda: self.backend(10, [plain, good]))
-        assert credentials.system_keyring() is good
+        assert credentials.system_keyrings() == [good]
         choose(lambda: self.backend(10, [plain]))
-        assert credentials.system_keyring() is None
+        assert credentials.system_keyrings() == []
         choose(lambda: self.backend(10, []))
-        assert credentials.system_keyring() is None
+        assert credentials.system_keyrings() == []
+        unusable = self.backend("high")
+        choose(lambda: self.backend(10, [unusable, plain, good]))
+        assert credentials.system_keyrings() == [good]
+        second = self.backend(3)
+        choose(lambda: self.backend(10, [good, plain, second]))
+        assert credentials.system_keyrings() == [good, second]
         choose(lambda: self.backend(10, [self.backend(10, [plain]), self.backend(10, [good])]))
-        assert credentials.system_keyring() is good
+        assert credentials.system_keyrings() == [good]
 
     @pytest.mark.parametrize("priority", ["high", None])
     def test_backend_with_an_odd_priority_is_not_used(
         self, choose: Callable[[Any], None], priority: object
     ) -> None:
         choose(lambda: self.backend(priority))
-        assert credentials.system_keyring() is None
+        assert credentials.system_keyrings() == []
 
-    @pytest.mark.parametrize("error", [RuntimeError, ImportError, OSError, KeyError])
+    @pytest.mark.parametrize(
+        "error", [RuntimeError, ImportError, OSError, KeyError, PanicError, SystemExit]
+    )
     def test_backend_that_cannot_be_loaded_is_not_used(
-        self, choose: Callable[[Any], None], error: type[Exception]
+        self, choose: Callable[[Any], None], error: type[BaseException]
     ) -> None:
         def broken() -> None:
             raise error("token-4711")
 
         choose(broken)
-        assert credentials.system_keyring() is None
+        assert credentials.system_keyrings() == []
+
+    def test_backend_with_a_file_of_its_own_is_not_used(
+        self, choose: Callable[[Any], None]
+    ) -> None:
+        class Encrypted(MemoryKeyring):
+            priority = 2.5
+            file_path = "crypted_pass.cfg"
+
+            def get_password(self, service: str, username: str) -> str | None:
+                pytest.fail("asks for a password")
+
+        choose(Encrypted)
+        assert credentials.system_keyrings() == []
+        choose(lambda: self.backend(10, [Encrypted()]))
+        assert credentials.system_keyrings() == []
 
     def test_without_the_library_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         monkeypatch.setitem(sys.modules, "keyring", None)
-        assert credentials.system_keyring() is None
+        assert credentials.system_keyrings() == []

@@ -2,25 +2,31 @@
 
 import asyncio
 import csv
+import errno
 import io
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arena_groups import InviteTarget, SQLiteStore
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups.bulk.journal import InviteJournal
+from arena_groups.cli import errors
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited
 from tests.support.command_line import (
     At,
+    BrokenStream,
     Captured,
 )
+from tests.support.faults import ReplaceText
 
 ADA, BO = InviteTarget(email="ada@example.org"), InviteTarget(email="bo@example.org")
 GROUP = "blank-page"
@@ -151,6 +157,111 @@ def test_import_reads_the_csv_of_the_member_list_by_id(
     assert at("invitations", "send", "research-studio", *line) == 0
     counts = json.loads(capsys.readouterr().out)
     assert counts["already_member"] == counts["total"] == listed.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("invitations list research-studio", "id"),
+        ("invitations list research-studio", "group_id"),
+        ("invitations send blank-page --email ada@example.org", "invitation_id"),
+        ("groups list", "ID"),
+        ("groups contents research-studio --limit 3", "id"),
+    ],
+)
+def test_import_refuses_a_column_with_ids_of_anything_but_users(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured, line: str, column: str
+) -> None:
+    assert at(*line.split(), chosen="csv") == 0
+    file, sent = people(capsys.readouterr().out), len(sandbox.emails)
+    assert at("invitations", "send", GROUP, "--from", file, "--column", column) == 4
+    assert "are not of users" in capsys.readouterr().err
+    assert len(sandbox.emails) == sent
+
+
+@pytest.mark.parametrize("path", ["{file}", "{folder}/./read", "{hard}", "{soft}"])
+@pytest.mark.parametrize("option", ["--from", "--journal"])
+def test_import_refuses_to_write_the_result_into_a_file_that_it_reads(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, path: str, option: str
+) -> None:
+    text = "email\nada@example.org\n"
+    file = Path(people(text)).rename(tmp_path / "read")
+    hard, soft = file.with_name("hard"), file.with_name("soft")
+    hard.hardlink_to(file)
+    soft.symlink_to(file)
+    path = path.format(file=file, folder=tmp_path, hard=hard, soft=soft)
+    read = ["--from", people(text), "--journal", str(file)]
+    if option == "--from":
+        read = ["--from", str(file)]
+    assert at("invitations", "send", GROUP, *read, "--result", path) == 1
+    assert file.read_text() == text
+    assert sandbox.requests == ()
+
+
+def test_import_refuses_one_new_file_for_the_journal_and_the_result(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    new = tmp_path / "new"
+    read = ["--from", people("ada@example.org"), "--journal", str(new)]
+    assert at("invitations", "send", GROUP, *read, "--result", f"{tmp_path}/x/../new") == 1
+    assert "--journal are the same file" in capsys.readouterr().err
+    assert not new.exists()
+
+
+def test_import_refuses_to_write_the_result_into_its_standard_input(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(people("ada@example.org\n"))
+    with file.open() as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert at("invitations", "send", GROUP, "--from", "-", "--result", str(file)) == 1
+    assert file.read_text() == "ada@example.org\n"
+    assert sandbox.requests == ()
+
+
+def test_result_file_holds_names_that_utf8_cannot_encode(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path
+) -> None:
+    user = sandbox.add_user("Nemo Nobody")
+    sandbox.faults.add(ReplaceText(b"Nemo Nobody", rb"Ne\rmo \ud800"))
+    result = tmp_path / "result.csv"
+    file = people(f"user_id\n{user}\n{sandbox.users.stranger}\n")
+    assert at("invitations", "send", GROUP, "--from", file, "--result", str(result)) == 0
+    first, second = csv.DictReader(io.StringIO(result.read_bytes().decode(), newline=""))
+    assert first["name"] == "Ne\rmo \\ud800"
+    assert second["user_id"] == str(sandbox.users.stranger)
+
+
+def test_full_disk_keeps_addresses_out_of_the_frames_of_the_result_file(
+    people: Callable[[str], str], at: At, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def describe(error: Exception, _source: str = "") -> None:
+        captured = traceback.TracebackException.from_exception(error, capture_locals=True)
+        shown.append("".join(captured.format()))
+
+    monkeypatch.setattr(errors, "describe", describe)
+    open_file = Path.open
+
+    def open_full(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        if mode == "w":
+            return BrokenStream(errno.ENOSPC, good=1)
+        return open_file(path, mode, *args, **options)
+
+    line = ["--from", people("ada@secret.example\n"), "--result", "full.csv"]
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(OSError, match="error of the system"):
+        at("invitations", "send", GROUP, *line)
+    assert "full.csv" in shown[0]
+    assert "ada@" not in shown[0]
+
+
+def test_read_invitees_removes_the_quote_mark_of_a_padded_cell(
+    people: Callable[[str], str],
+) -> None:
+    (line,) = read_invitees(people("name,email\nAda, '-ada@example.org "), None)
+    assert line.target.email == "-ada@example.org"
 
 
 @pytest.mark.parametrize("text", ["\temail\nAda\tada@example.org\n", " \n\temail\rx\tada@a.org"])

@@ -129,6 +129,17 @@ def test_entry_point_other_missing_module_is_raised(monkeypatch: pytest.MonkeyPa
         entry_point()
 
 
+def test_entry_point_missing_library_of_the_lock_says_what_to_install(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    monkeypatch.setattr(sys, "argv", ["arena-groups", "auth", "logout"])
+    with pytest.raises(SystemExit) as stop:
+        entry_point()
+    assert stop.value.code == 1
+    assert "needs filelock, which is not installed" in capsys.readouterr().err
+
+
 def test_entry_point_exits_with_code_of_run(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import COMMAND, At, FakeTerminal, Screen
+from tests.support.faults import EmptyList, ReplaceText
 from tests.support.waiting import HANG_TIMEOUT
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
@@ -204,6 +205,15 @@ def test_confirmation_shows_what_is_affected(
     assert len(members) - len(sandbox.members("research-studio")) == ("remove" in line)
 
 
+def test_revoke_finds_an_invitation_that_one_reading_of_the_list_misses(
+    at_terminal: AtTerminal, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(EmptyList(), times=1)
+    screen = at_terminal("invitations", "revoke", "night-shift", "50487", answer="y\n")
+    assert screen.code == 0
+    assert 50487 not in sandbox.pending_invitations("night-shift")
+
+
 def test_expire_at_terminal_shows_affected_and_progress(
     at_terminal: AtTerminal, sandbox: Sandbox
 ) -> None:
@@ -314,6 +324,35 @@ def test_names_send_no_control_characters_to_a_terminal(
     assert not CONTROLS.findall(shown + ESCAPES.sub("", sent.text))
     if chosen == "json" and line == "groups show hostile":
         assert json.loads(shown)["name"] == f"Group {HOSTILE}"
+
+
+@pytest.mark.parametrize("chosen", ["table", "json", "ndjson", "csv"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "groups show no-such-group",
+        "groups contents research-studio --limit 20",
+        "groups list --user hostile-user",
+        "groups delete hostile",
+        "members leave hostile",
+        "invitations send research-studio --user-id 999999",
+        "invite-code show night-shift",
+        "auth status",
+        "watch no-such-group --once",
+    ],
+)
+def test_texts_of_the_server_send_no_control_characters_to_a_terminal(
+    at_terminal: Callable[..., Screen], sandbox: Sandbox, line: str, chosen: str
+) -> None:
+    sandbox.add_group(f"Group {HOSTILE}", slug="hostile", description=HOSTILE)
+    escaped = json.dumps(HOSTILE)[1:-1].encode()
+    # Messages, titles, names and codes: every text that holds one of these words.
+    for word in (b"not found", b"Not Found", b"Studio", b"Osei", b"/invite/", b"The "):
+        sandbox.faults.add(ReplaceText(word, word + escaped))
+    screen = at_terminal(*line.split(), "-v", "--format", chosen, term="dumb", answer="n\n")
+    assert "31m" in screen.text
+    assert "Traceback" not in screen.text
+    assert not CONTROLS.findall(ESCAPES.sub("", screen.text))
 
 
 def test_piped_table_has_no_control_characters_and_piped_csv_is_complete(

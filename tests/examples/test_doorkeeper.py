@@ -83,5 +83,6 @@ def test_doorkeeper_with_an_unusable_store_prints_one_line(tmp_path: Path, start
     process = start()
     out, err = process.communicate(timeout=HANG_TIMEOUT)
     assert (process.returncode, out) == (1, "")
-    assert err.startswith("doorkeeper: the store")
+    assert err.startswith("doorkeeper: ")
+    assert "door.db is a folder, not a file" in err
     assert err.count("\n") == 1

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 from attrs import define, field
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from arena_groups import ArenaClient, MemoryStore, Store, Timeout, watch
@@ -249,7 +249,10 @@ async def run_course(
 
 
 @pytest.mark.parametrize("latency", [0.1, INTERVAL, 4 * INTERVAL])
-@settings(max_examples=repetitions(8, thorough=60))
+@settings(
+    max_examples=repetitions(8, thorough=60),
+    phases=[Phase.explicit, Phase.generate],  # a smaller example takes minutes
+)
 @given(actions=actions, replicas=st.integers(2, 3), seed=st.integers(0, 1000))
 def test_random_crashes_lose_no_event_and_are_followed_by_a_takeover(
     latency: float, actions: list[tuple[str, int, float]], replicas: int, seed: int

@@ -24,10 +24,11 @@ from arena_groups import (
     watch,
 )
 from arena_groups.models import Group
-from arena_groups.oauth import OAuthClient
+from arena_groups.oauth import AuthorizationCode, OAuthClient
+from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
-from tests.support.clients import single
+from tests.support.clients import connected, single
 
 
 async def async_hook(_: object) -> None:
@@ -48,6 +49,8 @@ NOT_CLOCKS: tuple[object, ...] = (False, 0, "now", Empty(), AutoAdvanceClock)
 NOT_STORES: tuple[object, ...] = (False, "x.db", {}, Empty(), MemoryStore)
 NOT_CLIENTS: tuple[object, ...] = (None, "a-token", ArenaClient)
 NOT_GROUPS: tuple[object, ...] = (None, 1.5, True, b"g", ["g"], Decimal(1))
+NOT_LISTS: tuple[object, ...] = (7, True, "7", b"7", list)
+NO_SLUGS = ("a\0b", "\ud800", "studio\n")
 
 Make = Callable[..., object]
 
@@ -83,6 +86,10 @@ def sqlite(**options: Any) -> object:
     return SQLiteStore(options.pop("path", "x.db"), **options)
 
 
+def sandbox(**options: Any) -> object:
+    return Sandbox(**options)
+
+
 ARENA = single("a-token")
 
 TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
@@ -116,6 +123,8 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (oauth, "session"): ("x", True, aiohttp.ClientSession),
     (oauth, "insecure_http"): NOT_FLAGS,
     (oauth, "base_url"): NOT_TEXTS,
+    (oauth, "redirect_uri"): NOT_TEXTS[1:],
+    (oauth, "issuer"): NOT_TEXTS[1:],
     (oauth, "authorize_base_url"): NOT_TEXTS,
     (invite, "arena"): NOT_CLIENTS,
     (invite, "group"): NOT_GROUPS,
@@ -128,10 +137,12 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (invite, "on_claim_wait"): NOT_HOOKS,
     (invite, "clock"): NOT_CLOCKS,
     (revoke, "arena"): NOT_CLIENTS,
+    (revoke, "invitations"): NOT_LISTS,
     (revoke, "older_than"): (30, "30d", True, Decimal(30)),
     (revoke, "where"): NOT_HOOKS,
     (revoke, "dry_run"): NOT_FLAGS,
     (remove, "arena"): NOT_CLIENTS,
+    (remove, "users"): NOT_LISTS,
     (remove, "where"): NOT_HOOKS,
     (remove, "dry_run"): NOT_FLAGS,
     (watching, "arena"): NOT_CLIENTS,
@@ -144,6 +155,14 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (watching, "shared"): NOT_FLAGS,
     (watching, "concurrency"): NOT_COUNTS,
     (watching, "on_failure"): NOT_HOOKS,
+    (sandbox, "port"): NOT_COUNTS,
+    (sandbox, "seed"): NOT_COUNTS,
+    (sandbox, "host"): NOT_TEXTS,
+    (sandbox, "allowed_hosts"): (None, 7, True, "arena", b"arena", [7]),
+    (sandbox, "window"): NOT_COUNTS,
+    (sandbox, "limit"): (True, "3", 3.0, Decimal(3), math.nan),
+    (sandbox, "clock"): (None, 0, "now"),
+    (sandbox, "sleep"): (None, 0, "now"),
 }
 VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (client, "timeout"): NOT_POSITIVE,
@@ -161,15 +180,23 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (MemoryCache, "max_bytes"): (0, -1),
     (sqlite, "timeout"): (-1, math.nan, math.inf),
     (oauth, "timeout"): NOT_POSITIVE,
-    (invite, "group"): ("", "a/b", 0, -1),
+    (invite, "group"): ("", "a/b", 0, -1, *NO_SLUGS),
     (invite, "journal"): ("", " "),
     (invite, "concurrency"): (0, -1),
     (invite, "on_error"): ("", "ignore", None, [], True),
     (invite, "claim_timeout"): NOT_POSITIVE,
     (revoke, "older_than"): (timedelta(seconds=-1),),
+    (revoke, "group"): NO_SLUGS,
+    (remove, "group"): NO_SLUGS,
+    (watching, "group"): NO_SLUGS,
     (watching, "interval"): NOT_POSITIVE,
     (watching, "concurrency"): (0, -1),
     (watching, "name"): ("", " ", "a/b"),
+    (sandbox, "port"): (-1, 65_536),
+    (sandbox, "host"): ("", " "),
+    (sandbox, "tier"): ("gold", "", 3, True, []),
+    (sandbox, "window"): (0, -1),
+    (sandbox, "limit"): (-1,),
 }
 
 
@@ -223,12 +250,44 @@ async def test_group_of_a_wrong_type_raises_type_error(call: str, group: Any) ->
         await getattr(ARENA.groups, call)(group)
 
 
+@pytest.mark.parametrize("slug", NO_SLUGS)
+async def test_slug_with_a_character_that_none_has_raises_before_anything_is_sent(
+    slug: str,
+) -> None:
+    async with connected() as (arena, server):
+        for call in (arena.groups.get, arena.groups.members, arena.groups.delete):
+            with pytest.raises(ValueError, match="group holds a character"):
+                await call(slug)
+        with pytest.raises(ValueError, match="user holds a character"):
+            await arena.users.groups(slug)
+    assert server.requests == []
+
+
 async def test_model_in_place_of_a_group_raises_type_error_that_names_the_id() -> None:
     with pytest.raises(TypeError, match=r"not Group: pass its id$"):
         await ARENA.groups.get(from_dict(Group, documents.group()))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("token", [lambda group: "x", RetryPolicy.next_delay])
+@pytest.mark.parametrize("scopes", [None, 7, True, b"read", list])
+async def test_scopes_of_a_wrong_type_raise_type_error(scopes: Any) -> None:
+    app = oauth(redirect_uri="https://app.example/callback", client_secret="secret")
+    with pytest.raises(TypeError, match="scopes must be an iterable"):
+        app.authorize_url(scopes)
+    with pytest.raises(TypeError, match="scopes must be an iterable"):
+        await app.client_credentials(scopes)
+
+
+async def test_callback_in_place_of_its_code_raises_type_error_before_sending() -> None:
+    app = oauth(redirect_uri="https://app.example/callback")
+    request = app.authorize_url()
+    denied: Any = app.parse_callback(f"?state={request.state}&error=access_denied", request)
+    with pytest.raises(TypeError, match="code must be an AuthorizationCode, not CallbackError"):
+        await app.exchange_code(denied, request)
+    with pytest.raises(TypeError, match="request must be an AuthorizationRequest, not str"):
+        await app.exchange_code(AuthorizationCode("abc"), request.url)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("token", [str.encode, RetryPolicy.next_delay])
 def test_token_provider_that_needs_an_argument_raises_type_error(token: Any) -> None:
     with pytest.raises(TypeError, match=r"the token provider must be a function .* no arguments"):
         ArenaClient(token)

@@ -144,7 +144,13 @@ SAME = {
         from_dict(ImageBlock, documents.block("Image", id=7, image=documents.image())),
         UnknownContent(id=7, type=ResourceType("Hologram"), data={"base_type": "Block"}),
     ],
-    "unknown content": [UnknownContent(id=7, type=ResourceType("Hologram"))],
+    "unknown content": [
+        UnknownContent(id=7, type=ResourceType("Hologram")),
+        UnknownContent(id=7, type=ResourceType("Hologram"), data={"base_type": None}),
+    ],
+    "other unknown content": [
+        UnknownContent(id=7, type=ResourceType("Sound"), data={"base_type": None}),
+    ],
     "connection": [from_dict(EmbeddedConnection, documents.connection(id=7))],
 }
 

@@ -128,6 +128,13 @@ class TestArguments:
             {"redirect_uri": "http://evil.example\\@127.0.0.1/callback"},
             {"redirect_uri": "https://me@app.example/"},
             {"redirect_uri": "http://app.localhost/callback"},
+            {"redirect_uri": "http://127.0.0.1:65536/callback"},
+            {"redirect_uri": "http://127.0.0.1:port/callback"},
+            {"redirect_uri": "http://127.0.0.1:/callback"},
+            {"redirect_uri": "http://127.0.0.1:0/callback"},
+            {"redirect_uri": "http://2130706433/callback"},
+            {"redirect_uri": "http://[::ffff:127.0.0.1]/callback"},
+            {"issuer": ""},
         ],
     )
     def test_bad_argument_raises_without_showing_the_secret(self, options: dict[str, Any]) -> None:
@@ -263,7 +270,9 @@ class TestCallback:
         query["iss"] = ISSUER
         assert isinstance(app(**options).parse_callback(query, REQUEST), CallbackError)
 
-    @pytest.mark.parametrize("library", ["starlette.datastructures", "django.http", "multidict"])
+    @pytest.mark.parametrize(
+        "library", ["starlette.datastructures", "django.http", "multidict", "httpx"]
+    )
     @pytest.mark.parametrize("name", ["code", "state", "iss", "error"])
     def test_parameter_that_comes_twice_is_refused_in_each_framework(
         self, library: str, name: str

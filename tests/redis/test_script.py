@@ -116,6 +116,7 @@ responses = st.one_of(
     st.just("none"),
     st.just("without headers"),
     st.just("429 without headers"),
+    st.just("429 with 0 s"),
     st.tuples(
         st.sampled_from([200, 200, 200, 404, 429]),
         st.sampled_from([1, 3, 10]),
@@ -139,6 +140,8 @@ def make_update(now: float, drawn: Any) -> RateLimitUpdate | None:
         return None
     if drawn == "429 without headers":
         return RateLimitUpdate(status=429, server_time=float(int(now)))
+    if drawn == "429 with 0 s":
+        return RateLimitUpdate(status=429, server_time=float(int(now)), retry_after=0.0)
     if drawn == "without headers":
         return RateLimitUpdate(status=304, server_time=float(int(now)))
     status, limit, window, skew = drawn

@@ -212,6 +212,17 @@ async def test_writes_from_pages_of_other_sites_are_forbidden(
     assert (consent.status == 403) == (status == 403)
 
 
+@pytest.mark.parametrize("origins", [("localhost", "evil.example"), ("evil.example", "localhost")])
+async def test_write_with_two_origins_of_which_one_is_another_site_is_forbidden(
+    http: Api, sandbox: Sandbox, origins: tuple[str, str]
+) -> None:
+    lines = ["POST /v3/groups HTTP/1.1", "Host: localhost", "Connection: close"]
+    lines += [f"Origin: http://{origin}" for origin in origins]
+    response = await http.raw("\r\n".join([*lines, "Content-Length: 0", "", ""]).encode())
+    assert response.startswith(b"HTTP/1.1 403 ")
+    assert not sandbox.requests
+
+
 @pytest.mark.parametrize(
     ("authority", "host"),
     [

@@ -117,6 +117,12 @@ class TestPage:
         assert fields.pop("form_token")
         assert fields == asked(app)
 
+    async def test_page_replaces_what_utf_8_cannot_encode(
+        self, sandbox: Sandbox, http: Api
+    ) -> None:
+        app = sandbox.add_application("half a \ud800 pair", "http://127.0.0.1/callback")
+        assert "half a ? pair" in (await http.get(page(app))).content.decode()
+
     async def test_page_escapes_app_name_and_state(self, sandbox: Sandbox, http: Api) -> None:
         app = sandbox.add_application("<script>", HOME)
         shown = (await http.get(page(app, state='"><script>'))).content.decode()
@@ -246,6 +252,21 @@ class TestPage:
             {"redirect_uri": "http://127.0.0.1:-1/callback"},
             {"redirect_uri": "http://127.0.0.1:\u0664\u0667/callback"},
             {"redirect_uri": "http://127.0.0.1/callback#code"},
+            {"redirect_uri": "http://127.0.0.1/callback#"},
+            {"redirect_uri": "http://127.0.0.1/callback?"},
+            {"redirect_uri": "http://127.0.0.1/other/../callback"},
+            {"redirect_uri": "http://127.0.0.1/callback/../other"},
+            {"redirect_uri": "http://127.0.0.1/%63allback"},
+            {"redirect_uri": "HTTP://127.0.0.1/callback"},
+            {"redirect_uri": "http://127.1/callback"},
+            {"redirect_uri": "http://2130706433/callback"},
+            {"redirect_uri": "http://0x7f000001/callback"},
+            {"redirect_uri": "http://017700000001/callback"},
+            {"redirect_uri": "http://[::ffff:127.0.0.1]/callback"},
+            {"redirect_uri": "http://[::1%25lo]/callback"},
+            {"redirect_uri": "http://127%2e0.0.1/callback"},
+            {"redirect_uri": "http:/127.0.0.1/callback"},
+            {"redirect_uri": "http:127.0.0.1/callback"},
             {"redirect_uri": "http:///callback"},
             {"redirect_uri": "http://\uff11\uff12\uff17.0.0.1/callback"},
         ],

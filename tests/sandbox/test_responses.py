@@ -2,7 +2,9 @@
 
 import re
 
-from arena_groups.sandbox import Tokens
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
 from tests.sandbox.api import Api, Reply
 
 GROUP = "/v3/groups/research-studio"
@@ -43,6 +45,22 @@ async def test_response_without_body_has_no_entity_headers(http: Api, tokens: To
     for name in ("Content-Type", "Content-Length", "Transfer-Encoding", "ETag"):
         assert name not in reply.headers
     assert reply.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("name", ["half a \ud800 pair", "\udc00\ud83d", "two halves \ud83d\ude00"])
+async def test_half_of_a_surrogate_pair_is_sent_as_an_escape(
+    http: Api, sandbox: Sandbox, tokens: Tokens, name: str
+) -> None:
+    group = sandbox.add_group(name, slug="halves", description=name)
+    sandbox.add_member(group, sandbox.add_user(name))
+    sandbox.rename_user(sandbox.users.owner, name)
+    for path in ("/v3/me", "/v3/groups/halves", "/v3/groups/halves/members"):
+        reply = await http.get(path, tokens.owner)
+        assert reply.status == 200
+        assert ascii(name)[1:-1].encode() in reply.content
+    # A parser joins an escaped pair.
+    joined = name.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    assert (await http.get("/v3/me", tokens.owner)).body["name"] == joined
 
 
 async def test_request_id_is_unique(http: Api, tokens: Tokens) -> None:

@@ -116,6 +116,19 @@ async def test_file_of_another_program_is_refused(tmp_path: Path) -> None:
             await store.compare_and_set("one", {"a": "1"})
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+async def test_empty_file_in_another_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA encoding = '{encoding}'")
+        connection.execute("CREATE TABLE other (x)")
+        connection.execute("DROP TABLE other")
+    connection.close()
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreError, match="of another program"):
+            await store.compare_and_set("one", {"a": "1"})
+
+
 @POSIX
 async def test_file_of_another_program_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
@@ -187,6 +200,29 @@ class TestPermissions:
             await store.compare_and_set("one", {"a": "1"})
             assert mode(tmp_path / "real.db") == 0o600
 
+    async def test_link_that_every_user_can_replace_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "open").mkdir()
+        (tmp_path / "open").chmod(0o777)
+        path = tmp_path / "open" / "state.db"
+        path.symlink_to(tmp_path / "real.db")
+        async with SQLiteStore(path) as store:
+            with pytest.raises(StoreError, match="open can be written by every user"):
+                await store.read("one")
+        assert not (tmp_path / "real.db").exists()
+
+    async def test_link_of_another_user_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "state.db"
+        path.symlink_to(tmp_path / "real.db")
+        user = os.geteuid()
+        monkeypatch.setattr("os.geteuid", lambda: user + 1)
+        monkeypatch.setattr("arena_groups.stores._private_file.ROOT", user + 2)
+        async with SQLiteStore(path) as store:
+            with pytest.raises(StoreError, match=r"link .*state\.db belongs to another user"):
+                await store.read("one")
+        assert not (tmp_path / "real.db").exists()
+
     async def test_link_to_itself_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "state.db"
         path.symlink_to(path)
@@ -252,6 +288,11 @@ class TestPermissions:
 def test_path_that_no_file_can_have_raises(path: str) -> None:
     with pytest.raises(ValueError, match="path contains a character"):
         SQLiteStore(path)
+
+
+def test_path_that_means_memory_raises() -> None:
+    with pytest.raises(ValueError, match=r"use MemoryStore\(\)"):
+        SQLiteStore(":memory:")
 
 
 async def test_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +132,31 @@ async def test_write_of_an_earlier_checkpoint_raises_and_changes_nothing() -> No
         await earlier.initialize(snapshot)
     assert (earlier.fenced_out, later.fenced_out) == (True, False)
     assert not (await reopened(store)).initialized
+
+
+@pytest.mark.parametrize("write", ["advance", "refresh", "renew", "release"])
+async def test_write_after_the_store_has_lost_the_initial_state_raises(write: str) -> None:
+    store = ForgetfulStore()
+    checkpoint = await reopened(store)
+    await checkpoint.initialize(GroupSnapshot(group=GROUP, invitations={}, members={}, code=None))
+    found = GroupSnapshot(
+        group=GROUP, invitations={1: invitation(1)}, members={1: member(1)}, code=None
+    )
+    for event in diff(checkpoint.state, found, checkpoint.fencing_token):
+        await checkpoint.advance(event)
+    store.undo(3)  # but not the fencing token, which was written before
+    with pytest.raises(StoreError, match="the store has lost its last writes"):
+        match write:
+            case "advance":
+                await checkpoint.advance(None)
+            case "refresh":
+                await checkpoint.refresh(attrs.evolve(found, invitations={1: invitation(1, 2)}))
+            case "renew":
+                await checkpoint.renew()
+            case _:
+                await checkpoint.release()
+    assert checkpoint.fenced_out
+    assert set(await store.read(NAMESPACE)) == {"fencing_token"}
 
 
 async def test_acquire_after_another_process_was_faster_returns_none() -> None:

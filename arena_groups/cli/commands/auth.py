@@ -19,7 +19,7 @@ from arena_groups.cli.connect import (
     require_token,
     retry_policy,
 )
-from arena_groups.cli.errors import CliError, ExitCode, describe_api
+from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, describe_api
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 CALLBACK_PORT = 8765
 SCOPES = {"read": ("read",), "write": ("read", "write")}
-_REVOKE_HINT = "revoke it in your settings at Are.na"
 _ENTER_HINT = "create a token in your settings at Are.na, and type it or pipe it in"
 
 
@@ -140,7 +139,8 @@ def login(
     from arena_groups._api import Secret
     from arena_groups.cli.credentials import check_store
 
-    check_store(partial(output.notify, settings))
+    with output.log_to_stderr(settings):
+        check_store(partial(output.notify, settings))
     if client_id is None:
         run_async(settings, log_in(settings, Secret(output.ask_secret("Token"))))
         return
@@ -171,7 +171,7 @@ async def keep_grant(settings: Settings, token: Secret, scopes: tuple[str, ...])
             output.confirm(settings, f"Log in as {who}?", [])
         _store(settings, token, scopes, me)
     except BaseException:
-        output.notify(settings, f"the new token was not kept; {_REVOKE_HINT}")
+        output.notify(settings, f"the new token was not kept; {REVOKE_HINT}")
         raise
 
 

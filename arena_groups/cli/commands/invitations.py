@@ -362,7 +362,7 @@ async def _find(
     wanted = set(ids)
     found: dict[int, arena_groups.MembershipInvitation] = {}
     with output.progress(settings):
-        async for invitation in arena.groups.invitations(group):
+        async for invitation in arena.groups.invitations(group, confirm=True):
             if invitation.id in wanted:
                 found[invitation.id] = invitation
             if len(found) == len(wanted):

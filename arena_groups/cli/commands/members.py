@@ -161,7 +161,7 @@ async def _resolve_members(
     if settings.yes and all(user.isdecimal() for user in users):
         return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
     with output.progress(settings):
-        found = await _find(arena.groups.members(group), set(users))
+        found = await _find(arena.groups.members(group, confirm=True), set(users))
     missing = [user for user in users if user not in found]
     if missing:
         raise CliError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -187,4 +188,5 @@ async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
 
 def _as_environment(text: str) -> str:
     """Return a text without the characters that no variable can hold."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    encoding = sys.getfilesystemencoding()
+    return text.replace("\0", "\ufffd").encode(encoding, "replace").decode(encoding)

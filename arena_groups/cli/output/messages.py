@@ -15,6 +15,7 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
+NO_LOG = logging.NullHandler()
 
 
 def info(settings: Settings, text: str) -> None:
@@ -46,7 +47,12 @@ def write_stderr(line: str, *, end: str = "\n") -> None:
 
 @contextmanager
 def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
-    """Write the client's log to standard error meanwhile, if ``--verbose`` was given."""
+    """Write the client's log to standard error meanwhile, if ``--verbose`` was given.
+
+    Nothing else that is logged appears, now or later. Python would write the warnings of each
+    library, with tracebacks.
+    """
+    logging.getLogger().addHandler(NO_LOG)
     if not settings.verbose:
         yield
         return

@@ -1,9 +1,12 @@
 """Text of other people, made safe for terminals, JSON readers and spreadsheets."""
 
 import codecs
+import csv
+import io
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import TextIO
 
 # Direction marks and overrides rearrange the text around them; the others are invisible. The
@@ -50,6 +53,14 @@ def escape_formula(cell: str | int | None) -> str | int | None:
 def unescape_formula(cell: str) -> str:
     """Return the cell from which :func:`escape_formula` made this one."""
     return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+
+
+def csv_line(cells: Iterable[str | int | None]) -> str:
+    """Return a line of CSV, with its line break, whose cells spreadsheets do not evaluate."""
+    line = io.StringIO(newline="")
+    # Before Python 3.13, a cell is quoted only for the line breaks that end the line.
+    csv.writer(line, lineterminator="\r\n").writerow(map(escape_formula, cells))
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _is_formula(cell: str) -> bool:

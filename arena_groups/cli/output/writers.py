@@ -1,6 +1,5 @@
 """Writers of results: one by one, as they arrive, as a table, JSON, NDJSON or CSV."""
 
-import csv
 import sys
 from collections.abc import AsyncIterable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from arena_groups.cli.output.messages import (
     write_stderr,
 )
 from arena_groups.cli.output.rows import Row
-from arena_groups.cli.output.sanitize import escape_formula, json_text, one_line
+from arena_groups.cli.output.sanitize import csv_line, json_text, one_line
 from arena_groups.cli.output.views import Cell, Column, View
 
 T = TypeVar("T")
@@ -100,7 +99,6 @@ class CsvWriter(Generic[T]):
     def __init__(self, stream: TextIO, view: View[T]) -> None:
         self._stream = stream
         self._columns = view.csv
-        self._csv = csv.writer(stream, lineterminator="\n")
         self._at_terminal = is_terminal(stream)
         self._started = False
 
@@ -119,10 +117,9 @@ class CsvWriter(Generic[T]):
             self._started = True
 
     def _row(self, cells: Sequence[Cell]) -> None:
-        escaped = [escape_formula(cell) for cell in cells]
         if self._at_terminal:
-            escaped = [one_line(cell) if isinstance(cell, str) else cell for cell in escaped]
-        self._csv.writerow(escaped)
+            cells = [one_line(cell) if isinstance(cell, str) else cell for cell in cells]
+        self._stream.write(csv_line(cells))
         self._stream.flush()
 
 

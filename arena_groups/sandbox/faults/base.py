@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from random import Random
-from types import NoneType, UnionType
-from typing import Any, NoReturn, cast, get_args, get_origin
+from types import FunctionType, NoneType, UnionType
+from typing import Any, NoReturn, Self, cast, get_args, get_origin
 
 import attrs
 
@@ -55,30 +55,35 @@ def _members_of(annotation: object) -> tuple[Any, ...]:
 
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a finite number of seconds, 0 or more."""
+    check_type(field, value)
     if not 0 <= value < math.inf:
         raise ValueError(f"{field.name} must be a number of seconds, not negative")
 
 
 def check_fraction(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a number from 0 to less than 1."""
+    check_type(field, value)
     if not 0 <= value < 1:
         raise ValueError(f"{field.name} must be at least 0 and less than 1")
 
 
 def check_positive(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
     """Require 1 or more."""
+    check_type(field, value)
     if value < 1:
         raise ValueError(f"{field.name} must be at least 1")
 
 
 def check_not_negative(_fault: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
     """Require 0 or more, or None where the field allows it."""
+    check_type(field, value)
     if value is not None and value < 0:
         raise ValueError(f"{field.name} must not be negative")
 
 
 def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
     """Require another number than 0."""
+    check_type(field, value)
     if value == 0:
         raise ValueError(f"{field.name} must not be 0")
 
@@ -94,11 +99,6 @@ def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", 
 def _check_where(_target: object, _field: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not callable(value):
         raise ValueError(f"where must be a function of a request, not {value!r}")
-
-
-def _check_times(target: object, field: "attrs.Attribute[Any]", value: int | None) -> None:
-    check_type(field, value)
-    check_not_negative(target, field, value)
 
 
 def _check_probability(_target: object, field: "attrs.Attribute[Any]", value: float) -> None:
@@ -130,8 +130,8 @@ class FaultTarget:
     where: Callable[[RecordedRequest], bool] | None = attrs.field(
         default=None, validator=_check_where
     )
-    times: int | None = attrs.field(default=None, validator=_check_times)
-    skip: int = attrs.field(default=0, validator=_check_times)
+    times: int | None = attrs.field(default=None, validator=check_not_negative)
+    skip: int = attrs.field(default=0, validator=check_not_negative)
     probability: float = attrs.field(default=1.0, validator=_check_probability)
 
     def matches(self, request: RecordedRequest) -> bool:
@@ -160,6 +160,17 @@ def _route(operation: OperationSpec | None) -> str | None:
 class Fault:
     """Base class of all faults. Subclass one of its subclasses to write your own."""
 
+    def __new__(cls, *args: object, **_kwargs: object) -> Self:
+        """Return a new fault. Raises `TypeError` if a marker applies the class to a test.
+
+        pytest marks a class that is the only argument of a marker, and Python then calls the
+        class with the test.
+        """
+        is_for_a_test = len(args) == 1 and isinstance(args[0], type | FunctionType)
+        if "pytestmark" in vars(cls) and is_for_a_test:
+            raise TypeError(f"@pytest.mark.arena_fault: {_instance_hint(cls)}")
+        return super().__new__(cls)
+
     @classmethod
     def name(cls) -> str:
         """Return the name for the command line and for recorded requests.
@@ -175,9 +186,13 @@ def as_fault(fault: object) -> Fault:
     if isinstance(fault, Fault):
         return fault
     if isinstance(fault, type):
-        raise TypeError(f"use an instance of the fault: {fault.__name__}(…)")
+        raise TypeError(_instance_hint(fault))
     hint = ": add_spec takes a text" if isinstance(fault, str) else ""
     raise TypeError(f"the fault must be a fault of the sandbox, not {fault!r}{hint}")
+
+
+def _instance_hint(fault: type) -> str:
+    return f"use an instance of the fault: {fault.__name__}(…)"
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from tests.support.command_line import (
     Captured,
     Typing,
 )
+from tests.support.faults import EmptyList
 
 
 def test_join_with_url_and_leave_changes_members(
@@ -60,6 +61,14 @@ def test_remove_unknown_user_removes_nobody(at: At, sandbox: Sandbox, capsys: Ca
     error = json.loads(capsys.readouterr().err)["error"]
     assert error["message"] == "not a member of research-studio: nobody-here"
     assert sandbox.members("research-studio") == before
+
+
+def test_remove_finds_a_member_that_one_reading_of_the_list_misses(
+    at: At, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(EmptyList(), times=1)
+    assert at("members", "remove", "research-studio", "minh-castellanos", "--yes") == 0
+    assert sandbox.users.member not in sandbox.members("research-studio")
 
 
 def test_remove_owner_is_forbidden(at: At, capsys: Captured) -> None:

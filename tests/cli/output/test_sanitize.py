@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups.cli.output.sanitize import (
+    csv_line,
     escape_formula,
     json_text,
     one_line,
@@ -43,7 +44,7 @@ BEFORE = [
     "\0 \ufeff",
     "\x1f",
 ]
-cells = st.text(st.sampled_from("'=-\uff1d\t\n\0 a,\"\ufeff\u200b\u202e\x9b@"), max_size=8)
+cells = st.text(st.sampled_from("'=-\uff1d\t\n\r\0 a,\"\ufeff\u200b\u202e\x9b@"), max_size=8)
 
 
 @pytest.mark.parametrize("character", UNSAFE)
@@ -104,11 +105,15 @@ def test_escape_formula_keeps_harmless_cells(cell: str | int | None) -> None:
         assert unescape_formula(cell) == cell
 
 
-@given(cells)
-def test_unescape_formula_reverts_escape_formula(cell: str) -> None:
-    escaped = escape_formula(cell)
-    assert isinstance(escaped, str)
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerow([escaped, "end"])
-    ((read, _),) = csv.reader(io.StringIO(file.getvalue(), newline=""))
-    assert unescape_formula(read) == cell
+@given(st.lists(cells, min_size=1, max_size=4))
+def test_csv_line_is_read_as_the_same_cells(row: list[str]) -> None:
+    line = csv_line([*row, 3, None])
+    ((*read, number, empty),) = csv.reader(io.StringIO(line, newline=""))
+    assert [unescape_formula(cell) for cell in read] == row
+    assert (number, empty, line[-1]) == ("3", "", "\n")
+    assert [escape_formula(cell) for cell in row] == read
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
+def test_csv_line_quotes_every_line_break(line_break: str) -> None:
+    assert csv_line([f"a{line_break}b", "c"]) == f'"a{line_break}b",c\n'

@@ -266,6 +266,24 @@ def test_fault_docstring_has_summary(kind: type) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "options", "problem"),
+    [
+        (Latency, {"seconds": "1"}, "seconds must be a number, not '1'"),
+        (Latency, {"seconds": None}, "seconds must be a number, not None"),
+        (Trickle, {"size": 0.5}, "size must be a whole number, not 0.5"),
+        (RateLimited, {"retry_after": "1"}, "retry_after must be a whole number or None, not '1'"),
+        (TruncatedJSON, {"sent": [0.5]}, "sent must be a number, not"),
+        (WrongTotal, {"by": "9"}, "by must be a whole number, not '9'"),
+    ],
+)
+def test_fault_option_of_another_type_raises(
+    kind: Callable[..., object], options: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
     "make",
     [
         lambda: ServerFailure(404),
