@@ -9,7 +9,7 @@ that no longer owns the lease can write nothing.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -232,7 +232,7 @@ class LeaseKeeper:
         self._failing: set[LeasedGroup] = set()
 
     @contextmanager
-    def allow_acquiring(self) -> Iterator[None]:
+    def allow_acquiring(self) -> Generator[None]:
         """Acquire available leases in this context, while the consumer waits for an event."""
         self._allowed = True
         now, load = self._clock.now(), self._load()
@@ -295,6 +295,8 @@ class LeaseKeeper:
                 self._failing.discard(group)
             if group.owns_lease != owned:
                 self._changed.set()
+            if group.owns_lease and not owned:
+                logger.info("group %s is watched by this process now", group.name)
             await self._wait(group, next_time, eager=eager)
         self._failing.discard(group)
 

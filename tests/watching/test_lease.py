@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,8 @@ class TestLeaseObserver:
     def test_lease_expires_within_two_intervals_after_its_last_heartbeat_and_not_before_one(
         self, death: float, readings: list[tuple[float, float]], load: float
     ) -> None:
-        interval, now = 60.0, 0.0
+        interval = 60.0
+        now = began = ended = 0.0
         observer = LeaseObserver(interval)
         period = interval / HEARTBEATS
         last = death - death % period
@@ -171,7 +172,7 @@ each_store = pytest.mark.parametrize("kind", KINDS)
 
 
 @asynccontextmanager
-async def world(*groups: str) -> AsyncIterator[tuple[Sandbox, ArenaClient]]:
+async def world(*groups: str) -> AsyncGenerator[tuple[Sandbox, ArenaClient]]:
     """Run a sandbox with some groups, and a client of it, in virtual time."""
     async with Sandbox() as sandbox:
         for group in groups or ("one",):
@@ -403,6 +404,14 @@ async def test_error_that_is_not_of_the_store_ends_the_watch() -> None:
     async with world() as (_, arena), shared(arena, BrokenStore()) as watcher:
         with pytest.raises(ZeroDivisionError):
             await result(request_event(watcher))
+
+
+@in_virtual_time
+async def test_acquired_lease_is_logged_with_its_group(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "arena_groups")
+    async with world() as (_, arena), shared(arena, MemoryStore(), replay=True) as watcher:
+        await result(request_event(watcher))
+    assert caplog.messages.count("group one is watched by this process now") == 1
 
 
 @in_virtual_time
