@@ -237,12 +237,15 @@ class SequentialItemIterator(ItemIterator[ItemT]):
 
     async def _read_page(self) -> list[ItemT]:
         walk = self._walk
+        number = walk.next_page
+        page = None
         try:
-            page = await self._fetch(walk.next_page)
+            page = await self._fetch(number)
         except NotFoundError:
-            if walk.next_page == self._start_page:
+            if number == self._start_page:
                 raise
-            page = await _page_of_shorter_list(self._fetch, self._start_page, walk.next_page)
+        if page is None or page.meta.current_page < number:
+            page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
         self.passes = walk.passes
         new_items = walk.accept(page)
         if self._left is not None:
@@ -293,13 +296,18 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
         return new_items
 
     async def _next_page(self, number: int) -> Page[ItemT] | None:
+        page = None
         try:
             decode = await self._pages.get(number)
-            return None if decode is None else await decode()
+            if decode is None:
+                return None
+            page = await decode()
         except NotFoundError:
             if number == self._start_page:
                 raise
-            return await _page_of_shorter_list(self._fetch, self._start_page, number)
+        if page is None or page.meta.current_page < number:
+            page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
+        return page
 
     async def aclose(self) -> None:
         """End the iteration, and wait until no request for a further page is in flight."""
@@ -342,12 +350,14 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
     async def _read_page(self, number: int) -> Page[ItemT]:
         """Return a page, or an earlier one if the list has become too short."""
+        page = None
         try:
             page = await self._fetch(number)
         except NotFoundError:
             if number == self._start_page:
                 raise
-            page = await _page_of_shorter_list(self._fetch, self._start_page, number)
+        if page is None or page.meta.current_page < number:
+            page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
         self._guard.check_page(page.meta, number)
         self._guard.check_no_progress(page.meta, len(page.data))
         return page
@@ -358,20 +368,27 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
 
 async def _page_of_shorter_list(
-    fetch: FetchPage[ItemT], start_page: int, missing: int
+    fetch: FetchPage[ItemT], start_page: int, missing: int, instead: Page[ItemT] | None
 ) -> Page[ItemT]:
-    """Return a page after a 404 for a later one, which it shows to be past the end of the list.
+    """Return a page that shows that the list has become too short for another one.
 
     The first page shows it by its total, and the last page even if the total is out of date. If
-    neither does, the page is requested once more: it may exist again, or the 404 has another cause.
+    neither does, the page is requested once more: it may exist again, or there is another cause.
+
+    Args:
+        fetch: Requests one page.
+        start_page: The first page that is read.
+        missing: The page that was requested.
+        instead: The page that came instead; ``None`` after a 404.
     """
-    page = await fetch(start_page)
+    page = await fetch(start_page) if instead is None else instead
     number = missing
     while number > start_page and not is_past_end(page.meta, missing):
         number -= 1
         with suppress(NotFoundError):
             page = await fetch(number)
-            break
+            if page.meta.current_page == number:
+                break
     return page if is_past_end(page.meta, missing) else await fetch(missing)
 
 

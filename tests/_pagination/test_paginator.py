@@ -234,14 +234,14 @@ async def test_iterator_ends_after_an_error_that_lasts(
             except StopAsyncIteration:
                 break
         assert (found, errors) == (size, 1)
-        assert requests.count(3) == 1
+        assert requests.count(3) == (1 if error is DecodeError else 2)
 
 
 def not_found() -> NotFoundError:
     return NotFoundError(404, method="GET", route="/v3/groups/{id}/members")
 
 
-@pytest.mark.parametrize("past_end", ["missing", "last"])
+@pytest.mark.parametrize("past_end", ["missing", "last", "first"])
 @pytest.mark.parametrize("left", [0, 7, 12, 25])
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("confirm", [False, True])
@@ -254,7 +254,7 @@ async def test_list_that_becomes_shorter_ends_well_although_its_total_lags(
         last = max(1, -(-len(source.ids) // PER))
         if number > last and past_end == "missing":
             raise not_found()
-        return source.page(min(number, last), PER)
+        return source.page(number if number <= last else last if past_end == "last" else 1, PER)
 
     paginator = Paginator(fetch, concurrency=concurrency, confirm=confirm)
     items = aiter(paginator)
