@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,14 +21,42 @@ from arena_groups.cli.options import Format, Settings, common_options
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
+if TYPE_CHECKING:
+    _StoreParamType = click.ParamType[str | Path]
+else:
+    _StoreParamType = click.ParamType  # generic in newer releases only
+
 INTERVAL = 60.0
 EVENT_NOUN = ("event", "events")
+STORE_VARIABLE = "ARENA_GROUPS_STORE"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class StoreType(_StoreParamType):
+    """A file, or the URL of a Redis server, which may contain a password."""
+
+    name = "store"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | Path:
+        """Return a URL as it is, and everything else as a path."""
+        text = str(value)
+        if text.startswith(REDIS_SCHEMES):
+            return text
+        if "://" in text:
+            self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
+        return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
 
 
 @example("From cron, print what is new since the last run", "watch GROUP --once --store FILE")
 @example(
     "Run a command for each event, and resume after a restart",
     'watch GROUP --store FILE --exec "python welcome.py"',
+)
+@example(
+    "Share the groups with the same command on other machines",
+    "watch GROUP --shared --store redis://HOST",
 )
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
@@ -42,12 +71,18 @@ EVENT_NOUN = ("event", "events")
 )
 @click.option(
     "--store",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Save progress here, and resume from it next time.",
+    type=StoreType(),
+    envvar=STORE_VARIABLE,
+    metavar="STORE",
+    help="Save progress in this file or Redis (redis://HOST:PORT/0), and resume from it next time.",
 )
 @click.option(
-    "--name", default="default", metavar="NAME", help="Name of this watch, if several share FILE."
+    "--shared",
+    is_flag=True,
+    help="Share the groups with other processes that use the same STORE and NAME.",
+)
+@click.option(
+    "--name", default="default", metavar="NAME", help="Name of this watch, if several share STORE."
 )
 @click.option(
     "--exec",
@@ -65,7 +100,8 @@ def command(
     *,
     groups: tuple[str, ...],
     interval: float,
-    store: Path | None,
+    store: str | Path | None,
+    shared: bool,
     name: str,
     line: str | None,
     replay: bool,
@@ -80,14 +116,23 @@ def command(
     The command of --exec runs without a shell. ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
     ARENA_GROUP_ID are set in its environment. If it fails, the watch ends; with --store, the
     next start delivers the same event again.
+
+    With --shared, one process watches each group, and another takes over within two intervals
+    after a crash. To keep the password of a Redis out of the list of processes, set
+    ARENA_GROUPS_STORE instead of --store.
     """
+    if shared and store is None:
+        raise click.UsageError("--shared needs a --store that all processes use")
+    if shared and once:
+        raise click.UsageError("--shared and --once cannot be combined")
     if ndjson:
         settings.format = Format.NDJSON
     work = watch_groups(
         settings,
         groups,
         interval=interval,
-        path=store,
+        place=store,
+        shared=shared,
         name=name,
         words=None if line is None else parse_command(line),
         replay=replay,
@@ -101,7 +146,8 @@ async def watch_groups(
     groups: Sequence[str],
     *,
     interval: float,
-    path: Path | None,
+    place: str | Path | None,
+    shared: bool,
     name: str,
     words: Sequence[str] | None,
     replay: bool,
@@ -114,7 +160,7 @@ async def watch_groups(
             settings, f"{failure.group}: {failure.error}; next try in {failure.retry_in:.0f} s"
         )
 
-    async with connected(settings) as arena, _opened(path) as store:
+    async with connected(settings) as arena, _opened(place) as store:
         watcher = arena_groups.watch(
             arena,
             *groups,
@@ -123,6 +169,7 @@ async def watch_groups(
             name=name,
             replay=replay,
             once=once,
+            shared=shared,
             on_failure=report,
         )
         results = None if words is not None else output.Results(settings, output.EVENTS, EVENT_NOUN)
@@ -148,12 +195,29 @@ def parse_command(line: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _opened(path: Path | None) -> AsyncGenerator[arena_groups.Store, None]:
-    if path is None:
+async def _opened(place: str | Path | None) -> AsyncGenerator[arena_groups.Store, None]:
+    if place is None:
         yield arena_groups.MemoryStore()
-        return
-    async with arena_groups.SQLiteStore(path) as store:
-        yield store
+    elif isinstance(place, Path):
+        async with arena_groups.SQLiteStore(place) as store:
+            yield store
+    else:
+        try:
+            from arena_groups.redis import RedisStore
+        except ImportError as error:
+            raise CliError("system", str(error)) from None
+        async with RedisStore(place) as store:
+            await _check_redis(store)
+            yield store
+
+
+async def _check_redis(store: arena_groups.Store) -> None:
+    """Raise an error at once if Redis cannot be used: a shared watch would try again and again."""
+    try:
+        await store.read("watch")
+    except TypeError:  # redis-py raises it for an option of the URL that it does not know
+        hint = "use a URL like redis://host:6379/0"
+        raise CliError("usage", "invalid option in the address of Redis", hint=hint) from None
 
 
 async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:

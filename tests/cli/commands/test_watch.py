@@ -13,6 +13,7 @@ from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import BrokenStream, Finished, InterruptingStream
 from tests.support.faults import ReplaceText
+from tests.support.redis_server import RedisServer
 
 Watch = Callable[..., Finished]
 GROUP = "blank-page"
@@ -165,3 +166,64 @@ def test_failed_poll_is_reported_and_the_watch_continues(
     line = ["watch", GROUP, "--replay", "--ndjson", "--base-url", "http://127.0.0.1:9"]
     assert run(line) == 130
     assert json.loads(stream.getvalue())["note"]["message"].startswith(f"{GROUP}: ")
+
+
+SECRET = "hunter2"
+
+
+def test_shared_watch_with_redis_delivers_events_and_resumes(
+    watch: Watch, sandbox: Sandbox, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_members(GROUP, 1)
+    options = ["--shared", "--store", redis_server.url, "--replay", "--ndjson"]
+    keys: list[str] = []
+    for _ in range(2):
+        stream = InterruptingStream()
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert watch(GROUP, *options).code == 130
+        keys.append(json.loads(stream.getvalue().splitlines()[0])["key"])
+    assert keys[0] == keys[1]  # it was not acknowledged
+
+
+def test_shared_watch_with_a_file_delivers_events(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = InterruptingStream()
+    monkeypatch.setattr(sys, "stdout", stream)
+    store = str(tmp_path / "state.db")
+    assert watch(GROUP, "--shared", "--store", store, "--replay", "--ndjson").code == 130
+    assert json.loads(stream.getvalue().splitlines()[0])["kind"] == "member-joined"
+
+
+def test_store_of_the_environment_in_redis_is_used(
+    watch: Watch, sandbox: Sandbox, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_GROUPS_STORE", redis_server.url)
+    assert kinds(watch(GROUP, "--once", "--ndjson")) == []
+    sandbox.add_members(GROUP, 1)
+    assert kinds(watch(GROUP, "--once", "--ndjson")) == ["member-joined"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shared"], "--shared needs a --store"),
+        (["--shared", "--once", "--store", "x.db"], "--shared and --once"),
+        (["--store", f"http://:{SECRET}@127.0.0.1:9/0"], "use a file, or a URL"),
+        (["--store", f"postgres://:{SECRET}@host/0"], "use a file, or a URL"),
+        (["--store", f"redis://:{SECRET}@127.0.0.1:port/0"], "invalid Redis address"),
+        (["--store", f"redis://:{SECRET}@127.0.0.1:9/0?hue=1"], "invalid option in the address"),
+        (["--store", f"redis://:{SECRET}@127.0.0.1:9/0"], "the store in Redis cannot be used"),
+        (["--shared", "--store", f"redis://:{SECRET}@127.0.0.1:9"], "the store in Redis cannot"),
+        (["--store", f"redis://:{SECRET}@no-such-host.invalid"], "the store in Redis cannot"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--verbose"]])
+def test_store_that_cannot_be_used_is_an_error_without_its_password(
+    watch: Watch, options: list[str], message: str, more: list[str]
+) -> None:
+    done = watch(GROUP, *options, *more)
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+    assert SECRET not in done.err
+    assert "Traceback" not in done.err
