@@ -62,7 +62,7 @@ class LeaseObserver:
         self._interval = interval
         self._yields = yields
         self._seen: LeaseRecord | None = None
-        self._since = math.inf
+        self._since = -math.inf  # to be read at once
 
     def observe(self, seen: LeaseRecord, *, began: float, ended: float) -> None:
         """Take the result of a reading, and when it began and ended, in monotonic seconds."""
@@ -85,7 +85,7 @@ class LeaseObserver:
                 With a high load, other processes may acquire the lease first.
         """
         if self._seen is None:
-            return math.inf
+            return self._since
         intervals = load * MAX_DEFERRAL
         if self._seen.heartbeat is not None or self._yields:
             intervals += 1

@@ -54,8 +54,8 @@ def held(heartbeat: int) -> LeaseRecord:
 
 
 class TestLeaseObserver:
-    def test_lease_that_was_not_read_is_not_available(self) -> None:
-        assert LeaseObserver(60).available_at(0.0) == math.inf
+    def test_lease_that_was_not_read_is_to_be_read_at_once(self) -> None:
+        assert LeaseObserver(60).available_at(0.0) == -math.inf
 
     def test_free_lease_is_available_from_the_beginning_of_its_reading(self) -> None:
         observer = LeaseObserver(60)
@@ -404,6 +404,14 @@ async def test_error_that_is_not_of_the_store_ends_the_watch() -> None:
     async with world() as (_, arena), shared(arena, BrokenStore()) as watcher:
         with pytest.raises(ZeroDivisionError):
             await result(request_event(watcher))
+
+
+@in_virtual_time
+async def test_first_event_of_a_free_group_does_not_wait_for_a_heartbeat() -> None:
+    async with world() as (sandbox, arena):
+        sandbox.faults.add(faults.Latency(0.1))
+        async with shared(arena, MemoryStore(), replay=True) as watcher:
+            await wait_for(request_event(watcher), INTERVAL / HEARTBEATS / 4)
 
 
 @in_virtual_time
