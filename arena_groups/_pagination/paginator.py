@@ -198,7 +198,8 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
                 try:
                     new_items = await self._read_page()
                 except (DecodeError, PaginationError) as error:
-                    self._closed = self._closed or _is_lasting(error)
+                    if _is_lasting(error):
+                        self._closed = True
                     raise
                 if not self._closed:
                     self._ready = iter(new_items)
@@ -336,7 +337,8 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
             try:
                 page = await self._read_page(requested)
             except (DecodeError, PaginationError) as error:
-                self._closed = self._closed or _is_lasting(error)
+                if _is_lasting(error):
+                    self._closed = True
                 raise
             if page.meta.current_page != requested:  # the list has become too short
                 self._next = None
