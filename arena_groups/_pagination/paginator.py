@@ -27,9 +27,6 @@ from arena_groups.models import Page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
 
-# The same request would end in them again, so a caller that goes on after an error meets them once.
-LASTING_ERRORS = (DecodeError, PaginationError)
-
 
 class Paginator(Generic[ItemT]):
     """Lazy list of the API: no request is sent before it is awaited or iterated over.
@@ -37,7 +34,8 @@ class Paginator(Generic[ItemT]):
     ``await paginator`` returns the first :class:`Page`. ``async for item in paginator`` returns
     every item once, even while the list changes. A paginator can be used any number of times, and
     starts from the beginning each time. After a failed request or a cancellation, an iterator goes
-    on where it was. A :class:`DecodeError` or :class:`PaginationError` ends it.
+    on where it was. A :class:`PaginationError` ends it, as does a :class:`DecodeError` unless
+    ``invalid_json`` is set.
 
     With ``confirm``, ``async for`` and ``collect()`` read the list again until that brings no item
     that was there before the first request: twice as a rule, at most five times. With
@@ -199,8 +197,9 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
                     self._end()
                 try:
                     new_items = await self._read_page()
-                except LASTING_ERRORS:
-                    self._closed = True
+                except (DecodeError, PaginationError) as error:
+                    if _is_lasting(error):
+                        self._closed = True
                     raise
                 if not self._closed:
                     self._ready = iter(new_items)
@@ -337,8 +336,9 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
                 raise StopAsyncIteration
             try:
                 page = await self._read_page(requested)
-            except LASTING_ERRORS:
-                self._closed = True
+            except (DecodeError, PaginationError) as error:
+                if _is_lasting(error):
+                    self._closed = True
                 raise
             if page.meta.current_page != requested:  # the list has become too short
                 self._next = None
@@ -365,6 +365,15 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
     async def aclose(self) -> None:
         """End the iteration; a further ``anext()`` raises ``StopAsyncIteration``."""
         self._closed = True
+
+
+def _is_lasting(error: DecodeError | PaginationError) -> bool:
+    """Return whether the same request would end in the error again.
+
+    A caller that goes on after each error meets such an error once, and no endless loop. A body
+    that is not JSON may be a passing fault, like a failed request.
+    """
+    return not (isinstance(error, DecodeError) and error.invalid_json)
 
 
 async def _page_of_shorter_list(

@@ -19,9 +19,9 @@ from arena_groups import (
     ArenaTimeoutError,
     ClientStateError,
     DecodeError,
+    ForbiddenError,
     MembershipInvitation,
     NoPacer,
-    NotFoundError,
     Pacer,
     PacerError,
     Permit,
@@ -602,15 +602,15 @@ class TestPrefetchedPages:
             found += [item.id async for item in items]
         assert found == list(range(PER * PAGES, 0, -1))
 
-    async def test_invalid_item_raises_at_its_page_and_can_be_resumed(self) -> None:
+    async def test_invalid_item_raises_at_its_page_and_ends_the_iterator(self) -> None:
         invalid = http(documents.page(documents.invitation(id="x"), current_page=3))
         async with self.listing(invalid) as (items, requested, _):
             found = [(await anext(items)).id for _ in range(2 * PER)]
             with pytest.raises(DecodeError, match=r"data\[0\]\.id: expected integer") as caught:
                 await anext(items)
-            assert (caught.value.attempts, requested.count(3)) == (1, 1)
             found += [item.id async for item in items]
-        assert found == list(range(PER * PAGES, 0, -1))
+            assert (caught.value.attempts, requested.count(3)) == (1, 1)
+        assert found == list(range(PER * PAGES, PER * (PAGES - 2), -1))
 
     async def test_time_of_a_slow_reader_is_no_time_of_the_retry(
         self, clock: AutoAdvanceClock
@@ -629,11 +629,17 @@ class TestPrefetchedPages:
             assert requested.count(3) == 1
 
     async def test_error_status_raises_at_its_page_and_can_be_resumed(self) -> None:
-        async with self.listing(http({"error": "x"}, "404 Not Found")) as (items, requested, _):
+        async with self.listing(http({"error": "x"}, "403 Forbidden")) as (items, requested, _):
             found = [(await anext(items)).id for _ in range(2 * PER)]
-            with pytest.raises(NotFoundError):
+            with pytest.raises(ForbiddenError):
                 await anext(items)
             found += [item.id async for item in items]
+            assert requested.count(3) == 2
+        assert found == list(range(PER * PAGES, 0, -1))
+
+    async def test_page_that_is_missing_once_is_requested_again(self) -> None:
+        async with self.listing(http({"error": "x"}, "404 Not Found")) as (items, requested, _):
+            found = [item.id async for item in items]
             assert requested.count(3) == 2
         assert found == list(range(PER * PAGES, 0, -1))
 

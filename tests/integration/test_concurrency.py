@@ -105,10 +105,9 @@ async def test_undecodable_page_raises_in_its_place(sandbox: Sandbox, arena: Are
         with pytest.raises(DecodeError):
             async for each in items:
                 found.append(each.id)
-        assert len(found) % 24 == 0
+        assert len(found) == 2 * 24
         assert found == expected[: len(found)]
-        found += [each.id async for each in items]
-    assert found == expected
+        assert [each async for each in items] == []  # it would raise for ever
 
 
 async def test_unchanged_pages_are_not_transferred_at_any_concurrency(

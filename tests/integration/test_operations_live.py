@@ -188,7 +188,7 @@ class TestGroups:
             await owner.groups.get(created.id)
 
     async def test_unknown_group_raises_not_found(self, owner: ArenaClient) -> None:
-        for name in ("no-such-group", 10**9, "an odd\nname?"):
+        for name in ("no-such-group", 10**9, "an odd name?"):
             with pytest.raises(NotFoundError, match="404") as caught:
                 await owner.groups.get(name)
             assert caught.value.route == "/v3/groups/{id}"

@@ -1,5 +1,6 @@
 """Calls of operations with the request that each must send and the result it must return."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,7 +58,8 @@ async def check_request_and_result(arena: ArenaClient, mock_api: MockAPI, case: 
     assert method == case.method
     assert url.raw_path == case.path
     assert dict(url.query) == dict(case.query)
-    assert given["json"] == case.body
+    sent = given["data"]
+    assert (None if sent is None else json.loads(sent)) == case.body
     assert given["headers"]["Authorization"] == f"Bearer {TOKEN}"
     assert given["headers"]["Accept"] == "application/json"
     assert given["headers"]["User-Agent"].startswith("arena-groups/")
