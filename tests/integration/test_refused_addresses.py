@@ -21,9 +21,9 @@ from arena_groups import (
     revoke_many,
 )
 from arena_groups.bulk import normalize_invite_target
-from arena_groups.cli.commands import invitations
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import ImportOptions, import_invitations, read_invitees
+from arena_groups.cli.main import app
 from arena_groups.cli.options import Settings
 from tests.integration.test_addresses import GROUP, respond
 from tests.support.servers import ReceivedRequest, http, serving
@@ -224,5 +224,5 @@ def test_refused_file_of_other_encoding_shows_no_address(tmp_path: Path) -> None
 def test_refused_option_shows_no_address(line: list[str]) -> None:
     addresses = [f"--email={each}" if MARK in each else each for each in line]
     with pytest.raises((ValueError, click.UsageError)) as caught:
-        invitations.command.main(["send", "g", *addresses], standalone_mode=False, obj=Settings())
+        app.main(["invitations", "send", "g", *addresses], standalone_mode=False, obj=Settings())
     assert_hidden(caught.value)
