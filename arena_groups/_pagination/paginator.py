@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from asyncio import Lock
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Generic, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
 from attrs import evolve
 
@@ -26,6 +26,8 @@ from arena_groups.errors import DecodeError, NotFoundError, PaginationError
 from arena_groups.models import Page
 
 __all__ = ["ItemIterator", "PageIterator", "Paginator"]
+
+PageT = TypeVar("PageT", bound="Page[Any] | None")
 
 
 class Paginator(Generic[ItemT]):
@@ -238,7 +240,7 @@ class SequentialItemIterator(ItemIterator[ItemT]):
         walk = self._walk
         number = walk.next_page
         page = None
-        try:
+        try:  # _page_or_end, without one more call for every page
             page = await self._fetch(number)
         except NotFoundError:
             if number == self._start_page:
@@ -282,7 +284,9 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
         walk, pages = self._walk, self._pages
         pages.schedule(walk.pages_to_fetch())
         try:
-            page = await self._next_page(walk.next_expected)
+            page = await _page_or_end(
+                self._next_page, self._fetch, self._start_page, walk.next_expected
+            )
             if page is None:
                 return []  # closed meanwhile
             self.passes = walk.passes
@@ -295,18 +299,8 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
         return new_items
 
     async def _next_page(self, number: int) -> Page[ItemT] | None:
-        page = None
-        try:
-            decode = await self._pages.get(number)
-            if decode is None:
-                return None
-            page = await decode()
-        except NotFoundError:
-            if number == self._start_page:
-                raise
-        if page is None or page.meta.current_page < number:
-            page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
-        return page
+        decode = await self._pages.get(number)
+        return None if decode is None else await decode()
 
     async def aclose(self) -> None:
         """End the iteration, and wait until no request for a further page is in flight."""
@@ -350,14 +344,7 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
     async def _read_page(self, number: int) -> Page[ItemT]:
         """Return a page, or an earlier one if the list has become too short."""
-        page = None
-        try:
-            page = await self._fetch(number)
-        except NotFoundError:
-            if number == self._start_page:
-                raise
-        if page is None or page.meta.current_page < number:
-            page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
+        page = await _page_or_end(self._fetch, self._fetch, self._start_page, number)
         self._guard.check_page(page.meta, number)
         self._guard.check_no_progress(page.meta, len(page.data))
         return page
@@ -374,6 +361,24 @@ def _is_lasting(error: DecodeError | PaginationError) -> bool:
     that is not JSON may be a passing fault, like a failed request.
     """
     return not (isinstance(error, DecodeError) and error.invalid_json)
+
+
+async def _page_or_end(
+    read: Callable[[int], Awaitable[PageT]], fetch: FetchPage[ItemT], start_page: int, number: int
+) -> PageT | Page[ItemT]:
+    """Return what ``read`` returns for a page, or an earlier page if the list is too short for it.
+
+    ``fetch`` requests the pages that show it.
+    """
+    page = None
+    try:
+        page = await read(number)
+        if page is None or page.meta.current_page >= number:
+            return page
+    except NotFoundError:
+        if number == start_page:
+            raise
+    return await _page_of_shorter_list(fetch, start_page, number, page)
 
 
 async def _page_of_shorter_list(
