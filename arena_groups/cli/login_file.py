@@ -8,9 +8,9 @@ import stat
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import click
+import msgspec
 from attrs import frozen
 
 from arena_groups._api import Secret
@@ -40,6 +40,22 @@ class Entry:
     token: Secret | None = None
     scopes: tuple[str, ...] = ()
     in_keyring: bool = False
+
+
+class _StoredEntry(msgspec.Struct):
+    """An entry as in the file, with the types that it must have."""
+
+    token: str | None = None
+    scopes: list[str] = []
+    keyring: bool | None = None
+
+    def checked(self) -> Entry:
+        """Return the entry. Raise ``ValueError`` if the token cannot be one."""
+        token = None if self.token is None else Secret(self.token)
+        if token is not None and token.validation_error():
+            raise ValueError
+        in_keyring = token is None if self.keyring is None else self.keyring
+        return Entry(token, tuple(self.scopes), in_keyring)
 
 
 def login_file() -> Path:
@@ -197,30 +213,8 @@ def _load(descriptor: int) -> dict[str, Entry] | None:
 
 def _parse(content: bytes) -> dict[str, Entry]:
     """Return the entries. Raise ``ValueError`` if there is anything else."""
-    document: object = json.loads(content)
-    if not isinstance(document, dict):
-        raise ValueError
-    entries = cast("dict[str, object]", document)
-    return {base_url: _entry(value) for base_url, value in entries.items()}
-
-
-def _entry(value: object) -> Entry:
-    if not isinstance(value, dict):
-        raise ValueError
-    fields = cast("dict[str, object]", value)
-    token, scopes = fields.get("token"), fields.get("scopes", [])
-    if token is not None and (not isinstance(token, str) or Secret(token).validation_error()):
-        raise ValueError
-    if not isinstance(scopes, list):
-        raise ValueError
-    names = cast("list[object]", scopes)
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError
-    in_keyring = fields.get("keyring", token is None)
-    if not isinstance(in_keyring, bool):
-        raise ValueError
-    secret = None if token is None else Secret(token)
-    return Entry(secret, tuple(cast("list[str]", names)), in_keyring)
+    stored = msgspec.json.decode(content, type=dict[str, _StoredEntry])
+    return {base_url: each.checked() for base_url, each in stored.items()}
 
 
 def _as_json(entry: Entry) -> dict[str, object]:
