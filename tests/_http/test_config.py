@@ -1,10 +1,8 @@
 """Configuration of a client: base URL, token, user agent, time limits."""
 
 import asyncio
-import gc
 import itertools
 import math
-import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,6 +22,7 @@ from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
 from tests.support.clients import connected, single
 from tests.support.documents import TOKEN
+from tests.support.garbage import assert_error_is_freed
 from tests.support.servers import DOWN, PONG, ReceivedRequest, Response, http, serving
 from tests.support.waiting import run_other_tasks, until
 
@@ -426,23 +425,8 @@ class TestRefusedToken:
                 raise second
             return self.OLD
 
-        async def fail() -> weakref.ref[BaseException]:
-            task = asyncio.create_task(arena.ping())
-            await asyncio.wait([task])
-            error = task.exception()
-            assert isinstance(error, second or arena_groups.AuthenticationError)
-            return weakref.ref(error)
-
         async with connected(only_for(self.NEW), token=provider) as (arena, _):
-            await fail()
-            gc.collect()
-            gc.disable()
-            try:
-                error = await fail()
-                await run_other_tasks()
-                assert error() is None
-            finally:
-                gc.enable()
+            await assert_error_is_freed(arena.ping, second or arena_groups.AuthenticationError)
 
     async def test_sync_provider_works(self) -> None:
         tokens = iter([self.OLD, self.NEW])

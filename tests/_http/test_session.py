@@ -1,8 +1,6 @@
 """Request loop over real connections: retries, rate limit, cancellation."""
 
 import asyncio
-import gc
-import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -37,6 +35,7 @@ from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
 from tests.support.clients import client, connected, single
 from tests.support.documents import EMAIL, STUDIO, TOKEN, invite_result
+from tests.support.garbage import assert_error_is_freed
 from tests.support.leaks import no_warning
 from tests.support.servers import (
     DOWN,
@@ -695,24 +694,9 @@ FAILING_CALLS: dict[str, Callable[[ArenaClient], Coroutine[None, None, object]]]
 async def test_error_of_a_task_is_freed_without_the_collector(
     pacer: Callable[[], Pacer], call: Callable[[ArenaClient], Coroutine[None, None, object]]
 ) -> None:
-    async def fail() -> weakref.ref[BaseException]:
-        task = asyncio.create_task(call(arena))
-        await asyncio.wait([task])
-        error = task.exception()
-        assert error is not None
-        return weakref.ref(error)
-
     retry = RetryPolicy(attempts=3, backoff=0)
     async with connected(DOWN, pacer=pacer(), retry=retry) as (arena, _):
-        await fail()
-        gc.collect()
-        gc.disable()
-        try:
-            error = await fail()
-            await run_other_tasks()
-            assert error() is None
-        finally:
-            gc.enable()
+        await assert_error_is_freed(lambda: call(arena))
 
 
 async def test_repr_of_a_client_shows_only_whether_it_is_open() -> None:

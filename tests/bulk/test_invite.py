@@ -73,6 +73,15 @@ FAULTS: list[Fault] = [
     RequestTimeout(), RequestTimeout(after=True), RateLimited(retry_after=0),
     CutBody(), TruncatedJSON(), HTMLPage(), Hang(), Hang(after=True),
 ]  # fmt: skip
+# A few faults that end, each after so many requests (skip), for so many (times).
+INJECTED_FAULTS = st.lists(
+    st.tuples(
+        st.sampled_from([fault for fault in FAULTS if not isinstance(fault, Hang)]),
+        st.integers(0, 6),
+        st.integers(1, 2),
+    ),
+    max_size=4,
+)
 
 
 @attrs.frozen
@@ -672,14 +681,7 @@ class TestUnknownOutcomes:
 
     @hypothesis_settings(max_examples=repetitions(10, thorough=25))
     @given(
-        faults=st.lists(
-            st.tuples(
-                st.sampled_from([f for f in FAULTS if not isinstance(f, Hang)]),
-                st.integers(0, 6),
-                st.integers(1, 2),
-            ),
-            max_size=4,
-        ),
+        faults=INJECTED_FAULTS,
         concurrency=st.integers(1, 4),
         stops=st.lists(st.integers(0, 6), max_size=3),
     )
@@ -712,14 +714,7 @@ class TestUnknownOutcomes:
 
     @hypothesis_settings(max_examples=repetitions(10, thorough=40))
     @given(
-        faults=st.lists(
-            st.tuples(
-                st.sampled_from([f for f in FAULTS if not isinstance(f, Hang)]),
-                st.integers(0, 6),
-                st.integers(1, 2),
-            ),
-            max_size=4,
-        ),
+        faults=INJECTED_FAULTS,
         concurrencies=st.tuples(st.integers(1, 8), st.integers(1, 8)),
         timeouts=st.tuples(st.sampled_from([20, 120, 900]), st.sampled_from([20, 120, 900])),
         stops=st.lists(st.integers(0, 6), max_size=3),
