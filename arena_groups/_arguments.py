@@ -29,7 +29,7 @@ Validator = Callable[[object, "Attribute[Any]", object], None]
 def check_range(value: object, what: str, low: int, high: int | None = None) -> int:
     """Return ``value`` if it is an int from ``low`` to ``high``.
 
-    Raises ``ValueError`` naming the range, ``TypeError`` for what is no int.
+    Raises ``ValueError`` naming the range, ``TypeError`` if it is not an int.
     """
     span = f"{low} or more" if high is None else f"from {low} to {high}"
     if not isinstance(value, int) or isinstance(value, bool):

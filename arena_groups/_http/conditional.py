@@ -75,7 +75,7 @@ class ConditionalCache:
         return value
 
     def _keep_decoded(self, key: str, etag: str, value: object, size: int) -> None:
-        if not isinstance(value, PartialPage):  # whoever skips nothing needs the error
+        if not isinstance(value, PartialPage):  # a caller without skipping gets the error
             self._decoded.put(key, (etag, value), size)
 
     def _asked_before(self, key: str) -> bool:

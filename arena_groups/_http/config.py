@@ -134,7 +134,7 @@ class TokenReplacement:
         )
 
     async def wait(self) -> Credentials:
-        """Return the result of the call, which ends early if nobody waits for it any more."""
+        """Return the result of the call, which is cancelled once no caller waits for it."""
         self._waiters += 1
         try:
             await asyncio.wait([self._asking])

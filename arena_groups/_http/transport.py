@@ -55,7 +55,7 @@ class Transport:
     """An external aiohttp session, or two own ones.
 
     What cannot be repeated gets a new connection each time: a kept one may be closed by the server
-    while the request is on its way, and then nobody knows whether the server has read it.
+    while the request is on its way, and it is then unknown whether the server has read it.
     """
 
     def __init__(
