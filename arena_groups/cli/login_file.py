@@ -207,12 +207,12 @@ def _load(descriptor: int) -> dict[str, Entry] | None:
     try:
         with open(descriptor, "rb", closefd=False) as file:
             return _parse(file.read())
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return None
 
 
 def _parse(content: bytes) -> dict[str, Entry]:
-    """Return the entries. Raise ``ValueError`` if there is anything else."""
+    """Return the entries. Raise ``ValueError`` or ``MsgspecError`` for anything else."""
     stored = msgspec.json.decode(content, type=dict[str, _StoredEntry])
     return {base_url: each.checked() for base_url, each in stored.items()}
 
