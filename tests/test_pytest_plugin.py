@@ -6,6 +6,8 @@ import re
 import sys
 import textwrap
 import tomllib
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,17 @@ filterwarnings = error
 """
 
 Suite = pytest.Pytester
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libraries() -> None:
+    """Import what suites import, before pytester notes which modules there are.
+
+    It removes the others after each suite, but their packages keep them as attributes, and a later
+    import mixes old and new modules.
+    """
+    with suppress(ImportError):
+        import_module("fastapi")
 
 
 @pytest.fixture
