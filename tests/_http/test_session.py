@@ -23,6 +23,7 @@ from arena_groups import (
     Pacer,
     PacerError,
     Permit,
+    Priority,
     QuotaPacer,
     RateLimit,
     RateLimitError,
@@ -31,6 +32,7 @@ from arena_groups import (
     Timeout,
     UserTier,
 )
+from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
 from tests.support.clients import client, connected, single
@@ -224,7 +226,14 @@ async def test_short_max_retry_after_does_not_shorten_waits_for_the_quota(
 
 async def test_total_retry_time_bounds_the_wait_for_a_permit(clock: AutoAdvanceClock) -> None:
     class OnceOnly(NoPacer):
-        async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        async def acquire(
+            self,
+            *,
+            write: bool,
+            max_wait: float = FOREVER,
+            deadline: float = FOREVER,
+            priority: Priority = "foreground",
+        ) -> Permit | None:
             if self.snapshot().used:
                 await asyncio.Event().wait()
             return await super().acquire(write=write, max_wait=max_wait)
@@ -470,7 +479,14 @@ class ShutPacer(NoPacer):
         self.opened = asyncio.Event()
         self._refusing = refusing
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         if self.snapshot().used:
             if self._refusing:
                 return None
@@ -646,7 +662,14 @@ class TestPrefetchedPages:
 class RefusingPacer(NoPacer):
     """Pacer that fails after its first permit."""
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         if self.snapshot().used:
             raise PacerError("the pacer has lost its store")
         return await super().acquire(write=write, max_wait=max_wait)
