@@ -13,11 +13,11 @@ from arena_groups._http import RequestHook, Session, Timeout, TokenProvider
 from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
-    checked_base_url,
     checked_timeout,
     checked_traces,
     checked_user_agent,
 )
+from arena_groups._http.network import BASE_URL, checked_base_url
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
@@ -30,7 +30,6 @@ from arena_groups.models import Me, RateLimit
 
 __all__ = ["ArenaClient"]
 
-BASE_URL = "https://api.are.na"
 MAX_BODY = 32 * 1024 * 1024
 
 

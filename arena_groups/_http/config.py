@@ -4,13 +4,11 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from ipaddress import ip_address, ip_network
 from platform import python_version
 from typing import cast
 
 import aiohttp
 from attrs import define, field, frozen
-from yarl import URL
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
 from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
@@ -22,16 +20,13 @@ __all__ = [
     "Timeout",
     "TokenProvider",
     "check_session",
-    "checked_base_url",
     "checked_timeout",
     "checked_traces",
     "checked_user_agent",
-    "is_loopback",
 ]
 
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
 )
@@ -179,43 +174,6 @@ def checked_traces(trace_configs: object) -> Sequence[aiohttp.TraceConfig]:
     for each in given:
         check_instance(each, "each of trace_configs", aiohttp.TraceConfig, " of aiohttp")
     return tuple(given)
-
-
-def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
-    """Return ``base_url`` without a slash at its end; ``name`` is its name in errors.
-
-    Raises ``ValueError`` if it is not an absolute URL, has more than a host and a path, or is
-    plain HTTP to another machine without ``insecure_http``.
-    """
-    check_instance(base_url, name, str)
-    try:
-        url = URL(base_url)
-    except ValueError:
-        raise ValueError(f"{name} must be an absolute http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host or not url.host.isprintable():
-        raise ValueError(f"{name} must be an absolute http or https URL")
-    if url.user is not None or url.password is not None:
-        raise ValueError(f"{name} must not hold a user name or a password")
-    if url.query_string or url.fragment:
-        raise ValueError(f"{name} must not hold a query or a fragment")
-    if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
-        raise ValueError(
-            f"{name} must be https: over http the token can be read on its way "
-            "(insecure_http=True allows it)"
-        )
-    return str(url).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine: ``localhost``, 127.0.0.0/8 or ``::1``.
-
-    Names below ``localhost`` are not, as a resolver may send them elsewhere.
-    """
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host.lower() == "localhost"
-    return any(address in network for network in LOOPBACK)
 
 
 def checked_user_agent(user_agent: str | None) -> str:

@@ -83,8 +83,7 @@ def find_token(settings: Settings) -> Login | None:
 
 def base_url_of(settings: Settings) -> str:
     """Return the normalized base URL of the API. Raise ``UsageError`` if it is invalid."""
-    from arena_groups._client import BASE_URL
-    from arena_groups._http.config import checked_base_url
+    from arena_groups._http.network import BASE_URL, checked_base_url
 
     try:
         return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)

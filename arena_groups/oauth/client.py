@@ -11,10 +11,10 @@ from arena_groups._http import Session, Timeout
 from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
-    checked_base_url,
     checked_timeout,
     checked_user_agent,
 )
+from arena_groups._http.network import checked_base_url
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
