@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
 from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
 from arena_groups._exports import set_public_module
+from arena_groups._http.network import has_environment_token, is_production
 from arena_groups._version import __version__
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
+SANDBOX_TOKEN = "sandbox_"  # noqa: S105 - how each of them begins
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
 )
@@ -54,23 +56,43 @@ class Timeout:
 class CredentialsProvider:
     """Source of the token: an argument, the environment, a token provider, or none.
 
-    ``static`` are the credentials of all requests; ``None`` if a provider is called for each.
+    ``static`` are the credentials of all requests; ``None`` if a provider is called for each. With
+    ``base_url``, a token of another server is not sent there.
     """
 
-    def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
+    def __init__(
+        self,
+        token: Secret | TokenProvider | None,
+        base_url: str | None = None,
+        *,
+        environment: bool = True,
+    ) -> None:
         if callable(token):
             check_arity(token, "the token provider", 0)
         self._provider = token if callable(token) else None
         self.static: Credentials | None = None if callable(token) else Credentials()
+        self._production = base_url is not None and is_production(base_url)
         self._generation = 0
         self._replacement: TokenReplacement | None = None
         if isinstance(token, Secret):
             self._set(token, TokenOrigin.ARGUMENT)
         elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
-            self._set(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+            if base_url is None or has_environment_token(base_url):
+                self._set(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+            else:
+                self.static = Credentials(None, TokenOrigin.WITHHELD)
 
     def _set(self, token: Secret, origin: TokenOrigin) -> None:
-        self.static = Credentials(checked_token(token, origin), origin)
+        self.static = Credentials(self._checked(token, origin), origin)
+
+    def _checked(self, token: Secret, origin: TokenOrigin) -> Secret:
+        checked = checked_token(token, origin)
+        if self._production and checked.reveal().startswith(SANDBOX_TOKEN):
+            raise ValueError(
+                f"the token from {origin} is that of a sandbox: set ARENA_BASE_URL, or pass "
+                "base_url=, to use it there"
+            )
+        return checked
 
     async def fetch(self) -> Credentials:
         """Return the credentials of the next request. Raises what the token provider raises."""
@@ -79,7 +101,7 @@ class CredentialsProvider:
         generation, provided = self._generation, self._provider()
         token = Secret(await provided if isawaitable(provided) else provided)
         del provided  # an error's traceback must not hold it
-        checked = checked_token(token, TokenOrigin.PROVIDER)
+        checked = self._checked(token, TokenOrigin.PROVIDER)
         return Credentials(checked, TokenOrigin.PROVIDER, generation)
 
     async def replace(self, refused: Credentials) -> Credentials:
