@@ -191,7 +191,7 @@ def _checked_proxy(given: Secret, setting: str) -> Proxy:
             "the host if the proxy asks for it; for SOCKS pass a session with a connector for it"
         )
     url, login = found
-    return Proxy(url, setting, login)
+    return Proxy(url, "proxy=" if setting == "proxy" else setting, login)
 
 
 def _split_proxy(given: Secret) -> tuple[URL, Secret | None] | None:

@@ -374,7 +374,7 @@ class TestProxyOfTheEnvironment:
             API, session=None, proxy=Secret(ELSEWHERE), tls=None, trust_env=True
         )
         assert network.proxy is not None
-        assert (network.proxy.setting, str(network.proxy.url)) == ("proxy", ELSEWHERE)
+        assert (network.proxy.setting, str(network.proxy.url)) == ("proxy=", ELSEWHERE)
 
     def test_environment_is_not_read_without_trust_env(
         self, monkeypatch: pytest.MonkeyPatch

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import trustme
 from attrs import define, field
+from yarl import URL
 
 from tests.support.servers import http
 
@@ -125,8 +125,8 @@ class Proxy:
             writer.write(http(b"", status))
             await writer.drain()
             return method != "CONNECT"
-        there = urlsplit(self.hosts[host])
-        upstream = await asyncio.open_connection(there.hostname, there.port)
+        there = URL(self.hosts[host])
+        upstream = await asyncio.open_connection(there.host, there.port)
         try:
             if method == "CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -152,14 +152,13 @@ def _header(line: str) -> tuple[str, str]:
 
 
 def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 80}"
+    found = URL(url)
+    return f"{found.host}:{found.port}"
 
 
 def _without_proxy_login(head: str, target: str) -> str:
-    path = urlsplit(target)._replace(scheme="", netloc="").geturl()
     lines = [line for line in head.split("\r\n") if not line.lower().startswith("proxy-")]
-    return "\r\n".join([lines[0].replace(target, path), *lines[1:]])
+    return "\r\n".join([lines[0].replace(target, URL(target).raw_path_qs), *lines[1:]])
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -190,11 +189,11 @@ async def proxying(
 @asynccontextmanager
 async def terminating_tls(url: str, context: ssl.SSLContext) -> AsyncIterator[str]:
     """Run a server that speaks TLS and passes everything to ``url``; yield its own URL."""
-    there = urlsplit(url)
+    there = URL(url)
     tasks: set[asyncio.Task[None]] = set()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream = await asyncio.open_connection(there.hostname, there.port)
+        upstream = await asyncio.open_connection(there.host, there.port)
         try:
             await asyncio.gather(_pump(reader, upstream[1]), _pump(upstream[0], writer))
         finally:
@@ -218,3 +217,18 @@ async def terminating_tls(url: str, context: ssl.SSLContext) -> AsyncIterator[st
         if tasks:
             await asyncio.wait(tasks)
         await listening.wait_closed()
+
+
+@asynccontextmanager
+async def proxied(
+    url: str, *, tls: ssl.SSLContext | None = None, context: ssl.SSLContext | None = None
+) -> AsyncIterator[Proxy]:
+    """Run a proxy that knows ``url`` as ``https://HOST`` and ``http://HOST``.
+
+    ``context`` is that of the host, ``tls`` that of the proxy itself.
+    """
+    async with (
+        terminating_tls(url, context or server_context()) as secure,
+        proxying({f"{HOST}:443": secure, f"{HOST}:80": url}, tls=tls) as proxy,
+    ):
+        yield proxy
