@@ -18,7 +18,7 @@ from arena_groups._api import (
     Request,
     parse_rate_limit,
 )
-from arena_groups._api.response import parse_date
+from arena_groups._api.response import parse_count, parse_date
 from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
@@ -417,9 +417,11 @@ class SessionOwner(AsyncCloseable):
 
 def _rate_limit_update(response: RawResponse, outcome: object) -> RateLimitUpdate:
     sent_at = parse_date(response.headers.get("date"))
+    remaining = response.headers.get("x-ratelimit-remaining")
     return RateLimitUpdate(
         status=response.status,
         server_time=response.received_at if sent_at is None else sent_at,
         rate_limit=parse_rate_limit(response.headers),
         retry_after=outcome.retry_after if isinstance(outcome, ArenaAPIError) else None,
+        remaining=None if remaining is None else parse_count(remaining),
     )
