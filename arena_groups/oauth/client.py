@@ -21,6 +21,7 @@ from arena_groups._http.network import (
     checked_network,
     resolve_base_url,
 )
+from arena_groups._http.options import CallOptions
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
@@ -133,11 +134,10 @@ class OAuthClient(SessionOwner):
                 network,
                 session=session,
                 trace_configs=None,
-                timeout=checked_timeout(timeout),
                 user_agent=checked_user_agent(None),
                 max_body=MAX_BODY,
             ),
-            retry=RETRY,
+            options=CallOptions(timeout=checked_timeout(timeout), retry=RETRY),
             pacer=NoPacer(),
             cache=None,
             hook=None,
