@@ -17,6 +17,7 @@ from arena_groups import (
     PaginationError,
     RateLimitError,
     ServerError,
+    PacerError,
     StoreError,
     UnprocessableError,
 )
@@ -40,6 +41,7 @@ Captured = pytest.CaptureFixture[str]
         (DecodeError("groups.get", [DecodeIssue("id", "missing")]), "decode", 1),
         (PaginationError("goes back"), "pagination", 1),
         (StoreError("the store is locked"), "system", 1),
+        (PacerError("Redis cannot be used"), "system", 1),
         (OAuthError("invalid_client", status=401), "unauthorized", 2),
         (OAuthError("invalid_grant", status=400), "unauthorized", 2),
         (ArenaError("closed"), "api", 1),
