@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from arena_groups._types import (
         UNSET,
         Clock,
+        Priority,
         Unset,
     )
     from arena_groups.bulk import (
@@ -251,6 +252,7 @@ _HOMES = {
     "PendingBlock": "models.blocks",
     "Permit": "_pacing.window",
     "PollFailure": "watching.events",
+    "Priority": "_types",
     "QuotaPacer": "_pacing.pacer",
     "RateLimit": "models._common",
     "RateLimitError": "errors",
@@ -373,6 +375,7 @@ __all__ = [
     "PendingBlock",
     "Permit",
     "PollFailure",
+    "Priority",
     "QuotaPacer",
     "RateLimit",
     "RateLimitError",

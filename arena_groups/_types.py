@@ -1,18 +1,30 @@
-"""Small types used everywhere: open enums, the ``UNSET`` marker, mappings, clocks, closing."""
+"""Small types used everywhere: open enums, markers, priorities, mappings, clocks, closing."""
 
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Literal, Protocol, Self, TypeVar
 
 from arena_groups._exports import set_public_module
 
-__all__ = ["UNSET", "AsyncCloseable", "Clock", "OpenEnum", "ReadOnlyMapping", "Unset", "hidden"]
+__all__ = [
+    "UNSET",
+    "AsyncCloseable",
+    "Clock",
+    "OpenEnum",
+    "Priority",
+    "ReadOnlyMapping",
+    "Unset",
+    "hidden",
+]
 
 K = TypeVar("K")
 V_co = TypeVar("V_co", covariant=True)
+
+Priority = Literal["foreground", "background"]
+"""What waits for a call: a person (``"foreground"``), or nobody (``"background"``)."""
 
 
 class Unset(Enum):

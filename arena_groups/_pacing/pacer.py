@@ -11,7 +11,7 @@ from attrs import frozen
 from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
-from arena_groups._types import Clock
+from arena_groups._types import Clock, Priority
 
 __all__ = ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer", "SystemClock", "checked_clock"]
 
@@ -69,15 +69,25 @@ class Pacer(Protocol):
     Every permit of ``acquire`` is followed by exactly one ``release``.
     """
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         """Wait until one request may be sent. A cancelled call takes no permit.
 
         Args:
             write: Whether the request changes anything at Are.na.
             max_wait: The longest wait after a 429, in seconds.
+            deadline: The seconds after which the permit is of no use.
+            priority: ``"background"`` for a request that may wait for those in the foreground.
 
         Returns:
-            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.
+            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds,
+            or if there certainly is no permit within ``deadline`` seconds.
         """
         ...
 
@@ -106,12 +116,21 @@ class NoPacer:
         self._in_flight = 0
         self._used = 0
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         """Count a request and return a permit at once.
 
         Args:
             write: Ignored.
             max_wait: Ignored.
+            deadline: Ignored.
+            priority: Ignored.
 
         Returns:
             A permit, always.
@@ -175,15 +194,25 @@ class QuotaPacer:
         self._next_write = -FOREVER
         self._waiting = 0
 
-    async def acquire(self, *, write: bool, max_wait: float = FOREVER) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         """Wait until one request may be sent. A cancelled call takes no permit.
 
         Args:
             write: Whether the request changes anything at Are.na.
             max_wait: The longest wait after a 429, in seconds.
+            deadline: The seconds after which the permit is of no use.
+            priority: ``"background"`` for a request that may wait for those in the foreground.
 
         Returns:
-            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.
+            A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds,
+            or if there certainly is no permit within ``deadline`` seconds.
         """
         if not (write or self._waiting):
             permit = self._window.try_acquire(self._clock.now())

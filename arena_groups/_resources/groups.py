@@ -3,34 +3,25 @@
 from arena_groups._api import (
     Secret,
     check_invite_token,
-    choice,
     group_fields,
     invitee,
     operations,
     path_id,
-    path_name,
 )
 from arena_groups._exports import set_public_module
-from arena_groups._pagination.paginator import Paginator
-from arena_groups._resources.base import OnDecodeError, Resource
+from arena_groups._resources.group_lists import GroupListsResource, group_path
 from arena_groups._types import UNSET, Unset
 from arena_groups.models import (
-    ConnectionSort,
-    Content,
-    ContentSort,
-    ContentType,
     Group,
     GroupInvite,
     GroupMember,
     InviteResult,
-    MembershipInvitation,
-    User,
 )
 
 __all__ = ["GroupsResource"]
 
 
-class GroupsResource(Resource):
+class GroupsResource(GroupListsResource):
     """Operations on groups, as ``arena.groups``.
 
     ``group`` is a slug or an id everywhere. A rename changes the slug of a group, never its id.
@@ -57,7 +48,7 @@ class GroupsResource(Resource):
         Raises:
             NotFoundError: The group does not exist, or is hidden from the token's user.
         """
-        return await self._send(operations.GET_GROUP, _group_path(group))
+        return await self._send(operations.GET_GROUP, group_path(group))
 
     async def create(
         self, name: str, *, description: str | None = None, avatar_url: str | None = None
@@ -113,7 +104,7 @@ class GroupsResource(Resource):
             NotFoundError: The group does not exist, or is hidden from the token's user.
         """
         body = group_fields(name, description, avatar_url)
-        return await self._send(operations.UPDATE_GROUP, _group_path(group), body)
+        return await self._send(operations.UPDATE_GROUP, group_path(group), body)
 
     async def delete(self, group: str | int) -> None:
         """Delete a group. This cannot be undone.
@@ -127,47 +118,7 @@ class GroupsResource(Resource):
             ForbiddenError: The token's user may not delete the group.
             NotFoundError: The group does not exist, or is hidden from the token's user.
         """
-        await self._send(operations.DELETE_GROUP, _group_path(group))
-
-    def members(
-        self,
-        group: str | int,
-        *,
-        per: int = 100,
-        start_page: int = 1,
-        limit: int | None = None,
-        concurrency: int = 1,
-        confirm: bool = False,
-        on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[GroupMember]:
-        """List the members: the owner first, then newest first.
-
-        API operation: ``GET /v3/groups/{id}/members``.
-
-        Args:
-            group: The group, by slug or id.
-            per: The number of items in a page, 1 to 100.
-            start_page: The first page to read, from 1.
-            limit: The largest number of items to return in all; ``None`` returns all.
-            concurrency: The number of pages that may be in flight or in memory at a time. Above
-                1, items still come in order and exactly once, for one more request.
-            confirm: Read the list again until that brings no item that was missed before.
-            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
-
-        Returns:
-            A lazy list of members.
-        """
-        return self._list(
-            operations.MEMBERS,
-            _group_path(group),
-            owner_first=True,
-            per=per,
-            start_page=start_page,
-            limit=limit,
-            concurrency=concurrency,
-            confirm=confirm,
-            on_decode_error=on_decode_error,
-        )
+        await self._send(operations.DELETE_GROUP, group_path(group))
 
     async def join(self, group: str | int, *, invite_token: str) -> GroupMember:
         """Join a group with its invite code.
@@ -188,7 +139,7 @@ class GroupsResource(Resource):
         code = Secret(invite_token)
         del invite_token  # here and below: an error's traceback must not hold it
         check_invite_token(code)
-        return await self._send(operations.JOIN, _group_path(group), {"invite_token": code})
+        return await self._send(operations.JOIN, group_path(group), {"invite_token": code})
 
     async def leave(self, group: str | int) -> None:
         """Leave a group. A no-op if the token's user is not a member.
@@ -198,7 +149,7 @@ class GroupsResource(Resource):
         Args:
             group: The group, by slug or id.
         """
-        await self._send(operations.LEAVE, _group_path(group))
+        await self._send(operations.LEAVE, group_path(group))
 
     async def remove_member(self, group: str | int, user_id: int) -> None:
         """Remove a member from a group.
@@ -213,49 +164,9 @@ class GroupsResource(Resource):
             ForbiddenError: The token's user may not remove members.
             NotFoundError: The user is not a member, or the group does not exist.
         """
-        path_params = _group_path(group)
+        path_params = group_path(group)
         path_params["user_id"] = path_id(user_id, "user_id")
         await self._send(operations.REMOVE_MEMBER, path_params)
-
-    def invitations(
-        self,
-        group: str | int,
-        *,
-        per: int = 100,
-        start_page: int = 1,
-        limit: int | None = None,
-        concurrency: int = 1,
-        confirm: bool = False,
-        on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[MembershipInvitation]:
-        """List the pending invitations, newest first.
-
-        API operation: ``GET /v3/groups/{id}/invitations``.
-
-        Args:
-            group: The group, by slug or id.
-            per: The number of items in a page, 1 to 100.
-            start_page: The first page to read, from 1.
-            limit: The largest number of items to return in all; ``None`` returns all.
-            concurrency: The number of pages that may be in flight or in memory at a time. Above
-                1, items still come in order and exactly once, for one more request.
-            confirm: Read the list again until that brings no item that was missed before.
-            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
-
-        Returns:
-            A lazy list of invitations. It raises :class:`ForbiddenError`, when it is awaited or
-            iterated over, if the token's user may not manage the group's invitations.
-        """
-        return self._list(
-            operations.INVITATIONS,
-            _group_path(group),
-            per=per,
-            start_page=start_page,
-            limit=limit,
-            concurrency=concurrency,
-            confirm=confirm,
-            on_decode_error=on_decode_error,
-        )
 
     async def invite(
         self, group: str | int, *, email: str | None = None, user_id: int | None = None
@@ -285,7 +196,7 @@ class GroupsResource(Resource):
         """
         address = None if email is None else Secret(email)
         del email
-        return await self._send(operations.INVITE, _group_path(group), invitee(address, user_id))
+        return await self._send(operations.INVITE, group_path(group), invitee(address, user_id))
 
     async def revoke_invitation(self, group: str | int, invitation_id: int) -> None:
         """Revoke a pending invitation.
@@ -301,7 +212,7 @@ class GroupsResource(Resource):
             NotFoundError: The group has no such invitation.
         """
         path_params = {
-            **_group_path(group),
+            **group_path(group),
             "invitation_id": path_id(invitation_id, "invitation_id"),
         }
         await self._send(operations.REVOKE_INVITATION, path_params)
@@ -320,7 +231,7 @@ class GroupsResource(Resource):
         Raises:
             NotFoundError: The group has no invite code.
         """
-        return await self._send(operations.INVITE_CODE, _group_path(group))
+        return await self._send(operations.INVITE_CODE, group_path(group))
 
     async def create_invite_code(self, group: str | int) -> GroupInvite:
         """Create the group's invite code, or return the one that exists.
@@ -336,7 +247,7 @@ class GroupsResource(Resource):
         Raises:
             ForbiddenError: The token's user may not manage the invite code.
         """
-        return await self._send(operations.CREATE_INVITE_CODE, _group_path(group))
+        return await self._send(operations.CREATE_INVITE_CODE, group_path(group))
 
     async def delete_invite_code(self, group: str | int) -> None:
         """Delete the group's invite code. A no-op if there is none.
@@ -349,101 +260,7 @@ class GroupsResource(Resource):
         Raises:
             ForbiddenError: The token's user may not manage the invite code.
         """
-        await self._send(operations.DELETE_INVITE_CODE, _group_path(group))
-
-    def contents(
-        self,
-        group: str | int,
-        *,
-        sort: ContentSort | str | None = None,
-        type: ContentType | str | None = None,  # noqa: A002 - the name of the wire
-        per: int = 100,
-        start_page: int = 1,
-        limit: int | None = None,
-        concurrency: int = 1,
-        confirm: bool = False,
-        on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[Content]:
-        """List the blocks and channels of a group.
-
-        Newest first by default: only then does every item come exactly once for certain.
-
-        API operation: ``GET /v3/groups/{id}/contents``.
-
-        Args:
-            group: The group, by slug or id.
-            sort: The order; the server's default is newest first.
-            type: Only this type of content.
-            per: The number of items in a page, 1 to 100.
-            start_page: The first page to read, from 1.
-            limit: The largest number of items to return in all; ``None`` returns all.
-            concurrency: The number of pages that may be in flight or in memory at a time. Above
-                1, items still come in order and exactly once, for one more request.
-            confirm: Read the list again until that brings no item that was missed before.
-            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
-
-        Returns:
-            A lazy list of blocks and channels.
-        """
-        return self._list(
-            operations.CONTENTS,
-            _group_path(group),
-            {"sort": choice(sort, "sort", ContentSort), "type": choice(type, "type", ContentType)},
-            per=per,
-            start_page=start_page,
-            limit=limit,
-            concurrency=concurrency,
-            confirm=confirm,
-            on_decode_error=on_decode_error,
-        )
-
-    def followers(
-        self,
-        group: str | int,
-        *,
-        sort: ConnectionSort | str | None = None,
-        per: int = 100,
-        start_page: int = 1,
-        limit: int | None = None,
-        concurrency: int = 1,
-        confirm: bool = False,
-        on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[User]:
-        """List the users who follow a group.
-
-        Newest first by default: only then does every item come exactly once for certain.
-
-        API operation: ``GET /v3/groups/{id}/followers``.
-
-        Args:
-            group: The group, by slug or id.
-            sort: The order; the server's default is newest first.
-            per: The number of items in a page, 1 to 100.
-            start_page: The first page to read, from 1.
-            limit: The largest number of items to return in all; ``None`` returns all.
-            concurrency: The number of pages that may be in flight or in memory at a time. Above
-                1, items still come in order and exactly once, for one more request.
-            confirm: Read the list again until that brings no item that was missed before.
-            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
-
-        Returns:
-            A lazy list of users.
-        """
-        return self._list(
-            operations.FOLLOWERS,
-            _group_path(group),
-            {"sort": choice(sort, "sort", ConnectionSort)},
-            per=per,
-            start_page=start_page,
-            limit=limit,
-            concurrency=concurrency,
-            confirm=confirm,
-            on_decode_error=on_decode_error,
-        )
-
-
-def _group_path(group: str | int) -> dict[str, str]:
-    return {"id": path_name(group, "group")}
+        await self._send(operations.DELETE_INVITE_CODE, group_path(group))
 
 
 set_public_module(globals(), __all__)

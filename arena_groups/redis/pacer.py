@@ -15,7 +15,7 @@ from arena_groups._arguments import check_range, check_seconds, check_text
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._pacing.pacer import PacerSnapshot, checked_clock
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
-from arena_groups._types import AsyncCloseable, Clock
+from arena_groups._types import AsyncCloseable, Clock, Priority
 from arena_groups.errors import PacerError
 from arena_groups.redis.connection import (
     RedisConnection,
@@ -143,12 +143,21 @@ class RedisPacer(AsyncCloseable):
         self._next_attempt = -FOREVER
         self._closed = False
 
-    async def acquire(self, *, write: bool, max_wait: float = FOREVER) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         """Wait until one request may be sent. A cancelled call takes no permit.
 
         Args:
             write: Whether the request changes anything at Are.na.
             max_wait: The longest wait after a 429, in seconds.
+            deadline: Ignored.
+            priority: Ignored.
 
         Returns:
             A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds.

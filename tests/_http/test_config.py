@@ -14,10 +14,12 @@ from arena_groups import (
     ClientStateError,
     NoPacer,
     Permit,
+    Priority,
     RequestEvent,
     RetryPolicy,
     Timeout,
 )
+from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
 from tests.support.clients import connected, single
@@ -340,7 +342,14 @@ class TestRefusedToken:
         provider, late = Rotation(self.OLD, self.NEW, after=2), asyncio.Event()
 
         class LatePacer(NoPacer):
-            async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+            async def acquire(
+                self,
+                *,
+                write: bool,
+                max_wait: float = FOREVER,
+                deadline: float = FOREVER,
+                priority: Priority = "foreground",
+            ) -> Permit | None:
                 if provider.calls == 1:
                     await late.wait()
                 return await super().acquire(write=write, max_wait=max_wait)

@@ -23,6 +23,7 @@ from arena_groups import (
     Pacer,
     PacerError,
     Permit,
+    Priority,
     QuotaPacer,
     RateLimit,
     RateLimitError,
@@ -31,6 +32,7 @@ from arena_groups import (
     Timeout,
     UserTier,
 )
+from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
 from tests.support.clients import client, connected, single
@@ -224,7 +226,14 @@ async def test_short_max_retry_after_does_not_shorten_waits_for_the_quota(
 
 async def test_total_retry_time_bounds_the_wait_for_a_permit(clock: AutoAdvanceClock) -> None:
     class OnceOnly(NoPacer):
-        async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+        async def acquire(
+            self,
+            *,
+            write: bool,
+            max_wait: float = FOREVER,
+            deadline: float = FOREVER,
+            priority: Priority = "foreground",
+        ) -> Permit | None:
             if self.snapshot().used:
                 await asyncio.Event().wait()
             return await super().acquire(write=write, max_wait=max_wait)
@@ -406,6 +415,21 @@ class TestRateLimit:
             await arena.ping()
             assert arena.rate_limit is before
 
+    async def test_remaining_requests_in_a_response_are_believed(self) -> None:
+        pacer = QuotaPacer()
+        response = http({"status": "ok"}, **self.HEADERS, X_RateLimit_Remaining="20")
+        async with connected(response, pacer=pacer) as (arena, _):
+            await arena.ping()
+        assert (pacer.snapshot().limit, pacer.snapshot().used) == (120, 100)
+
+    async def test_policy_in_a_response_is_used_without_the_usual_headers(self) -> None:
+        pacer = QuotaPacer()
+        headers = {"X_RateLimit_Policy": "30;w=90", "X_RateLimit_Remaining": "28"}
+        async with connected(http({"status": "ok"}, **headers), pacer=pacer) as (arena, _):
+            await arena.ping()
+            assert arena.rate_limit == RateLimit(limit=30, window=90)
+        assert (pacer.snapshot().window, pacer.snapshot().used) == (90, 2)
+
 
 class TestCancellation:
     @pytest.mark.parametrize("response", [b"", http(b'{"sta', length=99)])
@@ -470,7 +494,14 @@ class ShutPacer(NoPacer):
         self.opened = asyncio.Event()
         self._refusing = refusing
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         if self.snapshot().used:
             if self._refusing:
                 return None
@@ -646,7 +677,14 @@ class TestPrefetchedPages:
 class RefusingPacer(NoPacer):
     """Pacer that fails after its first permit."""
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         if self.snapshot().used:
             raise PacerError("the pacer has lost its store")
         return await super().acquire(write=write, max_wait=max_wait)

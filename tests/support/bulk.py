@@ -5,8 +5,8 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any, Final
 
-from arena_groups import ArenaClient, BulkResult, NoPacer, RetryPolicy, Store, bulk
-from arena_groups._pacing.window import Permit
+from arena_groups import ArenaClient, BulkResult, NoPacer, Priority, RetryPolicy, Store, bulk
+from arena_groups._pacing.window import FOREVER, Permit
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.bulk.targets import normalize_invite_target
 from arena_groups.sandbox import Sandbox
@@ -90,7 +90,14 @@ class GatedPacer(NoPacer):
         self.gate = asyncio.Event()
         self.queued = 0
 
-    async def acquire(self, *, write: bool, max_wait: float) -> Permit | None:
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
         """Wait for the gate, if the request is a write."""
         if write:
             self.queued += 1

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, require_token
+from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.invitation_list import (
+    PENDING,
+    InvitationFilter,
+    filtered,
+    group_invitations,
+    list_invitations,
+    sort_invitations,
+)
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
@@ -32,22 +39,10 @@ if TYPE_CHECKING:
     from arena_groups._api import Secret
     from arena_groups.cli.batch import BatchFailure
 
-    Walk = AsyncGenerator[arena_groups.MembershipInvitation, None]
-    # A sort key, and True for descending order.
-    Order = tuple[Callable[[arena_groups.MembershipInvitation], str | datetime], bool]
-
 # ruff: noqa: PLC0415 - keeps --help fast
 
 ID = WholeNumber(1)
-PENDING = ("pending invitation", "pending invitations")
 INVITATIONS = ("invitation", "invitations")
-ORDERS: dict[str, Order] = {
-    "newest": (lambda each: each.created_at, True),
-    "oldest": (lambda each: each.created_at, False),
-    "invitee": (lambda each: output.invitee(each).casefold(), False),
-    "inviter": (lambda each: each.invited_by.name.casefold(), False),
-    "group": (lambda each: each.target.name.casefold(), False),
-}
 
 
 def _age_option(
@@ -115,31 +110,6 @@ def list_(
         raise click.UsageError("give either GROUP or --all-groups")
     conditions = InvitationFilter(older_than=older_than, email=email, invited_by=invited_by)
     run_async(settings, list_invitations(settings, group, conditions, sort=sort, limit=limit))
-
-
-async def list_invitations(
-    settings: Settings,
-    group: str | None,
-    conditions: InvitationFilter,
-    *,
-    sort: str | None,
-    limit: int | None,
-) -> None:
-    """Write the pending invitations of a group; ``None`` is every group that the user manages.
-
-    They are written as they arrive, unless ``sort`` is given.
-    """
-    view = output.invitations(utc_now(), with_group=group is None)
-    async with connected(settings) as arena:
-        walk = (
-            _all_invitations(settings, arena) if group is None else _group_invitations(arena, group)
-        )
-        async with aclosing(_filtered(walk, conditions)) as chosen:
-            if sort is None:
-                await output.write_all(settings, view, chosen, PENDING, limit=limit)
-                return
-            found = sort_invitations(await output.collect(settings, chosen), sort)
-    output.write_each(settings, view, found[:limit], PENDING)
 
 
 @example(
@@ -298,8 +268,8 @@ async def expire_invitations(
     now = utc_now()
     async with connected(settings) as arena:
         async with aclosing(
-            _filtered(
-                _group_invitations(arena, group, confirm=True), InvitationFilter(older_than=age)
+            filtered(
+                group_invitations(arena, group, confirm=True), InvitationFilter(older_than=age)
             )
         ) as chosen:
             old = sort_invitations(await output.collect(settings, chosen), "oldest")
@@ -316,43 +286,6 @@ async def expire_invitations(
         )
     left = [failure for failure in failures if not failure.already_gone]
     raise_first_failure(left, len(old), INVITATIONS, "revoked")
-
-
-async def _group_invitations(
-    arena: arena_groups.ArenaClient, group: str | int, *, confirm: bool = False
-) -> Walk:
-    async for invitation in arena.groups.invitations(group, confirm=confirm):
-        yield invitation
-
-
-async def _all_invitations(settings: Settings, arena: arena_groups.ArenaClient) -> Walk:
-    require_token(settings)
-    skipped: list[str] = []
-    async for group in _own_groups(arena):
-        if not group.can.manage_invitations:
-            skipped.append(group.slug)
-            continue
-        try:
-            async for invitation in _group_invitations(arena, group.id):
-                yield invitation
-        except (arena_groups.ForbiddenError, arena_groups.NotFoundError):
-            skipped.append(group.slug)
-    if skipped:
-        output.info(settings, f"skipped, no permission to manage invitations: {', '.join(skipped)}")
-
-
-async def _own_groups(arena: arena_groups.ArenaClient) -> AsyncGenerator[arena_groups.Group, None]:
-    me = await arena.me()
-    async for group in arena.users.groups(me.id, sort=arena_groups.GroupSort.CREATED_AT_DESC):
-        yield group
-
-
-async def _filtered(walk: Walk, conditions: InvitationFilter) -> Walk:
-    now = utc_now()
-    async with aclosing(walk):
-        async for invitation in walk:
-            if conditions.accepts(invitation, now):
-                yield invitation
 
 
 async def _find(
@@ -401,49 +334,3 @@ def _failed_row(recipient: arena_groups.InviteTarget, failure: BatchFailure) -> 
         outcome="failed",
         error=failure.cli_error.message,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class InvitationFilter:
-    """Filter of invitations. A condition that is ``None`` accepts every invitation.
-
-    Attributes:
-        older_than: Minimum time since the invitation was sent.
-        email: Pattern of the address, with ``*`` and ``?``.
-        invited_by: Slug or id of the user who sent it.
-    """
-
-    older_than: timedelta | None = None
-    email: str | None = field(default=None, repr=False)
-    invited_by: str | None = None
-
-    def accepts(self, invitation: arena_groups.MembershipInvitation, now: datetime) -> bool:
-        """Return ``True`` if an invitation meets all conditions."""
-        return (
-            self._is_old(invitation, now)
-            and self._has_address(invitation)
-            and self._has_sender(invitation)
-        )
-
-    def _is_old(self, invitation: arena_groups.MembershipInvitation, now: datetime) -> bool:
-        return self.older_than is None or now - invitation.created_at >= self.older_than
-
-    def _has_address(self, invitation: arena_groups.MembershipInvitation) -> bool:
-        if self.email is None:
-            return True
-        from arena_groups._api import address_matches
-
-        address = invitation.invitee_email
-        return address is not None and address_matches(address, self.email)
-
-    def _has_sender(self, invitation: arena_groups.MembershipInvitation) -> bool:
-        sender = invitation.invited_by
-        return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
-
-
-def sort_invitations(
-    invitations: list[arena_groups.MembershipInvitation], sort: str
-) -> list[arena_groups.MembershipInvitation]:
-    """Return invitations in one of the orders in ``ORDERS``."""
-    key, descending = ORDERS[sort]
-    return sorted(invitations, key=key, reverse=descending)

@@ -16,8 +16,9 @@ from arena_groups import (
     GroupsResource,
     UsersResource,
 )
+from arena_groups.cli import invitation_list
 from arena_groups.cli.commands import invitations as command
-from arena_groups.cli.commands.invitations import ORDERS, InvitationFilter
+from arena_groups.cli.invitation_list import ORDERS, InvitationFilter
 from arena_groups.cli.main import run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 from arena_groups.sandbox.faults import ServerFailure
@@ -35,7 +36,8 @@ def listed(capsys: Captured) -> list[dict[str, object]]:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the time to an hour after that of the sandbox's data."""
-    monkeypatch.setattr(command, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
+    for module in (command, invitation_list):
+        monkeypatch.setattr(module, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
