@@ -14,10 +14,10 @@ from arena_groups import (
     ForbiddenError,
     NotFoundError,
     OAuthError,
+    PacerError,
     PaginationError,
     RateLimitError,
     ServerError,
-    PacerError,
     StoreError,
     UnprocessableError,
 )

@@ -30,14 +30,15 @@ class LossyProxy:
     async def open(cls, server_port: int) -> AsyncIterator[Self]:
         """Open a proxy, and close it at the end."""
         proxy = cls(server_port)
-        server = await asyncio.start_server(proxy._connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
         proxy.port = server.sockets[0].getsockname()[1]
         try:
             yield proxy
         finally:
             server.close()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on the commands and replies of one connection."""
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
         try:
             # A client of Redis sends a command when it has the reply to the one before.

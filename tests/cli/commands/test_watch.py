@@ -205,7 +205,7 @@ def test_shared_watch_with_a_file_delivers_events(
 
 async def known_limit(redis_server: RedisServer, token: str) -> int | None:
     """Return the rate limit that processes with this token share in Redis; ``None`` if none do."""
-    from arena_groups.redis import RedisPacer  # noqa: PLC0415 - needs the extra redis
+    from arena_groups.redis import RedisPacer
 
     async with RedisPacer(redis_server.url, token=token) as pacer:
         pacer.release(await pacer.acquire(write=False), None)
