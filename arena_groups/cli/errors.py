@@ -75,8 +75,8 @@ class CliError(Exception):
 
 # Hints for a terminal, where those of the client name its arguments or say nothing.
 _HINTS = {
-    "connection": "check the network, and --base-url if given",
-    "decode": "check --base-url if given, or update arena-groups",
+    "connection": "check the network, and --base-url or ARENA_BASE_URL if given",
+    "decode": "check --base-url or ARENA_BASE_URL if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
 _NOT_FOUND_HINTS = {
