@@ -18,9 +18,9 @@ from arena_groups._http.config import (
     checked_traces,
     checked_user_agent,
 )
-from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
+from arena_groups._resources.any_endpoint import EndpointMethods
 from arena_groups._resources.base import ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
@@ -34,7 +34,7 @@ BASE_URL = "https://api.are.na"
 MAX_BODY = 32 * 1024 * 1024
 
 
-class ArenaClient(SessionOwner):
+class ArenaClient(EndpointMethods):
     """Client of the Are.na API, for one token and one event loop.
 
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.

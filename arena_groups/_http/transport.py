@@ -222,6 +222,8 @@ class Transport:
 def _encoded_body(request: Request[T]) -> bytes:
     """Return the body in bytes: an external session may have an encoder of its own."""
     payload = request.payload()
+    if isinstance(payload, str):
+        return payload.encode()
     text = urlencode(payload or {}) if request.operation.form_encoded else json.dumps(payload)
     return text.encode()
 

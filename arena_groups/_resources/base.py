@@ -6,11 +6,12 @@ from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import BeforeSend, Operation, build_request
+from arena_groups._api import BeforeSend, Operation, Request, build_request
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.prefetch import FetchDeferred, FetchPage
 from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
@@ -58,6 +59,29 @@ class Resource:
         owner_first: bool = False,
     ) -> Paginator[ItemT]:
         per = check_range(per, "per", 1, MAX_PER)
+        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        request = build_request(operation, path_params, query={"per": per, **given})
+        return self._paginator(
+            request,
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+            owner_first=owner_first,
+        )
+
+    def _paginator(
+        self,
+        request: Request[Page[ItemT]],
+        *,
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
+        confirm: bool,
+        on_decode_error: OnDecodeError,
+        owner_first: bool = False,
+    ) -> Paginator[ItemT]:
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
             limit = check_range(limit, "limit", 0)
@@ -68,19 +92,25 @@ class Resource:
             raise ValueError(f'on_decode_error must be "raise" or "skip", not {on_decode_error!r}')
         skips = on_decode_error == "skip"
         if skips:
-            operation = evolve(operation, skip_invalid=True)
-        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
-        request = build_request(operation, path_params, query={"per": per, **given})
-
+            request.operation = evolve(request.operation, skip_invalid=True)
+        fetch, fetch_deferred = self._fetchers(request)
         return Paginator(
-            partial(self._session.send_page, request),
-            partial(self._session.prefetch_page, request),
+            fetch,
+            fetch_deferred,
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
             confirm=confirm,
             owner_first=owner_first,
-            skipped=SkippedItems(operation.name) if skips else None,
+            skipped=SkippedItems(request.operation.name) if skips else None,
+        )
+
+    def _fetchers(
+        self, request: Request[Page[ItemT]]
+    ) -> tuple[FetchPage[ItemT], FetchDeferred[ItemT]]:
+        return (
+            partial(self._session.send_page, request),
+            partial(self._session.prefetch_page, request),
         )
 
 
