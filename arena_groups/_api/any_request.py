@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from arena_groups._api.json_data import join_path
 from arena_groups._api.operations import Operation
 from arena_groups._api.request import Request
-from arena_groups._api.routes import FilledRoute, fill_route
+from arena_groups._api.routes import SURROGATE, FilledRoute, fill_route
 from arena_groups._api.secrets import Secret
 from arena_groups._api.shapes import has_identity, is_supported
 from arena_groups._types import JSONItem
@@ -180,10 +180,8 @@ def _scalar(value: object, place: str) -> str:
 
 
 def _encodable(text: str, place: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{place} holds half of a surrogate pair") from None
+    if SURROGATE.search(text):
+        raise ValueError(f"{place} holds half of a surrogate pair")
     return text
 
 

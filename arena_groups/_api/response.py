@@ -11,11 +11,19 @@ from attrs import define, field
 
 from arena_groups.models import RateLimit, UserTier
 
-__all__ = ["MAX_SECONDS", "RawResponse", "parse_date", "parse_rate_limit", "parse_retry_after"]
+__all__ = [
+    "MAX_SECONDS",
+    "RawResponse",
+    "parse_count",
+    "parse_date",
+    "parse_rate_limit",
+    "parse_retry_after",
+]
 
 MAX_SECONDS = 1e9  # about 30 years: longer than anybody waits
 MAX_DIGITS = 10
 DECIMAL = re.compile(r"[ \t,]*(?=\.?\d)(\d*)(?:\.(\d*))?[ \t]*(?:[,;]|\Z)", re.ASCII)
+POLICY = re.compile(r"[ \t]*(\d{1,15})[ \t]*;[ \t]*w=(\d{1,15})[ \t]*(?:[,;]|\Z)", re.ASCII)
 
 
 @define(kw_only=True)  # frozen, it would take five times as long to make
@@ -36,28 +44,34 @@ class RawResponse:
 
 
 def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """Return the rate limit in a response's headers, or ``None`` without a valid one."""
+    """Return the rate limit in a response's headers, or ``None`` without a valid one.
+
+    Without the usual headers it is the first one in ``x-ratelimit-policy``, such as ``30;w=60``.
+    """
     get = headers.get
-    return _rate_limit(
+    found = _rate_limit(
         get("x-ratelimit-limit"),
         get("x-ratelimit-tier"),
         get("x-ratelimit-window"),
         get("x-ratelimit-reset"),
     )
+    if found is None and (policy := POLICY.match(get("x-ratelimit-policy", ""))):
+        return _rate_limit(policy[1], None, policy[2], None)
+    return found
 
 
 @lru_cache(maxsize=16)  # the same for all responses of a window
 def _rate_limit(
     limit: str | None, tier: str | None, window: str | None, reset: str | None
 ) -> RateLimit | None:
-    requests = _parse_int(limit)
+    requests = parse_count(limit)
     if requests is None:
         return None
     return RateLimit(
         limit=requests,
         tier=UserTier(tier) if tier else None,
-        window=_parse_int(window) or 60,
-        reset_at=_parse_timestamp(_parse_int(reset)),
+        window=parse_count(window) or 60,
+        reset_at=_parse_timestamp(parse_count(reset)),
     )
 
 
@@ -104,7 +118,8 @@ def _parse_http_date(value: str) -> float | None:
     return moment.timestamp() + leap
 
 
-def _parse_int(value: str | None) -> int | None:
+def parse_count(value: str | None) -> int | None:
+    """Return the whole number in a header, or ``None`` without a valid one."""
     text = (value or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 

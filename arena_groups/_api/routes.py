@@ -6,11 +6,12 @@ from urllib.parse import quote, unquote
 
 from attrs import frozen
 
-__all__ = ["FilledRoute", "fill_route"]
+__all__ = ["SURROGATE", "FilledRoute", "fill_route"]
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
 SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 NOT_IN_ROUTES = re.compile("[/\\\\@?#\0-\x1f\x7f-\x9f]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 DOTS = frozenset({".", ".."})
 LOGGED_SEGMENTS = 2
 
@@ -104,7 +105,6 @@ def _escaped(value: object, name: str) -> str:
     text = str.__str__(value) if isinstance(value, str) else str(int(value))  # not an enum's name
     if not text or text in DOTS:
         raise ValueError(f"{{{name}}} of path must not be empty or dots: that is another path")
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError:
-        raise ValueError(f"{{{name}}} of path holds half of a surrogate pair") from None
+    if SURROGATE.search(text):
+        raise ValueError(f"{{{name}}} of path holds half of a surrogate pair")
+    return quote(text, safe="")

@@ -56,7 +56,11 @@ def is_convertible(shape: Shape) -> bool:
 
     An optional type is converted as the type that it is without ``None``.
     """
-    if is_own(shape) or shape == Timestamp or (is_union(shape) and _is_union_of_parts(get_args(shape))):
+    if (
+        is_own(shape)
+        or shape == Timestamp
+        or (is_union(shape) and _is_union_of_parts(get_args(shape)))
+    ):
         return False
     parts = _parts(shape)
     return parts is not None and (_is_struct(shape) or not any(map(_is_lax, parts)))

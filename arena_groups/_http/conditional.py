@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar, cast
 
-from attrs import define
+from attrs import define, field
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
 from arena_groups._api.decode import decode
@@ -105,7 +105,7 @@ class CacheLookup(Generic[T]):
     cache: ConditionalCache
     request: Request[T]
     credentials: Credentials
-    key: str | None
+    key: str | None = field(repr=False)
     cached: CachedResponse | None
     etag: str | None
 

@@ -1,8 +1,9 @@
 """Rate-limit window of the server, as a client can count it. Pure: the time is an argument.
 
-The server counts requests in windows and states when the current window ends, but never how many
-requests are left. So the requests answered in the window are counted here, together with those in
-flight, as the server may count these in this window or in the next.
+The server counts requests in windows and states when the current window ends, but as a rule not
+how many requests are left. So the requests answered in the window are counted here, together with
+those in flight, as the server may count these in this window or in the next. If a response does say
+how many are left, this counts where it is the lower number.
 """
 
 from typing import NewType
@@ -38,12 +39,16 @@ class RateLimitUpdate:
         server_time: The server's time, as Unix time in whole seconds.
         rate_limit: The rate limit in the headers, if there was one.
         retry_after: The seconds to wait, if the response named them.
+        remaining: The requests left in the window, if the response named them.
+        counted: ``False`` if the API has certainly not counted the request, as it did not reach it.
     """
 
     status: int
     server_time: float
     rate_limit: RateLimit | None = None
     retry_after: float | None = None
+    remaining: int | None = None
+    counted: bool = True
 
 
 @define
@@ -103,12 +108,17 @@ class RateLimitWindow:
         self.in_flight -= 1
         if now >= self.resets_at:
             self._start_next_window(now)
-        if update is None or update.rate_limit is None:
+        if update is not None and not update.counted:
+            pass
+        elif update is not None and update.rate_limit is not None:
+            current = self._learn(update.rate_limit, update.server_time, now)
+            if current and update.remaining is not None:
+                # The server may not have counted those in flight yet.
+                self.counted = max(self.counted, update.rate_limit.limit - update.remaining)
+        else:
             self.counted += 1
             self._unconfirmed += 1
             self._unconfirmed_at_end += now >= self.resets_at - BOUNDARY_MARGIN
-        else:
-            self._learn(update.rate_limit, update.server_time, now)
         if update is not None and update.status == 429:
             self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
@@ -125,20 +135,21 @@ class RateLimitWindow:
         self._unconfirmed = 0
         self._unconfirmed_at_end = 0
 
-    def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> None:
+    def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> bool:
+        """Count a response with a rate limit; return whether it belongs to this window."""
         # Equal headers are parsed into the same object, so ``is`` is enough here.
         known = rate_limit is self._latest and server_time == self._server_time
         if known and not self._expired and server_time - now <= self._unix_offset:
             self.counted += 1  # the most frequent case: nothing has changed
             self._unconfirmed = 0
-            return
+            return True
         self.limit, self.window = rate_limit.limit, min(float(rate_limit.window), MAX_WAIT)
         self._learn_time(server_time, now)
         reset = rate_limit.reset_at
         unix_reset = server_time + self.window if reset is None else reset.timestamp()
         behind = self._unix_reset - unix_reset
         if behind >= 0 and (self._expired or behind >= self._min_window_gap):
-            return  # counted in a window that is over
+            return False  # counted in a window that is over
         if behind < 0:
             self._advance_reset(unix_reset)
         # A window lasts no longer than its length; a reset in the past is a clock error.
@@ -149,6 +160,7 @@ class RateLimitWindow:
         self.counted += 1
         self._unconfirmed = 0
         self._latest, self._server_time = rate_limit, server_time
+        return True
 
     @property
     def _min_window_gap(self) -> float:

@@ -11,7 +11,7 @@ from arena_groups._api.any_request import any_list_request, any_request
 from arena_groups._arguments import check_range
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage
+from arena_groups._pagination.prefetch import FetchDeferred, PageFetchers
 from arena_groups._pagination.walk import Identified
 from arena_groups._resources.base import MAX_PER, OnDecodeError, Resource
 from arena_groups._types import JSONItem, JSONValue
@@ -116,7 +116,7 @@ class EndpointMethods(SessionOwner):
         request = any_request(
             method, route, path=path, query=query, body=json, returns=returns, idempotent=idempotent
         )
-        del path, query, json  # an error's traceback must not hold them
+        del route, path, query, json  # an error's traceback must not hold them
         if isinstance(request, Exception):
             raise request
         return await self._session.send(request)
@@ -216,7 +216,7 @@ class EndpointMethods(SessionOwner):
         """
         per = check_range(per, "per", 1, MAX_PER)
         request = any_list_request(route, path=path, query=query, item=item, per=per)
-        del path, query
+        del route, path, query
         if isinstance(request, Exception):
             raise request
         return AnyList(self._session).paginator(
@@ -252,11 +252,11 @@ class AnyList(Resource):
             on_decode_error=on_decode_error,
         )
 
-    def _fetchers(
-        self, request: Request[Page[ItemT]]
-    ) -> tuple[FetchPage[ItemT], FetchDeferred[ItemT]]:
-        fetch, fetch_deferred = super()._fetchers(request)
-        return partial(_explained, fetch), partial(_explained_deferred, fetch_deferred)
+    def _begin_list(self, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
+        pages = super()._begin_list(request)
+        return PageFetchers(
+            partial(_explained, pages.fetch), partial(_explained_deferred, pages.fetch_deferred)
+        )
 
 
 async def _explained(fetch: Callable[[int], Awaitable[T]], number: int) -> T:

@@ -11,7 +11,7 @@ from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage
+from arena_groups._pagination.prefetch import PageFetchers
 from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
@@ -93,10 +93,8 @@ class Resource:
         skips = on_decode_error == "skip"
         if skips:
             request.operation = evolve(request.operation, skip_invalid=True)
-        fetch, fetch_deferred = self._fetchers(request)
         return Paginator(
-            fetch,
-            fetch_deferred,
+            partial(self._begin_list, request),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -105,12 +103,10 @@ class Resource:
             skipped=SkippedItems(request.operation.name) if skips else None,
         )
 
-    def _fetchers(
-        self, request: Request[Page[ItemT]]
-    ) -> tuple[FetchPage[ItemT], FetchDeferred[ItemT]]:
-        return (
-            partial(self._session.send_page, request),
-            partial(self._session.prefetch_page, request),
+    def _begin_list(self, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
+        session = self._session.for_list()
+        return PageFetchers(
+            partial(session.send_page, request), partial(session.prefetch_page, request)
         )
 
 

@@ -89,6 +89,7 @@ local function learn(update)
   w.resets_at = math.min(w.unix_reset - w.unix_offset, now + w.window + CLOCK_RESOLUTION)
   if w.resets_at <= now then w.resets_at = now + CLOCK_RESOLUTION end
   w.counted, w.unconfirmed = w.counted + 1, 0
+  if update.remaining then w.counted = math.max(w.counted, w.limit - update.remaining) end
 end
 
 local function block(generation, update)
@@ -118,7 +119,9 @@ local function record_release(release)
   if release.unused then return end
   start_next_window_if_due()
   local update = release.update
-  if update and update.limit then learn(update) else count_unconfirmed() end
+  if not (update and update.uncounted) then
+    if update and update.limit then learn(update) else count_unconfirmed() end
+  end
   if update and update.status == 429 then
     block(release.generation, update)
   elseif release.generation == w.hold_generation and (update or release.generation == 0) then

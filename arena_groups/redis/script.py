@@ -67,6 +67,8 @@ class SerializedUpdate(TypedDict, total=False):
     window: float
     reset: float
     retry_after: float
+    remaining: int
+    uncounted: bool
 
 
 class Release(TypedDict):
@@ -149,6 +151,10 @@ def serialize(update: RateLimitUpdate) -> SerializedUpdate:
             serialized["reset"] = update.rate_limit.reset_at.timestamp()
     if update.retry_after is not None:
         serialized["retry_after"] = update.retry_after
+    if update.remaining is not None:
+        serialized["remaining"] = update.remaining
+    if not update.counted:
+        serialized["uncounted"] = True
     return serialized
 
 
@@ -295,7 +301,9 @@ class FallbackPacer(QuotaPacer):
         """Report the end of a request, whose response names the limit of all processes."""
         if update is not None and update.rate_limit is not None:
             limit = self._part(update.rate_limit.limit)
-            update = evolve(update, rate_limit=evolve(update.rate_limit, limit=limit))
+            remaining = None if update.remaining is None else update.remaining // self._parts
+            rate_limit = evolve(update.rate_limit, limit=limit)
+            update = evolve(update, rate_limit=rate_limit, remaining=remaining)
         super().release(permit, update)
 
     @property

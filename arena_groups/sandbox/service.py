@@ -22,6 +22,7 @@ from arena_groups.sandbox.entities import (
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
 from arena_groups.sandbox.hosts import HostNames, authority_of
+from arena_groups.sandbox.operations import OperationCall
 from arena_groups.sandbox.permissions import RateLimitStatus, SandboxRateLimiter
 from arena_groups.sandbox.rendering import JSONRenderer
 from arena_groups.sandbox.responses import (
@@ -40,7 +41,6 @@ from arena_groups.sandbox.responses import (
 )
 from arena_groups.sandbox.routes import (
     EVERY_OPERATION,
-    OperationCall,
     OperationSpec,
     RouteMatch,
     find_route,

@@ -59,7 +59,34 @@ class TestRateLimit:
         assert rate_limit is not None
         assert rate_limit.tier == tier
 
-    @given(headers=st.dictionaries(st.sampled_from(sorted(ALL)), st.text(max_size=20)))
+    @pytest.mark.parametrize(
+        ("policy", "expected"),
+        [
+            ("30;w=60", RateLimit(limit=30, window=60)),
+            (" 120 ; w=3600 ", RateLimit(limit=120, window=3600)),
+            ("30;w=60, 1000;w=86400", RateLimit(limit=30, window=60)),
+            ('30;w=60;comment="guests"', RateLimit(limit=30, window=60)),
+            ("30;w=0", RateLimit(limit=30, window=60)),
+            ("30", None),
+            ("30;w=", None),
+            ("x;w=60", None),
+            ("30;w=60x", None),
+            ("9" * 40 + ";w=60", None),
+            ("", None),
+        ],
+    )
+    def test_policy_is_used_without_the_usual_headers(
+        self, policy: str, expected: RateLimit | None
+    ) -> None:
+        assert parse_rate_limit({"x-ratelimit-policy": policy}) == expected
+        assert parse_rate_limit({**ALL, "x-ratelimit-policy": policy}) == parse_rate_limit(ALL)
+
+    @given(
+        headers=st.dictionaries(
+            st.sampled_from([*sorted(ALL), "x-ratelimit-policy"]),
+            st.text(max_size=20) | st.from_regex(r"\d*;w=\d*"),
+        )
+    )
     def test_any_headers_are_accepted(self, headers: dict[str, str]) -> None:
         rate_limit = parse_rate_limit(headers)
         assert rate_limit is None or rate_limit.limit >= 0

@@ -415,6 +415,21 @@ class TestRateLimit:
             await arena.ping()
             assert arena.rate_limit is before
 
+    async def test_remaining_requests_in_a_response_are_believed(self) -> None:
+        pacer = QuotaPacer()
+        response = http({"status": "ok"}, **self.HEADERS, X_RateLimit_Remaining="20")
+        async with connected(response, pacer=pacer) as (arena, _):
+            await arena.ping()
+        assert (pacer.snapshot().limit, pacer.snapshot().used) == (120, 100)
+
+    async def test_policy_in_a_response_is_used_without_the_usual_headers(self) -> None:
+        pacer = QuotaPacer()
+        headers = {"X_RateLimit_Policy": "30;w=90", "X_RateLimit_Remaining": "28"}
+        async with connected(http({"status": "ok"}, **headers), pacer=pacer) as (arena, _):
+            await arena.ping()
+            assert arena.rate_limit == RateLimit(limit=30, window=90)
+        assert (pacer.snapshot().window, pacer.snapshot().used) == (90, 2)
+
 
 class TestCancellation:
     @pytest.mark.parametrize("response", [b"", http(b'{"sta', length=99)])

@@ -1,15 +1,18 @@
 """Rate-limit window, with test vectors and against simulated servers."""
 
 import heapq
+from collections import deque
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena_groups._pacing.window import FOREVER, RateLimitUpdate, RateLimitWindow
+from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
 from arena_groups.models import RateLimit
 from tests.support.thorough import repetitions
 from tests.support.window_vectors import SimulatedServer, WindowInPython, load
@@ -255,6 +258,77 @@ def test_429_blocks_all_until_retry_after_and_then_allows_one_probe(
     window.record_response(probe, update(100), 12.0)
     window.acquire()
     assert window.ready_at(12.0) <= 12.0
+
+
+def test_remaining_requests_count_if_fewer_than_counted(window: RateLimitWindow) -> None:
+    def respond(remaining: int, now: float = 1.0) -> None:
+        left = evolve(update(10), remaining=remaining)
+        window.record_response(window.acquire(), left, now)
+
+    respond(50)
+    assert window.counted == 2, "more than the limit allows, and than was counted"
+    respond(6)
+    assert window.counted == 4, "another program has used some"
+    in_flight = [window.acquire() for _ in range(4)]
+    respond(5)
+    assert window.counted == 5
+    assert window.ready_at(1.0) <= 1.0
+    in_flight.append(window.acquire())
+    assert window.ready_at(1.0) == 60.0, "those in flight may not be counted by the server"
+    window.record_response(in_flight.pop(), update(10), 2.0)
+    assert window.counted == 6, "counted on without the header"
+
+
+def test_remaining_requests_of_a_window_that_is_over_do_not_count(window: RateLimitWindow) -> None:
+    late = window.acquire()
+    assert window.ready_at(60.0) <= 60.0
+    window.record_response(late, evolve(update(), remaining=0), 60.0)
+    assert window.ready_at(60.0) <= 60.0
+
+
+def test_remaining_requests_of_0_end_the_window(window: RateLimitWindow) -> None:
+    window.record_response(window.acquire(), evolve(update(600), remaining=0), 1.0)
+    assert window.ready_at(1.0) == 60.0
+    assert window.ready_at(60.0) <= 60.0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.5, 7.0, 61.0]),
+            st.booleans(),
+            st.sampled_from([None, 0, 1, 5, 9, 1000]),
+            st.sampled_from([200, 304, 429]),
+        ),
+        max_size=30,
+    )
+)
+def test_remaining_requests_never_make_the_window_less_strict(sequence: list[Any]) -> None:
+    with_header, without = RateLimitWindow(), RateLimitWindow()
+    now, in_flight = 0.0, deque[Permit]()
+    for step, sends, remaining, status in sequence:
+        now += step
+        if sends or not in_flight:
+            in_flight.append(with_header.acquire())
+            without.acquire()
+        else:
+            permit = in_flight.popleft()
+            same = update(10, status=status, reset=int(1060 + now // 60 * 60))
+            same = evolve(same, server_time=1000.0 + now // 1)
+            with_header.record_response(permit, evolve(same, remaining=remaining), now)
+            without.record_response(permit, same, now)
+        assert with_header.ready_at(now) >= without.ready_at(now)
+        assert with_header.counted >= without.counted
+
+
+@pytest.mark.parametrize("after", [None, 30.0])
+def test_429_of_the_edge_blocks_without_counting(
+    window: RateLimitWindow, after: float | None
+) -> None:
+    refused = evolve(update(None, status=429, after=after), counted=False)
+    window.record_response(window.acquire(), refused, 5.0)
+    assert window.ready_at(5.0) == 5.0 + (after or 2.0)
+    assert (window.limit, window.counted, window.in_flight) == (3, 1, 0)
 
 
 def test_429_without_retry_after_blocks_until_the_window_ends(window: RateLimitWindow) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,11 +117,13 @@ responses = st.one_of(
     st.just("without headers"),
     st.just("429 without headers"),
     st.just("429 with 0 s"),
+    st.just("429 of the edge"),
     st.tuples(
         st.sampled_from([200, 200, 200, 404, 429]),
         st.sampled_from([1, 3, 10]),
         st.sampled_from([2, 60]),
         st.sampled_from([0.0, 0.0, -3.0, 7.25]),
+        st.sampled_from([None, 0, 1, 8, 100]),
     ),
 )
 sequences = st.lists(
@@ -142,10 +144,13 @@ def make_update(now: float, drawn: Any) -> RateLimitUpdate | None:
         return RateLimitUpdate(status=429, server_time=float(int(now)))
     if drawn == "429 with 0 s":
         return RateLimitUpdate(status=429, server_time=float(int(now)), retry_after=0.0)
+    if drawn == "429 of the edge":
+        return RateLimitUpdate(status=429, server_time=float(int(now)), counted=False)
     if drawn == "without headers":
         return RateLimitUpdate(status=304, server_time=float(int(now)))
-    status, limit, window, skew = drawn
-    return response(now + skew, limit=limit, window=window, status=status)
+    status, limit, window, skew, remaining = drawn
+    update = response(now + skew, limit=limit, window=window, status=status)
+    return evolve(update, remaining=remaining)
 
 
 @pytest.mark.parametrize("name", VECTORS)

@@ -40,7 +40,10 @@ class SimulatedServer:
     names_reset: bool = True
     names_retry_after: bool = True
     refuses_without_headers: bool = False
+    names_remaining: bool = False
+    edge_refuses_every: int | None = None
     times: list[float] = field(factory=list[float])
+    received: int = 0
     refused: int = 0
     counts: dict[int, int] = field(factory=dict[int, int])
 
@@ -48,6 +51,9 @@ class SimulatedServer:
         """Respond to a request that arrives at ``now`` by the client's clock."""
         unix = now + self.offset
         number = int(unix // self.window)
+        self.received += 1
+        if self.edge_refuses_every and self.received % self.edge_refuses_every == 0:
+            return RateLimitUpdate(status=429, server_time=float(int(unix)), counted=False)
         if self.sliding:
             self.times = [time for time in self.times if time > unix - self.window]
             over = len(self.times) >= self.limit
@@ -68,7 +74,12 @@ class SimulatedServer:
             server_time=float(int(unix)),
             rate_limit=RateLimit(limit=self.limit, window=self.window, reset_at=reset_at),
             retry_after=float(reset - int(unix)) if over and self.names_retry_after else None,
+            remaining=self._remaining(number) if self.names_remaining else None,
         )
+
+    def _remaining(self, number: int) -> int:
+        used = len(self.times) if self.sliding else self.counts[number]
+        return max(0, self.limit - used)
 
     def use_elsewhere(self, now: float, requests: int) -> None:
         """Count requests of another client with the same token."""
@@ -82,7 +93,7 @@ def serialize(update: RateLimitUpdate | None) -> Step | None:
         return None
     limit = update.rate_limit
     reset_at = None if limit is None else limit.reset_at
-    return {
+    step = {
         "status": update.status,
         "server_time": update.server_time,
         "limit": None if limit is None else limit.limit,
@@ -90,6 +101,11 @@ def serialize(update: RateLimitUpdate | None) -> Step | None:
         "reset": None if reset_at is None else reset_at.timestamp(),
         "retry_after": update.retry_after,
     }
+    if update.remaining is not None:
+        step["remaining"] = update.remaining
+    if not update.counted:
+        step["counted"] = False
+    return step
 
 
 def parse(update: Step | None) -> RateLimitUpdate | None:
@@ -105,6 +121,8 @@ def parse(update: Step | None) -> RateLimitUpdate | None:
         server_time=update["server_time"],
         rate_limit=rate_limit,
         retry_after=update["retry_after"],
+        remaining=update.get("remaining"),
+        counted=update.get("counted", True),
     )
 
 
@@ -195,6 +213,7 @@ def sequences() -> dict[str, list[Step]]:
     shared = fixed()
     without_retry_after = fixed(names_retry_after=False)
     without_headers = fixed(refuses_without_headers=True)
+    remaining = fixed(names_remaining=True)
     back, forward, tier = fixed(), fixed(window=10), fixed()
 
     def use_elsewhere(server: SimulatedServer) -> Callable[[int, float], None]:
@@ -241,6 +260,13 @@ def sequences() -> dict[str, list[Step]]:
         "429s only, without any header": simulate(
             fixed(limit=0, refuses_without_headers=True), steps=20, tasks=2, latency=0.5
         ),
+        "remaining requests, as another client uses the limit too": simulate(
+            remaining, steps=40, tasks=4, latency=0.5, change=use_elsewhere(remaining)
+        ),
+        "remaining requests of sliding windows": simulate(
+            fixed(sliding=True, names_remaining=True), steps=40, tasks=4, latency=0.5
+        ),
+        "429s of the edge": simulate(fixed(edge_refuses_every=5), steps=60, tasks=4, latency=0.5),
         "dropped requests": simulate(fixed(), steps=40, tasks=4, latency=0.5, dropped=0.3),
         "the server's clock is set back": simulate(
             back, steps=50, tasks=4, latency=0.5, change=set_clock(back, 20, -500)
