@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from arena_groups._types import (
         UNSET,
         Clock,
+        JSONItem,
+        JSONValue,
         Priority,
         Unset,
     )
@@ -227,6 +229,8 @@ _HOMES = {
     "InviteOutcome": "models.invitations",
     "InviteResult": "models.invitations",
     "InviteTarget": "bulk.targets",
+    "JSONItem": "_types",
+    "JSONValue": "_types",
     "Link": "models._common",
     "LinkBlock": "models.blocks",
     "Links": "models._common",
@@ -350,6 +354,8 @@ __all__ = [
     "InviteOutcome",
     "InviteResult",
     "InviteTarget",
+    "JSONItem",
+    "JSONValue",
     "Link",
     "LinkBlock",
     "Links",

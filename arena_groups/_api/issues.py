@@ -405,7 +405,8 @@ def _is_structured(target: Target) -> bool:
 
 
 def _is_mapping(target: Target) -> bool:
-    return is_mapping(target) and not is_typeddict(target)
+    keys = next(iter(get_args(target)), str)
+    return is_mapping(target) and not is_typeddict(target) and keys is str
 
 
 def _is_tuple(target: Target) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import quote, unquote
 
 from attrs import frozen
@@ -40,7 +41,7 @@ def fill_route(route: object, values: object = None) -> FilledRoute:
         raise TypeError(f"path must be a mapping of placeholders, not {type(values).__name__}")
     segments = _segments(route)
     named = {name for each in segments if (name := _placeholder(each)) is not None}
-    given: Mapping[object, object] = values or {}
+    given = cast("Mapping[object, object]", values or {})
     _check_names(named, given)
     filled = [
         each if (name := _placeholder(each)) is None else _escaped(given[name], name)

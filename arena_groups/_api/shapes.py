@@ -76,7 +76,7 @@ def is_supported(shape: Shape) -> bool:
 
 @cache
 def _is_supported(shape: Shape) -> bool:
-    if is_own(shape) or shape is JSONItem or _parts(shape) is not None:
+    if is_own(shape) or shape is JSONItem or is_union_of_models(shape) or is_convertible(shape):
         return True
     from arena_groups._api.issues import has_hook  # noqa: PLC0415 - cattrs loads slowly
 
@@ -116,9 +116,10 @@ def is_union(shape: Shape) -> bool:
 
 def is_union_of_models(shape: Shape) -> bool:
     """Return whether a type is a union of models of different kinds, or of these and ``None``."""
-    members = [each for each in get_args(shape) if each not in {NoneType, UnknownContent}]
+    parts = get_args(shape) if is_union(shape) else ()
+    members = [each for each in parts if each is not NoneType and each is not UnknownContent]
     kinds = {getattr(each, "KIND", None) for each in members}
-    return is_union(shape) and 1 < len(members) == len(kinds) and None not in kinds
+    return 1 < len(members) == len(kinds) and None not in kinds
 
 
 def type_of(value: object) -> str:
