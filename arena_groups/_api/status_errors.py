@@ -118,7 +118,7 @@ def _hint(
     if status == 403 and operation.writes:
         return (
             "the token needs the scope write, and its user the right to do this"
-            if origin is not TokenOrigin.NONE
+            if origin not in {TokenOrigin.NONE, TokenOrigin.WITHHELD}
             else _token_hint(origin)
         )
     if status == 403:
@@ -133,4 +133,6 @@ def _hint(
 def _token_hint(origin: TokenOrigin) -> str:
     if origin is TokenOrigin.NONE:
         return "no token was found: pass token= or set the environment variable ARENA_TOKEN"
+    if origin is TokenOrigin.WITHHELD:
+        return "ARENA_TOKEN was not sent, as it is for the server of ARENA_BASE_URL: pass token="
     return f"the token came from {origin}"

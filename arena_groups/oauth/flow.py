@@ -14,7 +14,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
 from arena_groups._arguments import check_instance, check_iterable
-from arena_groups._http.config import is_loopback
+from arena_groups._http.network import is_loopback
 from arena_groups._types import hidden
 from arena_groups.errors import (
     ArenaAPIError,

@@ -1,6 +1,7 @@
 """Wrong arguments: each error names its argument, and nothing is sent."""
 
 import math
+import ssl
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -100,13 +101,14 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (client, "cache"): (True, False, 7, {}, MemoryCache, Empty()),
     (client, "on_request"): NOT_HOOKS,
     (client, "clock"): NOT_CLOCKS,
-    (client, "base_url"): NOT_TEXTS,
+    (client, "base_url"): NOT_TEXTS[1:],
     (client, "user_agent"): (b"x", 7, True, str),
     (client, "max_body"): NOT_COUNTS,
     (client, "insecure_http"): NOT_FLAGS,
     (client, "trace_configs"): (aiohttp.TraceConfig(), "x", True, ["x"], [None]),
-    (client, "proxy"): ("http://localhost:1",),
-    (client, "ssl"): (True,),
+    (client, "proxy"): NOT_TEXTS[1:],
+    (client, "ssl"): (True, False, "x", 7, ssl.SSLContext),
+    (client, "trust_env"): NOT_FLAGS,
     **{(Timeout, name): NOT_NUMBERS for name in ("connect", "read", "total")},
     (RetryPolicy, "attempts"): NOT_COUNTS,
     **{
@@ -122,10 +124,13 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (oauth, "timeout"): (True, None, "10", Timeout),
     (oauth, "session"): ("x", True, aiohttp.ClientSession),
     (oauth, "insecure_http"): NOT_FLAGS,
-    (oauth, "base_url"): NOT_TEXTS,
+    (oauth, "base_url"): NOT_TEXTS[1:],
+    (oauth, "proxy"): NOT_TEXTS[1:],
+    (oauth, "ssl"): (True, False, "x", 7, ssl.SSLContext),
+    (oauth, "trust_env"): NOT_FLAGS,
     (oauth, "redirect_uri"): NOT_TEXTS[1:],
     (oauth, "issuer"): NOT_TEXTS[1:],
-    (oauth, "authorize_base_url"): NOT_TEXTS,
+    (oauth, "authorize_base_url"): NOT_TEXTS[1:],
     (invite, "arena"): NOT_CLIENTS,
     (invite, "group"): NOT_GROUPS,
     (invite, "targets"): (None, 7, True, "ada@example.org", b"x"),
@@ -168,6 +173,8 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (client, "timeout"): NOT_POSITIVE,
     (client, "base_url"): ("", " ", "api.are.na"),
     (client, "user_agent"): ("", "\n"),
+    (client, "proxy"): ("", " ", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "http://127.0.0.1:0"),
+    (oauth, "proxy"): ("", "nonsense", "socks5h://127.0.0.1:1080", "http://a:b@127.0.0.1:99999"),
     (client, "max_body"): (0, -1),
     **{(Timeout, name): NOT_POSITIVE for name in ("connect", "read", "total")},
     (RetryPolicy, "attempts"): (0, -1),
