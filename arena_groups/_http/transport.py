@@ -151,7 +151,7 @@ class Transport:
                     raise_for_status=False,
                     auto_decompress=True,
                 )
-                if response.status == 407 and progress.proxy and url.scheme == "http":
+                if response.status == 407 and progress.proxy and self._root.scheme == "http":
                     raise _proxy_login_error(response, progress)
                 try:
                     length = response.content_length
