@@ -17,7 +17,7 @@ from arena_groups._http.config import (
     check_session,
     checked_timeout,
     checked_traces,
-    checked_user_agent,
+    user_agent,
 )
 from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions, checked_options
@@ -60,7 +60,8 @@ class ArenaClient(EndpointMethods):
             same token in one event loop may share one.
         cache: The store for conditional requests; ``None`` sends none. The default is a
             :class:`MemoryCache` of its own.
-        user_agent: The ``User-Agent`` header, in place of the default one.
+        app: The name of the program, its version and a page about it or its author, such as
+            ``"my-bot/1.0 (+https://example.org)"``. It comes first in the ``User-Agent``.
         max_body: The largest body of a response to read, in bytes.
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
         trace_configs: The trace configurations of aiohttp, for the client's own session.
@@ -90,7 +91,7 @@ class ArenaClient(EndpointMethods):
         retry: RetryPolicy | Literal[False] | None = RetryPolicy(),  # noqa: B008 - frozen
         pacer: Pacer | None = None,
         cache: ResponseCache | Unset | None = UNSET,
-        user_agent: str | None = None,
+        app: str | None = None,
         max_body: int = MAX_BODY,
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
@@ -120,7 +121,7 @@ class ArenaClient(EndpointMethods):
             network,
             session=session,
             trace_configs=checked_traces(trace_configs),
-            user_agent=checked_user_agent(user_agent),
+            user_agent=user_agent(app),
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
