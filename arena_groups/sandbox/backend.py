@@ -5,6 +5,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
@@ -44,6 +45,7 @@ FIRST_IDS = {
     "churn": 1,
     "block": 70001,
     "channel": 70001,
+    "connection": 900001,
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -149,6 +151,12 @@ class Backend:
 
     def __attrs_post_init__(self) -> None:
         self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
+
+    def with_random(self, rng: random.Random) -> "Backend":
+        """Return the same state with another source of randomness."""
+        other = copy(self)
+        other.rng = rng
+        return other
 
     # Users
 

@@ -84,6 +84,10 @@ class Recorder:
 
     prefetch_page = send_page
 
+    def for_list(self) -> "Recorder":
+        """Return the session for a use of a list: this one, as it has no deadline."""
+        return self
+
     def method(self, operation: str) -> Method | None:
         """Return the method of a resource that has the name of an operation."""
         session = cast("Session", self)
