@@ -1,7 +1,8 @@
 """Client of the API: the entry point of the package."""
 
 from collections.abc import Sequence
-from typing import Literal
+from copy import copy
+from typing import Literal, Self
 
 import aiohttp
 
@@ -18,14 +19,15 @@ from arena_groups._http.config import (
     checked_traces,
     checked_user_agent,
 )
+from arena_groups._http.options import CallOptions, checked_options
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
-from arena_groups._resources.base import ResourceAttribute
+from arena_groups._resources.base import Resource, ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy, checked_retry
-from arena_groups._types import UNSET, Clock, Unset
+from arena_groups._types import UNSET, Clock, Priority, Unset
 from arena_groups.models import Me, RateLimit
 
 __all__ = ["ArenaClient"]
@@ -99,20 +101,69 @@ class ArenaClient(SessionOwner):
             checked_base_url(base_url, insecure_http=check_flag(insecure_http, "insecure_http")),
             session=session,
             trace_configs=checked_traces(trace_configs),
-            timeout=checked_timeout(timeout),
             user_agent=checked_user_agent(user_agent),
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
             credentials=CredentialsProvider(given),
             transport=transport,
-            retry=checked_retry(retry),
+            options=CallOptions(timeout=checked_timeout(timeout), retry=checked_retry(retry)),
             pacer=QuotaPacer(clock=time) if pacer is None else pacer,
             cache=MemoryCache() if isinstance(cache, Unset) else cache,
             hook=on_request,
             clock=time,
         )
         self._clock = time
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | float | Unset = UNSET,
+        retry: RetryPolicy | Literal[False] | Unset | None = UNSET,
+        deadline: float | Unset | None = UNSET,
+        priority: Priority | Unset = UNSET,
+    ) -> Self:
+        """Return a view of the client with other options for its calls.
+
+        It shares connections, pacer, cache and lifetime with the client: closing it is a no-op,
+        and closing the client ends it. An option that is not given stays as it is, also in a view
+        of a view. Use a view for one call, as ``arena.with_options(deadline=2.5).groups.get(…)``,
+        or keep it.
+
+        A call that has not ended at its deadline ends with :class:`ArenaTimeoutError`. It ends at
+        once, and nothing is sent, if the pacer knows that the deadline cannot be met. A retry that
+        could only start later is not made: the call ends with the error of the last attempt.
+
+        Args:
+            timeout: The time limits of one attempt, in seconds; a number is ``Timeout(total=…)``.
+            retry: The rules for retries; ``None`` or ``False`` never retries.
+            deadline: The time limit of a whole call, in seconds: waits for the quota, retries and
+                the token provider included. That of a list counts from its first request to its
+                last page, each time that it is used. ``None`` sets none.
+            priority: ``"background"`` for calls that may wait: those in the ``"foreground"``
+                overtake them. Calls are in the foreground by default, except those of bulk
+                functions and watches.
+
+        Returns:
+            The view.
+
+        Raises:
+            ValueError: An argument is out of range.
+            TypeError: An argument has the wrong type.
+        """
+        options = checked_options(
+            self._session.options,
+            timeout=timeout,
+            retry=retry,
+            deadline=deadline,
+            priority=priority,
+        )
+        view = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Resource):
+                del view.__dict__[name]  # it belongs to the other session
+        view._session = self._session.with_options(options)
+        return view
 
     @property
     def rate_limit(self) -> RateLimit | None:

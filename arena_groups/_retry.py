@@ -1,5 +1,6 @@
 """Retry decisions: whether a request is sent again, and after how long."""
 
+from math import inf
 from typing import TypeVar, cast
 
 from attrs import define, field, frozen
@@ -16,6 +17,7 @@ from arena_groups.errors import (
 )
 
 __all__ = [
+    "Deadline",
     "RetryPolicy",
     "RetryState",
     "checked_retry",
@@ -134,6 +136,27 @@ def response_was_lost(error: ArenaError) -> bool:
 
 
 @define
+class Deadline:
+    """Time limit of one call, or of one use of a list, counted from its first request.
+
+    Times are seconds of the client's clock.
+    """
+
+    seconds: float
+    _ends_at: float | None = None
+
+    def remaining(self, now: float) -> float:
+        """Return the seconds that are left, 0 or less if none. The first call starts the time."""
+        if self._ends_at is None:
+            self._ends_at = now + self.seconds
+        return self._ends_at - now
+
+    def end(self) -> None:
+        """End the time before its end by the clock, as real time may run ahead of a fake one."""
+        self._ends_at = -inf
+
+
+@define
 class RetryState:
     """The attempts at one request so far: their number, their start, and how the last failed."""
 
@@ -142,10 +165,12 @@ class RetryState:
     delay: float = 0.0
     error: ArenaError | None = None
     in_flight: bool = False
+    request_sent: bool = False
     outcome_unknown: bool = False
     response_lost: bool = False
     credentials: Credentials | None = None
     token_replaced: bool = False
+    deadline: Deadline | None = None
 
     @property
     def counted_attempts(self) -> int:
@@ -175,6 +200,7 @@ class RetryState:
     def record_failure(self, error: ArenaError, operation: Operation[T]) -> None:
         """Record how the attempt failed."""
         self.error = error
+        self.request_sent |= not isinstance(error, ArenaConnectionError) or error.request_sent
         self.outcome_unknown |= operation.writes and may_be_applied(error)
         self.response_lost |= response_was_lost(error)
 

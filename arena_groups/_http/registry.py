@@ -19,17 +19,35 @@ ENDED_LOOP = (
 class InFlightRequest:
     """One call of the running task, from its first wait to its last attempt.
 
-    ``scope`` is a timeout without a deadline. Closing the client sets the deadline to now, so
-    the request ends with ``TimeoutError`` wherever it waits.
+    ``scope`` is a timeout, which ends at the deadline of the call, if it has one. Closing the
+    client lets it end now. So the request ends with ``TimeoutError`` wherever it waits.
     """
 
     _task: "asyncio.Task[object]"
     _cancellations: int
     scope: asyncio.Timeout
+    closing: bool = False
+
+    def end_in(self, seconds: float | None) -> None:
+        """Let ``scope`` end in some seconds; ``None``: not before the client is closed."""
+        if not (self.closing or self.scope.expired()):
+            now = asyncio.get_running_loop().time()
+            self.scope.reschedule(None if seconds is None else now + seconds)
+
+    def close(self) -> None:
+        """End the request, as its client is closed, unless it has reached its deadline."""
+        if not self.scope.expired():
+            self.end_in(0)
+            self.closing = True
 
     def was_cancelled(self) -> bool:
         """Return whether the task was cancelled from outside since the request began."""
         return self._task.cancelling() > self._cancellations
+
+    def reached_deadline(self) -> bool:
+        """Return whether the deadline, and nothing else, has cancelled what runs in ``scope``."""
+        alone = self._task.cancelling() <= self._cancellations + 1
+        return self.scope.expired() and alone and not self.closing
 
     def timed_out(self, scope: asyncio.Timeout) -> bool:
         """Return whether a timeout expired, and the task was not cancelled as well.
@@ -112,8 +130,7 @@ class RequestRegistry:
         if self._loop is not loop or not self.usable_here:
             return
         for request in self._requests:
-            if not request.scope.expired():
-                request.scope.reschedule(loop.time())
+            request.close()
         while self._requests:
             self._idle.clear()
             await self._idle.wait()

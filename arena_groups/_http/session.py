@@ -3,25 +3,38 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from copy import copy
 from functools import partial
 from random import random
 from typing import TypeVar, cast
 
-from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_rate_limit
+from attrs import define
+
+from arena_groups._api import (
+    BeforeSend,
+    Credentials,
+    Operation,
+    RawResponse,
+    Request,
+    parse_rate_limit,
+)
 from arena_groups._api.response import parse_count, parse_date
 from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._http.events import RequestHook, report
+from arena_groups._http.options import CallOptions
+from arena_groups._http.permits import acquire_within, blocked_error, deadline_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
-from arena_groups._http.transport import Transport
+from arena_groups._http.transport import AttemptLimits, Transport
 from arena_groups._pacing.pacer import Pacer
-from arena_groups._pacing.window import Permit, RateLimitUpdate
-from arena_groups._retry import RetryPolicy, RetryState
+from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
+from arena_groups._retry import Deadline, RetryState
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
+    ArenaTimeoutError,
     AuthenticationError,
     ClientStateError,
     DecodeError,
@@ -38,14 +51,17 @@ logger = logging.getLogger("arena_groups")
 
 
 class Session:
-    """Sends the requests of all resources of a client, within its rate limit."""
+    """Sends the requests of all resources of a client, within its rate limit.
+
+    A view of a session shares everything with it but the options, and closes nothing.
+    """
 
     def __init__(
         self,
         *,
         credentials: CredentialsProvider,
         transport: Transport,
-        retry: RetryPolicy,
+        options: CallOptions,
         pacer: Pacer,
         cache: ResponseCache | None,
         hook: RequestHook | None,
@@ -53,18 +69,46 @@ class Session:
     ) -> None:
         self._credentials = credentials
         self._transport = transport
-        self._retry = retry
         self._pacer = pacer
         self._cache = ConditionalCache(cache, transport.base_url)
         self._hook = hook
         self._clock = clock
         self._registry = RequestRegistry()
-        self.rate_limit: RateLimit | None = None
+        self._latest = LatestRateLimit()
+        self._owner = True
+        self._set_options(options)
+
+    def _set_options(self, options: CallOptions) -> None:
+        self.options = options
+        self._retry = options.retry
+        self._limits = AttemptLimits(options.timeout)
+        self._deadline_of_list: Deadline | None = None
+
+    def with_options(self, options: CallOptions) -> "Session":
+        """Return a view with other options."""
+        view = copy(self)
+        view._owner = False
+        view._set_options(options)
+        return view
+
+    def for_list(self) -> "Session":
+        """Return a view for one use of a list, whose requests share one deadline."""
+        if self.options.deadline is None:
+            return self
+        view = copy(self)
+        view._owner = False
+        view._deadline_of_list = Deadline(self.options.deadline)
+        return view
 
     @property
     def closed(self) -> bool:
         """Whether the session was closed."""
         return self._registry.closed
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The rate limit in the last response."""
+        return self._latest.rate_limit
 
     async def send(self, request: Request[T]) -> T:
         """Send a request, with retries, and return the decoded response.
@@ -109,7 +153,12 @@ class Session:
         return await self._run(request, state, resolve)
 
     async def aclose(self) -> None:
-        """End the requests in flight and close what was opened here. Closing twice is a no-op."""
+        """End the requests in flight and close what was opened here.
+
+        Closing twice is a no-op, as is closing a view.
+        """
+        if not self._owner:
+            return
         try:
             await self._registry.close()
         finally:
@@ -128,7 +177,7 @@ class Session:
             async with call.scope:
                 try:
                     while True:
-                        prepared = await self._prepare(operation, state)
+                        prepared = await self._prepare(operation, call, state)
                         outcome = await self._attempt(request, prepared, call, state, read)
                         if not isinstance(outcome, ArenaError):
                             return outcome
@@ -151,29 +200,54 @@ class Session:
             if not call.timed_out(call.scope):
                 state.note_outcome(error, operation)
                 raise
+            closing = call.closing
         finally:
             del call  # breaks the cycle of task, error, traceback and frame
-        raise self._registry.closed_error(outcome_unknown=state.may_be_applied(operation))
+        raise self._end_error(operation, state, closing=closing)
+
+    def _start_deadline(self, call: InFlightRequest, state: RetryState, seconds: float) -> None:
+        """Let the call end when its deadline is reached, wherever it waits then."""
+        state.deadline = state.deadline or self._deadline_of_list or Deadline(seconds)
+        call.end_in(max(0.0, state.deadline.remaining(self._clock.now())))
+
+    def _time_left(self, operation: Operation[T], state: RetryState) -> float:
+        """Return the seconds until the deadline, if there is one; raise its error if it is over."""
+        if state.deadline is None:
+            return FOREVER
+        remaining = state.deadline.remaining(self._clock.now())
+        if remaining <= 0:
+            raise deadline_error(operation, state) from state.error
+        return remaining
 
     async def _prepare(
-        self, operation: Operation[T], state: RetryState
+        self, operation: Operation[T], call: InFlightRequest, state: RetryState
     ) -> tuple[Credentials, Permit]:
         """Wait for the delay of a retry, the token and a permit."""
+        if self.options.deadline is not None:
+            self._start_deadline(call, state, self.options.deadline)
+        del call  # here and below: breaks the cycle of task, error, traceback and frame
+        if state.deadline is not None:
+            self._time_left(operation, state)
         if state.delay:
             await self._clock.wait(asyncio.Event(), state.delay)
         credentials = (
             state.credentials or self._credentials.static or await self._credentials.fetch()
         )
         state.credentials = None
+        deadline = FOREVER if state.deadline is None else self._time_left(operation, state)
+        acquiring = self._pacer.acquire(
+            write=operation.writes,
+            max_wait=self._retry.max_retry_after,
+            deadline=deadline,
+            priority=self.options.priority or "foreground",
+        )
         if state.error is None:
-            permit = await self._pacer.acquire(
-                write=operation.writes, max_wait=self._retry.max_retry_after
-            )
+            permit = await acquiring
         else:
             remaining = self._retry.total - (self._clock.now() - state.started_at)
-            permit = await self._acquire_within(remaining, write=operation.writes)
+            permit = await acquire_within(remaining, acquiring, self._pacer, self._clock)
         if permit is None:
-            raise state.error or self._blocked_error(operation)
+            raise state.error or self._no_permit_error(operation, state)
         return credentials, permit
 
     async def _attempt(
@@ -192,16 +266,22 @@ class Session:
         update: RateLimitUpdate | None = None
         try:
             lookup = self._cache.lookup(request, credentials)
-            seconds = None if request.before_send is None else await request.before_send()
+            seconds = None
+            if request.before_send is not None:
+                seconds = await self._claim(request, request.before_send, call, state)
             state.in_flight = True
             response = await self._transport.send(
-                request, credentials, lookup.etag, call, max_seconds=seconds
+                request, credentials, lookup.etag, call, self._limits, max_seconds=seconds
             )
             state.in_flight = False
             if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
                 duration = self._clock.now() - sent_at
                 report(operation, response, state.attempts, duration, self._hook)
             if not isinstance(response, RawResponse):
+                if call.reached_deadline() and state.deadline is not None:
+                    state.deadline.end()
+                    state.request_sent |= response.request_sent
+                    return deadline_error(operation, state)
                 return response
             outcome: ResultT | ArenaError
             try:
@@ -209,46 +289,50 @@ class Session:
             except ArenaError as error:
                 outcome = error.with_traceback(None)
             update = _rate_limit_update(response, outcome)
-            self.rate_limit = update.rate_limit or self.rate_limit
+            self._latest.rate_limit = update.rate_limit or self._latest.rate_limit
         except ClientStateError:
             state.attempts -= 1  # the external session took nothing
             raise
         finally:
+            del call
             self._pacer.release(permit, update)
         return outcome
 
-    async def _acquire_within(self, seconds: float, *, write: bool) -> Permit | None:
-        """Acquire a permit for a retry within the remaining retry budget."""
-        acquiring = asyncio.ensure_future(
-            self._pacer.acquire(write=write, max_wait=self._retry.max_retry_after)
-        )
-        acquired = asyncio.Event()
-        acquiring.add_done_callback(lambda _: acquired.set())
+    async def _claim(
+        self,
+        request: Request[T],
+        before_send: BeforeSend,
+        call: InFlightRequest,
+        state: RetryState,
+    ) -> float:
+        """Call ``before_send`` to its end: the caller may have to undo what it writes."""
+        call.end_in(None)
         try:
-            await self._clock.wait(acquired, seconds)
-        except asyncio.CancelledError:
-            permit = acquiring.result() if acquiring.done() and not acquiring.exception() else None
-            if permit is not None:
-                self._pacer.release(permit, None)
-            raise
+            seconds = await before_send()
+            if state.deadline is not None:
+                call.end_in(self._time_left(request.operation, state))
+            return seconds
         finally:
-            if not acquiring.done():
-                acquiring.cancel()
-                await asyncio.wait([acquiring])
-        try:
-            return None if acquiring.cancelled() else acquiring.result()
-        finally:
-            del acquiring  # breaks the cycle of task, error, traceback and frame
+            del call
 
-    def _blocked_error(self, operation: Operation[T]) -> RateLimitError:
-        return RateLimitError(
-            429,
-            error="Too Many Requests",
-            message="the hold after a 429 is longer than max_retry_after; nothing was sent",
-            method=operation.method,
-            route=operation.route,
-            retry_after=self._pacer.snapshot().blocked_for,
-        )
+    def _no_permit_error(
+        self, operation: Operation[T], state: RetryState
+    ) -> RateLimitError | ArenaTimeoutError:
+        """Return the error of a call whose first request gets no permit."""
+        blocked_for = self._pacer.snapshot().blocked_for
+        if state.deadline is not None and blocked_for <= self._retry.max_retry_after:
+            return deadline_error(operation, state, refused=True)
+        return blocked_error(operation, blocked_for)
+
+    def _end_error(
+        self, operation: Operation[T], state: RetryState, *, closing: bool
+    ) -> ClientStateError | ArenaTimeoutError:
+        """Return the error of a call that closing or its deadline has ended while it waited."""
+        if closing:
+            return self._registry.closed_error(outcome_unknown=state.may_be_applied(operation))
+        error = deadline_error(operation, state)
+        state.annotate(error, operation)
+        return error
 
     async def _replace_token(
         self,
@@ -283,7 +367,7 @@ class Session:
             idempotent=operation.idempotent,
             jitter=random(),  # noqa: S311 - jitter
         )
-        if delay is None:
+        if delay is None or not self._is_in_time(state, delay):
             return False
         state.delay = delay
         logger.info(
@@ -294,6 +378,17 @@ class Session:
             delay,
         )
         return True
+
+    def _is_in_time(self, state: RetryState, delay: float) -> bool:
+        """Return whether an attempt after ``delay`` seconds would start before the deadline."""
+        return state.deadline is None or delay < state.deadline.remaining(self._clock.now())
+
+
+@define
+class LatestRateLimit:
+    """The rate limit in the last response to a client or one of its views."""
+
+    rate_limit: RateLimit | None = None
 
 
 class SessionOwner(AsyncCloseable):
@@ -309,7 +404,8 @@ class SessionOwner(AsyncCloseable):
     async def aclose(self) -> None:
         """Close the client, and its aiohttp session unless that is an external one.
 
-        Requests in flight end with :class:`ClientStateError`. Closing twice is a no-op.
+        Requests in flight end with :class:`ClientStateError`. Closing twice is a no-op, as is
+        closing a view of a client.
         """
         await self._session.aclose()
 

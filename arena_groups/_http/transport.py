@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["Transport"]
+__all__ = ["AttemptLimits", "Transport"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,16 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
 
+class AttemptLimits:
+    """The limits of a :class:`Timeout`, as aiohttp and ``asyncio`` take them."""
+
+    def __init__(self, timeout: Timeout) -> None:
+        self.total = timeout.total
+        self.connection = aiohttp.ClientTimeout(
+            total=None, sock_connect=timeout.connect, sock_read=timeout.read
+        )
+
+
 class Transport:
     """An external aiohttp session, or two own ones.
 
@@ -64,7 +74,6 @@ class Transport:
         *,
         session: aiohttp.ClientSession | None,
         trace_configs: Sequence[aiohttp.TraceConfig] | None,
-        timeout: Timeout,
         user_agent: str,
         max_body: int,
     ) -> None:
@@ -82,10 +91,6 @@ class Transport:
                 for idempotent in (True, False)
             }
         self._trace_configs = list(trace_configs or ())
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=timeout.connect, sock_read=timeout.read
-        )
-        self._total = timeout.total
         always = {"Accept": JSON, "User-Agent": user_agent}
         self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
         self._max_body = max_body
@@ -98,6 +103,7 @@ class Transport:
         credentials: Credentials,
         etag: str | None,
         call: InFlightRequest,
+        limits: AttemptLimits,
         *,
         max_seconds: float | None = None,
     ) -> RawResponse | ArenaConnectionError:
@@ -118,7 +124,7 @@ class Transport:
         PROGRESS.set(progress)
         http = self._sessions.get(operation.idempotent) or self._open_session(operation)
         time_limit = asyncio.timeout(
-            self._total if max_seconds is None else min(self._total, max_seconds)
+            limits.total if max_seconds is None else min(limits.total, max_seconds)
         )
         try:
             async with time_limit:
@@ -130,7 +136,7 @@ class Transport:
                     else self._headers_of(operation, etag),
                     data=None if empty else _encoded_body(request),
                     skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
-                    timeout=self._timeout,
+                    timeout=limits.connection,
                     allow_redirects=False,
                     raise_for_status=False,
                     auto_decompress=True,
@@ -238,7 +244,7 @@ def _cause_of_end(
     Closing an aiohttp session cancels the requests that wait for a connection, in tasks that
     were not cancelled; aiohttp 3.11 also raises errors of other types.
     """
-    if call.timed_out(time_limit):
+    if call.timed_out(time_limit) or call.reached_deadline():
         return TimeoutError()
     if isinstance(error, ClientStateError):
         return None

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from asyncio import Lock
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar
@@ -13,8 +13,8 @@ from arena_groups._arguments import check_range
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ConcurrentWalk
 from arena_groups._pagination.passes import RepeatedWalk
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PagePrefetcher
-from arena_groups._pagination.skipping import SkippedItems, skip_and_count, skip_and_count_deferred
+from arena_groups._pagination.prefetch import FetchPage, PageFetchers, PagePrefetcher
+from arena_groups._pagination.skipping import SkippedItems, begin_and_count
 from arena_groups._pagination.walk import (
     EndlessListGuard,
     ItemT,
@@ -49,8 +49,7 @@ class Paginator(Generic[ItemT]):
     still brought items that it had missed in the fifth pass.
 
     Args:
-        fetch: Requests one page and decodes it.
-        fetch_deferred: Requests one page, and returns a function that decodes it.
+        begin: Returns the functions that request one page each, for one use of the list.
         start_page: The first page to read, from 1.
         limit: The largest number of items to return in all; ``None`` returns all.
         concurrency: The number of pages that may be in flight or in memory at a time. Items come
@@ -58,13 +57,12 @@ class Paginator(Generic[ItemT]):
         confirm: Iterate over the list again until that brings no item that was there before the
             first request.
         owner_first: The list begins with the owner of a group, who may change.
-        skipped: Counts the items that ``fetch`` leaves out, if it leaves out any.
+        skipped: Counts the items that are left out, if any are.
     """
 
     def __init__(
         self,
-        fetch: FetchPage[ItemT],
-        fetch_deferred: FetchDeferred[ItemT] | None = None,
+        begin: Callable[[], PageFetchers[ItemT]],
         *,
         start_page: int = 1,
         limit: int | None = None,
@@ -73,11 +71,7 @@ class Paginator(Generic[ItemT]):
         owner_first: bool = False,
         skipped: SkippedItems | None = None,
     ) -> None:
-        self._fetch = fetch
-        self._fetch_deferred = fetch_deferred or partial(_fetch_deferred, fetch)
-        if skipped is not None:
-            self._fetch = partial(skip_and_count, skipped, self._fetch)
-            self._fetch_deferred = partial(skip_and_count_deferred, skipped, self._fetch_deferred)
+        self._begin = begin if skipped is None else partial(begin_and_count, skipped, begin)
         self._skipped = skipped
         self._confirm = confirm
         self._owner_first = owner_first
@@ -97,7 +91,7 @@ class Paginator(Generic[ItemT]):
         return self._first_page().__await__()
 
     async def _first_page(self) -> Page[ItemT]:
-        return _copy_for_caller(await self._fetch(self._start_page))
+        return _copy_for_caller(await self._begin().fetch(self._start_page))
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return self._items(self._limit)
@@ -112,7 +106,7 @@ class Paginator(Generic[ItemT]):
         Returns:
             An asynchronous iterator of pages.
         """
-        return PageIterator(self._fetch, self._start_page, self._limit)
+        return PageIterator(self._begin().fetch, self._start_page, self._limit)
 
     async def first(self) -> ItemT | None:
         """Return the first item. One request, as a rule.
@@ -129,7 +123,7 @@ class Paginator(Generic[ItemT]):
         Returns:
             The list's ``total_count``.
         """
-        page = await self._fetch(self._start_page)
+        page = await self._begin().fetch(self._start_page)
         return page.meta.total_count
 
     async def collect(self, limit: int | None = None) -> list[ItemT]:
@@ -157,11 +151,10 @@ class Paginator(Generic[ItemT]):
             walk = RepeatedWalk(
                 self._start_page, confirm=self._confirm, owner_first=self._owner_first
             )
+        pages = self._begin()
         if self._concurrency == 1:
-            return SequentialItemIterator(self._fetch, walk, limit)
-        return ConcurrentItemIterator(
-            self._fetch, self._fetch_deferred, walk, limit, self._concurrency
-        )
+            return SequentialItemIterator(pages.fetch, walk, limit)
+        return ConcurrentItemIterator(pages, walk, limit, self._concurrency)
 
     def __repr__(self) -> str:
         return (
@@ -265,19 +258,18 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
 
     def __init__(
         self,
-        fetch: FetchPage[ItemT],
-        fetch_deferred: FetchDeferred[ItemT],
+        pages: PageFetchers[ItemT],
         walk: Walk[ItemT],
         limit: int | None,
         concurrency: int,
     ) -> None:
         super().__init__()
-        self._fetch = fetch
+        self._fetch = pages.fetch
         self._start_page = walk.next_page
         self._walk: ConcurrentWalk[ItemT] = ConcurrentWalk(
             walk, concurrency=concurrency, limit=limit
         )
-        self._pages = PagePrefetcher(fetch_deferred)
+        self._pages = PagePrefetcher(pages.fetch_deferred)
         self._done = self._walk.done
 
     async def _read_page(self) -> list[ItemT]:
@@ -409,17 +401,6 @@ async def _page_of_shorter_list(
 def _copy_for_caller(page: Page[ItemT]) -> Page[ItemT]:
     # The page may be in the cache; the caller may change the list that they get.
     return evolve(page, data=list(page.data))
-
-
-async def _fetch_deferred(
-    fetch: FetchPage[ItemT], number: int
-) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
-    page = await fetch(number)
-
-    async def read() -> Page[ItemT]:
-        return page
-
-    return read
 
 
 set_public_module(globals(), ["Paginator"])

@@ -7,14 +7,32 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
+from attrs import frozen
+
 from arena_groups.models import Page
 
-__all__ = ["FetchDeferred", "FetchPage", "PagePrefetcher", "cancel_from_finalizer"]
+__all__ = [
+    "FetchDeferred",
+    "FetchPage",
+    "PageFetchers",
+    "PagePrefetcher",
+    "cancel_from_finalizer",
+]
 
 T = TypeVar("T")
 FetchPage = Callable[[int], Awaitable[Page[T]]]
 DecodePage = Callable[[], Awaitable[Page[T]]]
 FetchDeferred = Callable[[int], Awaitable[DecodePage[T]]]
+
+
+@frozen
+class PageFetchers(Generic[T]):
+    """Functions that request one page each, for one use of a list."""
+
+    fetch: FetchPage[T]
+    """Requests a page and decodes it."""
+    fetch_deferred: FetchDeferred[T]
+    """Requests a page, and returns a function that decodes it."""
 
 
 class PagePrefetcher(Generic[T]):

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage
+from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PageFetchers
 from arena_groups.models import Page
 from arena_groups.models.pages import PartialPage
 
-__all__ = ["SkippedItems", "skip_and_count", "skip_and_count_deferred"]
+__all__ = ["SkippedItems", "begin_and_count"]
 
 T = TypeVar("T")
 
@@ -41,12 +42,21 @@ class SkippedItems:
         return page
 
 
-async def skip_and_count(skipped: SkippedItems, fetch: FetchPage[T], number: int) -> Page[T]:
+def begin_and_count(skipped: SkippedItems, begin: Callable[[], PageFetchers[T]]) -> PageFetchers[T]:
+    """Begin a use of a list, and count the items that are missing in its pages."""
+    pages = begin()
+    return PageFetchers(
+        partial(_skip_and_count, skipped, pages.fetch),
+        partial(_skip_and_count_deferred, skipped, pages.fetch_deferred),
+    )
+
+
+async def _skip_and_count(skipped: SkippedItems, fetch: FetchPage[T], number: int) -> Page[T]:
     """Fetch a page, and count the items that are missing in it."""
     return skipped.note(await fetch(number))
 
 
-async def skip_and_count_deferred(
+async def _skip_and_count_deferred(
     skipped: SkippedItems, fetch: FetchDeferred[T], number: int
 ) -> Callable[[], Awaitable[Page[T]]]:
     """Fetch a page, and return a function that decodes it and counts what is missing in it."""

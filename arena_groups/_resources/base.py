@@ -6,11 +6,12 @@ from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import BeforeSend, Operation, build_request
+from arena_groups._api import BeforeSend, Operation, Request, build_request
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
+from arena_groups._pagination.prefetch import PageFetchers
 from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
@@ -73,8 +74,7 @@ class Resource:
         request = build_request(operation, path_params, query={"per": per, **given})
 
         return Paginator(
-            partial(self._session.send_page, request),
-            partial(self._session.prefetch_page, request),
+            partial(_begin_list, self._session, request),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -82,6 +82,13 @@ class Resource:
             owner_first=owner_first,
             skipped=SkippedItems(operation.name) if skips else None,
         )
+
+
+def _begin_list(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
+    session = session.for_list()
+    return PageFetchers(
+        partial(session.send_page, request), partial(session.prefetch_page, request)
+    )
 
 
 class ResourceAttribute(Generic[ResourceT]):

@@ -15,6 +15,7 @@ from arena_groups._http.config import (
     checked_timeout,
     checked_user_agent,
 )
+from arena_groups._http.options import CallOptions
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
@@ -105,11 +106,10 @@ class OAuthClient(SessionOwner):
                 checked_base_url(base_url, insecure_http=insecure_http),
                 session=session,
                 trace_configs=None,
-                timeout=checked_timeout(timeout),
                 user_agent=checked_user_agent(None),
                 max_body=MAX_BODY,
             ),
-            retry=RETRY,
+            options=CallOptions(timeout=checked_timeout(timeout), retry=RETRY),
             pacer=NoPacer(),
             cache=None,
             hook=None,

@@ -16,6 +16,7 @@ from arena_groups.errors import (
 )
 from arena_groups.models import Page
 from tests.support.churn import ChurningList, Item
+from tests.support.lists import list_of
 
 PER = 10
 
@@ -35,11 +36,11 @@ def source() -> ChurningList:
 
 @pytest.fixture
 def paginator(source: ChurningList) -> Paginator[Item]:
-    return Paginator(fetching(source))
+    return list_of(fetching(source))
 
 
 async def test_new_paginator_sends_nothing(source: ChurningList) -> None:
-    paginator = Paginator(fetching(source))
+    paginator = list_of(fetching(source))
     aiter(paginator)
     paginator.pages()
     assert source.requests == []
@@ -75,7 +76,7 @@ async def test_first_sends_one_request(source: ChurningList, paginator: Paginato
 
 
 async def test_first_of_an_empty_list_is_none() -> None:
-    assert await Paginator(fetching(ChurningList(0))).first() is None
+    assert await list_of(fetching(ChurningList(0))).first() is None
 
 
 async def test_count_returns_the_total_of_the_server(
@@ -91,20 +92,20 @@ async def test_count_returns_the_total_of_the_server(
 )
 async def test_limit_stops_without_a_further_request(limit: int, requests: list[int]) -> None:
     iterated, collected = ChurningList(35), ChurningList(35)
-    items = [item async for item in Paginator(fetching(iterated), limit=limit)]
-    assert await Paginator(fetching(collected)).collect(limit=limit) == items
+    items = [item async for item in list_of(fetching(iterated), limit=limit)]
+    assert await list_of(fetching(collected)).collect(limit=limit) == items
     assert len(items) == min(limit, 35)
     assert iterated.requests == collected.requests == requests
 
 
 async def test_lower_of_two_limits_is_used(source: ChurningList) -> None:
-    limited = Paginator(fetching(source), limit=12)
+    limited = list_of(fetching(source), limit=12)
     assert len(await limited.collect()) == 12
     assert len(await limited.collect(limit=20)) == 12
     assert len(await limited.collect(limit=3)) == 3
     assert len([page async for page in limited.pages()]) == 2
     assert (await limited.first()) == Item(35)
-    assert await Paginator(fetching(source), limit=0).first() is None
+    assert await list_of(fetching(source), limit=0).first() is None
 
 
 @pytest.mark.parametrize("limit", [-1, -100])
@@ -114,7 +115,7 @@ async def test_negative_limit_raises_value_error(paginator: Paginator[Item], lim
 
 
 async def test_start_page_skips_earlier_pages(source: ChurningList) -> None:
-    later = Paginator(fetching(source), start_page=3)
+    later = list_of(fetching(source), start_page=3)
     assert [item.id for item in await later.collect()] == list(range(15, 0, -1))
     assert (await later).meta.current_page == 3
     assert source.requests == [3, 4, 3]
@@ -122,7 +123,7 @@ async def test_start_page_skips_earlier_pages(source: ChurningList) -> None:
 
 async def test_removing_each_item_while_iterating_reaches_all() -> None:
     source = ChurningList(480)
-    async for item in Paginator(fetching(source, 24)):
+    async for item in list_of(fetching(source, 24)):
         source.remove(item.id)
     assert source.ids == []
 
@@ -135,7 +136,7 @@ async def test_iterator_continues_after_an_error(source: ChurningList) -> None:
             raise ArenaConnectionError("the connection failed")
         return source.page(page, PER)
 
-    items, found, errors = aiter(Paginator(fetch)), list[int](), 0
+    items, found, errors = aiter(list_of(fetch)), list[int](), 0
     while True:
         try:
             found.append((await anext(items)).id)
@@ -155,7 +156,7 @@ async def test_cancelled_anext_can_be_repeated(source: ChurningList) -> None:
         await gate.wait()
         return source.page(page, PER)
 
-    items = aiter(Paginator(fetch))
+    items = aiter(list_of(fetch))
     task = asyncio.ensure_future(anext(items))
     await requested.wait()
     task.cancel()
@@ -200,7 +201,7 @@ async def test_pages_that_do_not_advance_raise(source: ChurningList) -> None:
     async def stuck(page: int) -> Page[Item]:
         return source.page(1, PER)
 
-    for iterate in (aiter(Paginator(stuck)), Paginator(stuck).pages()):
+    for iterate in (aiter(list_of(stuck)), list_of(stuck).pages()):
         with pytest.raises(PaginationError):
             async for _ in iterate:
                 pass
@@ -221,7 +222,7 @@ async def test_iterator_ends_after_an_error_that_lasts(
             return source.page(1, PER)
         raise DecodeError("groups.members", [DecodeIssue("data[1].id", "is missing")])
 
-    paginator = Paginator(fetch, concurrency=concurrency)
+    paginator = list_of(fetch, concurrency=concurrency)
     for iterator, size in ((aiter(paginator), 20), (paginator.pages(), 2)):
         found, errors = 0, 0
         requests.clear()
@@ -256,7 +257,7 @@ async def test_list_that_becomes_shorter_ends_well_although_its_total_lags(
             raise not_found()
         return source.page(number if number <= last else last if past_end == "last" else 1, PER)
 
-    paginator = Paginator(fetch, concurrency=concurrency, confirm=confirm)
+    paginator = list_of(fetch, concurrency=concurrency, confirm=confirm)
     items = aiter(paginator)
     found = [(await anext(items)).id for _ in range(PER)]
     for number in source.ids[: len(source.ids) - left]:
@@ -280,7 +281,7 @@ async def test_page_that_is_missing_within_a_list_raises_not_found(source: Churn
             raise not_found()
         return source.page(number, PER)
 
-    items, found = aiter(Paginator(fetch)), list[int]()
+    items, found = aiter(list_of(fetch)), list[int]()
     with pytest.raises(NotFoundError):
         found.extend([item.id async for item in items])
     assert source.requests == [1, 2, 1, 2]
@@ -298,7 +299,7 @@ async def test_close_during_a_request_ends_the_pages(source: ChurningList) -> No
         await gate.wait()
         return source.page(page, PER)
 
-    pages = Paginator(fetch).pages()
+    pages = list_of(fetch).pages()
     task = asyncio.ensure_future(anext(pages))
     await requested.wait()
     await pages.aclose()
@@ -344,7 +345,7 @@ async def test_unexpected_error_ends_the_requests_in_flight(source: ChurningList
 
         return decode
 
-    paginator = Paginator(fetching(source), fetch, concurrency=3)
+    paginator = list_of(fetching(source), fetch, concurrency=3)
     items = aiter(paginator)
     for _ in range(PER):
         await anext(items)

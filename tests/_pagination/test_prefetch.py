@@ -15,6 +15,7 @@ from arena_groups.errors import ArenaConnectionError, PaginationError
 from arena_groups.models import Page
 from tests.support.churn import ChurningList, Item
 from tests.support.leaks import no_warning
+from tests.support.lists import list_of
 from tests.support.waiting import run_other_tasks
 
 PER = 10
@@ -67,7 +68,7 @@ class Pages:
         assert page not in self.in_flight
 
     def list(self, concurrency: int = 4, **options: Any) -> Paginator[Item]:
-        return Paginator(self.fetch, concurrency=concurrency, **options)
+        return list_of(self.fetch, concurrency=concurrency, **options)
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ async def test_wrong_page_cancels_the_other_requests(pages: Pages) -> None:
     async def fetch(page: int) -> Page[Item]:
         return await pages.fetch(page if page != 3 else 7)
 
-    items = aiter(Paginator(fetch, concurrency=4))
+    items = aiter(list_of(fetch, concurrency=4))
     task = asyncio.ensure_future(take(items, 2 * PER + 1))
     await pages.respond(1, 7, 2)
     with pytest.raises(PaginationError, match="page 3 was asked for, but page 7 came"):
@@ -433,7 +434,7 @@ async def test_dropped_iterator_frees_its_pages(pages: Pages) -> None:
         return response
 
     pages.immediate = True
-    items = aiter(Paginator(fetch, concurrency=4))
+    items = aiter(list_of(fetch, concurrency=4))
     assert await take(items, 5) == page_of(1)[:5]
     await run_other_tasks()
     assert len(fetched) == 4

@@ -1,0 +1,62 @@
+"""Options of calls: the limits of attempts, retries, the deadline and the priority."""
+
+from typing import Literal
+
+from attrs import frozen
+
+from arena_groups._arguments import check_seconds
+from arena_groups._http.config import Timeout, checked_timeout
+from arena_groups._retry import RetryPolicy, checked_retry
+from arena_groups._types import Priority, Unset
+
+__all__ = ["CallOptions", "checked_options"]
+
+PRIORITIES: tuple[Priority, ...] = ("foreground", "background")
+
+
+@frozen(kw_only=True)
+class CallOptions:
+    """Options of the calls of one client, or of a view of it.
+
+    ``deadline`` is in seconds; ``None`` sets none. ``priority`` is ``None`` if nobody has chosen
+    one: a bulk call or a watch is then in the background, everything else in the foreground.
+    """
+
+    timeout: Timeout
+    retry: RetryPolicy
+    deadline: float | None = None
+    priority: Priority | None = None
+
+
+def checked_options(
+    options: CallOptions,
+    *,
+    timeout: Timeout | float | Unset,
+    retry: RetryPolicy | Literal[False] | Unset | None,
+    deadline: float | Unset | None,
+    priority: Priority | Unset,
+) -> CallOptions:
+    """Return ``options`` with those that are given in place of their own.
+
+    Raises ``ValueError`` or ``TypeError``, which names the argument, for what is not valid.
+    """
+    return CallOptions(
+        timeout=options.timeout if isinstance(timeout, Unset) else checked_timeout(timeout),
+        retry=options.retry if isinstance(retry, Unset) else checked_retry(retry),
+        deadline=options.deadline if isinstance(deadline, Unset) else _checked_deadline(deadline),
+        priority=options.priority if isinstance(priority, Unset) else _checked_priority(priority),
+    )
+
+
+def _checked_deadline(deadline: object) -> float | None:
+    return None if deadline is None else check_seconds(deadline, "deadline")
+
+
+def _checked_priority(priority: object) -> Priority:
+    if not isinstance(priority, str):
+        name = type(priority).__name__
+        raise TypeError(f'priority must be "foreground" or "background", not {name}')
+    for known in PRIORITIES:
+        if priority == known:
+            return known
+    raise ValueError(f'priority must be "foreground" or "background", not {priority!r}')
