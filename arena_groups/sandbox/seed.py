@@ -110,7 +110,7 @@ def new_backend(
     _private_group(backend, known_users, user_factory)
     _group(backend, known_users.owner, "Blank Page", slug="blank-page", age_in_days=3).sparse = True
     _other_groups(backend, known_users, user_factory)
-    _follow_group(backend, known_users.follower, studio)
+    _follow(backend, known_users.follower, studio)
     return backend, known_users, user_factory
 
 
@@ -164,12 +164,12 @@ def _add_known_users(backend: Backend, tier: Tier | None) -> KnownUsers:
     return known_users
 
 
-def _follow_group(backend: Backend, user: UserRecord, group: GroupRecord) -> None:
-    """Let a user follow a group and its channels."""
-    backend.follow(user, group)
+def _follow(backend: Backend, user: UserRecord, group: GroupRecord) -> None:
+    """Let a user follow the channels of a group, and the group that was added last."""
     for content in group.contents:
         if isinstance(content, ChannelRecord):
             backend.follow(user, content)
+    backend.follow(user, list(backend.groups.values())[-1])
 
 
 def _group(
