@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,13 @@ async def connected(
     *,
     pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
+    redis: str | None = None,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
-    """Yield a client for the chosen API; close it, and the sandbox if any, at the end."""
+    """Yield a client for the chosen API; close it, and the sandbox if any, at the end.
+
+    With ``redis``, the URL of a Redis server, the client shares its rate limit with all processes
+    that use the same token and server. Each sandbox has a rate limit of its own.
+    """
     retry = retry or retry_policy()
     if settings.sandbox:
         refuse_base_url(settings)
@@ -56,12 +61,18 @@ async def connected(
             yield arena
     else:
         login = find_token(settings)
-        token = None if login is None else login.token.reveal()
-        async with arena_groups.ArenaClient(
-            token, base_url=base_url_of(settings), retry=retry, pacer=pacer
-        ) as arena:
+        async with AsyncExitStack() as stack:
+            if redis is not None:
+                from arena_groups.redis import RedisPacer
+
+                shared = RedisPacer(redis, token=None if login is None else login.token)
+                pacer = await stack.enter_async_context(shared)
+            token = None if login is None else login.token.reveal()
+            arena = arena_groups.ArenaClient(
+                token, base_url=base_url_of(settings), retry=retry, pacer=pacer
+            )
             del token  # keeps it out of tracebacks
-            yield arena
+            yield await stack.enter_async_context(arena)
 
 
 def find_token(settings: Settings) -> Login | None:

@@ -150,6 +150,7 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
         (arena_groups.DecodeError, "decode", ExitCode.FAILURE),
         (arena_groups.PaginationError, "pagination", ExitCode.FAILURE),
         (arena_groups.StoreError, "system", ExitCode.FAILURE),
+        (arena_groups.PacerError, "system", ExitCode.FAILURE),
     )
     for kind, name, code in kinds:
         if isinstance(error, kind):
