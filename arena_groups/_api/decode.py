@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin
 import attrs
 import msgspec
 
+from arena_groups._api.edge import is_challenge
 from arena_groups._api.json_data import DecodeFailure, parse_json
 from arena_groups._api.request import Request
 from arena_groups._api.response import RawResponse
@@ -98,20 +99,26 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
     """Return the model in a response, or raise the error that the response stands for.
 
     Raises the :class:`ArenaAPIError` of an error status, and :class:`DecodeError` if the body is
-    not what the operation promises. ``credentials`` are those that the request was sent with.
+    not what the operation promises. ``credentials`` are those that the request was sent with. A
+    challenge of the network edge is an error, even with the status of a success.
     """
     if not 200 <= response.status < 300:
         raise make_status_error(request, response, credentials)
     operation = request.operation
-    if response.truncated:
-        raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
-    if operation.returns is NoneType:
-        if response.body:
-            check_json(response.body, operation.name)  # a proxy's page does not mean success
-        return cast("T", None)
-    return decode(
-        operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
-    )
+    try:
+        if response.truncated:
+            raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
+        if operation.returns is NoneType:
+            if response.body:
+                check_json(response.body, operation.name)  # a proxy's page does not mean success
+            return cast("T", None)
+        return decode(
+            operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
+        )
+    except DecodeError:
+        if not is_challenge(response.headers):
+            raise
+    raise make_status_error(request, response, credentials)
 
 
 def decode(returns: type[T], body: bytes, operation: str, *, skip_invalid: bool = False) -> T:

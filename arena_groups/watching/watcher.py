@@ -22,9 +22,9 @@ from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
-    ArenaAPIError,
     ArenaError,
     AuthenticationError,
+    BlockedError,
     ClientStateError,
     ForbiddenError,
     NotFoundError,
@@ -69,8 +69,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     - :class:`AuthenticationError` if the token is not valid, which ends the watch.
     - ``RuntimeError`` if another call of ``anext()`` is in progress: a watch has one consumer.
 
-    All other errors of a poll, and of the store of a ``shared`` watch, are reported as
-    :class:`PollFailure`, and the poll is retried.
+    All other errors of a poll, a :class:`BlockedError` included, and of the store of a ``shared``
+    watch, are reported as :class:`PollFailure`, and the poll is retried.
     """
 
     def __init__(
@@ -263,7 +263,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
 
     def _handle_failure(self, group: GroupWatch, error: BaseException) -> None:
         match error:
-            case ForbiddenError() | NotFoundError():
+            case ForbiddenError() | NotFoundError() if not isinstance(error, BlockedError):
                 self._remove(group)
                 raise with_group_hint(error, group.name) from None
             case AuthenticationError():
@@ -351,10 +351,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             self._current = None
 
     def _retry_later(self, group: GroupWatch, error: ArenaError) -> None:
-        retry_after = error.retry_after if isinstance(error, ArenaAPIError) else None
         # A shared watch has to try again within the interval, in which its leases expire.
         max_wait = self._interval if isinstance(error, StoreError) else math.inf
-        wait = group.schedule_retry(self._clock.now(), retry_after, self._jitter, max_wait=max_wait)
+        wait = group.schedule_retry(self._clock.now(), error, self._jitter, max_wait=max_wait)
         self._report_failure(group, error, group.failures, wait)
 
     def _report_code_failure(self, group: GroupWatch) -> None:

@@ -223,7 +223,7 @@ def test_invalid_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch)
     [
         {"base_url": "nowhere"},
         {"base_url": f"https://{TOKEN}@api.are.na"},
-        {"user_agent": "\n"},
+        {"app": "\n"},
         {"timeout": None},
     ],
 )

@@ -72,7 +72,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
             base_url="https://api.are.na",
             session=external,
             timeout=Timeout(connect=5, read=1.5, total=30),
-            user_agent="bot/1",
+            app="bot/1",
         ),
         ArenaClient,
     )
