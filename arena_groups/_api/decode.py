@@ -33,6 +33,8 @@ from arena_groups.models import (
     EmbedBlock,
     EmbeddedGroup,
     EmbeddedUser,
+    Followable,
+    Group,
     ImageBlock,
     LinkBlock,
     Links,
@@ -40,9 +42,10 @@ from arena_groups.models import (
     PendingBlock,
     TextBlock,
     UnknownContent,
+    User,
 )
 
-__all__ = ["CONTENT_CLASSES", "Owner", "check_json", "decode", "owner_class", "parse_response"]
+__all__ = ["UNIONS", "Owner", "check_json", "decode", "owner_class", "parse_response"]
 
 T = TypeVar("T")
 Shape = Any  # a class, or what typing makes of one
@@ -63,6 +66,13 @@ CONTENT_CLASSES: Mapping[str, type] = {
         Channel,
     )
 }
+
+FOLLOWABLE_CLASSES: Mapping[str, type] = {kind.KIND: kind for kind in (User, Channel, Group)}
+UNIONS: Mapping[Shape, Mapping[str, type]] = {
+    Content: CONTENT_CLASSES,
+    Followable: FOLLOWABLE_CLASSES,
+}
+"""Unions of items in a list, each with its classes by ``type``."""
 
 
 def owner_class(kind: str) -> type[Owner]:
@@ -162,8 +172,9 @@ def _new_decoder(shape: Shape) -> Decode:
     origin: object = get_origin(shape)
     if shape is object:
         return _decode_anything
-    if shape == Content:
-        return _decode_content
+    classes = UNIONS.get(shape)
+    if classes is not None:
+        return _union_decoder(classes)
     if origin is Page:
         return _page_decoder(shape)
     if attrs.has(shape) and is_own(shape):
@@ -188,7 +199,7 @@ def _decoder(shape: Shape) -> Decode:
 
 def _page_decoder(page: Shape) -> Decode:
     item = get_args(page)[0]
-    if item == Content or item in {Channel, JSONItem}:
+    if item in UNIONS or item in {Channel, JSONItem}:
         return _itemwise_page_decoder(_decode_json_item if item is JSONItem else _decoder_for(item))
     if not is_own(item) and not is_decodable(item):
         return _refuse
@@ -243,6 +254,13 @@ def _decode_json_item(raw: Raw) -> JSONItem:
     return item
 
 
+def _union_decoder(classes: Mapping[str, type]) -> Decode:
+    def decode_item(raw: Raw) -> object:
+        return _decoder_for(classes.get(_type_of(raw), UnknownContent))(raw)
+
+    return decode_item
+
+
 def _channel_decoder() -> Decode:
     raw: dict[str, Shape] = {"owner": msgspec.Raw, "collaborators": list[msgspec.Raw] | None}
     fields = [
@@ -266,10 +284,6 @@ def _channel_decoder() -> Decode:
 
 def _decode_owner(raw: msgspec.Raw) -> Owner:
     return cast("Owner", _decoder_for(owner_class(_type_of(raw)))(raw))
-
-
-def _decode_content(raw: Raw) -> Content:
-    return cast("Content", _decoder_for(CONTENT_CLASSES.get(_type_of(raw), UnknownContent))(raw))
 
 
 def _decode_unknown(raw: Raw) -> UnknownContent:

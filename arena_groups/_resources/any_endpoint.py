@@ -6,14 +6,16 @@ from functools import partial
 from types import UnionType
 from typing import TypeVar, overload
 
-from arena_groups._api import Request
+from attrs import evolve
+
+from arena_groups._api import Operation, Request
 from arena_groups._api.any_request import any_list_request, any_request
 from arena_groups._arguments import check_range
 from arena_groups._http.session import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.prefetch import FetchDeferred, PageFetchers
 from arena_groups._pagination.walk import Identified
-from arena_groups._resources.base import MAX_PER, OnDecodeError, Resource
+from arena_groups._resources.base import MAX_PER, OnDecodeError, Resource, page_fetchers
 from arena_groups._types import JSONItem, JSONValue
 from arena_groups.errors import ArenaError, DecodeError, PaginationError
 from arena_groups.models import Page
@@ -244,7 +246,8 @@ class AnyList(Resource):
     ) -> Paginator[ItemT]:
         """Return the lazy list whose pages ``request`` requests."""
         return self._paginator(
-            request,
+            request.operation,
+            partial(self._begin, request),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -252,8 +255,11 @@ class AnyList(Resource):
             on_decode_error=on_decode_error,
         )
 
-    def _begin_list(self, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
-        pages = super()._begin_list(request)
+    def _begin(
+        self, request: Request[Page[ItemT]], operation: Operation[Page[ItemT]]
+    ) -> PageFetchers[ItemT]:
+        request = evolve(request, operation=operation)
+        pages = page_fetchers(self._session.for_list(), request)
         return PageFetchers(
             partial(_explained, pages.fetch), partial(_explained_deferred, pages.fetch_deferred)
         )

@@ -5,7 +5,6 @@ import random
 import re
 import unicodedata
 from collections.abc import Iterator
-from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +13,7 @@ import attrs
 
 from arena_groups.sandbox.entities import (
     Application,
+    ChannelRecord,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -152,12 +152,6 @@ class Backend:
     def __attrs_post_init__(self) -> None:
         self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
 
-    def with_random(self, rng: random.Random) -> "Backend":
-        """Return the same state with another source of randomness."""
-        other = copy(self)
-        other.rng = rng
-        return other
-
     # Users
 
     def add_user(
@@ -193,15 +187,28 @@ class Backend:
         """Return the user with this address, ignoring case."""
         return self._users_by_address.get(email.lower())
 
-    def follow(self, user: UserRecord, other: UserRecord) -> None:
-        """Let `user` follow `other`."""
-        user.following.add(other.id)
-        other.followers.add(user.id)
+    def follow(self, user: UserRecord, other: UserRecord | GroupRecord | ChannelRecord) -> None:
+        """Let `user` follow another user, a group or a channel."""
+        if isinstance(other, ChannelRecord):
+            user.following["Channel", other.id] = None
+            return
+        user.following["User" if isinstance(other, UserRecord) else "Group", other.id] = None
+        other.followers[user.id] = None
 
     def unfollow(self, user: UserRecord, other: UserRecord) -> None:
         """Let `user` stop following `other`."""
-        user.following.discard(other.id)
-        other.followers.discard(user.id)
+        user.following.pop(("User", other.id), None)
+        other.followers.pop(user.id, None)
+
+    def find_channel(self, channel_id: int) -> tuple[GroupRecord, ChannelRecord] | None:
+        """Return the channel with this id, and the group that lists it."""
+        found = (
+            (group, each)
+            for group in self.groups.values()
+            for each in group.contents
+            if isinstance(each, ChannelRecord) and each.id == channel_id
+        )
+        return next(found, None)
 
     # Groups
 
@@ -309,7 +316,7 @@ class Backend:
         """Add or invite a user. Raises `SandboxNotFoundError` for an unknown id."""
         user = self._resolve(target)
         pending = self._pending_for(group, user, target.email)
-        trusted = target.email is None and user is not None and caller.id in user.following
+        trusted = target.email is None and user is not None and user.follows(caller)
         outcome = invite_outcome(
             member=is_in_group(group, user), pending=pending is not None, trusted=trusted
         )

@@ -4,6 +4,7 @@ import base64
 import binascii
 import random
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from datetime import datetime, timedelta
 
 import attrs
@@ -124,7 +125,8 @@ def _new_connections(
     """Return as many blocks and channels as the channel counts, the same for each backend."""
     rng = random.Random(channel.id)
     inner = attrs.evolve(group, contents=[])
-    source = backend.with_random(rng)
+    source = copy(backend)  # the same state, but contents take nothing from its randomness
+    source.rng = rng
     add_contents(source, inner, channel.blocks, until=channel.updated_at, with_channels=False)
     add_channels(source, inner, channel.channels, until=channel.updated_at)
     rng.shuffle(inner.contents)

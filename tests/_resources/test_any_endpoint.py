@@ -283,10 +283,12 @@ async def test_invalid_call_sends_nothing(call: Any) -> None:
 
 
 async def test_base_url_with_a_path_keeps_it() -> None:
-    async with serving(http({})) as server:
-        async with single(TOKEN, base_url=f"{server.url}/proxy") as arena:
-            await arena.request("GET", CHANNEL, path={"id": "a/b é"})
-            await arena.request("GET", CHANNEL, path={"id": "../.."}, query={"q": "x y"})
+    async with (
+        serving(http({})) as server,
+        single(TOKEN, base_url=f"{server.url}/proxy") as arena,
+    ):
+        await arena.request("GET", CHANNEL, path={"id": "a/b é"})
+        await arena.request("GET", CHANNEL, path={"id": "../.."}, query={"q": "x y"})
     assert [request.target for request in server.requests] == [
         "/proxy/v3/channels/a%2Fb%20%C3%A9",
         "/proxy/v3/channels/..%2F..?q=x+y",

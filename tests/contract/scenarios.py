@@ -44,7 +44,9 @@ FOLLOWERS: Final = f"{GROUP}/followers"
 CHANNEL: Final = "/v3/channels/{id}"
 CHANNEL_CONTENTS: Final = f"{CHANNEL}/contents"
 NOTIFICATIONS: Final = "/v3/me/notifications"
-USER_GROUPS: Final = "/v3/users/{id}/groups"
+USER: Final = "/v3/users/{id}"
+USER_GROUPS: Final = f"{USER}/groups"
+USER_LISTS: Final = (USER_GROUPS, f"{USER}/followers", f"{USER}/following")
 LISTS: Final = (MEMBERS, INVITATIONS, CONTENTS, FOLLOWERS)
 
 
@@ -106,27 +108,28 @@ async def _lists(client: SandboxClient) -> None:
         await client.ask(200, "GET", path, "owner", {"id": BARE})
     for path in (MEMBERS, CONTENTS, FOLLOWERS):
         await _pages(client, path, GUEST, STUDIO)
-    for user in (client.sandbox.users.owner, client.sandbox.users.stranger):
+    for user in (client.sandbox.users.follower, client.sandbox.users.stranger):
         for who in (GUEST, "owner"):
-            await _pages(client, USER_GROUPS, who, user)
+            await client.ask(200, "GET", USER, who, {"id": user})
+            for path in USER_LISTS:
+                await _pages(client, path, who, user)
+    for user in (client.sandbox.users.owner, "ada-osei"):
+        await _pages(client, USER_GROUPS, "owner", user)
 
 
 async def _channels(client: SandboxClient) -> None:
     for name in (STUDIO, PRIVATE):
-        for query in (
-            {"type": "Channel", "per": 100},
-            {"type": "Channel", "sort": "created_at_asc"},
-        ):
-            page = await client.object(200, "GET", CONTENTS, "owner", {"id": name}, query=query)
-            for each in as_list(page.get("data"), CONTENTS):
-                channel = as_object(each, CONTENTS)
-                path_params = {"id": str(channel["slug"])}
-                hidden = channel["visibility"] == "private" or name == PRIVATE
-                for path in (CHANNEL, CHANNEL_CONTENTS):
-                    await client.ask(200, "GET", path, "owner", path_params)
-                    await client.ask(403 if hidden else 200, "GET", path, "stranger", path_params)
-                    await client.ask(401 if hidden else 200, "GET", path, GUEST, path_params)
-                await client.ask(200, "GET", CHANNEL, "owner", {"id": str(channel["id"])})
+        query: dict[str, str | int] = {"type": "Channel", "per": 100}
+        page = await client.object(200, "GET", CONTENTS, "owner", {"id": name}, query=query)
+        for each in as_list(page.get("data"), CONTENTS):
+            channel = as_object(each, CONTENTS)
+            path_params = {"id": str(channel["slug"])}
+            hidden = channel["visibility"] == "private" or name == PRIVATE
+            for path in (CHANNEL, CHANNEL_CONTENTS):
+                await client.ask(200, "GET", path, "owner", path_params)
+                await client.ask(403 if hidden else 200, "GET", path, "stranger", path_params)
+                await client.ask(401 if hidden else 200, "GET", path, GUEST, path_params)
+            await client.ask(200, "GET", CHANNEL, "owner", {"id": str(channel["id"])})
     await _pages(client, CHANNEL_CONTENTS, "owner", next(iter(client.sandbox.channels)))
 
 
@@ -270,7 +273,7 @@ def _path_params_for(sandbox: Sandbox, operation: DocumentedOperation) -> dict[s
     users = sandbox.users
     name = next(iter(sandbox.channels)) if operation.path.startswith(CHANNEL) else STUDIO
     known: dict[str, str | int] = {
-        "id": users.owner if operation.path == USER_GROUPS else name,
+        "id": users.follower if operation.path.startswith(USER) else name,
         "user_id": users.member,
         "invitation_id": sandbox.pending_invitations(STUDIO)[0],
     }
