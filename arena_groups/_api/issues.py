@@ -300,7 +300,8 @@ def _structure_owner(value: object, _: object) -> Owner:
 
 
 def _structure_union(value: object, union: Target) -> object:
-    return _converter().structure(value, UNIONS[union].get(type_of(value), UnknownContent))
+    kind: type[object] = UNIONS[union].get(type_of(value), UnknownContent)
+    return _converter().structure(value, kind)
 
 
 def _only_from(kind: type, factory: HookFactory) -> HookFactory:
