@@ -24,7 +24,7 @@ from arena_groups import (
     revoke_many,
     watch,
 )
-from arena_groups.models import Group
+from arena_groups.models import Group, User
 from arena_groups.oauth import AuthorizationCode, OAuthClient
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
@@ -274,9 +274,12 @@ async def test_slug_with_a_character_that_none_has_raises_before_anything_is_sen
     assert server.requests == []
 
 
-async def test_model_in_place_of_a_group_raises_type_error_that_names_the_id() -> None:
-    with pytest.raises(TypeError, match=r"not Group: pass its id$"):
-        await ARENA.groups.get(from_dict(Group, documents.group()))  # type: ignore[arg-type]
+async def test_model_of_another_kind_raises_type_error_that_names_what_is_accepted() -> None:
+    group, user = from_dict(Group, documents.group()), from_dict(User, documents.user())
+    with pytest.raises(TypeError, match=r"^group must be a slug, .*not User$"):
+        await ARENA.groups.get(user)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^user must be a slug, .*not Group$"):
+        await ARENA.users.get(group)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scopes", [None, 7, True, b"read", list])

@@ -81,6 +81,9 @@ def _joined(sandbox: Sandbox) -> int:
 CALLS = {
     "ping": Call(READ, lambda a, s, g: a.ping()),
     "me": Call(READ, lambda a, s, g: a.me()),
+    "users.get": Call(READ, lambda a, s, g: a.users.get(s.users.member)),
+    "users.followers": Call(READ, lambda a, s, g: _page(a.users.followers(s.users.owner))),
+    "users.following": Call(READ, lambda a, s, g: _page(a.users.following(s.users.follower))),
     "users.groups": Call(READ, lambda a, s, g: _page(a.users.groups(s.users.owner))),
     "groups.get": Call(READ, lambda a, s, g: a.groups.get(g)),
     "groups.members": Call(READ, lambda a, s, g: _page(a.groups.members(g))),
