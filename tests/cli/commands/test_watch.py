@@ -208,7 +208,9 @@ async def known_limit(redis_server: RedisServer, token: str) -> int | None:
     from arena_groups.redis import RedisPacer
 
     async with RedisPacer(redis_server.url, token=token) as pacer:
-        pacer.release(await pacer.acquire(write=False), None)
+        permit = await pacer.acquire(write=False)
+        assert permit is not None
+        pacer.release(permit, None)
         return pacer.snapshot().limit
 
 
