@@ -95,7 +95,7 @@ class BorrowedSession:
             _request_class=_request_maker(external, url, headers),
         )
         sending = session.request(method, url, **options)
-        del headers, options  # the frame of a request in flight must hold no secret
+        del headers, url, options  # the frame of a request in flight must hold no secret
         try:
             return await sending
         finally:
@@ -186,7 +186,7 @@ def _request_maker(
         progress.made = True
         if isinstance(proxy, URL):
             _check_proxy(proxy)
-            progress.proxy = proxy.with_user(None)
+            progress.proxy, progress.proxy_setting = proxy.with_user(None), "the aiohttp session"
         headers = CIMultiDict(cast("Mapping[str, str]", options["headers"]))
         if url.origin() == target.origin():
             headers.update(ours)

@@ -13,7 +13,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.errors import no_token
-from arena_groups.cli.options import Settings
+from arena_groups.cli.options import APP, Settings
 
 if TYPE_CHECKING:
     from arena_groups.cli.credentials import Login
@@ -55,7 +55,7 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
+                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer, app=APP
             ) as arena,
         ):
             yield arena
@@ -69,7 +69,7 @@ async def connected(
                 pacer = await stack.enter_async_context(shared)
             token = None if login is None else login.token.reveal()
             arena = arena_groups.ArenaClient(
-                token, base_url=base_url_of(settings), retry=retry, pacer=pacer
+                token, base_url=base_url_of(settings), retry=retry, pacer=pacer, app=APP
             )
             del token  # keeps it out of tracebacks
             yield await stack.enter_async_context(arena)
@@ -94,8 +94,7 @@ def find_token(settings: Settings) -> Login | None:
 
 def base_url_of(settings: Settings) -> str:
     """Return the normalized base URL of the API. Raise ``UsageError`` if it is invalid."""
-    from arena_groups._client import BASE_URL
-    from arena_groups._http.config import checked_base_url
+    from arena_groups._http.network import BASE_URL, checked_base_url
 
     try:
         return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)
