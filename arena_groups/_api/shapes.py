@@ -110,12 +110,12 @@ def _parts_of_compound(shape: Shape) -> list[Shape] | None:
         return others if len(others) == 1 else None
     if kind in COLLECTIONS:
         return [each for each in arguments if each is not ...]
-    if isinstance(kind, type) and (attrs.has(kind) or is_dataclass(kind) or is_typeddict(kind)):
-        return _field_types(kind)
-    return None
+    return _field_types(kind) if isinstance(kind, type) else None
 
 
-def _field_types(kind: type) -> list[Shape] | None:
+def _field_types(kind: type[object]) -> list[Shape] | None:
+    if not (attrs.has(kind) or is_dataclass(kind) or is_typeddict(kind)):
+        return None
     try:
         hints = get_type_hints(kind)
     except Exception:  # noqa: BLE001 - whatever an annotation raises that does not exist
