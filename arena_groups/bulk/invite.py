@@ -81,7 +81,8 @@ def invite_many(
     counts the person in ``waiting_for_claim``.
 
     Args:
-        arena: The client. Its token needs the right to invite.
+        arena: The client. Its token needs the right to invite. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
         group: Slug or id of the group.
         targets: Email addresses, user ids, users and invitations, in any mix.
         store: Where the journal is kept; without one it ends with the run.

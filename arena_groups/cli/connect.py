@@ -39,8 +39,14 @@ async def connected(
     *,
     pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
+    background: bool = False,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
-    """Yield a client for the chosen API; close it, and the sandbox if any, at the end."""
+    """Yield a client for the chosen API; close it, and the sandbox if any, at the end.
+
+    With ``background``, its calls may wait for others with the same pacer.
+    """
+    from arena_groups._client import in_background
+
     retry = retry or retry_policy()
     if settings.sandbox:
         refuse_base_url(settings)
@@ -53,7 +59,7 @@ async def connected(
                 sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
             ) as arena,
         ):
-            yield arena
+            yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
         token = None if login is None else login.token.reveal()
@@ -61,7 +67,7 @@ async def connected(
             token, base_url=base_url_of(settings), retry=retry, pacer=pacer
         ) as arena:
             del token  # keeps it out of tracebacks
-            yield arena
+            yield in_background(arena) if background else arena
 
 
 def find_token(settings: Settings) -> Login | None:
