@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from ssl import SSLContext
 from typing import Literal, Self
 
 import aiohttp
@@ -14,11 +15,11 @@ from arena_groups._http import RequestHook, Session, Timeout, TokenProvider
 from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
-    checked_base_url,
     checked_timeout,
     checked_traces,
-    checked_user_agent,
+    user_agent,
 )
+from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions, checked_options
 from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
@@ -32,7 +33,6 @@ from arena_groups.models import Me, RateLimit
 
 __all__ = ["ArenaClient", "in_background"]
 
-BASE_URL = "https://api.are.na"
 MAX_BODY = 32 * 1024 * 1024
 
 
@@ -45,15 +45,23 @@ class ArenaClient(SessionOwner):
         token: A personal access token, an OAuth access token, or a function, async or not, that
             returns one before each attempt, and once more after a 401. ``None`` takes it from the
             environment variable ``ARENA_TOKEN``, and works as a guest without it.
-        base_url: The address of the API; another one for a sandbox or a proxy.
+        base_url: The address of the API. ``None`` takes it from the environment variable
+            ``ARENA_BASE_URL``, and is that of Are.na without it.
         session: An external ``aiohttp.ClientSession``. The client never closes it.
+        proxy: The address of an HTTP proxy, as ``http://user:password@host:port``.
+        ssl: The TLS context of all connections, for an authority of your own or a client
+            certificate. It must verify the server.
+        trust_env: Whether to take a proxy from ``HTTPS_PROXY`` (``HTTP_PROXY`` for an ``http``
+            address) or ``ALL_PROXY``, except for loopback addresses and the hosts of ``NO_PROXY``,
+            and the trusted authorities from ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
         timeout: The time limits of one attempt, in seconds; a number is ``Timeout(total=…)``.
         retry: The rules for retries; ``None`` or ``False`` never retries.
         pacer: The rate limiter; ``None`` uses a :class:`QuotaPacer` of its own. Clients with the
             same token in one event loop may share one.
         cache: The store for conditional requests; ``None`` sends none. The default is a
             :class:`MemoryCache` of its own.
-        user_agent: The ``User-Agent`` header, in place of the default one.
+        app: The name of the program, its version and a page about it or its author, such as
+            ``"my-bot/1.0 (+https://example.org)"``. It comes first in the ``User-Agent``.
         max_body: The largest body of a response to read, in bytes.
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
         trace_configs: The trace configurations of aiohttp, for the client's own session.
@@ -74,13 +82,16 @@ class ArenaClient(SessionOwner):
         self,
         token: str | TokenProvider | None = None,
         *,
-        base_url: str = BASE_URL,
+        base_url: str | None = None,
         session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
         retry: RetryPolicy | Literal[False] | None = RetryPolicy(),  # noqa: B008 - frozen
         pacer: Pacer | None = None,
         cache: ResponseCache | Unset | None = UNSET,
-        user_agent: str | None = None,
+        app: str | None = None,
         max_body: int = MAX_BODY,
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
@@ -88,7 +99,8 @@ class ArenaClient(SessionOwner):
         clock: Clock | None = None,
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
-        del token  # an error's traceback must not hold it
+        through = None if proxy is None else Secret(proxy)
+        del token, proxy  # an error's traceback must not hold them
         check_session(session)
         check_methods(pacer, "pacer", ("acquire", "release", "snapshot"), "QuotaPacer()")
         if not isinstance(cache, Unset):
@@ -97,15 +109,23 @@ class ArenaClient(SessionOwner):
             )
         check_callable(on_request, "on_request", arguments=1)
         time = checked_clock(clock)
+        check_flag(insecure_http, "insecure_http")
+        network = checked_network(
+            resolve_base_url(base_url, insecure_http=insecure_http),
+            session=session,
+            proxy=through,
+            tls=ssl,
+            trust_env=trust_env,
+        )
         transport = Transport(
-            checked_base_url(base_url, insecure_http=check_flag(insecure_http, "insecure_http")),
+            network,
             session=session,
             trace_configs=checked_traces(trace_configs),
-            user_agent=checked_user_agent(user_agent),
+            user_agent=user_agent(app),
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
-            credentials=CredentialsProvider(given),
+            credentials=CredentialsProvider(given, network.base_url),
             transport=transport,
             options=CallOptions(timeout=checked_timeout(timeout), retry=checked_retry(retry)),
             pacer=QuotaPacer(clock=time) if pacer is None else pacer,

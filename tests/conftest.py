@@ -1,4 +1,4 @@
-"""Fixtures of all tests: no token of the environment, responses without a network, Redis."""
+"""Fixtures of all tests: no settings of the environment, responses without a network, Redis."""
 
 import gc
 import itertools
@@ -15,6 +15,7 @@ from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
+from tests.support.command_line import ENVIRONMENT
 from tests.support.documents import TOKEN
 from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
@@ -62,9 +63,10 @@ def pytest_runtest_logfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the token of the environment."""
-    monkeypatch.delenv("ARENA_TOKEN", raising=False)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the token and the other settings of the environment."""
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

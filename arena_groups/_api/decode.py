@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin
 import attrs
 import msgspec
 
+from arena_groups._api.edge import is_challenge
 from arena_groups._api.json_data import DecodeFailure, parse_json
 from arena_groups._api.request import Request
 from arena_groups._api.response import RawResponse
@@ -30,6 +31,8 @@ from arena_groups.models import (
     EmbedBlock,
     EmbeddedGroup,
     EmbeddedUser,
+    Followable,
+    Group,
     ImageBlock,
     LinkBlock,
     Links,
@@ -37,9 +40,10 @@ from arena_groups.models import (
     PendingBlock,
     TextBlock,
     UnknownContent,
+    User,
 )
 
-__all__ = ["CONTENT_CLASSES", "Owner", "check_json", "decode", "owner_class", "parse_response"]
+__all__ = ["UNIONS", "Owner", "check_json", "decode", "owner_class", "parse_response"]
 
 T = TypeVar("T")
 Shape = Any  # a class, or what typing makes of one
@@ -60,6 +64,13 @@ CONTENT_CLASSES: Mapping[str, type] = {
         Channel,
     )
 }
+
+FOLLOWABLE_CLASSES: Mapping[str, type] = {kind.KIND: kind for kind in (User, Channel, Group)}
+UNIONS: Mapping[Shape, Mapping[str, type]] = {
+    Content: CONTENT_CLASSES,
+    Followable: FOLLOWABLE_CLASSES,
+}
+"""Unions of items in a list, each with its classes by ``type``."""
 
 
 def owner_class(kind: str) -> type[Owner]:
@@ -88,20 +99,26 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
     """Return the model in a response, or raise the error that the response stands for.
 
     Raises the :class:`ArenaAPIError` of an error status, and :class:`DecodeError` if the body is
-    not what the operation promises. ``credentials`` are those that the request was sent with.
+    not what the operation promises. ``credentials`` are those that the request was sent with. A
+    challenge of the network edge is an error, even with the status of a success.
     """
     if not 200 <= response.status < 300:
         raise make_status_error(request, response, credentials)
     operation = request.operation
-    if response.truncated:
-        raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
-    if operation.returns is NoneType:
-        if response.body:
-            check_json(response.body, operation.name)  # a proxy's page does not mean success
-        return cast("T", None)
-    return decode(
-        operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
-    )
+    try:
+        if response.truncated:
+            raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
+        if operation.returns is NoneType:
+            if response.body:
+                check_json(response.body, operation.name)  # a proxy's page does not mean success
+            return cast("T", None)
+        return decode(
+            operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
+        )
+    except DecodeError:
+        if not is_challenge(response.headers):
+            raise
+    raise make_status_error(request, response, credentials)
 
 
 def decode(returns: type[T], body: bytes, operation: str, *, skip_invalid: bool = False) -> T:
@@ -151,10 +168,9 @@ def _decoder_for(shape: Shape) -> Decode:
 
 def _new_decoder(shape: Shape) -> Decode:
     origin: object = get_origin(shape)
-    if shape == Page[Content]:
-        return _contents_decoder()
     if origin is Page:
-        return _page_decoder(shape)
+        classes = UNIONS.get(get_args(shape)[0])
+        return _page_decoder(shape) if classes is None else _union_decoder(classes)
     if attrs.has(shape):
         return _model_decoder(shape)
     return _refuse
@@ -206,14 +222,17 @@ def _has_links(model: Shape) -> bool:
     return attrs.has(model) and any(each.type is Links for each in attrs.fields(model))
 
 
-def _contents_decoder() -> Decode:
+def _union_decoder(classes: Mapping[str, type]) -> Decode:
     read = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
-    def decode_contents(body: Raw) -> Page[Content]:
-        found = read(body)
-        return Page(data=[_decode_content(each) for each in found.data], meta=found.meta)
+    def decode_item(raw: msgspec.Raw) -> object:
+        return _decoder_for(classes.get(_type_of(raw), UnknownContent))(raw)
 
-    return decode_contents
+    def decode_items(body: Raw) -> Page[object]:
+        found = read(body)
+        return Page(data=[decode_item(each) for each in found.data], meta=found.meta)
+
+    return decode_items
 
 
 def _channel_decoder() -> Decode:
@@ -239,10 +258,6 @@ def _channel_decoder() -> Decode:
 
 def _decode_owner(raw: msgspec.Raw) -> Owner:
     return cast("Owner", _decoder_for(owner_class(_type_of(raw)))(raw))
-
-
-def _decode_content(raw: msgspec.Raw) -> Content:
-    return cast("Content", _decoder_for(CONTENT_CLASSES.get(_type_of(raw), UnknownContent))(raw))
 
 
 def _decode_unknown(raw: Raw) -> UnknownContent:

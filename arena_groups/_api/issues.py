@@ -23,7 +23,7 @@ from cattrs.cols import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from arena_groups._api.decode import CONTENT_CLASSES, Owner, owner_class
+from arena_groups._api.decode import UNIONS, Owner, owner_class
 from arena_groups._api.json_data import (
     INVALID_TEXT,
     DecodeFailure,
@@ -35,7 +35,6 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
 from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
-    Content,
     Link,
     Links,
     MetadataValue,
@@ -262,9 +261,8 @@ def _structure_owner(value: object, _: object) -> Owner:
     return _converter().structure(value, owner_class(_kind(value)))
 
 
-def _structure_content(value: object, _: object) -> Content:
-    kind = CONTENT_CLASSES.get(_kind(value), UnknownContent)
-    return cast("Content", _converter().structure(value, kind))
+def _structure_union(value: object, union: Target) -> object:
+    return _converter().structure(value, UNIONS[union].get(_kind(value), UnknownContent))
 
 
 def _kind(value: object) -> str:
@@ -350,7 +348,7 @@ def _converter() -> Converter:
     made.register_structure_hook_func(lambda t: t is Links, _structure_links)
     made.register_structure_hook_func(lambda t: t == MetadataValue, _structure_metadata_value)
     made.register_structure_hook_func(lambda t: t == Owner, _structure_owner)
-    made.register_structure_hook_func(lambda t: t == Content, _structure_content)
+    made.register_structure_hook_func(_is_union, _structure_union)
     made.register_unstructure_hook_factory(_is_model, _unstructure_factory)
     made.register_unstructure_hook(UnknownContent, lambda content: dict(content.data))
     made.register_unstructure_hook(OpenEnum, lambda member: member.value)
@@ -360,6 +358,10 @@ def _converter() -> Converter:
 
 def _is_model(target: Target) -> bool:
     return attrs.has(_class_of(target))
+
+
+def _is_union(target: Target) -> bool:
+    return any(target == union for union in UNIONS)
 
 
 def _is_tuple(target: Target) -> bool:

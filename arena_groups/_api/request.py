@@ -18,9 +18,11 @@ __all__ = [
     "Request",
     "build_request",
     "check_invite_token",
+    "check_one_invitee",
     "choice",
     "group_fields",
     "invitee",
+    "join_code",
     "path_id",
     "path_name",
 ]
@@ -170,6 +172,12 @@ def group_fields(
     return given
 
 
+def check_one_invitee(*given: object) -> None:
+    """Raise ``ValueError`` unless exactly one of the arguments that name a person is given."""
+    if sum(each is not None for each in given) != 1:
+        raise ValueError("invite takes exactly one of email=, user_id= and user=")
+
+
 def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
     """Return the body that invites one person.
 
@@ -188,6 +196,20 @@ def check_invite_token(token: Secret) -> None:
     """Raise ``ValueError`` for an invite code that is empty or not a string."""
     if token.validation_error():
         raise ValueError(f"invite_token {token.validation_error()}")
+
+
+def join_code(given: Secret | None, in_url: Secret | None) -> Secret:
+    """Return the invite code to join with: as given, or from the URL of the invite.
+
+    Raises ``ValueError`` if there is none or two of them, or if it cannot be one.
+    """
+    code = given or in_url
+    if code is None:
+        raise ValueError("invite_token is missing: give it, or the URL of the invite as group")
+    check_invite_token(code)
+    if in_url is not None and in_url.reveal() != code.reveal():
+        raise ValueError("invite_token is not the code in the URL of the invite")
+    return code
 
 
 def _string(value: object, what: str) -> str:

@@ -27,6 +27,11 @@ class Secret:
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a secret cannot be pickled")
 
+    @property
+    def is_text(self) -> bool:
+        """Whether this is a string at all."""
+        return isinstance(self._value, str)
+
     def reveal(self) -> str:
         """Return the string itself."""
         # Not str(): that of a mixed-in enum is its name.
@@ -57,6 +62,7 @@ class TokenOrigin(StrEnum):
     ARGUMENT = "the argument token="
     ENVIRONMENT = "the environment variable ARENA_TOKEN"
     PROVIDER = "the token provider"
+    WITHHELD = "the environment, for another server"
     NONE = "nowhere"
 
 

@@ -2,19 +2,19 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from ipaddress import ip_address, ip_network
 from platform import python_version
 from typing import cast
 
 import aiohttp
 from attrs import define, field, frozen
-from yarl import URL
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
 from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
 from arena_groups._exports import set_public_module
+from arena_groups._http.network import has_environment_token, is_production
 from arena_groups._version import __version__
 
 __all__ = [
@@ -22,19 +22,24 @@ __all__ = [
     "Timeout",
     "TokenProvider",
     "check_session",
-    "checked_base_url",
     "checked_timeout",
     "checked_traces",
-    "checked_user_agent",
-    "is_loopback",
+    "user_agent",
 ]
 
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+SANDBOX_TOKEN = "sandbox_"  # noqa: S105 - how each of them begins
+PROJECT_PAGE = "https://arena-groups.readthedocs.io"
 DEFAULT_USER_AGENT = (
-    f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
+    f"arena-groups/{__version__} (+{PROJECT_PAGE}; python {python_version()}; "
+    f"aiohttp {aiohttp.__version__})"
 )
+# Products and comments of RFC 9110; of comments in comments, one level.
+PRODUCT = r"[\w!#$%&'*+.^`|~-]+(?:/[\w!#$%&'*+.^`|~-]+)?"
+COMMENT = r"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)"
+APP = re.compile(rf"{PRODUCT}(?: (?:{PRODUCT}|{COMMENT}))*", re.ASCII)
+MAX_APP = 256
 
 
 @frozen
@@ -59,23 +64,43 @@ class Timeout:
 class CredentialsProvider:
     """Source of the token: an argument, the environment, a token provider, or none.
 
-    ``static`` are the credentials of all requests; ``None`` if a provider is called for each.
+    ``static`` are the credentials of all requests; ``None`` if a provider is called for each. With
+    ``base_url``, a token of another server is not sent there.
     """
 
-    def __init__(self, token: Secret | TokenProvider | None, *, environment: bool = True) -> None:
+    def __init__(
+        self,
+        token: Secret | TokenProvider | None,
+        base_url: str | None = None,
+        *,
+        environment: bool = True,
+    ) -> None:
         if callable(token):
             check_arity(token, "the token provider", 0)
         self._provider = token if callable(token) else None
         self.static: Credentials | None = None if callable(token) else Credentials()
+        self._production = base_url is not None and is_production(base_url)
         self._generation = 0
         self._replacement: TokenReplacement | None = None
         if isinstance(token, Secret):
             self._set(token, TokenOrigin.ARGUMENT)
         elif token is None and environment and os.environ.get(TOKEN_VARIABLE):
-            self._set(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+            if base_url is None or has_environment_token(base_url):
+                self._set(Secret(os.environ[TOKEN_VARIABLE]), TokenOrigin.ENVIRONMENT)
+            else:
+                self.static = Credentials(None, TokenOrigin.WITHHELD)
 
     def _set(self, token: Secret, origin: TokenOrigin) -> None:
-        self.static = Credentials(checked_token(token, origin), origin)
+        self.static = Credentials(self._checked(token, origin), origin)
+
+    def _checked(self, token: Secret, origin: TokenOrigin) -> Secret:
+        checked = checked_token(token, origin)
+        if self._production and checked.reveal().startswith(SANDBOX_TOKEN):
+            raise ValueError(
+                f"the token from {origin} is that of a sandbox: set ARENA_BASE_URL, or pass "
+                "base_url=, to use it there"
+            )
+        return checked
 
     async def fetch(self) -> Credentials:
         """Return the credentials of the next request. Raises what the token provider raises."""
@@ -84,7 +109,7 @@ class CredentialsProvider:
         generation, provided = self._generation, self._provider()
         token = Secret(await provided if isawaitable(provided) else provided)
         del provided  # an error's traceback must not hold it
-        checked = checked_token(token, TokenOrigin.PROVIDER)
+        checked = self._checked(token, TokenOrigin.PROVIDER)
         return Credentials(checked, TokenOrigin.PROVIDER, generation)
 
     async def replace(self, refused: Credentials) -> Credentials:
@@ -181,54 +206,22 @@ def checked_traces(trace_configs: object) -> Sequence[aiohttp.TraceConfig]:
     return tuple(given)
 
 
-def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_url") -> str:
-    """Return ``base_url`` without a slash at its end; ``name`` is its name in errors.
+def user_agent(app: str | None) -> str:
+    """Return the header ``User-Agent``: the caller's ``app``, if any, then this package.
 
-    Raises ``ValueError`` if it is not an absolute URL, has more than a host and a path, or is
-    plain HTTP to another machine without ``insecure_http``.
+    Raises ``ValueError`` if ``app`` has not the form of the header, ``TypeError`` if it is not a
+    string.
     """
-    check_instance(base_url, name, str)
-    try:
-        url = URL(base_url)
-    except ValueError:
-        raise ValueError(f"{name} must be an absolute http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host or not url.host.isprintable():
-        raise ValueError(f"{name} must be an absolute http or https URL")
-    if url.user is not None or url.password is not None:
-        raise ValueError(f"{name} must not hold a user name or a password")
-    if url.query_string or url.fragment:
-        raise ValueError(f"{name} must not hold a query or a fragment")
-    if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
-        raise ValueError(
-            f"{name} must be https: over http the token can be read on its way "
-            "(insecure_http=True allows it)"
-        )
-    return str(url).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine: ``localhost``, 127.0.0.0/8 or ``::1``.
-
-    Names below ``localhost`` are not, as a resolver may send them elsewhere.
-    """
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host.lower() == "localhost"
-    return any(address in network for network in LOOPBACK)
-
-
-def checked_user_agent(user_agent: str | None) -> str:
-    """Return ``user_agent``, or the default one.
-
-    Raises ``ValueError`` if a header cannot carry it, ``TypeError`` if it is not a string.
-    """
-    if user_agent is None:
+    if app is None:
         return DEFAULT_USER_AGENT
-    check_instance(user_agent, "user_agent", str)
-    if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():
-        raise ValueError("user_agent must be printable ASCII, in one line")
-    return user_agent
+    check_instance(app, "app", str)
+    valid = len(app) <= MAX_APP and app.isascii() and app.isprintable() and APP.fullmatch(app)
+    if not valid:
+        raise ValueError(
+            "app must be a name, a version and a page in ASCII, of up to "
+            f"{MAX_APP} characters, such as 'my-bot/1.0 (+https://example.org)'"
+        )
+    return f"{app} {DEFAULT_USER_AGENT}"
 
 
 set_public_module(globals(), ["Timeout"])

@@ -186,7 +186,7 @@ def _request_maker(
         progress.made = True
         if isinstance(proxy, URL):
             _check_proxy(proxy)
-            progress.proxy = proxy.with_user(None)
+            progress.proxy, progress.proxy_setting = proxy.with_user(None), "the aiohttp session"
         headers = CIMultiDict(cast("Mapping[str, str]", options["headers"]))
         if url.origin() == target.origin():
             headers.update(ours)

@@ -29,6 +29,7 @@ PERMANENT = (
     aiohttp.ServerFingerprintMismatch,
     aiohttp.InvalidURL,
 )
+UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})  # codes of OpenSSL
 NO_CONNECTION = "no connection within the time limit"
 ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, NO_CONNECTION),
@@ -64,14 +65,16 @@ class RepeatedRequestError(aiohttp.ClientError):
 class RequestProgress:
     """Progress of one request inside aiohttp.
 
-    ``made`` says that aiohttp has made the request, with its proxy; ``started`` that it asked for a
-    connection, ``connected`` that it got one: what follows may reach the server.
+    ``proxy_setting`` names what set the proxy. ``made`` says that aiohttp has made the request,
+    with its proxy; ``started`` that it asked for a connection, ``connected`` that it got one: what
+    follows may reach the server.
     """
 
+    proxy: URL | None = None
+    proxy_setting: str = ""
     made: bool = False
     started: bool = False
     connected: bool = False
-    proxy: URL | None = None
 
     @property
     def certainly_unsent(self) -> bool:
@@ -113,12 +116,14 @@ def _is_retryable(error: Exception) -> bool:
 
 def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"{_proxy_name(progress)} refused to connect ({_status(error.status)})"
+        refused = f"{_proxy_name(progress)} refused to connect ({_status(error.status)})"
+        return refused + _proxy_advice(error, progress)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate of {error.host} is not trusted"
+        return _certificate_problem(error, progress)
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.strerror or type(error.os_error).__name__
-        return f"cannot connect to {_peer(error, progress)} ({reason})"
+        advice = f": check {progress.proxy_setting}" if _is_proxy(error, progress) else ""
+        return f"cannot connect to {_peer(error, progress)} ({reason}){advice}"
     if isinstance(error, RepeatedRequestError):
         return (
             "a middleware or a subclass of the aiohttp session was about to send a second "
@@ -142,9 +147,38 @@ def _parser_problem(error: Exception) -> str:
     return "" if found is None else found[0]
 
 
-def _peer(error: aiohttp.ClientConnectorError, progress: RequestProgress) -> str:
+def _proxy_advice(error: aiohttp.ClientHttpProxyError, progress: RequestProgress) -> str:
+    if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f": check the user name and the password in {progress.proxy_setting}"
+    if _is_retryable(error):
+        return ""
+    target = error.request_info.url
+    return f": it may not allow connections to {target.host}:{target.port}"
+
+
+def _certificate_problem(
+    error: aiohttp.ClientConnectorCertificateError, progress: RequestProgress
+) -> str:
+    peer = _proxy_name(progress) if _is_proxy(error, progress) else error.host
+    problem = f"the certificate of {peer} is not trusted"
+    reason = getattr(error.certificate_error, "verify_message", "")
+    problem += f" ({reason})" if reason else ""
+    if getattr(error.certificate_error, "verify_code", 0) not in UNKNOWN_AUTHORITY:
+        return problem
+    problem += ": trust its authority with ssl= or SSL_CERT_FILE"
+    return problem if progress.proxy is None else f"{problem}; {_proxy_name(progress)} may have one"
+
+
+def _is_proxy(
+    error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError,
+    progress: RequestProgress,
+) -> bool:
     proxy = progress.proxy
-    if proxy is not None and (error.host, error.port) == (proxy.host, proxy.port):
+    return proxy is not None and (error.host, error.port) == (proxy.host, proxy.port)
+
+
+def _peer(error: aiohttp.ClientConnectorError, progress: RequestProgress) -> str:
+    if _is_proxy(error, progress):
         return _proxy_name(progress)
     if isinstance(error, UnixClientConnectorError):
         return error.path

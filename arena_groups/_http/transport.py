@@ -14,6 +14,7 @@ from arena_groups._api import Credentials, Operation, RawResponse, Request
 from arena_groups._http.config import Timeout
 from arena_groups._http.external import BorrowedSession
 from arena_groups._http.failures import PROGRESS, RequestProgress, map_aiohttp_error
+from arena_groups._http.network import Network
 from arena_groups._http.registry import InFlightRequest
 from arena_groups.errors import ArenaConnectionError, ClientStateError
 
@@ -70,7 +71,7 @@ class Transport:
 
     def __init__(
         self,
-        base_url: str,
+        network: Network,
         *,
         session: aiohttp.ClientSession | None,
         trace_configs: Sequence[aiohttp.TraceConfig] | None,
@@ -81,8 +82,8 @@ class Transport:
             raise ValueError(
                 "trace_configs= cannot be used with session=: add them to that session"
             )
-        self.base_url = base_url
-        self._root = URL(base_url)
+        self.base_url = network.base_url
+        self._root = URL(network.base_url)
         self._prefix = self._root.raw_path.rstrip("/")
         self._sessions: dict[bool, aiohttp.ClientSession | BorrowedSession] = {}
         if session is not None:
@@ -91,8 +92,17 @@ class Transport:
                 for idempotent in (True, False)
             }
         self._trace_configs = list(trace_configs or ())
+        self._tls = network.tls
+        self._proxy = None if network.proxy is None else network.proxy.url
+        self._proxy_setting = "" if network.proxy is None else network.proxy.setting
+        self._proxy_headers = CIMultiDict[str]()
         always = {"Accept": JSON, "User-Agent": user_agent}
         self._session_headers, self._headers = (always, {}) if session is None else ({}, always)
+        if network.proxy is not None:
+            if self._root.scheme == "http":  # the proxy reads the request itself
+                self._headers |= network.proxy.headers
+            else:
+                self._proxy_headers = network.proxy.headers
         self._max_body = max_body
         self._auth_headers_for: Credentials | None = None
         self._auth_headers: CIMultiDict[str] = CIMultiDict()
@@ -120,7 +130,7 @@ class Transport:
             url = self._root.with_path(self._prefix + request.path, encoded=True)  # twice as fast
         if credentials is not self._auth_headers_for:
             self._set_auth_headers(credentials)
-        progress = RequestProgress()
+        progress = RequestProgress(self._proxy, self._proxy_setting)
         PROGRESS.set(progress)
         http = self._sessions.get(operation.idempotent) or self._open_session(operation)
         time_limit = asyncio.timeout(
@@ -137,10 +147,14 @@ class Transport:
                     data=None if empty else _encoded_body(request),
                     skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
                     timeout=limits.connection,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                     allow_redirects=False,
                     raise_for_status=False,
                     auto_decompress=True,
                 )
+                if response.status == 407 and progress.proxy and url.scheme == "http":
+                    raise _proxy_login_error(response, progress)
                 try:
                     length = response.content_length
                     compressed = "Content-Encoding" in response.headers
@@ -178,7 +192,7 @@ class Transport:
             headers=self._session_headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self._trace_configs,
-            connector=Connector(force_close=not operation.idempotent),
+            connector=Connector(force_close=not operation.idempotent, ssl=self._tls or True),
         )
         # Otherwise aiohttp resends idempotent requests after a lost connection, unseen by the pacer
         # and by the retry policy. There is no public switch for it.
@@ -223,6 +237,15 @@ class Transport:
             return b"".join(chunks), True
         finally:
             chunks.clear()  # an error's traceback must not hold what was in them
+
+
+def _proxy_login_error(
+    response: aiohttp.ClientResponse, progress: RequestProgress
+) -> aiohttp.ClientHttpProxyError:
+    """Return the error of aiohttp for CONNECT, for a request that a proxy did not pass on."""
+    response.close()
+    progress.connected = False
+    return aiohttp.ClientHttpProxyError(response.request_info, (), status=response.status)
 
 
 def _encoded_body(request: Request[T]) -> bytes:

@@ -1,12 +1,20 @@
 """Base of all resources: sending an operation, and listing one."""
 
-from collections.abc import Coroutine, Mapping
+from asyncio import Lock
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import BeforeSend, Operation, Request, build_request
+from arena_groups._api import (
+    BeforeSend,
+    Operation,
+    Request,
+    UserReference,
+    build_request,
+    operations,
+)
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
@@ -44,10 +52,17 @@ class Resource:
             build_request(operation, path_params, body=body, before_send=before_send)
         )
 
+    async def _user_id(self, user: UserReference) -> int:
+        """Return the id of a user, which is looked up unless it is known."""
+        name = user.name
+        if isinstance(name, int):
+            return name
+        return (await self._send(operations.GET_USER, user.path)).id
+
     def _list(
         self,
         operation: Operation[Page[ItemT]],
-        path_params: Mapping[str, str],
+        path_params: Mapping[str, str] | None,
         filters: Mapping[str, str | None] | None = None,
         *,
         per: int,
@@ -58,6 +73,7 @@ class Resource:
         on_decode_error: OnDecodeError,
         owner_first: bool = False,
     ) -> Paginator[ItemT]:
+        """Return a lazy list; without ``path_params``, that of the token's own user."""
         per = check_range(per, "per", 1, MAX_PER)
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
@@ -71,10 +87,15 @@ class Resource:
         if skips:
             operation = evolve(operation, skip_invalid=True)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
-        request = build_request(operation, path_params, query={"per": per, **given})
+        query: dict[str, str | int] = {"per": per, **given}
+        if path_params is None:
+            begin = partial(_begin_own_list, self._session, operation, query)
+        else:
+            request = build_request(operation, path_params, query=query)
+            begin = partial(_begin_list, self._session, request)
 
         return Paginator(
-            partial(_begin_list, self._session, request),
+            begin,
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -89,6 +110,43 @@ def _begin_list(session: Session, request: Request[Page[ItemT]]) -> PageFetchers
     return PageFetchers(
         partial(session.send_page, request), partial(session.prefetch_page, request)
     )
+
+
+def _begin_own_list(
+    session: Session, operation: Operation[Page[ItemT]], query: Mapping[str, str | int]
+) -> PageFetchers[ItemT]:
+    own = _OwnList(session.for_list(), operation, query)
+    return PageFetchers(own.send_page, own.prefetch_page)
+
+
+class _OwnList(Generic[ItemT]):
+    """Pages of a list of the token's own user, whose id is looked up before the first page."""
+
+    def __init__(
+        self, session: Session, operation: Operation[Page[ItemT]], query: Mapping[str, str | int]
+    ) -> None:
+        self._session = session
+        self._operation = operation
+        self._query = query
+        self._lookup = Lock()
+        self._request: Request[Page[ItemT]] | None = None
+
+    async def send_page(self, page: int) -> Page[ItemT]:
+        """Send the request for a page."""
+        return await self._session.send_page(await self._known_request(), page)
+
+    async def prefetch_page(self, page: int) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+        """Send the request for a page, and leave the body undecoded."""
+        return await self._session.prefetch_page(await self._known_request(), page)
+
+    async def _known_request(self) -> Request[Page[ItemT]]:
+        async with self._lookup:
+            if self._request is None:
+                me = await self._session.send(build_request(operations.ME))
+                self._request = build_request(
+                    self._operation, {"id": str(me.id)}, query=self._query
+                )
+            return self._request
 
 
 class ResourceAttribute(Generic[ResourceT]):

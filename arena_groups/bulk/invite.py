@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import evolve
 
-from arena_groups._api import Secret, invitee, operations, path_id
+from arena_groups._api import GroupRef, GroupReference, Secret, invitee, operations, path_id
 from arena_groups._arguments import check_callable, check_seconds, check_text, iterable_problem
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
@@ -49,7 +49,7 @@ _OUTCOMES: Final = {
 
 def invite_many(
     arena: ArenaClient,
-    group: str | int,
+    group: GroupRef,
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
     *,
     store: Store | None = None,
@@ -83,7 +83,7 @@ def invite_many(
     Args:
         arena: The client. Its token needs the right to invite. Its calls are
             in the background, unless it is a view with ``priority="foreground"``.
-        group: Slug or id of the group.
+        group: The group, by slug, id or URL, or a model of it.
         targets: Email addresses, user ids, users and invitations, in any mix.
         store: Where the journal is kept; without one it ends with the run.
         journal: Name of the journal. Runs with the same group and name share it.
@@ -105,18 +105,18 @@ def invite_many(
             range. In an iterable that is not a collection, such an input fails alone.
         TypeError: ``targets`` is a single string, or an argument has the wrong type.
     """
-    people = _checked(targets)
-    del targets  # the traceback of an error shows what this frame has
+    people, reference = _checked(targets), GroupReference(group)
+    del targets, group  # the traceback of an error shows what this frame has
     if isinstance(people, ValueError | TypeError):
         raise people
-    check_common(arena, group, dry_run=dry_run)
+    name = check_common(arena, reference, dry_run=dry_run)
     check_seconds(claim_timeout, "claim_timeout")
     check_text(journal, "journal")
     check_store(store)
     check_callable(on_claim_wait, "on_claim_wait", arguments=1)
     handler = _InviteHandler(
         arena,
-        group,
+        name,
         store=MemoryStore() if store is None else store,
         journal=journal,
         dry_run=dry_run,

@@ -22,7 +22,7 @@ from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_che
 
 from attrs import field, frozen
 
-from arena_groups._api import path_name
+from arena_groups._api import GroupReference
 from arena_groups._arguments import check_flag, check_instance, check_range
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
@@ -63,11 +63,11 @@ class ItemOutcome(Generic[T]):
 ItemJob = Callable[[], Coroutine[object, object, ItemOutcome[T]]]
 
 
-def check_common(arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-    """Check the arguments that all bulk calls have."""
+def check_common(arena: ArenaClient, group: GroupReference, *, dry_run: bool) -> str | int:
+    """Check the arguments that all bulk calls have, and return the slug or id of the group."""
     check_instance(arena, "arena", ArenaClient)
-    path_name(group, "group")
     check_flag(dry_run, "dry_run")
+    return group.name
 
 
 class BulkHandler(ABC, Generic[T]):

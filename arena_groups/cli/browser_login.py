@@ -22,6 +22,7 @@ from arena_groups._api import Secret
 from arena_groups._extras import install_command
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, cannot_listen
 from arena_groups.cli.loopback_server import NOT_FOUND, LoginPage, serving
+from arena_groups.cli.options import APP
 from arena_groups.errors import ArenaError, CallbackError
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ def oauth_client(
         raise CliError("usage", "login with a browser needs the extra oauth", hint=hint) from None
     secret = None if client_secret is None else client_secret.reveal()
     if base_url is None:
-        return OAuthClient(client_id, client_secret=secret, redirect_uri=redirect_uri)
+        return OAuthClient(client_id, client_secret=secret, redirect_uri=redirect_uri, app=APP)
     return OAuthClient(
         client_id,
         client_secret=secret,
         redirect_uri=redirect_uri,
         base_url=base_url,
         authorize_base_url=base_url,
+        app=APP,
     )
 
 

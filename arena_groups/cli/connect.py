@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.errors import no_token
-from arena_groups.cli.options import Settings
+from arena_groups.cli.options import APP, Settings
 
 if TYPE_CHECKING:
     from arena_groups.cli.credentials import Login
@@ -39,11 +39,14 @@ async def connected(
     *,
     pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
+    redis: str | None = None,
     background: bool = False,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
     """Yield a client for the chosen API; close it, and the sandbox if any, at the end.
 
-    With ``background``, its calls may wait for others with the same pacer.
+    With ``redis``, the URL of a Redis server, the client shares its rate limit with all processes
+    that use the same token and server. Each sandbox has a rate limit of its own. With
+    ``background``, its calls may wait for others with the same pacer.
     """
     from arena_groups._client import in_background
 
@@ -56,17 +59,24 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
+                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer, app=APP
             ) as arena,
         ):
             yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
-        token = None if login is None else login.token.reveal()
-        async with arena_groups.ArenaClient(
-            token, base_url=base_url_of(settings), retry=retry, pacer=pacer
-        ) as arena:
+        async with AsyncExitStack() as stack:
+            if redis is not None:
+                from arena_groups.redis import RedisPacer
+
+                shared = RedisPacer(redis, token=None if login is None else login.token)
+                pacer = await stack.enter_async_context(shared)
+            token = None if login is None else login.token.reveal()
+            arena = arena_groups.ArenaClient(
+                token, base_url=base_url_of(settings), retry=retry, pacer=pacer, app=APP
+            )
             del token  # keeps it out of tracebacks
+            await stack.enter_async_context(arena)
             yield in_background(arena) if background else arena
 
 
@@ -89,8 +99,7 @@ def find_token(settings: Settings) -> Login | None:
 
 def base_url_of(settings: Settings) -> str:
     """Return the normalized base URL of the API. Raise ``UsageError`` if it is invalid."""
-    from arena_groups._client import BASE_URL
-    from arena_groups._http.config import checked_base_url
+    from arena_groups._http.network import BASE_URL, checked_base_url
 
     try:
         return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)

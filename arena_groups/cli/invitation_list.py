@@ -73,6 +73,8 @@ async def _all_invitations(settings: Settings, arena: arena_groups.ArenaClient) 
         try:
             async for invitation in group_invitations(arena, group.id):
                 yield invitation
+        except arena_groups.BlockedError:
+            raise  # the other groups would meet it too
         except (arena_groups.ForbiddenError, arena_groups.NotFoundError):
             skipped.append(group.slug)
     if skipped:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
+from arena_groups._version import __version__
+
 if TYPE_CHECKING:
     from arena_groups._api import Secret
 
@@ -21,6 +23,8 @@ else:
 F = TypeVar("F", bound=Callable[..., object])
 Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
+APP = f"arena-groups-cli/{__version__}"
+"""Name of the command line in the User-Agent."""
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from ssl import SSLContext
 
 import aiohttp
 
@@ -11,9 +12,14 @@ from arena_groups._http import Session, Timeout
 from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
-    checked_base_url,
     checked_timeout,
-    checked_user_agent,
+    user_agent,
+)
+from arena_groups._http.network import (
+    BASE_URL,
+    checked_base_url,
+    checked_network,
+    resolve_base_url,
 )
 from arena_groups._http.options import CallOptions
 from arena_groups._http.session import SessionOwner
@@ -43,6 +49,7 @@ __all__ = ["OAuthClient"]
 
 logger = logging.getLogger("arena_groups")
 
+AUTHORIZE_BASE_URL = "https://www.are.na"
 MAX_BODY = 64 * 1024
 # A request that was sent is never repeated. A person is waiting, so the waits are short.
 RETRY = RetryPolicy(attempts=3, total=20, max_backoff=2, max_retry_after=0)
@@ -58,12 +65,20 @@ class OAuthClient(SessionOwner):
         client_secret: The app's secret; ``None`` for a public app.
         redirect_uri: The registered URI that people are sent back to. Only
             :meth:`authorize_url` needs it.
-        base_url: Base URL of the API.
-        authorize_base_url: Base URL of the page that asks people for access.
+        base_url: Base URL of the API. ``None`` takes it from the environment variable
+            ``ARENA_BASE_URL``, and is that of Are.na without it.
+        authorize_base_url: Base URL of the page that asks people for access. ``None`` is that of
+            Are.na for its own API, and ``base_url`` for another one, such as a sandbox.
         issuer: Identifier of the provider, which a callback may have as ``iss``; ``None`` for the
             origin of ``authorize_base_url``.
         session: An ``aiohttp.ClientSession`` to use. It is not closed with the client.
+        proxy: Address of an HTTP proxy, as ``http://user:password@host:port``.
+        ssl: TLS context of all connections. It must verify the server.
+        trust_env: Take proxy and trusted authorities from the environment, as
+            :class:`ArenaClient` does.
         timeout: Timeouts of each attempt, in seconds; a number is ``Timeout(total=…)``.
+        app: Name of the program, its version and a page about it, such as
+            ``"my-bot/1.0 (+https://example.org)"``. It comes first in the ``User-Agent``.
         insecure_http: Allow ``http`` URLs that are not on a loopback address.
 
     Raises:
@@ -77,15 +92,20 @@ class OAuthClient(SessionOwner):
         *,
         client_secret: str | None = None,
         redirect_uri: str | None = None,
-        base_url: str = "https://api.are.na",
-        authorize_base_url: str = "https://www.are.na",
+        base_url: str | None = None,
+        authorize_base_url: str | None = None,
         issuer: str | None = None,
         session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
+        app: str | None = None,
         insecure_http: bool = False,
     ) -> None:
         secret = None if client_secret is None else Secret(client_secret)
-        del client_secret  # keep it out of tracebacks
+        through = None if proxy is None else Secret(proxy)
+        del client_secret, proxy  # keep them out of tracebacks
         check_session(session)
         check_flag(insecure_http, "insecure_http")
         if issuer is not None:
@@ -96,17 +116,28 @@ class OAuthClient(SessionOwner):
             if redirect_uri is None
             else checked_redirect_uri(redirect_uri, insecure_http=insecure_http)
         )
-        self._authorize_base_url = checked_base_url(
-            authorize_base_url, insecure_http=insecure_http, name="authorize_base_url"
+        network = checked_network(
+            resolve_base_url(base_url, insecure_http=insecure_http),
+            session=session,
+            proxy=through,
+            tls=ssl,
+            trust_env=trust_env,
+        )
+        self._authorize_base_url = (
+            _authorize_base_url(network.base_url)
+            if authorize_base_url is None
+            else checked_base_url(
+                authorize_base_url, insecure_http=insecure_http, name="authorize_base_url"
+            )
         )
         self._issuer = origin(self._authorize_base_url) if issuer is None else issuer
         self._session = Session(
             credentials=CredentialsProvider(None, environment=False),
             transport=Transport(
-                checked_base_url(base_url, insecure_http=insecure_http),
+                network,
                 session=session,
                 trace_configs=None,
-                user_agent=checked_user_agent(None),
+                user_agent=user_agent(app),
                 max_body=MAX_BODY,
             ),
             options=CallOptions(timeout=checked_timeout(timeout), retry=RETRY),
@@ -214,3 +245,8 @@ class OAuthClient(SessionOwner):
                 logger.warning("the provider granted more than requested: %s", " ".join(extra))
             return token
         raise refusal
+
+
+def _authorize_base_url(base_url: str) -> str:
+    """Return where people are sent for the API at ``base_url``."""
+    return AUTHORIZE_BASE_URL if base_url == BASE_URL else base_url

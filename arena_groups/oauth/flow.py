@@ -14,11 +14,12 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from arena_groups._api import Operation, Request, Secret, build_request
 from arena_groups._api.secrets import NO_STRING
 from arena_groups._arguments import check_instance, check_iterable
-from arena_groups._http.config import is_loopback
+from arena_groups._http.network import is_loopback
 from arena_groups._types import hidden
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
+    BlockedError,
     CallbackError,
     DecodeError,
     DecodeIssue,
@@ -274,6 +275,8 @@ def _parse_timestamp(seconds: int) -> datetime | None:
 
 def as_oauth_error(error: ArenaAPIError) -> ArenaError:
     """Return an :class:`OAuthError` if ``error`` is a refusal by the provider, else ``error``."""
+    if isinstance(error, BlockedError):
+        return error
     named = ERROR_NAME.fullmatch(error.error) is not None and 400 <= error.status < 500
     if error.status == 429 or not (error.status in REFUSAL_STATUSES or named):
         return error

@@ -100,17 +100,16 @@ class RedisConnection:
         """
         return await self._in_time(self._run(script, len(keys), *keys, *arguments))
 
-    async def read_hash(self, key: Text) -> dict[str, str]:
-        """Return a hash; it is empty if there is none.
+    async def read_hash(self, key: Text) -> Mapping[Text, Text]:
+        """Return a hash, undecoded; it is empty if there is none.
 
         Raises:
             RedisUnavailableError: Redis could not be read, also not at a second attempt.
         """
         try:
-            fields = await self._in_time(self._read_hash(key))
+            return await self._in_time(self._read_hash(key))
         except RedisConnectionLostError:
-            fields = await self._in_time(self._read_hash(key))
-        return {as_text(name): as_text(value) for name, value in fields.items()}
+            return await self._in_time(self._read_hash(key))
 
     async def aclose(self) -> None:
         """Close the connections, if they were opened here."""

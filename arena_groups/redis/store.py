@@ -1,6 +1,7 @@
 """Store of watches and bulk calls in Redis: one hash a namespace."""
 
 from collections.abc import Iterator, Mapping
+from secrets import token_bytes
 from typing import Final
 
 from redis.asyncio import Redis
@@ -14,14 +15,23 @@ from arena_groups.redis.connection import (
     RedisConnectionLostError,
     RedisUnavailableError,
     as_bytes,
+    as_text,
 )
 from arena_groups.stores.base import NO_CONDITIONS
 
 __all__ = ["RedisStore"]
 
+# A field beside the records, with the last calls that have set any: a client may repeat the script
+# after its reply was lost. It is not UTF-8, so no record has this name.
+CALLS: Final = b"\xffcalls"
+CALL_LENGTH: Final = 16
+
 COMPARE_AND_SET: Final = LuaScript("""
-local at = 2
-for _ = 1, tonumber(ARGV[1]) do
+local calls_field, call = ARGV[1], ARGV[2]
+local calls = redis.call('HGET', KEYS[1], calls_field) or ''
+if string.find(calls, call, 1, true) then return 1 end
+local at = 4
+for _ = 1, tonumber(ARGV[3]) do
   local found = redis.call('HGET', KEYS[1], ARGV[at])
   local expected = ARGV[at + 1] == '1' and ARGV[at + 2]
   if found ~= expected then return 0 end
@@ -34,6 +44,9 @@ while ARGV[at] do
     redis.call('HDEL', KEYS[1], ARGV[at])
   end
   at = at + 3
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HSET', KEYS[1], calls_field, string.sub(call .. calls, 1, 32 * #call))
 end
 return 1
 """)
@@ -78,7 +91,8 @@ class RedisStore(AsyncCloseable):
         """
         self._check_open()
         try:
-            return await self._connection.read_hash(self._key(namespace))
+            fields = await self._connection.read_hash(self._key(namespace))
+            return {as_text(name): as_text(fields[name]) for name in fields if name != CALLS}
         except RedisUnavailableError as error:
             raise _store_error(error) from error
         except UnicodeDecodeError:  # it would show the record
@@ -94,8 +108,9 @@ class RedisStore(AsyncCloseable):
     ) -> bool:
         """Set records by one script, all or none, if those in ``expected`` have not changed.
 
-        The script is sent a second time if the connection was lost. A cancelled call may or may
-        not have set the records, yet never a part of them.
+        The script is sent a second time if the connection was lost, and a client of the caller may
+        send it more often. It has an effect once. A cancelled call may or may not have set the
+        records, yet never a part of them.
 
         Args:
             namespace: The name of the namespace.
@@ -103,8 +118,7 @@ class RedisStore(AsyncCloseable):
             expected: The texts that the records must have; ``None`` means absent.
 
         Returns:
-            Whether the records were set. After a second attempt it is ``True`` as well if they
-            and those in ``expected`` already had these values.
+            Whether the records were set.
 
         Raises:
             StoreError: Redis cannot be reached, does not reply in time, or refuses; or the store
@@ -112,16 +126,13 @@ class RedisStore(AsyncCloseable):
         """
         self._check_open()
         keys = [self._key(namespace)]
-        arguments = [b"%d" % len(expected), *_triples(expected), *_triples(updates)]
+        call = token_bytes(CALL_LENGTH)
+        arguments = [CALLS, call, b"%d" % len(expected), *_triples(expected), *_triples(updates)]
         try:
             try:
                 return bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
             except RedisConnectionLostError:
-                done = bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
-                # If not, the first script may have run before the connection was lost.
-                return done or _contains(
-                    await self._connection.read_hash(*keys), {**expected, **updates}
-                )
+                return bool(await self._connection.run(COMPARE_AND_SET, keys, arguments))
         except RedisUnavailableError as error:
             raise _store_error(error) from error
 
@@ -140,10 +151,6 @@ class RedisStore(AsyncCloseable):
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store in Redis is closed")
-
-
-def _contains(records: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
-    return all(records.get(name) == text for name, text in wanted.items())
 
 
 def _triples(records: Mapping[str, str | None]) -> Iterator[bytes]:

@@ -347,9 +347,10 @@ class SandboxControl:
         Raises:
             SandboxNotFoundError: The group does not exist.
         """
-        ids = [record.id for record in new_users(self._user_factory, count)]
-        self._group(group).followers.update(dict.fromkeys(ids))
-        return ids
+        found, users = self._group(group), new_users(self._user_factory, count)
+        for user in users:
+            self._backend.follow(user, found)
+        return [user.id for user in users]
 
     def add_invitations(self, group: int | str, count: int) -> list[int]:
         """Add pending invitations, some to new users, some to addresses. No emails are "sent".

@@ -15,6 +15,7 @@ from arena_groups.sandbox.responses import (
     not_served,
 )
 
+_USER = "/v3/users/{id}"
 _GROUP = "/v3/groups/{id}"
 
 # Paths of the API that the sandbox does not serve. Links lead to some of them.
@@ -32,7 +33,7 @@ _UNSERVED = {
     "/v3/connections": ("", "/{id}", "/{id}/move"),
     "/v3/me": ("/feed", "/notifications", "/notifications/read", "/notifications/{id}/read"),
     "/v3": ("/openapi", "/openapi.json", "/search", "/uploads/presign"),
-    "/v3/users": ("/{id}", "/{id}/contents", "/{id}/followers", "/{id}/following"),
+    "/v3/users": ("/{id}/contents",),
 }
 
 UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
@@ -64,8 +65,23 @@ class OperationSpec:
 OPERATIONS = (
     OperationSpec("getPing", "GET", "/v3/ping", operations.ping, guests=True, any_token=True),
     OperationSpec("getCurrentUser", "GET", "/v3/me", operations.get_me),
+    OperationSpec("getUser", "GET", _USER, operations.get_user, guests=True),
     OperationSpec(
-        "getUserGroups", "GET", "/v3/users/{id}/groups", operations.list_user_groups, guests=True
+        "getUserFollowers",
+        "GET",
+        f"{_USER}/followers",
+        operations.list_user_followers,
+        guests=True,
+    ),
+    OperationSpec(
+        "getUserFollowing",
+        "GET",
+        f"{_USER}/following",
+        operations.list_user_following,
+        guests=True,
+    ),
+    OperationSpec(
+        "getUserGroups", "GET", f"{_USER}/groups", operations.list_user_groups, guests=True
     ),
     OperationSpec("createGroup", "POST", "/v3/groups", operations.create_group, takes_body=True),
     OperationSpec("getGroup", "GET", _GROUP, operations.get_group, guests=True),

@@ -13,7 +13,7 @@ from typing import TypeVar
 from arena_groups._arguments import check_instance, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
-from arena_groups.errors import StoreError
+from arena_groups.errors import ClientStateError, StoreError
 from arena_groups.stores._private_file import (
     check_folder,
     check_link,
@@ -74,6 +74,7 @@ class SQLiteStore(AsyncCloseable):
         self._database: _Database | None = None
         # SQLite blocks, and a connection belongs to one thread.
         self._thread: ThreadPoolExecutor | None = None
+        self._process: int | None = None  # in which the thread runs
         self._closed = False
 
     async def read(self, namespace: str) -> dict[str, str]:
@@ -88,6 +89,7 @@ class SQLiteStore(AsyncCloseable):
         Raises:
             StoreError: The store is closed, or the file cannot be opened or read, is not a
                 store, or was written by a newer version of this package.
+            ClientStateError: The store was used before a fork.
         """
         return await self._submit(lambda database: database.read(namespace))
 
@@ -114,6 +116,7 @@ class SQLiteStore(AsyncCloseable):
         Raises:
             StoreError: The store is closed, or the file cannot be opened or written, is not a
                 store, or was written by a newer version of this package.
+            ClientStateError: The store was used before a fork.
         """
         updates, expected = dict(updates), dict(expected)
         return await self._submit(
@@ -124,7 +127,7 @@ class SQLiteStore(AsyncCloseable):
         """Close the file after the operations in progress. Closing twice is a no-op."""
         self._closed = True
         thread, self._thread = self._thread, None
-        if thread is None:
+        if thread is None or self._process != os.getpid():
             return
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._close)
@@ -139,6 +142,9 @@ class SQLiteStore(AsyncCloseable):
             raise StoreError(f"the store {self.path} is closed")
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="arena-groups-store")
+            self._process = os.getpid()
+        if self._process != os.getpid():
+            raise ClientStateError("this store was used before a fork: create one in each process")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     def _run(self, work: "Callable[[_Database], R]") -> R:

@@ -1,8 +1,9 @@
-"""Configuration of a client: base URL, token, user agent, time limits."""
+"""Configuration of a client: token, user agent, time limits."""
 
 import asyncio
 import itertools
 import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from arena_groups import (
     RetryPolicy,
     Timeout,
 )
+from arena_groups._http.config import user_agent
 from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
@@ -40,72 +42,6 @@ class TestTimeout:
 
     def test_defaults_are_those_of_the_documentation(self) -> None:
         assert Timeout() == Timeout(connect=5, read=15, total=30)
-
-
-class TestBaseUrl:
-    @pytest.mark.parametrize(
-        ("end", "target"),
-        [("", "/v3/ping"), ("/", "/v3/ping"), ("/arena", "/arena/v3/ping"),
-         ("/a%20b//", "/a%20b/v3/ping")],
-    )  # fmt: skip
-    async def test_path_of_the_base_url_comes_before_the_route(self, end: str, target: str) -> None:
-        async with serving(PONG) as server, single(base_url=server.url + end) as arena:
-            await arena.ping()
-            assert server.requests[0].target == target
-
-    @pytest.mark.parametrize(
-        ("url", "problem"),
-        [
-            ("", "absolute http or https URL"),
-            ("api.are.na", "absolute http or https URL"),
-            ("/v3", "absolute http or https URL"),
-            ("ftp://api.are.na", "absolute http or https URL"),
-            ("http://", "absolute http or https URL"),
-            ("https://api\0.are.na", "absolute http or https URL"),
-            ("https://api\ud800.are.na", "absolute http or https URL"),
-            (f"https://ada:{TOKEN}@api.are.na", "user name or a password"),
-            ("https://ada@api.are.na", "user name or a password"),
-            (f"https://api.are.na/?token={TOKEN}", "query or a fragment"),
-            (f"https://api.are.na/#{TOKEN}", "query or a fragment"),
-            ("https://api.are.na:99999", "absolute http or https URL"),
-            (f"https://ada:{TOKEN}@api.are.na:x", "absolute http or https URL"),
-            ("https://[::1", "absolute http or https URL"),
-        ],
-    )
-    def test_invalid_base_url_raises_value_error_without_the_token(
-        self, url: str, problem: str
-    ) -> None:
-        with pytest.raises(ValueError, match=problem) as caught:
-            single(base_url=url)
-        assert TOKEN not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://api.are.na", "http://10.0.0.1", "http://127.0.0.1.nip.io", "http://a.localhost",
-        "http://localhost.example", "http://localhost.", "http://0.0.0.0", "http://[::]",
-        "http://[::ffff:127.0.0.1]", "http://128.0.0.1",
-    ],
-)  # fmt: skip
-def test_plain_http_to_another_host_needs_insecure_http(url: str) -> None:
-    with pytest.raises(ValueError, match="insecure_http=True"):
-        ArenaClient(base_url=url)
-    ArenaClient(base_url=url, insecure_http=True)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://localhost:1",
-        "http://LOCALHOST",
-        "http://127.9.9.9",
-        "http://[::1]:80",
-        "http://[0::1]",
-    ],
-)  # fmt: skip
-def test_plain_http_to_this_machine_is_accepted(url: str) -> None:
-    ArenaClient(base_url=url)
 
 
 class TestTokens:
@@ -448,7 +384,30 @@ class TestRefusedToken:
 
 
 class TestUserAgent:
-    @pytest.mark.parametrize("agent", ["", " ", "a\r\nX-Evil: 1", "café", "a\0b", "\x7f"])
-    def test_invalid_user_agent_raises_value_error(self, agent: str) -> None:
-        with pytest.raises(ValueError, match="user_agent must be printable ASCII"):
-            single(user_agent=agent)
+    @pytest.mark.parametrize(
+        "app",
+        [
+            "my-bot",
+            "my-bot/1.0",
+            "my-bot/1.0 (+https://example.org)",
+            "a/1 b/2 (c; d (e) \\) f) g",
+            "x" * 256,
+        ],
+    )
+    def test_app_is_put_before_the_default(self, app: str) -> None:
+        assert user_agent(app) == f"{app} {user_agent(None)}"
+
+    @pytest.mark.parametrize(
+        "app",
+        [
+            *("", " ", "a\r\nX-Evil: 1", "a\nb", "café", "a\0b", "\x7f", "a\tb"),
+            *("my bot/", "/1", "a/1/2", "(only a comment)", "a (b", "a b)", "a  b", " a", "a "),
+            *("a (((b)))", "a (b\\", "a@b", "https://example.org", "x" * 257, "a (" * 80),
+        ],
+    )
+    def test_invalid_app_raises_value_error(self, app: str) -> None:
+        with pytest.raises(ValueError, match="app must be a name, a version and a page"):
+            single(app=app)
+
+    def test_default_names_the_package_and_a_page_about_it(self) -> None:
+        assert re.fullmatch(r"arena-groups/[\d.]+\S* \(\+https://\S+; .+\)", user_agent(None))

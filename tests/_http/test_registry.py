@@ -3,11 +3,9 @@
 import asyncio
 import gc
 import os
-import warnings
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from threading import Thread
 
 import aiohttp
 import pytest
@@ -24,6 +22,7 @@ from arena_groups import (
 from arena_groups._http.registry import RequestRegistry
 from tests.support.clients import connected, own_and_external, run_in_new_loop, single
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
+from tests.support.processes import run_in_fork
 from tests.support.servers import DOWN, PONG, SHORT, http, serving
 from tests.support.timeouts import record_timeouts, use_timeout
 from tests.support.waiting import run_other_tasks
@@ -350,19 +349,12 @@ class TestClientState:
     async def test_close_in_a_forked_child_leaves_the_connections_of_the_parent(self) -> None:
         async with connected() as (arena, server):
             await arena.ping()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of threads, that other tests may have left
-                child = os.fork()
-            if child == 0:
-                try:
-                    thread = Thread(target=asyncio.run, args=(arena.aclose(),))
-                    thread.start()  # without the running event loop of the parent
-                    thread.join()
-                    os._exit(0 if arena.closed else 1)
-                except BaseException:  # noqa: BLE001 - nothing may return to pytest
-                    os._exit(2)
-            _, status = await asyncio.to_thread(os.waitpid, child, 0)
-            assert os.waitstatus_to_exitcode(status) == 0
+
+            async def close() -> None:
+                await arena.aclose()
+                assert arena.closed
+
+            assert await run_in_fork(close) == 0
             async with asyncio.timeout(10):
                 await arena.ping()
             assert server.connections == 1

@@ -8,6 +8,7 @@ import click
 import pytest
 from rich.cells import cell_len
 
+from arena_groups.cli import invitation_list
 from arena_groups.cli.commands import invitations
 from arena_groups.cli.main import app, run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
@@ -80,7 +81,8 @@ TABLES = {
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the time to an hour after that of the sandbox's data."""
-    monkeypatch.setattr(invitations, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
+    for module in (invitations, invitation_list):
+        monkeypatch.setattr(module, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 
 @pytest.mark.usefixtures("soon")

@@ -41,7 +41,9 @@ INVITATION: Final = f"{INVITATIONS}/{{invitation_id}}"
 INVITE: Final = f"{GROUP}/invite"
 CONTENTS: Final = f"{GROUP}/contents"
 FOLLOWERS: Final = f"{GROUP}/followers"
-USER_GROUPS: Final = "/v3/users/{id}/groups"
+USER: Final = "/v3/users/{id}"
+USER_GROUPS: Final = f"{USER}/groups"
+USER_LISTS: Final = (USER_GROUPS, f"{USER}/followers", f"{USER}/following")
 LISTS: Final = (MEMBERS, INVITATIONS, CONTENTS, FOLLOWERS)
 
 
@@ -101,9 +103,13 @@ async def _lists(client: SandboxClient) -> None:
         await client.ask(200, "GET", path, "owner", {"id": BARE})
     for path in (MEMBERS, CONTENTS, FOLLOWERS):
         await _pages(client, path, GUEST, STUDIO)
-    for user in (client.sandbox.users.owner, client.sandbox.users.stranger):
+    for user in (client.sandbox.users.follower, client.sandbox.users.stranger):
         for who in (GUEST, "owner"):
-            await _pages(client, USER_GROUPS, who, user)
+            await client.ask(200, "GET", USER, who, {"id": user})
+            for path in USER_LISTS:
+                await _pages(client, path, who, user)
+    for user in (client.sandbox.users.owner, "ada-osei"):
+        await _pages(client, USER_GROUPS, "owner", user)
 
 
 async def _pages(client: SandboxClient, path: str, who: str, name: str | int) -> None:
@@ -225,7 +231,7 @@ def _path_params_for(sandbox: Sandbox, operation: DocumentedOperation) -> dict[s
     """Return path parameters of an operation that name existing objects."""
     users = sandbox.users
     known: dict[str, str | int] = {
-        "id": users.owner if operation.path == USER_GROUPS else STUDIO,
+        "id": users.follower if operation.path.startswith(USER) else STUDIO,
         "user_id": users.member,
         "invitation_id": sandbox.pending_invitations(STUDIO)[0],
     }

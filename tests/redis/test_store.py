@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from arena_groups import MemoryStore, StoreError
 from arena_groups._extras import install_command
+from tests.support.lossy_proxy import LossyProxy
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
 
@@ -20,6 +21,8 @@ pytest.importorskip("redis", reason="redis is in the extra redis")
 
 import redis
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisPyConnectionError
 
 from arena_groups.redis import RedisStore
@@ -195,6 +198,84 @@ async def test_external_client_stays_open(redis_server: RedisServer) -> None:
     assert await client.ping()
     await client.aclose()
     await store.aclose()
+
+
+class TestLostReply:
+    """The client repeats a script by itself, or the store does."""
+
+    @pytest.fixture(params=["client", "store"])
+    async def repeating(
+        self, redis_server: RedisServer, request: pytest.FixtureRequest
+    ) -> AsyncIterator[tuple[RedisStore, LossyProxy]]:
+        retries = 3 if request.param == "client" else 0
+        async with (
+            LossyProxy.open(redis_server.port) as proxy,
+            Redis(port=proxy.port, retry=Retry(NoBackoff(), retries)) as client,
+        ):
+            store = RedisStore(client)
+            await store.compare_and_set("any", {})  # the server must know the script
+            yield store, proxy
+
+    async def test_repeated_script_reports_that_the_records_were_set(
+        self, repeating: tuple[RedisStore, LossyProxy]
+    ) -> None:
+        store, proxy = repeating
+        assert await store.compare_and_set("one", {"a": "1"}, expected={"a": None})
+        proxy.lose = 1
+        assert await store.compare_and_set("one", {"a": "2", "b": None}, expected={"a": "1"})
+        assert proxy.lose == 0
+        assert await store.read("one") == {"a": "2"}
+
+    async def test_repeated_script_that_set_nothing_reports_that(
+        self, repeating: tuple[RedisStore, LossyProxy]
+    ) -> None:
+        store, proxy = repeating
+        await store.compare_and_set("one", {"a": "1"})
+        proxy.lose = 1
+        assert not await store.compare_and_set("one", {"a": "1"}, expected={"a": None})
+        assert proxy.lose == 0
+
+    @pytest.mark.parametrize("name", ["a", "b"])
+    async def test_repeated_script_does_not_undo_what_another_process_has_set_meanwhile(
+        self, redis_server: RedisServer, repeating: tuple[RedisStore, LossyProxy], name: str
+    ) -> None:
+        store, proxy = repeating
+        await store.compare_and_set("one", {"a": "1"})
+        async with RedisStore(redis_server.url) as other:
+            proxy.meanwhile = lambda: other.compare_and_set("one", {name: "3"})
+            proxy.lose = 1
+            assert await store.compare_and_set("one", {"a": "2"}, expected={"a": "1"})
+            assert await other.read("one") == {"a": "2", name: "3"}
+
+    async def test_one_of_two_equal_claims_succeeds(
+        self, redis_server: RedisServer, repeating: tuple[RedisStore, LossyProxy]
+    ) -> None:
+        store, proxy = repeating
+        async with RedisStore(redis_server.url) as other:
+            won: list[bool] = []
+
+            async def claim() -> None:
+                won.append(await other.compare_and_set("one", {"a": "1"}, expected={"a": None}))
+
+            proxy.meanwhile = claim
+            proxy.lose = 1
+            won.append(await store.compare_and_set("one", {"a": "1"}, expected={"a": None}))
+        assert won == [False, True]
+
+    async def test_repetition_after_many_calls_of_others_reports_no_success_it_cannot_know(
+        self, redis_server: RedisServer, repeating: tuple[RedisStore, LossyProxy]
+    ) -> None:
+        store, proxy = repeating
+        async with RedisStore(redis_server.url) as other:
+
+            async def write() -> None:
+                for number in range(40):
+                    await other.compare_and_set("one", {"b": str(number)})
+
+            proxy.meanwhile = write
+            proxy.lose = 1
+            assert not await store.compare_and_set("one", {"a": "1"}, expected={"a": None})
+            assert await store.read("one") == {"a": "1", "b": "39"}
 
 
 class TestOutage:

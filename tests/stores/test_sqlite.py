@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena_groups import MemoryStore, SQLiteStore, StoreError
+from arena_groups import ClientStateError, MemoryStore, SQLiteStore, StoreError
+from tests.support.clients import run_in_new_loop
+from tests.support.processes import run_in_fork
 from tests.support.thorough import repetitions
 from tests.support.waiting import HANG_TIMEOUT, run_other_tasks
 
@@ -403,6 +405,42 @@ async def test_read_after_close_raises(tmp_path: Path) -> None:
     await store.aclose()
     with pytest.raises(StoreError, match="is closed"):
         await store.read("one")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_store_that_was_used_before_a_fork_raises_in_the_child(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "state.db") as store:
+        await store.compare_and_set("one", {"a": "1"})
+
+        async def use() -> None:
+            with pytest.raises(ClientStateError, match="before a fork: create one"):
+                await store.read("one")
+            with pytest.raises(ClientStateError, match="before a fork: create one"):
+                await store.compare_and_set("one", {"a": "2"})
+            await store.aclose()
+            with pytest.raises(StoreError, match="is closed"):
+                await store.read("one")
+
+        assert await run_in_fork(use) == 0
+        assert await store.read("one") == {"a": "1"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_store_that_was_first_used_after_a_fork_works_in_both(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "state.db") as store:
+
+        async def use() -> None:
+            await store.compare_and_set("one", {"child": "1"})
+            await store.aclose()
+
+        assert await run_in_fork(use) == 0
+        assert await store.read("one") == {"child": "1"}
+
+
+async def test_store_can_be_used_in_several_event_loops(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "state.db") as store:
+        await store.compare_and_set("one", {"a": "1"})
+        assert await run_in_new_loop(lambda: store.read("one")) == {"a": "1"}
 
 
 async def test_cancelled_write_sets_all_records_or_none(tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ Snapshot = Callable[[str, str], None]
 Start = Callable[..., subprocess.Popen[str]]
 Typing = Callable[[str], None]
 
+ENVIRONMENT = (
+    "ARENA_TOKEN", "ARENA_BASE_URL", "ARENA_LOG", "ARENA_GROUPS_STORE",
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""Settings that are read from the environment, except those of colours and folders."""
 COMMAND = (sys.executable, "-m", "arena_groups")
 
 
@@ -30,7 +36,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"ARENA_TOKEN", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
+        if name not in {*ENVIRONMENT, "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
     }
     return {**kept, **variables}
 

@@ -1,12 +1,15 @@
 """Python processes of the tests: started, killed, paused, and always ended."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tests.support.waiting import HANG_TIMEOUT
@@ -58,3 +61,21 @@ def read_result(process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     out, err = process.communicate(timeout=HANG_TIMEOUT)
     assert process.returncode == 0, err
     return json.loads(out.splitlines()[-1]), err
+
+
+async def run_in_fork(function: Callable[[], Coroutine[object, object, object]]) -> int:
+    """Run a coroutine function in a forked child. Return 0 if it raised nothing there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads, that other tests may have left
+        child = os.fork()
+    if child == 0:
+        done: list[object] = []
+        try:
+            # Without the running event loop of the parent.
+            thread = Thread(target=lambda: done.append(asyncio.run(function())))
+            thread.start()
+            thread.join(HANG_TIMEOUT)
+        finally:
+            os._exit(0 if done else 1)  # nothing may return to pytest
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    return os.waitstatus_to_exitcode(status)

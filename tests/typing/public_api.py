@@ -72,7 +72,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
             base_url="https://api.are.na",
             session=external,
             timeout=Timeout(connect=5, read=1.5, total=30),
-            user_agent="bot/1",
+            app="bot/1",
         ),
         ArenaClient,
     )
@@ -236,7 +236,7 @@ async def refused(arena: ArenaClient) -> None:
     await arena.groups.get(None)  # type: ignore[arg-type]
     await arena.groups.update("x", name=None)  # type: ignore[arg-type]
     await arena.groups.invite("x", "a@b.c")  # type: ignore[call-arg]
-    await arena.groups.join("x")  # type: ignore[call-arg]
+    await arena.groups.join()  # type: ignore[call-arg]
     arena.groups.members("x", per="24")  # type: ignore[arg-type]
     arena.groups.members("x", concurrency=None)  # type: ignore[arg-type]
     arena.groups.members("x", sort="a")  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import Format, Settings, common_options
+from arena_groups.cli.options import Format, Settings, WholeNumber, common_options
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -27,6 +27,7 @@ else:
     _StoreParamType = click.ParamType  # generic in newer releases only
 
 INTERVAL = 60.0
+CONCURRENCY = 8
 EVENT_NOUN = ("event", "events")
 STORE_VARIABLE = "ARENA_GROUPS_STORE"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -70,6 +71,13 @@ class StoreType(_StoreParamType):
     help="Seconds between polls. [default: 60]",
 )
 @click.option(
+    "--concurrency",
+    type=WholeNumber(1),
+    default=CONCURRENCY,
+    metavar="N",
+    help="Poll up to N groups at the same time. [default: 8]",
+)
+@click.option(
     "--store",
     type=StoreType(),
     envvar=STORE_VARIABLE,
@@ -100,6 +108,7 @@ def command(
     *,
     groups: tuple[str, ...],
     interval: float,
+    concurrency: int,
     store: str | Path | None,
     shared: bool,
     name: str,
@@ -118,8 +127,9 @@ def command(
     next start delivers the same event again.
 
     With --shared, one process watches each group, and another takes over within two intervals
-    after a crash. To keep the password of a Redis out of the list of processes, set
-    ARENA_GROUPS_STORE instead of --store.
+    after a crash. If STORE is Redis, the processes share the rate limit of their token, too. To
+    keep the password of Redis out of the list of processes, set ARENA_GROUPS_STORE instead of
+    --store.
     """
     if shared and store is None:
         raise click.UsageError("--shared needs a --store that all processes use")
@@ -131,6 +141,7 @@ def command(
         settings,
         groups,
         interval=interval,
+        concurrency=concurrency,
         place=store,
         shared=shared,
         name=name,
@@ -146,6 +157,7 @@ async def watch_groups(
     groups: Sequence[str],
     *,
     interval: float,
+    concurrency: int,
     place: str | Path | None,
     shared: bool,
     name: str,
@@ -156,15 +168,19 @@ async def watch_groups(
     """Write the events of groups, or run a command for each event."""
 
     def report(failure: arena_groups.PollFailure) -> None:
+        if isinstance(failure.error, arena_groups.PacerError):
+            raise failure.error  # Redis has never shared the rate limit, and will not by itself
         output.info(
             settings, f"{failure.group}: {failure.error}; next try in {failure.retry_in:.0f} s"
         )
 
-    async with connected(settings) as arena, _opened(place) as store:
+    redis = place if shared and isinstance(place, str) else None
+    async with _opened(place) as store, connected(settings, redis=redis) as arena:
         watcher = arena_groups.watch(
             arena,
             *groups,
             interval=interval,
+            concurrency=concurrency,
             store=store,
             name=name,
             replay=replay,

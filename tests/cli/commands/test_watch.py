@@ -1,17 +1,25 @@
 """The command that watches groups."""
 
+import asyncio
 import errno
 import json
 import shlex
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
-from tests.support.command_line import BrokenStream, Finished, InterruptingStream
+from tests.support.command_line import (
+    BrokenStream,
+    Finished,
+    InterruptingStream,
+    MemoryKeyring,
+    Typing,
+)
 from tests.support.faults import ReplaceText
 from tests.support.redis_server import RedisServer
 
@@ -193,6 +201,86 @@ def test_shared_watch_with_a_file_delivers_events(
     store = str(tmp_path / "state.db")
     assert watch(GROUP, "--shared", "--store", store, "--replay", "--ndjson").code == 130
     assert json.loads(stream.getvalue().splitlines()[0])["kind"] == "member-joined"
+
+
+async def known_limit(redis_server: RedisServer, token: str) -> int | None:
+    """Return the rate limit that processes with this token share in Redis; ``None`` if none do."""
+    from arena_groups.redis import RedisPacer
+
+    async with RedisPacer(redis_server.url, token=token) as pacer:
+        pacer.release(await pacer.acquire(write=False), None)
+        return pacer.snapshot().limit
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_shared_watch_with_redis_shares_the_rate_limit_of_its_token(
+    sandbox: Sandbox,
+    redis_server: RedisServer,
+    keyring: MemoryKeyring,
+    typed: Typing,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    logged_in: bool,
+) -> None:
+    token = sandbox.tokens.owner
+    where = ["--base-url", sandbox.url]
+    if logged_in:
+        typed(token)
+        assert run(["auth", "login", *where]) == 0
+    else:
+        monkeypatch.setenv("ARENA_TOKEN", token)
+    options = ["--store", redis_server.url, "--replay", "--ndjson", *where]
+    assert asyncio.run(known_limit(redis_server, token)) is None
+    assert run(["watch", GROUP, "--once", *options]) == 0
+    assert asyncio.run(known_limit(redis_server, token)) is None
+    monkeypatch.setattr(sys, "stdout", InterruptingStream())
+    assert run(["watch", GROUP, "--shared", "--name", "other", *options]) == 130
+    assert asyncio.run(known_limit(redis_server, token)) is not None
+
+
+def test_shared_watch_in_private_sandboxes_shares_no_rate_limit(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", InterruptingStream())
+    line = ["watch", GROUP, "--shared", "--store", redis_server.url, "--replay", "--sandbox"]
+    assert run(line) == 130
+    assert redis_server.command("EVAL \"return #redis.call('KEYS', '*:pacer:*')\" 0") == "0"
+
+
+def test_shared_watch_that_may_not_share_the_rate_limit_ends_with_an_error(
+    watch: Watch, own_redis_server: RedisServer
+) -> None:
+    own_redis_server.start()
+    commands = "+eval +evalsha +hget +hset +hdel +hgetall +exists"
+    keys = "~arena-groups:store:*"
+    own_redis_server.command(f"ACL SETUSER watcher on >{SECRET} {keys} {commands}")
+    url = own_redis_server.url.replace("//", f"//watcher:{SECRET}@")
+    done = watch(GROUP, "--shared", "--store", url)
+    assert (done.code, done.out) == (1, "")
+    assert "the request was not sent" in done.err
+    assert "permission" in done.err
+    assert done.err.count("\n") == 1
+    assert SECRET not in done.err
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_concurrency_is_the_number_of_polls_at_the_same_time(
+    sandbox: Sandbox, watch: Watch, concurrency: int
+) -> None:
+    groups = [str(sandbox.add_group(f"Group {number}")) for number in range(4)]
+    done = watch(*groups, "--once", "--concurrency", str(concurrency))
+    assert (done.code, done.err) == (0, "")
+    order = [each.path.split("/")[3] for each in sandbox.requests]
+    switches = sum(one != other for one, other in pairwise(order))
+    assert set(order) == set(groups)
+    assert (switches == 3) == (concurrency == 1)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_invalid_concurrency_is_an_error(watch: Watch, value: str) -> None:
+    done = watch(GROUP, "--concurrency", value)
+    assert (done.code, done.out) == (1, "")
+    assert "--concurrency" in done.err
 
 
 def test_store_of_the_environment_in_redis_is_used(
