@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from arena_groups._types import (
         UNSET,
         Clock,
+        JSONItem,
+        JSONValue,
         Priority,
         Unset,
     )
@@ -238,6 +240,8 @@ _HOMES = {
     "InviteOutcome": "models.invitations",
     "InviteResult": "models.invitations",
     "InviteTarget": "bulk.targets",
+    "JSONItem": "_types",
+    "JSONValue": "_types",
     "Link": "models._common",
     "LinkBlock": "models.blocks",
     "Links": "models._common",
@@ -366,6 +370,8 @@ __all__ = [
     "InviteOutcome",
     "InviteResult",
     "InviteTarget",
+    "JSONItem",
+    "JSONValue",
     "Link",
     "LinkBlock",
     "Links",

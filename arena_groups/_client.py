@@ -21,9 +21,9 @@ from arena_groups._http.config import (
 )
 from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions, checked_options
-from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
+from arena_groups._resources.any_endpoint import EndpointMethods
 from arena_groups._resources.base import Resource, ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
@@ -36,7 +36,7 @@ __all__ = ["ArenaClient", "in_background"]
 MAX_BODY = 32 * 1024 * 1024
 
 
-class ArenaClient(SessionOwner):
+class ArenaClient(EndpointMethods):
     """Client of the Are.na API, for one token and one event loop.
 
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.

@@ -22,7 +22,9 @@ from arena_groups._api.json_data import DecodeFailure, parse_json
 from arena_groups._api.request import Request
 from arena_groups._api.response import RawResponse
 from arena_groups._api.secrets import Credentials
+from arena_groups._api.shapes import is_decodable, is_own
 from arena_groups._api.status_errors import make_status_error
+from arena_groups._types import JSONItem
 from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
     AttachmentBlock,
@@ -168,12 +170,20 @@ def _decoder_for(shape: Shape) -> Decode:
 
 def _new_decoder(shape: Shape) -> Decode:
     origin: object = get_origin(shape)
+    if shape is object:
+        return _decode_anything
+    classes = UNIONS.get(shape)
+    if classes is not None:
+        return _union_decoder(classes)
     if origin is Page:
-        classes = UNIONS.get(get_args(shape)[0])
-        return _page_decoder(shape) if classes is None else _union_decoder(classes)
-    if attrs.has(shape):
+        return _page_decoder(shape)
+    if attrs.has(shape) and is_own(shape):
         return _model_decoder(shape)
-    return _refuse
+    return _decoder(shape) if is_decodable(shape) else _refuse
+
+
+def _decode_anything(body: Raw) -> object:
+    return msgspec.json.decode(body) if body else None
 
 
 def _refuse(_: Raw) -> object:
@@ -188,8 +198,13 @@ def _decoder(shape: Shape) -> Decode:
 
 
 def _page_decoder(page: Shape) -> Decode:
+    item = get_args(page)[0]
+    if item in UNIONS or item in {Channel, JSONItem}:
+        return _itemwise_page_decoder(_decode_json_item if item is JSONItem else _decoder_for(item))
+    if not is_own(item) and not is_decodable(item):
+        return _refuse
     read = _decoder(page)
-    if not _has_links(get_args(page)[0]):
+    if not _has_links(item):
         return read
 
     def decode_page(body: Raw) -> Page[object]:
@@ -222,17 +237,28 @@ def _has_links(model: Shape) -> bool:
     return attrs.has(model) and any(each.type is Links for each in attrs.fields(model))
 
 
-def _union_decoder(classes: Mapping[str, type]) -> Decode:
+def _itemwise_page_decoder(decode_item: Decode) -> Decode:
     read = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
-    def decode_item(raw: msgspec.Raw) -> object:
-        return _decoder_for(classes.get(_type_of(raw), UnknownContent))(raw)
-
-    def decode_items(body: Raw) -> Page[object]:
+    def decode_page(body: Raw) -> Page[object]:
         found = read(body)
         return Page(data=[decode_item(each) for each in found.data], meta=found.meta)
 
-    return decode_items
+    return decode_page
+
+
+def _decode_json_item(raw: Raw) -> JSONItem:
+    item = JSONItem(msgspec.json.decode(raw))
+    if type(item["type"]) is not str or type(item["id"]) is not int:
+        raise ValueError
+    return item
+
+
+def _union_decoder(classes: Mapping[str, type]) -> Decode:
+    def decode_item(raw: Raw) -> object:
+        return _decoder_for(classes.get(_type_of(raw), UnknownContent))(raw)
+
+    return decode_item
 
 
 def _channel_decoder() -> Decode:
@@ -269,10 +295,10 @@ def _decode_unknown(raw: Raw) -> UnknownContent:
     return found
 
 
-def _type_of(raw: msgspec.Raw) -> str:
+def _type_of(raw: Raw) -> str:
     return _typed()(raw).type
 
 
 @cache
-def _typed() -> Callable[[msgspec.Raw], _Typed]:
+def _typed() -> Callable[[Raw], _Typed]:
     return msgspec.json.Decoder(_Typed).decode

@@ -29,7 +29,7 @@ PAGING: Final = ("page", "per")
 
 
 def _changes_something(operation: "Operation[object]") -> bool:
-    return operation.method != "GET"
+    return operation.method not in {"GET", "HEAD"}
 
 
 @frozen(kw_only=True)
@@ -51,6 +51,7 @@ class Operation(Generic[ResultT_co]):
         success_after_retry_statuses: The statuses which show, after an attempt whose response
             was lost, that this attempt had succeeded.
         form_encoded: Whether the body is sent as a form instead of JSON.
+        shared: Whether several callers may get the same decoded result.
         skip_invalid: Whether items of a list that cannot be decoded are left out.
         writes: Whether it needs a token with the scope ``write``.
     """
@@ -68,6 +69,7 @@ class Operation(Generic[ResultT_co]):
     advice: str = "it does no harm to try again."
     success_after_retry_statuses: tuple[int, ...] = ()
     form_encoded: bool = False
+    shared: bool = True
     skip_invalid: bool = False
     writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
 

@@ -45,14 +45,16 @@ NEVER_IN_NAMES = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")  # control, and h
 class Request(Generic[T]):
     """One request, ready to be sent. Nothing secret shows in its ``repr``.
 
-    ``target`` is path and query, escaped; ``page`` which page of a list it asks for.
+    ``target`` is path and query, escaped; ``page`` which page of a list it asks for. A body that is
+    a :class:`Secret` is JSON already. ``values`` are texts that no error may show.
     """
 
     operation: Operation[T]
-    path: str
-    target: str
-    query: Mapping[str, str | int] = field(factory=dict[str, str | int])
-    body: Mapping[str, object] | None = field(default=None, repr=False)
+    path: str = field(repr=False)
+    target: str = field(repr=False)
+    query: Mapping[str, str | int] = field(factory=dict[str, str | int], repr=False)
+    body: Mapping[str, object] | Secret | None = field(default=None, repr=False)
+    values: tuple[str, ...] = field(default=(), repr=False)
     page: int = 1
     before_send: BeforeSend | None = field(default=None, repr=False)
 
@@ -64,18 +66,23 @@ class Request(Generic[T]):
             path=self.path,
             query={"page": page, **self.query},
             target=f"{self.path}?page={page}&{others}",
+            values=self.values,
             page=page,
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of the body that must never be shown."""
-        return tuple(v.reveal() for v in (self.body or {}).values() if isinstance(v, Secret))
+        """The values that must never be shown."""
+        if self.body is None or isinstance(self.body, Secret):
+            return self.values
+        return tuple(v.reveal() for v in self.body.values() if isinstance(v, Secret))
 
-    def payload(self) -> dict[str, object] | None:
-        """Return the body as it is sent, secrets included; ``None`` for no body."""
+    def payload(self) -> dict[str, object] | str | None:
+        """Return the body as it is sent, secrets included; a text is JSON, ``None`` no body."""
         if self.body is None:
             return None
+        if isinstance(self.body, Secret):
+            return self.body.reveal()
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.body.items()}
 
 

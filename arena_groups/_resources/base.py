@@ -24,7 +24,7 @@ from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
-__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute"]
+__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute", "page_fetchers"]
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT", bound=Identified)
@@ -75,6 +75,30 @@ class Resource:
     ) -> Paginator[ItemT]:
         """Return a lazy list; without ``path_params``, that of the token's own user."""
         per = check_range(per, "per", 1, MAX_PER)
+        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        return self._paginator(
+            operation,
+            partial(self._begin_list, path_params, {"per": per, **given}),
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+            owner_first=owner_first,
+        )
+
+    def _paginator(
+        self,
+        operation: Operation[Page[ItemT]],
+        begin: Callable[[Operation[Page[ItemT]]], PageFetchers[ItemT]],
+        *,
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
+        confirm: bool,
+        on_decode_error: OnDecodeError,
+        owner_first: bool = False,
+    ) -> Paginator[ItemT]:
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
             limit = check_range(limit, "limit", 0)
@@ -86,16 +110,8 @@ class Resource:
         skips = on_decode_error == "skip"
         if skips:
             operation = evolve(operation, skip_invalid=True)
-        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
-        query: dict[str, str | int] = {"per": per, **given}
-        if path_params is None:
-            begin = partial(_begin_own_list, self._session, operation, query)
-        else:
-            request = build_request(operation, path_params, query=query)
-            begin = partial(_begin_list, self._session, request)
-
         return Paginator(
-            begin,
+            partial(begin, operation),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -104,19 +120,24 @@ class Resource:
             skipped=SkippedItems(operation.name) if skips else None,
         )
 
+    def _begin_list(
+        self,
+        path_params: Mapping[str, str] | None,
+        query: Mapping[str, str | int],
+        operation: Operation[Page[ItemT]],
+    ) -> PageFetchers[ItemT]:
+        session = self._session.for_list()
+        if path_params is None:
+            own = _OwnList(session, operation, query)
+            return PageFetchers(own.send_page, own.prefetch_page)
+        return page_fetchers(session, build_request(operation, path_params, query=query))
 
-def _begin_list(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
-    session = session.for_list()
+
+def page_fetchers(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
+    """Return the functions that send a request for one page each."""
     return PageFetchers(
         partial(session.send_page, request), partial(session.prefetch_page, request)
     )
-
-
-def _begin_own_list(
-    session: Session, operation: Operation[Page[ItemT]], query: Mapping[str, str | int]
-) -> PageFetchers[ItemT]:
-    own = _OwnList(session.for_list(), operation, query)
-    return PageFetchers(own.send_page, own.prefetch_page)
 
 
 class _OwnList(Generic[ItemT]):

@@ -120,7 +120,7 @@ def remove_many(
         arena: The client. Its token needs the right to remove members. Its calls are
             in the background, unless it is a view with ``priority="foreground"``.
         group: The group, by slug, id or URL, or a model of it.
-        users: Users or their ids.
+        users: Users, or their ids, slugs or the URLs of their profiles.
         where: Remove the members for which this returns true.
         concurrency: Number of members to process at a time.
         on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
@@ -139,7 +139,7 @@ def remove_many(
     check_callable(where, "where", arguments=1)
     source: Source
     if users is not None and where is None:
-        check_iterable(users, "users", "users or their ids")
+        check_iterable(users, "users", "users, ids, slugs or URLs")
         source = users
     elif where is not None and users is None:
         listed = _read_all(in_background(arena).groups.members(name, confirm=True))
@@ -228,6 +228,16 @@ class _RemoveHandler(_DeleteHandler[RemoveTarget]):
 
     def normalize(self, item: object) -> RemoveTarget:
         return normalize_remove_target(item)
+
+    async def resolve(self, item: object) -> object:
+        try:
+            target = self.normalize(item)
+        except (ValueError, TypeError):
+            return item  # accept() finds the same error
+        if target.user_id is not None or target.slug is None:
+            return item
+        found = await self.find_user_id(target, target.slug)
+        return evolve(target, user_id=found) if isinstance(found, int) else found
 
     def precheck(self, target: RemoveTarget) -> BulkOutcome | None:
         return BulkOutcome.OWNER if target.user_id == self._owner_id else None

@@ -45,6 +45,7 @@ FIRST_IDS = {
     "churn": 1,
     "block": 70001,
     "channel": 70001,
+    "connection": 900001,
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -118,9 +118,24 @@ class ChannelRecord:
     visibility: str = "public"
     metadata: Mapping[str, str | float | bool] | None = None
     sparse: bool = False
+    connections: "list[ConnectionRecord] | None" = attrs.field(default=None, repr=False)
 
 
 ContentRecord = BlockRecord | ChannelRecord
+
+
+@attrs.frozen
+class ConnectionRecord:
+    """The place of a block or channel in a channel, and the user who put it there."""
+
+    id: int
+    content: ContentRecord
+    position: int
+    user_id: int
+    connected_at: datetime
+    metadata: Mapping[str, str | float | bool] | None = None
+    pinned: bool = False
+    sparse: bool = False
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from arena_groups.sandbox.backend import Backend, InvitationOutcome
 from arena_groups.sandbox.entities import (
     BlockRecord,
     ChannelRecord,
+    ConnectionRecord,
     ContentRecord,
     FollowedKind,
     GroupRecord,
@@ -336,6 +337,19 @@ class JSONRenderer:
         if isinstance(content, ChannelRecord):
             return self._channel(group, content)
         return self._block(content)
+
+    def connected(self, group: GroupRecord, connection: ConnectionRecord) -> JSONObject:
+        """Return a block or a Channel, with its place in the channel that lists it."""
+        user = self.embedded_user(self.backend.users[connection.user_id])
+        place: JSONObject = {
+            "id": connection.id,
+            "position": connection.position,
+            "pinned": connection.pinned,
+            **_optional("metadata", connection.metadata, sparse=connection.sparse),
+            "connected_at": timestamp(connection.connected_at),
+            "connected_by": user if connection.position % 7 else None,
+        }
+        return {**self.content(group, connection.content), "connection": place}
 
     def _block(self, block: BlockRecord) -> JSONObject:
         author = self.backend.users[block.user_id]

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from arena_groups.sandbox import oauth, operations
+from arena_groups.sandbox import channels, oauth, operations
 from arena_groups.sandbox.operations import OperationCall
 from arena_groups.sandbox.responses import (
     SandboxResponse,
@@ -28,15 +28,16 @@ _UNSERVED = {
         "/{id}/comments",
         "/{id}/connections",
     ),
-    "/v3/channels": ("", "/{id}", "/{id}/connections", "/{id}/contents", "/{id}/followers"),
+    "/v3/channels": ("", "/{id}/connections", "/{id}/followers"),
     "/v3/comments": ("/{id}",),
     "/v3/connections": ("", "/{id}", "/{id}/move"),
-    "/v3/me": ("/feed", "/notifications", "/notifications/read", "/notifications/{id}/read"),
+    "/v3/me": ("/feed", "/notifications/read", "/notifications/{id}/read"),
     "/v3": ("/openapi", "/openapi.json", "/search", "/uploads/presign"),
     "/v3/users": ("/{id}/contents",),
 }
 
 UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
+_UNSERVED_METHODS = {"/v3/channels/{id}": ("PUT", "DELETE")}
 _UNSERVED_TEMPLATES = [template.split("/") for template in UNSERVED]
 
 
@@ -82,6 +83,15 @@ OPERATIONS = (
     ),
     OperationSpec(
         "getUserGroups", "GET", f"{_USER}/groups", operations.list_user_groups, guests=True
+    ),
+    OperationSpec("getMyNotifications", "GET", "/v3/me/notifications", channels.list_notifications),
+    OperationSpec("getChannel", "GET", "/v3/channels/{id}", channels.get_channel, guests=True),
+    OperationSpec(
+        "getChannelContents",
+        "GET",
+        "/v3/channels/{id}/contents",
+        channels.list_channel_contents,
+        guests=True,
     ),
     OperationSpec("createGroup", "POST", "/v3/groups", operations.create_group, takes_body=True),
     OperationSpec("getGroup", "GET", _GROUP, operations.get_group, guests=True),
@@ -178,6 +188,8 @@ def find_route(method: str, raw_path: str) -> RouteMatch:
     for template, methods in _TABLE.items():
         values = _match(template.split("/"), segments)
         if values is not None:
+            if method in _UNSERVED_METHODS.get(template, ()):
+                raise not_served()
             return RouteMatch(_for_method(methods, method), values)
     if any(_match(template, segments) is not None for template in _UNSERVED_TEMPLATES):
         raise not_served()

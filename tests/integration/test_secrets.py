@@ -72,6 +72,17 @@ CALLS: dict[str, Callable[[ArenaClient], Awaitable[object]]] = {
     "join": lambda arena: arena.groups.join(STUDIO, invite_token=CODE),
     "invite_code": lambda arena: arena.groups.invite_code(STUDIO),
     "invitations": lambda arena: arena.groups.invitations(STUDIO).collect(),
+    "request": lambda arena: arena.request(
+        "POST",
+        "/v3/groups/{id}/invitations",
+        path={"id": CODE},
+        query={"q": CODE, "more": [EMAIL, "x"]},
+        json={"email": EMAIL, "codes": [{"code": CODE}]},
+        returns=dict[str, dict[str, int]],
+    ),
+    "paginate": lambda arena: arena.paginate(
+        "/v3/groups/{id}/invitations", path={"id": CODE}, query={"q": EMAIL}
+    ).collect(),
 }
 
 
@@ -245,6 +256,13 @@ def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]
         lambda arena: arena.groups.invite("x", email=f"{EMAIL}\nBcc: x@y.org"),
         lambda arena: arena.groups.invite("x", email=[EMAIL]),
         lambda arena: arena.groups.invite("x", email=EMAIL, user_id=7),
+        lambda arena: arena.request("GET", f"/v3/{EMAIL}"),
+        lambda arena: arena.request("GET", "/v3/{id}", path={"id": f"\ud800{CODE}"}),
+        lambda arena: arena.request("GET", "/v3/me", path={"id": CODE}),
+        lambda arena: arena.request("GET", "/v3/me", json={"code": CODE}),
+        lambda arena: arena.request("GET", "/v3/me", query={"code": f"\ud800{CODE}"}),
+        lambda arena: arena.request("POST", "/v3/me", json=[CODE, {"code": float("nan")}]),
+        lambda arena: arena.paginate("/v3/me", query={"page": CODE}).collect(),
     ],
 )
 async def test_invalid_argument_is_not_shown(
