@@ -63,7 +63,8 @@ def is_blocked(operation: Operation[T], response: RawResponse, body: ErrorBody) 
         return False
     if body.shape is BodyShape.OTHER and operation.method != "HEAD":  # whose body never arrives
         return not (body.is_oauth_error and operation.form_encoded)
-    return bool(BLOCKING_CODE.match(body.message) or AUTOMATED_ACCESS.search(body.message))
+    texts = (body.error, body.message)
+    return any(BLOCKING_CODE.match(each) or AUTOMATED_ACCESS.search(each) for each in texts)
 
 
 def is_edge_limit(response: RawResponse, body: ErrorBody) -> bool:

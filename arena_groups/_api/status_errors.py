@@ -13,7 +13,7 @@ from arena_groups._api.edge import (
     is_blocked,
     is_edge_limit,
 )
-from arena_groups._api.error_body import ErrorBody, redacted, shown_text
+from arena_groups._api.error_body import BodyShape, ErrorBody, redacted, shown_text
 from arena_groups._api.operations import Operation
 from arena_groups._api.request import Request
 from arena_groups._api.response import (
@@ -40,7 +40,6 @@ __all__ = ["make_status_error"]
 
 SHORTEST_SECRET = 4
 NO_REASON = "<none>"  # of the edge, with its own statuses
-NOT_OF_THE_API = "the response is not an error of the API"
 REQUEST_IDS = ("x-request-id", "cf-ray")
 T = TypeVar("T")
 
@@ -78,7 +77,7 @@ def make_status_error(
     elif edge_limit:
         hint = f"{LIMITED_HINT}; {hint}" if hint else LIMITED_HINT
     if blocked or edge_limit:
-        message = excerpt(body.text or body.message) or fallback or NOT_OF_THE_API
+        message = excerpt(body.text or body.message) or fallback or _other_shape(body)
     made = kind(
         status,
         error=error,
@@ -125,6 +124,10 @@ def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
     if body.is_json:
         return ""
     return "the response is not JSON: it may come from a proxy, not from the API"
+
+
+def _other_shape(body: ErrorBody) -> str:
+    return "the response is not an error of the API" if body.shape is BodyShape.OTHER else ""
 
 
 def _host(location: str) -> str | None:

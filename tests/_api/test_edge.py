@@ -139,6 +139,7 @@ class TestBlocked:
         error = error_of(api_error(message))
         assert type(error) is BlockedError
         assert error.message == message
+        assert type(error_of({"error": message, "code": 403})) is BlockedError
 
     @pytest.mark.parametrize("status", [200, 204, 301, 403, 404, 429, 503])
     @pytest.mark.parametrize("value", ["challenge", " Challenge "])

@@ -20,7 +20,7 @@ from arena_groups.cli import errors
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.invite_import import read_invitees
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import RateLimited
+from arena_groups.sandbox.faults import Blocked, RateLimited
 from tests.support.command_line import (
     At,
     BrokenStream,
@@ -354,6 +354,20 @@ def test_import_with_journal_resumes_after_failure(
     counts = json.loads(capsys.readouterr().out)
     assert (counts["invited"], counts["from_journal"]) == (5, 2)
     assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+
+@pytest.mark.parametrize("form", ["text", "challenge"])
+def test_import_blocked_by_the_edge_stops_with_its_own_error(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured, form: str
+) -> None:
+    file = people("".join(f"p{number}@example.org\n" for number in range(300)))
+    with sandbox.faults.add(Blocked(form), operation="createGroupInvitation", skip=2):
+        assert at("invitations", "send", GROUP, "--from", file) == 6
+    written = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (error,) = [line["error"] for line in written if "error" in line]
+    assert (error["type"], error["status"], error["exit_code"]) == ("blocked", 403, 6)
+    assert "not your token" in error["hint"]
+    assert len(sandbox.emails) == 2
 
 
 def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(

@@ -185,7 +185,7 @@ async def send_invitations(
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
     recipients = _parse_recipients(emails, user_ids)
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id

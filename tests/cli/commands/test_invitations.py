@@ -21,7 +21,7 @@ from arena_groups.cli.commands import invitations as command
 from arena_groups.cli.invitation_list import ORDERS, InvitationFilter
 from arena_groups.cli.main import run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
-from arena_groups.sandbox.faults import ServerFailure
+from arena_groups.sandbox.faults import Blocked, ServerFailure
 from tests.support.command_line import AsPerson, At, Captured, Make
 
 SENT = datetime(2026, 3, 9, 22, 2, 26, tzinfo=UTC)
@@ -175,6 +175,16 @@ def test_list_all_groups_skips_forbidden_groups_with_note(
     assert "night-shift" in json.loads(err)["note"]["message"]
     assert at("invitations", "list", "--all-groups", "--quiet") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_list_all_groups_blocked_by_the_edge_skips_no_group(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    sandbox.faults.add(Blocked("page"), operation="getGroupInvitations")
+    assert at("invitations", "list", "--all-groups") == 6
+    written = capsys.readouterr().err
+    assert '"type": "blocked"' in written
+    assert "skipped" not in written
 
 
 @pytest.mark.parametrize("more", [(), ("--sort", "oldest"), ("--all-groups",)])
