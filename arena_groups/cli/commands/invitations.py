@@ -205,7 +205,7 @@ async def send_invitations(
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
     recipients = list(dict.fromkeys(map(normalize_invite_target, people)))
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id

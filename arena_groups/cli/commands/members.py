@@ -79,7 +79,7 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
     output.require_confirmation(settings)
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
         members = await _resolve_members(settings, arena, group, users)
         labels = [member.label for member in members]
         count = f"{len(members)} members" if len(members) > 1 else labels[0]
