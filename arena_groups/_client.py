@@ -31,7 +31,7 @@ from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Clock, Priority, Unset
 from arena_groups.models import Me, RateLimit
 
-__all__ = ["ArenaClient"]
+__all__ = ["ArenaClient", "in_background"]
 
 MAX_BODY = 32 * 1024 * 1024
 
@@ -220,4 +220,11 @@ class ArenaClient(EndpointMethods):
         await self._session.send(build_request(operations.PING))
 
 
-set_public_module(globals(), __all__)
+def in_background(arena: ArenaClient) -> ArenaClient:
+    """Return a view whose calls may wait for others, or the client if its priority was chosen."""
+    if arena._session.options.priority is not None:  # pyright: ignore[reportPrivateUsage]
+        return arena
+    return arena.with_options(priority="background")
+
+
+set_public_module(globals(), ["ArenaClient"])

@@ -48,6 +48,7 @@ MAX_PAGE = 16_384  # of a page that is not JSON; its title stands near its begin
 MAX_STRING = 4000
 MAX_TEXT = 500
 MAX_DEPTH = 4
+FEW_SECRETS = 16
 MAX_NESTING = 32  # of the details, which are pickled and copied with their error
 
 Members = Mapping[str, object]
@@ -133,7 +134,7 @@ def redacted(value: object, secrets: tuple[str, ...], depth: int = 0) -> object:
     if isinstance(value, str):
         if len(value) > MAX_STRING:
             value = whole_words(value[:MAX_STRING])  # a part of a secret would not be found
-        for secret in secrets:
+        for secret in secrets if len(secrets) <= FEW_SECRETS else _occurring(secrets, value):
             value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
         return INVITE_URL.sub(r"\1[secret]", EMAIL.sub("[email]", value))
     if isinstance(value, list | dict) and depth == MAX_NESTING:
@@ -145,6 +146,12 @@ def redacted(value: object, secrets: tuple[str, ...], depth: int = 0) -> object:
         items = cast("dict[str, object]", value).items()
         return {str(redacted(k, secrets)): redacted(v, secrets, depth) for k, v in items}
     return value
+
+
+def _occurring(secrets: tuple[str, ...], text: str) -> list[str]:
+    """Return those of many secrets that a text holds, as a pattern for each takes long."""
+    folded = text.casefold()
+    return [secret for secret in secrets if secret.casefold() in folded]
 
 
 def shown_text(value: object) -> str:

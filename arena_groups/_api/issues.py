@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin, is_typeddict
 
@@ -58,7 +59,6 @@ __all__ = [
     "decode_valid_items",
     "decode_with_issues",
     "from_dict",
-    "has_hook",
     "structure",
     "to_dict",
 ]
@@ -168,15 +168,6 @@ def _plain(data: object) -> object:
     return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
 
 
-def has_hook(shape: Target) -> bool:
-    """Return whether plain data can be structured as a type."""
-    try:
-        _converter().get_structure_hook(shape)
-    except Exception:  # noqa: BLE001 - whatever a type of a caller may provoke
-        return False
-    return True
-
-
 def structure(returns: type[T], document: object, *, path: str = "") -> T | DecodeFailure:
     """Plain data at ``path`` as ``returns``, or all that is wrong with it."""
     try:
@@ -273,6 +264,10 @@ def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
     if not isinstance(value, str):
         raise expected(str, value)
     return kind(value)
+
+
+def _structure_enum_of_caller(value: object, kind: type[Enum]) -> object:
+    return convert_hook(kind)(value, kind)
 
 
 def _structure_links(value: object, _: object) -> Links:
@@ -379,6 +374,7 @@ def _converter() -> Converter:
         made.register_structure_hook(kind, _exactly(kind))
     made.register_structure_hook(float, _structure_float)
     made.register_structure_hook(datetime, _structure_datetime)
+    made.register_structure_hook(Enum, _structure_enum_of_caller)
     made.register_structure_hook(OpenEnum, _structure_enum)
     made.register_structure_hook_func(lambda t: t is object, _structure_anything)
     made.register_structure_hook_func(lambda t: t is JSONItem, _structure_json_item)

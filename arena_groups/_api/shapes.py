@@ -5,11 +5,22 @@ this package do neither, so types that hold them are decoded part by part.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, is_typeddict
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import attrs
 import msgspec
@@ -38,6 +49,7 @@ __all__ = [
 Shape = Any  # a class, or what typing makes of one
 Hook = Callable[[Any, Any], Any]
 
+COLLECTIONS: frozenset[object] = frozenset({list, tuple, dict, set, frozenset, Sequence, Mapping})
 PATH = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 MISSING = re.compile(r"Object missing required field `([^`]+)`")
 QUOTED = re.compile(r"`([^`]*)`")
@@ -76,11 +88,39 @@ def is_supported(shape: Shape) -> bool:
 
 @cache
 def _is_supported(shape: Shape) -> bool:
-    if is_own(shape) or shape is JSONItem or is_union_of_models(shape) or is_convertible(shape):
-        return True
-    from arena_groups._api.issues import has_hook  # noqa: PLC0415 - cattrs loads slowly
+    left, seen = [shape], list[Shape]()
+    while left:
+        each = left.pop()
+        if each in seen or is_own(each) or each is JSONItem or is_union_of_models(each):
+            continue
+        seen.append(each)
+        if not is_convertible(each):
+            parts = _parts_of_compound(each)
+            if parts is None:
+                return False
+            left.extend(parts)
+    return True
 
-    return has_hook(shape)
+
+def _parts_of_compound(shape: Shape) -> list[Shape] | None:
+    """Return the types in a type that is decoded part by part; ``None`` for other types."""
+    kind, arguments = _class_of(shape), get_args(shape)
+    if is_union(shape):
+        others = [each for each in arguments if each is not NoneType]
+        return others if len(others) == 1 else None
+    if kind in COLLECTIONS:
+        return [each for each in arguments if each is not ...]
+    return _field_types(kind) if isinstance(kind, type) else None
+
+
+def _field_types(kind: type[object]) -> list[Shape] | None:
+    if not (attrs.has(kind) or is_dataclass(kind) or is_typeddict(kind)):
+        return None
+    try:
+        hints = get_type_hints(kind)
+    except Exception:  # noqa: BLE001 - whatever an annotation raises that does not exist
+        return None
+    return [each for each in hints.values() if not isinstance(each, TypeVar)]
 
 
 def has_identity(shape: Shape) -> bool:
@@ -168,7 +208,7 @@ def convert_hook(shape: Shape, _: object = None) -> Hook:
     return convert
 
 
-def _class_of(shape: Shape) -> object:
+def _class_of(shape: Shape) -> Shape:
     origin: object = get_origin(shape)
     return shape if origin is None else origin
 

@@ -215,7 +215,7 @@ class Session:
             return FOREVER
         remaining = state.deadline.remaining(self._clock.now())
         if remaining <= 0:
-            raise deadline_error(operation, state) from state.error
+            raise deadline_error(operation, state)
         return remaining
 
     async def _prepare(

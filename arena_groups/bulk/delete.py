@@ -9,7 +9,7 @@ from attrs import evolve
 
 from arena_groups._api import GroupRef, GroupReference
 from arena_groups._arguments import check_callable, check_instance, check_iterable
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import ItemT
@@ -60,7 +60,8 @@ def revoke_many(
     ``duplicate`` and ``failed``. In a dry run, ``would_revoke`` replaces ``revoked``.
 
     Args:
-        arena: The client. Its token needs the right to revoke invitations.
+        arena: The client. Its token needs the right to revoke invitations. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
         group: The group, by slug, id or URL, or a model of it.
         invitations: Invitations or their ids.
         older_than: Revoke the invitations that were sent at least this long ago.
@@ -86,7 +87,8 @@ def revoke_many(
     source: Source
     if invitations is None:
         matches = _invitation_filter(older_than, where)
-        listed = _read_all(arena.groups.invitations(name, confirm=True))
+        invitations_of = in_background(arena).groups.invitations
+        listed = _read_all(invitations_of(name, confirm=True))
         source = (item async for item in listed if matches(item))
     else:
         check_iterable(invitations, "invitations", "invitations or their ids")
@@ -115,7 +117,8 @@ def remove_many(
     ``duplicate`` and ``failed``. In a dry run, ``would_remove`` replaces ``removed``.
 
     Args:
-        arena: The client. Its token needs the right to remove members.
+        arena: The client. Its token needs the right to remove members. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
         group: The group, by slug, id or URL, or a model of it.
         users: Users, or their ids, slugs or the URLs of their profiles.
         where: Remove the members for which this returns true.
@@ -139,7 +142,7 @@ def remove_many(
         check_iterable(users, "users", "users, ids, slugs or URLs")
         source = users
     elif where is not None and users is None:
-        listed = _read_all(arena.groups.members(name, confirm=True))
+        listed = _read_all(in_background(arena).groups.members(name, confirm=True))
         source = (
             member async for member in listed if member.role != GroupRole.OWNER and where(member)
         )

@@ -93,7 +93,8 @@ def invite_many(
     counts the person in ``waiting_for_claim``.
 
     Args:
-        arena: The client. Its token needs the right to invite.
+        arena: The client. Its token needs the right to invite. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
         group: The group, by slug, id or URL, or a model of it.
         targets: Email addresses, user ids, URLs of profiles, users, invitations and
             :class:`InviteTarget` objects, in any mix.

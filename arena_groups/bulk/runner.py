@@ -24,7 +24,7 @@ from attrs import field, frozen
 
 from arena_groups._api import GroupReference
 from arena_groups._arguments import check_flag, check_instance, check_range
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
 from arena_groups._types import AsyncCloseable, ReadOnlyMapping
@@ -90,7 +90,7 @@ class BulkHandler(ABC, Generic[T]):
     """Number of inputs that wait until a claim without an outcome expires."""
 
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-        self._arena = arena
+        self._arena = in_background(arena)
         self._group = group
         self._dry_run = dry_run
         self._first_positions: dict[object, int] = {}

@@ -18,7 +18,7 @@ from arena_groups._arguments import (
     check_seconds,
     check_text,
 )
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
@@ -105,7 +105,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             raise ValueError("a shared watch needs a store that all its processes use")
         if shared and once:
             raise ValueError("a watch that polls once cannot be shared")
-        self._arena = arena
+        self._arena = in_background(arena)
         self._interval = interval
         self._store = MemoryStore() if store is None else store
         self._name = name
@@ -400,22 +400,22 @@ def watch(
     same ``key``.
 
     Args:
-        arena: The client. Its token needs the permission to manage the groups' invitations.
+        arena: The client. Its token needs the permission to manage the groups' invitations. Its
+            calls are in the background, unless it is a view with ``priority="foreground"``.
         groups: The groups, by slug, id or URL, or models of them; at least one.
         interval: Seconds between two polls of a group. Polls that find nothing new become less
             frequent if they would take more than a quarter of the quota.
         store: The store of the watch's progress; ``None`` keeps it in memory.
-        name: Name of this watch in the store. Watches of the same groups in one store need
-            different names: of those with the same name, the last to start fences out the
-            others, unless they are ``shared``.
+        name: Name of this watch in the store. Of several watches of a group with the same name
+            and store, the last to start fences out the others, unless they are ``shared``.
         replay: Begin with an event for every invitation, member and invite code that the first
             poll finds. Without it, the first poll of a new watch reports no events.
         once: End the iteration after one poll of each group.
         shared: Share the groups with other processes that use the same store and ``name``: one
             process polls each group, the others wait for its lease. A waiting process takes
             over within two intervals after another was killed, however long its own polls take.
-            A lease is released if the polls of its group make no progress for ten intervals, and
-            at least five minutes. All of the processes have to pass ``shared=True``.
+            A lease is released if its group's polls make no progress for ten intervals, and at
+            least five minutes. All processes have to pass ``shared=True``.
         concurrency: The number of groups that are polled at the same time, at most. All requests
             go through the client's pacer.
         on_failure: Called for each failed poll that will be retried. An exception it raises

@@ -137,7 +137,7 @@ DECODED: list[tuple[Any, Any, Any]] = [
     (Renamed, {"createdAt": "2026-03-09T22:02:26Z"}, Renamed(WHEN)),
     (Health, {"status": "ok"}, {"status": "ok"}),
     (Pair, [1, "a"], Pair(1, "a")),
-    (Literal["a", 1], 1, 1),
+    (Literal["a", "b"], "b", "b"),
     (Color, "red", Color.RED),
     (date, "2026-03-09", date(2026, 3, 9)),
     (UUID, "12345678-1234-5678-1234-567812345678", UUID("12345678-1234-5678-1234-567812345678")),

@@ -1,10 +1,12 @@
 """Calls of any endpoint, against the sandbox and servers with faults."""
 
 import asyncio
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any, TypedDict
 from unittest.mock import create_autospec
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 import pytest
@@ -29,7 +31,7 @@ from arena_groups import (
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Disconnect, RateLimited, ServerFailure
-from tests.support.clients import client, connected, single
+from tests.support.clients import client, connected, own_and_external, single
 from tests.support.documents import STUDIO, TOKEN
 from tests.support.servers import http, serving
 
@@ -214,12 +216,52 @@ async def test_values_that_the_server_repeats_are_not_shown() -> None:
     assert "no [secret], not [secret]" in str(caught.value)
 
 
+async def test_many_values_are_kept_from_an_error() -> None:
+    values = [f"value-{number}" for number in range(3000)]
+    body = {"error": "Bad", "details": {"errors": {f"f{n}": ["VALUE-2999"] for n in range(200)}}}
+    async with connected(http(body, "422 Bad")) as (arena, _):
+        with pytest.raises(UnprocessableError) as caught:
+            await arena.request("POST", "/v3/x", json={"values": values})
+    assert "value-" not in f"{caught.value} {caught.value.details}".lower()
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}"])
+async def test_response_of_another_type_is_a_decode_error(body: bytes) -> None:
+    async with connected(http(body)) as (arena, _):
+        with pytest.raises(DecodeError, match=r"cannot decode GET /v3/x/\{id\}: "):
+            await arena.request("GET", "/v3/x/{id}", path={"id": "hush"}, returns=Group)
+
+
+async def test_page_of_a_proxy_is_not_plain_data() -> None:
+    async with connected(http(b"<html>Log in</html>")) as (arena, _):
+        with pytest.raises(DecodeError, match="GET /v3/x") as caught:
+            await arena.request("GET", "/v3/x")
+    assert caught.value.invalid_json
+
+
+@pytest.mark.parametrize("body", [[], "", 0, False, {}])
+async def test_empty_body_is_sent(body: Any) -> None:
+    async with connected(http({})) as (arena, server):
+        await arena.request("DELETE", "/v3/x", json=body)
+    assert server.requests[0].body == json.dumps(body).encode()
+    assert server.requests[0].headers["content-type"] == "application/json"
+
+
+async def test_lost_delete_whose_repetition_is_not_found_has_succeeded(sandbox: Sandbox) -> None:
+    group = sandbox.add_group("Tides")
+    sandbox.faults.add(Disconnect(after=True), times=1)
+    async with client(sandbox.url, AutoAdvanceClock(), sandbox.tokens.owner) as arena:
+        assert await arena.request("DELETE", GROUP, path={"id": group}) is None
+        with pytest.raises(NotFoundError):
+            await arena.request("DELETE", GROUP, path={"id": group})
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 async def test_idempotent_request_is_sent_again(sandbox: Sandbox, method: str) -> None:
     sandbox.faults.add(Disconnect(after=True), times=1)
     async with client(sandbox.url, AutoAdvanceClock(), sandbox.tokens.owner) as arena:
-        json = {"description": "On tides"} if method == "PUT" else None
-        await arena.request(method, GROUP, path={"id": STUDIO}, json=json)
+        body = {"description": "On tides"} if method == "PUT" else None
+        await arena.request(method, GROUP, path={"id": STUDIO}, json=body)
     assert len(sandbox.requests) == 2
 
 
@@ -293,6 +335,38 @@ async def test_base_url_with_a_path_keeps_it() -> None:
         "/proxy/v3/channels/a%2Fb%20%C3%A9",
         "/proxy/v3/channels/..%2F..?q=x+y",
     ]
+
+
+NASTY = [
+    "a/b", "../..", "..%2f", "%2e%2e", "%252e", "a b", "a+b", "é", "\u202e", "日本", "😀",
+    "a\r\nHost: x", "\x00", "?x=1", "#x", "a;b=c", "a:b@c", "http://x",
+    "\\\\x", "{id}", "%", "~a_b-c.d", "...", "a..",
+    " ",
+]  # fmt: skip
+
+
+@own_and_external
+@pytest.mark.parametrize("query", [None, {"q": "a b"}])
+async def test_server_sees_exactly_the_given_values(
+    query: dict[str, str] | None, *, external: bool
+) -> None:
+    async with connected(http({}), external=external) as (arena, server):
+        for value in NASTY:
+            path = {"id": value, "other": value}
+            await arena.request("GET", "/v3/{id}/x/{other}", path=path, query=query)
+            await arena.request("POST", "/v3/{id}/x/{other}", path=path, query=query)
+    seen = [request.target.partition("?")[0].split("/") for request in server.requests]
+    expected = [["", "v3", each, "x", each] for each in NASTY for _ in range(2)]
+    assert [[unquote(part) for part in each] for each in seen] == expected
+
+
+@own_and_external
+async def test_query_arrives_as_given(*, external: bool) -> None:
+    async with connected(http({}), external=external) as (arena, server):
+        for value in NASTY:
+            await arena.request("GET", "/v3/x", query={value: value, "b": value})
+    got = [parse_qsl(r.target.partition("?")[2], keep_blank_values=True) for r in server.requests]
+    assert got == [[(value, value), ("b", value)] for value in NASTY]
 
 
 async def test_closed_client_refuses_both(arena: ArenaClient) -> None:
