@@ -191,7 +191,8 @@ class OAuthClient(SessionOwner):
     ) -> OAuthToken:
         """Exchange a code for a token (``createOAuthToken``).
 
-        A request that may have arrived is never repeated. Scopes beyond those of ``request`` are in the token, and the log has a warning.
+        A request that may have arrived is never repeated. Scopes beyond those of ``request`` are in
+        the token, and the log has a warning.
 
         Args:
             code: The code from :meth:`parse_callback`.
