@@ -17,13 +17,13 @@ from arena_groups._http.config import (
     check_session,
     checked_timeout,
     checked_traces,
-    checked_user_agent,
+    user_agent,
 )
 from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions, checked_options
-from arena_groups._http.session import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
+from arena_groups._resources.any_endpoint import EndpointMethods
 from arena_groups._resources.base import Resource, ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
@@ -31,12 +31,12 @@ from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Clock, Priority, Unset
 from arena_groups.models import Me, RateLimit
 
-__all__ = ["ArenaClient"]
+__all__ = ["ArenaClient", "in_background"]
 
 MAX_BODY = 32 * 1024 * 1024
 
 
-class ArenaClient(SessionOwner):
+class ArenaClient(EndpointMethods):
     """Client of the Are.na API, for one token and one event loop.
 
     Use it as ``async with ArenaClient() as arena:``, or call :meth:`aclose` at the end.
@@ -60,7 +60,8 @@ class ArenaClient(SessionOwner):
             same token in one event loop may share one.
         cache: The store for conditional requests; ``None`` sends none. The default is a
             :class:`MemoryCache` of its own.
-        user_agent: The ``User-Agent`` header, in place of the default one.
+        app: The name of the program, its version and a page about it or its author, such as
+            ``"my-bot/1.0 (+https://example.org)"``. It comes first in the ``User-Agent``.
         max_body: The largest body of a response to read, in bytes.
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
         trace_configs: The trace configurations of aiohttp, for the client's own session.
@@ -90,7 +91,7 @@ class ArenaClient(SessionOwner):
         retry: RetryPolicy | Literal[False] | None = RetryPolicy(),  # noqa: B008 - frozen
         pacer: Pacer | None = None,
         cache: ResponseCache | Unset | None = UNSET,
-        user_agent: str | None = None,
+        app: str | None = None,
         max_body: int = MAX_BODY,
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
@@ -120,7 +121,7 @@ class ArenaClient(SessionOwner):
             network,
             session=session,
             trace_configs=checked_traces(trace_configs),
-            user_agent=checked_user_agent(user_agent),
+            user_agent=user_agent(app),
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
@@ -219,4 +220,11 @@ class ArenaClient(SessionOwner):
         await self._session.send(build_request(operations.PING))
 
 
-set_public_module(globals(), __all__)
+def in_background(arena: ArenaClient) -> ArenaClient:
+    """Return a view whose calls may wait for others, or the client if its priority was chosen."""
+    if arena._session.options.priority is not None:  # pyright: ignore[reportPrivateUsage]
+        return arena
+    return arena.with_options(priority="background")
+
+
+set_public_module(globals(), ["ArenaClient"])

@@ -1,17 +1,19 @@
 """Retry decisions: whether a request is sent again, and after how long."""
 
+from collections.abc import Iterable
 from math import inf
 from typing import TypeVar, cast
 
 from attrs import define, field, frozen
 
 from arena_groups._api import Credentials, Operation
-from arena_groups._arguments import check_instance, seconds, whole_number
+from arena_groups._arguments import check_instance, check_range, seconds, whole_number
 from arena_groups._exports import set_public_module
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaConnectionError,
     ArenaError,
+    BlockedError,
     DecodeError,
     RateLimitError,
 )
@@ -28,18 +30,33 @@ __all__ = [
 
 T = TypeVar("T")
 
-TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-GATEWAY_STATUSES = frozenset({502, 504})  # from a proxy that lost the response
+TRANSIENT_STATUSES = frozenset(
+    {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 527, 529, 530}
+)
+# From a proxy or the network edge that had no response: a successful one may be lost.
+GATEWAY_STATUSES = frozenset({502, 504, 520, 522, 524, 527, 530})
+# From the network edge that could not reach the server, which certainly did nothing.
+UNREACHED_STATUSES = frozenset({521, 523, 525, 526})
+RESENT_STATUSES = TRANSIENT_STATUSES & UNREACHED_STATUSES
+
+
+def _checked_statuses(statuses: Iterable[int]) -> frozenset[int]:
+    problem = "statuses must be a collection of HTTP statuses, such as {409}"
+    if isinstance(statuses, str | bytes):
+        raise TypeError(f"{problem}, not a single string")
+    if not isinstance(cast("object", statuses), Iterable):
+        raise TypeError(f"{problem}, not {type(statuses).__name__}")
+    return frozenset(check_range(each, "each of statuses", 400, 599) for each in statuses)
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
     """Rules for retries of failed requests.
 
-    Idempotent requests are retried after lost connections, timeouts, the statuses 408, 429, 500,
-    502, 503 and 504, and bodies that end early or are not JSON. ``groups.create`` and
-    ``groups.invite`` are retried only if the server certainly did nothing: without a connection,
-    and after 429.
+    Idempotent requests are retried after lost connections, timeouts, the statuses 408, 425, 429,
+    500, 502, 503, 504, 520 to 525, 527, 529 and 530, and bodies that end early or are not JSON.
+    ``groups.create`` and ``groups.invite`` are retried only if the server certainly did nothing:
+    without a connection, and after 429, 521, 523 and 525. A :class:`BlockedError` is never retried.
 
     The delay before an attempt is random between 0 and ``backoff`` seconds, doubled with each
     attempt up to ``max_backoff``. A ``Retry-After`` of up to ``max_retry_after`` seconds takes its
@@ -53,10 +70,12 @@ class RetryPolicy:
         backoff: The upper bound of the first delay, in seconds.
         max_backoff: The upper bound of all delays, in seconds.
         max_retry_after: The longest ``Retry-After`` to wait for, in seconds.
+        statuses: HTTP statuses from 400 to 599 after which idempotent requests are retried, in
+            addition to those above.
 
     Raises:
         ValueError: A number is out of range.
-        TypeError: An argument is not a number.
+        TypeError: An argument is not a number, or ``statuses`` is not a collection of them.
     """
 
     attempts: int = field(default=5, validator=whole_number)
@@ -64,6 +83,7 @@ class RetryPolicy:
     backoff: float = field(default=0.5, validator=seconds(zero=True))
     max_backoff: float = field(default=20, validator=seconds(zero=True, endless=True))
     max_retry_after: float = field(default=120, validator=seconds(zero=True, endless=True))
+    statuses: frozenset[int] = field(default=frozenset[int](), converter=_checked_statuses)
 
     def next_delay(
         self, error: ArenaError, *, attempt: int, elapsed: float, idempotent: bool, jitter: float
@@ -80,7 +100,8 @@ class RetryPolicy:
         Returns:
             The delay in seconds, or ``None`` if the request must not be retried.
         """
-        if attempt >= self.attempts or not may_repeat(error, idempotent=idempotent):
+        repeatable = may_repeat(error, idempotent=idempotent, statuses=self.statuses)
+        if attempt >= self.attempts or not repeatable:
             return None
         asked = error.retry_after if isinstance(error, ArenaAPIError) else None
         if asked is not None and asked > self.max_retry_after:
@@ -106,23 +127,31 @@ def checked_retry(retry: object) -> RetryPolicy:
     return cast("RetryPolicy", retry)
 
 
-def may_repeat(error: ArenaError, *, idempotent: bool) -> bool:
-    """Return whether a retry is useful and safe."""
+def may_repeat(
+    error: ArenaError, *, idempotent: bool, statuses: frozenset[int] = frozenset()
+) -> bool:
+    """Return whether a retry is useful and safe; ``statuses`` extends the transient ones."""
+    if isinstance(error, BlockedError):
+        return False
     if isinstance(error, RateLimitError):
         return True
     if isinstance(error, ArenaConnectionError):
         return error.retryable and (idempotent or not error.request_sent)
     if isinstance(error, DecodeError):
         return idempotent and error.invalid_json
-    return idempotent and isinstance(error, ArenaAPIError) and error.status in TRANSIENT_STATUSES
+    repeated = TRANSIENT_STATUSES | statuses if idempotent else RESENT_STATUSES
+    return isinstance(error, ArenaAPIError) and error.status in repeated
 
 
 def may_be_applied(error: ArenaError) -> bool:
     """Return whether the server may have applied the request, although it failed."""
     if isinstance(error, ArenaConnectionError):
         return error.request_sent
+    if isinstance(error, BlockedError):
+        return False
     if isinstance(error, ArenaAPIError):
-        return error.status == 408 or error.status >= 500
+        failed = error.status == 408 or error.status >= 500
+        return failed and error.status not in UNREACHED_STATUSES
     return isinstance(error, DecodeError)
 
 
@@ -131,7 +160,7 @@ def response_was_lost(error: ArenaError) -> bool:
     if isinstance(error, ArenaConnectionError):
         return error.request_sent
     if isinstance(error, ArenaAPIError):
-        return error.status in GATEWAY_STATUSES
+        return error.status in GATEWAY_STATUSES and not isinstance(error, BlockedError)
     return isinstance(error, DecodeError)
 
 

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from types import TracebackType
-from typing import Final, Literal, Protocol, Self, TypeVar
+from typing import Final, Literal, Protocol, Self, TypeAlias, TypeVar, cast
 
 from arena_groups._exports import set_public_module
 
@@ -13,6 +13,8 @@ __all__ = [
     "UNSET",
     "AsyncCloseable",
     "Clock",
+    "JSONItem",
+    "JSONValue",
     "OpenEnum",
     "Priority",
     "ReadOnlyMapping",
@@ -60,6 +62,24 @@ class OpenEnum(StrEnum):
     def __reduce_ex__(self, protocol: int) -> tuple[type[Self], tuple[str]]:  # type: ignore[override]
         # By value: early releases of Python 3.11 pickle by name, which unknown values lack.
         return type(self), (str(self.value),)
+
+
+JSONValue: TypeAlias = dict[str, "JSONValue"] | list["JSONValue"] | str | int | float | bool | None
+"""Plain JSON data, as ``json.loads`` returns it."""
+
+
+class JSONItem(dict[str, JSONValue]):
+    """Item of a list as plain JSON data: a dict that has at least ``type`` and ``id``."""
+
+    @property
+    def type(self) -> str:
+        """The type of the item."""
+        return cast("str", self["type"])
+
+    @property
+    def id(self) -> int:
+        """The id of the item, unique within its type."""
+        return cast("int", self["id"])
 
 
 class ReadOnlyMapping(Mapping[K, V_co]):
@@ -131,4 +151,4 @@ class AsyncCloseable:
         await self.aclose()
 
 
-set_public_module(globals(), ["Clock", "Unset"])
+set_public_module(globals(), ["Clock", "JSONItem", "Unset"])

@@ -19,6 +19,7 @@ __all__ = [
     "ArenaTimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "BlockedError",
     "CallbackError",
     "ClientStateError",
     "DecodeError",
@@ -178,6 +179,9 @@ class ArenaAPIError(ArenaError):
         hint: A likely cause, or what to do.
     """
 
+    from_edge = False
+    """``True`` if the network edge in front of Are.na has sent the response, not the API."""
+
     def __init__(
         self,
         status: int,
@@ -227,6 +231,17 @@ class ForbiddenError(ArenaAPIError):
     """403: the token's user or scope does not allow the operation."""
 
 
+class BlockedError(ForbiddenError):
+    """403 of the network edge in front of Are.na: the token is not the cause.
+
+    The API has never received the request. Likely causes are the ``User-Agent``, the network that
+    the request comes from, and too many requests. A challenge, a page that only a browser can
+    answer, raises this error with any status.
+    """
+
+    from_edge = True
+
+
 class NotFoundError(ArenaAPIError):
     """404: the resource does not exist, or is hidden from the token's user."""
 
@@ -240,7 +255,10 @@ class UnprocessableError(ArenaAPIError):
 
 
 class RateLimitError(ArenaAPIError):
-    """429: the rate limit is exceeded. ``retry_after`` has the seconds to wait."""
+    """429: the rate limit is exceeded. ``retry_after`` has the seconds to wait.
+
+    With ``from_edge`` it is the limit of the network edge in front of Are.na, not the quota.
+    """
 
 
 class ServerError(ArenaAPIError):

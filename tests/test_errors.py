@@ -14,6 +14,7 @@ from arena_groups import (
     ArenaTimeoutError,
     AuthenticationError,
     BadRequestError,
+    BlockedError,
     CallbackError,
     ClientStateError,
     DecodeError,
@@ -42,6 +43,7 @@ API_ERRORS = (
     UnprocessableError,
     RateLimitError,
     ServerError,
+    BlockedError,
 )
 
 
@@ -112,7 +114,8 @@ class TestTree:
             (OAuthError, (ArenaError,)),
             (CallbackError, (OAuthError,)),
             (ArenaAPIError, (ArenaError,)),
-            *[(kind, (ArenaAPIError,)) for kind in API_ERRORS[1:]],
+            *[(kind, (ArenaAPIError,)) for kind in API_ERRORS[1:-1]],
+            (BlockedError, (ForbiddenError,)),
         ],
     )
     def test_error_has_these_bases(self, kind: type, bases: tuple[type, ...]) -> None:

@@ -573,7 +573,7 @@ class TestMarkers:
             suite,
             """
             import pytest
-            from arena_groups import ArenaConnectionError, ServerError
+            from arena_groups import BlockedError, ServerError
             from arena_groups.sandbox import faults
 
             @pytest.mark.arena_fault("server-failure", status=503, times=2)
@@ -590,12 +590,19 @@ class TestMarkers:
                 with pytest.raises(ServerError):
                     await arena_client.groups.members("research-studio")
 
+            @pytest.mark.arena_fault("blocked", form="page", operation="getGroup")
+            @pytest.mark.arena_fault(faults.EdgeError(521), times=1)
+            async def test_edge(arena_client):
+                await arena_client.me()
+                with pytest.raises(BlockedError):
+                    await arena_client.groups.get("research-studio")
+
             @pytest.mark.arena_fault("redirect", location="https://example.org/a,b=c")
             async def test_values_of_any_kind(arena_client, arena_sandbox):
                 (fault,) = arena_sandbox.faults
                 assert fault.fault.location == "https://example.org/a,b=c"
             """,
-            passed=3,
+            passed=4,
         )
 
     def test_nearest_quota_marker_applies(self, suite: Suite) -> None:

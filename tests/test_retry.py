@@ -1,6 +1,10 @@
 """Retry decisions, and the delays before retries."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
+from attrs import evolve
 
 from arena_groups import (
     ArenaAPIError,
@@ -9,6 +13,7 @@ from arena_groups import (
     ArenaTimeoutError,
     AuthenticationError,
     BadRequestError,
+    BlockedError,
     ClientStateError,
     DecodeError,
     DecodeIssue,
@@ -45,6 +50,14 @@ TABLE = [
     (ServerError(504), True, False, True),
     (ServerError(501), False, False, True),
     (ServerError(505), False, False, True),
+    *[(ServerError(status), True, False, True) for status in (520, 522, 524, 527, 529, 530)],
+    *[(ServerError(status), True, True, False) for status in (521, 523, 525)],
+    (ServerError(526), False, False, False),
+    (ServerError(528), False, False, True),
+    (ArenaAPIError(425), True, False, False),
+    (BlockedError(403), False, False, False),
+    (BlockedError(429), False, False, False),
+    (BlockedError(503), False, False, False),
     (BadRequestError(400), False, False, False),
     (AuthenticationError(401), False, False, False),
     (ForbiddenError(403), False, False, False),
@@ -77,6 +90,10 @@ def test_error_is_repeatable_and_applied_as_in_the_table(
         (DecodeError("me", ISSUES, invalid_json=True), True),
         (ServerError(502), True),
         (ServerError(504), True),
+        *[(ServerError(status), True) for status in (520, 522, 524, 527, 530)],
+        *[(ServerError(status), False) for status in (521, 523, 525, 526, 529)],
+        (ArenaAPIError(425), False),
+        (BlockedError(502), False),
         (ServerError(500), False),
         (ServerError(503), False),
         (RequestTimeoutError(408), False),
@@ -160,3 +177,32 @@ def test_next_delay_is_the_retry_after_up_to_its_limit(kind: type[ArenaAPIError]
 def test_invalid_policy_raises_value_error(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         RetryPolicy(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("statuses", [{409, 526}, [409, 526, 409], (409, 526), iter((409, 526))])
+def test_statuses_extend_what_is_retried_if_idempotent(statuses: Iterable[int]) -> None:
+    policy = RetryPolicy(statuses=statuses, backoff=0)
+    assert policy.statuses == {409, 526}
+    for error in (ArenaAPIError(409), ServerError(526), ServerError(503)):
+        assert next_delay(policy, error) == 0
+        assert policy.next_delay(error, attempt=1, elapsed=0, idempotent=False, jitter=0) is None
+    assert next_delay(policy, ArenaAPIError(410)) is None
+    assert next_delay(policy, BlockedError(409)) is None
+
+
+def test_policies_with_equal_statuses_are_equal() -> None:
+    assert RetryPolicy(statuses=[409]) == RetryPolicy(statuses={409})
+    assert RetryPolicy(statuses=[]) == RetryPolicy()
+    assert evolve(RetryPolicy(statuses={409}), attempts=2).statuses == {409}
+
+
+@pytest.mark.parametrize("statuses", [[399], {600}, (200,), [409, 0], [-503]])
+def test_statuses_out_of_range_raise_value_error(statuses: Iterable[int]) -> None:
+    with pytest.raises(ValueError, match="each of statuses must be from 400 to 599"):
+        RetryPolicy(statuses=statuses)
+
+
+@pytest.mark.parametrize("statuses", ["409", b"409", 409, None, ["409"], [True], [409.0], [[409]]])
+def test_statuses_of_another_type_raise_type_error(statuses: Any) -> None:
+    with pytest.raises(TypeError, match="statuses must be a"):
+        RetryPolicy(statuses=statuses)

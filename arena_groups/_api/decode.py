@@ -17,11 +17,14 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin
 import attrs
 import msgspec
 
+from arena_groups._api.edge import is_challenge
 from arena_groups._api.json_data import DecodeFailure, parse_json
 from arena_groups._api.request import Request
 from arena_groups._api.response import RawResponse
 from arena_groups._api.secrets import Credentials
+from arena_groups._api.shapes import is_decodable, is_own
 from arena_groups._api.status_errors import make_status_error
+from arena_groups._types import JSONItem
 from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
     AttachmentBlock,
@@ -30,6 +33,8 @@ from arena_groups.models import (
     EmbedBlock,
     EmbeddedGroup,
     EmbeddedUser,
+    Followable,
+    Group,
     ImageBlock,
     LinkBlock,
     Links,
@@ -37,9 +42,10 @@ from arena_groups.models import (
     PendingBlock,
     TextBlock,
     UnknownContent,
+    User,
 )
 
-__all__ = ["CONTENT_CLASSES", "Owner", "check_json", "decode", "owner_class", "parse_response"]
+__all__ = ["UNIONS", "Owner", "check_json", "decode", "owner_class", "parse_response"]
 
 T = TypeVar("T")
 Shape = Any  # a class, or what typing makes of one
@@ -60,6 +66,13 @@ CONTENT_CLASSES: Mapping[str, type] = {
         Channel,
     )
 }
+
+FOLLOWABLE_CLASSES: Mapping[str, type] = {kind.KIND: kind for kind in (User, Channel, Group)}
+UNIONS: Mapping[Shape, Mapping[str, type]] = {
+    Content: CONTENT_CLASSES,
+    Followable: FOLLOWABLE_CLASSES,
+}
+"""Unions of items in a list, each with its classes by ``type``."""
 
 
 def owner_class(kind: str) -> type[Owner]:
@@ -88,20 +101,26 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
     """Return the model in a response, or raise the error that the response stands for.
 
     Raises the :class:`ArenaAPIError` of an error status, and :class:`DecodeError` if the body is
-    not what the operation promises. ``credentials`` are those that the request was sent with.
+    not what the operation promises. ``credentials`` are those that the request was sent with. A
+    challenge of the network edge is an error, even with the status of a success.
     """
     if not 200 <= response.status < 300:
         raise make_status_error(request, response, credentials)
     operation = request.operation
-    if response.truncated:
-        raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
-    if operation.returns is NoneType:
-        if response.body:
-            check_json(response.body, operation.name)  # a proxy's page does not mean success
-        return cast("T", None)
-    return decode(
-        operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
-    )
+    try:
+        if response.truncated:
+            raise DecodeError(operation.name, [DecodeIssue("", "is larger than max_body allows")])
+        if operation.returns is NoneType:
+            if response.body:
+                check_json(response.body, operation.name)  # a proxy's page does not mean success
+            return cast("T", None)
+        return decode(
+            operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
+        )
+    except DecodeError:
+        if not is_challenge(response.headers):
+            raise
+    raise make_status_error(request, response, credentials)
 
 
 def decode(returns: type[T], body: bytes, operation: str, *, skip_invalid: bool = False) -> T:
@@ -151,13 +170,20 @@ def _decoder_for(shape: Shape) -> Decode:
 
 def _new_decoder(shape: Shape) -> Decode:
     origin: object = get_origin(shape)
-    if shape == Page[Content]:
-        return _contents_decoder()
+    if shape is object:
+        return _decode_anything
+    classes = UNIONS.get(shape)
+    if classes is not None:
+        return _union_decoder(classes)
     if origin is Page:
         return _page_decoder(shape)
-    if attrs.has(shape):
+    if attrs.has(shape) and is_own(shape):
         return _model_decoder(shape)
-    return _refuse
+    return _decoder(shape) if is_decodable(shape) else _refuse
+
+
+def _decode_anything(body: Raw) -> object:
+    return msgspec.json.decode(body) if body else None
 
 
 def _refuse(_: Raw) -> object:
@@ -172,8 +198,13 @@ def _decoder(shape: Shape) -> Decode:
 
 
 def _page_decoder(page: Shape) -> Decode:
+    item = get_args(page)[0]
+    if item in UNIONS or item in {Channel, JSONItem}:
+        return _itemwise_page_decoder(_decode_json_item if item is JSONItem else _decoder_for(item))
+    if not is_own(item) and not is_decodable(item):
+        return _refuse
     read = _decoder(page)
-    if not _has_links(get_args(page)[0]):
+    if not _has_links(item):
         return read
 
     def decode_page(body: Raw) -> Page[object]:
@@ -206,14 +237,28 @@ def _has_links(model: Shape) -> bool:
     return attrs.has(model) and any(each.type is Links for each in attrs.fields(model))
 
 
-def _contents_decoder() -> Decode:
+def _itemwise_page_decoder(decode_item: Decode) -> Decode:
     read = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
-    def decode_contents(body: Raw) -> Page[Content]:
+    def decode_page(body: Raw) -> Page[object]:
         found = read(body)
-        return Page(data=[_decode_content(each) for each in found.data], meta=found.meta)
+        return Page(data=[decode_item(each) for each in found.data], meta=found.meta)
 
-    return decode_contents
+    return decode_page
+
+
+def _decode_json_item(raw: Raw) -> JSONItem:
+    item = JSONItem(msgspec.json.decode(raw))
+    if type(item["type"]) is not str or type(item["id"]) is not int:
+        raise ValueError
+    return item
+
+
+def _union_decoder(classes: Mapping[str, type]) -> Decode:
+    def decode_item(raw: Raw) -> object:
+        return _decoder_for(classes.get(_type_of(raw), UnknownContent))(raw)
+
+    return decode_item
 
 
 def _channel_decoder() -> Decode:
@@ -241,10 +286,6 @@ def _decode_owner(raw: msgspec.Raw) -> Owner:
     return cast("Owner", _decoder_for(owner_class(_type_of(raw)))(raw))
 
 
-def _decode_content(raw: msgspec.Raw) -> Content:
-    return cast("Content", _decoder_for(CONTENT_CLASSES.get(_type_of(raw), UnknownContent))(raw))
-
-
 def _decode_unknown(raw: Raw) -> UnknownContent:
     from arena_groups._api.issues import decode_with_issues  # noqa: PLC0415 - cattrs loads slowly
 
@@ -254,10 +295,10 @@ def _decode_unknown(raw: Raw) -> UnknownContent:
     return found
 
 
-def _type_of(raw: msgspec.Raw) -> str:
+def _type_of(raw: Raw) -> str:
     return _typed()(raw).type
 
 
 @cache
-def _typed() -> Callable[[msgspec.Raw], _Typed]:
+def _typed() -> Callable[[Raw], _Typed]:
     return msgspec.json.Decoder(_Typed).decode

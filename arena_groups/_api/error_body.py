@@ -9,14 +9,15 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from arena_groups._api.json_data import complete_json, encoding_of, parse_integer, whole_words
 from arena_groups._api.response import MAX_SECONDS, RawResponse, parse_retry_after
 
-__all__ = ["ErrorBody", "redacted", "shown_text"]
+__all__ = ["BodyShape", "ErrorBody", "redacted", "shown_text"]
 
 EMAIL = re.compile(
     r"[^\s@<>\"'(),;:]{1,64}(?:@|%40|&#64;|&#x40;|&commat;)[^\s@<>\"'(),;:]+", re.IGNORECASE
@@ -27,7 +28,8 @@ TITLE = re.compile(
     r"<(title|h1|message)\b[^>]{,200}>(.{1,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL
 )
 SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-TAG = re.compile(r"<[^<>]*>")
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+TAG = re.compile(r"<[^<>]*(?:>|\Z)")
 TERMINAL_STYLE = re.compile(r"\x1b\[[\d;]{,20}m")
 CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -46,20 +48,37 @@ MAX_PAGE = 16_384  # of a page that is not JSON; its title stands near its begin
 MAX_STRING = 4000
 MAX_TEXT = 500
 MAX_DEPTH = 4
+FEW_SECRETS = 16
 MAX_NESTING = 32  # of the details, which are pickled and copied with their error
 
 Members = Mapping[str, object]
 
 
+class BodyShape(Enum):
+    """Shape of an error's body: the API's, another one, or unknown as its end is missing."""
+
+    API = "api"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
 @frozen(kw_only=True)
 class ErrorBody:
-    """Explanation in an error's body, without secrets."""
+    """Explanation in an error's body, without secrets.
+
+    ``text`` is the whole text of a page that is not JSON, of which ``message`` may be the title.
+    ``error_code`` is a number of this name in JSON.
+    """
 
     error: str = ""
     message: str = ""
     details: object = None
     retry_after: float | None = None
     is_json: bool = True
+    shape: BodyShape = BodyShape.OTHER
+    is_oauth_error: bool = False
+    text: str = ""
+    error_code: int | None = None
 
     @classmethod
     def parse(cls, response: RawResponse, secrets: tuple[str, ...], now: float) -> "ErrorBody":
@@ -67,11 +86,16 @@ class ErrorBody:
         truncated = response.truncated or len(response.body) > MAX_BODY
         text = _decode(response, truncated=truncated)
         try:
-            return cls._from_document(redacted(_load(text), secrets), now)
+            document = _load(text)
+            body = cls._from_document(redacted(document, secrets), now)
         except (ValueError, RecursionError):
-            shown = _visible_text(text, truncated=truncated)
-            shown = LIKELY_SECRET.sub("[secret]", shown_text(redacted(shown, secrets)))
-            return cls(message=shown, is_json=False)
+            shape = _shape(None, truncated=truncated and text.lstrip().startswith("{"))
+            title, shown = (
+                LIKELY_SECRET.sub("[secret]", shown_text(redacted(each, secrets)))
+                for each in _visible_text(text, truncated=truncated)
+            )
+            return cls(message=title or shown, text=shown, is_json=False, shape=shape)
+        return evolve(body, shape=_shape(document, truncated=truncated))
 
     @classmethod
     def _from_document(cls, document: object, now: float) -> "ErrorBody":
@@ -97,6 +121,8 @@ class ErrorBody:
             message=next(filter(None, messages), ""),
             details=_object(error) or details,
             retry_after=next((wait for wait in waits if wait is not None), None),
+            is_oauth_error=isinstance(error, str),
+            error_code=code if isinstance(code := members.get("errorcode"), int) else None,
         )
 
 
@@ -108,7 +134,7 @@ def redacted(value: object, secrets: tuple[str, ...], depth: int = 0) -> object:
     if isinstance(value, str):
         if len(value) > MAX_STRING:
             value = whole_words(value[:MAX_STRING])  # a part of a secret would not be found
-        for secret in secrets:
+        for secret in secrets if len(secrets) <= FEW_SECRETS else _occurring(secrets, value):
             value = re.sub(re.escape(secret), "[secret]", value, flags=re.IGNORECASE)
         return INVITE_URL.sub(r"\1[secret]", EMAIL.sub("[email]", value))
     if isinstance(value, list | dict) and depth == MAX_NESTING:
@@ -120,6 +146,12 @@ def redacted(value: object, secrets: tuple[str, ...], depth: int = 0) -> object:
         items = cast("dict[str, object]", value).items()
         return {str(redacted(k, secrets)): redacted(v, secrets, depth) for k, v in items}
     return value
+
+
+def _occurring(secrets: tuple[str, ...], text: str) -> list[str]:
+    """Return those of many secrets that a text holds, as a pattern for each takes long."""
+    folded = text.casefold()
+    return [secret for secret in secrets if secret.casefold() in folded]
 
 
 def shown_text(value: object) -> str:
@@ -163,6 +195,16 @@ def _load(text: str) -> object:
         except ValueError:
             continue
     raise ValueError
+
+
+def _shape(document: object, *, truncated: bool) -> BodyShape:
+    """Return the shape of a JSON document, as the API's document describes its errors."""
+    error, code = (_object(document).get(name) for name in ("error", "code"))
+    if isinstance(error, str) and isinstance(code, int) and not isinstance(code, bool):
+        return BodyShape.API
+    if all(isinstance(_object(error).get(name), str) for name in ("type", "message")):
+        return BodyShape.API  # that of a 429
+    return BodyShape.UNKNOWN if truncated else BodyShape.OTHER
 
 
 def _members(value: object) -> Members:
@@ -230,17 +272,22 @@ def _seconds(value: object, now: float) -> float | None:
     return float(min(value, MAX_SECONDS)) if value >= 0 else None
 
 
-def _visible_text(text: str, *, truncated: bool) -> str:
-    """Return the title of a page, or its text; nothing for binary data and broken JSON."""
-    page = text[:MAX_PAGE].lstrip()
+def _visible_text(text: str, *, truncated: bool) -> tuple[str, str]:
+    """Return the title of a page and its text; nothing for binary data and broken JSON."""
+    page, title = text[:MAX_PAGE].lstrip(), ""
     if truncated or len(text) > MAX_PAGE:
         page = whole_words(page)
     if page.startswith(("{", "[")):
-        return ""
+        return "", ""
     if page.startswith("<"):
-        title = TITLE.search(page)
-        plain = TAG.sub(" ", title[2]) if title else ""
-        page = plain if plain.strip() else TAG.sub(" ", SCRIPT.sub(" ", page))
-    page = html.unescape(page).strip()[:MAX_STRING]
-    unreadable = sum(not (each.isprintable() or each.isspace()) for each in page)
-    return "" if "\0" in page or unreadable * 4 > len(page) else page
+        found = TITLE.search(page)
+        title = TAG.sub(" ", found[2]) if found else ""
+        page = TAG.sub(" ", COMMENT.sub(" ", SCRIPT.sub(" ", page)))
+    return _readable(title), _readable(page)
+
+
+def _readable(text: str) -> str:
+    """Return a part of a page without entities; nothing if it is binary data."""
+    plain = html.unescape(text).strip()[:MAX_STRING]
+    unreadable = sum(not (each.isprintable() or each.isspace()) for each in plain)
+    return "" if "\0" in plain or unreadable * 4 > len(plain) else plain

@@ -8,9 +8,11 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin, is_typeddict
 
 import attrs
 import msgspec
@@ -23,19 +25,27 @@ from cattrs.cols import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from arena_groups._api.decode import CONTENT_CLASSES, Owner, owner_class
+from arena_groups._api.decode import UNIONS, Owner, owner_class
 from arena_groups._api.json_data import (
     INVALID_TEXT,
     DecodeFailure,
     InvalidValueError,
     expected,
+    join_path,
     parse_json,
 )
+from arena_groups._api.shapes import (
+    convert_hook,
+    is_convertible,
+    is_own,
+    is_union_of_models,
+    type_of,
+    union_of_models_factory,
+)
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum
+from arena_groups._types import JSONItem, JSONValue, OpenEnum
 from arena_groups.errors import DecodeError, DecodeIssue
 from arena_groups.models import (
-    Content,
     Link,
     Links,
     MetadataValue,
@@ -45,7 +55,13 @@ from arena_groups.models import (
 from arena_groups.models._common import Timestamp
 from arena_groups.models.pages import PartialPage
 
-__all__ = ["decode_valid_items", "decode_with_issues", "from_dict", "structure", "to_dict"]
+__all__ = [
+    "decode_valid_items",
+    "decode_with_issues",
+    "from_dict",
+    "structure",
+    "to_dict",
+]
 
 T = TypeVar("T")
 Target = Any  # a class, or what typing makes of one
@@ -53,7 +69,6 @@ StructureHook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], StructureHook]
 
 SHOWN_ISSUES = 5
-PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
 SECOND = timedelta(seconds=1)
 LEAP_SECOND = re.compile(r"(.{11}\d{2}:\d{2}):60(\.\d+)?(.*)", re.ASCII)
 RFC_3339 = re.compile(
@@ -251,6 +266,10 @@ def _structure_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
     return kind(value)
 
 
+def _structure_enum_of_caller(value: object, kind: type[Enum]) -> object:
+    return convert_hook(kind)(value, kind)
+
+
 def _structure_links(value: object, _: object) -> Links:
     links = Links(_converter().structure(value, dict[str, Link]))
     if "self" not in links:
@@ -258,18 +277,26 @@ def _structure_links(value: object, _: object) -> Links:
     return links
 
 
+def _structure_json_item(value: object, _: object) -> JSONItem:
+    if not isinstance(value, dict):
+        raise expected(dict, value)
+    members = cast("dict[str, JSONValue]", value)
+    for name, kind in (("type", str), ("id", int)):
+        if name not in members:
+            raise InvalidValueError("is missing", name)
+        if type(members[name]) is not kind:
+            raise InvalidValueError(str(expected(kind, members[name])), name)
+    _refuse_non_json(members)
+    return JSONItem(members)
+
+
 def _structure_owner(value: object, _: object) -> Owner:
-    return _converter().structure(value, owner_class(_kind(value)))
+    return _converter().structure(value, owner_class(type_of(value)))
 
 
-def _structure_content(value: object, _: object) -> Content:
-    kind = CONTENT_CLASSES.get(_kind(value), UnknownContent)
-    return cast("Content", _converter().structure(value, kind))
-
-
-def _kind(value: object) -> str:
-    kind = cast("dict[str, object]", value).get("type") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else ""
+def _structure_union(value: object, union: Target) -> object:
+    kind: type[object] = UNIONS[union].get(type_of(value), UnknownContent)
+    return _converter().structure(value, kind)
 
 
 def _only_from(kind: type, factory: HookFactory) -> HookFactory:
@@ -333,24 +360,28 @@ def _converter() -> Converter:
     made = Converter(detailed_validation=True, unstruct_collection_overrides={
         Mapping: dict, tuple: list,
     })  # fmt: skip
+    made.register_structure_hook_factory(is_convertible, convert_hook)  # before ours, which count
+    made.register_structure_hook_factory(is_union_of_models, union_of_models_factory)
     model = _only_from(dict, _model_factory)
     unknown = _only_from(dict, _unknown_content_factory)
     mapping = _only_from(dict, _mapping_factory)
-    made.register_structure_hook_factory(is_mapping, mapping)
+    made.register_structure_hook_factory(_is_mapping, mapping)
     made.register_structure_hook_factory(is_sequence, _only_from(list, list_structure_factory))
     made.register_structure_hook_factory(_is_tuple, _only_from(list, _tuple_factory))
-    made.register_structure_hook_factory(_is_model, model)
+    made.register_structure_hook_factory(_is_structured, model)
     made.register_structure_hook_factory(lambda target: target is UnknownContent, unknown)
     for kind in (str, int, bool):
         made.register_structure_hook(kind, _exactly(kind))
     made.register_structure_hook(float, _structure_float)
     made.register_structure_hook(datetime, _structure_datetime)
+    made.register_structure_hook(Enum, _structure_enum_of_caller)
     made.register_structure_hook(OpenEnum, _structure_enum)
     made.register_structure_hook_func(lambda t: t is object, _structure_anything)
+    made.register_structure_hook_func(lambda t: t is JSONItem, _structure_json_item)
     made.register_structure_hook_func(lambda t: t is Links, _structure_links)
     made.register_structure_hook_func(lambda t: t == MetadataValue, _structure_metadata_value)
     made.register_structure_hook_func(lambda t: t == Owner, _structure_owner)
-    made.register_structure_hook_func(lambda t: t == Content, _structure_content)
+    made.register_structure_hook_func(_is_union, _structure_union)
     made.register_unstructure_hook_factory(_is_model, _unstructure_factory)
     made.register_unstructure_hook(UnknownContent, lambda content: dict(content.data))
     made.register_unstructure_hook(OpenEnum, lambda member: member.value)
@@ -362,9 +393,24 @@ def _is_model(target: Target) -> bool:
     return attrs.has(_class_of(target))
 
 
+def _is_structured(target: Target) -> bool:
+    if is_own(target):
+        return True
+    return (_is_model(target) or is_dataclass(target)) and not is_convertible(target)
+
+
+def _is_mapping(target: Target) -> bool:
+    keys = next(iter(get_args(target)), str)
+    return is_mapping(target) and not is_typeddict(target) and keys is str
+
+
+def _is_union(target: Target) -> bool:
+    return any(target == union for union in UNIONS)
+
+
 def _is_tuple(target: Target) -> bool:
     origin: object = get_origin(target)
-    return origin is tuple
+    return origin is tuple and get_args(target)[-1] is ...
 
 
 def _class_of(target: Target) -> type[attrs.AttrsInstance]:
@@ -376,26 +422,24 @@ def decode_issues(error: BaseException, path: str = "") -> list[DecodeIssue]:
     """Every fault that an error of the converter stands for, with its JSON path."""
     if isinstance(error, ClassValidationError):
         named, plain = error.group_exceptions()
-        places = [(inner, _join(path, note.name)) for inner, note in named]
+        places = [(inner, join_path(path, note.name)) for inner, note in named]
     elif isinstance(error, IterableValidationError):
         numbered, plain = error.group_exceptions()
-        places = [(inner, _join(path, note.index)) for inner, note in numbered]
+        places = [(inner, join_path(path, note.index)) for inner, note in numbered]
     elif isinstance(error, KeyError):
         return [DecodeIssue(path, "is missing")]
     elif isinstance(error, InvalidValueError):
-        return [DecodeIssue(_join(path, error.below) if error.below else path, str(error))]
+        return [DecodeIssue(_below(path, error.below), str(error))]
     else:
         return [DecodeIssue(path, f"cannot be read ({type(error).__name__})")]
     places += [(inner, path) for inner in plain]
     return [fault for inner, place in places for fault in decode_issues(inner, place)]
 
 
-def _join(path: str, step: object) -> str:
-    if isinstance(step, int):
-        return f"{path}[{step}]"
-    if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
-        return f"{path}[…]"  # a key may be a secret too
-    return f"{path}.{step}" if path else step
+def _below(path: str, below: str) -> str:
+    if not path:
+        return below.removeprefix(".")
+    return path + below if not below or below[0] in ".[" else f"{path}.{below}"
 
 
 set_public_module(globals(), ["from_dict", "to_dict"])

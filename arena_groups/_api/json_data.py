@@ -17,11 +17,13 @@ __all__ = [
     "complete_json",
     "encoding_of",
     "expected",
+    "join_path",
     "parse_integer",
     "parse_json",
     "whole_words",
 ]
 
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,63}", re.ASCII)
 MARK = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]:,]', re.DOTALL)
 CLOSERS = {"{": "}", "[": "]"}
 LONGEST_WORD = 2048
@@ -59,6 +61,15 @@ def expected(what: str | type, value: object) -> InvalidValueError:
     return InvalidValueError(
         f"expected {wanted}, got {JSON_NAMES.get(type(value), 'something else')}"
     )
+
+
+def join_path(path: str, step: object) -> str:
+    """Return the path of a member or an item of what is at ``path``."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if not isinstance(step, str) or not PLAIN_KEY.fullmatch(step):
+        return f"{path}[…]"  # a key may be a secret too
+    return f"{path}.{step}" if path else step
 
 
 class InvalidText(Enum):

@@ -7,6 +7,7 @@ from attrs import Factory, field, frozen
 
 from arena_groups.models import (
     Content,
+    Followable,
     Group,
     GroupInvite,
     GroupMember,
@@ -23,11 +24,12 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 GROUP_MISSING: Final = (
     "check the slug or id; a rename changes the slug, and private groups are hidden"
 )
+USER_MISSING: Final = "check the user's slug or id"
 PAGING: Final = ("page", "per")
 
 
 def _changes_something(operation: "Operation[object]") -> bool:
-    return operation.method != "GET"
+    return operation.method not in {"GET", "HEAD"}
 
 
 @frozen(kw_only=True)
@@ -49,6 +51,7 @@ class Operation(Generic[ResultT_co]):
         success_after_retry_statuses: The statuses which show, after an attempt whose response
             was lost, that this attempt had succeeded.
         form_encoded: Whether the body is sent as a form instead of JSON.
+        shared: Whether several callers may get the same decoded result.
         skip_invalid: Whether items of a list that cannot be decoded are left out.
         writes: Whether it needs a token with the scope ``write``.
     """
@@ -66,6 +69,7 @@ class Operation(Generic[ResultT_co]):
     advice: str = "it does no harm to try again."
     success_after_retry_statuses: tuple[int, ...] = ()
     form_encoded: bool = False
+    shared: bool = True
     skip_invalid: bool = False
     writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
 
@@ -74,11 +78,37 @@ PING: Final = Operation(name="ping", method="GET", route="/v3/ping", returns=Pin
 ME: Final = Operation(
     name="me", method="GET", route="/v3/me", returns=Me, needs_token=True, cacheable=True
 )
+GET_USER: Final = Operation(
+    name="users.get",
+    method="GET",
+    route="/v3/users/{id}",
+    not_found_hint=USER_MISSING,
+    returns=User,
+    cacheable=True,
+)
+USER_FOLLOWERS: Final = Operation(
+    name="users.followers",
+    method="GET",
+    route="/v3/users/{id}/followers",
+    not_found_hint=USER_MISSING,
+    returns=Page[User],
+    query=(*PAGING, "sort"),
+    cacheable=True,
+)
+USER_FOLLOWING: Final[Operation[Page[Followable]]] = Operation(
+    name="users.following",
+    method="GET",
+    route="/v3/users/{id}/following",
+    not_found_hint=USER_MISSING,
+    returns=Page[Followable],
+    query=(*PAGING, "sort", "type"),
+    cacheable=True,
+)
 USER_GROUPS: Final = Operation(
     name="users.groups",
     method="GET",
     route="/v3/users/{id}/groups",
-    not_found_hint="check the user's slug or id",
+    not_found_hint=USER_MISSING,
     returns=Page[Group],
     query=(*PAGING, "sort"),
     cacheable=True,
@@ -144,7 +174,7 @@ REMOVE_MEMBER: Final = Operation(
     name="groups.remove_member",
     method="DELETE",
     route="/v3/groups/{id}/members/{user_id}",
-    not_found_hint="check the group, and that user_id is the id of a member",
+    not_found_hint="check the group, and that the user is a member",
     returns=NoneType,
     needs_token=True,
     success_after_retry_statuses=(404,),
@@ -160,7 +190,7 @@ INVITATIONS: Final = Operation(
 )
 INVITE: Final = Operation(
     name="groups.invite",
-    not_found_hint="check the group, and the user_id if one was given",
+    not_found_hint="check the group, and the id of the user if one was given",
     method="POST",
     route="/v3/groups/{id}/invitations",
     returns=InviteResult,
@@ -174,7 +204,7 @@ REVOKE_INVITATION: Final = Operation(
     name="groups.revoke_invitation",
     method="DELETE",
     route="/v3/groups/{id}/invitations/{invitation_id}",
-    not_found_hint="check the group, and that invitation_id is one of its invitations",
+    not_found_hint="check the group, and that the invitation is one of its own",
     returns=NoneType,
     needs_token=True,
     advice="the invitation may be revoked or not, or accepted meanwhile; look in "
@@ -223,6 +253,9 @@ FOLLOWERS: Final = Operation(
 OPERATIONS: Final[tuple[Operation[object], ...]] = (
     PING,
     ME,
+    GET_USER,
+    USER_FOLLOWERS,
+    USER_FOLLOWING,
     USER_GROUPS,
     GET_GROUP,
     CREATE_GROUP,

@@ -18,9 +18,11 @@ __all__ = [
     "Request",
     "build_request",
     "check_invite_token",
+    "check_one_invitee",
     "choice",
     "group_fields",
     "invitee",
+    "join_code",
     "path_id",
     "path_name",
 ]
@@ -43,14 +45,16 @@ NEVER_IN_NAMES = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")  # control, and h
 class Request(Generic[T]):
     """One request, ready to be sent. Nothing secret shows in its ``repr``.
 
-    ``target`` is path and query, escaped; ``page`` which page of a list it asks for.
+    ``target`` is path and query, escaped; ``page`` which page of a list it asks for. A body that is
+    a :class:`Secret` is JSON already. ``values`` are texts that no error may show.
     """
 
     operation: Operation[T]
-    path: str
-    target: str
-    query: Mapping[str, str | int] = field(factory=dict[str, str | int])
-    body: Mapping[str, object] | None = field(default=None, repr=False)
+    path: str = field(repr=False)
+    target: str = field(repr=False)
+    query: Mapping[str, str | int] = field(factory=dict[str, str | int], repr=False)
+    body: Mapping[str, object] | Secret | None = field(default=None, repr=False)
+    values: tuple[str, ...] = field(default=(), repr=False)
     page: int = 1
     before_send: BeforeSend | None = field(default=None, repr=False)
 
@@ -62,18 +66,23 @@ class Request(Generic[T]):
             path=self.path,
             query={"page": page, **self.query},
             target=f"{self.path}?page={page}&{others}",
+            values=self.values,
             page=page,
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of the body that must never be shown."""
-        return tuple(v.reveal() for v in (self.body or {}).values() if isinstance(v, Secret))
+        """The values that must never be shown."""
+        if self.body is None or isinstance(self.body, Secret):
+            return self.values
+        return tuple(v.reveal() for v in self.body.values() if isinstance(v, Secret))
 
-    def payload(self) -> dict[str, object] | None:
-        """Return the body as it is sent, secrets included; ``None`` for no body."""
+    def payload(self) -> dict[str, object] | str | None:
+        """Return the body as it is sent, secrets included; a text is JSON, ``None`` no body."""
         if self.body is None:
             return None
+        if isinstance(self.body, Secret):
+            return self.body.reveal()
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.body.items()}
 
 
@@ -170,6 +179,12 @@ def group_fields(
     return given
 
 
+def check_one_invitee(*given: object) -> None:
+    """Raise ``ValueError`` unless exactly one of the arguments that name a person is given."""
+    if sum(each is not None for each in given) != 1:
+        raise ValueError("invite takes exactly one of email=, user_id= and user=")
+
+
 def invitee(email: Secret | None, user_id: int | None) -> dict[str, object]:
     """Return the body that invites one person.
 
@@ -188,6 +203,20 @@ def check_invite_token(token: Secret) -> None:
     """Raise ``ValueError`` for an invite code that is empty or not a string."""
     if token.validation_error():
         raise ValueError(f"invite_token {token.validation_error()}")
+
+
+def join_code(given: Secret | None, in_url: Secret | None) -> Secret:
+    """Return the invite code to join with: as given, or from the URL of the invite.
+
+    Raises ``ValueError`` if there is none or two of them, or if it cannot be one.
+    """
+    code = given or in_url
+    if code is None:
+        raise ValueError("invite_token is missing: give it, or the URL of the invite as group")
+    check_invite_token(code)
+    if in_url is not None and in_url.reveal() != code.reveal():
+        raise ValueError("invite_token is not the code in the URL of the invite")
+    return code
 
 
 def _string(value: object, what: str) -> str:

@@ -5,7 +5,15 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from arena_groups._api.error_body import ErrorBody, redacted, shown_text
+from arena_groups._api.edge import (
+    BLOCKED_HINT,
+    EDGE_PHRASES,
+    LIMITED_HINT,
+    excerpt,
+    is_blocked,
+    is_edge_limit,
+)
+from arena_groups._api.error_body import BodyShape, ErrorBody, redacted, shown_text
 from arena_groups._api.operations import Operation
 from arena_groups._api.request import Request
 from arena_groups._api.response import (
@@ -19,6 +27,7 @@ from arena_groups.errors import (
     ArenaAPIError,
     AuthenticationError,
     BadRequestError,
+    BlockedError,
     ForbiddenError,
     NotFoundError,
     RateLimitError,
@@ -30,6 +39,8 @@ from arena_groups.errors import (
 __all__ = ["make_status_error"]
 
 SHORTEST_SECRET = 4
+NO_REASON = "<none>"  # of the edge, with its own statuses
+REQUEST_IDS = ("x-request-id", "cf-ray")
 T = TypeVar("T")
 
 ERRORS: Mapping[int, type[ArenaAPIError]] = {
@@ -49,27 +60,39 @@ def make_status_error(
     """Return the error that a response stands for, with nothing secret in it."""
     operation, status, origin = request.operation, response.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
-    reason = shown_text(redacted(response.reason, secrets))
-    request_id = shown_text(redacted(response.headers.get("x-request-id"), secrets))
+    reason = shown_text(redacted(response.reason, secrets)).replace(NO_REASON, "")
+    ids = (shown_text(redacted(response.headers.get(name), secrets)) for name in REQUEST_IDS)
     now = parse_date(response.headers.get("date")) or response.received_at
     body = ErrorBody.parse(response, secrets, now)
     header = parse_retry_after(response.headers.get("retry-after"), now)
     retry_after = body.retry_after if header is None else header
     error = body.error or reason or _phrase(status)
     fallback = shown_text(redacted(_fallback_message(response, body), secrets))
+    message = _message(body, error, fallback)
+    hint = _hint(operation, status, origin, retry_after)
     kind = ERRORS.get(status, ServerError if status >= 500 else ArenaAPIError)
-    return kind(
+    blocked, edge_limit = is_blocked(operation, response, body), is_edge_limit(response, body)
+    if blocked:
+        kind, hint = BlockedError, BLOCKED_HINT
+    elif edge_limit:
+        hint = f"{LIMITED_HINT}; {hint}" if hint else LIMITED_HINT
+    if blocked or edge_limit:
+        message = excerpt(body.text or body.message) or fallback or _other_shape(body)
+    made = kind(
         status,
         error=error,
-        message=_message(body, error, fallback),
+        message=message,
         details=body.details,
         method=operation.method,
         route=operation.route,
-        request_id=request_id or None,
-        rate_limit=parse_rate_limit(response.headers),
+        request_id=next(filter(None, ids), None),
+        rate_limit=None if edge_limit else parse_rate_limit(response.headers),
         retry_after=retry_after,
-        hint=_hint(operation, status, origin, retry_after),
+        hint=hint,
     )
+    if edge_limit or status in EDGE_PHRASES:
+        made.from_edge = True
+    return made
 
 
 def _long_enough(*secrets: str) -> tuple[str, ...]:
@@ -78,7 +101,7 @@ def _long_enough(*secrets: str) -> tuple[str, ...]:
 
 def _phrase(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return EDGE_PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return ""
 
@@ -103,6 +126,10 @@ def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
     return "the response is not JSON: it may come from a proxy, not from the API"
 
 
+def _other_shape(body: ErrorBody) -> str:
+    return "the response is not an error of the API" if body.shape is BodyShape.OTHER else ""
+
+
 def _host(location: str) -> str | None:
     try:
         return urlsplit(location).hostname
@@ -114,7 +141,8 @@ def _hint(
     operation: Operation[T], status: int, origin: TokenOrigin, retry_after: float | None
 ) -> str:
     if status == 401:
-        return _token_hint(origin)
+        scope = operation.writes and origin is not TokenOrigin.NONE
+        return _token_hint(origin) + "; for a write it needs the scope write" * scope
     if status == 403 and operation.writes:
         return (
             "the token needs the scope write, and its user the right to do this"

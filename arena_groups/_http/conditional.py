@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar, cast
 
-from attrs import define
+from attrs import define, field
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
 from arena_groups._api.decode import decode
@@ -48,16 +48,26 @@ class ConditionalCache:
         return CacheLookup(self, request, credentials, key, cached, etag)
 
     def store(
-        self, key: str, response: RawResponse, value: object, page: int, *, seen: bool
+        self,
+        key: str,
+        response: RawResponse,
+        value: object,
+        page: int,
+        *,
+        seen: bool,
+        shared: bool = True,
     ) -> None:
-        """Keep a successful response that has an ETag; ``seen`` if it replaces an earlier one."""
+        """Keep a successful response that has an ETag; ``seen`` if it replaces an earlier one.
+
+        The value is kept if it may be ``shared``.
+        """
         etag = response.headers.get("etag")
         if self._cache is None or not etag:
             return
         if not seen and page > FIRST_PAGES and not self._asked_before(key):
             return
         self._cache.set(key, CachedResponse(etag, response.body))
-        if seen:
+        if seen and shared:
             self._keep_decoded(key, etag, value, len(response.body))
 
     def load(self, operation: Operation[T], key: str, cached: CachedResponse) -> T:
@@ -65,13 +75,14 @@ class ConditionalCache:
 
         Raises :class:`DecodeError` if the cache has damaged it.
         """
-        decoded = self._decoded.get(key)
+        decoded = self._decoded.get(key) if operation.shared else None
         if decoded is not None and decoded[0] == cached.etag:
             return cast("T", decoded[1])
         value = decode(
             operation.returns, cached.body, operation.name, skip_invalid=operation.skip_invalid
         )
-        self._keep_decoded(key, cached.etag, value, len(cached.body))
+        if operation.shared:
+            self._keep_decoded(key, cached.etag, value, len(cached.body))
         return value
 
     def _keep_decoded(self, key: str, etag: str, value: object, size: int) -> None:
@@ -94,7 +105,7 @@ class CacheLookup(Generic[T]):
     cache: ConditionalCache
     request: Request[T]
     credentials: Credentials
-    key: str | None
+    key: str | None = field(repr=False)
     cached: CachedResponse | None
     etag: str | None
 
@@ -109,7 +120,14 @@ def resolve(lookup: CacheLookup[T], response: RawResponse) -> T:
         return lookup.cache.load(request.operation, key, cached)
     value = parse_response(request, response, lookup.credentials)
     if key is not None:
-        lookup.cache.store(key, response, value, request.page, seen=cached is not None)
+        lookup.cache.store(
+            key,
+            response,
+            value,
+            request.page,
+            seen=cached is not None,
+            shared=request.operation.shared,
+        )
     return value
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 from platform import python_version
@@ -23,15 +24,22 @@ __all__ = [
     "check_session",
     "checked_timeout",
     "checked_traces",
-    "checked_user_agent",
+    "user_agent",
 ]
 
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
 SANDBOX_TOKEN = "sandbox_"  # noqa: S105 - how each of them begins
+PROJECT_PAGE = "https://arena-groups.readthedocs.io"
 DEFAULT_USER_AGENT = (
-    f"arena-groups/{__version__} (python {python_version()}; aiohttp {aiohttp.__version__})"
+    f"arena-groups/{__version__} (+{PROJECT_PAGE}; python {python_version()}; "
+    f"aiohttp {aiohttp.__version__})"
 )
+# Products and comments of RFC 9110; of comments in comments, one level.
+PRODUCT = r"[\w!#$%&'*+.^`|~-]+(?:/[\w!#$%&'*+.^`|~-]+)?"
+COMMENT = r"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)"
+APP = re.compile(rf"{PRODUCT}(?: (?:{PRODUCT}|{COMMENT}))*", re.ASCII)
+MAX_APP = 256
 
 
 @frozen
@@ -198,17 +206,22 @@ def checked_traces(trace_configs: object) -> Sequence[aiohttp.TraceConfig]:
     return tuple(given)
 
 
-def checked_user_agent(user_agent: str | None) -> str:
-    """Return ``user_agent``, or the default one.
+def user_agent(app: str | None) -> str:
+    """Return the header ``User-Agent``: the caller's ``app``, if any, then this package.
 
-    Raises ``ValueError`` if a header cannot carry it, ``TypeError`` if it is not a string.
+    Raises ``ValueError`` if ``app`` has not the form of the header, ``TypeError`` if it is not a
+    string.
     """
-    if user_agent is None:
+    if app is None:
         return DEFAULT_USER_AGENT
-    check_instance(user_agent, "user_agent", str)
-    if not user_agent.strip() or not user_agent.isascii() or not user_agent.isprintable():
-        raise ValueError("user_agent must be printable ASCII, in one line")
-    return user_agent
+    check_instance(app, "app", str)
+    valid = len(app) <= MAX_APP and app.isascii() and app.isprintable() and APP.fullmatch(app)
+    if not valid:
+        raise ValueError(
+            "app must be a name, a version and a page in ASCII, of up to "
+            f"{MAX_APP} characters, such as 'my-bot/1.0 (+https://example.org)'"
+        )
+    return f"{app} {DEFAULT_USER_AGENT}"
 
 
 set_public_module(globals(), ["Timeout"])

@@ -95,7 +95,7 @@ class BorrowedSession:
             _request_class=_request_maker(external, url, headers),
         )
         sending = session.request(method, url, **options)
-        del headers, options  # the frame of a request in flight must hold no secret
+        del headers, url, options  # the frame of a request in flight must hold no secret
         try:
             return await sending
         finally:

@@ -64,9 +64,11 @@ def deadline_error(
         happened = "passed before a complete response arrived"
     else:
         happened = "passed before the request was sent"
-    return ArenaTimeoutError(
+    error = ArenaTimeoutError(
         f"the deadline of {seconds:g} s {happened}; set a longer deadline=, or try again later",
         method=operation.method,
         route=operation.route,
         request_sent=request_sent,
     )
+    error.__cause__ = state.error
+    return error

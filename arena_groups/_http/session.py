@@ -38,7 +38,6 @@ from arena_groups.errors import (
     ArenaTimeoutError,
     AuthenticationError,
     ClientStateError,
-    DecodeError,
     RateLimitError,
 )
 from arena_groups.models import RateLimit
@@ -144,7 +143,7 @@ class Session:
         state.started_at += self._clock.now() - fetched_at  # the reader's time is not a retry's
         try:
             return decode()
-        except DecodeError as error:
+        except ArenaError as error:
             failure = error.with_traceback(None)  # without the frames that hold the body
         if not self._plan_retry(request.operation, state, failure):
             state.annotate(failure, request.operation)
@@ -218,7 +217,7 @@ class Session:
             return FOREVER
         remaining = state.deadline.remaining(self._clock.now())
         if remaining <= 0:
-            raise deadline_error(operation, state) from state.error
+            raise deadline_error(operation, state)
         return remaining
 
     async def _prepare(
@@ -420,6 +419,14 @@ class SessionOwner(AsyncCloseable):
 def _rate_limit_update(response: RawResponse, outcome: object) -> RateLimitUpdate:
     sent_at = parse_date(response.headers.get("date"))
     remaining = response.headers.get("x-ratelimit-remaining")
+    if isinstance(outcome, RateLimitError) and outcome.from_edge:
+        # Its headers, if any, are not those of the API, which has not counted the request.
+        return RateLimitUpdate(
+            status=response.status,
+            server_time=response.received_at,
+            retry_after=outcome.retry_after,
+            counted=False,
+        )
     return RateLimitUpdate(
         status=response.status,
         server_time=response.received_at if sent_at is None else sent_at,

@@ -124,10 +124,6 @@ class Transport:
         session is closed or belongs to another event loop.
         """
         operation, empty = request.operation, request.body is None
-        if request.query:
-            url = URL(self.base_url + request.target, encoded=True)
-        else:
-            url = self._root.with_path(self._prefix + request.path, encoded=True)  # twice as fast
         if credentials is not self._auth_headers_for:
             self._set_auth_headers(credentials)
         progress = RequestProgress(self._proxy, self._proxy_setting)
@@ -140,7 +136,9 @@ class Transport:
             async with time_limit:
                 response = await http.request(
                     operation.method,
-                    url,
+                    URL(self.base_url + request.target, encoded=True)
+                    if request.query
+                    else self._root.with_path(self._prefix + request.path, encoded=True),  # faster
                     headers=self._auth_headers
                     if empty and etag is None
                     else self._headers_of(operation, etag),
@@ -153,7 +151,7 @@ class Transport:
                     raise_for_status=False,
                     auto_decompress=True,
                 )
-                if response.status == 407 and progress.proxy and url.scheme == "http":
+                if response.status == 407 and progress.proxy and self._root.scheme == "http":
                     raise _proxy_login_error(response, progress)
                 try:
                     length = response.content_length
@@ -251,6 +249,8 @@ def _proxy_login_error(
 def _encoded_body(request: Request[T]) -> bytes:
     """Return the body in bytes: an external session may have an encoder of its own."""
     payload = request.payload()
+    if isinstance(payload, str):
+        return payload.encode()
     text = urlencode(payload or {}) if request.operation.form_encoded else json.dumps(payload)
     return text.encode()
 

@@ -1,12 +1,20 @@
 """Base of all resources: sending an operation, and listing one."""
 
-from collections.abc import Coroutine, Mapping
+from asyncio import Lock
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Generic, Literal, TypeVar, get_args, overload
 
 from attrs import evolve
 
-from arena_groups._api import BeforeSend, Operation, Request, build_request
+from arena_groups._api import (
+    BeforeSend,
+    Operation,
+    Request,
+    UserReference,
+    build_request,
+    operations,
+)
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.session import SessionOwner
@@ -16,7 +24,7 @@ from arena_groups._pagination.skipping import SkippedItems
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
-__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute"]
+__all__ = ["MAX_PER", "OnDecodeError", "Resource", "ResourceAttribute", "page_fetchers"]
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT", bound=Identified)
@@ -44,10 +52,17 @@ class Resource:
             build_request(operation, path_params, body=body, before_send=before_send)
         )
 
+    async def _user_id(self, user: UserReference) -> int:
+        """Return the id of a user, which is looked up unless it is known."""
+        name = user.name
+        if isinstance(name, int):
+            return name
+        return (await self._send(operations.GET_USER, user.path)).id
+
     def _list(
         self,
         operation: Operation[Page[ItemT]],
-        path_params: Mapping[str, str],
+        path_params: Mapping[str, str] | None,
         filters: Mapping[str, str | None] | None = None,
         *,
         per: int,
@@ -58,7 +73,32 @@ class Resource:
         on_decode_error: OnDecodeError,
         owner_first: bool = False,
     ) -> Paginator[ItemT]:
+        """Return a lazy list; without ``path_params``, that of the token's own user."""
         per = check_range(per, "per", 1, MAX_PER)
+        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        return self._paginator(
+            operation,
+            partial(self._begin_list, path_params, {"per": per, **given}),
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+            owner_first=owner_first,
+        )
+
+    def _paginator(
+        self,
+        operation: Operation[Page[ItemT]],
+        begin: Callable[[Operation[Page[ItemT]]], PageFetchers[ItemT]],
+        *,
+        start_page: int,
+        limit: int | None,
+        concurrency: int,
+        confirm: bool,
+        on_decode_error: OnDecodeError,
+        owner_first: bool = False,
+    ) -> Paginator[ItemT]:
         start_page = check_range(start_page, "start_page", 1)
         if limit is not None:
             limit = check_range(limit, "limit", 0)
@@ -70,11 +110,8 @@ class Resource:
         skips = on_decode_error == "skip"
         if skips:
             operation = evolve(operation, skip_invalid=True)
-        given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
-        request = build_request(operation, path_params, query={"per": per, **given})
-
         return Paginator(
-            partial(_begin_list, self._session, request),
+            partial(begin, operation),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -83,12 +120,54 @@ class Resource:
             skipped=SkippedItems(operation.name) if skips else None,
         )
 
+    def _begin_list(
+        self,
+        path_params: Mapping[str, str] | None,
+        query: Mapping[str, str | int],
+        operation: Operation[Page[ItemT]],
+    ) -> PageFetchers[ItemT]:
+        session = self._session.for_list()
+        if path_params is None:
+            own = _OwnList(session, operation, query)
+            return PageFetchers(own.send_page, own.prefetch_page)
+        return page_fetchers(session, build_request(operation, path_params, query=query))
 
-def _begin_list(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
-    session = session.for_list()
+
+def page_fetchers(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:
+    """Return the functions that send a request for one page each."""
     return PageFetchers(
         partial(session.send_page, request), partial(session.prefetch_page, request)
     )
+
+
+class _OwnList(Generic[ItemT]):
+    """Pages of a list of the token's own user, whose id is looked up before the first page."""
+
+    def __init__(
+        self, session: Session, operation: Operation[Page[ItemT]], query: Mapping[str, str | int]
+    ) -> None:
+        self._session = session
+        self._operation = operation
+        self._query = query
+        self._lookup = Lock()
+        self._request: Request[Page[ItemT]] | None = None
+
+    async def send_page(self, page: int) -> Page[ItemT]:
+        """Send the request for a page."""
+        return await self._session.send_page(await self._known_request(), page)
+
+    async def prefetch_page(self, page: int) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+        """Send the request for a page, and leave the body undecoded."""
+        return await self._session.prefetch_page(await self._known_request(), page)
+
+    async def _known_request(self) -> Request[Page[ItemT]]:
+        async with self._lookup:
+            if self._request is None:
+                me = await self._session.send(build_request(operations.ME))
+                self._request = build_request(
+                    self._operation, {"id": str(me.id)}, query=self._query
+                )
+            return self._request
 
 
 class ResourceAttribute(Generic[ResourceT]):

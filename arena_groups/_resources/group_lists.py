@@ -1,6 +1,6 @@
 """Lists of a group: members, invitations, contents and followers."""
 
-from arena_groups._api import choice, operations, path_name
+from arena_groups._api import GroupRef, GroupReference, choice, operations
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import OnDecodeError, Resource
 from arena_groups.models import (
@@ -8,20 +8,65 @@ from arena_groups.models import (
     Content,
     ContentSort,
     ContentType,
+    Group,
     GroupMember,
+    GroupSort,
     MembershipInvitation,
     User,
 )
 
-__all__ = ["GroupListsResource", "group_path"]
+__all__ = ["GroupListsResource"]
 
 
 class GroupListsResource(Resource):
     """The lists of groups, as parts of ``arena.groups``."""
 
+    def mine(
+        self,
+        *,
+        sort: GroupSort | str | None = None,
+        per: int = 100,
+        start_page: int = 1,
+        limit: int | None = None,
+        concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
+    ) -> Paginator[Group]:
+        """List the groups that the token's user owns or belongs to, private ones included.
+
+        Every item comes exactly once for certain only with ``GroupSort.CREATED_AT_DESC``.
+
+        API operation: ``GET /v3/users/{id}/groups``, after ``GET /v3/me`` for the user's id.
+
+        Args:
+            sort: The order; the server's default is by name.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
+
+        Returns:
+            A lazy list of groups. Awaited or iterated over, it raises
+            :class:`AuthenticationError` without a token.
+        """
+        return self._list(
+            operations.USER_GROUPS,
+            None,
+            {"sort": choice(sort, "sort", GroupSort)},
+            per=per,
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+        )
+
     def members(
         self,
-        group: str | int,
+        group: GroupRef,
         *,
         per: int = 100,
         start_page: int = 1,
@@ -35,7 +80,7 @@ class GroupListsResource(Resource):
         API operation: ``GET /v3/groups/{id}/members``.
 
         Args:
-            group: The group, by slug or id.
+            group: The group, by slug, id or URL, or a model of it.
             per: The number of items in a page, 1 to 100.
             start_page: The first page to read, from 1.
             limit: The largest number of items to return in all; ``None`` returns all.
@@ -47,9 +92,11 @@ class GroupListsResource(Resource):
         Returns:
             A lazy list of members.
         """
+        reference = GroupReference(group)
+        del group
         return self._list(
             operations.MEMBERS,
-            group_path(group),
+            reference.path,
             owner_first=True,
             per=per,
             start_page=start_page,
@@ -61,7 +108,7 @@ class GroupListsResource(Resource):
 
     def invitations(
         self,
-        group: str | int,
+        group: GroupRef,
         *,
         per: int = 100,
         start_page: int = 1,
@@ -75,7 +122,7 @@ class GroupListsResource(Resource):
         API operation: ``GET /v3/groups/{id}/invitations``.
 
         Args:
-            group: The group, by slug or id.
+            group: The group, by slug, id or URL, or a model of it.
             per: The number of items in a page, 1 to 100.
             start_page: The first page to read, from 1.
             limit: The largest number of items to return in all; ``None`` returns all.
@@ -88,9 +135,11 @@ class GroupListsResource(Resource):
             A lazy list of invitations. It raises :class:`ForbiddenError`, when it is awaited or
             iterated over, if the token's user may not manage the group's invitations.
         """
+        reference = GroupReference(group)
+        del group
         return self._list(
             operations.INVITATIONS,
-            group_path(group),
+            reference.path,
             per=per,
             start_page=start_page,
             limit=limit,
@@ -101,7 +150,7 @@ class GroupListsResource(Resource):
 
     def contents(
         self,
-        group: str | int,
+        group: GroupRef,
         *,
         sort: ContentSort | str | None = None,
         type: ContentType | str | None = None,  # noqa: A002 - the name of the wire
@@ -119,7 +168,7 @@ class GroupListsResource(Resource):
         API operation: ``GET /v3/groups/{id}/contents``.
 
         Args:
-            group: The group, by slug or id.
+            group: The group, by slug, id or URL, or a model of it.
             sort: The order; the server's default is newest first.
             type: Only this type of content.
             per: The number of items in a page, 1 to 100.
@@ -133,9 +182,11 @@ class GroupListsResource(Resource):
         Returns:
             A lazy list of blocks and channels.
         """
+        reference = GroupReference(group)
+        del group
         return self._list(
             operations.CONTENTS,
-            group_path(group),
+            reference.path,
             {"sort": choice(sort, "sort", ContentSort), "type": choice(type, "type", ContentType)},
             per=per,
             start_page=start_page,
@@ -147,7 +198,7 @@ class GroupListsResource(Resource):
 
     def followers(
         self,
-        group: str | int,
+        group: GroupRef,
         *,
         sort: ConnectionSort | str | None = None,
         per: int = 100,
@@ -164,7 +215,7 @@ class GroupListsResource(Resource):
         API operation: ``GET /v3/groups/{id}/followers``.
 
         Args:
-            group: The group, by slug or id.
+            group: The group, by slug, id or URL, or a model of it.
             sort: The order; the server's default is newest first.
             per: The number of items in a page, 1 to 100.
             start_page: The first page to read, from 1.
@@ -177,9 +228,11 @@ class GroupListsResource(Resource):
         Returns:
             A lazy list of users.
         """
+        reference = GroupReference(group)
+        del group
         return self._list(
             operations.FOLLOWERS,
-            group_path(group),
+            reference.path,
             {"sort": choice(sort, "sort", ConnectionSort)},
             per=per,
             start_page=start_page,
@@ -188,8 +241,3 @@ class GroupListsResource(Resource):
             confirm=confirm,
             on_decode_error=on_decode_error,
         )
-
-
-def group_path(group: str | int) -> dict[str, str]:
-    """Return the path parameters of an operation on a group."""
-    return {"id": path_name(group, "group")}

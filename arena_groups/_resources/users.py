@@ -1,20 +1,147 @@
 """Operations on users."""
 
-from arena_groups._api import choice, operations, path_name
+from arena_groups._api import UserRef, UserReference, choice, operations
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import OnDecodeError, Resource
-from arena_groups.models import Group, GroupSort
+from arena_groups.models import (
+    ConnectionSort,
+    Followable,
+    FollowableType,
+    Group,
+    GroupSort,
+    User,
+)
 
 __all__ = ["UsersResource"]
 
 
 class UsersResource(Resource):
-    """Operations on users, as ``arena.users``."""
+    """Operations on users, as ``arena.users``.
+
+    ``user`` is everywhere a slug, an id, the URL of the profile on are.na, or a model such as
+    :class:`User` or :class:`GroupMember`, of which the id counts.
+    """
+
+    async def get(self, user: UserRef) -> User:
+        """Return a user.
+
+        API operation: ``GET /v3/users/{id}``.
+
+        Args:
+            user: The user, by slug, id or URL, or a model of the user.
+
+        Returns:
+            The user.
+
+        Raises:
+            NotFoundError: The user does not exist.
+        """
+        reference = UserReference(user)
+        del user  # here and below: it may be a secret in the wrong place
+        return await self._send(operations.GET_USER, reference.path)
+
+    def followers(
+        self,
+        user: UserRef,
+        *,
+        sort: ConnectionSort | str | None = None,
+        per: int = 100,
+        start_page: int = 1,
+        limit: int | None = None,
+        concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
+    ) -> Paginator[User]:
+        """List the users who follow a user.
+
+        Newest first by default: only then does every item come exactly once for certain.
+
+        API operation: ``GET /v3/users/{id}/followers``.
+
+        Args:
+            user: The user, by slug, id or URL, or a model of the user.
+            sort: The order; the server's default is newest first.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
+
+        Returns:
+            A lazy list of users.
+        """
+        reference = UserReference(user)
+        del user
+        return self._list(
+            operations.USER_FOLLOWERS,
+            reference.path,
+            {"sort": choice(sort, "sort", ConnectionSort)},
+            per=per,
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+        )
+
+    def following(
+        self,
+        user: UserRef,
+        *,
+        sort: ConnectionSort | str | None = None,
+        type: FollowableType | str | None = None,  # noqa: A002 - the name of the wire
+        per: int = 100,
+        start_page: int = 1,
+        limit: int | None = None,
+        concurrency: int = 1,
+        confirm: bool = False,
+        on_decode_error: OnDecodeError = "raise",
+    ) -> Paginator[Followable]:
+        """List the users, channels and groups that a user follows.
+
+        Newest first by default: only then does every item come exactly once for certain.
+
+        API operation: ``GET /v3/users/{id}/following``.
+
+        Args:
+            user: The user, by slug, id or URL, or a model of the user.
+            sort: The order; the server's default is newest first.
+            type: Only users, channels or groups.
+            per: The number of items in a page, 1 to 100.
+            start_page: The first page to read, from 1.
+            limit: The largest number of items to return in all; ``None`` returns all.
+            concurrency: The number of pages that may be in flight or in memory at a time. Above
+                1, items still come in order and exactly once, for one more request.
+            confirm: Read the list again until that brings no item that was missed before.
+            on_decode_error: ``"skip"`` leaves out, logs and counts items that cannot be decoded.
+
+        Returns:
+            A lazy list of users, channels and groups.
+        """
+        reference = UserReference(user)
+        del user
+        filters = {
+            "sort": choice(sort, "sort", ConnectionSort),
+            "type": choice(type, "type", FollowableType),
+        }
+        return self._list(
+            operations.USER_FOLLOWING,
+            reference.path,
+            filters,
+            per=per,
+            start_page=start_page,
+            limit=limit,
+            concurrency=concurrency,
+            confirm=confirm,
+            on_decode_error=on_decode_error,
+        )
 
     def groups(
         self,
-        user: str | int,
+        user: UserRef,
         *,
         sort: GroupSort | str | None = None,
         per: int = 100,
@@ -32,7 +159,7 @@ class UsersResource(Resource):
         API operation: ``GET /v3/users/{id}/groups``.
 
         Args:
-            user: The user, by slug or id.
+            user: The user, by slug, id or URL, or a model of the user.
             sort: The order; the server's default is by name.
             per: The number of items in a page, 1 to 100.
             start_page: The first page to read, from 1.
@@ -50,11 +177,12 @@ class UsersResource(Resource):
             ValueError: An argument is out of range.
             TypeError: An argument has the wrong type.
         """
+        reference = UserReference(user)
+        del user
         filters = {"sort": choice(sort, "sort", GroupSort)}
-        path_params = {"id": path_name(user, "user")}
         return self._list(
             operations.USER_GROUPS,
-            path_params,
+            reference.path,
             filters,
             per=per,
             start_page=start_page,

@@ -7,8 +7,9 @@ from typing import ClassVar, TypeVar
 
 from attrs import evolve
 
+from arena_groups._api import GroupRef, GroupReference
 from arena_groups._arguments import check_callable, check_instance, check_iterable
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.walk import ItemT
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 def revoke_many(
     arena: ArenaClient,
-    group: str | int,
+    group: GroupRef,
     invitations: Iterable[RevokeTargetLike] | AsyncIterable[RevokeTargetLike] | None = None,
     *,
     older_than: timedelta | None = None,
@@ -59,8 +60,9 @@ def revoke_many(
     ``duplicate`` and ``failed``. In a dry run, ``would_revoke`` replaces ``revoked``.
 
     Args:
-        arena: The client. Its token needs the right to revoke invitations.
-        group: Slug or id of the group.
+        arena: The client. Its token needs the right to revoke invitations. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
+        group: The group, by slug, id or URL, or a model of it.
         invitations: Invitations or their ids.
         older_than: Revoke the invitations that were sent at least this long ago.
         where: Revoke the invitations for which this returns true.
@@ -75,7 +77,9 @@ def revoke_many(
         ValueError: ``invitations`` is combined with ``older_than`` or ``where``, or all three
             are missing, or another argument is out of range.
     """
-    check_common(arena, group, dry_run=dry_run)
+    reference = GroupReference(group)
+    del group  # the traceback of an error shows what this frame has
+    name = check_common(arena, reference, dry_run=dry_run)
     check_callable(where, "where", arguments=1)
     filtered = older_than is not None or where is not None
     if filtered is (invitations is not None):
@@ -83,18 +87,19 @@ def revoke_many(
     source: Source
     if invitations is None:
         matches = _invitation_filter(older_than, where)
-        listed = _read_all(arena.groups.invitations(group, confirm=True))
+        invitations_of = in_background(arena).groups.invitations
+        listed = _read_all(invitations_of(name, confirm=True))
         source = (item async for item in listed if matches(item))
     else:
         check_iterable(invitations, "invitations", "invitations or their ids")
         source = invitations
-    handler = _RevokeHandler(arena, group, dry_run=dry_run)
+    handler = _RevokeHandler(arena, name, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
 
 
 def remove_many(
     arena: ArenaClient,
-    group: str | int,
+    group: GroupRef,
     users: Iterable[RemoveTargetLike] | AsyncIterable[RemoveTargetLike] | None = None,
     *,
     where: Callable[[GroupMember], bool] | None = None,
@@ -112,9 +117,10 @@ def remove_many(
     ``duplicate`` and ``failed``. In a dry run, ``would_remove`` replaces ``removed``.
 
     Args:
-        arena: The client. Its token needs the right to remove members.
-        group: Slug or id of the group.
-        users: Users or their ids.
+        arena: The client. Its token needs the right to remove members. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
+        group: The group, by slug, id or URL, or a model of it.
+        users: Users, or their ids, slugs or the URLs of their profiles.
         where: Remove the members for which this returns true.
         concurrency: Number of members to process at a time.
         on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
@@ -127,20 +133,22 @@ def remove_many(
         ValueError: Both or neither of ``users`` and ``where`` are passed, or another argument
             is out of range.
     """
-    check_common(arena, group, dry_run=dry_run)
+    reference = GroupReference(group)
+    del group  # the traceback of an error shows what this frame has
+    name = check_common(arena, reference, dry_run=dry_run)
     check_callable(where, "where", arguments=1)
     source: Source
     if users is not None and where is None:
-        check_iterable(users, "users", "users or their ids")
+        check_iterable(users, "users", "users, ids, slugs or URLs")
         source = users
     elif where is not None and users is None:
-        listed = _read_all(arena.groups.members(group, confirm=True))
+        listed = _read_all(in_background(arena).groups.members(name, confirm=True))
         source = (
             member async for member in listed if member.role != GroupRole.OWNER and where(member)
         )
     else:
         raise ValueError("remove_many takes either users or where=")
-    handler = _RemoveHandler(arena, group, dry_run=dry_run)
+    handler = _RemoveHandler(arena, name, dry_run=dry_run)
     return BulkRun(source, handler, concurrency=concurrency, on_error=on_error)
 
 
@@ -220,6 +228,16 @@ class _RemoveHandler(_DeleteHandler[RemoveTarget]):
 
     def normalize(self, item: object) -> RemoveTarget:
         return normalize_remove_target(item)
+
+    async def resolve(self, item: object) -> object:
+        try:
+            target = self.normalize(item)
+        except (ValueError, TypeError):
+            return item  # accept() finds the same error
+        if target.user_id is not None or target.slug is None:
+            return item
+        found = await self.find_user_id(target, target.slug)
+        return evolve(target, user_id=found) if isinstance(found, int) else found
 
     def precheck(self, target: RemoveTarget) -> BulkOutcome | None:
         return BulkOutcome.OWNER if target.user_id == self._owner_id else None

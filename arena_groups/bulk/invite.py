@@ -9,8 +9,14 @@ from typing import Final
 
 from attrs import evolve
 
-from arena_groups._api import Secret, invitee, operations, path_id
-from arena_groups._arguments import check_callable, check_seconds, check_text, iterable_problem
+from arena_groups._api import GroupRef, GroupReference, Secret, invitee, operations, path_id
+from arena_groups._arguments import (
+    check_callable,
+    check_flag,
+    check_seconds,
+    check_text,
+    iterable_problem,
+)
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import checked_clock
@@ -49,7 +55,7 @@ _OUTCOMES: Final = {
 
 def invite_many(
     arena: ArenaClient,
-    group: str | int,
+    group: GroupRef,
     targets: Iterable[InviteTargetLike] | AsyncIterable[InviteTargetLike],
     *,
     store: Store | None = None,
@@ -57,6 +63,7 @@ def invite_many(
     concurrency: int = 1,
     on_error: OnError = "collect",
     dry_run: bool = False,
+    predict: bool = False,
     claim_timeout: float = CLAIM_TIMEOUT,
     on_claim_wait: Callable[[float], None] | None = None,
     clock: Clock | None = None,
@@ -66,7 +73,12 @@ def invite_many(
     The pending invitations and the members are read first: no request is sent for a person
     who is among them. The outcomes are ``invited``, ``added``, ``already_invited``,
     ``already_member``, ``duplicate`` and ``failed``. In a dry run nothing is sent, and
-    ``would_invite`` replaces ``invited`` and ``added``.
+    ``would_invite`` replaces ``invited`` and ``added``; with ``predict``, ``would_add`` stands for
+    ``added``.
+
+    Users can be named by the URL of their profile, or with ``InviteTarget(user=slug)``. Their ids
+    are looked up in the group's lists, and then with one request for each person, as the inputs
+    are read.
 
     With a ``store``, a run that was interrupted is continued by running it again: nobody gets
     a second email. When a request has its permit from the rate limiter, the run claims the
@@ -81,14 +93,18 @@ def invite_many(
     counts the person in ``waiting_for_claim``.
 
     Args:
-        arena: The client. Its token needs the right to invite.
-        group: Slug or id of the group.
-        targets: Email addresses, user ids, users and invitations, in any mix.
+        arena: The client. Its token needs the right to invite. Its calls are
+            in the background, unless it is a view with ``priority="foreground"``.
+        group: The group, by slug, id or URL, or a model of it.
+        targets: Email addresses, user ids, URLs of profiles, users, invitations and
+            :class:`InviteTarget` objects, in any mix.
         store: Where the journal is kept; without one it ends with the run.
         journal: Name of the journal. Runs with the same group and name share it.
         concurrency: Number of people to process at a time.
         on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
         dry_run: Send no invitation, only report who would be invited.
+        predict: In a dry run, read the followers of the token's user, once, and report users who
+            are among them as ``would_add``: they would become members without an email.
         claim_timeout: Seconds for which the claims of this run are valid. A request must end
             within three quarters of them.
         on_claim_wait: Called when the run begins to wait for claims without an outcome, with
@@ -100,25 +116,28 @@ def invite_many(
 
     Raises:
         ValueError: ``targets`` is a collection with an input that is neither an email address
-            nor a user id (the message has the positions), or another argument is out of
-            range. In an iterable that is not a collection, such an input fails alone.
+            nor a user (the message has the positions), or another argument is out of range. In
+            an iterable that is not a collection, such an input fails alone.
         TypeError: ``targets`` is a single string, or an argument has the wrong type.
     """
-    people = _checked(targets)
-    del targets  # the traceback of an error shows what this frame has
+    people, reference = _checked(targets), GroupReference(group)
+    del targets, group  # the traceback of an error shows what this frame has
     if isinstance(people, ValueError | TypeError):
         raise people
-    check_common(arena, group, dry_run=dry_run)
+    name = check_common(arena, reference, dry_run=dry_run)
+    if check_flag(predict, "predict") and not dry_run:
+        raise ValueError("predict needs dry_run=True")
     check_seconds(claim_timeout, "claim_timeout")
     check_text(journal, "journal")
     check_store(store)
     check_callable(on_claim_wait, "on_claim_wait", arguments=1)
     handler = _InviteHandler(
         arena,
-        group,
+        name,
         store=MemoryStore() if store is None else store,
         journal=journal,
         dry_run=dry_run,
+        predict=predict,
         claim_timeout=claim_timeout,
         on_claim_wait=on_claim_wait,
         clock=arena.clock if clock is None else checked_clock(clock),
@@ -139,6 +158,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         store: Store,
         journal: str,
         dry_run: bool,
+        predict: bool,
         claim_timeout: float,
         on_claim_wait: ClaimWaitHook | None,
         clock: Clock,
@@ -152,6 +172,9 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         self._failures_in_row = 0
         self._searches_members = False
         self._roster_read_at = -math.inf
+        self._predicts = predict
+        self._reading_followers = asyncio.Lock()
+        self._follower_ids: set[int] | None = None
 
     async def prepare(self) -> None:
         """Load the group, the journal and the roster, in this order."""
@@ -171,6 +194,16 @@ class _InviteHandler(BulkHandler[InviteTarget]):
     def normalize(self, item: object) -> InviteTarget:
         return normalize_invite_target(item)
 
+    async def resolve(self, item: object) -> object:
+        try:
+            target = self.normalize(item)
+        except (ValueError, TypeError):
+            return item  # accept() finds the same error
+        if target.user is None:
+            return target
+        found = self._roster.user_id(target.user) or await self.find_user_id(target, target.user)
+        return InviteTarget(user_id=found) if isinstance(found, int) else found
+
     def key(self, target: InviteTarget) -> str:
         return target.key
 
@@ -185,8 +218,20 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         if entry is not None and entry.completed:
             return ItemOutcome(_recorded(result, entry))
         if self._dry_run:
-            return ItemOutcome(evolve(result, outcome=BulkOutcome.INVITED) if is_known else result)
+            outcome = BulkOutcome.INVITED if is_known else await self._predict(target)
+            return ItemOutcome(evolve(result, outcome=outcome))
         return await self._invite(result)
+
+    async def _predict(self, target: InviteTarget) -> BulkOutcome:
+        """Return the outcome of a dry run: users who follow the token's user would be added."""
+        if not self._predicts or target.user_id is None:
+            return BulkOutcome.WOULD_INVITE
+        async with self._reading_followers:
+            if self._follower_ids is None:
+                followers = self._arena.users.followers(await self._arena.me())
+                self._follower_ids = {follower.id async for follower in followers}
+        is_follower = target.user_id in self._follower_ids
+        return BulkOutcome.WOULD_ADD if is_follower else BulkOutcome.WOULD_INVITE
 
     async def _invite(self, result: BulkResult[InviteTarget]) -> ItemOutcome[InviteTarget]:
         """Send the invitation until its outcome is known, at most twice."""
@@ -395,7 +440,7 @@ def _checked(
     positions = ", ".join(map(str, invalid[:MAX_LISTED_POSITIONS]))
     rest = len(invalid) - MAX_LISTED_POSITIONS
     more = f" and {rest} more" if rest > 0 else ""
-    return ValueError(f"no email address and no user id at position {positions}{more}")
+    return ValueError(f"no email address and no user at position {positions}{more}")
 
 
 set_public_module(globals(), __all__)

@@ -28,6 +28,11 @@ class Roster:
         self._member_ids: set[int] = set()
         self._invitation_ids: set[int] = set()
         self._pending_keys: set[str] = set()
+        self._ids_by_slug: dict[str, int] = {}
+
+    def user_id(self, slug: str) -> int | None:
+        """Return the id of a member or an invited user; ``None`` for anyone else."""
+        return self._ids_by_slug.get(slug)
 
     def is_member(self, target: InviteTarget) -> bool:
         """Return whether the target is a member; members are known by user id only."""
@@ -51,9 +56,11 @@ class Roster:
                 self._pending_keys.add(InviteTarget(email=invitation.invitee_email).key)
             if invitation.invitee is not None:
                 self._pending_keys.add(InviteTarget(user_id=invitation.invitee.id).key)
+                self._ids_by_slug[invitation.invitee.slug] = invitation.invitee.id
         if members:
             for member in await _read_new(groups.members(self._group), self._member_ids):
                 self._member_ids.add(member.id)
+                self._ids_by_slug[member.slug] = member.id
 
 
 async def _read_new(items: Paginator[ItemT], known: Container[int]) -> list[ItemT]:

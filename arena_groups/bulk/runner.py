@@ -18,13 +18,13 @@ from collections.abc import (
     Sized,
 )
 from functools import partial
-from typing import Final, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import Final, Generic, Literal, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from attrs import field, frozen
 
-from arena_groups._api import path_name
+from arena_groups._api import GroupReference
 from arena_groups._arguments import check_flag, check_instance, check_range
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
 from arena_groups._types import AsyncCloseable, ReadOnlyMapping
@@ -41,6 +41,7 @@ from arena_groups.errors import (
 __all__ = [
     "BulkHandler",
     "BulkRun",
+    "FailedLookup",
     "ItemJob",
     "ItemOutcome",
     "OnError",
@@ -59,15 +60,24 @@ class ItemOutcome(Generic[T]):
     fatal: Exception | None = None
 
 
+@frozen
+class FailedLookup(Generic[T]):
+    """Input whose user could not be looked up: its target, and the error."""
+
+    target: T
+    error: ArenaError
+    is_fatal: bool = False
+
+
 # A function, as a coroutine that is dropped before it starts would warn.
 ItemJob = Callable[[], Coroutine[object, object, ItemOutcome[T]]]
 
 
-def check_common(arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-    """Check the arguments that all bulk calls have."""
+def check_common(arena: ArenaClient, group: GroupReference, *, dry_run: bool) -> str | int:
+    """Check the arguments that all bulk calls have, and return the slug or id of the group."""
     check_instance(arena, "arena", ArenaClient)
-    path_name(group, "group")
     check_flag(dry_run, "dry_run")
+    return group.name
 
 
 class BulkHandler(ABC, Generic[T]):
@@ -80,10 +90,11 @@ class BulkHandler(ABC, Generic[T]):
     """Number of inputs that wait until a claim without an outcome expires."""
 
     def __init__(self, arena: ArenaClient, group: str | int, *, dry_run: bool) -> None:
-        self._arena = arena
+        self._arena = in_background(arena)
         self._group = group
         self._dry_run = dry_run
         self._first_positions: dict[object, int] = {}
+        self._user_ids: dict[str, int | NotFoundError] = {}
 
     async def prepare(self) -> None:
         """Load what the work needs, before the first input is read."""
@@ -104,20 +115,37 @@ class BulkHandler(ABC, Generic[T]):
         """Return the outcome of a target that is never processed, duplicate or not."""
         return None
 
+    async def resolve(self, item: object) -> object:
+        """Return an input with the id of its user, or a :class:`FailedLookup`.
+
+        It is called for one input after the other, so that duplicates are found whatever they are
+        called.
+        """
+        return item
+
+    async def find_user_id(self, target: T, slug: str) -> int | FailedLookup[T]:
+        """Return the id of a user, which is looked up once in a run."""
+        found = self._user_ids.get(slug)
+        if found is None:
+            try:
+                found = (await self._arena.users.get(slug)).id
+            except NotFoundError as error:
+                found = error
+            except ArenaError as error:
+                return FailedLookup(target, error, is_fatal=await self.is_fatal(error))
+            self._user_ids[slug] = found
+        return found if isinstance(found, int) else FailedLookup(target, found)
+
     def accept(self, position: int, item: object) -> ItemOutcome[T] | ItemJob[T]:
         """Take the next input, and return its outcome or the job that will produce it."""
+        if isinstance(item, FailedLookup):
+            lookup = cast("FailedLookup[T]", item)
+            return _failed(position, lookup.target, lookup.error, is_fatal=lookup.is_fatal)
         try:
             target = self.normalize(item)
         except (ValueError, TypeError) as error:
-            return ItemOutcome(
-                BulkResult(
-                    position=position,
-                    target=self.invalid_target,
-                    outcome=BulkOutcome.FAILED,
-                    # This frame would show the item, which may be an address.
-                    error=error.with_traceback(None),
-                )
-            )
+            # This frame would show the item, which may be an address.
+            return _failed(position, self.invalid_target, error.with_traceback(None))
         if (outcome := self.precheck(target)) is not None:
             return ItemOutcome(BulkResult(position=position, target=target, outcome=outcome))
         first = self._first_positions.setdefault(self.key(target), position)
@@ -340,7 +368,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
             if self._items is None:
                 source = self._source
                 self._items = aiter(source) if isinstance(source, AsyncIterable) else iter(source)
-            self._reading = asyncio.create_task(_read_source(self._items))
+            self._reading = asyncio.create_task(_read_source(self._items, self._handler))
 
     def _start(self, item: "_SourceItem") -> None:
         if item.error is not None:
@@ -380,13 +408,24 @@ class _SourceItem:
 _END: Final = object()
 
 
-async def _read_source(items: Iterator[object] | AsyncIterator[object]) -> _SourceItem:
+async def _read_source(
+    items: Iterator[object] | AsyncIterator[object], handler: BulkHandler[T]
+) -> _SourceItem:
     try:
         if isinstance(items, AsyncIterator):
-            return _SourceItem(await anext(items, _END))
-        return _SourceItem(next(items, _END))
+            item = await anext(items, _END)
+        else:
+            item = next(items, _END)
+        return _SourceItem(item if item is _END else await handler.resolve(item))
     except Exception as error:  # noqa: BLE001 - raised after the results before it
         return _SourceItem(error=error)
+
+
+def _failed(
+    position: int, target: T, error: Exception, *, is_fatal: bool = False
+) -> ItemOutcome[T]:
+    result = BulkResult(position=position, target=target, outcome=BulkOutcome.FAILED, error=error)
+    return ItemOutcome(result, fatal=error if is_fatal else None)
 
 
 async def _run_job(job: ItemJob[T]) -> ItemOutcome[T]:

@@ -22,6 +22,7 @@ from arena_groups._api import Secret
 from arena_groups._extras import install_command
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, cannot_listen
 from arena_groups.cli.loopback_server import NOT_FOUND, LoginPage, serving
+from arena_groups.cli.options import APP
 from arena_groups.errors import ArenaError, CallbackError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def oauth_client(
         redirect_uri=redirect_uri,
         base_url=base_url,
         trust_env=True,
+        app=APP,
     )
 
 

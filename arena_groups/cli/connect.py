@@ -13,7 +13,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.errors import no_token
-from arena_groups.cli.options import Settings
+from arena_groups.cli.options import APP, Settings
 
 if TYPE_CHECKING:
     from arena_groups.cli.credentials import Login
@@ -40,12 +40,16 @@ async def connected(
     pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
     redis: str | None = None,
+    background: bool = False,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
     """Yield a client for the chosen API; close it, and the sandbox if any, at the end.
 
     With ``redis``, the URL of a Redis server, the client shares its rate limit with all processes
-    that use the same token and server. Each sandbox has a rate limit of its own.
+    that use the same token and server. Each sandbox has a rate limit of its own. With
+    ``background``, its calls may wait for others with the same pacer.
     """
+    from arena_groups._client import in_background
+
     retry = retry or retry_policy()
     if settings.sandbox:
         refuse_base_url(settings)
@@ -55,10 +59,10 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer
+                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer, app=APP
             ) as arena,
         ):
-            yield arena
+            yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
         async with AsyncExitStack() as stack:
@@ -69,10 +73,16 @@ async def connected(
                 pacer = await stack.enter_async_context(shared)
             token = None if login is None else login.token.reveal()
             arena = arena_groups.ArenaClient(
-                token, base_url=base_url_of(settings), trust_env=True, retry=retry, pacer=pacer
+                token,
+                base_url=base_url_of(settings),
+                trust_env=True,
+                retry=retry,
+                pacer=pacer,
+                app=APP,
             )
             del token  # keeps it out of tracebacks
-            yield await stack.enter_async_context(arena)
+            await stack.enter_async_context(arena)
+            yield in_background(arena) if background else arena
 
 
 def find_token(settings: Settings) -> Login | None:

@@ -75,6 +75,10 @@ class CliError(Exception):
 
 # Hints for a terminal, where those of the client name its arguments or say nothing.
 _HINTS = {
+    "blocked": (
+        "this is the network edge in front of Are.na, not your token: check the network, a proxy or"
+        " VPN, and how often you ask"
+    ),
     "connection": "check the network, and --base-url or ARENA_BASE_URL if given",
     "decode": "check --base-url or ARENA_BASE_URL if given, or update arena-groups",
     "pagination": "try again in a moment",
@@ -145,6 +149,7 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
         (arena_groups.BadRequestError, "validation", ExitCode.VALIDATION),
         (arena_groups.UnprocessableError, "validation", ExitCode.VALIDATION),
         (arena_groups.RateLimitError, "rate_limited", ExitCode.RATE_LIMITED),
+        (arena_groups.BlockedError, "blocked", ExitCode.FORBIDDEN),
         (arena_groups.ForbiddenError, "forbidden", ExitCode.FORBIDDEN),
         (arena_groups.ArenaConnectionError, "connection", ExitCode.FAILURE),
         (arena_groups.DecodeError, "decode", ExitCode.FAILURE),
@@ -161,16 +166,19 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
 def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
     """Return the hint for a terminal; empty to use the client's own."""
     if isinstance(error, arena_groups.AuthenticationError):
-        return _token_hint(token_source)
+        return _token_hint(token_source, writes=error.method not in ("", "GET", "HEAD"))
     if isinstance(error, arena_groups.NotFoundError):
         return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
     return _HINTS.get(kind, "")
 
 
-def _token_hint(source: str) -> str:
+def _token_hint(source: str, *, writes: bool) -> str:
     if source == ENTERED:
         return "it was not stored; create a token in your settings at Are.na"
-    return f"the token came from {source}; {_LOG_IN}" if source else _LOG_IN
+    if not source:
+        return _LOG_IN
+    scope = "for a write it needs the scope write; " if writes else ""
+    return f"the token came from {source}; {scope}{_LOG_IN}"
 
 
 def _system_message(error: OSError) -> str:

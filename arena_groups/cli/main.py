@@ -26,6 +26,7 @@ COMMANDS = {
     "invitations": "List, send and revoke invitations.",
     "invite-code": "Show, create and delete a group's invite code.",
     "watch": "Watch groups and print events.",
+    "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
 }

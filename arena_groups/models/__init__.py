@@ -49,6 +49,8 @@ if TYPE_CHECKING:
         Content,
         ContentSort,
         ContentType,
+        Followable,
+        FollowableType,
         UnknownContent,
     )
     from arena_groups.models.groups import (
@@ -104,6 +106,8 @@ _HOMES = {
     "EmbeddedConnection": "blocks",
     "EmbeddedGroup": "groups",
     "EmbeddedUser": "users",
+    "Followable": "contents",
+    "FollowableType": "contents",
     "Group": "groups",
     "GroupAbilities": "groups",
     "GroupCounts": "groups",
@@ -160,6 +164,8 @@ __all__ = [
     "EmbeddedConnection",
     "EmbeddedGroup",
     "EmbeddedUser",
+    "Followable",
+    "FollowableType",
     "Group",
     "GroupAbilities",
     "GroupCounts",

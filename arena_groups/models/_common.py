@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, NewType
+from typing import Annotated, ClassVar, Final, NewType
+from urllib.parse import quote
 
 from attrs import frozen
 from msgspec import Meta
@@ -22,7 +23,10 @@ __all__ = [
     "ResourceType",
     "Timestamp",
     "UserTier",
+    "page_url",
 ]
+
+SITE: Final = "https://www.are.na"
 
 
 class ResourceType(OpenEnum):
@@ -55,6 +59,11 @@ class Link:
 
 Links = NewType("Links", Mapping[str, Link])
 """Read-only mapping from relation to link. ``self`` is always present."""
+
+
+def page_url(*segments: str) -> str:
+    """Return the URL of a page on are.na."""
+    return "/".join((SITE, *(quote(segment, safe="") for segment in segments)))
 
 
 class Identifiable:

@@ -1,4 +1,4 @@
-"""Contents of groups: channels, blocks, and kinds that are not known yet."""
+"""Contents of groups and what users follow: lists with items of several kinds."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -25,8 +25,8 @@ from arena_groups.models.blocks import (
     PendingBlock,
     TextBlock,
 )
-from arena_groups.models.groups import EmbeddedGroup
-from arena_groups.models.users import EmbeddedUser
+from arena_groups.models.groups import EmbeddedGroup, Group
+from arena_groups.models.users import EmbeddedUser, User
 
 __all__ = [
     "Channel",
@@ -37,6 +37,8 @@ __all__ = [
     "Content",
     "ContentSort",
     "ContentType",
+    "Followable",
+    "FollowableType",
     "UnknownContent",
 ]
 
@@ -60,6 +62,14 @@ class ContentType(OpenEnum):
     EMBED = "Embed"
     CHANNEL = "Channel"
     BLOCK = "Block"
+
+
+class FollowableType(OpenEnum):
+    """Filter of ``users.following``."""
+
+    USER = "User"
+    CHANNEL = "Channel"
+    GROUP = "Group"
 
 
 class ChannelState(OpenEnum):
@@ -147,12 +157,12 @@ class Channel(Linked, Identifiable):
 
 @frozen(kw_only=True)
 class UnknownContent(Identifiable):
-    """Content of a kind that this version of the package does not know."""
+    """Item of a kind that this version of the package does not know."""
 
     id: int
-    """Number that identifies the content."""
+    """Number that identifies the item."""
     type: ResourceType
-    """Kind of the content."""
+    """Kind of the item."""
     data: Mapping[str, object] = field(factory=dict[str, object], repr=False, hash=False)
     """The whole JSON object as it was received."""
 
@@ -172,6 +182,9 @@ Content = (
     | UnknownContent
 )
 """Content of a group. Use ``isinstance`` or ``match`` to distinguish the kinds."""
+
+Followable = User | Channel | Group | UnknownContent
+"""Something that a user follows. Use ``isinstance`` or ``match`` to distinguish the kinds."""
 
 
 set_public_module(globals(), __all__)

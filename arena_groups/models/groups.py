@@ -13,6 +13,7 @@ from arena_groups.models._common import (
     MarkdownContent,
     ResourceType,
     Timestamp,
+    page_url,
 )
 from arena_groups.models.users import EmbeddedUser
 
@@ -47,7 +48,7 @@ class GroupSort(OpenEnum):
 
 
 class ConnectionSort(OpenEnum):
-    """Order of ``groups.followers``. The API's default is newest first."""
+    """Order of lists of followers, and of ``users.following``. The default is newest first."""
 
     CREATED_AT_DESC = "created_at_desc"
     CREATED_AT_ASC = "created_at_asc"
@@ -71,6 +72,11 @@ class EmbeddedGroup(Identifiable):
     """URL of the group's picture."""
     initials: str
     """Initials of the name."""
+
+    @property
+    def url(self) -> str:
+        """URL of the group's page on are.na. It follows the slug, which a rename changes."""
+        return page_url("group", self.slug)
 
 
 @frozen(kw_only=True)

@@ -14,6 +14,7 @@ from arena_groups.models._common import (
     ResourceType,
     Timestamp,
     UserTier,
+    page_url,
 )
 
 __all__ = [
@@ -54,6 +55,11 @@ class EmbeddedUser(Identifiable):
     initials: str
     """Initials of the name."""
 
+    @property
+    def url(self) -> str:
+        """URL of the profile on are.na. It follows the slug, which users can change."""
+        return page_url(self.slug)
+
 
 @frozen(kw_only=True)
 class UserCounts:
@@ -77,7 +83,7 @@ class MeCounts(UserCounts):
 
 @frozen(kw_only=True)
 class User(EmbeddedUser, Linked):
-    """User in full (``GET /v3/groups/{id}/followers``)."""
+    """User in full (``GET /v3/users/{id}``)."""
 
     created_at: Timestamp
     """Time of creation, with a time zone."""

@@ -13,7 +13,7 @@ from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
     checked_timeout,
-    checked_user_agent,
+    user_agent,
 )
 from arena_groups._http.network import (
     BASE_URL,
@@ -77,6 +77,8 @@ class OAuthClient(SessionOwner):
         trust_env: Take proxy and trusted authorities from the environment, as
             :class:`ArenaClient` does.
         timeout: Timeouts of each attempt, in seconds; a number is ``Timeout(total=…)``.
+        app: Name of the program, its version and a page about it, such as
+            ``"my-bot/1.0 (+https://example.org)"``. It comes first in the ``User-Agent``.
         insecure_http: Allow ``http`` URLs that are not on a loopback address.
 
     Raises:
@@ -98,6 +100,7 @@ class OAuthClient(SessionOwner):
         ssl: SSLContext | None = None,
         trust_env: bool = False,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
+        app: str | None = None,
         insecure_http: bool = False,
     ) -> None:
         secret = None if client_secret is None else Secret(client_secret)
@@ -134,7 +137,7 @@ class OAuthClient(SessionOwner):
                 network,
                 session=session,
                 trace_configs=None,
-                user_agent=checked_user_agent(None),
+                user_agent=user_agent(app),
                 max_body=MAX_BODY,
             ),
             options=CallOptions(timeout=checked_timeout(timeout), retry=RETRY),
@@ -186,9 +189,10 @@ class OAuthClient(SessionOwner):
     async def exchange_code(
         self, code: AuthorizationCode, request: AuthorizationRequest
     ) -> OAuthToken:
-        """Exchange a code for a token (``createOAuthToken``). A sent request is never repeated.
+        """Exchange a code for a token (``createOAuthToken``).
 
-        Scopes beyond those of ``request`` are in the token, and the log has a warning.
+        A request that may have arrived is never repeated. Scopes beyond those of ``request`` are in
+        the token, and the log has a warning.
 
         Args:
             code: The code from :meth:`parse_callback`.
@@ -200,6 +204,7 @@ class OAuthClient(SessionOwner):
         Raises:
             OAuthError: The provider refused; ``error`` is ``"invalid_grant"`` for a code that
                 was used or has expired.
+            BlockedError: The network edge refused the request. The code is still valid.
             RateLimitError: There were too many requests. The code is still valid.
             ArenaConnectionError: There was no complete response. With ``outcome_unknown`` set
                 the code may be used up, and the person has to start again.
@@ -224,6 +229,7 @@ class OAuthClient(SessionOwner):
         Raises:
             ValueError: The client has no ``client_secret``, or a scope is invalid.
             OAuthError: The provider refused.
+            BlockedError: The network edge refused the request.
             RateLimitError: There were too many requests.
             ArenaConnectionError: There was no complete response.
             ServerError: The server failed.

@@ -19,6 +19,7 @@ from arena_groups._types import hidden
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
+    BlockedError,
     CallbackError,
     DecodeError,
     DecodeIssue,
@@ -274,6 +275,8 @@ def _parse_timestamp(seconds: int) -> datetime | None:
 
 def as_oauth_error(error: ArenaAPIError) -> ArenaError:
     """Return an :class:`OAuthError` if ``error`` is a refusal by the provider, else ``error``."""
+    if isinstance(error, BlockedError):
+        return error
     named = ERROR_NAME.fullmatch(error.error) is not None and 400 <= error.status < 500
     if error.status == 429 or not (error.status in REFUSAL_STATUSES or named):
         return error

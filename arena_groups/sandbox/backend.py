@@ -13,6 +13,7 @@ import attrs
 
 from arena_groups.sandbox.entities import (
     Application,
+    ChannelRecord,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -44,6 +45,7 @@ FIRST_IDS = {
     "churn": 1,
     "block": 70001,
     "channel": 70001,
+    "connection": 900001,
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -185,15 +187,28 @@ class Backend:
         """Return the user with this address, ignoring case."""
         return self._users_by_address.get(email.lower())
 
-    def follow(self, user: UserRecord, other: UserRecord) -> None:
-        """Let `user` follow `other`."""
-        user.following.add(other.id)
-        other.followers.add(user.id)
+    def follow(self, user: UserRecord, other: UserRecord | GroupRecord | ChannelRecord) -> None:
+        """Let `user` follow another user, a group or a channel."""
+        if isinstance(other, ChannelRecord):
+            user.following["Channel", other.id] = None
+            return
+        user.following["User" if isinstance(other, UserRecord) else "Group", other.id] = None
+        other.followers[user.id] = None
 
     def unfollow(self, user: UserRecord, other: UserRecord) -> None:
         """Let `user` stop following `other`."""
-        user.following.discard(other.id)
-        other.followers.discard(user.id)
+        user.following.pop(("User", other.id), None)
+        other.followers.pop(user.id, None)
+
+    def find_channel(self, channel_id: int) -> tuple[GroupRecord, ChannelRecord] | None:
+        """Return the channel with this id, and the group that lists it."""
+        found = (
+            (group, each)
+            for group in self.groups.values()
+            for each in group.contents
+            if isinstance(each, ChannelRecord) and each.id == channel_id
+        )
+        return next(found, None)
 
     # Groups
 
@@ -301,7 +316,7 @@ class Backend:
         """Add or invite a user. Raises `SandboxNotFoundError` for an unknown id."""
         user = self._resolve(target)
         pending = self._pending_for(group, user, target.email)
-        trusted = target.email is None and user is not None and caller.id in user.following
+        trusted = target.email is None and user is not None and user.follows(caller)
         outcome = invite_outcome(
             member=is_in_group(group, user), pending=pending is not None, trusted=trusted
         )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
+    ChannelRecord,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -41,6 +42,12 @@ class SandboxControl:
     def groups(self) -> Mapping[str, int]:
         """The id of every group, by slug."""
         return {group.slug: group.id for group in self._backend.groups.values()}
+
+    @property
+    def channels(self) -> Mapping[str, int]:
+        """Ids of the channels of all groups by slug, private ones too."""
+        contents = (each for group in self._backend.groups.values() for each in group.contents)
+        return {each.slug: each.id for each in contents if isinstance(each, ChannelRecord)}
 
     @property
     def emails(self) -> Sequence[SentEmail]:
@@ -347,9 +354,10 @@ class SandboxControl:
         Raises:
             SandboxNotFoundError: The group does not exist.
         """
-        ids = [record.id for record in new_users(self._user_factory, count)]
-        self._group(group).followers.update(dict.fromkeys(ids))
-        return ids
+        found, users = self._group(group), new_users(self._user_factory, count)
+        for user in users:
+            self._backend.follow(user, found)
+        return [user.id for user in users]
 
     def add_invitations(self, group: int | str, count: int) -> list[int]:
         """Add pending invitations, some to new users, some to addresses. No emails are "sent".

@@ -15,6 +15,9 @@ JSONObject = dict[str, object]
 Tier = Literal["guest", "free", "premium", "supporter"]
 Badge = Literal["staff", "investor", "supporter", "premium"]
 InvitationState = Literal["pending", "accepted", "declined", "revoked"]
+FollowedKind = Literal["User", "Channel", "Group"]
+Followed = tuple[FollowedKind, int]
+"""Something that a user follows: its kind and its id."""
 BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 MAX_LOGGED_REQUESTS = 100_000
@@ -25,7 +28,10 @@ _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]|", re.ASCII)
 
 @attrs.define(eq=False)
 class UserRecord:
-    """An account. JSON of `sparse` records leaves out optional fields without a value."""
+    """An account. JSON of `sparse` records leaves out optional fields without a value.
+
+    `following` and `followers` are oldest first.
+    """
 
     id: int
     name: str
@@ -42,8 +48,12 @@ class UserRecord:
     channels: int = 0
     notifications: int = 0
     sparse: bool = False
-    following: set[int] = attrs.field(factory=set[int], repr=False)
-    followers: set[int] = attrs.field(factory=set[int], repr=False)
+    following: dict[Followed, None] = attrs.field(factory=dict[Followed, None], repr=False)
+    followers: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
+
+    def follows(self, other: "UserRecord") -> bool:
+        """Return whether the user follows another one."""
+        return ("User", other.id) in self.following
 
 
 @attrs.define(eq=False)
@@ -108,9 +118,24 @@ class ChannelRecord:
     visibility: str = "public"
     metadata: Mapping[str, str | float | bool] | None = None
     sparse: bool = False
+    connections: "list[ConnectionRecord] | None" = attrs.field(default=None, repr=False)
 
 
 ContentRecord = BlockRecord | ChannelRecord
+
+
+@attrs.frozen
+class ConnectionRecord:
+    """The place of a block or channel in a channel, and the user who put it there."""
+
+    id: int
+    content: ContentRecord
+    position: int
+    user_id: int
+    connected_at: datetime
+    metadata: Mapping[str, str | float | bool] | None = None
+    pinned: bool = False
+    sparse: bool = False
 
 
 @attrs.frozen

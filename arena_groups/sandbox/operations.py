@@ -40,6 +40,13 @@ class OperationCall:
             raise unauthorized("You need to be signed in to do this.")
         return self.caller
 
+    def user(self) -> UserRecord:
+        """Return the user of the path."""
+        user = self.backend.find_user(self.path["id"])
+        if user is None:
+            raise not_found("user")
+        return user
+
     def group(self) -> GroupRecord:
         """Return the group of the path, visible to the caller or not."""
         group = self.backend.find_group(self.path["id"])
@@ -84,13 +91,33 @@ def get_me(call: OperationCall) -> SandboxResponse:
     return SandboxResponse(200, call.renderer.me(call.signed_in()))
 
 
+def get_user(call: OperationCall) -> SandboxResponse:
+    """Return a user."""
+    return SandboxResponse(200, call.renderer.user(call.user()))
+
+
+def list_user_followers(call: OperationCall) -> SandboxResponse:
+    """Return the users who follow a user."""
+    params = validation.page_request(call.query)
+    newest_first = rendering.wants_newest_first(call.query)
+    followers = rendering.followers_of(call.backend, call.user(), newest_first=newest_first)
+    return _page(followers, params, call.renderer.user)
+
+
+def list_user_following(call: OperationCall) -> SandboxResponse:
+    """Return the users, channels and groups that a user follows."""
+    params = validation.page_request(call.query)
+    newest_first = rendering.wants_newest_first(call.query)
+    kind = validation.choice(call.query, "type", rendering.FOLLOWED_KINDS)
+    followed = rendering.followed_by(call.renderer, call.user(), kind, newest_first=newest_first)
+    return _page(followed, params, lambda each: each)
+
+
 def list_user_groups(call: OperationCall) -> SandboxResponse:
     """Return the groups of a user; private ones only to that user."""
     params = validation.page_request(call.query)
     order = rendering.group_order(call.query)
-    user = call.backend.find_user(call.path["id"])
-    if user is None:
-        raise not_found("user")
+    user = call.user()
     everything = user is call.caller
     visible = [g for g in call.backend.groups_of(user) if everything or not g.private]
     return _page(order(visible), params, call.renderer.group)

@@ -12,7 +12,9 @@ from arena_groups.sandbox.backend import Backend, InvitationOutcome
 from arena_groups.sandbox.entities import (
     BlockRecord,
     ChannelRecord,
+    ConnectionRecord,
     ContentRecord,
+    FollowedKind,
     GroupRecord,
     InvitationRecord,
     InviteCodeRecord,
@@ -21,6 +23,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.permissions import (
     block_permissions,
+    can_read,
     can_see_content,
     channel_permissions,
     group_collaborates,
@@ -41,6 +44,7 @@ _TIMES = ("created_at_desc", "created_at_asc", "updated_at_desc", "updated_at_as
 CONTENT_SORTS = _TIMES
 GROUP_SORTS = ("name_asc", "name_desc", *_TIMES)
 FOLLOWER_SORTS = ("created_at_desc", "created_at_asc")
+FOLLOWED_KINDS = ("User", "Channel", "Group")
 CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
 
 PUBLIC_SITE = "https://www.are.na"
@@ -121,14 +125,25 @@ def visible_members(
     return [backend.users[group.owner_id], *shown]
 
 
-def followers_of(backend: Backend, group: GroupRecord, *, newest_first: bool) -> list[UserRecord]:
-    """Return the group's followers in the order in which they followed it."""
-    ids = reversed(group.followers) if newest_first else iter(group.followers)
+def followers_of(
+    backend: Backend, followed: GroupRecord | UserRecord, *, newest_first: bool
+) -> list[UserRecord]:
+    """Return the followers of a group or user in the order in which they followed it."""
+    ids = reversed(followed.followers) if newest_first else iter(followed.followers)
     return [backend.users[each] for each in ids]
 
 
+def followed_by(
+    renderer: "JSONRenderer", user: UserRecord, kind: str | None, *, newest_first: bool
+) -> list[JSONObject]:
+    """Return what a user follows, of one kind or of all, as far as the viewer may see it."""
+    rendered = (renderer.followed(*each) for each in user.following if kind in {None, each[0]})
+    found = [each for each in rendered if each is not None]
+    return found[::-1] if newest_first else found
+
+
 def wants_newest_first(query: Mapping[str, str]) -> bool:
-    """Return whether a list of followers is requested newest first."""
+    """Return whether a list of followers or of what is followed is requested newest first."""
     return choice(query, "sort", FOLLOWER_SORTS) != "created_at_asc"
 
 
@@ -207,6 +222,7 @@ class JSONRenderer:
 
     def user(self, user: UserRecord) -> JSONObject:
         """Return a User."""
+        path = f"users/{user.slug}"
         return {
             **self.embedded_user(user),
             "created_at": timestamp(user.created_at),
@@ -215,7 +231,12 @@ class JSONRenderer:
             "badge": user.badge,
             "tier": user.tier,
             "counts": _user_counts(user),
-            "_links": self._links(f"users/{user.slug}", groups=f"users/{user.slug}/groups"),
+            "_links": self._links(
+                path,
+                groups=f"{path}/groups",
+                followers=f"{path}/followers",
+                following=f"{path}/following",
+            ),
         }
 
     def me(self, user: UserRecord) -> JSONObject:
@@ -299,11 +320,36 @@ class JSONRenderer:
             "_links": self._links(f"groups/{group.slug}/invite", group=f"groups/{group.slug}"),
         }
 
+    def followed(self, kind: FollowedKind, number: int) -> JSONObject | None:
+        """Return a User, Group or Channel; None if it is deleted or the viewer may not see it."""
+        if kind == "User":
+            return self.user(self.backend.users[number])
+        if kind == "Group":
+            group = self.backend.groups.get(number)
+            visible = group is not None and can_read(group, self.viewer)
+            return self.group(group) if group is not None and visible else None
+        found = self.backend.find_channel(number)
+        visible = found is not None and can_see_content(*found, self.viewer)
+        return self._channel(*found) if found is not None and visible else None
+
     def content(self, group: GroupRecord, content: ContentRecord) -> JSONObject:
         """Return a block of any kind, or a Channel."""
         if isinstance(content, ChannelRecord):
             return self._channel(group, content)
         return self._block(content)
+
+    def connected(self, group: GroupRecord, connection: ConnectionRecord) -> JSONObject:
+        """Return a block or a Channel, with its place in the channel that lists it."""
+        user = self.embedded_user(self.backend.users[connection.user_id])
+        place: JSONObject = {
+            "id": connection.id,
+            "position": connection.position,
+            "pinned": connection.pinned,
+            **_optional("metadata", connection.metadata, sparse=connection.sparse),
+            "connected_at": timestamp(connection.connected_at),
+            "connected_by": user if connection.position % 7 else None,
+        }
+        return {**self.content(group, connection.content), "connection": place}
 
     def _block(self, block: BlockRecord) -> JSONObject:
         author = self.backend.users[block.user_id]
@@ -385,7 +431,7 @@ def _user_counts(user: UserRecord) -> JSONObject:
     return {
         "channels": user.channels,
         "followers": len(user.followers),
-        "following": len(user.following),
+        "following": sum(kind == "User" for kind, _ in user.following),
     }
 
 

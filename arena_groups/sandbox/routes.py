@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from arena_groups.sandbox import oauth, operations
+from arena_groups.sandbox import channels, oauth, operations
 from arena_groups.sandbox.operations import OperationCall
 from arena_groups.sandbox.responses import (
     SandboxResponse,
@@ -15,6 +15,7 @@ from arena_groups.sandbox.responses import (
     not_served,
 )
 
+_USER = "/v3/users/{id}"
 _GROUP = "/v3/groups/{id}"
 
 # Paths of the API that the sandbox does not serve. Links lead to some of them.
@@ -27,15 +28,16 @@ _UNSERVED = {
         "/{id}/comments",
         "/{id}/connections",
     ),
-    "/v3/channels": ("", "/{id}", "/{id}/connections", "/{id}/contents", "/{id}/followers"),
+    "/v3/channels": ("", "/{id}/connections", "/{id}/followers"),
     "/v3/comments": ("/{id}",),
     "/v3/connections": ("", "/{id}", "/{id}/move"),
-    "/v3/me": ("/feed", "/notifications", "/notifications/read", "/notifications/{id}/read"),
+    "/v3/me": ("/feed", "/notifications/read", "/notifications/{id}/read"),
     "/v3": ("/openapi", "/openapi.json", "/search", "/uploads/presign"),
-    "/v3/users": ("/{id}", "/{id}/contents", "/{id}/followers", "/{id}/following"),
+    "/v3/users": ("/{id}/contents",),
 }
 
 UNSERVED = tuple(parent + rest for parent, paths in _UNSERVED.items() for rest in paths)
+_UNSERVED_METHODS = {"/v3/channels/{id}": ("PUT", "DELETE")}
 _UNSERVED_TEMPLATES = [template.split("/") for template in UNSERVED]
 
 
@@ -64,8 +66,32 @@ class OperationSpec:
 OPERATIONS = (
     OperationSpec("getPing", "GET", "/v3/ping", operations.ping, guests=True, any_token=True),
     OperationSpec("getCurrentUser", "GET", "/v3/me", operations.get_me),
+    OperationSpec("getUser", "GET", _USER, operations.get_user, guests=True),
     OperationSpec(
-        "getUserGroups", "GET", "/v3/users/{id}/groups", operations.list_user_groups, guests=True
+        "getUserFollowers",
+        "GET",
+        f"{_USER}/followers",
+        operations.list_user_followers,
+        guests=True,
+    ),
+    OperationSpec(
+        "getUserFollowing",
+        "GET",
+        f"{_USER}/following",
+        operations.list_user_following,
+        guests=True,
+    ),
+    OperationSpec(
+        "getUserGroups", "GET", f"{_USER}/groups", operations.list_user_groups, guests=True
+    ),
+    OperationSpec("getMyNotifications", "GET", "/v3/me/notifications", channels.list_notifications),
+    OperationSpec("getChannel", "GET", "/v3/channels/{id}", channels.get_channel, guests=True),
+    OperationSpec(
+        "getChannelContents",
+        "GET",
+        "/v3/channels/{id}/contents",
+        channels.list_channel_contents,
+        guests=True,
     ),
     OperationSpec("createGroup", "POST", "/v3/groups", operations.create_group, takes_body=True),
     OperationSpec("getGroup", "GET", _GROUP, operations.get_group, guests=True),
@@ -162,6 +188,8 @@ def find_route(method: str, raw_path: str) -> RouteMatch:
     for template, methods in _TABLE.items():
         values = _match(template.split("/"), segments)
         if values is not None:
+            if method in _UNSERVED_METHODS.get(template, ()):
+                raise not_served()
             return RouteMatch(_for_method(methods, method), values)
     if any(_match(template, segments) is not None for template in _UNSERVED_TEMPLATES):
         raise not_served()

@@ -10,6 +10,7 @@ from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.entities import (
     Badge,
     BlockRecord,
+    ChannelRecord,
     CredentialRecord,
     GroupRecord,
     InvitationRecord,
@@ -109,6 +110,7 @@ def new_backend(
     _private_group(backend, known_users, user_factory)
     _group(backend, known_users.owner, "Blank Page", slug="blank-page", age_in_days=3).sparse = True
     _other_groups(backend, known_users, user_factory)
+    _follow(backend, known_users.follower, studio)
     return backend, known_users, user_factory
 
 
@@ -162,6 +164,14 @@ def _add_known_users(backend: Backend, tier: Tier | None) -> KnownUsers:
     return known_users
 
 
+def _follow(backend: Backend, user: UserRecord, group: GroupRecord) -> None:
+    """Let a user follow the channels of a group, and the group that was added last."""
+    for content in group.contents:
+        if isinstance(content, ChannelRecord):
+            backend.follow(user, content)
+    backend.follow(user, list(backend.groups.values())[-1])
+
+
 def _group(
     backend: Backend, owner: UserRecord, name: str, *, slug: str | None, age_in_days: int
 ) -> GroupRecord:
@@ -174,7 +184,8 @@ def _populate(
     backend: Backend, known_users: KnownUsers, user_factory: UserFactory, group: GroupRecord
 ) -> None:
     _add_members(backend, known_users, user_factory, group)
-    group.followers.update(dict.fromkeys(each.id for each in new_users(user_factory, FOLLOWERS)))
+    for user in new_users(user_factory, FOLLOWERS):
+        backend.follow(user, group)
     backend.ensure_invite_code(group, SEEDED_AT - timedelta(days=200))
     _add_closed_invitations(backend, known_users, group)
     times = _times_until_seeding(backend.rng, PENDING_INVITATIONS)
@@ -265,7 +276,6 @@ def _other_groups(backend: Backend, known_users: KnownUsers, user_factory: UserF
             group.members[user_factory.user(at=group.created_at - timedelta(days=9)).id] = None
         if number % 2 == 0:
             group.members[known_users.member.id] = None
-        group.followers.update(
-            dict.fromkeys(each.id for each in new_users(user_factory, followers))
-        )
+        for user in new_users(user_factory, followers):
+            backend.follow(user, group)
         add_channels(backend, group, channels, until=SEEDED_AT - timedelta(days=number + 1))

@@ -173,9 +173,16 @@ class ContentSpec:
         return {"status": "reviewed", "score": self.rng.randrange(100) / 100, "featured": True}
 
 
-def add_contents(backend: Backend, group: GroupRecord, count: int, *, until: datetime) -> None:
+def add_contents(
+    backend: Backend,
+    group: GroupRecord,
+    count: int,
+    *,
+    until: datetime,
+    with_channels: bool = True,
+) -> None:
     """Add `count` contents to a group, of each kind in rotation, the newest at `until`."""
-    rotation = len(BLOCK_KINDS) + 1
+    rotation = len(BLOCK_KINDS) + with_channels
     for number in range(count):
         variant, position = divmod(number, rotation)
         at = until - timedelta(hours=7 * (count - 1 - number))

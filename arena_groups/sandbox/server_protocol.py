@@ -13,8 +13,22 @@ from typing import NoReturn, Protocol, cast
 import attrs
 from aiohttp import HttpVersion11, web
 
-# The phrases of these in `http` differ between versions of Python.
-_PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
+# The phrases of the first two in `http` differ between versions of Python.
+_PHRASES = {
+    413: "Payload Too Large",
+    422: "Unprocessable Entity",
+    # Those of a network edge, which no standard names.
+    520: "Origin Error",
+    521: "Origin Down",
+    522: "Origin Connection Time-out",
+    523: "Origin Unreachable",
+    524: "Origin Time-out",
+    525: "Origin TLS Handshake Error",
+    526: "Origin Certificate Error",
+    527: "Edge Connection Error",
+    529: "Overloaded",
+    530: "Origin Name Error",
+}
 _STANDARD = frozenset(HTTPStatus)
 
 # aiohttp's log of a malformed request quotes its headers, and with them the token.

@@ -159,6 +159,11 @@ def choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str
     return value
 
 
+def query_integer(query: Mapping[str, str], name: str) -> int | None:
+    """Return the value of a parameter that is an integer, or None if it is missing."""
+    return _integer(query, name, default=0) if name in query else None
+
+
 def path_integer(segment: str, name: str) -> int:
     """Return a numeric id in the path."""
     if _INTEGER.fullmatch(segment) is None:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from arena_groups._client import ArenaClient
 from arena_groups._types import Clock
-from arena_groups.errors import ArenaAPIError, ArenaError, StoreError
+from arena_groups.errors import ArenaAPIError, ArenaError, BlockedError, StoreError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import Checkpoint
@@ -220,13 +220,14 @@ class GroupWatch:
     def schedule_retry(
         self,
         now: float,
-        retry_after: float | None,
+        error: ArenaError,
         jitter: Jitter,
         *,
         max_wait: float = math.inf,
     ) -> float:
         """Set the time of the next poll after a failed one, and return the seconds until then."""
         self.failures += 1
+        retry_after = _requested_wait(error)
         wait = retry_in(self.failures, retry_after=retry_after, jitter=jitter())
         wait = min(wait, max_wait)
         self.due = now + wait
@@ -316,6 +317,13 @@ def with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     return hinted
 
 
+def _requested_wait(error: ArenaError) -> float | None:
+    """Return the seconds that the server has asked to wait; a block calls for a longer wait."""
+    if isinstance(error, BlockedError):
+        return max(error.retry_after or 0.0, WAIT_AFTER_BLOCK)
+    return error.retry_after if isinstance(error, ArenaAPIError) else None
+
+
 def _namespace(group: Group, name: str) -> str:
     return f"watch/{name}/{group.id}"
 
@@ -327,6 +335,7 @@ FULL_POLL: Final = 1800.0
 FIRST_RETRY: Final = 5.0
 LAST_RETRY: Final = 300.0
 LONGEST_RETRY_AFTER: Final = 3600.0
+WAIT_AFTER_BLOCK: Final = 60.0
 STALLED_INTERVALS: Final = 10
 MIN_STALL: Final = 300.0
 

@@ -21,6 +21,7 @@ from arena_groups._types import UNSET
 from arena_groups.errors import (
     ArenaError,
     AuthenticationError,
+    BlockedError,
     ClientStateError,
     ForbiddenError,
     NotFoundError,
@@ -148,6 +149,8 @@ class GroupPoller:
         except NotFoundError:
             self._can_read_code = True
             return None
+        except BlockedError:
+            raise  # says nothing about the permission
         except ForbiddenError:
             if self._can_read_code:
                 logger.info("this token may not read the invite code of group %d", self.group.id)

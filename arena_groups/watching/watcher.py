@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from random import random
 from typing import Final, Self, TypeVar
 
-from arena_groups._api import path_name
+from arena_groups._api import GroupRef, GroupReference
 from arena_groups._arguments import (
     check_callable,
     check_flag,
@@ -18,13 +18,13 @@ from arena_groups._arguments import (
     check_seconds,
     check_text,
 )
-from arena_groups._client import ArenaClient
+from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import (
-    ArenaAPIError,
     ArenaError,
     AuthenticationError,
+    BlockedError,
     ClientStateError,
     ForbiddenError,
     NotFoundError,
@@ -69,14 +69,14 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     - :class:`AuthenticationError` if the token is not valid, which ends the watch.
     - ``RuntimeError`` if another call of ``anext()`` is in progress: a watch has one consumer.
 
-    All other errors of a poll, and of the store of a ``shared`` watch, are reported as
-    :class:`PollFailure`, and the poll is retried.
+    All other errors of a poll, a :class:`BlockedError` included, and of the store of a ``shared``
+    watch, are reported as :class:`PollFailure`, and the poll is retried.
     """
 
     def __init__(
         self,
         arena: ArenaClient,
-        groups: Sequence[str | int],
+        groups: Sequence[GroupReference],
         *,
         interval: float = 60.0,
         store: Store | None = None,
@@ -88,6 +88,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         on_failure: Callable[[PollFailure], None] | None = None,
         jitter: Jitter = random,
     ) -> None:
+        self._closed, self._groups = False, list[GroupWatch]()  # first, as the repr needs them
         if not groups:
             raise ValueError("name at least one group to watch")
         check_instance(arena, "arena", ArenaClient)
@@ -104,9 +105,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             raise ValueError("a shared watch needs a store that all its processes use")
         if shared and once:
             raise ValueError("a watch that polls once cannot be shared")
-        for group in groups:
-            path_name(group, "group")
-        self._arena = arena
+        self._arena = in_background(arena)
         self._interval = interval
         self._store = MemoryStore() if store is None else store
         self._name = name
@@ -115,7 +114,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._on_failure = on_failure
         self._jitter = jitter
         self._clock = arena.clock
-        self._groups = [GroupWatch(group, self._clock) for group in dict.fromkeys(groups)]
+        names = dict.fromkeys(group.name for group in groups)
+        self._groups += [GroupWatch(name, self._clock) for name in names]
         self._polls = PollTasks(self._groups, self._poll, self._clock, concurrency)
         self._keeper: LeaseKeeper | None = None
         if shared:
@@ -131,7 +131,6 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             )
         self._current: GroupWatch | None = None
         self._task: asyncio.Task[object] | None = None
-        self._closed = False
 
     def __aiter__(self) -> Self:
         return self
@@ -264,7 +263,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
 
     def _handle_failure(self, group: GroupWatch, error: BaseException) -> None:
         match error:
-            case ForbiddenError() | NotFoundError():
+            case ForbiddenError() | NotFoundError() if not isinstance(error, BlockedError):
                 self._remove(group)
                 raise with_group_hint(error, group.name) from None
             case AuthenticationError():
@@ -352,10 +351,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             self._current = None
 
     def _retry_later(self, group: GroupWatch, error: ArenaError) -> None:
-        retry_after = error.retry_after if isinstance(error, ArenaAPIError) else None
         # A shared watch has to try again within the interval, in which its leases expire.
         max_wait = self._interval if isinstance(error, StoreError) else math.inf
-        wait = group.schedule_retry(self._clock.now(), retry_after, self._jitter, max_wait=max_wait)
+        wait = group.schedule_retry(self._clock.now(), error, self._jitter, max_wait=max_wait)
         self._report_failure(group, error, group.failures, wait)
 
     def _report_code_failure(self, group: GroupWatch) -> None:
@@ -383,7 +381,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
 
 def watch(
     arena: ArenaClient,
-    *groups: str | int,
+    *groups: GroupRef,
     interval: float = 60.0,
     store: Store | None = None,
     name: str = "default",
@@ -402,22 +400,22 @@ def watch(
     same ``key``.
 
     Args:
-        arena: The client. Its token needs the permission to manage the groups' invitations.
-        groups: Slugs or ids of the groups; at least one.
+        arena: The client. Its token needs the permission to manage the groups' invitations. Its
+            calls are in the background, unless it is a view with ``priority="foreground"``.
+        groups: The groups, by slug, id or URL, or models of them; at least one.
         interval: Seconds between two polls of a group. Polls that find nothing new become less
             frequent if they would take more than a quarter of the quota.
         store: The store of the watch's progress; ``None`` keeps it in memory.
-        name: Name of this watch in the store. Watches of the same groups in one store need
-            different names: of those with the same name, the last to start fences out the
-            others, unless they are ``shared``.
+        name: Name of this watch in the store. Of several watches of a group with the same name
+            and store, the last to start fences out the others, unless they are ``shared``.
         replay: Begin with an event for every invitation, member and invite code that the first
             poll finds. Without it, the first poll of a new watch reports no events.
         once: End the iteration after one poll of each group.
         shared: Share the groups with other processes that use the same store and ``name``: one
             process polls each group, the others wait for its lease. A waiting process takes
             over within two intervals after another was killed, however long its own polls take.
-            A lease is released if the polls of its group make no progress for ten intervals, and
-            at least five minutes. All of the processes have to pass ``shared=True``.
+            A lease is released if its group's polls make no progress for ten intervals, and at
+            least five minutes. All processes have to pass ``shared=True``.
         concurrency: The number of groups that are polled at the same time, at most. All requests
             go through the client's pacer.
         on_failure: Called for each failed poll that will be retried. An exception it raises
@@ -428,14 +426,15 @@ def watch(
         The iterator; see :class:`Watcher` for the errors that it raises.
 
     Raises:
-        ValueError: No group is given, ``interval`` or ``concurrency`` is not positive, ``name``
-            is empty or contains a slash, or ``shared`` is combined with ``once`` or has no
-            ``store``.
-        TypeError: A group is neither a slug nor an id.
+        ValueError: No group is given, a number is not positive, ``name`` is empty or contains a
+            slash, or ``shared`` is combined with ``once`` or has no ``store``.
+        TypeError: A group is of another type.
     """
+    references = tuple(map(GroupReference, groups))
+    del groups  # an error's traceback must not hold the URL of an invite
     return Watcher(
         arena,
-        groups,
+        references,
         interval=interval,
         store=store,
         name=name,

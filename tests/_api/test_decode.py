@@ -20,6 +20,7 @@ from arena_groups import (
     Content,
     DecodeError,
     EmbeddedUser,
+    Followable,
     Group,
     GroupInvite,
     GroupMember,
@@ -53,8 +54,9 @@ SHAPES: tuple[Shape, ...] = tuple(dict.fromkeys([*RETURNED, *MODELS]))
 
 
 def named(shape: Shape) -> str:
-    if shape == Page[Content]:
-        return "Page of Content"
+    for name, union in (("Content", Content), ("Followable", Followable)):
+        if shape == Page[union]:
+            return f"Page of {name}"
     of = "".join(each.__name__ for each in get_args(shape))
     return f"Page of {of}" if of else str(shape.__name__)
 
@@ -126,6 +128,15 @@ class TestAgreement:
         (Page[User], documents.page(documents.user(tier="x", name="Zoë 李"))),
         (Page[Group], documents.page()),
         (Page[Content], documents.page(*documents.contents())),
+        (
+            Page[Followable],
+            documents.page(
+                documents.user(),
+                documents.group(),
+                documents.channel(),
+                documents.unknown_content(),
+            ),
+        ),
         (Channel, documents.channel(owner=documents.embedded_user(type="Library"))),
         (Channel, documents.channel(collaborators=None)),
     ],
@@ -184,8 +195,12 @@ class TestEdgeCases:
             (UnknownContent, encoded(documents.unknown_content(deep=[{"x": "TEXT"}]))),
             (UnknownContent, encoded(documents.unknown_content(deep={"TEXT": 1}))),
             (Page[Content], encoded(documents.page(documents.unknown_content(x="TEXT")))),
+            (Page[Followable], encoded(documents.page(documents.user(name="TEXT")))),
         ],
-        ids=["field", "field of an item", "key", "free form", "free-form key", "unknown content"],
+        ids=[
+            "field", "field of an item", "key", "free form", "free-form key", "unknown content",
+            "followed user",
+        ],
     )  # fmt: skip
     def test_invalid_utf8_in_a_field_raises(self, shape: Shape, body: bytes, text: bytes) -> None:
         damaged = body.replace(b"TEXT", text)
@@ -219,9 +234,12 @@ class TestEdgeCases:
                 inner = [each for each in parts(field.type) if attrs.has(each)]
                 assert not any(Links in parts(f.type) for each in inner for f in attrs.fields(each))
 
-    @pytest.mark.parametrize("shape", [Content, MetadataValue, Links, dict[str, int], int])
-    def test_type_that_is_neither_model_nor_page_is_left_to_cattrs(self, shape: Shape) -> None:
+    @pytest.mark.parametrize("shape", [Content, Followable, MetadataValue, Links, int])
+    def test_body_that_is_not_of_a_type_is_left_to_cattrs(self, shape: Shape) -> None:
         assert decode_msgspec(shape, b"{}") is NOT_DECODED
+
+    def test_type_of_a_caller_is_decoded_by_msgspec(self) -> None:
+        assert decode_msgspec(dict[str, int], b'{"a": 1}') == {"a": 1}
 
     def test_model_that_msgspec_does_not_support_is_left_to_cattrs(self) -> None:
         @attrs.frozen

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from arena_groups import (
     RetryPolicy,
     Timeout,
 )
+from arena_groups._http.config import user_agent
 from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support import documents
@@ -382,7 +384,30 @@ class TestRefusedToken:
 
 
 class TestUserAgent:
-    @pytest.mark.parametrize("agent", ["", " ", "a\r\nX-Evil: 1", "café", "a\0b", "\x7f"])
-    def test_invalid_user_agent_raises_value_error(self, agent: str) -> None:
-        with pytest.raises(ValueError, match="user_agent must be printable ASCII"):
-            single(user_agent=agent)
+    @pytest.mark.parametrize(
+        "app",
+        [
+            "my-bot",
+            "my-bot/1.0",
+            "my-bot/1.0 (+https://example.org)",
+            "a/1 b/2 (c; d (e) \\) f) g",
+            "x" * 256,
+        ],
+    )
+    def test_app_is_put_before_the_default(self, app: str) -> None:
+        assert user_agent(app) == f"{app} {user_agent(None)}"
+
+    @pytest.mark.parametrize(
+        "app",
+        [
+            *("", " ", "a\r\nX-Evil: 1", "a\nb", "café", "a\0b", "\x7f", "a\tb"),
+            *("my bot/", "/1", "a/1/2", "(only a comment)", "a (b", "a b)", "a  b", " a", "a "),
+            *("a (((b)))", "a (b\\", "a@b", "https://example.org", "x" * 257, "a (" * 80),
+        ],
+    )
+    def test_invalid_app_raises_value_error(self, app: str) -> None:
+        with pytest.raises(ValueError, match="app must be a name, a version and a page"):
+            single(app=app)
+
+    def test_default_names_the_package_and_a_page_about_it(self) -> None:
+        assert re.fullmatch(r"arena-groups/[\d.]+\S* \(\+https://\S+; .+\)", user_agent(None))

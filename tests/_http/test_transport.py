@@ -70,13 +70,16 @@ class TestRequests:
         async with connected() as (arena, server):
             await arena.ping()
         agent = server.requests[0].headers["user-agent"]
-        assert agent.startswith(f"arena-groups/{arena_groups.__version__} (python 3.")
+        assert agent.startswith(f"arena-groups/{arena_groups.__version__} (+https://")
+        assert "; python 3." in agent
         assert f"aiohttp {aiohttp.__version__}" in agent
 
-    async def test_user_agent_of_the_caller_is_sent(self) -> None:
-        async with connected(user_agent="digest-bot/2 (mail@digest)") as (arena, server):
+    @own_and_external
+    async def test_app_is_put_before_the_user_agent(self, *, external: bool) -> None:
+        app = "digest-bot/2 (mail@digest)"
+        async with connected(app=app, external=external) as (arena, server):
             await arena.ping()
-        assert server.requests[0].headers["user-agent"] == "digest-bot/2 (mail@digest)"
+        assert server.requests[0].headers["user-agent"].startswith(f"{app} arena-groups/")
 
     async def test_connections_are_reused(self) -> None:
         async with connected() as (arena, server):

@@ -42,14 +42,20 @@ BY_NAME: dict[str, Callable[[ArenaClient, Any], object]] = {
     "delete_invite_code": lambda arena, name: arena.groups.delete_invite_code(name),
     "contents": lambda arena, name: arena.groups.contents(name),
     "followers": lambda arena, name: arena.groups.followers(name),
+    "users.get": lambda arena, name: arena.users.get(name),
     "users.groups": lambda arena, name: arena.users.groups(name),
+    "users.followers": lambda arena, name: arena.users.followers(name),
+    "users.following": lambda arena, name: arena.users.following(name),
 }
 LISTS: dict[str, Callable[..., Paginator[Any]]] = {
     "members": lambda arena, **given: arena.groups.members("x", **given),
     "invitations": lambda arena, **given: arena.groups.invitations("x", **given),
     "contents": lambda arena, **given: arena.groups.contents("x", **given),
     "followers": lambda arena, **given: arena.groups.followers("x", **given),
+    "mine": lambda arena, **given: arena.groups.mine(**given),
     "users.groups": lambda arena, **given: arena.users.groups("x", **given),
+    "users.followers": lambda arena, **given: arena.users.followers("x", **given),
+    "users.following": lambda arena, **given: arena.users.following("x", **given),
 }
 INVALID_PAGING: tuple[tuple[str, Any, type[Exception], str], ...] = (
     ("per", 0, ValueError, "per must be from 1 to 100, not 0"),
@@ -98,7 +104,7 @@ class TestArguments:
         name: Any,
         kind: type[Exception],
     ) -> None:
-        what = "user" if operation == "users.groups" else "group"
+        what = "user" if operation.startswith("users.") else "group"
         with pytest.raises(kind, match=rf"^{what} "):
             await run_call(arena, lambda arena: BY_NAME[operation](arena, name))
         assert mock_api.requests == {}

@@ -1,5 +1,6 @@
 """Operations of groups: the request that each sends, the result, and invalid arguments."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -32,7 +33,7 @@ from tests.support.cases import (
     page,
     run_call,
 )
-from tests.support.documents import CODE, EMAIL
+from tests.support.documents import CODE, CODE_URL, EMAIL
 from tests.support.mock_api import MockAPI
 
 STUDIO = "/v3/groups/research-studio"
@@ -40,6 +41,8 @@ STUDIO = "/v3/groups/research-studio"
 
 GROUP = from_dict(Group, documents.group())
 INVITE = from_dict(GroupInvite, documents.invite())
+MEMBER = from_dict(GroupMember, documents.member())
+INVITATION = from_dict(MembershipInvitation, documents.invitation())
 CASES: dict[str, Case] = {
     "groups.get": Case(
         lambda a: a.groups.get("research-studio"), "GET", STUDIO, 200, documents.group(), GROUP,
@@ -156,6 +159,36 @@ VARIANTS: dict[str, Case] = {
         from_dict(InviteResult, documents.invite_result(outcome="added", invitation=None)),
         body={"user_id": 9},
     ),
+    "groups.invite with a model of the user": Case(
+        lambda a: a.groups.invite(1001, user=MEMBER), "POST", "/v3/groups/1001/invitations", 200,
+        documents.invite_result(), from_dict(InviteResult, documents.invite_result()),
+        body={"user_id": MEMBER.id},
+    ),
+    "groups.remove_member with a model of the user": Case(
+        lambda a: a.groups.remove_member(GROUP, MEMBER),
+        "DELETE", f"/v3/groups/{GROUP.id}/members/{MEMBER.id}", 204, None, None,
+    ),
+    "groups.revoke_invitation with an invitation": Case(
+        lambda a: a.groups.revoke_invitation(GROUP, INVITATION),
+        "DELETE", f"/v3/groups/{GROUP.id}/invitations/{INVITATION.id}", 204, None, None,
+    ),
+    "groups.join with the URL of the invite": Case(
+        lambda a: a.groups.join(CODE_URL), "POST", f"{STUDIO}/members", 201,
+        documents.member(), from_dict(GroupMember, documents.member()), body={"invite_token": CODE},
+    ),
+    "groups.join with a code twice": Case(
+        lambda a: a.groups.join(CODE_URL, invite_token=CODE), "POST", f"{STUDIO}/members", 201,
+        documents.member(), from_dict(GroupMember, documents.member()), body={"invite_token": CODE},
+    ),
+    "groups.get of a renamed group": Case(
+        lambda a: a.groups.get(GROUP), "GET", f"/v3/groups/{GROUP.id}", 200, documents.group(),
+        GROUP,
+    ),
+    "groups.members by URL": Case(
+        lambda a: a.groups.members("HTTPS://are.na/group/caf%C3%A9/?x#y"),
+        "GET", "/v3/groups/caf%C3%A9/members", 200, query=FIRST,
+        **page(GroupMember, documents.member(role="owner")),
+    ),
     "groups.create_invite_code that exists": Case(
         lambda a: a.groups.create_invite_code(1001),
         "POST", "/v3/groups/1001/invite", 200, documents.invite(), INVITE,
@@ -191,6 +224,45 @@ async def test_invite_returns_each_outcome_also_unknown_ones(
     result = await arena.groups.invite("research-studio", user_id=9)
     assert result.outcome == outcome
     assert isinstance(result.outcome, InviteOutcome)
+
+
+@pytest.mark.parametrize("user", ["mara-lindqvist", "https://www.are.na/mara-lindqvist/"])
+async def test_user_by_slug_is_looked_up_once_and_sent_by_id(
+    arena: ArenaClient, mock_api: MockAPI, user: str
+) -> None:
+    mock_api.get(f"{API}/v3/users/mara-lindqvist", payload=documents.user(id=7), repeat=True)
+    mock_api.post(f"{API}{STUDIO}/invitations", payload=documents.invite_result())
+    mock_api.delete(f"{API}{STUDIO}/members/7", status=204)
+    await arena.groups.invite("research-studio", user=user)
+    await arena.groups.remove_member("research-studio", user)
+    sent = {
+        key[1].path: [call.kwargs for call in calls] for key, calls in mock_api.requests.items()
+    }
+    assert len(sent["/v3/users/mara-lindqvist"]) == 2
+    (invited,) = sent[f"{STUDIO}/invitations"]
+    assert json.loads(invited["data"]) == {"user_id": 7}
+    assert len(sent[f"{STUDIO}/members/7"]) == 1
+
+
+async def test_unknown_user_is_not_invited(arena: ArenaClient, mock_api: MockAPI) -> None:
+    mock_api.get(f"{API}/v3/users/nobody", status=404, payload={"error": "Not Found", "code": 404})
+    with pytest.raises(arena_groups.NotFoundError, match="check the user's slug or id"):
+        await arena.groups.invite("research-studio", user="nobody")
+    assert len(mock_api.requests) == 1
+
+
+async def test_mine_asks_for_the_user_once(arena: ArenaClient, mock_api: MockAPI) -> None:
+    mock_api.get(f"{API}/v3/me", payload=documents.me(id=7))
+    for number, more in ((1, True), (2, False)):
+        document = documents.page(
+            documents.group(id=1000 + number), current_page=number, per_page=1, total_pages=2,
+            total_count=2, has_more_pages=more, next_page=2 if more else None,
+        )  # fmt: skip
+        url = f"{API}/v3/users/7/groups?page={number}&per=1&sort=created_at_desc"
+        mock_api.get(url, payload=document)
+    mine = arena.groups.mine(sort="created_at_desc", per=1)
+    assert mock_api.requests == {}
+    assert [group.id async for group in mine] == [1001, 1002]
 
 
 async def test_join_accepts_an_unknown_role(arena: ArenaClient, mock_api: MockAPI) -> None:
@@ -257,18 +329,16 @@ INVALID_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         lambda a: a.groups.join("x", invite_token=f"{CODE}\n"), ValueError, "invite_token holds",
     ),
     "remove user 0": (
-        lambda a: a.groups.remove_member("x", 0), ValueError, "user_id must be 1 or more, not 0",
+        lambda a: a.groups.remove_member("x", 0), ValueError, "user id must be 1 or more, not 0",
     ),
-    "remove by slug": (
-        lambda a: a.groups.remove_member("x", "ada"),  # type: ignore[arg-type]
-        TypeError,
-        "user_id must be an int 1 or more, not str",
+    "remove by address": (
+        lambda a: a.groups.remove_member("x", EMAIL), ValueError, "user must be .* not an email",
     ),
     "revoke a negative id": (
-        lambda a: a.groups.revoke_invitation("x", -4), ValueError, "invitation_id must be 1 or",
+        lambda a: a.groups.revoke_invitation("x", -4), ValueError, "invitation id must be 1 or",
     ),
     "revoke a bool": (
-        lambda a: a.groups.revoke_invitation("x", True), TypeError, "invitation_id must be an int",
+        lambda a: a.groups.revoke_invitation("x", True), TypeError, "invitation id must be an int",
     ),
     "invite without email and user_id": (
         lambda a: a.groups.invite("x"), ValueError, "exactly one of email=",
@@ -289,6 +359,33 @@ INVALID_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         lambda a: a.groups.invite("x", user_id="ada"),  # type: ignore[arg-type]
         TypeError,
         "user_id must be an int 1 or more, not str",
+    ),
+    "invite with user and email": (
+        lambda a: a.groups.invite("x", email=EMAIL, user=7), ValueError, "exactly one of email=",
+    ),
+    "invite with user and user_id": (
+        lambda a: a.groups.invite("x", user=7, user_id=7), ValueError, "exactly one of email=",
+    ),
+    "invite a user by address": (
+        lambda a: a.groups.invite("x", user=EMAIL), ValueError, "user must be .* not an email",
+    ),
+    "invite a group": (
+        lambda a: a.groups.invite("x", user=GROUP),  # type: ignore[arg-type]
+        TypeError,
+        "user must be .* not Group",
+    ),
+    "revoke by address": (
+        lambda a: a.groups.revoke_invitation("x", EMAIL),  # type: ignore[arg-type]
+        TypeError,
+        "invitation id must be an int",
+    ),
+    "join by slug alone": (
+        lambda a: a.groups.join("x"), ValueError, "invite_token is missing",
+    ),
+    "join with another code than that of the URL": (
+        lambda a: a.groups.join(CODE_URL, invite_token="other"),
+        ValueError,
+        "invite_token is not the code in the URL",
     ),
     "contents with an unknown sort": (
         lambda a: a.groups.contents("x", sort="random"),

@@ -4,20 +4,49 @@ import pytest
 
 from arena_groups import (
     ArenaClient,
+    Followable,
     Group,
     GroupSort,
+    Me,
+    User,
+    from_dict,
 )
 from arena_groups._api import OPERATIONS
 from tests.support import documents
 from tests.support.cases import FIRST, Case, check_not_found, check_request_and_result, page
 from tests.support.mock_api import MockAPI
 
+USER = from_dict(User, documents.user())
 CASES = {
     "users.groups": Case(
         lambda a: a.users.groups("mara-lindqvist", sort="name_desc", per=7, start_page=3),
         "GET", "/v3/users/mara-lindqvist/groups", 200,
         query={"page": "3", "per": "7", "sort": "name_desc"},
         **page(Group, documents.group()),
+    ),
+    "users.get": Case(
+        lambda a: a.users.get("mara-lindqvist"), "GET", "/v3/users/mara-lindqvist", 200,
+        documents.user(), USER,
+    ),
+    "users.get of a model": Case(
+        lambda a: a.users.get(from_dict(Me, documents.me(id=9))), "GET", "/v3/users/9", 200,
+        documents.user(), USER,
+    ),
+    "users.get by URL": Case(
+        lambda a: a.users.get("http://WWW.are.na/mara-lindqvist/?a=/b"),
+        "GET", "/v3/users/mara-lindqvist", 200, documents.user(), USER,
+    ),
+    "users.followers": Case(
+        lambda a: a.users.followers(USER, sort="created_at_asc", per=7),
+        "GET", "/v3/users/7/followers", 200,
+        query={"page": "1", "per": "7", "sort": "created_at_asc"},
+        **page(User, documents.user()),
+    ),
+    "users.following": Case(
+        lambda a: a.users.following("mara-lindqvist", sort="created_at_asc", type="Group"),
+        "GET", "/v3/users/mara-lindqvist/following", 200,
+        query={**FIRST, "sort": "created_at_asc", "type": "Group"},
+        **page(Followable, documents.group()),
     ),
     "users.groups of an id": Case(
         lambda a: a.users.groups(7, sort=GroupSort("by_mood")),

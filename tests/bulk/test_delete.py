@@ -7,6 +7,7 @@ import pytest
 
 from arena_groups import (
     ArenaClient,
+    BlockedError,
     BulkOutcome,
     ForbiddenError,
     NotFoundError,
@@ -15,7 +16,7 @@ from arena_groups import (
     revoke_many,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import Churn, Reset, StaleTotal
+from arena_groups.sandbox.faults import Blocked, Churn, Reset, StaleTotal
 from tests.support.bulk import make_client, outcomes_of
 
 GROUP = "research-studio"
@@ -99,6 +100,18 @@ class TestRevoke:
         run = revoke_many(arena, "night-shift", [first, second])
         assert await outcomes_of(run) == ["already_gone", "revoked"]
         assert sandbox.pending_invitations("night-shift") == []
+
+    async def test_block_by_the_edge_stops_the_run(
+        self, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        before = len(sandbox.pending_invitations(GROUP))
+        with (
+            sandbox.faults.add(Blocked(), operation="revokeGroupInvitation", skip=1) as blocked,
+            pytest.raises(BlockedError),
+        ):
+            await revoke_many(arena, GROUP, where=lambda _: True)
+        assert len(sandbox.pending_invitations(GROUP)) == before - 1
+        assert blocked.call_count <= 2
 
     @pytest.mark.parametrize("group", ["no-such-group", GROUP])
     async def test_fatal_error_stops_the_run(self, sandbox: Sandbox, group: str) -> None:

@@ -8,10 +8,12 @@ import pytest
 from arena_groups import (
     ArenaClient,
     AuthenticationError,
+    BlockedError,
     BulkOutcome,
     BulkResult,
     ForbiddenError,
     InviteTarget,
+    MemoryStore,
     NotFoundError,
     RateLimitError,
     RetryPolicy,
@@ -19,9 +21,7 @@ from arena_groups import (
     invite_many,
 )
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import (
-    Hang,
-)
+from arena_groups.sandbox.faults import Blocked, Hang
 from tests.support.bulk import (
     GROUP,
     INVITE,
@@ -222,6 +222,25 @@ async def test_read_only_token_stops_the_run_at_the_first_inputs(sandbox: Sandbo
     assert [result.outcome for result in results] == [FAILED] * len(results)
     assert len(results) <= 2
     assert run.summary.done == len(results)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_block_by_the_edge_stops_the_run_and_can_be_resumed(
+    arena: ArenaClient, sandbox: Sandbox, concurrency: int
+) -> None:
+    store = MemoryStore()
+    people = addresses(300)
+    run = invite_many(arena, GROUP, people, store=store, journal="spring", concurrency=concurrency)
+    with (
+        sandbox.faults.add(Blocked("page"), operation=INVITE, skip=5),
+        pytest.raises(BlockedError, match="not your token"),
+    ):
+        await run
+    assert run.summary.counts[INVITED] == 5
+    assert invite_requests(sandbox) <= 5 + 2 * concurrency
+    again = await invite_many(arena, GROUP, people[:20], store=store, journal="spring")
+    assert (again.counts[INVITED], again.from_journal) == (20, 5)
+    assert len(sandbox.emails) == 20
 
 
 async def test_deleted_group_stops_the_run(arena: ArenaClient, sandbox: Sandbox) -> None:

@@ -44,7 +44,10 @@ def test_normalize_invite_target_with_address_trims_it(given: str, address: str)
         f"{'a' * 65}@example.org", f"a@{'b' * 250}.org", "ada@exam\x00ple.org",
         0, -1, 2**63, 1.5, None, True, [], b"ada@example.org", InviteTarget(),
         InviteTarget(email="ada@example.org", user_id=4), InviteTarget(user_id=0),
-        InviteTarget(email=NO_STRING),
+        InviteTarget(email=NO_STRING), InviteTarget(user="a/b"), InviteTarget(user=""),
+        InviteTarget(user="ada@example.org"), InviteTarget(user="ada", user_id=4),
+        InviteTarget(user="ada", email="ada@example.org"), "https://evil.example/ada",
+        "https://www.are.na/group/ada", "www.are.na/ada",
     ],
 )  # fmt: skip
 def test_normalize_invite_target_with_bad_input_raises_without_showing_it(bad: object) -> None:
@@ -66,6 +69,40 @@ def test_normalize_revoke_and_remove_target_with_bad_id_raises(bad: object) -> N
     for normalize in (normalize_revoke_target, normalize_remove_target):
         with pytest.raises((ValueError, TypeError)):
             normalize(bad)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://www.are.na/ada-osei/?a",
+        InviteTarget(user="ada-osei"),
+        InviteTarget(user="http://are.na/ada-osei"),
+    ],
+)
+def test_normalize_invite_target_with_user_keeps_the_slug(given: object) -> None:
+    target = normalize_invite_target(given)
+    assert target == InviteTarget(user="ada-osei") != InviteTarget(user="mara-lindqvist")
+    assert target == normalize_invite_target(target)
+    assert target.key == "slug:ada-osei"
+    assert "ada-osei" in repr(target)
+
+
+def test_invite_target_with_address_in_place_of_the_user_hides_it() -> None:
+    assert "example" not in repr(InviteTarget(user="ada@example.org"))
+
+
+@pytest.mark.parametrize("given", ["ada-osei", "https://are.na/ada-osei/"])
+def test_normalize_remove_target_with_user_keeps_the_slug(given: str) -> None:
+    target = normalize_remove_target(given)
+    assert (target.user_id, target.slug) == (None, "ada-osei")
+    assert normalize_remove_target(target).slug == "ada-osei"
+
+
+@pytest.mark.parametrize("bad", ["", "a/b", "https://evil.example/a", "ada@example.org", "4711"])
+def test_normalize_remove_target_with_no_user_raises_without_showing_it(bad: str) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        normalize_remove_target(bad)
+    assert "ada@" not in str(caught.value)
 
 
 def test_normalize_revoke_and_remove_target_keep_the_id() -> None:

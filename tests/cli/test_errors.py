@@ -9,6 +9,7 @@ from arena_groups import (
     ArenaTimeoutError,
     AuthenticationError,
     BadRequestError,
+    BlockedError,
     DecodeError,
     DecodeIssue,
     ForbiddenError,
@@ -35,6 +36,8 @@ Captured = pytest.CaptureFixture[str]
         (UnprocessableError(422, error="Unprocessable"), "validation", 4),
         (RateLimitError(429, error="Too Many Requests"), "rate_limited", 5),
         (ForbiddenError(403, error="Forbidden"), "forbidden", 6),
+        (BlockedError(403, error="Forbidden"), "blocked", 6),
+        (BlockedError(503, error="Unavailable"), "blocked", 6),
         (ServerError(503, error="Unavailable"), "api", 1),
         (ArenaAPIError(418, error="Teapot"), "api", 1),
         (ArenaTimeoutError("too slow"), "connection", 1),
@@ -73,6 +76,25 @@ def test_describe_authentication_error_names_source_of_token() -> None:
     described = describe(AuthenticationError(401, error="Unauthorized"), "the system's keyring")
     assert described is not None
     assert "the token came from the system's keyring" in described.as_line()
+
+
+@pytest.mark.parametrize(("method", "named"), [("POST", True), ("DELETE", True), ("GET", False)])
+def test_describe_authentication_error_of_a_write_names_the_scope(method: str, named: bool) -> None:
+    error = AuthenticationError(401, error="Unauthorized", method=method)
+    described = describe(error, "the system's keyring")
+    assert described is not None
+    assert ("for a write it needs the scope write" in described.hint) is named
+    without_token = describe(error)
+    assert without_token is not None
+    assert "scope" not in without_token.hint
+
+
+def test_describe_blocked_error_does_not_blame_the_token() -> None:
+    described = describe(BlockedError(403, error="Forbidden", hint="check app="), "ARENA_TOKEN")
+    assert described is not None
+    assert "not your token" in described.hint
+    assert "ARENA_TOKEN" not in described.as_line()
+    assert "app=" not in described.as_line()
 
 
 def test_describe_unexpected_exception_returns_none() -> None:

@@ -10,7 +10,7 @@ from arena_groups._api import OPERATIONS
 from tests.contract.client import compare_client
 from tests.contract.differences import Difference
 from tests.contract.document import Document, DocumentedOperation, DocumentError, read_source
-from tests.contract.operations import wanted
+from tests.contract.operations import served
 from tests.contract.responses import Exchange
 from tests.contract.sandbox import compare_exchanges, explore
 from tests.contract.tokens import ask_for_tokens, compare_tokens
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         document = Document.parse(read_source(given.document))
         check_schemas(document)
-        operations = wanted(document)
+        operations = served(document)
         exchanges, unexpected = asyncio.run(explore(document, operations))
         found = [
             *_formats(document),

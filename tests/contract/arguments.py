@@ -41,6 +41,11 @@ FIELDS: Final[Arguments] = {
 }
 # Calls of each method that use each of its arguments at least once.
 CALLS: Final[Mapping[str, Sequence[Arguments]]] = {
+    "users.get": [{"user": "ada-osei"}, {"user": 1}],
+    "users.followers": [{"user": "ada-osei", "sort": "created_at_asc", **PAGING}],
+    "users.following": [
+        {"user": "ada-osei", "sort": "created_at_asc", "type": "Channel", **PAGING}
+    ],
     "users.groups": [{"user": "ada-osei", "sort": "name_asc", **PAGING}],
     "groups.get": [GROUP, {"group": 1001}],
     "groups.create": [{"name": "Research Studio"}, FIELDS],
@@ -49,10 +54,10 @@ CALLS: Final[Mapping[str, Sequence[Arguments]]] = {
     "groups.members": [{**GROUP, **PAGING}],
     "groups.join": [{**GROUP, "invite_token": "abc123"}],
     "groups.leave": [GROUP],
-    "groups.remove_member": [{**GROUP, "user_id": 12}],
+    "groups.remove_member": [{**GROUP, "user": 12}],
     "groups.invitations": [{**GROUP, **PAGING}],
     "groups.invite": [{**GROUP, "email": "ada@example.org"}, {**GROUP, "user_id": 12}],
-    "groups.revoke_invitation": [{**GROUP, "invitation_id": 50001}],
+    "groups.revoke_invitation": [{**GROUP, "invitation": 50001}],
     "groups.invite_code": [GROUP],
     "groups.create_invite_code": [GROUP],
     "groups.delete_invite_code": [GROUP],
@@ -83,6 +88,10 @@ class Recorder:
         return await self.send(request.for_page(page))
 
     prefetch_page = send_page
+
+    def for_list(self) -> "Recorder":
+        """Return the session for a use of a list: this one, as it has no deadline."""
+        return self
 
     def method(self, operation: str) -> Method | None:
         """Return the method of a resource that has the name of an operation."""

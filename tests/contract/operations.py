@@ -11,10 +11,21 @@ from tests.contract.document import Document, DocumentedOperation
 from tests.contract.models import ModelComparison
 from tests.contract.schemas import property_names
 
-__all__ = ["compare_operations", "match", "wanted"]
+__all__ = ["compare_operations", "match", "served", "wanted"]
 
 TAG: Final = "Groups"
-BESIDES: Final = frozenset({"getPing", "getCurrentUser", "getUserGroups"})
+BESIDES: Final = frozenset(
+    {
+        "getPing",
+        "getCurrentUser",
+        "getUser",
+        "getUserFollowers",
+        "getUserFollowing",
+        "getUserGroups",
+    }
+)
+# Served by the sandbox for calls of any endpoint; the client has no method for them.
+SERVED_BESIDES: Final = frozenset({"getChannel", "getChannelContents", "getMyNotifications"})
 # Documented in prose, not in the security requirements.
 MEMBERS_ONLY: Final = frozenset({"getCurrentUser"})
 PLACE: Final = re.compile(r"\{([^}]*)\}")
@@ -23,6 +34,12 @@ PLACE: Final = re.compile(r"\{([^}]*)\}")
 def wanted(document: Document) -> list[DocumentedOperation]:
     """Return the operations of the document that a client for groups needs."""
     return [each for each in document.operations() if TAG in each.tags or each.id in BESIDES]
+
+
+def served(document: Document) -> list[DocumentedOperation]:
+    """Return the operations of the document that the sandbox serves."""
+    others = (each for each in document.operations() if each.id in SERVED_BESIDES)
+    return [*wanted(document), *others]
 
 
 def match(

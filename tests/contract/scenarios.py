@@ -41,7 +41,12 @@ INVITATION: Final = f"{INVITATIONS}/{{invitation_id}}"
 INVITE: Final = f"{GROUP}/invite"
 CONTENTS: Final = f"{GROUP}/contents"
 FOLLOWERS: Final = f"{GROUP}/followers"
-USER_GROUPS: Final = "/v3/users/{id}/groups"
+CHANNEL: Final = "/v3/channels/{id}"
+CHANNEL_CONTENTS: Final = f"{CHANNEL}/contents"
+NOTIFICATIONS: Final = "/v3/me/notifications"
+USER: Final = "/v3/users/{id}"
+USER_GROUPS: Final = f"{USER}/groups"
+USER_LISTS: Final = (USER_GROUPS, f"{USER}/followers", f"{USER}/following")
 LISTS: Final = (MEMBERS, INVITATIONS, CONTENTS, FOLLOWERS)
 
 
@@ -58,6 +63,8 @@ async def run_scenarios(
         _unknown_paths,
         _objects,
         _lists,
+        _channels,
+        _notifications,
         _groups,
         _membership,
         _invitations,
@@ -101,9 +108,49 @@ async def _lists(client: SandboxClient) -> None:
         await client.ask(200, "GET", path, "owner", {"id": BARE})
     for path in (MEMBERS, CONTENTS, FOLLOWERS):
         await _pages(client, path, GUEST, STUDIO)
-    for user in (client.sandbox.users.owner, client.sandbox.users.stranger):
+    for user in (client.sandbox.users.follower, client.sandbox.users.stranger):
         for who in (GUEST, "owner"):
-            await _pages(client, USER_GROUPS, who, user)
+            await client.ask(200, "GET", USER, who, {"id": user})
+            for path in USER_LISTS:
+                await _pages(client, path, who, user)
+    for user in (client.sandbox.users.owner, "ada-osei"):
+        await _pages(client, USER_GROUPS, "owner", user)
+
+
+async def _channels(client: SandboxClient) -> None:
+    for name in (STUDIO, PRIVATE):
+        query: dict[str, str | int] = {"type": "Channel", "per": 100}
+        page = await client.object(200, "GET", CONTENTS, "owner", {"id": name}, query=query)
+        for each in as_list(page.get("data"), CONTENTS):
+            channel = as_object(each, CONTENTS)
+            path_params = {"id": str(channel["slug"])}
+            hidden = channel["visibility"] == "private" or name == PRIVATE
+            for path in (CHANNEL, CHANNEL_CONTENTS):
+                await client.ask(200, "GET", path, "owner", path_params)
+                await client.ask(403 if hidden else 200, "GET", path, "stranger", path_params)
+                await client.ask(401 if hidden else 200, "GET", path, GUEST, path_params)
+            await client.ask(200, "GET", CHANNEL, "owner", {"id": str(channel["id"])})
+    await _pages(client, CHANNEL_CONTENTS, "owner", next(iter(client.sandbox.channels)))
+
+
+async def _notifications(client: SandboxClient) -> None:
+    query: dict[str, str | int] = {"limit": 5}
+    for name in ("next", "prev"):
+        cursor: JSON = None
+        while True:
+            page = await client.object(200, "GET", NOTIFICATIONS, "owner", query=query)
+            meta = as_object(page.get("meta"), NOTIFICATIONS)
+            cursor = meta[f"{name}_cursor"]
+            if cursor is None or (name == "prev" and query.get("prev") == cursor):
+                break
+            query = {"limit": 5, name: str(cursor)}
+            if name == "prev" and not page.get("data"):
+                break
+        query = {"limit": 5}
+        await client.ask(400, "GET", NOTIFICATIONS, "owner", query={name: "no-cursor"})
+    newcomer = client.sandbox.add_user("Nobody Yet")
+    client.admit("nobody", newcomer)
+    await client.ask(200, "GET", NOTIFICATIONS, "nobody", query={"unread": "true"})
 
 
 async def _pages(client: SandboxClient, path: str, who: str, name: str | int) -> None:
@@ -224,8 +271,9 @@ async def _invite_codes(client: SandboxClient) -> None:
 def _path_params_for(sandbox: Sandbox, operation: DocumentedOperation) -> dict[str, str | int]:
     """Return path parameters of an operation that name existing objects."""
     users = sandbox.users
+    name = next(iter(sandbox.channels)) if operation.path.startswith(CHANNEL) else STUDIO
     known: dict[str, str | int] = {
-        "id": users.owner if operation.path == USER_GROUPS else STUDIO,
+        "id": users.follower if operation.path.startswith(USER) else name,
         "user_id": users.member,
         "invitation_id": sandbox.pending_invitations(STUDIO)[0],
     }

@@ -99,7 +99,7 @@ def test_renamed_field_and_crash_of_the_sandbox_are_reported(
 
     monkeypatch.setattr(JSONRenderer, "invite_code", rename_field)
     monkeypatch.setattr(JSONRenderer, "group", crash)
-    monkeypatch.setattr(command, "wanted", only_groups_and_codes)
+    monkeypatch.setattr(command, "served", only_groups_and_codes)
     assert command.main([str(REAL)]) == command.DIFFERENT
     lines = capsys.readouterr().out.splitlines()
     where = "GET /v3/groups/{id}/invite (owner) answered 200"

@@ -21,7 +21,9 @@ from arena_groups import (
     Content,
     ContentSort,
     ContentType,
+    FollowableType,
     ForbiddenError,
+    Group,
     GroupRole,
     GroupSort,
     InvitationState,
@@ -32,6 +34,7 @@ from arena_groups import (
     TextBlock,
     UnknownContent,
     UnprocessableError,
+    User,
     UserTier,
     from_dict,
     to_dict,
@@ -133,6 +136,58 @@ class TestUsers:
         moments = [group.created_at for group in newest]
         assert moments == sorted(moments, reverse=True)
         assert last(sandbox)[2] == {**FIRST, "sort": "created_at_desc"}
+
+    async def test_users_get_returns_the_user_by_every_name(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        member = await owner.users.get(sandbox.users.member)
+        assert last(sandbox) == ("GET", f"/v3/users/{member.id}", {}, 200)
+        assert member.url == "https://www.are.na/minh-castellanos"
+        for name in (member, member.slug, member.url, f"{member.url.upper()[:19]}{member.slug}?a"):
+            assert await owner.users.get(name) == member
+        with pytest.raises(NotFoundError, match="check the user's slug or id"):
+            await owner.users.get("nobody")
+
+    @pytest.mark.parametrize("sort", [None, *ConnectionSort])
+    async def test_users_followers_are_sorted(
+        self, sandbox: Sandbox, owner: ArenaClient, sort: ConnectionSort | None
+    ) -> None:
+        me = await owner.me()
+        followers = await owner.users.followers(me, sort=sort, per=5).collect()
+        assert len(followers) == me.counts.followers > 5
+        newest = await owner.users.followers(me.slug).collect()
+        assert followers == (newest[::-1] if sort is ConnectionSort.CREATED_AT_ASC else newest)
+        assert sandbox.users.follower in {each.id for each in followers}
+
+    async def test_users_following_is_a_union_with_a_filter(
+        self, sandbox: Sandbox, owner: ArenaClient
+    ) -> None:
+        follower = sandbox.users.follower
+        everything = await owner.users.following(follower, per=3).collect()
+        assert {type(each) for each in everything} == {User, Channel, Group}
+        for kind in FollowableType:
+            some = await owner.users.following(follower, type=kind).collect()
+            assert some == [each for each in everything if each.type == kind] != []
+        assert last(sandbox)[2] == {**FIRST, "type": "Group"}
+        rising = await owner.users.following(follower, sort="created_at_asc").collect()
+        assert rising == everything[::-1]
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    async def test_groups_mine_are_those_of_the_token(
+        self, sandbox: Sandbox, owner: ArenaClient, concurrency: int
+    ) -> None:
+        mine = owner.groups.mine(sort=GroupSort.CREATED_AT_DESC, per=2, concurrency=concurrency)
+        assert sandbox.requests == ()
+        found = await mine.collect()
+        assert {each.id for each in found} == set(sandbox.groups.values())
+        paths = [request.path for request in sandbox.requests]
+        assert paths.count("/v3/me") == 1
+        assert {*paths[1:]} == {f"/v3/users/{sandbox.users.owner}/groups"}
+
+    async def test_groups_mine_without_a_token_raises(self, enter: Enter) -> None:
+        guest = await enter(None)
+        with pytest.raises(AuthenticationError):
+            await guest.groups.mine()
 
     async def test_users_groups_hides_private_groups_from_others(
         self, sandbox: Sandbox, stranger: ArenaClient

@@ -1,6 +1,7 @@
 """Tokens, invite codes and addresses show in no log, repr, error or traceback."""
 
 import asyncio
+import inspect
 import logging
 import pickle
 import re
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import arena_groups
-from arena_groups import ArenaClient, ArenaError, RetryPolicy, Timeout
+from arena_groups import ArenaClient, ArenaError, GroupsResource, RetryPolicy, Timeout
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Disconnect, RateLimited, ServerFailure, TruncatedJSON
@@ -71,6 +72,17 @@ CALLS: dict[str, Callable[[ArenaClient], Awaitable[object]]] = {
     "join": lambda arena: arena.groups.join(STUDIO, invite_token=CODE),
     "invite_code": lambda arena: arena.groups.invite_code(STUDIO),
     "invitations": lambda arena: arena.groups.invitations(STUDIO).collect(),
+    "request": lambda arena: arena.request(
+        "POST",
+        "/v3/groups/{id}/invitations",
+        path={"id": CODE},
+        query={"q": CODE, "more": [EMAIL, "x"]},
+        json={"email": EMAIL, "codes": [{"code": CODE}]},
+        returns=dict[str, dict[str, int]],
+    ),
+    "paginate": lambda arena: arena.paginate(
+        "/v3/groups/{id}/invitations", path={"id": CODE}, query={"q": EMAIL}
+    ).collect(),
 }
 
 
@@ -222,7 +234,7 @@ def test_invalid_token_is_not_shown(token: Any, monkeypatch: pytest.MonkeyPatch)
     [
         {"base_url": "nowhere"},
         {"base_url": f"https://{TOKEN}@api.are.na"},
-        {"user_agent": "\n"},
+        {"app": "\n"},
         {"timeout": None},
     ],
 )
@@ -244,6 +256,13 @@ def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]
         lambda arena: arena.groups.invite("x", email=f"{EMAIL}\nBcc: x@y.org"),
         lambda arena: arena.groups.invite("x", email=[EMAIL]),
         lambda arena: arena.groups.invite("x", email=EMAIL, user_id=7),
+        lambda arena: arena.request("GET", f"/v3/{EMAIL}"),
+        lambda arena: arena.request("GET", "/v3/{id}", path={"id": f"\ud800{CODE}"}),
+        lambda arena: arena.request("GET", "/v3/me", path={"id": CODE}),
+        lambda arena: arena.request("GET", "/v3/me", json={"code": CODE}),
+        lambda arena: arena.request("GET", "/v3/me", query={"code": f"\ud800{CODE}"}),
+        lambda arena: arena.request("POST", "/v3/me", json=[CODE, {"code": float("nan")}]),
+        lambda arena: arena.paginate("/v3/me", query={"page": CODE}).collect(),
     ],
 )
 async def test_invalid_argument_is_not_shown(
@@ -316,3 +335,40 @@ async def test_all_operations_with_faults_show_no_secret(
     assert "attempt 1 failed" in everything
     assert not [secret for secret in (*tokens, *addresses, code) if secret in everything]
     assert not re.findall(r"[\w.+-]+@example\.\w+", everything)
+
+
+GROUP_CALLS = [
+    name
+    for name, method in inspect.getmembers(GroupsResource, inspect.isfunction)
+    if "group" in inspect.signature(method).parameters
+]
+OTHER_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "remove_member": {"user": 7},
+    "invite": {"user_id": 7},
+    "revoke_invitation": {"invitation": 7},
+}
+
+
+@pytest.mark.parametrize("refused", [CODE_URL.replace("are.na", "evil.example"), CODE_URL])
+@pytest.mark.parametrize("name", GROUP_CALLS)
+async def test_url_of_an_invite_as_group_is_not_shown(name: str, refused: str) -> None:
+    response = http(ECHO, "404 Not Found")
+    async with serving(response) as server, single(TOKEN, base_url=server.url) as arena:
+        method = getattr(arena.groups, name)
+        with raises_clean(Exception):
+            await method(refused, **OTHER_ARGUMENTS.get(name, {}))
+    assert all(CODE not in request.target for request in server.requests)
+
+
+@pytest.mark.parametrize("name", ["members", "invitations", "contents", "followers"])
+def test_url_of_an_invite_is_not_shown_if_another_argument_is_refused(name: str) -> None:
+    with raises_clean(ValueError):
+        getattr(ArenaClient(TOKEN).groups, name)(CODE_URL, per=0)
+
+
+@pytest.mark.parametrize("name", ["get", "groups", "followers", "following"])
+async def test_address_as_user_is_not_shown(name: str) -> None:
+    with raises_clean(ValueError):
+        await getattr(ArenaClient(TOKEN).users, name)(EMAIL)
+    with raises_clean(ValueError):
+        await ArenaClient(TOKEN).groups.invite(STUDIO, user=EMAIL)

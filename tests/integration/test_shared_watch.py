@@ -1,4 +1,9 @@
-"""Watch shared by several processes, which are killed, paused and cut off from Redis."""
+"""Watch shared by several processes, which are killed, paused and cut off from Redis.
+
+Processes have no virtual time in common, so their intervals are short but real; nothing depends
+on how long anything takes. ``test_takeover_properties.py`` checks the times, in one process and in
+virtual time, and ``nox -s replicas`` measures them.
+"""
 
 import os
 import random

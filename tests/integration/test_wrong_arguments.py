@@ -24,7 +24,7 @@ from arena_groups import (
     revoke_many,
     watch,
 )
-from arena_groups.models import Group
+from arena_groups.models import Group, User
 from arena_groups.oauth import AuthorizationCode, OAuthClient
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
@@ -102,7 +102,7 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (client, "on_request"): NOT_HOOKS,
     (client, "clock"): NOT_CLOCKS,
     (client, "base_url"): NOT_TEXTS[1:],
-    (client, "user_agent"): (b"x", 7, True, str),
+    (client, "app"): (b"x", 7, True, str),
     (client, "max_body"): NOT_COUNTS,
     (client, "insecure_http"): NOT_FLAGS,
     (client, "trace_configs"): (aiohttp.TraceConfig(), "x", True, ["x"], [None]),
@@ -115,6 +115,7 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
         (RetryPolicy, name): NOT_NUMBERS
         for name in ("total", "backoff", "max_backoff", "max_retry_after")
     },
+    (RetryPolicy, "statuses"): (None, 409, "409", ["409"], [True], [None]),
     (QuotaPacer, "write_spacing"): NOT_NUMBERS,
     (QuotaPacer, "clock"): NOT_CLOCKS,
     (MemoryCache, "max_entries"): (True, None, "3", 3.5, Decimal(3)),
@@ -124,6 +125,7 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (oauth, "timeout"): (True, None, "10", Timeout),
     (oauth, "session"): ("x", True, aiohttp.ClientSession),
     (oauth, "insecure_http"): NOT_FLAGS,
+    (oauth, "app"): (b"x", 7, True, str),
     (oauth, "base_url"): NOT_TEXTS[1:],
     (oauth, "proxy"): NOT_TEXTS[1:],
     (oauth, "ssl"): (True, False, "x", 7, ssl.SSLContext),
@@ -172,7 +174,8 @@ TYPE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
 VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (client, "timeout"): NOT_POSITIVE,
     (client, "base_url"): ("", " ", "api.are.na"),
-    (client, "user_agent"): ("", "\n"),
+    (client, "app"): ("", "\n", "a\nb", "my bot/1/2", "bot (", "b\xf6t"),
+    (oauth, "app"): ("", "my\r\nbot"),
     (client, "proxy"): ("", " ", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "http://127.0.0.1:0"),
     (oauth, "proxy"): ("", "nonsense", "socks5h://127.0.0.1:1080", "http://a:b@127.0.0.1:99999"),
     (client, "max_body"): (0, -1),
@@ -182,6 +185,7 @@ VALUE_ERRORS: dict[tuple[Make, str], tuple[object, ...]] = {
     (RetryPolicy, "backoff"): (-1, math.nan, math.inf),
     (RetryPolicy, "max_backoff"): (-1, math.nan),
     (RetryPolicy, "max_retry_after"): (-0.1, math.nan),
+    (RetryPolicy, "statuses"): ([399], [600], [-1]),
     (QuotaPacer, "write_spacing"): (-0.1, math.nan, math.inf),
     (MemoryCache, "max_entries"): (0, -1),
     (MemoryCache, "max_bytes"): (0, -1),
@@ -270,9 +274,12 @@ async def test_slug_with_a_character_that_none_has_raises_before_anything_is_sen
     assert server.requests == []
 
 
-async def test_model_in_place_of_a_group_raises_type_error_that_names_the_id() -> None:
-    with pytest.raises(TypeError, match=r"not Group: pass its id$"):
-        await ARENA.groups.get(from_dict(Group, documents.group()))  # type: ignore[arg-type]
+async def test_model_of_another_kind_raises_type_error_that_names_what_is_accepted() -> None:
+    group, user = from_dict(Group, documents.group()), from_dict(User, documents.user())
+    with pytest.raises(TypeError, match=r"^group must be a slug, .*not User$"):
+        await ARENA.groups.get(user)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^user must be a slug, .*not Group$"):
+        await ARENA.users.get(group)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scopes", [None, 7, True, b"read", list])

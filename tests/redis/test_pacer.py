@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from arena_groups import (
     ArenaClient,
@@ -417,6 +418,17 @@ class TestOutage:
             await send(pacer, response(limit=20))
             # The last request may have been sent while the pacer reconnected.
             await until(lambda: pacer.snapshot().used in {5, 6})
+
+    async def test_remaining_requests_are_divided_during_an_outage(
+        self, own_redis_server: RedisServer
+    ) -> None:
+        own_redis_server.start()
+        async with RedisPacer(own_redis_server.url, min_processes=2) as pacer:
+            await send(pacer, response(limit=20))
+            await released(pacer)
+            own_redis_server.kill()
+            await send(pacer, evolve(response(limit=20), remaining=9))
+            assert (pacer.snapshot().limit, pacer.snapshot().used) == (10, 6)
 
     async def test_raise_policy_raises_pacer_error_without_secrets(
         self, own_redis_server: RedisServer, caplog: pytest.LogCaptureFixture

@@ -90,3 +90,60 @@ async def test_user_groups_sort_parameter_orders(http: Api, tokens: Tokens, fiel
 @pytest.mark.parametrize("user", ["nobody", "987654", "0", "-1", "9" * 40])
 async def test_groups_of_unknown_user_are_not_found(http: Api, user: str) -> None:
     assert (await http.get(f"/v3/users/{user}/groups")).status == 404
+
+
+@reads_only
+async def test_user_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    by_slug = await http.get("/v3/users/minh-castellanos")
+    by_id = await http.get(f"/v3/users/{sandbox.users.member}", tokens.stranger)
+    assert by_slug.body == by_id.body
+    assert (by_id.body["id"], by_id.body["type"]) == (sandbox.users.member, "User")
+    assert "email" not in by_id.body
+
+
+@reads_only
+@pytest.mark.parametrize("part", ["", "/followers", "/following"])
+@pytest.mark.parametrize("user", ["nobody", "987654", "0"])
+async def test_unknown_user_is_not_found(http: Api, user: str, part: str) -> None:
+    assert (await http.get(f"/v3/users/{user}{part}")).status == 404
+
+
+async def test_user_followers_are_newest_first_by_default(http: Api, sandbox: Sandbox) -> None:
+    owner = sandbox.users.owner
+    newcomer = sandbox.add_user("Iris Okafor")
+    sandbox.follow(newcomer, owner)
+    followers = await http.every_page(f"/v3/users/{owner}/followers", per=3)
+    assert followers[0]["id"] == newcomer
+    assert sandbox.users.follower in [each["id"] for each in followers]
+    rising = await http.every_page(f"/v3/users/{owner}/followers?sort=created_at_asc", per=3)
+    assert rising == followers[::-1]
+    counted = (await http.get(f"/v3/users/{owner}")).body["counts"]["followers"]
+    assert counted == len(followers)
+
+
+async def test_user_following_has_users_channels_and_groups(http: Api, sandbox: Sandbox) -> None:
+    path = f"/v3/users/{sandbox.users.follower}/following"
+    sandbox.follow(sandbox.users.follower, sandbox.users.member)
+    everything = await http.every_page(path, per=2)
+    assert {each["type"] for each in everything} == {"User", "Channel", "Group"}
+    assert everything[0]["id"] == sandbox.users.member
+    for kind in ("User", "Channel", "Group"):
+        some = (await http.get(f"{path}?type={kind}&per=100")).body["data"]
+        assert some == [each for each in everything if each["type"] == kind]
+    counted = (await http.get(f"/v3/users/{sandbox.users.follower}")).body["counts"]["following"]
+    assert counted == 2
+    assert (await http.get(f"{path}?type=Block")).status == 400
+
+
+async def test_user_following_hides_what_the_caller_may_not_see(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    path = f"/v3/users/{sandbox.users.follower}/following?type=Group"
+    (group,) = (await http.get(path)).body["data"]
+    assert group["type"] == "Group"
+    sandbox.unfollow(sandbox.users.follower, sandbox.users.owner)
+    assert (await http.get(path.replace("Group", "User"))).body["data"] == []
+    channels = path.replace("Group", "Channel&per=100")
+    mine = (await http.get(channels, tokens.member)).ids
+    others = (await http.get(channels, tokens.stranger)).ids
+    assert set(others) < set(mine)

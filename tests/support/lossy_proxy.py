@@ -1,7 +1,7 @@
 """Proxy in front of a Redis server that loses replies, as a network does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -27,7 +27,7 @@ class LossyProxy:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, server_port: int) -> AsyncIterator[Self]:
+    async def open(cls, server_port: int) -> AsyncGenerator[Self]:
         """Open a proxy, and close it at the end."""
         proxy = cls(server_port)
         server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)

@@ -2,10 +2,12 @@
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_type
+from typing import TypedDict, assert_type
 
 import aiohttp
+import msgspec
 
 from arena_groups import (
     UNSET,
@@ -13,6 +15,7 @@ from arena_groups import (
     ArenaClient,
     ArenaTimeoutError,
     AttachmentBlock,
+    BlockedError,
     BlockImage,
     Channel,
     ConnectionSort,
@@ -34,6 +37,8 @@ from arena_groups import (
     InvitationState,
     InviteOutcome,
     InviteResult,
+    JSONItem,
+    JSONValue,
     LinkBlock,
     Links,
     MarkdownContent,
@@ -44,6 +49,7 @@ from arena_groups import (
     Paginator,
     PendingBlock,
     RateLimit,
+    RetryPolicy,
     TextBlock,
     Timeout,
     TokenProvider,
@@ -72,13 +78,17 @@ async def clients(external: aiohttp.ClientSession) -> None:
             base_url="https://api.are.na",
             session=external,
             timeout=Timeout(connect=5, read=1.5, total=30),
-            user_agent="bot/1",
+            app="bot/1",
         ),
         ArenaClient,
     )
     ArenaClient(timeout=10, retry=None)
     ArenaClient(timeout=1.5, retry=False)
     ArenaClient(retry=3)  # type: ignore[arg-type]
+    ArenaClient(retry=RetryPolicy(statuses={409}))
+    assert_type(RetryPolicy(statuses=[409, 410]).statuses, frozenset[int])
+    RetryPolicy(statuses=409)  # type: ignore[arg-type]
+    assert_type(BlockedError(403).from_edge, bool)
     ArenaClient(retry=True)  # type: ignore[arg-type]
     provider: TokenProvider = provide
     assert_type(ArenaClient(provider), ArenaClient)
@@ -223,6 +233,59 @@ def errors(refusal: ArenaAPIError, broken: DecodeError, late: ArenaTimeoutError)
     needs_timeout(late)
 
 
+@dataclass
+class Notification:
+    id: int
+    type: str
+    is_read: bool
+
+
+class Health(TypedDict):
+    status: str
+
+
+class Found(msgspec.Struct):
+    id: int
+
+
+async def any_endpoint(arena: ArenaClient) -> None:
+    assert_type(await arena.request("GET", "/v3/channels/{id}", path={"id": 7}), JSONValue)
+    assert_type(await arena.request("DELETE", "/v3/channels/{id}", path={"id": "x"}), JSONValue)
+    channel = await arena.request("GET", "/v3/channels/{id}", path={"id": "x"}, returns=Channel)
+    assert_type(channel, Channel)
+    assert_type(await arena.request("GET", "/v3/ping", returns=Health), Health)
+    assert_type(await arena.request("GET", "/v3/me", returns=Found), Found)
+    assert_type(await arena.request("GET", "/v3/x", returns=list[Notification]), list[Notification])
+    assert_type(await arena.request("GET", "/v3/x", returns=dict[str, object]), dict[str, object])
+    assert_type(await arena.request("GET", "/v3/x", returns=Page[Content]), Page[Content])
+    block = await arena.request("GET", "/v3/blocks/{id}", path={"id": 7}, returns=Content)
+    if isinstance(block, TextBlock):
+        assert_type(block.content, MarkdownContent)
+    await arena.request(
+        "POST",
+        "/v3/connections",
+        query={"a": 1, "b": "x", "c": None, "d": True, "e": ["x", "y"], "f": 1.5},
+        json={"connectable_id": 7, "channel_ids": [1, 2], "position": None},
+        idempotent=False,
+    )
+    await arena.request("PUT", "/v3/x", json=[1, "a", {"b": None}])
+    await arena.request("PUT", "/v3/x", json=Health(status="ok"))
+    contents = "/v3/channels/{id}/contents"
+    assert_type(arena.paginate(contents, path={"id": "x"}), Paginator[JSONItem])
+    assert_type(arena.paginate(contents, path={"id": "x"}, item=Channel), Paginator[Channel])
+    assert_type(arena.paginate("/v3/x", item=Notification, limit=5), Paginator[Notification])
+    async for content in arena.paginate(contents, path={"id": "x"}, item=Content, concurrency=4):
+        assert_type(content.id, int)
+        if isinstance(content, TextBlock):
+            assert_type(content.content, MarkdownContent)
+    async for item in arena.paginate(contents, path={"id": "x"}):
+        assert_type(item.id, int)
+        assert_type(item.type, str)
+        assert_type(item["title"], JSONValue)
+    view = arena.with_options(deadline=2.5)
+    assert_type(await view.request("GET", "/v3/me", returns=Me), Me)
+
+
 def needs_timeout(error: TimeoutError) -> None: ...
 
 
@@ -236,10 +299,15 @@ async def refused(arena: ArenaClient) -> None:
     await arena.groups.get(None)  # type: ignore[arg-type]
     await arena.groups.update("x", name=None)  # type: ignore[arg-type]
     await arena.groups.invite("x", "a@b.c")  # type: ignore[call-arg]
-    await arena.groups.join("x")  # type: ignore[call-arg]
+    await arena.groups.join()  # type: ignore[call-arg]
     arena.groups.members("x", per="24")  # type: ignore[arg-type]
     arena.groups.members("x", concurrency=None)  # type: ignore[arg-type]
     arena.groups.members("x", sort="a")  # type: ignore[call-arg]
+    await arena.request("GET")  # type: ignore[call-overload]
+    await arena.request("GET", "/v3/me", headers={"Authorization": "x"})  # type: ignore[call-overload]
+    await arena.request("GET", "/v3/{id}", path={"id": None})  # type: ignore[dict-item]
+    await arena.request("POST", "/v3/me", json=b"x", returns="x")  # type: ignore[call-overload]
+    arena.paginate("/v3/x", item=Found)  # type: ignore[type-var]
     ArenaClient("a", "b")  # type: ignore[call-arg]
     ArenaClient(lambda: 7)  # type: ignore[arg-type, return-value]
     arena.rate_limit = None  # type: ignore[misc]

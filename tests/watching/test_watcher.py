@@ -17,6 +17,7 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     AuthenticationError,
+    BlockedError,
     ClientStateError,
     ForbiddenError,
     InvitationAccepted,
@@ -331,6 +332,40 @@ class TestFailures:
         async with single(sandbox.tokens.stranger, base_url=sandbox.url, clock=clock) as arena:
             with pytest.raises(ForbiddenError, match="group one is no longer watched"):
                 await anext(watch(arena, "one"))
+
+    @pytest.mark.parametrize("form", ["text", "challenge"])
+    async def test_block_by_the_edge_ends_no_watch(
+        self, sandbox: Sandbox, arena: ArenaClient, form: str
+    ) -> None:
+        failures: list[PollFailure] = []
+        watcher = await begin(arena, "one", on_failure=failures.append)
+        sandbox.faults.add(faults.Blocked(form), times=2)
+        sandbox.add_members("one", 1)
+        (joined,) = await take(watcher, 1)
+        assert isinstance(joined, MemberJoined)
+        assert [type(each.error) for each in failures] == [BlockedError, BlockedError]
+        assert all(each.retry_in >= 60 for each in failures)
+
+    async def test_block_with_once_raises_without_blaming_the_group(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        sandbox.faults.add(faults.Blocked())
+        with pytest.raises(BlockedError) as caught:
+            await anext(watch(arena, "one", once=True))
+        assert "no longer watched" not in str(caught.value)
+
+    async def test_blocked_invite_code_is_no_missing_permission(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        failures: list[PollFailure] = []
+        watcher = await begin(arena, "one", on_failure=failures.append)
+        with sandbox.faults.add(faults.Blocked(), operation="getGroupInvite", times=1):
+            sandbox.add_members("one", 1)
+            await take(watcher, 1)
+        assert [type(each.error) for each in failures] == [BlockedError]
+        await arena.groups.create_invite_code("one")
+        (changed,) = await take(watcher, 1)
+        assert isinstance(changed, InviteCodeChanged)
 
     async def test_invalid_token_ends_the_watch(
         self, sandbox: Sandbox, clock: AutoAdvanceClock

@@ -21,7 +21,7 @@ from arena_groups.cli.connect import (
 )
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, describe_api
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
-from arena_groups.cli.options import ENTERED, PORT, Settings, common_options
+from arena_groups.cli.options import APP, ENTERED, PORT, Settings, common_options
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
@@ -239,7 +239,7 @@ async def _fetch_user(token: Secret, base_url: str) -> arena_groups.Me:
         message = f"the token {token.validation_error()}"
         raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER_HINT)
     async with arena_groups.ArenaClient(
-        token.reveal(), base_url=base_url, trust_env=True, retry=retry_policy()
+        token.reveal(), base_url=base_url, trust_env=True, retry=retry_policy(), app=APP
     ) as arena:
         return await arena.me()
 

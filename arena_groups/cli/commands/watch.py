@@ -17,7 +17,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import Format, Settings, WholeNumber, common_options
+from arena_groups.cli.options import Format, Settings, WholeNumber, as_groups, common_options
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -62,7 +62,7 @@ class StoreType(_StoreParamType):
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
 @click.command("watch", cls=Command)
-@click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
+@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
 @click.option(
     "--interval",
     type=float,
@@ -119,8 +119,8 @@ def command(
 ) -> None:
     """Watch groups and print events, until Ctrl-C.
 
-    Each GROUP is a slug or an id; only an id still works after the group is renamed. The
-    first poll reports no events unless --replay is given.
+    Each GROUP is a slug, an id or the URL of its page; only an id still works after the group is
+    renamed. The first poll reports no events unless --replay is given.
 
     The command of --exec runs without a shell. ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
     ARENA_GROUP_ID are set in its environment. If it fails, the watch ends; with --store, the
@@ -152,6 +152,28 @@ def command(
     run_async(settings, work)
 
 
+class FailureReporter:
+    """Reports failed polls: the first ones of a row, then fewer and fewer of the same."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._last: dict[str | int, str] = {}
+
+    def __call__(self, failure: arena_groups.PollFailure) -> None:
+        """Report a failure. Raise one that will not heal."""
+        if isinstance(failure.error, arena_groups.PacerError):
+            raise failure.error  # Redis has never shared the rate limit
+        text, count = str(failure.error), failure.failures
+        is_power_of_two = count & (count - 1) == 0
+        if is_power_of_two or text != self._last.get(failure.group):
+            row = f" ({count} in a row)" if count > 1 else ""
+            seconds = max(1.0, failure.retry_in)
+            output.info(
+                self._settings, f"{failure.group}: {text}; next try in {seconds:.0f} s{row}"
+            )
+        self._last[failure.group] = text
+
+
 async def watch_groups(
     settings: Settings,
     groups: Sequence[str],
@@ -166,14 +188,7 @@ async def watch_groups(
     once: bool,
 ) -> None:
     """Write the events of groups, or run a command for each event."""
-
-    def report(failure: arena_groups.PollFailure) -> None:
-        if isinstance(failure.error, arena_groups.PacerError):
-            raise failure.error  # Redis has never shared the rate limit, and will not by itself
-        output.info(
-            settings, f"{failure.group}: {failure.error}; next try in {failure.retry_in:.0f} s"
-        )
-
+    report = FailureReporter(settings)
     redis = place if shared and isinstance(place, str) else None
     async with _opened(place) as store, connected(settings, redis=redis) as arena:
         watcher = arena_groups.watch(

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from arena_groups import to_dict
+from arena_groups import JSONItem, to_dict
 from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.output.messages import (
     info,
@@ -325,6 +325,8 @@ def counted(count: int, noun: Noun) -> str:
 
 def plain(item: object) -> dict[str, object]:
     """Return a result, ready for JSON."""
+    if isinstance(item, JSONItem):
+        return {**item}
     return item.as_dict() if isinstance(item, Row) else to_dict(item)
 
 

@@ -15,6 +15,7 @@ from arena_groups.sandbox.faults.base import (
     ReplaceResponseFault,
     StateFault,
 )
+from arena_groups.sandbox.faults.edge import Blocked, EdgeError
 from arena_groups.sandbox.faults.http import (
     CutBody,
     CutChunks,
@@ -58,12 +59,14 @@ from arena_groups.sandbox.server_protocol import SerializedResponse
 __all__ = [
     "FAULTS",
     "BackwardPages",
+    "Blocked",
     "BodyFault",
     "Churn",
     "CutBody",
     "CutChunks",
     "DeepJSON",
     "Disconnect",
+    "EdgeError",
     "EmptyPages",
     "EndlessPages",
     "Fault",

@@ -19,6 +19,7 @@ from arena_groups.sandbox.faults.base import (
     as_fault,
     list_page,
 )
+from arena_groups.sandbox.faults.edge import Blocked, EdgeError
 from arena_groups.sandbox.faults.http import (
     CutBody,
     CutChunks,
@@ -58,6 +59,8 @@ FAULTS: tuple[type[Fault], ...] = (
     RequestTimeout,
     RateLimited,
     ServerFailure,
+    Blocked,
+    EdgeError,
     Redirect,
     Reset,
     Disconnect,

@@ -343,7 +343,7 @@ def test_parse_spec_returns_fault_and_target(spec: str, fault: Fault, target: Fa
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ("", "unknown fault '': use one of backward-pages, churn"),
+        ("", "unknown fault '': use one of backward-pages, blocked, churn"),
         ("error", "unknown fault 'error'"),
         ("latency:2", "latency has no option '2': use one of seconds, after, operation"),
         ("latency:where=x", "no option 'where'"),

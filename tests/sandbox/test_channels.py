@@ -1,0 +1,156 @@
+"""Channels, their contents, and notifications."""
+
+from typing import Any
+
+import pytest
+
+from arena_groups.sandbox import Sandbox, Tokens
+from tests.sandbox.api import Api, reads_only
+
+NOTIFICATIONS = "/v3/me/notifications"
+
+
+async def channels(http: Api, group: str = "research-studio") -> list[Any]:
+    """Return the channels of a group that its owner sees."""
+    token = http.sandbox.tokens.owner
+    return await http.every_page(f"/v3/groups/{group}/contents?type=Channel", token)
+
+
+async def biggest(http: Api) -> Any:
+    """Return the public channel with the most contents."""
+    public = [each for each in await channels(http) if each["visibility"] == "public"]
+    return max(public, key=lambda each: each["counts"]["contents"])
+
+
+@reads_only
+async def test_channel_is_found_by_slug_and_id(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
+    for listed in await channels(http):
+        for ref in (listed["slug"], listed["id"]):
+            reply = await http.send("GET", f"/v3/channels/{ref}", tokens.owner)
+            assert reply.body == listed
+        assert sandbox.channels[listed["slug"]] == listed["id"]
+
+
+@reads_only
+@pytest.mark.parametrize("path", ["/v3/channels/{}", "/v3/channels/{}/contents"])
+async def test_private_channel_is_hidden_from_others(http: Api, tokens: Tokens, path: str) -> None:
+    private = next(each for each in await channels(http) if each["visibility"] == "private")
+    path = path.format(private["slug"])
+    for token, status in ((tokens.owner, 200), (tokens.stranger, 403), (None, 401)):
+        assert (await http.send("GET", path, token)).status == status
+
+
+@reads_only
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_writes_of_channels_are_not_served(http: Api, tokens: Tokens, method: str) -> None:
+    channel = await biggest(http)
+    reply = await http.send(method, f"/v3/channels/{channel['id']}", tokens.owner)
+    assert (reply.status, reply.message) == (
+        404,
+        "The sandbox does not serve this path of the API.",
+    )
+
+
+async def test_channel_holds_as_much_as_it_counts_the_same_each_time(
+    http: Api, tokens: Tokens
+) -> None:
+    for channel in await channels(http):
+        path = f"/v3/channels/{channel['slug']}/contents"
+        contents = await http.every_page(path, tokens.owner)
+        assert contents == await http.every_page(path, tokens.owner)
+        counts = channel["counts"]
+        nested = [each for each in contents if each["type"] == "Channel"]
+        assert len(nested) <= counts["channels"]
+        assert len(contents) <= counts["contents"]
+        if counts["contents"] > 20:
+            assert len(contents) > 0.5 * counts["contents"]  # the others are private
+        for each in nested:
+            reply = await http.send("GET", f"/v3/channels/{each['id']}", tokens.owner)
+            assert reply.body["slug"] == each["slug"]
+    every = [
+        each["id"]
+        for channel in await channels(http)
+        for each in await http.every_page(
+            f"/v3/channels/{channel['slug']}/contents?user_id=1", tokens.owner
+        )
+    ]
+    assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("position", lambda each: each["connection"]["position"]),
+        ("created_at", lambda each: each["created_at"]),
+        ("updated_at", lambda each: each["updated_at"]),
+    ],
+)
+async def test_contents_are_sorted(http: Api, tokens: Tokens, sort: str, key: Any) -> None:
+    path = f"/v3/channels/{(await biggest(http))['id']}/contents"
+    falling = await http.every_page(f"{path}?sort={sort}_desc", tokens.owner)
+    rising = await http.every_page(f"{path}?sort={sort}_asc", tokens.owner)
+    assert falling == rising[::-1]
+    keys = [key(each) for each in rising]
+    assert keys == sorted(keys)
+    assert len(keys) > 20
+    if sort == "position":
+        assert falling == await http.every_page(path, tokens.owner)
+
+
+async def test_contents_of_one_user_are_those_that_they_added(http: Api, tokens: Tokens) -> None:
+    path = f"/v3/channels/{(await biggest(http))['id']}/contents"
+    everything = await http.every_page(path, tokens.owner)
+    adders = {
+        each["connection"]["connected_by"]["id"]
+        for each in everything
+        if each["connection"]["connected_by"]
+    }
+    for adder in sorted(adders)[:3]:
+        found = await http.every_page(f"{path}?user_id={adder}", tokens.owner)
+        assert 0 < len(found) < len(everything)
+        assert {(each["connection"]["connected_by"] or {"id": adder})["id"] for each in found} == {
+            adder
+        }
+
+
+@reads_only
+async def test_notifications_are_read_along_the_cursor(http: Api, tokens: Tokens) -> None:
+    found, cursor = [], ""
+    while True:
+        page = (await http.send("GET", f"{NOTIFICATIONS}?limit=10{cursor}", tokens.owner)).body
+        assert page["meta"]["limit"] == 10
+        found += page["data"]
+        if not page["meta"]["has_more"]:
+            assert page["meta"]["next_cursor"] is None
+            break
+        cursor = f"&next={page['meta']['next_cursor']}"
+    ids = [each["id"] for each in found]
+    assert ids == sorted(set(ids), reverse=True)
+    back = f"{NOTIFICATIONS}?limit=10&prev={page['meta']['prev_cursor']}"
+    before = (await http.send("GET", back, tokens.owner)).body["data"]
+    assert [each["id"] for each in before] == ids[20:30]
+    me = (await http.send("GET", "/v3/me", tokens.owner)).body
+    unread = (await http.send("GET", f"{NOTIFICATIONS}?unread=true", tokens.owner)).body["data"]
+    assert (
+        len(unread) == me["counts"]["notifications"] == sum(not each["is_read"] for each in found)
+    )
+
+
+@reads_only
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "next=x",
+        "next=b2xkZXIgLTE=",
+        "prev=b2xkZXIgMQ==",
+        "next=%00",
+        "unread=1",
+    ],
+)
+async def test_invalid_query_of_notifications_is_refused(
+    http: Api, tokens: Tokens, query: str
+) -> None:
+    assert (await http.send("GET", f"{NOTIFICATIONS}?{query}", tokens.owner)).status == 400
