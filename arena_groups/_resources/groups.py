@@ -37,7 +37,8 @@ class GroupsResource(GroupListsResource):
     Every method raises ``ValueError`` or ``TypeError`` for bad arguments, before anything is sent,
     and the errors of :mod:`arena_groups.errors`: :class:`AuthenticationError` without a valid
     token if one is needed, :class:`ForbiddenError` if the token's scope or user does not allow
-    the operation, :class:`NotFoundError` for a group that does not exist,
+    the operation, :class:`BlockedError` if the network edge refuses the request,
+    :class:`NotFoundError` for a group that does not exist,
     :class:`RateLimitError`, :class:`ServerError`, :class:`ArenaConnectionError` and
     :class:`DecodeError`. Lists raise them when they are awaited or iterated over.
     """

@@ -1,8 +1,8 @@
-"""Lists of pending invitations: filtered, sorted, of one group or of all."""
+"""Pending invitations: listed, filtered, sorted, and found by the people they are for."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, require_token
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Settings, utc_now
 
 if TYPE_CHECKING:
+    from arena_groups._api import Secret
+
     Walk = AsyncGenerator[arena_groups.MembershipInvitation, None]
     # A sort key, and True for descending order.
     Order = tuple[Callable[[arena_groups.MembershipInvitation], str | datetime], bool]
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
+MAX_DIGITS = 19  # of an id; longer numbers are not ids
 PENDING = ("pending invitation", "pending invitations")
 ORDERS: dict[str, Order] = {
     "newest": (lambda each: each.created_at, True),
@@ -140,3 +144,98 @@ def sort_invitations(
     """Return invitations in one of the orders in ``ORDERS``."""
     key, descending = ORDERS[sort]
     return sorted(invitations, key=key, reverse=descending)
+
+
+def parse_recipients(texts: Sequence[Secret], what: str) -> list[arena_groups.InviteTarget]:
+    """Return the recipients in arguments called ``what``. Raise ``ValueError`` for an invalid one.
+
+    A number is the id of a user, a text with ``@`` an address, and any other text a slug or URL;
+    the option ``--email`` takes addresses only.
+    """
+    people: list[arena_groups.InviteTarget] = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            people.append(_recipient(text, addresses_only=what == "--email"))
+        except ValueError as error:
+            raise ValueError(f"{what} number {number}: {error}") from None
+    return people
+
+
+def _recipient(text: Secret, *, addresses_only: bool) -> arena_groups.InviteTarget:
+    from arena_groups.bulk import normalize_invite_target
+
+    if not addresses_only and (number := _number(text)) is not None:
+        return normalize_invite_target(number)
+    if addresses_only or _has_address(text):
+        return normalize_invite_target(text.reveal())
+    return normalize_invite_target(arena_groups.InviteTarget(user=text.reveal()))
+
+
+def parse_wanted(texts: Sequence[Secret]) -> list[int | arena_groups.InviteTarget]:
+    """Return what the arguments of ``revoke`` name, each once: ids of invitations, and people."""
+    people = [
+        _number(text) or each
+        for text, each in zip(texts, parse_recipients(texts, "WHO"), strict=True)
+    ]
+    return list(dict.fromkeys(people))
+
+
+async def find_invitations(
+    settings: Settings,
+    arena: arena_groups.ArenaClient,
+    group: str,
+    wanted: Sequence[int | arena_groups.InviteTarget],
+) -> list[arena_groups.MembershipInvitation]:
+    """Return the invitations with these ids or for these people, in the order of ``wanted``.
+
+    Raise an error if there is none for one of them, which does not show addresses.
+    """
+    found: dict[int | arena_groups.InviteTarget, list[arena_groups.MembershipInvitation]] = {
+        each: [] for each in wanted
+    }
+    by_id = all(isinstance(each, int) for each in wanted)
+    with output.progress(settings):
+        async for invitation in arena.groups.invitations(group, confirm=True):
+            for name in _names(invitation):
+                if name in found:
+                    found[name].append(invitation)
+            if by_id and all(found.values()):
+                break
+    missing = [
+        _shown(each, number) for number, each in enumerate(wanted, start=1) if not found[each]
+    ]
+    if missing:
+        raise CliError(
+            "not_found",
+            f"not a pending invitation of {group}: {', '.join(missing)}",
+            ExitCode.NOT_FOUND,
+            f"arena-groups invitations list {group}",
+        )
+    every = [invitation for each in wanted for invitation in found[each]]
+    return list({invitation.id: invitation for invitation in every}.values())
+
+
+def _names(
+    invitation: arena_groups.MembershipInvitation,
+) -> list[int | arena_groups.InviteTarget]:
+    names: list[int | arena_groups.InviteTarget] = [invitation.id]
+    if invitation.invitee_email is not None:
+        names.append(arena_groups.InviteTarget(email=invitation.invitee_email))
+    if invitation.invitee is not None:
+        names.append(arena_groups.InviteTarget(user=invitation.invitee.slug))
+    return names
+
+
+def _shown(wanted: int | arena_groups.InviteTarget, number: int) -> str:
+    if isinstance(wanted, int):
+        return str(wanted)
+    return wanted.user or f"the address at number {number}"
+
+
+def _has_address(text: Secret) -> bool:
+    return "@" in text.reveal() and "://" not in text.reveal()
+
+
+def _number(text: Secret) -> int | None:
+    value = text.reveal()
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS else None

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +19,7 @@ from rich.progress import Progress, TaskID
 from arena_groups import (
     ArenaAPIError,
     ArenaError,
+    BulkOutcome,
     BulkResult,
     BulkSummary,
     InviteTarget,
@@ -33,21 +35,24 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info
 from arena_groups.cli.output.rows import InviteSummaryRow
 from arena_groups.cli.output.sanitize import csv_line, unescape_formula
-from arena_groups.cli.output.views import INVITE_SUMMARY, Cell
+from arena_groups.cli.output.views import INVITE_PREDICTION, INVITE_SUMMARY, Cell
 from arena_groups.cli.output.writers import (
     counted,
     progress_console,
     write_one,
 )
 
-EMAIL, USER_ID = "email", "user_id"
+EMAIL, USER_ID, USER = "email", "user_id", "user"
 # Titles of `send --result`, and of `invitations list`. The first that has a value counts.
-COLUMNS = ((EMAIL, USER_ID), ("invitee_id", "invitee_email"))
+COLUMNS = ((EMAIL, USER_ID, USER), ("invitee_id", "invitee_email"))
+# Titles of columns in which a word is the slug of a user. Elsewhere it may be a mistyped address.
+SLUG_COLUMNS = frozenset({USER, "slug"})
 # Titles of ids that are not of users, and those beside which `id` is not either.
 OTHER_IDS = frozenset({"invitation_id", "group_id"})
 BESIDE_OTHER_IDS = frozenset({"invitee_id", "invitee_email", "owner_id", "visibility"})
 STDIN = "-"
 MAX_LISTED = 10
+NOBODY = ("", False)
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
 RECIPIENTS = ("recipient", "recipients")
 RESULT_COLUMNS = (
@@ -55,6 +60,7 @@ RESULT_COLUMNS = (
     "outcome",
     "email",
     "user_id",
+    "user",
     "name",
     "invitation_id",
     "from_journal",
@@ -76,10 +82,12 @@ class ImportOptions:
 
     Attributes:
         file: Path of the file; ``-`` for standard input.
-        column: Title of the column with the recipients; ``None`` for ``email`` and ``user_id``.
+        column: Title of the column with the recipients; ``None`` for ``email``, ``user_id`` and
+            ``user``.
         result: Path of the result file, if one is wanted.
         journal: Path of the journal, if one is wanted.
         dry_run: Send nothing.
+        predict: In a dry run, tell apart who would be added at once.
     """
 
     file: str
@@ -87,6 +95,7 @@ class ImportOptions:
     result: str | None = None
     journal: str | None = None
     dry_run: bool = False
+    predict: bool = False
 
 
 async def import_invitations(settings: Settings, group: str, options: ImportOptions) -> None:
@@ -108,6 +117,7 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
             targets,
             store=store,
             dry_run=options.dry_run,
+            predict=options.predict,
             on_claim_wait=partial(_report_claim_wait, settings),
         )
         await stack.enter_async_context(run)
@@ -125,8 +135,10 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
             raise
         summary = run.summary
     counts = {outcome.value: count for outcome, count in summary.counts.items()}
+    if options.predict:
+        counts.setdefault(BulkOutcome.WOULD_ADD.value, 0)
     line = InviteSummaryRow(total=summary.done, from_journal=summary.from_journal, **counts)
-    write_one(settings, INVITE_SUMMARY, line)
+    write_one(settings, INVITE_PREDICTION if options.predict else INVITE_SUMMARY, line)
     raise_first_failure(failures, len(rows), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
@@ -191,10 +203,11 @@ def _parse(text: str, column: str | None) -> list[CsvRow] | str:
     if problem := _column_problem(titles, column, columns):
         return problem
     if columns:
-        return _parse_recipients(rows[1:], columns)
+        slugs = [titles[each] in SLUG_COLUMNS for each in columns]
+        return _parse_recipients(rows[1:], list(zip(columns, slugs, strict=True)))
     if any(len(cells) > 1 for _, cells in rows):
-        return f"there is no column {EMAIL} or {USER_ID}; name one with --column"
-    return _parse_recipients(rows, [0])
+        return f"there is no column {EMAIL} or {USER_ID}, nor {USER}; name one with --column"
+    return _parse_recipients(rows, [(0, False)])
 
 
 def _column_problem(
@@ -215,15 +228,16 @@ def _column_problem(
 
 
 def _parse_recipients(
-    rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]
+    rows: Sequence[tuple[int, list[str]]], columns: Sequence[tuple[int, bool]]
 ) -> list[CsvRow] | str:
+    """Return the recipients in columns, each with whether it may hold slugs, or the problem."""
     recipients: list[CsvRow] = []
     invalid: list[int] = []
     for line, cells in rows:
-        chosen = (cells[column] for column in columns if column < len(cells))
-        filled = [unescape_formula(cell.strip()).strip() for cell in chosen]
+        chosen = ((cells[column], slugs) for column, slugs in columns if column < len(cells))
+        trimmed = ((unescape_formula(cell.strip()).strip(), slugs) for cell, slugs in chosen)
         try:
-            recipients.append(CsvRow(line, _target(next(filter(None, filled), ""))))
+            recipients.append(CsvRow(line, _target(*next(filter(itemgetter(0), trimmed), NOBODY))))
         except ValueError:
             invalid.append(line)
     if not invalid:
@@ -231,12 +245,14 @@ def _parse_recipients(
     lines = "line" if len(invalid) == 1 else "lines"
     listed = ", ".join(map(str, invalid[:MAX_LISTED]))
     more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
-    return f"no valid email address or user id in {lines} {listed}{more}"
+    return f"no valid email address or user in {lines} {listed}{more}"
 
 
-def _target(cell: str) -> InviteTarget:
-    is_id = cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS
-    return normalize_invite_target(int(cell) if is_id else cell)
+def _target(cell: str, slugs: bool) -> InviteTarget:
+    if cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS:
+        return normalize_invite_target(int(cell))
+    is_slug = slugs and "@" not in cell
+    return normalize_invite_target(InviteTarget(user=cell) if is_slug else cell)
 
 
 def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
@@ -302,6 +318,7 @@ def _result_cells(row: CsvRow, result: BulkResult[InviteTarget]) -> list[Cell]:
         result.outcome.value,
         target.email,
         target.user_id if user is None else user.id,
+        target.user if user is None else user.slug,
         None if user is None else user.name,
         None if invitation is None else invitation.id,
         str(result.from_journal).lower(),

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
-    from arena_groups._api import Secret
+    from arena_groups._api import GroupReference, Secret
 
     NumberType = click.ParamType[int]
 else:
@@ -169,9 +169,55 @@ class WholeNumber(NumberType):
 PORT = WholeNumber(0, 65_535)
 
 
+def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the slug or id in an argument, which may be the URL of a page."""
+    return None if text is None else _name(text, is_group=True)
+
+
+def as_groups(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the slugs and ids in an argument, as :func:`as_group` does."""
+    return tuple(_name(text, is_group=True) for text in texts)
+
+
+def as_reference(
+    _context: click.Context, _parameter: click.Parameter, text: str
+) -> "GroupReference":
+    """Return an argument that names a group, hidden from tracebacks."""
+    from arena_groups._api import GroupReference  # noqa: PLC0415 - keeps --help fast
+
+    return GroupReference(text)
+
+
+def as_user(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the slug or id in an option, which may be the URL of a profile."""
+    return None if text is None else _name(text, is_group=False)
+
+
+def as_users(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the slugs and ids in an argument, as :func:`as_user` does."""
+    return tuple(_name(text, is_group=False) for text in texts)
+
+
+def _name(text: str, *, is_group: bool) -> str:
+    if not any(mark in text for mark in ("://", "@")):
+        return text  # the operation checks it
+    from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
+
+    reference = GroupReference(text) if is_group else UserReference(text)
+    del text  # an error's traceback must not hold the URL of an invite
+    try:
+        return str(reference.name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def group_argument(command: F) -> F:
-    """Add the argument GROUP, a slug or an id."""
-    return click.argument("group")(command)
+    """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
+    return click.argument("group", callback=as_group)(command)
 
 
 def limit_option(command: F) -> F:
@@ -190,7 +236,7 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
 def as_secrets(
     _context: click.Context, _option: click.Parameter, texts: Sequence[str]
 ) -> "tuple[Secret, ...]":
-    """Return the values of an option, hidden from tracebacks."""
+    """Return the values of an option or argument, hidden from tracebacks."""
     from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
 
     return tuple(map(Secret, texts))

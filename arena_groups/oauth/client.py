@@ -189,9 +189,10 @@ class OAuthClient(SessionOwner):
     async def exchange_code(
         self, code: AuthorizationCode, request: AuthorizationRequest
     ) -> OAuthToken:
-        """Exchange a code for a token (``createOAuthToken``). A sent request is never repeated.
+        """Exchange a code for a token (``createOAuthToken``).
 
-        Scopes beyond those of ``request`` are in the token, and the log has a warning.
+        A request that may have arrived is never repeated. Scopes beyond those of ``request`` are in
+        the token, and the log has a warning.
 
         Args:
             code: The code from :meth:`parse_callback`.
@@ -203,6 +204,7 @@ class OAuthClient(SessionOwner):
         Raises:
             OAuthError: The provider refused; ``error`` is ``"invalid_grant"`` for a code that
                 was used or has expired.
+            BlockedError: The network edge refused the request. The code is still valid.
             RateLimitError: There were too many requests. The code is still valid.
             ArenaConnectionError: There was no complete response. With ``outcome_unknown`` set
                 the code may be used up, and the person has to start again.
@@ -227,6 +229,7 @@ class OAuthClient(SessionOwner):
         Raises:
             ValueError: The client has no ``client_secret``, or a scope is invalid.
             OAuthError: The provider refused.
+            BlockedError: The network edge refused the request.
             RateLimitError: There were too many requests.
             ArenaConnectionError: There was no complete response.
             ServerError: The server failed.

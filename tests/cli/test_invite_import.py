@@ -415,3 +415,95 @@ def test_import_from_standard_input_invites_each(
     assert err == ""
     assert json.loads(out)["invited"] == 2
     assert [each.address for each in sandbox.emails] == ["ada@example.org", "bo@example.org"]
+
+
+USERS = "user,note\nnoor-halvorsen,a\nhttps://www.are.na/tomasz-whetu,b\n4,c\nminh-castellanos,d\n"
+
+
+def test_import_of_a_column_with_users_invites_each_once(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    result = tmp_path / "result.csv"
+    line = ["--from", people(USERS), "--result", str(result)]
+    assert at("invitations", "send", GROUP, *line) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["added"], counts["invited"], counts["duplicate"]) == (2, 1, 1)
+    rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8"))))
+    assert [row["user"] for row in rows[:2]] == ["noor-halvorsen", "tomasz-whetu"]
+    assert [row["user_id"] for row in rows[:2]] == ["3", "4"]
+
+
+def test_import_takes_the_first_filled_of_address_id_and_user(
+    people: Callable[[str], str],
+) -> None:
+    text = "user,email,user_id\nada,ada@example.org,\nbo,,4711\ncy,,\n,,\nhttp://are.na/dee,,\n"
+    found = [line.target for line in read_invitees(people(text), None)]
+    assert found == [
+        ADA, InviteTarget(user_id=4711), InviteTarget(user="cy"), InviteTarget(user="dee"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["slug", "USER"])
+def test_import_of_a_named_column_with_slugs_takes_them(
+    people: Callable[[str], str], column: str
+) -> None:
+    (line,) = read_invitees(people(f"name,{column}\nMara,mara-lindqvist\n"), column)
+    assert line.target == InviteTarget(user="mara-lindqvist")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email\nmara-lindqvist\n",
+        "mara-lindqvist\n",
+        "user\nada@localhost\n",
+        "user\nhttps://www.are.na/group/studio/invite/secret-code\n",
+        "user\nmara lindqvist/secret\n",
+    ],
+)
+def test_import_refuses_what_may_be_a_mistyped_address(
+    people: Callable[[str], str], text: str
+) -> None:
+    with pytest.raises(CliError, match="no valid email address or user in line") as caught:
+        read_invitees(people(text), None)
+    assert "secret" not in str(caught.value)
+
+
+def test_import_reads_failed_users_from_its_result_file(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path
+) -> None:
+    result = tmp_path / "result.csv"
+    line = ["--from", people("user\nzoe-new\n"), "--result", str(result)]
+    assert at("invitations", "send", GROUP, *line) == 3
+    assert [each.target for each in read_invitees(str(result), None)] == [
+        InviteTarget(user="zoe-new")
+    ]
+    sandbox.add_user("Zoe New")
+    assert at("invitations", "send", GROUP, "--from", str(result)) == 0
+    assert len(sandbox.emails) == 1
+
+
+def test_import_dry_run_with_prediction_tells_users_who_would_be_added(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    line = ["--from", people(USERS), "--dry-run", "--predict"]
+    assert at("invitations", "send", GROUP, *line) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["would_add"], counts["would_invite"], counts["duplicate"]) == (2, 1, 1)
+    assert at("invitations", "send", GROUP, *line, chosen="csv") == 0
+    assert "would_add" in capsys.readouterr().out
+    assert sandbox.emails == ()
+    assert at("invitations", "send", GROUP, *line[:2], "--predict") == 1
+    assert "--predict needs --dry-run" in capsys.readouterr().err
+
+
+def test_import_with_journal_finds_users_under_other_names(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    journal = ["--journal", str(tmp_path / "spring.sqlite")]
+    assert at("invitations", "send", GROUP, "--from", people(USERS), *journal) == 0
+    capsys.readouterr()
+    file = people("user_id\n4\n3\n2\n")
+    assert at("invitations", "send", GROUP, "--from", file, *journal) == 0
+    assert json.loads(capsys.readouterr().out)["from_journal"] == 3
+    assert len(sandbox.emails) == 1

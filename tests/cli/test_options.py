@@ -8,6 +8,8 @@ import pytest
 
 from arena_groups.cli import main as application
 from arena_groups.cli.options import Format, Settings, find_format, format_age, parse_age
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import At, Captured
 
 
 @pytest.fixture
@@ -116,3 +118,36 @@ def test_parse_age_invalid_raises_value_error(text: str) -> None:
 )
 def test_format_age_uses_largest_whole_unit(age: timedelta, text: str) -> None:
     assert format_age(age) == text
+
+
+COMMANDS_WITH_A_GROUP = (
+    "groups show", "groups contents", "groups followers", "members list", "invitations list",
+    "invite-code show",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS_WITH_A_GROUP)
+def test_commands_take_the_url_of_a_group(at: At, capsys: Captured, command: str) -> None:
+    assert at(*command.split(), "research-studio") == 0
+    by_slug = capsys.readouterr()
+    assert at(*command.split(), "HTTPS://are.na/group/research-studio/?utm=mail#top") == 0
+    assert capsys.readouterr() == by_slug
+
+
+@pytest.mark.parametrize("command", COMMANDS_WITH_A_GROUP)
+def test_commands_refuse_other_urls_and_show_no_code(
+    at: At, sandbox: Sandbox, capsys: Captured, command: str
+) -> None:
+    url = "https://evil.example/group/research-studio/invite/c0de-4711"
+    assert at(*command.split(), url) == 1
+    err = capsys.readouterr().err
+    assert "https://www.are.na/group/research-studio" in err
+    assert "4711" not in err
+    assert sandbox.requests == ()
+
+
+def test_groups_of_a_user_by_url(at: At, capsys: Captured) -> None:
+    assert at("groups", "list", "--user", "minh-castellanos") == 0
+    by_slug = capsys.readouterr().out
+    assert at("groups", "list", "--user", "https://www.are.na/minh-castellanos") == 0
+    assert capsys.readouterr().out == by_slug

@@ -15,6 +15,7 @@ from arena_groups import (
     ArenaClient,
     ArenaTimeoutError,
     AttachmentBlock,
+    BlockedError,
     BlockImage,
     Channel,
     ConnectionSort,
@@ -48,6 +49,7 @@ from arena_groups import (
     Paginator,
     PendingBlock,
     RateLimit,
+    RetryPolicy,
     TextBlock,
     Timeout,
     TokenProvider,
@@ -83,6 +85,10 @@ async def clients(external: aiohttp.ClientSession) -> None:
     ArenaClient(timeout=10, retry=None)
     ArenaClient(timeout=1.5, retry=False)
     ArenaClient(retry=3)  # type: ignore[arg-type]
+    ArenaClient(retry=RetryPolicy(statuses={409}))
+    assert_type(RetryPolicy(statuses=[409, 410]).statuses, frozenset[int])
+    RetryPolicy(statuses=409)  # type: ignore[arg-type]
+    assert_type(BlockedError(403).from_edge, bool)
     ArenaClient(retry=True)  # type: ignore[arg-type]
     provider: TokenProvider = provide
     assert_type(ArenaClient(provider), ArenaClient)

@@ -13,6 +13,7 @@ from arena_groups.cli.connect import connected, require_token
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
+    as_user,
     common_options,
     group_argument,
     limit_option,
@@ -52,7 +53,12 @@ def command(context: click.Context) -> None:
 @example("List another user's groups, newest first", "groups list --user SLUG --sort newest")
 @example("List the groups that you own or belong to", "groups list")
 @command.command("list")
-@click.option("--user", metavar="USER", help="List the groups of another user, by slug or id.")
+@click.option(
+    "--user",
+    metavar="USER",
+    callback=as_user,
+    help="List the groups of another user, by slug, id or URL.",
+)
 @sort_option("name", "newest", "oldest", "updated", default="name")
 @common_options
 @click.pass_obj
@@ -82,7 +88,7 @@ async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
 @common_options
 @click.pass_obj
 def show(settings: Settings, group: str) -> None:
-    """Show GROUP, a slug or an id."""
+    """Show GROUP, a slug, an id or a URL."""
     run_async(settings, show_group(settings, group))
 
 
@@ -132,7 +138,7 @@ def update(
     no_description: bool,
     avatar_url: str | None,
 ) -> None:
-    """Change GROUP, a slug or an id, and show the result."""
+    """Change GROUP, a slug, an id or a URL, and show the result."""
     if no_description and description is not None:
         raise click.UsageError("--description and --no-description cannot be combined")
     if name is None and description is None and avatar_url is None and not no_description:
@@ -179,7 +185,7 @@ async def update_group(
 @common_options
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
-    """Delete GROUP, a slug or an id. This cannot be undone."""
+    """Delete GROUP, a slug, an id or a URL. This cannot be undone."""
     run_async(settings, delete_group(settings, group))
 
 
@@ -220,7 +226,7 @@ async def delete_group(settings: Settings, group: str) -> None:
 def contents(
     settings: Settings, *, group: str, kind: str | None, sort: str, limit: int | None
 ) -> None:
-    """List the blocks and channels of GROUP, a slug or an id."""
+    """List the blocks and channels of GROUP, a slug, an id or a URL."""
     run_async(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
 
 
@@ -241,7 +247,7 @@ async def list_contents(
 @common_options
 @click.pass_obj
 def followers(settings: Settings, *, group: str, sort: str, limit: int | None) -> None:
-    """List the followers of GROUP, a slug or an id."""
+    """List the followers of GROUP, a slug, an id or a URL."""
     run_async(settings, list_followers(settings, group, sort=sort, limit=limit))
 
 

@@ -12,20 +12,24 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.invitation_list import (
     PENDING,
     InvitationFilter,
     filtered,
+    find_invitations,
     group_invitations,
     list_invitations,
+    parse_recipients,
+    parse_wanted,
     sort_invitations,
 )
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
+    as_group,
     as_secrets,
+    as_user,
     common_options,
     format_age,
     group_argument,
@@ -74,7 +78,7 @@ def command(context: click.Context) -> None:
 )
 @example("List the pending invitations of a group", "invitations list GROUP")
 @command.command("list", short_help="List the pending invitations of a group, or of all groups.")
-@click.argument("group", required=False)
+@click.argument("group", required=False, callback=as_group)
 @click.option(
     "--all-groups", is_flag=True, help="List those of every group whose invitations you manage."
 )
@@ -85,7 +89,9 @@ def command(context: click.Context) -> None:
     help="Minimum age, such as 90m, 12h, 30d or 8w.",
 )
 @click.option("--email", metavar="GLOB", help="Pattern of the address, such as *@example.org.")
-@click.option("--invited-by", metavar="USER", help="Slug or id of the inviter.")
+@click.option(
+    "--invited-by", metavar="USER", callback=as_user, help="Slug, id or URL of the inviter."
+)
 @sort_option("newest", "oldest", "invitee", "inviter", "group")
 @limit_option
 @common_options
@@ -101,7 +107,7 @@ def list_(
     sort: str | None,
     limit: int | None,
 ) -> None:
-    """List the pending invitations of GROUP, a slug or an id.
+    """List the pending invitations of GROUP, a slug, an id or a URL.
 
     They are printed as they arrive, newest first, group by group. With --sort, all are read
     first.
@@ -116,13 +122,11 @@ def list_(
     "Invite everyone in a CSV file; after a failure, run the same line again",
     "invitations send GROUP --from people.csv --journal spring.sqlite",
 )
-@example("Invite an Are.na user by id", "invitations send GROUP --user-id 4711")
-@example(
-    "Invite two people by address",
-    "invitations send GROUP --email a@example.org --email b@example.org",
-)
-@command.command("send", short_help="Invite people to a group, by address or user id.")
+@example("Invite Are.na users by slug, URL and id", "invitations send GROUP mara-lindqvist 4711")
+@example("Invite two people by address", "invitations send GROUP a@example.org b@example.org")
+@command.command("send", short_help="Invite people to a group, by address, slug, URL or user id.")
 @group_argument
+@click.argument("who", metavar="[WHO]...", nargs=-1, callback=as_secrets)
 @click.option(
     "--email",
     "emails",
@@ -135,18 +139,22 @@ def list_(
 @click.option(
     "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
 )
-@click.option("--column", metavar="TITLE", help="CSV column, if not email or user_id.")
+@click.option("--column", metavar="TITLE", help="CSV column, if not email, user_id or user.")
 @click.option("--result", metavar="FILE", help="Write the result of each line, as CSV.")
 @click.option(
     "--journal", metavar="FILE", help="Record progress here, so that the same command can resume."
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
+@click.option(
+    "--predict", is_flag=True, help="With --dry-run, tell apart who would be added at once."
+)
 @common_options
 @click.pass_obj
 def send(
     settings: Settings,
     *,
     group: str,
+    who: tuple[Secret, ...],
     emails: tuple[Secret, ...],
     user_ids: tuple[int, ...],
     file: str | None,
@@ -154,42 +162,56 @@ def send(
     result: str | None,
     journal: str | None,
     dry_run: bool,
+    predict: bool,
 ) -> None:
-    """Invite people to GROUP, a slug or an id. Repeat --email and --user-id for several.
+    """Invite people to GROUP, a slug, an id or a URL.
 
-    A user who follows you and is given by id becomes a member at once; everyone else gets an
-    email. With --from, all lines are checked first, and people who are members or already
-    invited are skipped.
+    Each WHO is an email address, or the slug, the id or the URL of an Are.na user. A user who
+    follows you becomes a member at once; everyone else gets an email. With --from, all lines are
+    checked first, and people who are members or already invited are skipped.
     """
     if file is None:
-        if any((column, result, journal, dry_run)):
-            raise click.UsageError("--column, --result, --journal and --dry-run need --from")
-        if not emails and not user_ids:
-            raise click.UsageError("nobody to invite: give --email, --user-id or --from")
-        run_async(settings, send_invitations(settings, group, emails, user_ids))
+        if any((column, result, journal, dry_run, predict)):
+            raise click.UsageError(
+                "--column, --result, --journal, --dry-run and --predict need --from"
+            )
+        if not (who or emails or user_ids):
+            raise click.UsageError("nobody to invite: give WHO, or --from")
+        people = [*parse_recipients(who, "WHO"), *parse_recipients(emails, "--email")]
+        run_async(settings, send_invitations(settings, group, [*people, *user_ids]))
         return
-    if emails or user_ids:
-        raise click.UsageError("--from cannot be combined with --email or --user-id")
+    if who or emails or user_ids:
+        raise click.UsageError("--from cannot be combined with WHO, --email or --user-id")
+    if predict and not dry_run:
+        raise click.UsageError("--predict needs --dry-run")
     from arena_groups.cli.invite_import import ImportOptions, import_invitations
 
     options = ImportOptions(
-        file=file, column=column, result=result, journal=journal, dry_run=dry_run
+        file=file,
+        column=column,
+        result=result,
+        journal=journal,
+        dry_run=dry_run,
+        predict=predict,
     )
     run_async(settings, import_invitations(settings, group, options))
 
 
 async def send_invitations(
-    settings: Settings, group: str, emails: Sequence[Secret], user_ids: Sequence[int]
+    settings: Settings, group: str, people: Sequence[arena_groups.InviteTarget | int]
 ) -> None:
     """Invite people, and write the result of each."""
+    from arena_groups.bulk import normalize_invite_target
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    recipients = _parse_recipients(emails, user_ids)
+    recipients = list(dict.fromkeys(map(normalize_invite_target, people)))
     async with connected(settings, background=True) as arena:
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id
-            result = await arena.groups.invite(group, email=email, user_id=user_id)
+            result = await arena.groups.invite(
+                group, email=email, user_id=user_id, user=recipient.user
+            )
             return output.InviteRow.from_result(email, user_id, result)
 
         failures = await run_batch(
@@ -198,37 +220,43 @@ async def send_invitations(
     raise_first_failure(failures, len(recipients), INVITATIONS, "sent")
 
 
+@example("Revoke the invitation of an address", "invitations revoke GROUP ada@example.org")
 @example("Revoke two invitations, after a confirmation", "invitations revoke GROUP 50001 50002")
 @command.command("revoke")
 @group_argument
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=ID)
+@click.argument("who", metavar="WHO...", nargs=-1, required=True, callback=as_secrets)
 @common_options
 @click.pass_obj
-def revoke(settings: Settings, group: str, ids: tuple[int, ...]) -> None:
-    """Revoke pending invitations of GROUP, a slug or an id, by ID."""
-    run_async(settings, revoke_invitations(settings, group, ids))
+def revoke(settings: Settings, group: str, who: tuple[Secret, ...]) -> None:
+    """Revoke pending invitations of GROUP, a slug, an id or a URL.
+
+    Each WHO is the id of an invitation, or whom it is for: the address, or the slug or the URL of
+    an Are.na user.
+    """
+    run_async(settings, revoke_invitations(settings, group, who))
 
 
-async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int]) -> None:
-    """Revoke invitations by id after a confirmation, and write the result of each."""
-    from arena_groups.cli.batch import raise_first_failure, revoke_all
+async def revoke_invitations(settings: Settings, group: str, who: Sequence[Secret]) -> None:
+    """Revoke invitations after a confirmation, and write the result of each."""
+    from arena_groups.cli.batch import PendingItem, raise_first_failure, revoke_all
 
+    wanted = parse_wanted(who)
     output.require_confirmation(settings)
     async with connected(settings) as arena:
-        if settings.yes:
-            things = [(number, None) for number in dict.fromkeys(ids)]
-            failures = await revoke_all(settings, arena, group, things)
+        if settings.yes and all(isinstance(each, int) for each in wanted):
+            things: list[PendingItem] = [
+                (number, None) for number in wanted if isinstance(number, int)
+            ]
         else:
-            found = await _find(settings, arena, group, ids)
+            found = await find_invitations(settings, arena, group, wanted)
             output.confirm(
                 settings,
                 f"Revoke {output.counted(len(found), INVITATIONS)}?",
                 output.loss_lines(found),
             )
-            failures = await revoke_all(
-                settings, arena, group, [(i.id, output.invitee(i)) for i in found]
-            )
-    raise_first_failure(failures, len(set(ids)), INVITATIONS, "revoked")
+            things = [(i.id, output.invitee(i)) for i in found]
+        failures = await revoke_all(settings, arena, group, things)
+    raise_first_failure(failures, len(things), INVITATIONS, "revoked")
 
 
 @example("List what would be revoked", "invitations expire GROUP --older-than 30d --dry-run")
@@ -249,7 +277,7 @@ async def revoke_invitations(settings: Settings, group: str, ids: Sequence[int])
 @common_options
 @click.pass_obj
 def expire(settings: Settings, *, group: str, older_than: timedelta, dry_run: bool) -> None:
-    """Revoke pending invitations of GROUP, a slug or an id, that are too old."""
+    """Revoke pending invitations of GROUP, a slug, an id or a URL, that are too old."""
     run_async(settings, expire_invitations(settings, group, older_than, dry_run=dry_run))
 
 
@@ -288,49 +316,11 @@ async def expire_invitations(
     raise_first_failure(left, len(old), INVITATIONS, "revoked")
 
 
-async def _find(
-    settings: Settings, arena: arena_groups.ArenaClient, group: str, ids: Sequence[int]
-) -> list[arena_groups.MembershipInvitation]:
-    """Return the invitations with these ids. Raise an error that names missing ones."""
-    wanted = set(ids)
-    found: dict[int, arena_groups.MembershipInvitation] = {}
-    with output.progress(settings):
-        async for invitation in arena.groups.invitations(group, confirm=True):
-            if invitation.id in wanted:
-                found[invitation.id] = invitation
-            if len(found) == len(wanted):
-                break
-    missing = [str(number) for number in dict.fromkeys(ids) if number not in found]
-    if missing:
-        raise CliError(
-            "not_found",
-            f"not a pending invitation of {group}: {', '.join(missing)}",
-            ExitCode.NOT_FOUND,
-            f"arena-groups invitations list {group}",
-        )
-    return [found[number] for number in dict.fromkeys(ids)]
-
-
-def _parse_recipients(
-    emails: Sequence[Secret], user_ids: Sequence[int]
-) -> list[arena_groups.InviteTarget]:
-    """Return each recipient once. Raise ``ValueError`` if one is invalid."""
-    from arena_groups.bulk import normalize_invite_target
-
-    people: list[arena_groups.InviteTarget] = []
-    for number, email in enumerate(emails, start=1):
-        try:
-            people.append(normalize_invite_target(email.reveal()))
-        except ValueError as error:
-            raise ValueError(f"--email number {number}: {error}") from None
-    people.extend(normalize_invite_target(user_id) for user_id in user_ids)
-    return list(dict.fromkeys(people))
-
-
 def _failed_row(recipient: arena_groups.InviteTarget, failure: BatchFailure) -> output.InviteRow:
     return output.InviteRow(
         email=recipient.email,
         user_id=recipient.user_id,
+        slug=recipient.user,
         outcome="failed",
         error=failure.cli_error.message,
     )

@@ -63,7 +63,7 @@ def command(context: click.Context) -> None:
 @common_options
 @click.pass_obj
 def show(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
-    """Show the invite code of GROUP, a slug or an id, and its URL.
+    """Show the invite code of GROUP, a slug, an id or a URL, and its URL.
 
     Anyone with the code or the URL can join the group.
     """
@@ -87,7 +87,7 @@ async def show_invite_code(
 @common_options
 @click.pass_obj
 def create(settings: Settings, *, group: str, qr: bool, svg: Path | None, png: Path | None) -> None:
-    """Create the invite code of GROUP, a slug or an id, if it has none, and show it."""
+    """Create the invite code of GROUP, a slug, an id or a URL, if it has none, and show it."""
     _check(settings, qr=qr)
     run_async(settings, create_invite_code(settings, group, qr=qr, svg=svg, png=png))
 
@@ -107,7 +107,7 @@ async def create_invite_code(
 @common_options
 @click.pass_obj
 def delete(settings: Settings, group: str) -> None:
-    """Delete the invite code of GROUP, a slug or an id. Shared URLs stop working."""
+    """Delete the invite code of GROUP, a slug, an id or a URL. Shared URLs stop working."""
     run_async(settings, delete_invite_code(settings, group))
 
 

@@ -14,10 +14,17 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
-from arena_groups.cli.options import Settings, common_options, group_argument, limit_option
+from arena_groups.cli.options import (
+    Settings,
+    as_reference,
+    as_users,
+    common_options,
+    group_argument,
+    limit_option,
+)
 
 if TYPE_CHECKING:
-    from arena_groups._api import Secret
+    from arena_groups._api import GroupReference, Secret
     from arena_groups.cli.batch import BatchFailure
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -43,7 +50,7 @@ def command(context: click.Context) -> None:
 @common_options
 @click.pass_obj
 def list_(settings: Settings, group: str, limit: int | None) -> None:
-    """List the members of GROUP, a slug or an id: the owner, then newest first."""
+    """List the members of GROUP, a slug, an id or a URL: the owner, then newest first."""
     run_async(settings, list_members(settings, group, limit=limit))
 
 
@@ -59,11 +66,11 @@ async def list_members(settings: Settings, group: str, *, limit: int | None) -> 
 @example("Remove a member, after a confirmation", "members remove GROUP mara-lindqvist")
 @command.command("remove")
 @group_argument
-@click.argument("users", metavar="USER...", nargs=-1, required=True)
+@click.argument("users", metavar="USER...", nargs=-1, required=True, callback=as_users)
 @common_options
 @click.pass_obj
 def remove(settings: Settings, group: str, users: tuple[str, ...]) -> None:
-    """Remove each USER from GROUP. Both are given by slug or id."""
+    """Remove each USER from GROUP. Both are given by slug, id or URL."""
     run_async(settings, remove_members(settings, group, users))
 
 
@@ -88,20 +95,23 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
     raise_first_failure(failures, len(members), MEMBERS, "removed")
 
 
+@example("With the URL of the invite", "members join https://www.are.na/group/SLUG/invite/CODE")
 @example("With a code from a file", "members join GROUP < invite-code.txt")
 @example("With a code or its URL, typed at the prompt", "members join GROUP")
 @command.command("join")
-@group_argument
+@click.argument("group", callback=as_reference)
 @common_options
 @click.pass_obj
-def join(settings: Settings, group: str) -> None:
-    """Join GROUP, a slug or an id, with its invite code.
+def join(settings: Settings, group: GroupReference) -> None:
+    """Join GROUP, a slug, an id or a URL, with its invite code.
 
     The code, or the URL that contains it, is typed at a prompt, or read from standard input if
-    that is not a terminal. It is a secret, so there is no option for it.
+    that is not a terminal. It is a secret, so there is no option for it; only if GROUP is the URL
+    of the invite, the code is taken from there.
     """
-    code = extract_invite_code(output.ask_secret("Invite code"))
-    run_async(settings, join_group(settings, group, code))
+    name = str(group.name)
+    code = group.invite_code or extract_invite_code(output.ask_secret("Invite code"))
+    run_async(settings, join_group(settings, name, code))
 
 
 async def join_group(settings: Settings, group: str, code: Secret) -> None:
@@ -120,7 +130,7 @@ async def join_group(settings: Settings, group: str, code: Secret) -> None:
 @common_options
 @click.pass_obj
 def leave(settings: Settings, group: str) -> None:
-    """Leave GROUP, a slug or an id."""
+    """Leave GROUP, a slug, an id or a URL."""
     run_async(settings, leave_group(settings, group))
 
 

@@ -17,7 +17,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import Format, Settings, WholeNumber, common_options
+from arena_groups.cli.options import Format, Settings, WholeNumber, as_groups, common_options
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -62,7 +62,7 @@ class StoreType(_StoreParamType):
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
 @click.command("watch", cls=Command)
-@click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
+@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
 @click.option(
     "--interval",
     type=float,
@@ -119,8 +119,8 @@ def command(
 ) -> None:
     """Watch groups and print events, until Ctrl-C.
 
-    Each GROUP is a slug or an id; only an id still works after the group is renamed. The
-    first poll reports no events unless --replay is given.
+    Each GROUP is a slug, an id or the URL of its page; only an id still works after the group is
+    renamed. The first poll reports no events unless --replay is given.
 
     The command of --exec runs without a shell. ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
     ARENA_GROUP_ID are set in its environment. If it fails, the watch ends; with --store, the

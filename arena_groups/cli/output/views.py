@@ -341,11 +341,18 @@ _SUMMARY: tuple[Column[InviteSummaryRow], ...] = (
     Column("would_invite", lambda s: s.would_invite),
     Column("from_journal", lambda s: s.from_journal),
 )
-INVITE_SUMMARY: View[InviteSummaryRow] = View(
-    table=tuple(
-        Column(column.title.replace("_", " ").capitalize(), column.cell) for column in _SUMMARY
-    ),
-    csv=_SUMMARY,
+
+
+def _summary(columns: tuple[Column[InviteSummaryRow], ...]) -> View[InviteSummaryRow]:
+    table = tuple(
+        Column(column.title.replace("_", " ").capitalize(), column.cell) for column in columns
+    )
+    return View(table=table, csv=columns)
+
+
+INVITE_SUMMARY = _summary(_SUMMARY)
+INVITE_PREDICTION = _summary(
+    (*_SUMMARY[:-1], Column("would_add", lambda s: s.would_add), _SUMMARY[-1])
 )
 
 AUTH_STATUS: View[AuthStatusRow] = View(

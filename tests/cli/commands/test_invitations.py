@@ -281,3 +281,82 @@ def test_expire_dry_run_lists_and_sends_nothing(at: At, sandbox: Sandbox, capsys
     assert at("invitations", "expire", "night-shift", *line) == 0
     assert len(listed(capsys)) == 2
     assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+def test_send_takes_addresses_slugs_urls_and_ids(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    who = ["ann@example.net", "noor-halvorsen", "https://www.are.na/tomasz-whetu/", "2"]
+    assert at("invitations", "send", "https://are.na/group/blank-page?a", *who) == 0
+    rows = listed(capsys)
+    assert [row["outcome"] for row in rows] == ["invited", "added", "invited", "added"]
+    assert [row["user_id"] for row in rows] == [
+        None, sandbox.users.follower, sandbox.users.stranger, sandbox.users.member,
+    ]  # fmt: skip
+    assert sandbox.emails[0].address == "ann@example.net"
+    assert len([each for each in sandbox.requests if each.operation == "getUser"]) == 2
+
+
+def test_send_unknown_slug_continues_with_others(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    assert at("invitations", "send", "blank-page", "nobody", "noor-halvorsen") == 3
+    out, err = capsys.readouterr()
+    rows = json.loads(out)
+    assert [(row["outcome"], row["slug"]) for row in rows] == [
+        ("failed", "nobody"), ("added", "noor-halvorsen"),
+    ]  # fmt: skip
+    assert "1 of 2 invitations could not be sent" in json.loads(err)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        ("ann@localhost", "not an email address"),
+        ("https://evil.example/ann", "user must be"),
+        ("https://www.are.na/group/ann/invite/c0de", "user must be"),
+        ("ann.example.net", "user must be"),
+        ("0", "must be 1 or more"),
+    ],
+)
+def test_send_invalid_argument_sends_nothing_and_is_not_shown(
+    at: At, sandbox: Sandbox, capsys: Captured, bad: str, problem: str
+) -> None:
+    assert at("invitations", "send", "blank-page", "bo@example.net", bad) == 1
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert message.startswith("WHO number 2: ")
+    assert problem in message
+    assert bad == "0" or bad not in message
+    assert sandbox.requests == ()
+
+
+def test_revoke_takes_ids_addresses_slugs_and_urls(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    who = ["ann@example.net", "tomasz-whetu", "cy@example.net", "bo@example.net"]
+    assert at("invitations", "send", "blank-page", *who) == 0
+    first, second, third, kept = (int(str(row["invitation_id"])) for row in listed(capsys))
+    line = ["ANN@example.net", "https://www.are.na/tomasz-whetu", str(third), str(first)]
+    assert at("invitations", "revoke", "blank-page", *line, "--yes") == 0
+    assert [row["id"] for row in listed(capsys)] == [first, second, third]
+    assert sandbox.pending_invitations("blank-page") == [kept]
+
+
+def test_revoke_of_people_who_are_not_invited_revokes_nothing_and_shows_no_address(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    before = sandbox.pending_invitations("night-shift")
+    line = [str(before[0]), "ann@example.net", "noor-halvorsen"]
+    assert at("invitations", "revoke", "night-shift", *line, "--yes") == 3
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert "the address at number 2, noor-halvorsen" in message
+    assert "ann@" not in message
+    assert sandbox.pending_invitations("night-shift") == before
+
+
+@pytest.mark.parametrize("by", ["https://www.are.na/ada-osei", "ada-osei"])
+def test_list_filters_by_the_url_of_the_inviter(at: At, capsys: Captured, by: str) -> None:
+    url = "https://www.are.na/group/research-studio"
+    assert at("invitations", "list", url, "--invited-by", by) == 0
+    found = listed(capsys)
+    assert {each["invited_by"]["slug"] for each in found} == {"ada-osei"}  # type: ignore[index]

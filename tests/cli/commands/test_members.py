@@ -74,3 +74,32 @@ def test_remove_finds_a_member_that_one_reading_of_the_list_misses(
 def test_remove_owner_is_forbidden(at: At, capsys: Captured) -> None:
     assert at("members", "remove", "research-studio", "1", "--yes") == 6
     assert json.loads(capsys.readouterr().err)["error"]["type"] == "forbidden"
+
+
+def test_join_with_the_url_of_the_invite_asks_for_nothing(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    assert at("invite-code", "show", "night-shift") == 0
+    url = json.loads(capsys.readouterr().out)["url"]
+    assert at("members", "join", f"{url}/?from=mail", person="stranger") == 0
+    assert json.loads(capsys.readouterr().out)["role"] == "member"
+    assert sandbox.users.stranger in sandbox.members("night-shift")
+
+
+def test_join_with_a_refused_url_shows_no_code(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    url = "https://evil.example/group/night-shift/invite/c0de-4711"
+    assert at("members", "join", url, person="stranger") == 1
+    err = capsys.readouterr().err
+    assert "group must be" in err
+    assert "4711" not in err
+    assert sandbox.requests == ()
+
+
+def test_remove_takes_urls_of_the_group_and_of_profiles(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    line = ["https://www.are.na/group/research-studio", "http://are.na/minh-castellanos/", "--yes"]
+    assert at("members", "remove", *line) == 0
+    assert sandbox.users.member not in sandbox.members("research-studio")
+    assert at("members", "remove", "research-studio", "ada@example.org", "--yes") == 1
+    assert "ada@" not in capsys.readouterr().err
