@@ -21,6 +21,7 @@ __all__ = ["any_list_request", "any_request"]
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+WITHOUT_ARGUMENTS = ((list, list[object]), (dict, dict[str, object]), (Page, Page[object]))
 IN_DOUBT = "the request may have been carried out or not; look before you try again."
 MAX_DEPTH = 100
 
@@ -101,8 +102,7 @@ def _operation(
         raise TypeError(f"idempotent must be a bool or None, not {type(idempotent).__name__}")
     if returns is not None and verb == "HEAD":
         raise ValueError("returns cannot be used with HEAD, whose response has no body")
-    if returns is list or returns is dict:
-        returns = list[object] if returns is list else dict[str, object]
+    returns = next((full for bare, full in WITHOUT_ARGUMENTS if returns is bare), returns)
     if returns is not None and not is_supported(returns):
         raise TypeError(
             "returns must be a type that msgspec decodes, such as Channel, Page[User] or "

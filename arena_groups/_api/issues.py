@@ -177,7 +177,9 @@ def structure(returns: type[T], document: object, *, path: str = "") -> T | Deco
 
 
 def _exactly(kind: type) -> StructureHook:
-    def structure_exactly(value: object, _: object) -> object:
+    def structure_exactly(value: object, target: object) -> object:
+        if target is not kind and isinstance(target, type):  # an enum of a caller
+            return convert_hook(target)(value, target)
         if type(value) is not kind:
             raise expected(kind, value)
         return value
@@ -400,8 +402,7 @@ def _is_structured(target: Target) -> bool:
 
 
 def _is_mapping(target: Target) -> bool:
-    keys = next(iter(get_args(target)), str)
-    return is_mapping(target) and not is_typeddict(target) and keys is str
+    return is_mapping(target) and not is_typeddict(target) and get_args(target)[:1] == (str,)
 
 
 def _is_union(target: Target) -> bool:

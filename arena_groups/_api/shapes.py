@@ -12,6 +12,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
     TypeVar,
     Union,
@@ -108,6 +109,8 @@ def _parts_of_compound(shape: Shape) -> list[Shape] | None:
     if is_union(shape):
         others = [each for each in arguments if each is not NoneType]
         return others if len(others) == 1 else None
+    if kind is Annotated:
+        return [arguments[0]]
     if kind in COLLECTIONS:
         return [each for each in arguments if each is not ...]
     return _field_types(kind) if isinstance(kind, type) else None
@@ -229,7 +232,7 @@ def _parts(shape: Shape) -> "list[msgspec.inspect.Type] | None":
             left.extend(cast("tuple[object, ...]", each))
         elif isinstance(each, msgspec.inspect.Field):
             left.append(each.type)
-        elif isinstance(each, msgspec.inspect.CustomType):
+        elif isinstance(each, msgspec.inspect.CustomType) and each.cls is not object:
             return None
         elif isinstance(each, msgspec.inspect.Type) and id(each) not in found:
             found[id(each)] = each

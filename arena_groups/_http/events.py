@@ -22,7 +22,7 @@ class RequestEvent:
     """One attempt at a request, for metrics. It has no values, only what may be counted.
 
     Args:
-        operation: The operation, as ``"groups.invite"``.
+        operation: The operation, as ``"groups.invite"``; of any endpoint, its method and route.
         method: The HTTP method.
         route: The route, with ``{placeholders}``.
         attempt: The number of the attempt, from 1.

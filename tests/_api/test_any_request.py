@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from arena_groups import ContentSort, EmbeddedUser, Group, from_dict
+from arena_groups import ContentSort, EmbeddedUser, Group, Page, from_dict
 from arena_groups._api import Request
 from arena_groups._api.any_request import any_list_request, any_request
 from tests.support import documents
@@ -143,6 +143,13 @@ def test_values_are_kept_from_errors() -> None:
 def test_type_that_cannot_be_decoded_is_refused(returns: Any) -> None:
     with pytest.raises(TypeError, match="returns must be a type that msgspec decodes"):
         built(returns=returns)
+
+
+@pytest.mark.parametrize(
+    ("bare", "full"), [(list, list[object]), (dict, dict[str, object]), (Page, Page[object])]
+)
+def test_type_without_arguments_holds_plain_data(bare: Any, full: Any) -> None:
+    assert built(returns=bare).operation.returns == full
 
 
 def test_head_returns_nothing() -> None:

@@ -43,6 +43,12 @@ class Color(enum.Enum):
     RED = "red"
 
 
+class Size(str, enum.Enum):  # noqa: UP042 - callers have such enums too
+    """Enum of a caller whose members are strings."""
+
+    LARGE = "large"
+
+
 class Point(msgspec.Struct):
     """Struct of a caller."""
 
@@ -139,6 +145,12 @@ DECODED: list[tuple[Any, Any, Any]] = [
     (Pair, [1, "a"], Pair(1, "a")),
     (Literal["a", "b"], "b", "b"),
     (Color, "red", Color.RED),
+    (Size, "large", Size.LARGE),
+    (list[object], [1, {}], [1, {}]),
+    (dict[str, object], {"a": [None]}, {"a": [None]}),
+    (object, {"a": 1}, {"a": 1}),
+    (list[dict[Any, Any]], [{"a": 1}], [{"a": 1}]),
+    (Annotated[list[Channel], "all"], [CHANNEL], [from_dict(Channel, CHANNEL)]),
     (date, "2026-03-09", date(2026, 3, 9)),
     (UUID, "12345678-1234-5678-1234-567812345678", UUID("12345678-1234-5678-1234-567812345678")),
     (int | str, "a", "a"),
@@ -183,6 +195,9 @@ REFUSED: list[tuple[Any, Any, list[str]]] = [
     ),
     (Page[Point], documents.page({"id": None}), ["data[0].id: expected integer, got null"]),
     (Color, "secret", ["the body: is not a value that its type allows"]),
+    (Size, "secret", ["the body: is not a value that its type allows"]),
+    (list[dict[Any, Any]], [[]], ["[0]: expected object, got array"]),
+    (dict[str, object], [], ["the body: expected object, got array"]),
     (Literal["a"], "secret", ["the body: is not a value that its type allows"]),
     (Circle | Square, {"type": "secret"}, ["type: is not a value that its type allows"]),
     (date, "secret", ["the body: is no RFC3339 encoded date"]),

@@ -15,6 +15,7 @@ import arena_groups
 from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
+    ArenaTimeoutError,
     Channel,
     Content,
     DecodeError,
@@ -301,6 +302,15 @@ async def test_view_with_options_has_its_own_requests_and_lists(sandbox: Sandbox
             with pytest.raises(ServerError):
                 await call
     assert len(sandbox.requests) == 2
+
+
+async def test_deadline_of_a_view_bounds_requests_and_lists() -> None:
+    async with serving(b"") as server, single(TOKEN, base_url=server.url) as arena:
+        view = arena.with_options(deadline=0.02)
+        with pytest.raises(ArenaTimeoutError, match=r"deadline of 0\.02 s"):
+            await view.request("GET", "/v3/me")
+        with pytest.raises(ArenaTimeoutError, match=r"deadline of 0\.02 s"):
+            await view.paginate("/v3/x", concurrency=2).collect()
 
 
 @pytest.mark.parametrize(
