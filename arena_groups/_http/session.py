@@ -26,6 +26,7 @@ from arena_groups._http.events import RequestHook, report
 from arena_groups._http.options import CallOptions
 from arena_groups._http.permits import acquire_within, blocked_error, deadline_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
+from arena_groups._http.stderr_log import log_to_stderr
 from arena_groups._http.transport import AttemptLimits, Transport
 from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
@@ -66,6 +67,7 @@ class Session:
         hook: RequestHook | None,
         clock: Clock,
     ) -> None:
+        log_to_stderr()
         self._credentials = credentials
         self._transport = transport
         self._pacer = pacer

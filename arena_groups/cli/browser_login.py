@@ -62,9 +62,9 @@ _REDIRECT = """<!doctype html>
 
 
 def oauth_client(
-    client_id: str, client_secret: Secret | None, redirect_uri: str, base_url: str | None
+    client_id: str, client_secret: Secret | None, redirect_uri: str, base_url: str
 ) -> OAuthClient:
-    """Return an OAuth client. A ``base_url`` serves both the API and the authorization page.
+    """Return an OAuth client of the API at ``base_url``.
 
     Raises:
         CliError: If the extra ``oauth`` is not installed.
@@ -75,14 +75,12 @@ def oauth_client(
         hint = install_command("cli", "oauth")
         raise CliError("usage", "login with a browser needs the extra oauth", hint=hint) from None
     secret = None if client_secret is None else client_secret.reveal()
-    if base_url is None:
-        return OAuthClient(client_id, client_secret=secret, redirect_uri=redirect_uri, app=APP)
     return OAuthClient(
         client_id,
         client_secret=secret,
         redirect_uri=redirect_uri,
         base_url=base_url,
-        authorize_base_url=base_url,
+        trust_env=True,
         app=APP,
     )
 

@@ -73,7 +73,12 @@ async def connected(
                 pacer = await stack.enter_async_context(shared)
             token = None if login is None else login.token.reveal()
             arena = arena_groups.ArenaClient(
-                token, base_url=base_url_of(settings), retry=retry, pacer=pacer, app=APP
+                token,
+                base_url=base_url_of(settings),
+                trust_env=True,
+                retry=retry,
+                pacer=pacer,
+                app=APP,
             )
             del token  # keeps it out of tracebacks
             await stack.enter_async_context(arena)
@@ -81,31 +86,38 @@ async def connected(
 
 
 def find_token(settings: Settings) -> Login | None:
-    """Return the stored token for the chosen API; ``None`` if ARENA_TOKEN is set or none is stored.
+    """Return the stored token for the chosen API; ``None`` for that of ARENA_TOKEN, or without one.
 
     Sets ``settings.token_source``.
     """
     from arena_groups.cli.credentials import find_login
 
-    given = os.environ.get(TOKEN_VARIABLE)
-    login = (
-        find_login(base_url_of(settings), partial(output.notify, settings)) if not given else None
-    )
-    settings.token_source = f"the environment variable {TOKEN_VARIABLE}" if given else ""
-    if login is not None:
-        settings.token_source = login.source
+    if uses_environment_token(settings):
+        settings.token_source = f"the environment variable {TOKEN_VARIABLE}"
+        return None
+    login = find_login(base_url_of(settings), partial(output.notify, settings))
+    settings.token_source = "" if login is None else login.source
     return login
 
 
+def uses_environment_token(settings: Settings) -> bool:
+    """Return whether ARENA_TOKEN is set, and is not for the server of ARENA_BASE_URL instead."""
+    from arena_groups._http.network import has_environment_token
+
+    return bool(os.environ.get(TOKEN_VARIABLE)) and has_environment_token(base_url_of(settings))
+
+
 def base_url_of(settings: Settings) -> str:
-    """Return the normalized base URL of the API. Raise ``UsageError`` if it is invalid."""
-    from arena_groups._http.network import BASE_URL, checked_base_url
+    """Return the normalized base URL of the API: of ``--base-url``, or else of ARENA_BASE_URL.
+
+    Raise ``UsageError`` if it is invalid.
+    """
+    from arena_groups._http.network import resolve_base_url
 
     try:
-        return checked_base_url(settings.base_url or BASE_URL, insecure_http=False)
+        return resolve_base_url(settings.base_url, name="--base-url")
     except ValueError as error:
-        reason = str(error).removeprefix("base_url ").partition(" (")[0]
-        raise click.UsageError(f"--base-url {reason}") from None
+        raise click.UsageError(str(error).partition(" (")[0]) from None
 
 
 def refuse_base_url(settings: Settings) -> None:

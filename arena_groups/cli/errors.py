@@ -79,8 +79,8 @@ _HINTS = {
         "this is the network edge in front of Are.na, not your token: check the network, a proxy or"
         " VPN, and how often you ask"
     ),
-    "connection": "check the network, and --base-url if given",
-    "decode": "check --base-url if given, or update arena-groups",
+    "connection": "check the network, and --base-url or ARENA_BASE_URL if given",
+    "decode": "check --base-url or ARENA_BASE_URL if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
 _NOT_FOUND_HINTS = {
@@ -88,7 +88,7 @@ _NOT_FOUND_HINTS = {
         "check the group; if it has no invite code yet, create one with"
         " `arena-groups invite-code create`"
     ),
-    "POST /v3/groups/{id}/invitations": "check the group, and --user-id if given",
+    "POST /v3/groups/{id}/invitations": "check the group, and the ids of users if given",
     "DELETE /v3/groups/{id}/invitations/{invitation_id}": (
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),

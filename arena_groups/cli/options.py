@@ -53,7 +53,7 @@ class Settings:
     Attributes:
         format: Output format; ``None`` selects it by the kind of standard output.
         sandbox: Use a private sandbox instead of the API.
-        base_url: Base URL of the API; ``None`` for Are.na's own.
+        base_url: Base URL of the API; ``None`` for that of the environment, or Are.na's own.
         yes: Skip confirmation prompts.
         quiet: Suppress notes, counts and progress.
         verbose: Log requests on standard error.
@@ -127,7 +127,7 @@ _COMMON_OPTIONS = (
         metavar="URL",
         callback=_set_option,
         expose_value=False,
-        help="Base URL of the API. [default: https://api.are.na]",
+        help="Base URL of the API. [default: ARENA_BASE_URL, or Are.na]",
     ),
     _flag("-y", "--yes", text="Skip confirmation prompts."),
     _flag("-q", "--quiet", text="Suppress notes and progress."),

@@ -174,7 +174,8 @@ def test_login_granted_stores_token_and_scopes(
     ((args, options),) = provider.constructed
     assert args == ("app-1",)
     assert options["client_secret"] is None
-    assert options["base_url"] == options["authorize_base_url"] == sandbox.url
+    assert options["base_url"] == sandbox.url
+    assert options["trust_env"] is True
     assert str(options["redirect_uri"]).startswith("http://127.0.0.1:")
 
 
@@ -381,13 +382,6 @@ def test_login_asks_for_the_chosen_scope(
 def test_scope_without_web_is_a_usage_error(sandbox: Sandbox, capsys: Captured) -> None:
     assert run(["auth", "login", "--scope", "read", "--base-url", sandbox.url]) == 1
     assert "--scope needs --web" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("browser")
-def test_oauth_client_without_base_url_uses_are_na(provider: Provider) -> None:
-    browser_login.oauth_client("app-1", None, "http://127.0.0.1:1/callback", None)
-    ((_, options),) = provider.constructed
-    assert "base_url" not in options
 
 
 def test_login_with_secret_passes_it_to_client(

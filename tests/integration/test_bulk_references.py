@@ -151,14 +151,10 @@ async def test_members_and_invited_people_need_no_lookup(
 async def test_dry_run_with_prediction_reads_the_followers_once(
     arena: ArenaClient, sandbox: Sandbox, concurrency: int
 ) -> None:
-    people = [
-        *addresses(1),
-        InviteTarget(user=FOLLOWER),
-        sandbox.users.stranger,
-        *(sandbox.add_user(f"Fan Number{number}") for number in range(3)),
-    ]
-    for fan in people[3:]:
+    fans = [sandbox.add_user(f"Fan Number{number}") for number in range(3)]
+    for fan in fans:
         sandbox.follow(fan, sandbox.users.owner)
+    people = [*addresses(1), InviteTarget(user=FOLLOWER), sandbox.users.stranger, *fans]
     run = invite_many(arena, GROUP, people, dry_run=True, predict=True, concurrency=concurrency)
     assert await outcomes_of(run) == [
         "would_invite", "would_add", "would_invite", *["would_add"] * 3,

@@ -101,6 +101,23 @@ class TestRequest:
         assert request.url.startswith(start)
         assert query_of(request)["state"] == request.state
 
+    @pytest.mark.parametrize(
+        ("base_url", "variable", "start"),
+        [
+            (None, "", "https://www.are.na"),
+            ("https://api.are.na/", "", "https://www.are.na"),
+            (None, "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://arena.example", "", "https://arena.example"),
+            ("https://api.are.na", "http://127.0.0.1:8080", "https://www.are.na"),
+        ],
+    )
+    def test_authorize_url_without_authorize_base_url_belongs_to_the_api(
+        self, monkeypatch: pytest.MonkeyPatch, base_url: str | None, variable: str, start: str
+    ) -> None:
+        monkeypatch.setenv("ARENA_BASE_URL", variable)
+        request = app(base_url=base_url).authorize_url()
+        assert request.url.startswith(f"{start}/oauth/authorize?")
+
     def test_authorize_url_without_redirect_uri_raises(self) -> None:
         with pytest.raises(ValueError, match="redirect_uri"):
             app(redirect_uri=None).authorize_url()

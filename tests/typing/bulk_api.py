@@ -10,6 +10,7 @@ from arena_groups import (
     BulkResult,
     BulkRun,
     BulkSummary,
+    Group,
     InviteResult,
     InviteTarget,
     MembershipInvitation,
@@ -23,7 +24,9 @@ from arena_groups import (
 )
 
 
-async def invite(arena: ArenaClient, stream: AsyncIterator[str | int], users: list[User]) -> None:
+async def invite(
+    arena: ArenaClient, stream: AsyncIterator[str | int], users: list[User], group: Group
+) -> None:
     """Anything iterable, and a result for each."""
     run = invite_many(arena, "g", stream, store=SQLiteStore("x"), on_error="stop", concurrency=2)
     assert_type(run, BulkRun[InviteTarget])
@@ -36,6 +39,11 @@ async def invite(arena: ArenaClient, stream: AsyncIterator[str | int], users: li
     assert_type(run.total, int | None)
     summary = await invite_many(arena, 7, users, dry_run=True)
     assert_type(summary, BulkSummary[InviteTarget])
+    named = [InviteTarget(user="ada-osei"), InviteTarget(email="ada@example.org")]
+    assert_type(
+        await invite_many(arena, group, named, dry_run=True, predict=True),
+        BulkSummary[InviteTarget],
+    )
     assert_type(summary.counts, Mapping[BulkOutcome, int])
     assert_type(summary.failed, tuple[BulkResult[InviteTarget], ...])
     await invite_many(arena, 7, [1.5])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
@@ -53,3 +61,4 @@ async def remove(arena: ArenaClient) -> None:
     """By predicate, or given."""
     assert_type(remove_many(arena, "g", where=lambda m: m.id > 4), BulkRun[RemoveTarget])
     assert_type(await remove_many(arena, "g", [1, 2]), BulkSummary[RemoveTarget])
+    assert_type(await remove_many(arena, "g", ["ada-osei"]), BulkSummary[RemoveTarget])

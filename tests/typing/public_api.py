@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, assert_type
+from typing import TypedDict, assert_never, assert_type
 
 import aiohttp
 import msgspec
@@ -27,9 +27,12 @@ from arena_groups import (
     EmbedBlock,
     EmbeddedGroup,
     EmbeddedUser,
+    Followable,
+    FollowableType,
     Group,
     GroupInvite,
     GroupMember,
+    GroupRef,
     GroupRole,
     GroupSort,
     GroupsResource,
@@ -56,6 +59,7 @@ from arena_groups import (
     UnknownContent,
     Unset,
     User,
+    UserRef,
     UsersResource,
     UserTier,
     from_dict,
@@ -121,6 +125,46 @@ async def groups(arena: ArenaClient) -> None:
     await arena.groups.remove_member("studio", 7)
     await arena.groups.revoke_invitation("studio", 41)
     await arena.groups.delete_invite_code("studio")
+
+
+async def references(
+    arena: ArenaClient,
+    group: Group | EmbeddedGroup,
+    user: EmbeddedUser | GroupMember | Me,
+    invitation: MembershipInvitation,
+) -> None:
+    refs: list[GroupRef] = ["studio", 1001, group, invitation.target]
+    people: list[UserRef] = ["ada-osei", 7, user, invitation.invited_by]
+    for ref in refs:
+        assert_type(await arena.groups.get(ref), Group)
+        assert_type(arena.groups.members(ref), Paginator[GroupMember])
+    for person in people:
+        assert_type(await arena.users.get(person), User)
+        assert_type(await arena.groups.invite(group, user=person), InviteResult)
+        await arena.groups.remove_member(group, person)
+    await arena.groups.revoke_invitation(group, invitation)
+    assert_type(await arena.groups.join("https://www.are.na/group/x/invite/c"), GroupMember)
+    assert_type(arena.users.followers(user, sort="created_at_asc"), Paginator[User])
+    assert_type(arena.users.following(user, type=FollowableType.GROUP), Paginator[Followable])
+    assert_type(arena.users.groups(user), Paginator[Group])
+    assert_type(arena.groups.mine(sort=GroupSort.NAME_ASC), Paginator[Group])
+    assert_type(group.url, str)
+    assert_type(user.url, str)
+    async for followed in arena.users.following(user):
+        match followed:
+            case User() | Group():
+                assert_type(followed.url, str)
+            case Channel():
+                assert_type(followed.title, str)
+            case UnknownContent():
+                assert_type(followed.data, Mapping[str, object])
+            case _ as never:
+                assert_never(never)
+    await arena.groups.get(user)  # type: ignore[arg-type]
+    await arena.users.get(group)  # type: ignore[arg-type]
+    await arena.groups.invite(group, user=group)  # type: ignore[arg-type]
+    await arena.groups.revoke_invitation(group, group)  # type: ignore[arg-type]
+    arena.users.following(user, kind="Group")  # type: ignore[call-arg]
 
 
 def lists(arena: ArenaClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from arena_groups.cli.connect import (
     find_token,
     require_token,
     retry_policy,
+    uses_environment_token,
 )
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, describe_api
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
@@ -194,7 +194,7 @@ def _store(
     base_url = base_url_of(settings)
     place = store_login(base_url, token, scopes, partial(output.notify, settings))
     output.info(settings, f"token stored in {place}")
-    if os.environ.get(TOKEN_VARIABLE):
+    if uses_environment_token(settings):
         output.info(settings, f"{TOKEN_VARIABLE} is set and is used instead of the stored token")
     if me is None:
         change = output.ActionRow(outcome="logged_in", type="Login", target=base_url)
@@ -221,7 +221,7 @@ async def log_out(settings: Settings) -> None:
     base_url = base_url_of(settings)
     removed = delete_login(base_url, partial(output.notify, settings))
     outcome = "logged_out" if removed else "not_logged_in"
-    if os.environ.get(TOKEN_VARIABLE):
+    if uses_environment_token(settings):
         output.info(settings, f"{TOKEN_VARIABLE} is still set and is used")
     output.write_one(
         settings, output.ACTIONS, output.ActionRow(outcome=outcome, type="Login", target=base_url)
@@ -239,7 +239,7 @@ async def _fetch_user(token: Secret, base_url: str) -> arena_groups.Me:
         message = f"the token {token.validation_error()}"
         raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER_HINT)
     async with arena_groups.ArenaClient(
-        token.reveal(), base_url=base_url, retry=retry_policy(), app=APP
+        token.reveal(), base_url=base_url, trust_env=True, retry=retry_policy(), app=APP
     ) as arena:
         return await arena.me()
 
@@ -262,10 +262,8 @@ async def log_in_with_browser(
     """Have the user grant access in a browser, then store the token."""
     from arena_groups.cli.browser_login import authorize, oauth_client
 
-    base_url = None if settings.base_url is None else base_url_of(settings)
-
     def make_client(redirect_uri: str) -> OAuthClient:
-        return oauth_client(client_id, secret, redirect_uri, base_url)
+        return oauth_client(client_id, secret, redirect_uri, base_url_of(settings))
 
     notify = partial(output.notify, settings)
     token, granted = await authorize(make_client, scopes, port, notify, browser=browser)

@@ -47,29 +47,50 @@ def write_stderr(line: str, *, end: str = "\n") -> None:
 
 @contextmanager
 def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
-    """Write the client's log to standard error meanwhile, if ``--verbose`` was given.
+    """Write the client's log to standard error meanwhile, if ``--verbose`` or ARENA_LOG ask for it.
 
     Nothing else that is logged appears, now or later. Python would write the warnings of each
     library, with tracebacks.
     """
     logging.getLogger().addHandler(NO_LOG)
-    if not settings.verbose:
+    level = _log_level(settings)
+    if level is None:
         yield
         return
-    handler, level = _StderrHandler(settings), LOGGER.level
+    handler, level_before = _StderrHandler(settings, level), LOGGER.level
     LOGGER.addHandler(handler)
-    LOGGER.setLevel(logging.DEBUG)
+    LOGGER.setLevel(level)
     try:
         yield
     finally:
         LOGGER.removeHandler(handler)
-        LOGGER.setLevel(level)
+        LOGGER.setLevel(level_before)
+
+
+def _log_level(settings: Settings) -> int | None:
+    """Return the level of the log; ``None`` for no log. A wrong ARENA_LOG is a note."""
+    if settings.verbose:
+        return logging.DEBUG
+    if not os.environ.get("ARENA_LOG"):
+        return None
+    from arena_groups._http.stderr_log import chosen_level  # noqa: PLC0415 - keeps --help fast
+
+    try:
+        return chosen_level()
+    except ValueError as error:
+        notify(settings, str(error))
+        return None
 
 
 class _StderrHandler(logging.Handler):
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
+    def __init__(self, settings: Settings, level: int) -> None:
+        super().__init__(level)
         self._settings = settings
+
+    @property
+    def stream(self) -> TextIO | None:
+        """The stream that it writes to: the client then writes nothing there."""
+        return sys.stderr
 
     def emit(self, record: logging.LogRecord) -> None:
         level, message = record.levelname.lower(), record.getMessage()
