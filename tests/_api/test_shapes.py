@@ -255,7 +255,11 @@ def test_issues_have_a_path_and_no_value(shape: Any, document: Any, issues: list
 
 
 @pytest.mark.parametrize(
-    "shape", [Holder, list[Holder], complex, Callable[[], int], "Group", 7, print, Group | int]
+    "shape",
+    [
+        *(Holder, list[Holder], complex, Callable[[], int], "Group", 7, [Group], {}, print),
+        *(Group | int, dict[int, Content], Annotated[list[Holder], {}]),
+    ],
 )
 def test_type_that_cannot_be_decoded_is_not_supported(shape: Any) -> None:
     assert not is_supported(shape)
