@@ -118,7 +118,7 @@ class EndpointMethods(SessionOwner):
         request = any_request(
             method, route, path=path, query=query, body=json, returns=returns, idempotent=idempotent
         )
-        del route, path, query, json  # an error's traceback must not hold them
+        del route, path, query, json, returns  # an error's traceback must not hold them
         if isinstance(request, Exception):
             raise request
         return await self._session.send(request)
@@ -218,7 +218,7 @@ class EndpointMethods(SessionOwner):
         """
         per = check_range(per, "per", 1, MAX_PER)
         request = any_list_request(route, path=path, query=query, item=item, per=per)
-        del route, path, query
+        del route, path, query, item
         if isinstance(request, Exception):
             raise request
         return AnyList(self._session).paginator(
