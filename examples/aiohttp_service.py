@@ -8,7 +8,6 @@ To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``A
 owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
-import os
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -58,8 +57,7 @@ async def arena_errors(request: web.Request, handler: Handler) -> web.StreamResp
 
 async def arena_client(app: web.Application) -> AsyncIterator[None]:
     """Open the client when the app starts, and close it when the app ends."""
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
-    async with ArenaClient(base_url=base_url) as app[ARENA]:
+    async with ArenaClient() as app[ARENA]:
         yield
 
 

@@ -84,9 +84,8 @@ class Bot(commands.Bot):
 async def main() -> None:
     """Run the bot, with one client for all commands, until it is stopped."""
     discord.utils.setup_logging()
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     async with (
-        ArenaClient(base_url=base_url) as arena,
+        ArenaClient() as arena,
         Bot(Invitations(arena, os.environ["ARENA_GROUP"])) as bot,
     ):
         await bot.start(os.environ["DISCORD_TOKEN"])

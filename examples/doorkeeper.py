@@ -47,9 +47,8 @@ def report(failure: PollFailure) -> None:
 
 async def main(path: str, *groups: str) -> None:
     """Print messages until Ctrl-C."""
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
     interval = float(os.environ.get("DOORKEEPER_INTERVAL", "60"))
-    async with ArenaClient(base_url=base_url) as arena, SQLiteStore(path) as store:
+    async with ArenaClient() as arena, SQLiteStore(path) as store:
         watcher = watch(arena, *groups, store=store, interval=interval, on_failure=report)
         async with watcher:
             async for event in watcher:

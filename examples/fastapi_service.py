@@ -9,7 +9,6 @@ To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``A
 owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -31,8 +30,7 @@ class State(TypedDict):
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncGenerator[State, None]:
     """Open the client when the app starts, and close it when the app ends."""
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
-    async with ArenaClient(base_url=base_url) as arena:
+    async with ArenaClient() as arena:
         yield {"arena": arena}
 
 

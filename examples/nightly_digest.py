@@ -7,7 +7,6 @@ owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080`
 """
 
 import asyncio
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -45,8 +44,7 @@ def invitee(invitation: MembershipInvitation) -> str:
 
 async def main(group: str) -> None:
     """Print the digest of a group."""
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
-    async with ArenaClient(base_url=base_url) as arena:
+    async with ArenaClient() as arena:
         pending = await arena.groups.invitations(group).collect()
     print(digest(group, pending, datetime.now(UTC)))
 

@@ -9,7 +9,6 @@ token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 
 import asyncio
 import csv
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,8 +44,7 @@ async def onboard(arena: ArenaClient, group: str, emails: Sequence[str]) -> bool
 async def main(group: str, file: Path) -> bool:
     """Invite the people in the file to the group; return whether none failed."""
     emails = addresses(file)
-    base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
-    async with ArenaClient(base_url=base_url) as arena:
+    async with ArenaClient() as arena:
         return await onboard(arena, group, emails)
 
 

@@ -853,7 +853,7 @@ class TestSandbox:
 
             async def test_it(arena_sandbox):
                 assert os.environ["ARENA_BASE_URL"] == arena_sandbox.url
-                async with ArenaClient(base_url=os.environ["ARENA_BASE_URL"]) as arena:
+                async with ArenaClient() as arena:
                     assert (await arena.me()).id == arena_sandbox.users.owner
             """,
         )

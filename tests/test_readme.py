@@ -1,7 +1,6 @@
 """The code of the README and the guides runs, and .ci/run takes the README's commands."""
 
 import asyncio
-import functools
 import re
 import shlex
 import subprocess
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 
@@ -41,8 +39,6 @@ async def test_snippets_run_unchanged(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # some write files
     async with Sandbox() as sandbox:
-        redirected = functools.partial(ArenaClient, base_url=sandbox.url)
-        monkeypatch.setattr("arena_groups.ArenaClient", redirected)
         monkeypatch.setattr("arena_groups._pacing.pacer.SystemClock", AutoAdvanceClock)  # no waits
         monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
         monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)

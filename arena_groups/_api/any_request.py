@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from types import NoneType
-from typing import Any, cast
+from typing import Any, cast, get_origin
 from urllib.parse import urlencode
 
 from arena_groups._api.json_data import join_path
@@ -238,4 +238,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _type_name(shape: object) -> str:
-    return shape.__name__ if isinstance(shape, type) else f"{shape!r}"
+    """Return the name of a type, or of the type of a value that was passed in its place."""
+    if get_origin(shape) is not None:
+        return str(shape)
+    return shape.__name__ if isinstance(shape, type) else f"a value of {type(shape).__name__}"

@@ -25,6 +25,7 @@ from typing import (
 
 import attrs
 import msgspec
+import msgspec.inspect
 
 from arena_groups._api.json_data import JSON_NAMES, InvalidValueError
 from arena_groups._types import JSONItem
@@ -50,7 +51,8 @@ __all__ = [
 Shape = Any  # a class, or what typing makes of one
 Hook = Callable[[Any, Any], Any]
 
-COLLECTIONS: frozenset[object] = frozenset({list, tuple, dict, set, frozenset, Sequence, Mapping})
+MAPPINGS: tuple[object, ...] = (dict, Mapping)
+COLLECTIONS: tuple[object, ...] = (list, tuple, set, frozenset, Sequence)
 PATH = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 MISSING = re.compile(r"Object missing required field `([^`]+)`")
 QUOTED = re.compile(r"`([^`]*)`")
@@ -111,7 +113,9 @@ def _parts_of_compound(shape: Shape) -> list[Shape] | None:
         return others if len(others) == 1 else None
     if kind is Annotated:
         return [arguments[0]]
-    if kind in COLLECTIONS:
+    if any(kind is each for each in MAPPINGS):
+        return [arguments[1]] if arguments[:1] == (str,) else None
+    if any(kind is each for each in COLLECTIONS):
         return [each for each in arguments if each is not ...]
     return _field_types(kind) if isinstance(kind, type) else None
 
@@ -216,10 +220,8 @@ def _class_of(shape: Shape) -> Shape:
     return shape if origin is None else origin
 
 
-def _parts(shape: Shape) -> "list[msgspec.inspect.Type] | None":
+def _parts(shape: Shape) -> list[msgspec.inspect.Type] | None:
     """Return the parts of a type, or ``None`` if msgspec does not decode it."""
-    import msgspec.inspect  # noqa: PLC0415 - for types of a caller only
-
     try:
         left: list[object] = [msgspec.inspect.type_info(shape)]
         msgspec.json.Decoder(shape)

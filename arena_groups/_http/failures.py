@@ -30,6 +30,19 @@ PERMANENT = (
     aiohttp.InvalidURL,
 )
 UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})  # codes of OpenSSL
+REFUSALS = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    }
+)  # alerts of a server, as Python names them
 NO_CONNECTION = "no connection within the time limit"
 ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, NO_CONNECTION),
@@ -103,7 +116,7 @@ def map_aiohttp_error(
         _cause(error, progress, unsent=unsent),
         method=operation.method,
         route=operation.route,
-        request_sent=progress.connected or not unsent,
+        request_sent=(progress.connected or not unsent) and not _tls_refusal(error),
         retryable=_is_retryable(error),
     )
 
@@ -111,7 +124,7 @@ def map_aiohttp_error(
 def _is_retryable(error: Exception) -> bool:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return error.status in TRANSIENT_STATUSES
-    return not isinstance(error, (*PERMANENT, RepeatedRequestError))
+    return not (isinstance(error, (*PERMANENT, RepeatedRequestError)) or _tls_refusal(error))
 
 
 def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
@@ -120,6 +133,11 @@ def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
         return refused + _proxy_advice(error, progress)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate_problem(error, progress)
+    if refusal := _tls_refusal(error):
+        return (
+            f"the server refused the TLS connection ({refusal}): it may want a client certificate, "
+            "from load_cert_chain() of the context in ssl="
+        )
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.strerror or type(error.os_error).__name__
         advice = f": check {progress.proxy_setting}" if _is_proxy(error, progress) else ""
@@ -145,6 +163,15 @@ def _parser_problem(error: Exception) -> str:
         return ""
     found = PARSER_PROBLEM.search(str(getattr(error, "message", error)))
     return "" if found is None else found[0]
+
+
+def _tls_refusal(error: Exception) -> str:
+    """Return the alert of a server that did not accept our part of the handshake; empty for none.
+
+    With TLS 1.3 it arrives after the request was sent, which the server has not read.
+    """
+    alert = str(getattr(error.__cause__, "reason", None))
+    return alert.lower().replace("_", " ") if alert in REFUSALS else ""
 
 
 def _proxy_advice(error: aiohttp.ClientHttpProxyError, progress: RequestProgress) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import ssl
 from base64 import b64encode
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import cast
@@ -31,6 +32,12 @@ __all__ = [
 
 BASE_URL = "https://api.are.na"
 BASE_URL_VARIABLE = "ARENA_BASE_URL"
+PROXY_VARIABLES = {
+    "http": ("http_proxy", "HTTP_PROXY"),
+    "https": ("https_proxy", "HTTPS_PROXY"),
+    "all": ("all_proxy", "ALL_PROXY"),
+}
+NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _ADDRESS_WITHOUT_SCHEME = re.compile(r"[^/?#]*:\d+/?")
 
@@ -219,7 +226,7 @@ def _proxy_of_environment(target: URL) -> Proxy | None:
     if is_loopback(target.host or "") or _is_excluded(target):
         return None
     for scheme in (target.scheme, "all"):
-        name = _present(f"{scheme}_proxy")
+        name = _present(PROXY_VARIABLES[scheme])
         if name == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ:
             continue  # a CGI program: this is the header Proxy of whoever sent the request
         if name and os.environ[name].strip():
@@ -227,9 +234,9 @@ def _proxy_of_environment(target: URL) -> Proxy | None:
     return None
 
 
-def _present(name: str) -> str:
-    """Return the spelling of a variable in the environment, lower case first; empty for none."""
-    return next((each for each in (name, name.upper()) if each in os.environ), "")
+def _present(names: Sequence[str]) -> str:
+    """Return the first of the names that is in the environment; empty for none."""
+    return next((name for name in names if name in os.environ), "")
 
 
 def _with_scheme(name: str) -> Secret:
@@ -241,7 +248,7 @@ def _with_scheme(name: str) -> Secret:
 def _is_excluded(target: URL) -> bool:
     """Return whether ``NO_PROXY`` has the host, a domain above it, or a network that it is in."""
     host = (target.raw_host or "").lower()
-    for entry in os.environ.get(_present("no_proxy"), "").lower().replace(",", " ").split():
+    for entry in os.environ.get(_present(NO_PROXY_VARIABLES), "").lower().replace(",", " ").split():
         name = entry.removesuffix(f":{target.port}").removeprefix("*").lstrip(".")
         if entry == "*" or name == host or host.endswith(f".{name}") or _is_within(host, name):
             return True

@@ -118,7 +118,7 @@ class EndpointMethods(SessionOwner):
         request = any_request(
             method, route, path=path, query=query, body=json, returns=returns, idempotent=idempotent
         )
-        del route, path, query, json  # an error's traceback must not hold them
+        del route, path, query, json, returns  # an error's traceback must not hold them
         if isinstance(request, Exception):
             raise request
         return await self._session.send(request)
@@ -218,7 +218,7 @@ class EndpointMethods(SessionOwner):
         """
         per = check_range(per, "per", 1, MAX_PER)
         request = any_list_request(route, path=path, query=query, item=item, per=per)
-        del route, path, query
+        del route, path, query, item
         if isinstance(request, Exception):
             raise request
         return AnyList(self._session).paginator(
@@ -261,8 +261,31 @@ class AnyList(Resource):
         request = evolve(request, operation=operation)
         pages = page_fetchers(self._session.for_list(), request)
         return PageFetchers(
-            partial(_explained, pages.fetch), partial(_explained_deferred, pages.fetch_deferred)
+            partial(_counted_page, operation.name, pages.fetch),
+            partial(_counted_page_deferred, operation.name, pages.fetch_deferred),
         )
+
+
+async def _counted_page(
+    name: str, fetch: Callable[[int], Awaitable[Page[ItemT]]], number: int
+) -> Page[ItemT]:
+    """Fetch a page, and check that its items can be recognized."""
+    page = await _explained(fetch, number)
+    ids: list[object] = [item.id for item in page.data]
+    if not all(isinstance(each, int) for each in ids):
+        raise PaginationError(f"{name} has items whose id is not an int: read it with request()")
+    return page
+
+
+async def _counted_page_deferred(
+    name: str, fetch: FetchDeferred[ItemT], number: int
+) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
+    decode = await _explained(fetch, number)
+
+    async def read(_: int) -> Page[ItemT]:
+        return await decode()
+
+    return partial(_counted_page, name, read, number)
 
 
 async def _explained(fetch: Callable[[int], Awaitable[T]], number: int) -> T:
@@ -271,17 +294,6 @@ async def _explained(fetch: Callable[[int], Awaitable[T]], number: int) -> T:
         return await fetch(number)
     except DecodeError as error:
         raise _list_error(error) from None
-
-
-async def _explained_deferred(
-    fetch: FetchDeferred[ItemT], number: int
-) -> Callable[[], Coroutine[None, None, Page[ItemT]]]:
-    decode = await _explained(fetch, number)
-
-    async def explained(_: int) -> Page[ItemT]:
-        return await decode()
-
-    return partial(_explained, explained, number)
 
 
 def _list_error(error: DecodeError) -> ArenaError:

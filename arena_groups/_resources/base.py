@@ -3,7 +3,7 @@
 from asyncio import Lock
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Generic, Literal, TypeVar, get_args, overload
+from typing import Generic, Literal, Self, TypeVar, get_args, overload
 
 from attrs import evolve
 
@@ -51,6 +51,10 @@ class Resource:
         return self._session.send(
             build_request(operation, path_params, body=body, before_send=before_send)
         )
+
+    def _for_one_call(self) -> Self:
+        """Return the same resource for a call of several requests, which share one deadline."""
+        return type(self)(self._session.for_list())
 
     async def _user_id(self, user: UserReference) -> int:
         """Return the id of a user, which is looked up unless it is known."""

@@ -187,9 +187,9 @@ class GroupsResource(GroupListsResource):
         """
         reference, person = GroupReference(group), UserReference(user)
         del group, user
-        path = reference.path
-        user_id = await self._user_id(person)
-        await self._send(operations.REMOVE_MEMBER, {**path, "user_id": str(user_id)})
+        path, call = reference.path, self._for_one_call()
+        user_id = await call._user_id(person)
+        await call._send(operations.REMOVE_MEMBER, {**path, "user_id": str(user_id)})
 
     async def invite(
         self,
@@ -229,11 +229,11 @@ class GroupsResource(GroupListsResource):
         person = None if user is None else UserReference(user)
         reference = GroupReference(group)
         del email, user, group
-        path = reference.path
+        path, call = reference.path, self._for_one_call()
         check_one_invitee(address, user_id, person)
         if person is not None:
-            user_id = await self._user_id(person)
-        return await self._send(operations.INVITE, path, invitee(address, user_id))
+            user_id = await call._user_id(person)
+        return await call._send(operations.INVITE, path, invitee(address, user_id))
 
     async def revoke_invitation(
         self, group: GroupRef, invitation: int | MembershipInvitation

@@ -88,7 +88,9 @@ _NOT_FOUND_HINTS = {
         "check the group; if it has no invite code yet, create one with"
         " `arena-groups invite-code create`"
     ),
-    "POST /v3/groups/{id}/invitations": "check the group, and the ids of users if given",
+    "POST /v3/groups/{id}/invitations": (
+        "check the group, and the ids of users if given (WHO, --user-id)"
+    ),
     "DELETE /v3/groups/{id}/invitations/{invitation_id}": (
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),

@@ -152,32 +152,38 @@ def parse_recipients(texts: Sequence[Secret], what: str) -> list[arena_groups.In
     A number is the id of a user, a text with ``@`` an address, and any other text a slug or URL;
     the option ``--email`` takes addresses only.
     """
-    people: list[arena_groups.InviteTarget] = []
-    for number, text in enumerate(texts, start=1):
-        try:
-            people.append(_recipient(text, addresses_only=what == "--email"))
-        except ValueError as error:
-            raise ValueError(f"{what} number {number}: {error}") from None
-    return people
-
-
-def _recipient(text: Secret, *, addresses_only: bool) -> arena_groups.InviteTarget:
-    from arena_groups.bulk import normalize_invite_target
-
-    if not addresses_only and (number := _number(text)) is not None:
-        return normalize_invite_target(number)
-    if addresses_only or _has_address(text):
-        return normalize_invite_target(text.reveal())
-    return normalize_invite_target(arena_groups.InviteTarget(user=text.reveal()))
+    return [
+        _person(text, f"{what} number {number}", addresses_only=what == "--email")
+        for number, text in enumerate(texts, start=1)
+    ]
 
 
 def parse_wanted(texts: Sequence[Secret]) -> list[int | arena_groups.InviteTarget]:
-    """Return what the arguments of ``revoke`` name, each once: ids of invitations, and people."""
-    people = [
-        _number(text) or each
-        for text, each in zip(texts, parse_recipients(texts, "WHO"), strict=True)
-    ]
-    return list(dict.fromkeys(people))
+    """Return what the arguments of ``revoke`` name, each once: ids of invitations, and people.
+
+    Raise ``ValueError`` for an invalid one.
+    """
+    wanted: dict[int | arena_groups.InviteTarget, None] = {}
+    for place, text in enumerate(texts, start=1):
+        number = _number(text)
+        if number == 0:
+            raise ValueError(f"WHO number {place}: 0 is too low: the minimum is 1")
+        wanted[_person(text, f"WHO number {place}") if number is None else number] = None
+    return list(wanted)
+
+
+def _person(text: Secret, what: str, *, addresses_only: bool = False) -> arena_groups.InviteTarget:
+    from arena_groups.bulk import normalize_invite_target
+
+    number = None if addresses_only else _number(text)
+    try:
+        if number is not None:
+            return normalize_invite_target(number)
+        if addresses_only or _has_address(text):
+            return normalize_invite_target(text.reveal())
+        return normalize_invite_target(arena_groups.InviteTarget(user=text.reveal()))
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 async def find_invitations(

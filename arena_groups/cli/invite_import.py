@@ -9,7 +9,6 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -52,7 +51,6 @@ OTHER_IDS = frozenset({"invitation_id", "group_id"})
 BESIDE_OTHER_IDS = frozenset({"invitee_id", "invitee_email", "owner_id", "visibility"})
 STDIN = "-"
 MAX_LISTED = 10
-NOBODY = ("", False)
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
 RECIPIENTS = ("recipient", "recipients")
 RESULT_COLUMNS = (
@@ -203,11 +201,11 @@ def _parse(text: str, column: str | None) -> list[CsvRow] | str:
     if problem := _column_problem(titles, column, columns):
         return problem
     if columns:
-        slugs = [titles[each] in SLUG_COLUMNS for each in columns]
-        return _parse_recipients(rows[1:], list(zip(columns, slugs, strict=True)))
+        slug_columns = [each for each in columns if titles[each] in SLUG_COLUMNS]
+        return _parse_recipients(rows[1:], columns, slug_columns)
     if any(len(cells) > 1 for _, cells in rows):
         return f"there is no column {EMAIL} or {USER_ID}, nor {USER}; name one with --column"
-    return _parse_recipients(rows, [(0, False)])
+    return _parse_recipients(rows, [0], [])
 
 
 def _column_problem(
@@ -228,16 +226,18 @@ def _column_problem(
 
 
 def _parse_recipients(
-    rows: Sequence[tuple[int, list[str]]], columns: Sequence[tuple[int, bool]]
+    rows: Sequence[tuple[int, list[str]]], columns: Sequence[int], slug_columns: Sequence[int]
 ) -> list[CsvRow] | str:
-    """Return the recipients in columns, each with whether it may hold slugs, or the problem."""
+    """Return the recipients, each from the first column with a value, or the problem."""
     recipients: list[CsvRow] = []
     invalid: list[int] = []
     for line, cells in rows:
-        chosen = ((cells[column], slugs) for column, slugs in columns if column < len(cells))
-        trimmed = ((unescape_formula(cell.strip()).strip(), slugs) for cell, slugs in chosen)
+        chosen = {column: cells[column] for column in columns if column < len(cells)}
+        filled = {c: unescape_formula(cell.strip()).strip() for c, cell in chosen.items()}
+        column = next((each for each in filled if filled[each]), None)
+        cell = "" if column is None else filled[column]
         try:
-            recipients.append(CsvRow(line, _target(*next(filter(itemgetter(0), trimmed), NOBODY))))
+            recipients.append(CsvRow(line, _target(cell, may_be_slug=column in slug_columns)))
         except ValueError:
             invalid.append(line)
     if not invalid:
@@ -248,10 +248,10 @@ def _parse_recipients(
     return f"no valid email address or user in {lines} {listed}{more}"
 
 
-def _target(cell: str, slugs: bool) -> InviteTarget:
+def _target(cell: str, *, may_be_slug: bool) -> InviteTarget:
     if cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS:
         return normalize_invite_target(int(cell))
-    is_slug = slugs and "@" not in cell
+    is_slug = may_be_slug and "@" not in cell
     return normalize_invite_target(InviteTarget(user=cell) if is_slug else cell)
 
 

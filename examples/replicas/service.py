@@ -58,11 +58,10 @@ def new_app(groups: Sequence[str]) -> web.Application:
 
     async def run_client(app: web.Application) -> AsyncIterator[None]:
         redis = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
-        base_url = os.environ.get("ARENA_BASE_URL", "https://api.are.na")
         async with AsyncExitStack() as stack:
             pacer = await stack.enter_async_context(RedisPacer(redis, min_processes=2))
             store = await stack.enter_async_context(RedisStore(redis))
-            arena = await stack.enter_async_context(ArenaClient(base_url=base_url, pacer=pacer))
+            arena = await stack.enter_async_context(ArenaClient(pacer=pacer))
             app[ARENA] = arena
             watching = asyncio.create_task(welcome(arena, store, groups))
             watching.add_done_callback(report_end)

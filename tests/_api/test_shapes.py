@@ -11,6 +11,8 @@ from uuid import UUID
 import attrs
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arena_groups import (
     Channel,
@@ -27,11 +29,12 @@ from arena_groups import (
     User,
     from_dict,
 )
-from arena_groups._api.decode import decode, decode_msgspec
+from arena_groups._api.decode import NOT_DECODED, decode, decode_msgspec
 from arena_groups._api.issues import decode_with_issues
 from arena_groups._api.json_data import DecodeFailure
 from arena_groups._api.shapes import has_identity, is_supported
 from tests.support import documents
+from tests.support.strategies import json_values
 
 T = TypeVar("T")
 WHEN = datetime(2026, 3, 9, 22, 2, 26, tzinfo=UTC)
@@ -244,6 +247,33 @@ def test_type_is_decoded(shape: Any, document: Any, expected: object) -> None:
     assert decode_with_issues(shape, body) == expected
 
 
+def replaced(document: Any, place: int, value: object) -> Any:
+    """Return a document with another value at one of its places, counted from the outside in."""
+    left, copied = place, json.loads(json.dumps(document))
+    parts: list[tuple[Any, Any]] = [({"": copied}, "")]
+    for holder, key in parts:
+        if left == 0:
+            holder[key] = value
+            return copied if holder is not parts[0][0] else value
+        left -= 1
+        inner = holder[key]
+        if isinstance(inner, dict | list):
+            parts += [(inner, k) for k in (inner if isinstance(inner, dict) else range(len(inner)))]
+    return copied
+
+
+@given(st.sampled_from(DECODED), st.integers(0, 40), json_values)
+def test_both_decoders_agree_on_what_msgspec_accepts(
+    case: tuple[Any, Any, Any], place: int, value: object
+) -> None:
+    shape, document, _ = case
+    body = json.dumps(replaced(document, place, value)).encode()
+    fast, slow = decode_msgspec(shape, body), decode_with_issues(shape, body)
+    if fast is not NOT_DECODED:
+        assert slow == fast
+        assert type(slow) is type(fast)
+
+
 @pytest.mark.parametrize(("shape", "document", "issues"), REFUSED)
 def test_issues_have_a_path_and_no_value(shape: Any, document: Any, issues: list[str]) -> None:
     body = json.dumps(document).encode()
@@ -255,7 +285,11 @@ def test_issues_have_a_path_and_no_value(shape: Any, document: Any, issues: list
 
 
 @pytest.mark.parametrize(
-    "shape", [Holder, list[Holder], complex, Callable[[], int], "Group", 7, print, Group | int]
+    "shape",
+    [
+        *(Holder, list[Holder], complex, Callable[[], int], "Group", 7, [Group], {}, print),
+        *(Group | int, dict[int, Content], Annotated[list[Holder], {}]),
+    ],
 )
 def test_type_that_cannot_be_decoded_is_not_supported(shape: Any) -> None:
     assert not is_supported(shape)

@@ -64,6 +64,14 @@ class Titled:
     title: str | None = None
 
 
+@dataclass
+class Slugged:
+    """Object whose id is a text."""
+
+    id: str
+    type: str
+
+
 def biggest(sandbox: Sandbox) -> str:
     """Return the slug of a channel that has contents."""
     return next(iter(sandbox.channels))
@@ -175,6 +183,15 @@ async def test_items_without_type_and_id_are_refused(item: dict[str, object]) ->
             await arena.paginate("/v3/x").collect()
         with pytest.raises(DecodeError):
             await arena.request("GET", "/v3/x", returns=Page[JSONItem])
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_items_whose_id_is_a_text_are_refused(concurrency: int) -> None:
+    data = [{"id": "a-1", "type": "x"}]
+    async with connected(http({"data": data, "meta": META})) as (arena, _):
+        listed: Any = arena.paginate("/v3/x", item=Slugged, concurrency=concurrency)  # type: ignore[type-var]
+        with pytest.raises(PaginationError, match="GET /v3/x has items whose id is not an int"):
+            await listed.collect()
 
 
 async def test_items_that_cannot_be_decoded_are_skipped_and_counted() -> None:

@@ -124,7 +124,8 @@ def test_compose_file_sets_variables_of_the_service() -> None:
     compose = (FOLDER / "compose.yaml").read_text("utf-8")
     service = (FOLDER / "service.py").read_text("utf-8")
     given = set(re.findall(r"^      ([A-Z_]+): ", compose, re.MULTILINE))
-    asked = set(re.findall(r'environ\.get\("([A-Z_]+)"', service)) | {"ARENA_TOKEN"}
+    read = re.findall(r'environ\.get\("([A-Z_]+)"', service)
+    asked = {*read, "ARENA_TOKEN", "ARENA_BASE_URL"}
     assert given <= asked
     assert "examples/replicas/service.py" in (FOLDER / "Dockerfile").read_text("utf-8")
     assert "examples/replicas/compose.yaml" in service

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -24,6 +25,7 @@ from tests.support.matrix import (
     add_own_group,
     as_markdown,
 )
+from tests.support.proxies import HOST, client_context, proxied
 
 PAGE = Path(__file__).parents[2] / "docs/fault-matrix.md"
 ATTEMPTS = 3
@@ -34,7 +36,7 @@ def client(
     row: Row,
     call: Call,
     times: int | None,
-    session: aiohttp.ClientSession | None,
+    **connection: Any,
 ) -> ArenaClient:
     clock = AutoAdvanceClock()
     limits = row.times
@@ -42,8 +44,7 @@ def client(
         limits = {"total": 0.03}  # no response comes, so a short limit will do
     return ArenaClient(
         sandbox.tokens.owner,
-        base_url=sandbox.url,
-        session=session,
+        **{"base_url": sandbox.url, **connection},
         clock=clock,
         pacer=QuotaPacer(clock=clock),
         retry=RetryPolicy(attempts=ATTEMPTS),
@@ -53,12 +54,20 @@ def client(
 
 
 async def run_with_fault(
-    sandbox: Sandbox, row: Row, name: str, times: int | None, *, external: bool
+    sandbox: Sandbox,
+    row: Row,
+    name: str,
+    times: int | None,
+    *,
+    external: bool = False,
+    **connection: Any,
 ) -> tuple[ArenaError | None, list[RecordedRequest]]:
     group = add_own_group(sandbox, name)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession()) if external else None
-        arena = await stack.enter_async_context(client(sandbox, row, CALLS[name], times, session))
+        connection |= {"session": session}
+        arena = client(sandbox, row, CALLS[name], times, **connection)
+        await stack.enter_async_context(arena)
         if session is not None:
             # aiohttp resends on a connection that it kept, so there must be one.
             await (await session.get(f"{sandbox.url}/v3/ping")).read()
@@ -113,6 +122,20 @@ async def test_fault_that_occurs_once_has_the_documented_result(
                 if error is not None and call.kind == ONCE and count_executed(requests):
                     assert error.outcome_unknown
                     assert "look for" in str(error)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_fault_behind_a_proxy_has_the_same_result(fault: str) -> None:
+    row = FAULTS[fault]
+    with no_warning():
+        async with Sandbox(allowed_hosts=[HOST]) as sandbox, proxied(sandbox.url) as proxy:
+            connection = {
+                "base_url": f"https://{HOST}", "proxy": proxy.address, "ssl": client_context()
+            }  # fmt: skip
+            for name, call in CALLS.items():
+                error, requests = await run_with_fault(sandbox, row, name, 1, **connection)
+                check_once(call, row, error, len(requests))
+            assert len(proxy.requests) >= len(CALLS)
 
 
 @own_and_external

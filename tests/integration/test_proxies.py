@@ -5,10 +5,11 @@ import gc
 import logging
 import os
 import shutil
+import ssl
 import subprocess
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.support.proxies import (
     other_authority,
     proxied,
     proxying,
+    requiring_certificates,
     server_context,
     terminating_tls,
 )
@@ -385,6 +387,28 @@ class TestSecrets:
 
 
 class TestCertificates:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    @pytest.mark.parametrize("other", [False, True], ids=["none", "of another authority"])
+    @pytest.mark.parametrize("external", [False, True])
+    async def test_server_that_wants_another_client_certificate(
+        self, version: ssl.TLSVersion, *, other: bool, external: bool
+    ) -> None:
+        context = client_context(certificate_of=other_authority() if other else None)
+        async with AsyncExitStack() as stack:
+            options: dict[str, Any] = {"ssl": context}
+            if external:
+                connector = aiohttp.TCPConnector(ssl=context)
+                session = aiohttp.ClientSession(connector=connector)
+                options = {"session": await stack.enter_async_context(session)}
+            url = stack.enter_context(requiring_certificates(version))
+            arena = single(TOKEN, base_url=url, retry=RetryPolicy(), **options)
+            await stack.enter_async_context(arena)
+            with pytest.raises(ArenaConnectionError, match=r"load_cert_chain\(\)") as caught:
+                await arena.groups.invite(STUDIO, email=EMAIL)
+        error = caught.value
+        assert (error.request_sent, error.outcome_unknown) == (False, False)
+        assert (error.retryable, error.attempts) == (False, 1)
+
     @pytest.mark.parametrize("external", [False, True])
     async def test_client_certificate_is_presented(self, *, external: bool) -> None:
         tls = server_context("localhost", client_certificates=True)

@@ -1,6 +1,8 @@
 """Groups and people by every name that they have, over a real connection."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,15 +12,21 @@ from arena_groups import (
     ArenaClient,
     Group,
     InvitationSent,
+    NoPacer,
+    NotFoundError,
+    Permit,
+    Priority,
     invite_many,
     remove_many,
     revoke_many,
     watch,
 )
+from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox import Sandbox
 from tests.integration.test_secrets import raises_clean
 from tests.support.clients import single
 from tests.support.documents import CODE_URL, STUDIO
+from tests.support.virtual_time import LoopClock, in_virtual_time
 
 NAMES: dict[str, Callable[[Group], Any]] = {
     "slug": lambda group: group.slug,
@@ -145,3 +153,42 @@ async def test_member_is_removed_by_slug_and_invitation_is_revoked_by_model(
     assert invitation is not None
     await arena.groups.revoke_invitation(invitation.target, invitation)
     assert sandbox.invitation_state(invitation.id) == "revoked"
+
+
+class SlowPacer(NoPacer):
+    """Pacer whose permits take a second each, and which records how long they may take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deadlines: list[float] = []
+
+    async def acquire(
+        self,
+        *,
+        write: bool,
+        max_wait: float = FOREVER,
+        deadline: float = FOREVER,
+        priority: Priority = "foreground",
+    ) -> Permit | None:
+        self.deadlines.append(deadline)
+        await asyncio.sleep(1)
+        return await super().acquire(write=write)
+
+
+@in_virtual_time
+async def test_lookup_and_call_share_one_deadline() -> None:
+    pacer = SlowPacer()
+    async with (
+        Sandbox() as sandbox,
+        single(sandbox.tokens.owner, base_url=sandbox.url, pacer=pacer, clock=LoopClock()) as arena,
+    ):
+        group, user = sandbox.add_group("Spring"), "tomasz-whetu"
+        view = arena.with_options(deadline=2.5)
+        for call in (
+            view.groups.invite(group, user=user),
+            view.groups.remove_member(group, user),
+            view.groups.mine().first(),
+        ):
+            with suppress(NotFoundError):
+                await call
+        assert pacer.deadlines == pytest.approx([2.5, 1.5] * 3)

@@ -226,3 +226,11 @@ def test_refused_option_shows_no_address(line: list[str]) -> None:
     with pytest.raises((ValueError, click.UsageError)) as caught:
         app.main(["invitations", "send", "g", *addresses], standalone_mode=False, obj=Settings())
     assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize("command", ["send", "revoke"])
+@pytest.mark.parametrize("line", [[GOOD, BAD], [f"https://x.example/{MARK}"], [GOOD, "a/b"]])
+def test_refused_argument_shows_no_address(command: str, line: list[str]) -> None:
+    with pytest.raises((ValueError, click.UsageError)) as caught:
+        app.main(["invitations", command, "g", *line], standalone_mode=False, obj=Settings())
+    assert_hidden(caught.value)

@@ -273,6 +273,24 @@ async def test_invalid_argument_is_not_shown(
             await call(arena)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda arena: arena.request("GET", "/v3/me", returns=CODE),
+        lambda arena: arena.request("POST", "/v3/me", json={"code": {CODE}}),
+        lambda arena: arena.request("GET", "/v3/me", query={"code": {CODE: 1}}),
+        lambda arena: arena.request("GET", "/v3/{id}", path={"id": [CODE]}),
+        lambda arena: arena.paginate("/v3/me", item={"code": CODE}).collect(),
+    ],
+)
+async def test_argument_of_the_wrong_type_is_not_shown(
+    call: Callable[[ArenaClient], Awaitable[object]],
+) -> None:
+    async with single(TOKEN) as arena:
+        with raises_clean(TypeError):
+            await call(arena)
+
+
 async def test_closed_client_shows_no_secret() -> None:
     arena = single(TOKEN)
     await arena.aclose()

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 import trustme
 from attrs import define, field
@@ -217,6 +219,38 @@ async def terminating_tls(url: str, context: ssl.SSLContext) -> AsyncIterator[st
         if tasks:
             await asyncio.wait(tasks)
         await listening.wait_closed()
+
+
+@contextmanager
+def requiring_certificates(version: ssl.TLSVersion) -> Iterator[str]:
+    """Run a server that refuses clients without a certificate, with the alert that asyncio drops.
+
+    Yields its URL.
+    """
+    context = server_context("localhost", client_certificates=True)
+    context.maximum_version = version
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):  # closed at the end
+            while True:
+                plain, _ = listening.accept()
+                with context.wrap_socket(
+                    plain, server_side=True, do_handshake_on_connect=False
+                ) as connection:
+                    with suppress(ssl.SSLError):
+                        connection.do_handshake()
+                    while socket.socket.recv(connection, 65_536):
+                        pass  # closing with unread bytes would reset, and lose the alert
+
+    thread = Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The public API as type checkers see it. Checked, never run."""
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,6 +66,7 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
+from arena_groups.oauth import OAuthClient
 
 
 async def provide() -> str:
@@ -87,6 +89,10 @@ async def clients(external: aiohttp.ClientSession) -> None:
         ArenaClient,
     )
     ArenaClient(timeout=10, retry=None)
+    context = ssl.create_default_context()
+    ArenaClient(base_url=None, proxy="http://proxy:3128", ssl=context, trust_env=True)
+    ArenaClient(ssl=False)  # type: ignore[arg-type]
+    OAuthClient("an-app", base_url=None, authorize_base_url=None, proxy=None, ssl=context)
     ArenaClient(timeout=1.5, retry=False)
     ArenaClient(retry=3)  # type: ignore[arg-type]
     ArenaClient(retry=RetryPolicy(statuses={409}))

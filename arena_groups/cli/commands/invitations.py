@@ -176,7 +176,7 @@ def send(
                 "--column, --result, --journal, --dry-run and --predict need --from"
             )
         if not (who or emails or user_ids):
-            raise click.UsageError("nobody to invite: give WHO, or --from")
+            raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
         people = [*parse_recipients(who, "WHO"), *parse_recipients(emails, "--email")]
         run_async(settings, send_invitations(settings, group, [*people, *user_ids]))
         return

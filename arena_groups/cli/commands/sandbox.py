@@ -206,6 +206,10 @@ def _as_text(described: Mapping[str, object]) -> str:
     apps = cast("Mapping[str, Mapping[str, object]]", described["applications"])
     for name, app in apps.items():
         lines += ["", f"{name} application", *_aligned(app)]
+    lines += ["", "In another terminal, for programs and commands"]
+    tokens = cast("Mapping[str, object]", described["tokens"])
+    lines += [f"  export ARENA_BASE_URL={described['url']}"]
+    lines += [f"  export ARENA_TOKEN={tokens['owner']}"]
     line = f"arena-groups auth login --web --base-url {described['url']} --client-id"
     lines += ["", "To log in with a browser", f"  {line} {apps['public']['client_id']}"]
     return "\n".join([*lines, ""])
