@@ -200,6 +200,8 @@ class RetryState:
     credentials: Credentials | None = None
     token_replaced: bool = False
     deadline: Deadline | None = None
+    waited: float = 0.0
+    retry_in: float | None = None
 
     @property
     def counted_attempts(self) -> int:

@@ -61,7 +61,6 @@ def make_status_error(
     operation, status, origin = request.operation, response.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
     reason = shown_text(redacted(response.reason, secrets)).replace(NO_REASON, "")
-    ids = (shown_text(redacted(response.headers.get(name), secrets)) for name in REQUEST_IDS)
     now = parse_date(response.headers.get("date")) or response.received_at
     body = ErrorBody.parse(response, secrets, now)
     header = parse_retry_after(response.headers.get("retry-after"), now)
@@ -85,7 +84,7 @@ def make_status_error(
         details=body.details,
         method=operation.method,
         route=operation.route,
-        request_id=next(filter(None, ids), None),
+        request_id=request_ids(request, response, credentials)[0],
         rate_limit=None if edge_limit else parse_rate_limit(response.headers),
         retry_after=retry_after,
         hint=hint,
@@ -93,6 +92,20 @@ def make_status_error(
     if edge_limit or status in EDGE_PHRASES:
         made.from_edge = True
     return made
+
+
+def request_ids(
+    request: Request[T], response: RawResponse, credentials: Credentials
+) -> tuple[str | None, str | None]:
+    """Return the id of a response, and that of the network edge, which is also the first's default.
+
+    A server that repeats a secret in them is not believed.
+    """
+    secrets = _long_enough(*request.secrets, *credentials.secrets)
+    given, edge = (
+        shown_text(redacted(response.headers.get(name), secrets)) or None for name in REQUEST_IDS
+    )
+    return given or edge, edge
 
 
 def _long_enough(*secrets: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from arena_groups._api import (
 )
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
-from arena_groups._http.session import SessionOwner
+from arena_groups._http.owner import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.prefetch import PageFetchers
 from arena_groups._pagination.skipping import SkippedItems

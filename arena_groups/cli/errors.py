@@ -131,9 +131,13 @@ def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> CliE
     return CliError(kind, str(error), code, hint)
 
 
-def no_token() -> CliError:
-    """Return the error of a command that needs a token, if there is none."""
-    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _LOG_IN)
+def no_token(*, withheld: bool = False) -> CliError:
+    """Return the error of a command that needs a token, if there is none.
+
+    ``withheld`` says that there is one in the environment, for another server.
+    """
+    hint = f"ARENA_TOKEN is for the server of ARENA_BASE_URL; {_LOG_IN}" if withheld else _LOG_IN
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, hint)
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:

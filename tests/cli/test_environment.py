@@ -73,7 +73,9 @@ class TestBaseUrl:
         monkeypatch.setenv("ARENA_BASE_URL", "https://api.are.na")
         monkeypatch.setenv("ARENA_TOKEN", served.tokens["owner"])
         assert run([*STATUS, "--base-url", served.url]) == 2
-        assert error_of(capsys)["message"] == "no token found"
+        error = error_of(capsys)
+        assert error["message"] == "no token found"
+        assert error["hint"].startswith("ARENA_TOKEN is for the server of ARENA_BASE_URL")
 
     def test_token_of_a_sandbox_is_not_sent_to_production(
         self, served: Served, monkeypatch: pytest.MonkeyPatch, capsys: Captured
