@@ -110,15 +110,15 @@ class RateLimitWindow:
             self._start_next_window(now)
         if update is not None and not update.counted:
             pass
-        elif update is not None and update.rate_limit is not None:
-            current = self._learn(update.rate_limit, update.server_time, now)
-            if current and update.remaining is not None:
-                # The server may not have counted those in flight yet.
-                self.counted = max(self.counted, update.rate_limit.limit - update.remaining)
-        else:
+        elif update is None or update.rate_limit is None:
             self.counted += 1
             self._unconfirmed += 1
             self._unconfirmed_at_end += now >= self.resets_at - BOUNDARY_MARGIN
+        elif self._learn(update.rate_limit, update.server_time, now):
+            self.counted += 1
+            self._unconfirmed = 0
+            if update.remaining is not None:
+                self._count_used(update.rate_limit.limit - update.remaining)
         if update is not None and update.status == 429:
             self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
@@ -135,14 +135,16 @@ class RateLimitWindow:
         self._unconfirmed = 0
         self._unconfirmed_at_end = 0
 
+    def _count_used(self, used: int) -> None:
+        # The server may not have counted those in flight yet.
+        self.counted = max(self.counted, used)
+
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> bool:
-        """Count a response with a rate limit; return whether it belongs to this window."""
+        """Learn from headers, and return whether they are of the current window."""
         # Equal headers are parsed into the same object, so ``is`` is enough here.
         known = rate_limit is self._latest and server_time == self._server_time
         if known and not self._expired and server_time - now <= self._unix_offset:
-            self.counted += 1  # the most frequent case: nothing has changed
-            self._unconfirmed = 0
-            return True
+            return True  # the most frequent case: nothing has changed
         self.limit, self.window = rate_limit.limit, min(float(rate_limit.window), MAX_WAIT)
         self._learn_time(server_time, now)
         reset = rate_limit.reset_at
@@ -157,8 +159,6 @@ class RateLimitWindow:
         self.resets_at = min(self._unix_reset - self._unix_offset, latest)
         if self.resets_at <= now:
             self.resets_at = now + CLOCK_RESOLUTION
-        self.counted += 1
-        self._unconfirmed = 0
         self._latest, self._server_time = rate_limit, server_time
         return True
 
