@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from copy import copy
 from ssl import SSLContext
 from typing import Literal, Self
 
@@ -184,10 +183,10 @@ class ArenaClient(EndpointMethods):
             deadline=deadline,
             priority=priority,
         )
-        view = copy(self)
+        view = type(self).__new__(type(self))
         for name, value in vars(self).items():
-            if isinstance(value, Resource):
-                del view.__dict__[name]  # it belongs to the other session
+            if not isinstance(value, Resource):  # which belongs to the other session
+                view.__dict__[name] = value
         view._session = self._session.with_options(options)
         return view
 
