@@ -35,7 +35,7 @@ from arena_groups._pacing.pacer import SystemClock
 from arena_groups.models import RateLimit
 from arena_groups.sandbox import Sandbox, faults
 from tests.support.leaks import no_warning
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.redis_server import FailoverServers, RedisServer, free_port, start_cluster_node
 from tests.support.waiting import until, until_blocking
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
@@ -618,14 +618,8 @@ class TestOutage:
 @pytest.fixture
 def cluster_node(tmp_path: Path) -> Iterator[RedisServer]:
     """The only node of a cluster."""
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    server.start()
-    try:
-        assert server.command("CLUSTER ADDSLOTSRANGE 0 16383") == "OK"
-        until_blocking(lambda: "cluster_state:ok" in server.command("CLUSTER INFO"))
-        yield server
-    finally:
-        server.kill()
+    with ExitStack() as stack:
+        yield start_cluster_node(stack, tmp_path)
 
 
 REFUSED = {
@@ -694,28 +688,9 @@ class TestConfiguration:
     ) -> None:
         caplog.set_level(logging.INFO, "arena_groups")
         with ExitStack() as stack:
-
-            def start(name: str, *options: str, config: str = "") -> RedisServer:
-                folder = tmp_path / name
-                folder.mkdir()
-                file = folder / "redis.conf"
-                file.write_text(config, "utf-8")
-                server = RedisServer(folder, *options, config=file if config else None)
-                stack.callback(server.kill)
-                server.start()
-                return server
-
-            primary = start("primary")
-            replica = start("replica", "--replicaof", "127.0.0.1", str(primary.port))
-            until_blocking(lambda: "master_link_status:up" in replica.command("INFO replication"))
-            watcher = start(
-                "sentinel", "--sentinel",
-                config=f"sentinel monitor ours 127.0.0.1 {primary.port} 1\n"
-                "sentinel down-after-milliseconds ours 300\n"
-                "sentinel failover-timeout ours 2000\n",
-            )  # fmt: skip
-            until_blocking(lambda: "slaves=1" in watcher.command("INFO sentinel"))
-            sentinel = Sentinel([("127.0.0.1", watcher.port)])
+            servers = FailoverServers.start(stack, tmp_path)
+            primary, replica = servers.primary, servers.replica
+            sentinel = Sentinel([("127.0.0.1", servers.sentinel.port)])
             client = sentinel.master_for("ours")
             async with RedisPacer(client) as pacer, RedisStore(client) as store:
                 await send(pacer, response())

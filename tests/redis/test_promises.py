@@ -3,11 +3,12 @@
 import heapq
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import pytest
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,23 @@ class TestScript:
         script.now += 5  # Redis hung
         reply = script.run(report(1, 1, at=at, blocked_for=30.0, hold=-1, probing=True), "a")
         assert reply["blocked_for"] == 25
+
+    def test_slow_reply_ends_neither_the_window_nor_a_hold_early(self, script: Script) -> None:
+        window = PromisedWindow()
+        rate_limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(1060, UTC))
+        update = RateLimitUpdate(status=200, server_time=1000.0, rate_limit=rate_limit)
+        window.record_response(window.acquire(), update, 1000.0)
+        permit: Permit | None = window.acquire()
+        for began, ran, ended in ((1000.0, 1000.2, 1000.4), (1000.5, 1000.6, 1000.7)):
+            script.now = ran
+            sent = window.report(began, 1)
+            window.apply(sent, script.run(sent, "a"), ended)
+            rejected = evolve(update, status=429, retry_after=30.0)
+            if permit is not None:
+                window.record_response(permit, rejected, 1000.45)
+                permit = None
+        assert script.state()["window"]["ends"] >= 1060
+        assert script.state()["blocked_until"] >= 1030.45
 
     @pytest.mark.parametrize("loss", ["none", "emptied"])
     def test_silent_process_keeps_its_share_after_an_outage(
