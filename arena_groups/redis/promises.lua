@@ -85,12 +85,12 @@ if window then
   others_sent = window.outside
   for _, member in pairs(state.members) do
     if member ~= own then
-      local sent, claim, unheard = member.sent or 0, 0, false
+      local claim, unheard = 0, false
       if is_live(member) then
         unheard = not member.sent and (uncertain or member.seen > now - LULL)
-        claim = unheard and share or math.min(share, sent + share * part_left)
+        claim = unheard and share or math.min(share, member.promised + share * part_left)
       end
-      taken, others_sent = taken + math.max(member.promised, claim), others_sent + sent
+      taken, others_sent = taken + math.max(member.promised, claim), others_sent + (member.sent or 0)
       used_up = used_up + math.max(member.promised, unheard and share or 0)
     end
   end

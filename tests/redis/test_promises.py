@@ -80,18 +80,23 @@ class TestScript:
         assert script.run(report(5, 20), "a", **again) == first
         assert script.state() == before
 
-    def test_modest_process_finds_its_share_all_the_time(self, script: Script) -> None:
+    @pytest.mark.parametrize("interval", [1.0, 1.02, 1.05, 1.2])
+    @pytest.mark.parametrize("part", [0.1, 0.9])
+    def test_modest_process_finds_its_share_all_the_time(
+        self, script: Script, interval: float, part: float
+    ) -> None:
         for each in ("modest", "greedy"):
             script.run(report(), each)
         sent, granted, promised = 0, 0, 0
-        for second in range(59):
-            script.now += 1.0
-            left = 59.0 - second
-            promised = script.run(report(promised, 50, left=left), "greedy")["promised"]
+        asked, left = int(59.95 / interval) + 1, 59.95
+        for _ in range(asked):
             granted = script.run(report(sent, 1, left=left), "modest")["promised"]
             sent = min(sent + 1, granted)
-        assert granted >= 57
-        assert promised + granted <= 120
+            for wait in (interval * part, interval * (1 - part)):
+                script.now += wait
+                left -= wait
+                promised = script.run(report(promised, 50, left=left), "greedy")["promised"]
+        assert (granted, promised) == (asked, 120 - asked)
 
     def test_share_of_an_idle_process_becomes_free_as_the_window_passes(
         self, script: Script
