@@ -250,7 +250,7 @@ class QuotaPacer:
         return PacerSnapshot(
             limit=window.limit,
             window=window.window,
-            used=window.counted + window.in_flight,
+            used=window.used + window.in_flight,
             in_flight=window.in_flight,
             waiting=self._waiting,
             resets_in=None if window.resets_at == FOREVER else max(0.0, window.resets_at - now),

@@ -61,6 +61,7 @@ class RateLimitWindow:
     limit: int | None = None
     window: float = 60.0
     counted: int = 0
+    reported: int = 0  # the server's own count, if it states one
     in_flight: int = 0
     resets_at: float = FOREVER
     blocked_until: float = -FOREVER
@@ -76,6 +77,11 @@ class RateLimitWindow:
     _server_time: float = -FOREVER
     _backoff: float = FIRST_BACKOFF  # the next hold, if a 429 does not say how long to wait
 
+    @property
+    def used(self) -> int:
+        """The higher of the two counts: requests of other clients are in that of the server."""
+        return max(self.counted, self.reported)
+
     def ready_at(self, now: float) -> float:
         """Return the time of the next permit; ``now`` or earlier means at once.
 
@@ -87,9 +93,9 @@ class RateLimitWindow:
             return self.blocked_until
         if self.probing:
             return FOREVER if self.in_flight else now
-        if self.limit is None or self.counted + self.in_flight < max(1, self.limit):
+        if self.limit is None or self.used + self.in_flight < max(1, self.limit):
             return now
-        return self.resets_at if self.counted else FOREVER
+        return self.resets_at if self.used else FOREVER
 
     def try_acquire(self, now: float) -> Permit | None:
         """Return a permit, or ``None`` if no request may be sent yet."""
@@ -112,13 +118,16 @@ class RateLimitWindow:
             pass
         elif update is None or update.rate_limit is None:
             self.counted += 1
+            self.reported += self.reported > 0
             self._unconfirmed += 1
             self._unconfirmed_at_end += now >= self.resets_at - BOUNDARY_MARGIN
         elif self._learn(update.rate_limit, update.server_time, now):
             self.counted += 1
             self._unconfirmed = 0
-            if update.remaining is not None:
-                self._count_used(update.rate_limit.limit - update.remaining)
+            if update.remaining is None:
+                self.reported += self.reported > 0
+            else:
+                self.reported = max(self.reported, update.rate_limit.limit - update.remaining)
         if update is not None and update.status == 429:
             self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
@@ -132,12 +141,9 @@ class RateLimitWindow:
 
     def _reset_counts(self, counted: int) -> None:
         self.counted = counted
+        self.reported = 0
         self._unconfirmed = 0
         self._unconfirmed_at_end = 0
-
-    def _count_used(self, used: int) -> None:
-        # The server may not have counted those in flight yet.
-        self.counted = max(self.counted, used)
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> bool:
         """Learn from headers, and return whether they are of the current window."""

@@ -94,7 +94,6 @@ class PromisedWindow(RateLimitWindow):
     may_probe: bool = False
     _began_offline: bool = False  # the window
     _starved: bool = False  # the last reply of the window promised less than was wanted
-    _used: int = 0  # in this window, as the server says
     _hold: float = 0.0  # its name: see Report
     _next_reset: float = -FOREVER
     _replied_at: float = -FOREVER
@@ -136,8 +135,7 @@ class PromisedWindow(RateLimitWindow):
         if self.in_flight >= self.share:
             return FOREVER
         usable = self._usable_offline(now) if self.offline else self.promised or 0
-        used_up = self.sent >= usable or self._used + self.in_flight >= self.limit
-        return self.resets_at if used_up else now
+        return self.resets_at if self.sent >= usable else now
 
     def report_due_at(self, now: float) -> float:
         """Return when a waiting process reports again, while Redis is available."""
@@ -168,7 +166,7 @@ class PromisedWindow(RateLimitWindow):
             sent=self.sent,
             promised=(self.promised or 0) if in_use else self.sent,
             wanted=wanted,
-            used=self._used,
+            used=self.reported,
             processes=max(self.processes, self.min_processes),
             offline=self.offline,
             hold=self._hold,
@@ -254,8 +252,5 @@ class PromisedWindow(RateLimitWindow):
 
     def _reset_counts(self, counted: int) -> None:
         super()._reset_counts(counted)
-        self.promised, self.others_sent, self._used = None, 0, 0
+        self.promised, self.others_sent = None, 0
         self._starved, self._began_offline = False, self.offline
-
-    def _count_used(self, used: int) -> None:
-        self._used = max(self._used, used)
