@@ -14,8 +14,7 @@ local state = saved and cjson.decode(saved) or {
 state.shift = math.max(state.shift, state.updated - clock)
 local now = clock + state.shift
 -- A server that hung runs reports late; their holds end none the later.
-local late = report.at and now - report.at or 0
-local at = late > report.timeout and report.at or now
+local at = report.created == state.created and math.min(now, report.at or now) or now
 
 local function is_live(member)
   return member.seen > now - report.member_ttl

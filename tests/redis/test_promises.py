@@ -131,27 +131,48 @@ class TestScript:
         assert (reply["promised"], reply["processes"]) == (120, 1)
 
     def test_late_report_of_a_hold_ends_it_no_later(self, script: Script) -> None:
-        at = script.run(report(), "a")["now"]
+        first = script.run(report(), "a")
         script.now += 5  # Redis hung
-        reply = script.run(report(1, 1, at=at, blocked_for=30.0, hold=-1, probing=True), "a")
+        held = report(1, 1, blocked_for=30.0, hold=-1, probing=True)
+        reply = script.run({**held, "at": first["now"], "created": first["created"]}, "a")
         assert reply["blocked_for"] == 25
 
-    def test_slow_reply_ends_neither_the_window_nor_a_hold_early(self, script: Script) -> None:
-        window = PromisedWindow()
+    @pytest.mark.parametrize("there", [0.05, 0.9])
+    @pytest.mark.parametrize("back", [0.05, 0.9])
+    def test_slow_request_or_reply_ends_neither_the_window_nor_a_hold_early(
+        self, script: Script, there: float, back: float
+    ) -> None:
+        window, now = PromisedWindow(), 1000.0
         rate_limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(1060, UTC))
-        update = RateLimitUpdate(status=200, server_time=1000.0, rate_limit=rate_limit)
-        window.record_response(window.acquire(), update, 1000.0)
-        permit: Permit | None = window.acquire()
-        for began, ran, ended in ((1000.0, 1000.2, 1000.4), (1000.5, 1000.6, 1000.7)):
-            script.now = ran
-            sent = window.report(began, 1)
-            window.apply(sent, script.run(sent, "a"), ended)
-            rejected = evolve(update, status=429, retry_after=30.0)
-            if permit is not None:
-                window.record_response(permit, rejected, 1000.45)
-                permit = None
-        assert script.state()["window"]["ends"] >= 1060
-        assert script.state()["blocked_until"] >= 1030.45
+        update = RateLimitUpdate(status=200, server_time=now, rate_limit=rate_limit)
+        window.record_response(window.acquire(), update, now)
+
+        def exchange() -> None:
+            nonlocal now
+            sent = window.report(now, 1)
+            script.now = now + there
+            reply = script.run(sent, "a")
+            now = script.now + back
+            window.apply(sent, reply, now)
+
+        exchange()
+        rejected = evolve(update, status=429, retry_after=30.0)
+        window.record_response(window.acquire(), rejected, now)
+        end = now + 30
+        exchange()
+        state = script.state()
+        error = 0.001
+        assert 1060 <= window.resets_at <= 1060 + there + back
+        assert 1060 <= state["window"]["ends"] + error <= 1060 + there + 2 * error
+        assert end <= window.blocked_until <= end + there + back
+        assert end <= state["blocked_until"] + error <= end + there + 2 * error
+
+    def test_hold_is_as_long_for_an_empty_server_with_another_clock(self, script: Script) -> None:
+        known = script.run(report(), "a")
+        script.client.flushall()
+        script.now += 900
+        held = report(blocked_for=29.0, hold=-1, probing=True, at=1001.0, created=known["created"])
+        assert script.run(held, "a")["blocked_for"] == 29
 
     @pytest.mark.parametrize("loss", ["none", "emptied"])
     def test_silent_process_keeps_its_share_after_an_outage(
