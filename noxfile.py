@@ -162,6 +162,20 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def priorities(session: nox.Session) -> None:
+    """Measure a bot's commands during a bulk run, in real time."""
+    install(session)
+    python(session, "-m", "tests.priorities", *session.posargs)
+
+
+@nox.session
+def replicas(session: nox.Session) -> None:
+    """Measure how processes share a rate limit through Redis, and through its outages."""
+    install(session)
+    python(session, "-m", "tests.replicas", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the CPU time and memory of the client and of other clients."""
     install(session, "bench", extras="cli")

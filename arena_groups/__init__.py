@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from arena_groups._http.events import (
         RequestEvent,
         RequestHook,
+        WaitEvent,
+        WaitHook,
     )
     from arena_groups._pacing.pacer import (
         NoPacer,
@@ -297,6 +299,8 @@ _HOMES = {
     "UserTier": "models._common",
     "UsersResource": "_resources.users",
     "WatchEvent": "watching.events",
+    "WaitEvent": "_http.events",
+    "WaitHook": "_http.events",
     "Watcher": "watching.watcher",
     "from_dict": "_api.issues",
     "invite_many": "bulk.invite",
@@ -427,6 +431,8 @@ __all__ = [
     "UserRef",
     "UserTier",
     "UsersResource",
+    "WaitEvent",
+    "WaitHook",
     "WatchEvent",
     "Watcher",
     "__version__",

@@ -1,7 +1,7 @@
 """Client of the API: the entry point of the package."""
 
 from collections.abc import Sequence
-from copy import copy
+from contextlib import AbstractContextManager
 from ssl import SSLContext
 from typing import Literal, Self
 
@@ -19,6 +19,7 @@ from arena_groups._http.config import (
     checked_traces,
     user_agent,
 )
+from arena_groups._http.events import Observers, RequestEvent, WaitHook
 from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions, checked_options
 from arena_groups._http.transport import Transport
@@ -66,6 +67,8 @@ class ArenaClient(EndpointMethods):
         insecure_http: Whether ``base_url`` may be plain HTTP to another machine.
         trace_configs: The trace configurations of aiohttp, for the client's own session.
         on_request: A function that receives a :class:`RequestEvent` after each attempt.
+        on_wait: A function that receives a :class:`WaitEvent` when a wait for the quota or a retry
+            begins.
         clock: The source of time; tests pass a fake one.
 
     Raises:
@@ -96,6 +99,7 @@ class ArenaClient(EndpointMethods):
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         on_request: RequestHook | None = None,
+        on_wait: WaitHook | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
@@ -108,6 +112,7 @@ class ArenaClient(EndpointMethods):
                 cache, "cache", ("get", "set", "clear"), "MemoryCache(), or None to send no ETags"
             )
         check_callable(on_request, "on_request", arguments=1)
+        check_callable(on_wait, "on_wait", arguments=1)
         time = checked_clock(clock)
         check_flag(insecure_http, "insecure_http")
         network = checked_network(
@@ -130,7 +135,7 @@ class ArenaClient(EndpointMethods):
             options=CallOptions(timeout=checked_timeout(timeout), retry=checked_retry(retry)),
             pacer=QuotaPacer(clock=time) if pacer is None else pacer,
             cache=MemoryCache() if isinstance(cache, Unset) else cache,
-            hook=on_request,
+            observers=Observers(on_request, on_wait),
             clock=time,
         )
         self._clock = time
@@ -178,12 +183,26 @@ class ArenaClient(EndpointMethods):
             deadline=deadline,
             priority=priority,
         )
-        view = copy(self)
+        view = type(self).__new__(type(self))
         for name, value in vars(self).items():
-            if isinstance(value, Resource):
-                del view.__dict__[name]  # it belongs to the other session
+            if not isinstance(value, Resource):  # which belongs to the other session
+                view.__dict__[name] = value
         view._session = self._session.with_options(options)
         return view
+
+    def record_requests(self) -> AbstractContextManager[list[RequestEvent]]:
+        """Collect the events of the client's attempts within a block.
+
+        Use it as ``with arena.record_requests() as events:``.
+
+        Those of the running task count, and those of tasks that are started within the block,
+        until its end; also those of views, whichever of them this is called on. Blocks may be
+        nested: each collects all.
+
+        Returns:
+            A context manager, which returns the growing list of events.
+        """
+        return self._session.record_requests()
 
     @property
     def rate_limit(self) -> RateLimit | None:

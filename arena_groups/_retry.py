@@ -200,6 +200,8 @@ class RetryState:
     credentials: Credentials | None = None
     token_replaced: bool = False
     deadline: Deadline | None = None
+    waited: float = 0.0
+    retry_in: float | None = None
 
     @property
     def counted_attempts(self) -> int:
@@ -211,6 +213,7 @@ class RetryState:
         return (
             self.response_lost
             and isinstance(error, ArenaAPIError)
+            and not error.from_edge
             and error.status in operation.success_after_retry_statuses
         )
 

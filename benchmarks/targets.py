@@ -103,6 +103,10 @@ def _small(results: Results) -> Iterator[Target]:
     ours, bare = _median(results.request, "arena"), _median(results.request, "bare")
     over = 100 * (ours / bare - 1) if ours and bare else None
     yield Target("CPU of one request over bare aiohttp", 15, over, unit=" %")
+    view = _median(results.request, "options")
+    if view is not None:  # results of earlier versions have none
+        added = 100 * (view / ours - 1) if ours else None
+        yield Target("CPU of a call with options over one without", 5, added, unit=" %")
     alone, libraries, imported, command, both = (
         _minimum(results.startup, name)
         for name in ("nothing", "libraries", "import", "cli-libraries", "help")

@@ -62,6 +62,7 @@ def good_results() -> Results:
         request=[
             Timing("bare", "bare", Figure(100, 100)),
             Timing("arena", "arena", Figure(110, 110)),
+            Timing("options", "options", Figure(112, 112)),
         ],
         startup=[Timing(name, name, Figure(ms, ms)) for name, ms in startup.items()],
     )

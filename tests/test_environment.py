@@ -71,7 +71,11 @@ def test_tutorial_needs_only_another_environment_for_production(tmp_path: Path) 
     digest.write_text(blocks[-1], "utf-8")
     with ThreadedSandbox() as practice, ThreadedSandbox(seed=7) as production:
         for sandbox, group in ((practice, ""), (production, "blank-page")):
-            variables = {"ARENA_BASE_URL": sandbox.url, "ARENA_TOKEN": sandbox.tokens.owner}
+            variables = {
+                "PYTHONPATH": str(ROOT),
+                "ARENA_BASE_URL": sandbox.url,
+                "ARENA_TOKEN": sandbox.tokens.owner,
+            }
             if group:
                 variables["DIGEST_GROUP"] = group
             finished = subprocess.run(
@@ -89,7 +93,7 @@ def test_tutorial_needs_only_another_environment_for_production(tmp_path: Path) 
 def test_token_of_the_sandbox_alone_is_refused(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", "from arena_groups import ArenaClient; ArenaClient()"],
-        env=clean_environment(ARENA_TOKEN="sandbox_owner_1"),
+        env=clean_environment(PYTHONPATH=str(ROOT), ARENA_TOKEN="sandbox_owner_1"),
         cwd=tmp_path,
         capture_output=True,
         encoding="utf-8",

@@ -41,7 +41,7 @@ EDGE_PHRASES: Mapping[int, str] = {
     530: "Origin Not Found",
 }
 RATE_LIMITED = 1015  # the edge's own error code
-EDGE_CODE = re.compile(r"\berror(?: code)?:?\s{1,3}(1\d{3})\b", re.IGNORECASE)
+EDGE_CODE = re.compile(r"\berror(?: code)?:?\s{0,3}(1\d{3})\b", re.IGNORECASE)
 BLOCKING_CODE = re.compile(r"error code:? ?10\d\d\b", re.IGNORECASE)
 AUTOMATED_ACCESS = re.compile(
     r"\bautomated (?:access|requests?|queries|traffic|tools?|clients?|scripts?|activity|bots?)\b",

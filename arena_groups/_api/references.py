@@ -24,8 +24,18 @@ _SEGMENT: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+")
 _NOT_IN_SLUGS: Final = re.compile(r"[/\\.]")
 # Pages at the place of a profile. No user has such a slug.
 _SITE_PAGES: Final = frozenset(
-    {"about", "block", "developers", "explore", "feed", "group", "oauth", "search", "settings"}
-    | {"signup"}
+    [
+        "about",
+        "block",
+        "developers",
+        "explore",
+        "feed",
+        "group",
+        "oauth",
+        "search",
+        "settings",
+        "signup",
+    ]
 )
 _GROUP_FORMS: Final = (
     "a slug, an id, a group, or a URL such as https://www.are.na/group/research-studio"

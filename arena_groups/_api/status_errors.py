@@ -61,7 +61,6 @@ def make_status_error(
     operation, status, origin = request.operation, response.status, credentials.origin
     secrets = _long_enough(*request.secrets, *credentials.secrets)
     reason = shown_text(redacted(response.reason, secrets)).replace(NO_REASON, "")
-    ids = (shown_text(redacted(response.headers.get(name), secrets)) for name in REQUEST_IDS)
     now = parse_date(response.headers.get("date")) or response.received_at
     body = ErrorBody.parse(response, secrets, now)
     header = parse_retry_after(response.headers.get("retry-after"), now)
@@ -85,7 +84,7 @@ def make_status_error(
         details=body.details,
         method=operation.method,
         route=operation.route,
-        request_id=next(filter(None, ids), None),
+        request_id=request_ids(request, response, credentials)[0],
         rate_limit=None if edge_limit else parse_rate_limit(response.headers),
         retry_after=retry_after,
         hint=hint,
@@ -93,6 +92,20 @@ def make_status_error(
     if edge_limit or status in EDGE_PHRASES:
         made.from_edge = True
     return made
+
+
+def request_ids(
+    request: Request[T], response: RawResponse, credentials: Credentials
+) -> tuple[str | None, str | None]:
+    """Return the id of a response, and that of the network edge, which is also the first's default.
+
+    A server that repeats a secret in them is not believed.
+    """
+    secrets = _long_enough(*request.secrets, *credentials.secrets)
+    given, edge = (
+        shown_text(redacted(response.headers.get(name), secrets)) or None for name in REQUEST_IDS
+    )
+    return given or edge, edge
 
 
 def _long_enough(*secrets: str) -> tuple[str, ...]:
@@ -110,7 +123,7 @@ def _message(body: ErrorBody, error: str, fallback: str) -> str:
     """Return the server's explanation; a page that is not JSON does not stand for itself."""
     if body.is_json or not body.message:
         return body.message or fallback
-    return fallback if body.message.endswith(error) else f"{body.message} ({fallback})"
+    return fallback if error and body.message.endswith(error) else f"{body.message} ({fallback})"
 
 
 def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
@@ -119,8 +132,8 @@ def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
     if 300 <= response.status < 400:
         host = _host(response.headers.get("location", ""))
         return f"redirect{f' to {host}' if host else ''}: redirects are not followed"
-    if not response.body:
-        return "the response has no body"
+    if not response.body.strip():
+        return "the body ended early" if response.truncated else "the response has no body"
     if body.is_json:
         return ""
     return "the response is not JSON: it may come from a proxy, not from the API"

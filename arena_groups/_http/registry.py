@@ -5,6 +5,7 @@ import os
 
 from attrs import define
 
+from arena_groups._http.events import RequestEvent
 from arena_groups.errors import ClientStateError
 
 __all__ = ["InFlightRequest", "RequestRegistry"]
@@ -27,6 +28,7 @@ class InFlightRequest:
     _cancellations: int
     scope: asyncio.Timeout
     closing: bool = False
+    event: RequestEvent | None = None  # of the last attempt, if anything observes it
 
     def end_in(self, seconds: float | None) -> None:
         """Let ``scope`` end in some seconds; ``None``: not before the client is closed."""

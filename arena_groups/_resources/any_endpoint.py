@@ -10,7 +10,7 @@ from attrs import evolve
 
 from arena_groups._api import Operation, Request
 from arena_groups._api.any_request import any_list_request, any_request
-from arena_groups._http.session import SessionOwner
+from arena_groups._http.owner import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.prefetch import FetchDeferred, PageFetchers
 from arena_groups._pagination.walk import Identified

@@ -15,6 +15,7 @@ from arena_groups._http.config import (
     checked_timeout,
     user_agent,
 )
+from arena_groups._http.events import Observers
 from arena_groups._http.network import (
     BASE_URL,
     checked_base_url,
@@ -22,7 +23,7 @@ from arena_groups._http.network import (
     resolve_base_url,
 )
 from arena_groups._http.options import CallOptions
-from arena_groups._http.session import SessionOwner
+from arena_groups._http.owner import SessionOwner
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import NoPacer, SystemClock
 from arena_groups._retry import RetryPolicy
@@ -143,7 +144,7 @@ class OAuthClient(SessionOwner):
             options=CallOptions(timeout=checked_timeout(timeout), retry=RETRY),
             pacer=NoPacer(),
             cache=None,
-            hook=None,
+            observers=Observers(None, None),
             clock=SystemClock(),
         )
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from secrets import token_bytes
 from typing import Final
 
-from redis.asyncio import Redis
-
 from arena_groups._arguments import check_text
 from arena_groups._types import AsyncCloseable
 from arena_groups.errors import StoreError
 from arena_groups.redis.connection import (
     LuaScript,
+    RedisClient,
     RedisConnection,
     RedisConnectionLostError,
     RedisUnavailableError,
@@ -37,6 +36,9 @@ for _ = 1, tonumber(ARGV[3]) do
   if found ~= expected then return 0 end
   at = at + 3
 end
+if ARGV[at] then
+  redis.call('HSET', KEYS[1], calls_field, string.sub(call .. calls, 1, 32 * #call))
+end
 while ARGV[at] do
   if ARGV[at + 1] == '1' then
     redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
@@ -44,9 +46,6 @@ while ARGV[at] do
     redis.call('HDEL', KEYS[1], ARGV[at])
   end
   at = at + 3
-end
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HSET', KEYS[1], calls_field, string.sub(call .. calls, 1, 32 * #call))
 end
 return 1
 """)
@@ -59,8 +58,8 @@ class RedisStore(AsyncCloseable):
     ``aclose()``, or use it as a context manager (``async with``).
 
     Args:
-        url_or_client: A URL (``redis://host:6379/0``), or a ``redis.asyncio.Redis``, which the
-            caller closes.
+        url_or_client: A URL (``redis://host:6379/0``), or a client, which the caller closes: a
+            ``redis.asyncio.Redis``, also of ``Sentinel.master_for``, or a ``RedisCluster``.
         prefix: The beginning of all keys.
         timeout: The seconds that one command may take.
 
@@ -70,9 +69,13 @@ class RedisStore(AsyncCloseable):
     """
 
     def __init__(
-        self, url_or_client: str | Redis, *, prefix: str = "arena-groups", timeout: float = 1.0
+        self,
+        url_or_client: str | RedisClient,
+        *,
+        prefix: str = "arena-groups",
+        timeout: float = 1.0,
     ) -> None:
-        self._connection = RedisConnection(url_or_client, timeout=timeout)
+        self._connection = RedisConnection(url_or_client, timeout=timeout, owner="store")
         self._prefix = check_text(prefix, "prefix")
         self._closed = False
 
@@ -88,6 +91,7 @@ class RedisStore(AsyncCloseable):
         Raises:
             StoreError: Redis cannot be reached, does not reply in time, or refuses; or the store
                 is closed.
+            ClientStateError: The store was used in another event loop.
         """
         self._check_open()
         try:
@@ -123,6 +127,7 @@ class RedisStore(AsyncCloseable):
         Raises:
             StoreError: Redis cannot be reached, does not reply in time, or refuses; or the store
                 is closed. The records may or may not have been set.
+            ClientStateError: The store was used in another event loop.
         """
         self._check_open()
         keys = [self._key(namespace)]
@@ -151,6 +156,7 @@ class RedisStore(AsyncCloseable):
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store in Redis is closed")
+        self._connection.check_loop()
 
 
 def _triples(records: Mapping[str, str | None]) -> Iterator[bytes]:
@@ -159,4 +165,5 @@ def _triples(records: Mapping[str, str | None]) -> Iterator[bytes]:
 
 
 def _store_error(error: RedisUnavailableError) -> StoreError:
-    return StoreError(f"the store in Redis cannot be used: {error}")
+    advice = f" ({error.advice})" if error.advice else ""
+    return StoreError(f"the store in Redis cannot be used: {error}{advice}")

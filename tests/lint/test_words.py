@@ -52,7 +52,7 @@ def test_check_text_names_the_place_and_the_reason() -> None:
 @pytest.mark.parametrize(
     "place",
     ["README.md", "noxfile.py", ".ci/run", ".github/workflows/ci.yml", "changes/+new.added.md",
-     "docs/architecture.md", "docs/decisions/0001.md", "arena_groups/redis/pacer.lua",
+     "docs/architecture.md", "docs/decisions/0001.md", "arena_groups/redis/promises.lua",
      "arena_groups/cli/main.py", "examples/bot.py", "tests/cli/snapshots/help.txt",
      "tests/x/test_y.py", "benchmarks/plan.py"],
 )  # fmt: skip

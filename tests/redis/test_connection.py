@@ -11,6 +11,7 @@ pytest.importorskip("redis", reason="redis is in the extra redis")
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisPyConnectionError
 
+from arena_groups.redis import RedisPacer, RedisStore
 from arena_groups.redis.connection import RedisConnection, RedisUnavailableError
 
 
@@ -33,7 +34,7 @@ class UncancellableRedis(Redis):
 
 
 def connect(client: Redis, timeout: float = 60.0) -> RedisConnection:
-    return RedisConnection(client, timeout=timeout)
+    return RedisConnection(client, timeout=timeout, owner="store")
 
 
 @pytest.mark.parametrize("error", [None, RedisPyConnectionError("gone")], ids=["reply", "error"])
@@ -78,3 +79,34 @@ async def test_read_hash_in_a_cancelled_task_still_works() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert found == {"name": "key"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host?hue=1",
+        "redis://host/0?socket_timeout=1&colour=red",
+        "redis://host?socket_timeout=soon",
+        "redis://host?protocol=9",
+        "redis://host?encoding=nothing",
+        "redis://host?db=one",
+        "rediss://host?ssl_cert_reqs=perhaps",
+        "unix://path?hue=1",
+        "host:6379",
+    ],
+)
+@pytest.mark.parametrize("owner", [RedisPacer, RedisStore])
+def test_url_with_an_invalid_option_raises_value_error(url: str, owner: Any) -> None:
+    with pytest.raises(ValueError, match="invalid Redis address") as caught:
+        owner(url.replace("host", ":word@host"))
+    assert "word" not in str(caught.value)
+
+
+def test_client_of_a_url_with_an_unknown_option_raises_value_error() -> None:
+    with pytest.raises(ValueError, match="invalid Redis address"):
+        RedisPacer(Redis.from_url("redis://host?hue=1"))
+
+
+def test_url_with_known_options_is_accepted() -> None:
+    RedisPacer("redis://host?socket_timeout=1&health_check_interval=30&client_name=ours")
+    RedisStore("rediss://host/1?ssl_cert_reqs=none&decode_responses=true")

@@ -1,12 +1,20 @@
 """Redis pacer in one process: order, cancellation, 429s, outages of Redis, closing."""
 
 import asyncio
+import gc
+import json
 import logging
 import pickle
+import re
+import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -14,6 +22,7 @@ from attrs import evolve
 
 from arena_groups import (
     ArenaClient,
+    ClientStateError,
     Pacer,
     PacerError,
     Permit,
@@ -26,20 +35,22 @@ from arena_groups._pacing.pacer import SystemClock
 from arena_groups.models import RateLimit
 from arena_groups.sandbox import Sandbox, faults
 from tests.support.leaks import no_warning
-from tests.support.redis_server import RedisServer
-from tests.support.waiting import until
+from tests.support.redis_server import FailoverServers, RedisServer, free_port, start_cluster_node
+from tests.support.waiting import until, until_blocking
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import ConnectionError as RedisPyConnectionError
 
-from arena_groups.redis import RedisPacer
+from arena_groups.redis import RedisPacer, RedisStore
 
 TOKEN = "a-token-that-must-not-show"
+GUIDE = Path(__file__).parents[2] / "docs/replicas.md"
 WINDOW = 3600
 RESET = datetime.fromtimestamp(int(time.time()) + WINDOW - 60, UTC)
-PROCESSES = "ZCARD arena-groups:pacer:{guest}:processes"
+KEY = "arena-groups:pacer:{guest}"
 
 
 class SkippingClock(SystemClock):
@@ -88,14 +99,28 @@ async def send(pacer: Pacer, update: RateLimitUpdate) -> None:
     pacer.release(await acquire(pacer), update)
 
 
-async def released(pacer: RedisPacer) -> None:
-    """Wait until Redis has been informed of all releases."""
-    await until(lambda: pacer.snapshot().in_flight == 0)
+async def reported(server: RedisServer) -> None:
+    """Wait until every process is permitted to send: the first response has been reported."""
+    await until(lambda: '"open":true' in server.command(f"GET {KEY}"))
 
 
-async def reconnected(pacer: RedisPacer, limit: int) -> None:
-    """Wait until the whole limit is shared again."""
-    await until(lambda: pacer.snapshot().limit == limit)
+def members(server: RedisServer) -> int:
+    """Return the number of processes that use the limit of guests."""
+    found = json.loads(server.command(f"GET {KEY}"))["members"].values()
+    return sum(each["seen"] > 0 for each in found)
+
+
+def slots(server: RedisServer) -> int:
+    """Return the number of slots for writes that processes have asked for."""
+    members = json.loads(server.command(f"GET {KEY}") or "{}").get("members", {})
+    return sum(each["writes"] for each in members.values())
+
+
+async def held(server: RedisServer) -> None:
+    """Wait until a hold has been reported."""
+    await until(
+        lambda: json.loads(server.command(f"GET {KEY}") or "{}").get("blocked_until", 0) > 0
+    )
 
 
 @pytest.fixture
@@ -126,7 +151,6 @@ class TestArguments:
         self, redis_server: RedisServer, pacer: RedisPacer
     ) -> None:
         await send(pacer, response())
-        await released(pacer)
         async with Redis.from_url(redis_server.url, decode_responses=True) as client:
             keys = await client.keys("*")
         assert keys
@@ -141,7 +165,7 @@ class TestArguments:
             async with RedisPacer(redis_server.url, **options) as pacer:
                 await acquire(pacer)
                 async with Redis.from_url(redis_server.url, decode_responses=True) as client:
-                    (found,) = {key.rpartition(":")[0] for key in await client.keys("*")}
+                    (found,) = await client.keys("*")
             return str(found)
 
         assert "{guest}" in await prefix()
@@ -164,9 +188,18 @@ class TestOrder:
             assert other.snapshot().waiting == 1
             pacer.release(permit, response(limit=7))
             other.release(await waiting, response(limit=7))
-            await released(other)
             snapshot = other.snapshot()
             assert (snapshot.limit, snapshot.used, snapshot.in_flight) == (7, 2, 0)
+
+    async def test_first_request_of_a_process_that_died_blocks_others_for_seconds_only(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as one, RedisPacer(redis_server.url) as two:
+            await acquire(one)
+            found = json.loads(redis_server.command(f"GET {KEY}"))
+            assert 4 < found["probe_until"] - time.time() < 6
+            redis_server.command(f"DEL {KEY}")  # as if they had passed
+            await acquire(two)
 
     async def test_permits_are_granted_in_fifo_order(self, pacer: RedisPacer) -> None:
         order: list[int] = []
@@ -184,11 +217,9 @@ class TestOrder:
         self, redis_server: RedisServer, pacer: RedisPacer
     ) -> None:
         await send(pacer, response(limit=10_000))
-        await released(pacer)
         redis_server.command("CONFIG RESETSTAT")
         for permit in await asyncio.gather(*(acquire(pacer) for _ in range(200))):
             pacer.release(permit, response(limit=10_000))
-        await released(pacer)
         assert redis_server.calls()["evalsha"] <= 4
 
     async def test_writes_of_two_pacers_are_spaced(self, redis_server: RedisServer) -> None:
@@ -200,8 +231,8 @@ class TestOrder:
             pacer.release(permit, response())
 
         async with (
-            RedisPacer(redis_server.url, write_spacing=0.1) as one,
-            RedisPacer(redis_server.url, write_spacing=0.1) as two,
+            RedisPacer(redis_server.url, write_spacing=0.3) as one,
+            RedisPacer(redis_server.url, write_spacing=0.3) as two,
         ):
             await send(one, response())
             await asyncio.gather(*(write(pacer) for pacer in (one, two, one, two)))
@@ -209,38 +240,37 @@ class TestOrder:
             for permit in await asyncio.gather(*reads):
                 one.release(permit, None)
         gaps = [later - earlier for earlier, later in pairwise(times)]
-        assert min(gaps) > 0.05
+        assert min(gaps) > 0.15
 
 
 class TestCancellation:
     async def test_cancelled_acquire_takes_no_permit(self, pacer: RedisPacer) -> None:
         await send(pacer, response(limit=3))
-        for _ in range(10):
-            acquiring = [asyncio.create_task(acquire(pacer)) for _ in range(5)]
+        for number in range(4):
+            await asyncio.sleep(0.21)  # what was promised is used no longer without a report
+            acquiring = [
+                asyncio.create_task(acquire(pacer, write=number % 2 == 1)) for _ in range(5)
+            ]
             await asyncio.sleep(0)
             for each in acquiring:
                 each.cancel()
             await asyncio.gather(*acquiring, return_exceptions=True)
-        await released(pacer)
         assert pacer.snapshot().used == 1
+        for _ in range(2):
+            await acquire(pacer)
 
-    async def test_acquire_cancelled_while_it_is_granted_returns_the_permit(
+    async def test_write_cancelled_while_it_waits_for_its_slot_takes_no_permit(
         self, redis_server: RedisServer
     ) -> None:
-        client = hooked(redis_server)
-        async with RedisPacer(client) as pacer:
-            await send(pacer, response(limit=3))
-            await released(pacer)
-            acquiring = asyncio.create_task(acquire(pacer))
-            # The reply is handled before this callback, and the task runs after it.
-            client.after_script = lambda: (
-                asyncio.get_running_loop().call_soon(acquiring.cancel) and None
-            )
-            with pytest.raises(asyncio.CancelledError):
-                await acquiring
-            await released(pacer)
-            assert pacer.snapshot().used == 1
-        await client.aclose()
+        async with RedisPacer(redis_server.url, write_spacing=60) as one:
+            await send(one, response())
+            one.release(await acquire(one, write=True), response())
+            async with RedisPacer(redis_server.url, write_spacing=60) as two:
+                writing = asyncio.create_task(acquire(two, write=True))
+                await until(lambda: slots(redis_server) == 2)
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+                assert (two.snapshot().in_flight, two.snapshot().waiting) == (0, 0)
 
     async def test_next_waiting_task_gets_the_permit_of_a_cancelled_one(
         self, pacer: RedisPacer
@@ -253,23 +283,80 @@ class TestCancellation:
         pacer.release(await two, response())
 
 
+class TestPriority:
+    async def test_background_of_one_process_leaves_a_reserve_to_another(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as bulk, RedisPacer(redis_server.url) as bot:
+            await send(bulk, response(limit=20))
+            waiting = [
+                asyncio.create_task(bulk.acquire(write=False, priority="background"))
+                for _ in range(40)
+            ]
+            granted = 0
+            while granted < 17:  # with the first request 18, which leaves a tenth
+                done = [each for each in waiting if each.done()]
+                for each in done:
+                    waiting.remove(each)
+                    permit = each.result()
+                    assert permit is not None
+                    bulk.release(permit, response(limit=20))
+                granted += len(done)
+                await asyncio.sleep(0.01)
+            for _ in range(2):
+                bot.release(await acquire(bot), response(limit=20))
+            assert await bot.acquire(write=False, deadline=60) is None
+            assert not any(each.done() for each in waiting)
+            assert bulk.snapshot().waiting_in_background == len(waiting) == 23
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            assert bulk.snapshot().waiting == 0
+
+    async def test_deadline_is_refused_where_others_have_used_the_limit(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as one, RedisPacer(redis_server.url) as two:
+            for _ in range(3):
+                await send(one, response(limit=3))
+            assert await one.acquire(write=False, deadline=600) is None
+            waiting = asyncio.create_task(one.acquire(write=False))  # so it reports the others
+            assert await two.acquire(write=False, deadline=600) is None
+            waiting.cancel()
+            assert (two.snapshot().waiting, two.snapshot().in_flight) == (0, 0)
+
+    async def test_write_in_the_foreground_uses_the_slot_that_the_background_waits_for(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url, write_spacing=1) as pacer:
+            await send(pacer, response())
+            pacer.release(await acquire(pacer, write=True), response())
+            later = asyncio.create_task(pacer.acquire(write=True, priority="background"))
+            await until(lambda: slots(redis_server) == 2)
+            pacer.release(await acquire(pacer), response())  # a read does not wait for it
+            pacer.release(await acquire(pacer, write=True), response())
+            assert not later.done()
+            assert await later is not None
+
+
 class TestTooManyRequests:
     async def test_429_blocks_all_processes_until_a_probe_succeeds(
         self, redis_server: RedisServer
     ) -> None:
         async with RedisPacer(redis_server.url) as one, RedisPacer(redis_server.url) as two:
             await send(one, response())
-            await released(one)
+            await send(two, response())
             started = time.monotonic()
-            one.release(await acquire(one), response(status=429, retry_after=0.3))
-            await released(one)
+            one.release(await acquire(one), response(status=429, retry_after=0.5))
+            await held(redis_server)
+            await asyncio.sleep(0.2)  # so long, what was promised is used without a report
             assert one.snapshot().blocked_for > 0
             assert await one.acquire(write=False, max_wait=0.1) is None
             assert await two.acquire(write=False, max_wait=0.1) is None
             assert await two.acquire(write=True, max_wait=0.1) is None
             acquiring = [asyncio.create_task(acquire(each)) for each in (one, two)]
             done, waiting = await asyncio.wait(acquiring, return_when=asyncio.FIRST_COMPLETED)
-            assert time.monotonic() - started > 0.25
+            assert time.monotonic() - started > 0.45
             await asyncio.sleep(0.1)
             assert not any(each.done() for each in waiting)
             probe = done.pop()
@@ -298,63 +385,77 @@ class TestTooManyRequests:
 
 
 class TestOutage:
-    async def test_each_process_uses_its_part_until_redis_is_available(
+    async def test_each_process_uses_its_share_until_redis_is_available(
         self, own_redis_server: RedisServer, caplog: pytest.LogCaptureFixture
     ) -> None:
-        own_redis_server.start()
         caplog.set_level(logging.INFO, "arena_groups")
-        clock = SkippingClock()
-        async with (
-            RedisPacer(own_redis_server.url) as one,
-            RedisPacer(own_redis_server.url, write_spacing=0, clock=clock) as two,
-        ):
-            await send(one, response(limit=20))
-            await send(two, response(limit=20))
-            await released(two)
-            own_redis_server.kill()
-            caplog.clear()
-            permits = [await acquire(two, write=number % 2 == 1) for number in range(9)]
-            snapshot = two.snapshot()
+        async with RedisPacer(own_redis_server.url, write_spacing=0, min_processes=2) as pacer:
+            await send(pacer, response(limit=20))
+            permits = [await acquire(pacer, write=number % 2 == 1) for number in range(9)]
+            snapshot = pacer.snapshot()
             assert (snapshot.limit, snapshot.used, snapshot.in_flight) == (10, 10, 9)
-            beyond = asyncio.create_task(acquire(two))
+            beyond = asyncio.create_task(acquire(pacer))
             await asyncio.sleep(0.05)
             assert not beyond.done()
             for permit in permits:
-                two.release(permit, response(limit=20))
-            assert two.snapshot().limit == 10
-            beyond.cancel()
-            assert await asyncio.gather(beyond, return_exceptions=True)
+                pacer.release(permit, response(limit=20))
+            assert pacer.snapshot().limit == 10
             (line,) = [each for each in caplog.messages if "Redis" in each]
             assert "one of 2" in line
-            assert all(each.levelname == "INFO" for each in caplog.records[1:])
-            caplog.clear()
             own_redis_server.start()
-            clock.skipped = 2
-            acquiring = asyncio.create_task(two.acquire(write=False, max_wait=1))
             await until(lambda: "Redis is available again" in caplog.text)
-            assert "Redis is unavailable" not in caplog.text
-            # Redis is empty now, and counts twice the requests of this one of two processes: 20.
-            acquired = await acquiring
-            assert acquired is not None
-            two.release(acquired, response(limit=20))
-            await reconnected(two, 20)
-            assert two.snapshot().used == 21
+            # Another process may have sent as many.
+            await asyncio.sleep(0.1)
+            assert not beyond.done()
+            assert pacer.snapshot().used == 10
+            beyond.cancel()
 
-    async def test_waiting_tasks_continue_when_redis_is_available(
+    async def test_window_of_the_outage_has_only_what_was_promised(
         self, own_redis_server: RedisServer
     ) -> None:
         own_redis_server.start()
-        async with RedisPacer(own_redis_server.url, min_processes=4) as pacer:
-            await send(pacer, response(limit=8))
-            await released(pacer)
+        async with RedisPacer(own_redis_server.url) as one, RedisPacer(own_redis_server.url) as two:
+            for pacer in (one, two):
+                await send(pacer, response(limit=20))
+            await asyncio.sleep(0.21)
+            await send(one, response(limit=20))  # reports, and learns of the other
             own_redis_server.kill()
-            permit = await acquire(pacer)
-            sending = [asyncio.create_task(send(pacer, response())) for _ in range(3)]
-            await until(lambda: pacer.snapshot().waiting == 3)
+            acquiring = [asyncio.create_task(acquire(one)) for _ in range(20)]
+            await until(lambda: one.snapshot().limit == 10)
+            await asyncio.sleep(0.05)
+            assert one.snapshot().used <= 5
+            for each in acquiring:
+                each.cancel()
+
+    @pytest.mark.parametrize("count", [5, 13])
+    async def test_waiting_calls_continue_without_a_new_call(
+        self, own_redis_server: RedisServer, count: int
+    ) -> None:
+        own_redis_server.start()
+        async with RedisPacer(own_redis_server.url) as pacer:
+            await send(pacer, response())
+            sending = [asyncio.create_task(send(pacer, response())) for _ in range(count)]
+            own_redis_server.kill()
+            await asyncio.sleep(0.5)
             own_redis_server.start()
-            await asyncio.gather(*sending)
-            await reconnected(pacer, 100)
-            pacer.release(permit, response())
+            async with asyncio.timeout(5):
+                await asyncio.gather(*sending)
+
+    async def test_redis_that_flaps_raises_nothing_in_waiting_calls(
+        self, own_redis_server: RedisServer
+    ) -> None:
+        own_redis_server.start()
+        async with RedisPacer(own_redis_server.url) as pacer:
+            await send(pacer, response(limit=1000))
+            sending: list[asyncio.Task[None]] = []
+            for _ in range(3):
+                own_redis_server.kill()
+                sending += [asyncio.create_task(send(pacer, response(1000))) for _ in range(13)]
+                await asyncio.sleep(0.3)
+                own_redis_server.start()
+                await asyncio.sleep(0.3)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*sending)
 
     @pytest.mark.parametrize("policy", ["local", "raise"])
     async def test_connection_closed_for_being_idle_is_not_an_outage(
@@ -362,73 +463,47 @@ class TestOutage:
     ) -> None:
         async with RedisPacer(redis_server.url, on_outage=policy) as pacer:
             await send(pacer, response())
-            await released(pacer)
+            await reported(redis_server)
             redis_server.command("CLIENT KILL TYPE normal")
             await send(pacer, response())
-            await released(pacer)
             assert pacer.snapshot().used == 2
         assert not caplog.records
 
-    async def test_connection_lost_during_a_command_is_not_an_outage(
+    async def test_lost_reply_is_not_an_outage_and_counts_nothing_twice(
         self, redis_server: RedisServer
     ) -> None:
-        client, errors = hooked(redis_server), [RedisPyConnectionError("reply was lost")]
+        client, errors = hooked(redis_server), list[RedisPyConnectionError]()
 
         def lose_reply() -> None:
             if errors:
                 raise errors.pop()
 
-        async with RedisPacer(client, on_outage="raise") as pacer:
+        async with (
+            RedisPacer(client, on_outage="raise") as pacer,
+            RedisPacer(redis_server.url) as other,
+        ):
             await send(pacer, response())
-            await released(pacer)
             client.after_script = lose_reply
-            pacer.release(await acquire(pacer), response())
-            await released(pacer)
-            assert not errors
-            assert pacer.snapshot().used == 2
+            for _ in range(5):
+                errors.append(RedisPyConnectionError("reply was lost"))
+                await asyncio.sleep(0.21)  # what was promised is used no longer
+                await send(pacer, response())
+                assert not errors
+            assert pacer.snapshot().used == 6
+            await send(other, response())
+            assert other.snapshot().used <= 7
         await client.aclose()
 
-    @pytest.mark.parametrize("policy", ["local", "raise"])
-    async def test_access_denied_from_the_start_raises_pacer_error(
-        self, redis_server: RedisServer, policy: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        redis_server.command("ACL SETUSER reader on >a-password ~* +get")
-        url = redis_server.url.replace("//", "//reader:a-password@")
-        async with RedisPacer(url, on_outage=policy) as pacer:
-            for _ in range(2):
-                with pytest.raises(PacerError, match="permission"):
-                    await acquire(pacer)
-        redis_server.command("ACL DELUSER reader")
-        assert "a-password" not in caplog.text
-
-    async def test_requests_sent_during_an_outage_are_counted_after_it(
+    async def test_remaining_requests_of_a_response_bound_an_outage(
         self, own_redis_server: RedisServer
     ) -> None:
-        own_redis_server.start()
-        clock = SkippingClock()
-        async with RedisPacer(own_redis_server.url, timeout=0.1, clock=clock) as pacer:
-            await send(pacer, response(limit=20))
-            await send(pacer, response(limit=20))
-            await released(pacer)
-            own_redis_server.pause()
-            for _ in range(3):
-                await send(pacer, response(limit=20))
-            own_redis_server.resume()
-            clock.skipped = 2
-            await send(pacer, response(limit=20))
-            # The last request may have been sent while the pacer reconnected.
-            await until(lambda: pacer.snapshot().used in {5, 6})
-
-    async def test_remaining_requests_are_divided_during_an_outage(
-        self, own_redis_server: RedisServer
-    ) -> None:
-        own_redis_server.start()
         async with RedisPacer(own_redis_server.url, min_processes=2) as pacer:
-            await send(pacer, response(limit=20))
-            await released(pacer)
-            own_redis_server.kill()
-            await send(pacer, evolve(response(limit=20), remaining=9))
-            assert (pacer.snapshot().limit, pacer.snapshot().used) == (10, 6)
+            await send(pacer, evolve(response(limit=20), remaining=1))
+            await acquire(pacer)
+            beyond = asyncio.create_task(acquire(pacer))
+            await asyncio.sleep(0.05)
+            assert not beyond.done()
+            beyond.cancel()
 
     async def test_raise_policy_raises_pacer_error_without_secrets(
         self, own_redis_server: RedisServer, caplog: pytest.LogCaptureFixture
@@ -449,54 +524,284 @@ class TestOutage:
         clock = SkippingClock()
         async with RedisPacer(own_redis_server.url, on_outage="raise", clock=clock) as pacer:
             with pytest.raises(PacerError):
-                await acquire(pacer)
+                await acquire(pacer, write=True)
             own_redis_server.start()
             clock.skipped = 2
             await send(pacer, response())
+            pacer.release(await acquire(pacer, write=True), response())
+            own_redis_server.kill()
+            clock.skipped = 4
+            with pytest.raises(PacerError):
+                await acquire(pacer, write=True)
 
-    async def test_redis_unavailable_at_the_start_divides_the_limit(
+    async def test_thousands_of_failed_calls_keep_nothing(
+        self, own_redis_server: RedisServer
+    ) -> None:
+        package = tracemalloc.Filter(inclusive=True, filename_pattern="*/arena_groups/*")
+
+        def allocated() -> int:
+            gc.collect()
+            traces = tracemalloc.take_snapshot().filter_traces([package]).statistics("filename")
+            return sum(each.size for each in traces)
+
+        async with RedisPacer(own_redis_server.url, on_outage="raise") as pacer:
+
+            async def fail(times: int) -> None:
+                for number in range(times):
+                    with pytest.raises(PacerError):
+                        await acquire(pacer, write=number % 2 == 1)
+
+            await fail(50)
+            tracemalloc.start(10)  # frames, so that what a library keeps for us counts too
+            try:
+                await fail(50)
+                before = allocated()
+                await fail(5000)
+                assert allocated() - before < 5000  # bytes: less than one for each call
+            finally:
+                tracemalloc.stop()
+
+    async def test_redis_never_reached_divides_the_limit_by_min_processes(
         self, own_redis_server: RedisServer
     ) -> None:
         async with RedisPacer(own_redis_server.url, min_processes=4) as pacer:
             await send(pacer, response(limit=20))
             assert pacer.snapshot().limit == 5
 
-    async def test_redis_that_hangs_is_an_outage(
+    async def test_redis_never_reached_without_min_processes_raises_pacer_error(
+        self, own_redis_server: RedisServer
+    ) -> None:
+        clock = SkippingClock()
+        async with RedisPacer(own_redis_server.url, clock=clock) as pacer:
+            for _ in range(3):
+                with pytest.raises(PacerError, match="min_processes"):
+                    await acquire(pacer)
+            own_redis_server.start()
+            clock.skipped = 2
+            await send(pacer, response())
+
+    async def test_redis_that_hangs_is_an_outage_until_it_replies(
         self, own_redis_server: RedisServer, caplog: pytest.LogCaptureFixture
     ) -> None:
         own_redis_server.start()
         caplog.set_level(logging.INFO, "arena_groups")
-        clock = SkippingClock()
-        async with RedisPacer(own_redis_server.url, timeout=0.1, clock=clock) as pacer:
+        async with RedisPacer(own_redis_server.url, timeout=0.1) as pacer:
             await send(pacer, response())
-            await released(pacer)
-            permit = await acquire(pacer)
+            await reported(own_redis_server)
             own_redis_server.pause()
-            started = time.monotonic()
-            other = await acquire(pacer)
-            assert time.monotonic() - started < 5
-            pacer.release(permit, response())
-            pacer.release(other, response())
+            sending = [asyncio.create_task(send(pacer, response())) for _ in range(20)]
+            await until(lambda: "Redis is unavailable" in caplog.text)
             own_redis_server.resume()
-            clock.skipped = 2
-            while "Redis is available again" not in caplog.text:
-                await send(pacer, response())
-                await asyncio.sleep(0.01)
-            await send(pacer, response())
-            await released(pacer)
+            await asyncio.gather(*sending)
+            assert "Redis is available again" in caplog.text
+            assert pacer.snapshot().used == 21
 
-    async def test_all_waiting_tasks_continue_when_redis_is_killed(
+    async def test_429_of_the_outage_holds_all_processes_after_it(
         self, own_redis_server: RedisServer
     ) -> None:
         own_redis_server.start()
-        async with RedisPacer(own_redis_server.url) as pacer:
-            await acquire(pacer)
-            acquiring = [asyncio.create_task(acquire(pacer)) for _ in range(3)]
-            await asyncio.sleep(0.02)
+        async with RedisPacer(own_redis_server.url) as one, RedisPacer(own_redis_server.url) as two:
+            for pacer in (one, two):
+                await send(pacer, response())
+            permit = await acquire(one)
             own_redis_server.kill()
-            done, _ = await asyncio.wait(acquiring, return_when=asyncio.FIRST_COMPLETED)
-            pacer.release(done.pop().result(), response())
-            await asyncio.gather(*acquiring)
+            one.release(permit, response(status=429, retry_after=30))
+            await asyncio.sleep(0.3)
+            own_redis_server.start()
+            await held(own_redis_server)
+            await asyncio.sleep(0.2)
+            for pacer in (one, two):
+                assert await pacer.acquire(write=False, max_wait=10) is None
+                assert 25 < pacer.snapshot().blocked_for <= 30
+
+
+@pytest.fixture
+def cluster_node(tmp_path: Path) -> Iterator[RedisServer]:
+    """The only node of a cluster."""
+    with ExitStack() as stack:
+        yield start_cluster_node(stack, tmp_path)
+
+
+REFUSED = {
+    "password": ("CONFIG SET requirepass word", "redis://:wrong@127.0.0.1:{port}", "password"),
+    "no password": ("CONFIG SET requirepass word", "redis://127.0.0.1:{port}", "password"),
+    "database": ("PING", "redis://127.0.0.1:{port}/99", "database"),
+    "CA file": ("PING", "rediss://127.0.0.1:{port}/0?ssl_ca_certs=/nowhere.pem", "certificates"),
+    "no script": ("ACL SETUSER u on >u ~* +get", "redis://u:u@127.0.0.1:{port}", "permission"),
+    "in the script": (
+        "ACL SETUSER u on >u ~* +@all -set", "redis://u:u@127.0.0.1:{port}", "permission",
+    ),
+    "other key": ("ACL SETUSER u on >u ~x +@all", "redis://u:u@127.0.0.1:{port}", "permission"),
+}  # fmt: skip
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("policy", ["local", "raise"])
+    @pytest.mark.parametrize("case", REFUSED)
+    async def test_redis_that_cannot_be_used_raises_pacer_error(
+        self, own_redis_server: RedisServer, policy: Any, case: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        command, url, advice = REFUSED[case]
+        own_redis_server.start()
+        assert own_redis_server.command(command) in {"OK", "PONG"}
+        async with RedisPacer(
+            url.format(port=own_redis_server.port), on_outage=policy, min_processes=2
+        ) as pacer:
+            for write in (False, True):
+                with pytest.raises(PacerError, match=f"Redis cannot be used.*{advice}"):
+                    await acquire(pacer, write=write)
+            assert pacer.snapshot().used == 0
+        assert not caplog.records
+
+    @pytest.mark.parametrize(
+        ("url", "advice"),
+        [("rediss://127.0.0.1:{port}", "certificates"), ("redis://127.0.0.1:{port}", "rediss://")],
+        ids=["unknown certificate", "without TLS"],
+    )
+    async def test_server_with_tls_used_wrongly_raises_pacer_error(
+        self, tmp_path: Path, url: str, advice: str
+    ) -> None:
+        if which("openssl") is None:
+            pytest.skip("openssl is not installed")
+        subprocess.run(  # noqa: ASYNC221
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis",
+             "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        port = free_port()
+        server = RedisServer(
+            tmp_path, "--tls-port", str(port), "--tls-auth-clients", "no",
+            "--tls-cert-file", str(tmp_path / "cert.pem"),
+            "--tls-key-file", str(tmp_path / "key.pem"),
+        )  # fmt: skip
+        server.start()
+        try:
+            async with RedisPacer(url.format(port=port), min_processes=2) as pacer:
+                with pytest.raises(PacerError, match=f"Redis cannot be used.*{advice}"):
+                    await acquire(pacer)
+        finally:
+            server.kill()
+
+    async def test_failover_of_sentinel_is_an_outage_that_ends(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, "arena_groups")
+        with ExitStack() as stack:
+            servers = FailoverServers.start(stack, tmp_path)
+            primary, replica = servers.primary, servers.replica
+            sentinel = Sentinel([("127.0.0.1", servers.sentinel.port)])
+            client = sentinel.master_for("ours")
+            async with RedisPacer(client) as pacer, RedisStore(client) as store:
+                await send(pacer, response())
+                await store.compare_and_set("one", {"a": "1"})
+                until_blocking(lambda: replica.command(f"TYPE {KEY}") == "string")
+                primary.kill()
+                sending = [asyncio.create_task(send(pacer, response())) for _ in range(20)]
+                await asyncio.gather(*sending)
+                await until(lambda: "Redis is available again" in caplog.text)
+                await send(pacer, response())
+                assert await store.read("one") == {"a": "1"}
+                assert "role:master" in replica.command("INFO replication")
+            await client.aclose()
+            for each in sentinel.sentinels:
+                await each.aclose()
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "nowhere.invalid"])
+    async def test_redis_that_cannot_be_reached_is_an_outage(self, host: str) -> None:
+        async with RedisPacer(f"redis://{host}:1", min_processes=2) as pacer:
+            await send(pacer, response(limit=20))
+            assert pacer.snapshot().limit == 10
+
+    async def test_restricted_user_needs_the_documented_permissions(
+        self, redis_server: RedisServer
+    ) -> None:
+        (rule,) = re.findall(r"ACL SETUSER .*", GUIDE.read_text("utf-8"))
+        user, password = re.findall(r"SETUSER (\S+) .*>(\S+)", rule)[0]
+        assert redis_server.command(rule) == "OK"
+        url = redis_server.url.replace("//", f"//{user}:{password}@")
+        async with RedisPacer(url, on_outage="raise") as pacer, RedisStore(url) as store:
+            await send(pacer, response())
+            pacer.release(await acquire(pacer, write=True), response(status=429, retry_after=0))
+            assert await store.compare_and_set("one", {"a": "1", "b": None}, expected={"a": None})
+            assert await store.read("one") == {"a": "1"}
+        assert redis_server.command(f"ACL DELUSER {user}") == "1"
+
+    async def test_one_node_cluster_is_used_by_a_cluster_client(
+        self, cluster_node: RedisServer
+    ) -> None:
+        async with RedisCluster(host="127.0.0.1", port=cluster_node.port) as cluster:
+            async with RedisPacer(cluster, on_outage="raise") as pacer:
+                await send(pacer, response())
+                pacer.release(await acquire(pacer, write=True), response())
+            async with RedisStore(cluster) as store:
+                assert await store.compare_and_set("one", {"a": "1"})
+                assert await store.read("one") == {"a": "1"}
+
+    async def test_node_of_a_cluster_without_a_cluster_client_raises_pacer_error(
+        self, cluster_node: RedisServer
+    ) -> None:
+        # Another node, which cannot be reached, has the slot of the key.
+        cluster_node.kill()
+        config = cluster_node.folder / "nodes.conf"
+        text = config.read_text("utf-8").replace("0-16383", "0-1")
+        other = f"{'a' * 40} 127.0.0.1:1@2 master - 0 0 1 connected 2-16383\n"
+        config.write_text(other + text, "utf-8")
+        cluster_node.start()
+        async with RedisPacer(cluster_node.url, min_processes=2) as pacer:
+            with pytest.raises(PacerError, match="Redis cannot be used"):
+                await acquire(pacer)
+
+
+class TestEventLoops:
+    @pytest.mark.parametrize("ended", [True, False])
+    def test_second_event_loop_raises_client_state_error(
+        self, redis_server: RedisServer, *, ended: bool
+    ) -> None:
+        client = Redis(port=redis_server.port)
+        pacer, store = RedisPacer(client), RedisStore(client)
+
+        async def use() -> None:
+            await send(pacer, response())
+            await store.read("one")
+
+        first = asyncio.new_event_loop()
+        first.run_until_complete(use())
+        if ended:
+            first.run_until_complete(client.aclose())
+            for task in asyncio.all_tasks(first):
+                task.cancel()
+            first.run_until_complete(asyncio.sleep(0))
+            first.close()
+
+        async def use_again() -> None:
+            for write in (False, True):
+                with pytest.raises(ClientStateError, match="event loop"):
+                    await acquire(pacer, write=write)
+            with pytest.raises(ClientStateError, match="event loop"):
+                await store.read("one")
+            with pytest.raises(ClientStateError, match="event loop"):
+                await store.compare_and_set("one", {"a": "1"})
+            if ended:
+                await pacer.aclose()
+                await store.aclose()
+
+        asyncio.run(use_again())
+        if not ended:
+            first.run_until_complete(pacer.aclose())
+            first.run_until_complete(store.aclose())
+            first.run_until_complete(client.aclose())
+            first.close()
+
+    async def test_process_that_was_forked_raises_client_state_error(
+        self, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with RedisPacer(redis_server.url) as pacer:
+            await send(pacer, response())
+            with monkeypatch.context() as patch:
+                patch.setattr("os.getpid", lambda: 1)
+                with pytest.raises(ClientStateError, match="process"):
+                    await acquire(pacer)
 
 
 class TestClosing:
@@ -508,9 +813,8 @@ class TestClosing:
                 one.release(await acquire(one), response(limit=5))
             async with RedisPacer(redis_server.url) as two:
                 await send(two, response(limit=5))
-                await released(two)
                 assert two.snapshot().used == 2
-                assert redis_server.command(PROCESSES) == "1"
+                assert members(redis_server) == 1
 
     async def test_waiting_task_gets_pacer_error(self, redis_server: RedisServer) -> None:
         pacer = RedisPacer(redis_server.url)
@@ -540,7 +844,7 @@ class TestClosing:
     async def test_tasks_waiting_during_an_outage_get_pacer_error(
         self, own_redis_server: RedisServer
     ) -> None:
-        pacer = RedisPacer(own_redis_server.url)
+        pacer = RedisPacer(own_redis_server.url, min_processes=1)
         await acquire(pacer)
         waiting = [asyncio.create_task(acquire(pacer, write=number == 1)) for number in range(3)]
         await asyncio.sleep(0.02)
@@ -548,16 +852,6 @@ class TestClosing:
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(outcome, PacerError)
             assert "closed" in str(outcome)
-
-    async def test_each_child_of_a_fork_is_a_process_of_its_own(
-        self, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async with RedisPacer(redis_server.url) as pacer:
-            for child in (1, 2):
-                monkeypatch.setattr("os.getpid", lambda child=child: child)
-                await send(pacer, response())
-                await released(pacer)
-            assert redis_server.command(PROCESSES) == "2"
 
     async def test_external_client_stays_open(self, redis_server: RedisServer) -> None:
         client = Redis.from_url(redis_server.url)

@@ -1,4 +1,4 @@
-"""Test vectors for the counting of rate-limit windows, in Python and in the script for Redis.
+"""Test vectors for the counting of rate-limit windows.
 
 ``tests/data/rate_limit_window.json`` holds sequences of steps. At each step responses come in,
 then permits are asked for; the expected results follow. ``python -m tests.support.window_vectors``

@@ -53,6 +53,7 @@ from arena_groups import (
     Paginator,
     PendingBlock,
     RateLimit,
+    RequestEvent,
     RetryPolicy,
     TextBlock,
     Timeout,
@@ -115,6 +116,14 @@ async def clients(external: aiohttp.ClientSession) -> None:
 
 
 async def groups(arena: ArenaClient) -> None:
+    view = arena.with_options(timeout=5, retry=False, deadline=2.5, priority="background")
+    assert_type(view, ArenaClient)
+    assert_type(await view.groups.get("studio"), Group)
+    arena.with_options(timeout=Timeout(read=3), retry=RetryPolicy(), deadline=None)
+    arena.with_options(priority="urgent")  # type: ignore[arg-type]
+    arena.with_options(deadline="2")  # type: ignore[arg-type]
+    with arena.record_requests() as events:
+        assert_type(events, list[RequestEvent])
     assert_type(await arena.groups.get("studio"), Group)
     assert_type(await arena.groups.get(1001), Group)
     assert_type(await arena.groups.create("Studio", description=None, avatar_url=None), Group)
