@@ -267,7 +267,7 @@ class QuotaPacer:
         return PacerSnapshot(
             limit=window.limit,
             window=window.window,
-            used=window.counted + window.in_flight,
+            used=window.used + window.in_flight,
             in_flight=window.in_flight,
             waiting=self._waiting,
             waiting_in_background=self._queue.in_background,

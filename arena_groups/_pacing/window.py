@@ -79,6 +79,7 @@ class RateLimitWindow:
     limit: int | None = None
     window: float = 60.0
     counted: int = 0
+    reported: int = 0  # the server's own count, if it states one
     in_flight: int = 0
     resets_at: float = FOREVER
     blocked_until: float = -FOREVER
@@ -99,6 +100,11 @@ class RateLimitWindow:
     _server_time: float = -FOREVER
     _backoff: float = FIRST_BACKOFF  # the next hold, if a 429 does not say how long to wait
 
+    @property
+    def used(self) -> int:
+        """The higher of the two counts: requests of other clients are in that of the server."""
+        return max(self.counted, self.reported)
+
     def ready_at(self, now: float, sparing: bool = False) -> float:
         """Return the time of the next permit; ``now`` or earlier means at once.
 
@@ -114,19 +120,19 @@ class RateLimitWindow:
         if self.limit is None:
             return now
         kept = self._spared if sparing else 0
-        if self.counted + self.in_flight + kept < (self.limit or 1):
+        if self.used + self.in_flight + kept < (self.limit or 1):
             return now
-        return self.resets_at if self.counted or kept else FOREVER
+        return self.resets_at if self.used or kept else FOREVER
 
     def background_ready_at(self, now: float) -> float:
         """Return the time of the next permit for the background, which leaves the reserve."""
         ready = self.ready_at(now)
         if ready > now or self.probing or self.limit is None:
             return ready
-        return self._unreserved_at(now, max(1, self.limit))
+        return self._unreserved_at(now, max(1, self.limit), self.used)
 
-    def _unreserved_at(self, now: float, limit: int) -> float:
-        left = limit - self.counted - self.in_flight - 1  # after this request
+    def _unreserved_at(self, now: float, limit: int, used: int) -> float:
+        left = limit - used - self.in_flight - 1  # after this request
         reserve = reserve_of(limit)
         if self.in_flight >= limit - reserve:
             return FOREVER  # the server may count them in the next window, which has a reserve too
@@ -167,12 +173,13 @@ class RateLimitWindow:
         """
         carried = min(self._carried, self.in_flight)
         ends = self._earliest_reset if self._expired else self.resets_at
-        if self.in_flight or self.limit is None or self.counted < self.limit:
+        if self.in_flight or self.limit is None or self.used < self.limit:
             ends -= CLOCK_RESOLUTION
         return ForecastWindow(
             limit=self.limit,
             window=self.window,
             counted=self.counted + self.in_flight - carried,
+            reported=self.reported,
             in_flight=int(self.probing and self.in_flight > 0),
             resets_at=ends,
             blocked_until=self.blocked_until,
@@ -191,13 +198,16 @@ class RateLimitWindow:
             pass
         elif update is None or update.rate_limit is None:
             self.counted += 1
+            self.reported += self.reported > 0
             self._unconfirmed += 1
             self._unconfirmed_at_end += now >= self.resets_at - BOUNDARY_MARGIN
         elif self._learn(update.rate_limit, update.server_time, now):
             self.counted += 1
             self._unconfirmed = 0
-            if update.remaining is not None:
-                self._count_used(update.rate_limit.limit - update.remaining)
+            if update.remaining is None:
+                self.reported += self.reported > 0
+            else:
+                self.reported = max(self.reported, update.rate_limit.limit - update.remaining)
         if update is not None and update.status == 429:
             self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
@@ -213,15 +223,12 @@ class RateLimitWindow:
 
     def _reset_counts(self, counted: int) -> None:
         self.counted = counted
+        self.reported = 0
         self.background_before = self.background > 0
         self.foreground = self.background = 0
         self._carried = self.in_flight
         self._unconfirmed = 0
         self._unconfirmed_at_end = 0
-
-    def _count_used(self, used: int) -> None:
-        # The server may not have counted those in flight yet.
-        self.counted = max(self.counted, used)
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> bool:
         """Learn from headers, and return whether they are of the current window."""
@@ -297,6 +304,7 @@ class ForecastWindow(RateLimitWindow):
         permit = super().acquire(background=background)
         self.in_flight -= 1
         self.counted += 1
+        self.reported += self.reported > 0
         self.probing = False
         return permit
 

@@ -168,7 +168,7 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         snapshot, window = super().snapshot(), self._window
         if window.offline and window.limit is not None:
             return evolve(snapshot, limit=window.share)
-        return evolve(snapshot, used=snapshot.used + window.others_sent)
+        return evolve(snapshot, used=max(snapshot.used, window.sent + window.others_sent))
 
     async def aclose(self) -> None:
         """Report the last requests, and close the connections that were opened here.

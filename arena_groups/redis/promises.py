@@ -112,7 +112,6 @@ class PromisedWindow(RateLimitWindow):
     _began_offline: bool = False  # the window
     _starved: bool = False  # the last reply of the window promised less than was wanted
     _reported_foreground: int = 0  # requests that waited in the foreground at the last report
-    _used: int = 0  # in this window, as the server says
     _hold: float = 0.0  # its name: see Report
     _next_reset: float = -FOREVER
     _replied_at: float = -FOREVER
@@ -154,8 +153,7 @@ class PromisedWindow(RateLimitWindow):
         if self.in_flight >= self.share:
             return FOREVER
         kept = self._spared if sparing else 0
-        used_up = self.sent + kept >= self._usable(now) or self._used + self.in_flight >= self.limit
-        return self.resets_at if used_up else now
+        return self.resets_at if self.sent + kept >= self._usable(now) else now
 
     def background_ready_at(self, now: float) -> float:
         """Return the same for the background. Redis keeps the reserve of all processes."""
@@ -163,7 +161,7 @@ class PromisedWindow(RateLimitWindow):
         if ready > now or self.probing or self.limit is None:
             return ready
         if self.offline:
-            return self._unreserved_at(now, self._usable(now))
+            return self._unreserved_at(now, self._usable(now), self.counted)
         if self.in_flight >= self.share - reserve_of(self.share):
             return FOREVER
         owed = self._spared and self.sent + 1 == self._usable(now)
@@ -172,7 +170,7 @@ class PromisedWindow(RateLimitWindow):
     def forecast(self) -> ForecastWindow:
         """Return what is certain of this window: the requests of all processes count in it."""
         forecast = super().forecast()
-        forecast.counted = max(forecast.counted + self.others_sent, self._used)
+        forecast.counted += self.others_sent
         return forecast
 
     def report_due_at(self, now: float, foreground: int = 0) -> float:
@@ -205,7 +203,7 @@ class PromisedWindow(RateLimitWindow):
             wanted=wanted,
             background=background,
             foreground=self.foreground,
-            used=self._used,
+            used=self.reported,
             processes=max(self.processes, self.min_processes),
             offline=self.offline,
             hold=self._hold,
@@ -296,9 +294,6 @@ class PromisedWindow(RateLimitWindow):
 
     def _reset_counts(self, counted: int) -> None:
         super()._reset_counts(counted)
-        self.promised, self.others_sent, self._used = None, 0, 0
+        self.promised, self.others_sent = None, 0
         self.promised_background = self._reported_foreground = 0
         self._starved, self._began_offline = False, self.offline
-
-    def _count_used(self, used: int) -> None:
-        self._used = max(self._used, used)

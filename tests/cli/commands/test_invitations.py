@@ -396,6 +396,31 @@ def test_revoke_of_people_who_are_not_invited_revokes_nothing_and_shows_no_addre
     assert sandbox.pending_invitations("night-shift") == before
 
 
+def test_revoke_counts_arguments_as_given_in_its_message(at: At, capsys: Captured) -> None:
+    line = ["7", "7", "noor-halvorsen", "ann@example.net", "ANN@example.net"]
+    assert at("invitations", "revoke", "night-shift", *line, "--yes") == 3
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert message.endswith(": 7, noor-halvorsen, the address at number 4")
+
+
+def test_revoke_in_a_missing_group_is_a_failure(at: At, capsys: Captured) -> None:
+    assert at("invitations", "revoke", "no-such-group", "7", "8", "--yes") == 3
+    out, err = capsys.readouterr()
+    assert '"failed"' in out
+    assert "already_gone" not in out
+    assert json.loads(err)["error"]["type"] == "not_found"
+
+
+def test_revoke_id_out_of_range_names_the_invitation(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    first = str(sandbox.pending_invitations("night-shift")[0])
+    assert at("invitations", "revoke", "night-shift", first, str(2**63), "--yes") == 1
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert message == "WHO number 2: invitation id is larger than any id"
+    assert sandbox.requests == ()
+
+
 @pytest.mark.parametrize("by", ["https://www.are.na/ada-osei", "ada-osei"])
 def test_list_filters_by_the_url_of_the_inviter(at: At, capsys: Captured, by: str) -> None:
     url = "https://www.are.na/group/research-studio"
