@@ -114,7 +114,7 @@ end
 -- A hold is for all, until a request of one succeeds after it. Its end is its name. The first request
 -- of all goes alone too.
 if report.blocked_for > 0 and report.hold ~= state.blocked_until then
-  local ends = at + math.min(report.blocked_for, 3600)
+  local ends = at + report.blocked_for
   if ends > state.blocked_until then
     state.blocked_until, state.backoff, state.open, state.probe = ends, report.backoff, false, nil
   end

@@ -79,6 +79,8 @@ class TestScript:
         before = script.state()
         assert script.run(report(5, 20), "a", **again) == first
         assert script.state() == before
+        script.run(report(2, 20), "a", write=1)  # an earlier one, which comes late
+        assert script.state() == before
 
     @pytest.mark.parametrize("interval", [1.0, 1.02, 1.05, 1.2])
     @pytest.mark.parametrize("part", [0.1, 0.9])
@@ -129,6 +131,7 @@ class TestScript:
             assert script.run(report(60, 99), "a", member_ttl=20)["promised"] == 60
         reply = script.run(report(0, 120, reset=6060.0), "a", member_ttl=20)
         assert (reply["promised"], reply["processes"]) == (120, 1)
+        assert list(script.state()["members"]) == ["a"]
 
     def test_late_report_of_a_hold_ends_it_no_later(self, script: Script) -> None:
         first = script.run(report(), "a")
@@ -192,6 +195,34 @@ class TestScript:
             return
         assert script.run(back, "a")["promised"] == 40
         assert script.run(back, "b")["promised"] == 40
+
+    def test_share_of_each_process_that_may_run_is_kept_at_first(self, script: Script) -> None:
+        assert script.run(report(0, 500, processes=3), "a")["promised"] == 40
+        script.now += 4  # now they would have reported
+        assert script.run(report(40, 500, processes=3), "a")["promised"] == 120
+
+    def test_share_of_a_process_that_was_active_just_now_is_kept_in_a_late_window(
+        self, script: Script
+    ) -> None:
+        for _ in range(5):  # until no process can be back from an outage
+            for each in ("a", "b"):
+                script.run(report(), each)
+            script.now += 0.9
+        assert script.run(report(0, 500, reset=6060.0, left=30.0), "a")["promised"] == 60
+
+    @pytest.mark.parametrize("silence", ["of all", "of one"])
+    def test_share_of_a_process_that_may_be_away_is_kept(
+        self, script: Script, silence: str
+    ) -> None:
+        for each in ("a", "b", "c"):
+            script.run(report(), each)
+        script.run(report(), "c", leaving=True)
+        for _ in range(5):
+            script.now += 0.9 if silence == "of one" else 2
+            if silence == "of one":
+                script.run(report(), "a")
+        back = report(0, 500, reset=6060.0, left=1.0, offline=silence == "of one")
+        assert script.run(back, "a")["promised"] == 60
 
     def test_emptied_redis_that_a_new_process_finds_first_learns_what_was_promised(
         self, script: Script
@@ -662,3 +693,149 @@ def test_bots_find_the_reserve_beside_bulk_runs_of_all_processes(
         used = sum(server.counts.values()) - before - commands
         possible = min(limit * 3 - commands, sum(bulk) / (2 * world.latency + 0.1) * 3 * window)
         assert used >= 0.9 * possible
+
+
+@define
+class Exchange:
+    """A process and a simulated reply of Redis; the window ends at 1060."""
+
+    window: PromisedWindow = Factory(lambda: PromisedWindow(min_processes=3))
+    now: float = 1000.0
+    created: float = 1.0
+
+    def learn(self, reset: float = 1060.0) -> None:
+        """Let one request be answered in a window."""
+        limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(reset, UTC))
+        update = RateLimitUpdate(status=200, server_time=self.now, rate_limit=limit)
+        self.window.record_response(self.window.acquire(), update, self.now)
+
+    def reply(self, **fields: Any) -> None:
+        """Exchange a report and a reply."""
+        sent = self.window.report(self.now, 1)
+        reply: dict[str, Any] = {
+            "now": self.now + 500, "created": self.created, "processes": 4, "others_sent": 0,
+            "hold": 0, "blocked_for": 0.0, "backoff": 2.0, "open": True, "probe": False,
+            "write_in": 0.0, **fields,
+        }  # fmt: skip
+        self.window.apply(sent, reply, self.now)  # type: ignore[arg-type]
+
+    def available(self) -> int:
+        """Send all that may be sent now, and return their number."""
+        number = 0
+        while self.window.try_acquire(self.now) is not None:
+            number += 1
+        return number
+
+
+class TestPromisedWindow:
+    def test_reply_that_is_not_fresh_is_not_used(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.now += 0.21
+        assert exchange.available() == 0
+        assert exchange.window.report(exchange.now, 1)["promised"] == 1  # it gives back the rest
+        exchange.reply(promised=10)
+        assert exchange.window.report(exchange.now, 1)["promised"] == 10
+        assert exchange.available() == 9
+
+    def test_promise_never_shrinks(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.reply(promised=5)
+        assert exchange.available() == 9
+
+    def test_reply_to_a_report_of_an_earlier_window_promises_nothing(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        sent = exchange.window.report(exchange.now, 1)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        late: Any = {
+            "now": 1.0, "created": 1.0, "processes": 1, "promised": 50, "others_sent": 0,
+            "hold": 0, "blocked_for": 0.0, "backoff": 2.0, "open": True, "probe": False,
+        }  # fmt: skip
+        exchange.window.apply(sent, late, exchange.now)
+        assert exchange.available() == 0
+
+    def test_requests_in_flight_are_no_more_than_a_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=100)
+        assert exchange.available() == 30
+
+    def test_offline_window_has_what_was_promised_and_later_ones_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.window.go_offline(usable=True)
+        assert exchange.available() == 9
+        for _ in range(9):
+            exchange.window.record_response(Permit(0), None, exchange.now)
+        for reset in (1120.0, 1180.0):
+            exchange.now = reset - 60
+            exchange.learn(reset=reset)
+            exchange.now += 30
+            assert exchange.available() == 29
+            for _ in range(29):
+                exchange.window.record_response(Permit(0), None, exchange.now)
+
+    def test_window_whose_outage_begins_before_a_promise_has_a_part_of_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        exchange.now = 1090.0
+        exchange.window.go_offline(usable=True)
+        assert exchange.available() == 14  # half of the share, less the one that was sent
+
+    def test_return_of_redis_ends_the_use_of_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.window.go_offline(usable=True)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        exchange.reply(promised=3)
+        assert exchange.available() == 2
+        exchange.window.go_offline(usable=True)  # once more in this window
+        assert exchange.available() == 0
+
+    def test_shared_window_corrects_only_what_is_no_error_of_the_clock(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        shared = {"reset": 1060.0, "limit": 120, "length": 60.0}
+        for left, ends in ((59.96, 1060.0), (62.0, 1060.0), (58.0, 1058.0)):
+            exchange.reply(window={**shared, "left": left})
+            assert exchange.window.resets_at == pytest.approx(ends)
+
+    def test_shared_window_that_is_over_names_the_current_one(self) -> None:
+        exchange = Exchange()
+        shared = {"reset": 1060.0, "left": -70.0, "limit": 120, "length": 60.0}
+        exchange.reply(window=shared)
+        exchange.window.try_acquire(exchange.now)
+        assert exchange.window.resets_at == pytest.approx(exchange.now + 50)
+
+    def test_report_names_the_time_of_redis(self) -> None:
+        exchange = Exchange()
+        exchange.reply()
+        exchange.now += 7
+        assert exchange.window.report(exchange.now, 1)["at"] == pytest.approx(exchange.now + 500)
+
+    def test_report_names_at_least_min_processes(self) -> None:
+        exchange = Exchange()
+        assert exchange.window.report(exchange.now, 1)["processes"] == 3
+        exchange.reply(processes=1)
+        assert exchange.window.report(exchange.now, 1)["processes"] == 3
+        exchange.reply(processes=5)
+        assert exchange.window.report(exchange.now, 1)["processes"] == 5
+
+    def test_process_that_got_less_than_it_wants_reports_again_in_a_while(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=1)
+        due = exchange.window.report_due_at(exchange.now, 1)
+        assert due == pytest.approx(exchange.now + 0.5)
+        assert exchange.window.report_due_at(exchange.now, 2) == exchange.now
