@@ -393,7 +393,8 @@ def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(
     "line",
     [
         ["--journal", "x"],
-        ["--dry-run", "--email", "ada@example.org"],
+        ["--predict", "--email", "ada@example.org"],
+        ["--dry-run", "--predict"],
         ["--from", "-", "--email", "ada@example.org"],
         ["--from", "no-such-file.csv"],
     ],
