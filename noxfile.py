@@ -162,6 +162,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def priorities(session: nox.Session) -> None:
+    """Measure a bot's commands during a bulk run, in real time."""
+    install(session)
+    python(session, "-m", "tests.priorities", *session.posargs)
+
+
+@nox.session
 def replicas(session: nox.Session) -> None:
     """Measure how processes share a rate limit through Redis, and through its outages."""
     install(session)

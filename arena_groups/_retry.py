@@ -213,6 +213,7 @@ class RetryState:
         return (
             self.response_lost
             and isinstance(error, ArenaAPIError)
+            and not error.from_edge
             and error.status in operation.success_after_retry_statuses
         )
 

@@ -13,6 +13,7 @@ from arena_groups._api.request import Request
 from arena_groups._api.routes import SURROGATE, FilledRoute, fill_route
 from arena_groups._api.secrets import Secret
 from arena_groups._api.shapes import has_identity, is_supported
+from arena_groups._arguments import check_range
 from arena_groups._types import JSONItem
 from arena_groups.models import Page
 
@@ -62,10 +63,11 @@ def any_request(
 
 
 def any_list_request(
-    route: object, *, path: object, query: object, item: object, per: int
+    route: object, *, path: object, query: object, item: object, per: int, max_per: int
 ) -> Request[Any] | Exception:
     """Return a request for the pages of any list, or the error of an argument."""
     try:
+        size = check_range(per, "per", 1, max_per)
         kind = JSONItem if item is None else item
         if not is_supported(kind) or not has_identity(kind):
             raise TypeError(
@@ -77,8 +79,8 @@ def any_list_request(
         return Request(
             operation=operation,
             path=filled.path,
-            target=f"{filled.path}?{urlencode({'per': per, **params})}",
-            query={"per": per, **params},
+            target=f"{filled.path}?{urlencode({'per': size, **params})}",
+            query={"per": size, **params},
             values=_distinct_texts(path, query),
         )
     except (TypeError, ValueError) as error:
@@ -149,7 +151,7 @@ def _query_params(query: object, reserved: Collection[str] = ()) -> dict[str, st
         if not isinstance(name, str) or not name:
             raise TypeError("query must have names that are strings and not empty")
         if name in reserved:
-            raise ValueError(f"query must not contain {name}: that is what paginate() counts")
+            raise ValueError(f"query must not contain {name}: it is set for each page")
         if value is not None:
             params[_encodable(name, "a name of query")] = _param(value, join_path("query", name))
     return params

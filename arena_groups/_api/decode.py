@@ -104,7 +104,8 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
     not what the operation promises. ``credentials`` are those that the request was sent with. A
     challenge of the network edge is an error, even with the status of a success.
     """
-    if not 200 <= response.status < 300:
+    challenged = not response.body and is_challenge(response.headers)
+    if challenged or not 200 <= response.status < 300:
         raise make_status_error(request, response, credentials)
     operation = request.operation
     try:

@@ -41,7 +41,7 @@ EDGE_PHRASES: Mapping[int, str] = {
     530: "Origin Not Found",
 }
 RATE_LIMITED = 1015  # the edge's own error code
-EDGE_CODE = re.compile(r"\berror(?: code)?:?\s{1,3}(1\d{3})\b", re.IGNORECASE)
+EDGE_CODE = re.compile(r"\berror(?: code)?:?\s{0,3}(1\d{3})\b", re.IGNORECASE)
 BLOCKING_CODE = re.compile(r"error code:? ?10\d\d\b", re.IGNORECASE)
 AUTOMATED_ACCESS = re.compile(
     r"\bautomated (?:access|requests?|queries|traffic|tools?|clients?|scripts?|activity|bots?)\b",
@@ -76,7 +76,8 @@ def is_edge_limit(response: RawResponse, body: ErrorBody) -> bool:
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a text, cut between two words."""
+    """Return the beginning of a text, cut between two words unless the last one is long."""
     if len(text) <= MAX_EXCERPT:
         return text
-    return text[:MAX_EXCERPT].rpartition(" ")[0] + " …"
+    end = text.rfind(" ", MAX_EXCERPT // 2, MAX_EXCERPT)
+    return text[: MAX_EXCERPT if end < 0 else end] + " …"

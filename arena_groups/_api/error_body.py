@@ -15,7 +15,12 @@ from typing import cast
 from attrs import evolve, frozen
 
 from arena_groups._api.json_data import complete_json, encoding_of, parse_integer, whole_words
-from arena_groups._api.response import MAX_SECONDS, RawResponse, parse_retry_after
+from arena_groups._api.response import (
+    MAX_SECONDS,
+    RawResponse,
+    parse_count,
+    parse_retry_after,
+)
 
 __all__ = ["BodyShape", "ErrorBody", "redacted", "shown_text"]
 
@@ -67,7 +72,7 @@ class ErrorBody:
     """Explanation in an error's body, without secrets.
 
     ``text`` is the whole text of a page that is not JSON, of which ``message`` may be the title.
-    ``error_code`` is a number of this name in JSON.
+    ``error_code`` is a whole number of this name in JSON.
     """
 
     error: str = ""
@@ -89,7 +94,8 @@ class ErrorBody:
             document = _load(text)
             body = cls._from_document(redacted(document, secrets), now)
         except (ValueError, RecursionError):
-            shape = _shape(None, truncated=truncated and text.lstrip().startswith("{"))
+            may_be_json = text.lstrip()[:1] in {"", "{"}
+            shape = _shape(None, truncated=truncated and may_be_json)
             title, shown = (
                 LIKELY_SECRET.sub("[secret]", shown_text(redacted(each, secrets)))
                 for each in _visible_text(text, truncated=truncated)
@@ -122,7 +128,7 @@ class ErrorBody:
             details=_object(error) or details,
             retry_after=next((wait for wait in waits if wait is not None), None),
             is_oauth_error=isinstance(error, str),
-            error_code=code if isinstance(code := members.get("errorcode"), int) else None,
+            error_code=_whole_number(members.get("errorcode")),
         )
 
 
@@ -262,6 +268,12 @@ def _place_of(members: Members) -> str:
             if place := shown_text(value):
                 return f"{place}: "
     return ""
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str):
+        return parse_count(value)
+    return value if isinstance(value, int) else None
 
 
 def _seconds(value: object, now: float) -> float | None:

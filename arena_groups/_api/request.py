@@ -17,6 +17,7 @@ __all__ = [
     "BeforeSend",
     "Request",
     "build_request",
+    "check_id",
     "check_invite_token",
     "check_one_invitee",
     "choice",

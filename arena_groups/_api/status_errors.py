@@ -123,7 +123,7 @@ def _message(body: ErrorBody, error: str, fallback: str) -> str:
     """Return the server's explanation; a page that is not JSON does not stand for itself."""
     if body.is_json or not body.message:
         return body.message or fallback
-    return fallback if body.message.endswith(error) else f"{body.message} ({fallback})"
+    return fallback if error and body.message.endswith(error) else f"{body.message} ({fallback})"
 
 
 def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
@@ -132,8 +132,8 @@ def _fallback_message(response: RawResponse, body: ErrorBody) -> str:
     if 300 <= response.status < 400:
         host = _host(response.headers.get("location", ""))
         return f"redirect{f' to {host}' if host else ''}: redirects are not followed"
-    if not response.body:
-        return "the response has no body"
+    if not response.body.strip():
+        return "the body ended early" if response.truncated else "the response has no body"
     if body.is_json:
         return ""
     return "the response is not JSON: it may come from a proxy, not from the API"

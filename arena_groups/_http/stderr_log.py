@@ -80,4 +80,5 @@ def _is_shown(handler: logging.Handler) -> bool:
     stream = getattr(handler, "stream", None)
     if stream is None:
         stream = getattr(getattr(handler, "console", None), "file", None)
-    return stream is not None and stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
+    standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return stream is not None and any(stream is each for each in standard)

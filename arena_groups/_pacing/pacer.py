@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, get_args
 
 from attrs import frozen
 
 from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._exports import set_public_module
+from arena_groups._pacing.queue import PermitQueue, Waiter
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
 from arena_groups._types import Clock, Priority
 
@@ -50,6 +52,7 @@ class PacerSnapshot:
         used: The requests sent in this window, as far as this client knows.
         in_flight: The requests sent and not yet answered; part of ``used``.
         waiting: The tasks that wait for a permit.
+        waiting_in_background: Those of them with the priority ``"background"``.
         resets_in: The seconds until the window ends; ``None`` if not known yet.
         blocked_for: The seconds until any request may be sent again after a 429, or 0.
     """
@@ -61,6 +64,7 @@ class PacerSnapshot:
     waiting: int
     resets_in: float | None
     blocked_for: float
+    waiting_in_background: int = 0
 
 
 class Pacer(Protocol):
@@ -169,11 +173,15 @@ class QuotaPacer:
     """The default :class:`Pacer`. It learns the rate limit from responses and stays below it.
 
     The first request is sent alone, as its response brings the limit. Permits are granted in FIFO
-    order; a write first waits for its spacing. After a 429 all requests wait for its
-    ``Retry-After``, or for the end of the window that it names; then one request is sent as a probe
-    before the others. After a 429 that names neither, or 0 seconds, probes are sent at growing
-    intervals. A pacer belongs to one event loop; clients in that loop that use the same token may
-    share it.
+    order; a write first waits for its spacing. Calls in the foreground overtake those in the
+    background, for which one permit of each window is kept. Calls in the background leave a tenth
+    of the limit to the foreground, less what it has used. This reserve shrinks with the part of the
+    window that is left, so that they get in the end what nobody else uses.
+
+    After a 429 all requests wait for its ``Retry-After``, or for the end of the window that it
+    names; then one request is sent as a probe before the others. After a 429 that names neither, or
+    0 seconds, probes are sent at growing intervals. A pacer belongs to one event loop; clients in
+    that loop that use the same token may share it.
 
     Args:
         write_spacing: The least seconds between the starts of two writes.
@@ -188,10 +196,7 @@ class QuotaPacer:
         self._write_spacing = check_seconds(write_spacing, "write_spacing", zero=True)
         self._clock = checked_clock(clock)
         self._window = RateLimitWindow()
-        self._queue_lock = asyncio.Lock()
-        self._write_lock = asyncio.Lock()
-        self._state_changed = asyncio.Event()
-        self._next_write = -FOREVER
+        self._queue = PermitQueue(self._window, self._write_spacing)
         self._waiting = 0
 
     async def acquire(
@@ -214,19 +219,28 @@ class QuotaPacer:
             A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds,
             or if there certainly is no permit within ``deadline`` seconds.
         """
-        if not (write or self._waiting):
+        if not (write or self._waiting) and priority == "foreground":
             permit = self._window.try_acquire(self._clock.now())
             if permit is not None:
                 return permit  # by far the most frequent case
-        if self._window.blocked_until - self._clock.now() > max_wait:
-            return None  # without waiting in the queue behind calls that wait longer
+        if priority not in get_args(Priority):
+            raise ValueError(f"priority must be 'foreground' or 'background', not {priority!r}")
+        now = self._clock.now()
+        waiter = Waiter(
+            write=write,
+            background=priority == "background",
+            since=now,
+            max_wait=max_wait,
+            expires_at=now + deadline,
+        )
+        self._queue.add(waiter)
         self._waiting += 1
         try:
-            if write:
-                return await self._wait_for_write_permit(max_wait)
-            return await self._wait_for_permit(max_wait)
+            return await self._wait_for_permit(waiter)
         finally:
             self._waiting -= 1
+            self._queue.remove(waiter)
+            self._wake_waiters(self._queue.heads())
 
     def release(self, permit: Permit, update: RateLimitUpdate | None) -> None:
         """Report the end of a request.
@@ -235,9 +249,12 @@ class QuotaPacer:
             permit: The permit of the request.
             update: The rate limit in the response; ``None`` if there was no response.
         """
-        self._window.record_response(permit, update, self._clock.now())
+        now = self._clock.now()
+        self._window.record_response(permit, update, now)
         if self._waiting:
-            self._state_changed.set()
+            self._wake_waiters(self._queue.heads())
+            if update is not None and update.status == 429:
+                self._wake_waiters(self._queue.held_too_long(now))
 
     def snapshot(self) -> PacerSnapshot:
         """Return the current state.
@@ -250,39 +267,38 @@ class QuotaPacer:
         return PacerSnapshot(
             limit=window.limit,
             window=window.window,
-            used=window.counted + window.in_flight,
+            used=window.used + window.in_flight,
             in_flight=window.in_flight,
             waiting=self._waiting,
+            waiting_in_background=self._queue.in_background,
             resets_in=None if window.resets_at == FOREVER else max(0.0, window.resets_at - now),
             blocked_for=max(0.0, window.blocked_until - now),
         )
 
-    async def _wait_for_write_permit(self, max_wait: float) -> Permit | None:
-        async with self._write_lock:
-            while (wait := self._next_write - self._clock.now()) > 0:
-                await self._clock.wait(asyncio.Event(), wait)
-            permit = await self._wait_for_permit(max_wait)
-            if permit is not None:
-                self._next_write = self._clock.now() + self._write_spacing
-            return permit
+    async def _wait_for_permit(self, waiter: Waiter) -> Permit | None:
+        logged = False
+        while True:
+            now = self._clock.now()
+            if self._is_next(waiter, now):
+                return self._queue.take(waiter, now)
+            if self._queue.is_late(waiter, now):
+                return None
+            ready = self._queue.ready_at(waiter, now)
+            wait = ready - now
+            if MIN_LOGGED_WAIT < wait < FOREVER and not logged:
+                logged = True
+                logger.info("waiting %.1f s for a permit: %s", wait, self.snapshot())
+            # One that is ready, but not next, is woken by the one before it.
+            until = min(FOREVER if ready <= now else ready, waiter.expires_at)
+            waiter.changed.clear()
+            await self._clock.wait(waiter.changed, None if until == FOREVER else until - now)
 
-    async def _wait_for_permit(self, max_wait: float) -> Permit | None:
-        async with self._queue_lock:
-            logged = False
-            while (wait := self._delay()) > 0:
-                if self._window.blocked_until - self._clock.now() > max_wait:
-                    return None
-                if wait > MIN_LOGGED_WAIT and wait != FOREVER and not logged:
-                    logged = True
-                    logger.info("waiting %.1f s for a permit: %s", wait, self.snapshot())
-                self._state_changed.clear()
-                await self._clock.wait(self._state_changed, None if wait == FOREVER else wait)
-            return self._window.acquire()
+    def _is_next(self, waiter: Waiter, now: float) -> bool:
+        return self._queue.is_next(waiter, now)
 
-    def _delay(self) -> float:
-        """Return the seconds until the next permit."""
-        now = self._clock.now()
-        return self._window.ready_at(now) - now
+    def _wake_waiters(self, waiters: Iterable[Waiter]) -> None:
+        for waiter in waiters:
+            waiter.changed.set()
 
 
 set_public_module(globals(), ["NoPacer", "Pacer", "PacerSnapshot", "QuotaPacer"])

@@ -6,6 +6,7 @@ those in flight, as the server may count these in this window or in the next. If
 how many are left, this counts where it is the lower number.
 """
 
+from math import floor
 from typing import NewType
 
 from attrs import define
@@ -13,7 +14,14 @@ from attrs import define
 from arena_groups._exports import set_public_module
 from arena_groups.models import RateLimit
 
-__all__ = ["FOREVER", "Permit", "RateLimitUpdate", "RateLimitWindow"]
+__all__ = [
+    "FOREVER",
+    "ForecastWindow",
+    "Permit",
+    "RateLimitUpdate",
+    "RateLimitWindow",
+    "reserve_of",
+]
 
 FOREVER = float("inf")
 MAX_WAIT = 3600.0  # seconds; then one request is sent, whatever the server said before
@@ -26,8 +34,18 @@ BOUNDARY_MARGIN = 3.0
 FIRST_BACKOFF = 2.0
 BACKOFF_FACTOR = 3
 
+# Requests in the background leave this part of the limit to those in the foreground. It shrinks
+# evenly, and in the last part of the window nothing is left of it.
+RESERVED_PART = 0.1
+UNRESERVED_END = 1 / 60  # of the window
+
 Permit = NewType("Permit", int)
 Permit.__doc__ = "Right to send one request: an opaque number, for the pacer that issued it."
+
+
+def reserve_of(limit: int) -> int:
+    """Return the reserve of the foreground in a window that has just begun."""
+    return floor(limit * RESERVED_PART + 0.5)
 
 
 @define(kw_only=True)
@@ -61,13 +79,19 @@ class RateLimitWindow:
     limit: int | None = None
     window: float = 60.0
     counted: int = 0
+    reported: int = 0  # the server's own count, if it states one
     in_flight: int = 0
     resets_at: float = FOREVER
     blocked_until: float = -FOREVER
     probing: bool = True  # only one request at a time: at first, and after a hold
+    foreground: int = 0  # permits of this window, by priority
+    background: int = 0
+    background_before: bool = False  # whether the last window had permits for the background
     _hold_generation: Permit = Permit(0)  # number of holds so far; a permit names its own
+    _carried: int = 0  # requests in flight when the window began
     _unconfirmed: int = 0  # requests since the last response with a rate limit
     _unconfirmed_at_end: int = 0  # those of them in the last seconds of the window
+    _earliest_reset: float = FOREVER  # if the server did not wait for a request to start a window
     _unix_reset: float = -FOREVER
     _expired: bool = False  # over by the local clock, and no response of the next one yet
     _unix_offset: float = -FOREVER  # server's Unix time minus local time, at least
@@ -76,10 +100,16 @@ class RateLimitWindow:
     _server_time: float = -FOREVER
     _backoff: float = FIRST_BACKOFF  # the next hold, if a 429 does not say how long to wait
 
-    def ready_at(self, now: float) -> float:
+    @property
+    def used(self) -> int:
+        """The higher of the two counts: requests of other clients are in that of the server."""
+        return max(self.counted, self.reported)
+
+    def ready_at(self, now: float, sparing: bool = False) -> float:
         """Return the time of the next permit; ``now`` or earlier means at once.
 
-        ``FOREVER`` means: not before a request in flight has been answered.
+        ``FOREVER`` means: not before a request in flight has been answered. With ``sparing``, one
+        permit of each window is for the background, which waits.
         """
         if now >= self.resets_at:
             self._start_next_window(now)
@@ -87,21 +117,77 @@ class RateLimitWindow:
             return self.blocked_until
         if self.probing:
             return FOREVER if self.in_flight else now
-        if self.limit is None or self.counted + self.in_flight < max(1, self.limit):
+        if self.limit is None:
             return now
-        return self.resets_at if self.counted else FOREVER
+        kept = self._spared if sparing else 0
+        if self.used + self.in_flight + kept < (self.limit or 1):
+            return now
+        return self.resets_at if self.used or kept else FOREVER
+
+    def background_ready_at(self, now: float) -> float:
+        """Return the time of the next permit for the background, which leaves the reserve."""
+        ready = self.ready_at(now)
+        if ready > now or self.probing or self.limit is None:
+            return ready
+        return self._unreserved_at(now, max(1, self.limit), self.used)
+
+    def _unreserved_at(self, now: float, limit: int, used: int) -> float:
+        left = limit - used - self.in_flight - 1  # after this request
+        reserve = reserve_of(limit)
+        if self.in_flight >= limit - reserve:
+            return FOREVER  # the server may count them in the next window, which has a reserve too
+        if left >= reserve - self.foreground:
+            return now
+        end = self.window * UNRESERVED_END
+        return max(now, self.resets_at - end - (self.window - end) * left / reserve)
+
+    @property
+    def _spared(self) -> int:
+        # If a window has one permit in all, the two priorities take turns.
+        turn = self.limit is not None and (self.limit > 1 or not self.background_before)
+        return int(turn and not self.background)
 
     def try_acquire(self, now: float) -> Permit | None:
-        """Return a permit, or ``None`` if no request may be sent yet."""
+        """Return a permit for the foreground, or ``None`` if no request may be sent yet."""
         if self.ready_at(now) > now:
             return None
+        self.foreground += 1
         self.in_flight += 1
         return self._hold_generation
 
-    def acquire(self) -> Permit:
+    def acquire(self, *, background: bool = False) -> Permit:
         """Count a request as sent. Its permit goes to :meth:`record_response`."""
+        if background:
+            self.background += 1
+        else:
+            self.foreground += 1
         self.in_flight += 1
         return self._hold_generation
+
+    def forecast(self) -> "ForecastWindow":
+        """Return what is certain of this window: another one, to count future requests in.
+
+        Requests in flight have been counted there, except those from before the window. The first
+        request after a hold still decides about all others. If no request can be sent before the
+        window ends, nothing can change that; else a response may show that it ends a little sooner.
+        """
+        carried = min(self._carried, self.in_flight)
+        ends = self._earliest_reset if self._expired else self.resets_at
+        if self.in_flight or self.limit is None or self.used < self.limit:
+            ends -= CLOCK_RESOLUTION
+        return ForecastWindow(
+            limit=self.limit,
+            window=self.window,
+            counted=self.counted + self.in_flight - carried,
+            reported=self.reported,
+            in_flight=int(self.probing and self.in_flight > 0),
+            resets_at=ends,
+            blocked_until=self.blocked_until,
+            probing=self.probing,
+            foreground=self.foreground,
+            background=self.background,
+            background_before=self.background_before,
+        )
 
     def record_response(self, permit: Permit, update: RateLimitUpdate | None, now: float) -> None:
         """Count a response. ``None``: there was none, but the server may have counted one."""
@@ -112,13 +198,16 @@ class RateLimitWindow:
             pass
         elif update is None or update.rate_limit is None:
             self.counted += 1
+            self.reported += self.reported > 0
             self._unconfirmed += 1
             self._unconfirmed_at_end += now >= self.resets_at - BOUNDARY_MARGIN
         elif self._learn(update.rate_limit, update.server_time, now):
             self.counted += 1
             self._unconfirmed = 0
-            if update.remaining is not None:
-                self._count_used(update.rate_limit.limit - update.remaining)
+            if update.remaining is None:
+                self.reported += self.reported > 0
+            else:
+                self.reported = max(self.reported, update.rate_limit.limit - update.remaining)
         if update is not None and update.status == 429:
             self._block(permit, update, now)
         elif permit == self._hold_generation and (update is not None or permit == 0):
@@ -126,18 +215,20 @@ class RateLimitWindow:
             self._backoff = FIRST_BACKOFF
 
     def _start_next_window(self, now: float) -> None:
+        missed = (now - self.resets_at) // self.window + 1
+        self._earliest_reset = self.resets_at + missed * self.window
         self._reset_counts(self._unconfirmed_at_end)
         self._expired = True
         self.resets_at = now + self.window  # at the latest; a response will bring the real time
 
     def _reset_counts(self, counted: int) -> None:
         self.counted = counted
+        self.reported = 0
+        self.background_before = self.background > 0
+        self.foreground = self.background = 0
+        self._carried = self.in_flight
         self._unconfirmed = 0
         self._unconfirmed_at_end = 0
-
-    def _count_used(self, used: int) -> None:
-        # The server may not have counted those in flight yet.
-        self.counted = max(self.counted, used)
 
     def _learn(self, rate_limit: RateLimit, server_time: float, now: float) -> bool:
         """Learn from headers, and return whether they are of the current window."""
@@ -202,6 +293,24 @@ class RateLimitWindow:
         self.blocked_until = max(self.blocked_until, now + min(wait, MAX_WAIT))
         self.probing = True
         self._hold_generation = Permit(self._hold_generation + 1)
+
+
+@define
+class ForecastWindow(RateLimitWindow):
+    """Window in which future requests are counted as if each were answered at once."""
+
+    def acquire(self, *, background: bool = False) -> Permit:
+        """Count a request as sent and answered."""
+        permit = super().acquire(background=background)
+        self.in_flight -= 1
+        self.counted += 1
+        self.reported += self.reported > 0
+        self.probing = False
+        return permit
+
+    def _start_next_window(self, now: float) -> None:
+        super()._start_next_window(now)
+        self.resets_at = self._earliest_reset
 
 
 set_public_module(globals(), ["Permit", "RateLimitUpdate"])

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
-from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar
 
 from attrs import evolve
@@ -14,7 +13,7 @@ from arena_groups._exports import set_public_module
 from arena_groups._pagination.concurrent import ConcurrentWalk
 from arena_groups._pagination.passes import RepeatedWalk
 from arena_groups._pagination.prefetch import FetchPage, PageFetchers, PagePrefetcher
-from arena_groups._pagination.skipping import SkippedItems, begin_and_count
+from arena_groups._pagination.skipping import SkippedItems, noting
 from arena_groups._pagination.walk import (
     EndlessListGuard,
     ItemT,
@@ -71,7 +70,7 @@ class Paginator(Generic[ItemT]):
         owner_first: bool = False,
         skipped: SkippedItems | None = None,
     ) -> None:
-        self._begin = begin if skipped is None else partial(begin_and_count, skipped, begin)
+        self._begin = begin if skipped is None else lambda: noting(skipped.note, begin())
         self._skipped = skipped
         self._confirm = confirm
         self._owner_first = owner_first

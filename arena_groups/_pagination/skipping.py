@@ -1,15 +1,17 @@
-"""Items of a list that cannot be decoded: left out, logged and counted."""
+"""Items that are left out of a list: they cannot be decoded, or were not asked for."""
 
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from attrs import evolve
 
 from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PageFetchers
 from arena_groups.models import Page
 from arena_groups.models.pages import PartialPage
 
-__all__ = ["SkippedItems", "begin_and_count"]
+__all__ = ["SkippedItems", "UnwantedItems", "noting"]
 
 T = TypeVar("T")
 
@@ -42,27 +44,50 @@ class SkippedItems:
         return page
 
 
-def begin_and_count(skipped: SkippedItems, begin: Callable[[], PageFetchers[T]]) -> PageFetchers[T]:
-    """Begin a use of a list, and count the items that are missing in its pages."""
-    pages = begin()
+class UnwantedItems(Generic[T]):
+    """The items of a list that were not asked for: left out, with one warning.
+
+    Args:
+        operation: The name of the list's operation, for the log.
+        wanted: Whether an item was asked for.
+    """
+
+    def __init__(self, operation: str, wanted: Callable[[T], bool]) -> None:
+        self._operation = operation
+        self._wanted = wanted
+        self._warned = False
+
+    def note(self, page: Page[T]) -> Page[T]:
+        """Return the page without such items."""
+        kept = [item for item in page.data if self._wanted(item)]
+        if len(kept) == len(page.data):
+            return page
+        if not self._warned:
+            self._warned = True
+            logger.warning("%s: left out items that were not asked for", self._operation)
+        return evolve(page, data=kept)
+
+
+def noting(note: Callable[[Page[T]], Page[T]], pages: PageFetchers[T]) -> PageFetchers[T]:
+    """Return functions whose pages have passed ``note``."""
     return PageFetchers(
-        partial(_skip_and_count, skipped, pages.fetch),
-        partial(_skip_and_count_deferred, skipped, pages.fetch_deferred),
+        partial(_note_page, note, pages.fetch),
+        partial(_note_deferred, note, pages.fetch_deferred),
     )
 
 
-async def _skip_and_count(skipped: SkippedItems, fetch: FetchPage[T], number: int) -> Page[T]:
-    """Fetch a page, and count the items that are missing in it."""
-    return skipped.note(await fetch(number))
+async def _note_page(
+    note: Callable[[Page[T]], Page[T]], fetch: FetchPage[T], number: int
+) -> Page[T]:
+    return note(await fetch(number))
 
 
-async def _skip_and_count_deferred(
-    skipped: SkippedItems, fetch: FetchDeferred[T], number: int
+async def _note_deferred(
+    note: Callable[[Page[T]], Page[T]], fetch: FetchDeferred[T], number: int
 ) -> Callable[[], Awaitable[Page[T]]]:
-    """Fetch a page, and return a function that decodes it and counts what is missing in it."""
     decode = await fetch(number)
 
-    async def decode_and_count() -> Page[T]:
-        return skipped.note(await decode())
+    async def decode_and_note() -> Page[T]:
+        return note(await decode())
 
-    return decode_and_count
+    return decode_and_note

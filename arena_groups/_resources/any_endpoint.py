@@ -10,7 +10,6 @@ from attrs import evolve
 
 from arena_groups._api import Operation, Request
 from arena_groups._api.any_request import any_list_request, any_request
-from arena_groups._arguments import check_range
 from arena_groups._http.owner import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.prefetch import FetchDeferred, PageFetchers
@@ -216,8 +215,9 @@ class EndpointMethods(SessionOwner):
             ValueError: An argument is not valid.
             TypeError: An argument has the wrong type.
         """
-        per = check_range(per, "per", 1, MAX_PER)
-        request = any_list_request(route, path=path, query=query, item=item, per=per)
+        request = any_list_request(
+            route, path=path, query=query, item=item, per=per, max_per=MAX_PER
+        )
         del route, path, query, item
         if isinstance(request, Exception):
             raise request

@@ -20,7 +20,7 @@ from arena_groups._http import Session
 from arena_groups._http.owner import SessionOwner
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.prefetch import PageFetchers
-from arena_groups._pagination.skipping import SkippedItems
+from arena_groups._pagination.skipping import SkippedItems, UnwantedItems, noting
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
@@ -76,13 +76,18 @@ class Resource:
         confirm: bool,
         on_decode_error: OnDecodeError,
         owner_first: bool = False,
+        wanted: Callable[[ItemT], bool] | None = None,
     ) -> Paginator[ItemT]:
-        """Return a lazy list; without ``path_params``, that of the token's own user."""
+        """Return a lazy list; without ``path_params``, that of the token's own user.
+
+        Items that are not ``wanted``, which the server should not send, are left out.
+        """
         per = check_range(per, "per", 1, MAX_PER)
         given = {name: str(value) for name, value in (filters or {}).items() if value is not None}
+        unwanted = None if wanted is None else UnwantedItems(operation.name, wanted)
         return self._paginator(
             operation,
-            partial(self._begin_list, path_params, {"per": per, **given}),
+            partial(self._begin_list, path_params, {"per": per, **given}, unwanted),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -128,13 +133,15 @@ class Resource:
         self,
         path_params: Mapping[str, str] | None,
         query: Mapping[str, str | int],
+        unwanted: UnwantedItems[ItemT] | None,
         operation: Operation[Page[ItemT]],
     ) -> PageFetchers[ItemT]:
         session = self._session.for_list()
         if path_params is None:
             own = _OwnList(session, operation, query)
             return PageFetchers(own.send_page, own.prefetch_page)
-        return page_fetchers(session, build_request(operation, path_params, query=query))
+        pages = page_fetchers(session, build_request(operation, path_params, query=query))
+        return pages if unwanted is None else noting(unwanted.note, pages)
 
 
 def page_fetchers(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:

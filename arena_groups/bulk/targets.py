@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from arena_groups._api import UserReference, address_problem, invitee, mailbox, trimmed
+from arena_groups._api import UserReference, address_problem, check_id, mailbox, trimmed
 from arena_groups._exports import set_public_module
 from arena_groups._types import hidden
 from arena_groups.models import EmbeddedUser, MembershipInvitation
@@ -30,7 +30,10 @@ def _mailbox(email: str | None) -> str | None:
 
 
 def _shown_name(user: str | None) -> str:
-    return hidden(user) if user is not None and "@" in user else repr(user)
+    try:
+        return "None" if user is None else repr(UserReference(user).name)
+    except (ValueError, TypeError):
+        return hidden(user)  # it may be an address, or the URL of an invite
 
 
 @frozen(kw_only=True)
@@ -85,7 +88,7 @@ class RemoveTarget:
 
     user_id: int | None
     user: EmbeddedUser | None = None
-    slug: str | None = field(default=None, eq=False)
+    slug: str | None = None
 
 
 InviteTargetLike = str | int | EmbeddedUser | MembershipInvitation | InviteTarget
@@ -144,18 +147,19 @@ def _to_invite_target(target: object) -> InviteTarget:
         case EmbeddedUser():
             return _invite_target(None, target.id)
         case _:
-            return InviteTarget(user_id=_check_id(target, "an email address, a user id or a user"))
+            expected = "an email address, a user id or a user"
+            return InviteTarget(user_id=_checked_id(target, expected, "user id"))
 
 
 def _to_revoke_target(target: object) -> RevokeTarget:
     match target:
         case RevokeTarget():
-            number = _check_id(target.invitation_id, "an invitation or its id")
+            number = _invitation_id(target.invitation_id)
             return RevokeTarget(invitation_id=number, invitation=target.invitation)
         case MembershipInvitation(id=number):
             return RevokeTarget(invitation_id=number, invitation=target)
         case _:
-            return RevokeTarget(invitation_id=_check_id(target, "an invitation or its id"))
+            return RevokeTarget(invitation_id=_invitation_id(target))
 
 
 def _to_remove_target(target: object) -> RemoveTarget:
@@ -163,7 +167,7 @@ def _to_remove_target(target: object) -> RemoveTarget:
         case RemoveTarget(user_id=None, slug=str() as slug):
             return _to_remove_target(slug)
         case RemoveTarget():
-            number = _check_id(target.user_id, "a user or its id")
+            number = _checked_id(target.user_id, "a user or its id", "user id")
             return RemoveTarget(user_id=number, user=target.user)
         case EmbeddedUser(id=number):
             return RemoveTarget(user_id=number, user=target)
@@ -174,7 +178,7 @@ def _to_remove_target(target: object) -> RemoveTarget:
         case str():
             return RemoveTarget(user_id=None, slug=_slug(target))
         case _:
-            return RemoveTarget(user_id=_check_id(target, "a user or its id"))
+            return RemoveTarget(user_id=_checked_id(target, "a user or its id", "user id"))
 
 
 def _invite_target(email: object, user_id: object, user: object = None) -> InviteTarget:
@@ -184,7 +188,7 @@ def _invite_target(email: object, user_id: object, user: object = None) -> Invit
         name = UserReference(user).name
         return InviteTarget(user_id=name) if isinstance(name, int) else InviteTarget(user=name)
     if email is None:
-        return InviteTarget(user_id=_check_id(user_id, "a user id"))
+        return InviteTarget(user_id=_checked_id(user_id, "a user id", "user id"))
     if not isinstance(email, str):
         raise TypeError(f"an email address must be a str, not {type(email).__name__}")
     if problem := address_problem(email):
@@ -196,11 +200,14 @@ def _slug(user: str) -> str:
     return str(UserReference(user).name)
 
 
-def _check_id(number: object, expected: str) -> int:
+def _invitation_id(number: object) -> int:
+    return _checked_id(number, "an invitation or its id", "invitation id")
+
+
+def _checked_id(number: object, expected: str, what: str) -> int:
     if not isinstance(number, int) or isinstance(number, bool):
         raise TypeError(f"expected {expected}, not {type(number).__name__}")
-    invitee(None, number)
-    return int(number)
+    return check_id(number, what)
 
 
 def _attempt(convert: Callable[[object], T], target: object) -> T | ValueError | TypeError:

@@ -10,8 +10,10 @@ from arena_groups import (
     ArenaAPIError,
     ArenaClient,
     BadRequestError,
+    BulkResult,
     NotFoundError,
     RateLimitError,
+    RevokeTarget,
     UnprocessableError,
     revoke_many,
 )
@@ -117,7 +119,7 @@ async def revoke_all(
                     async for result in run:
                         if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error
-                        results.write(_revocation_row(left.pop(0), result.error, failures))
+                        results.write(_revocation_row(left.pop(0), result, failures))
                         shown.update(f"{results.count} of {len(items)}")
             except RateLimitError as error:
                 waits -= 1
@@ -129,17 +131,19 @@ async def revoke_all(
 
 
 def _revocation_row(
-    item: PendingItem, error: Exception | None, failures: list[BatchFailure]
+    item: PendingItem, result: BulkResult[RevokeTarget], failures: list[BatchFailure]
 ) -> ActionRow:
-    outcome, text = "revoked", None
-    if isinstance(error, ArenaAPIError):
-        failure = BatchFailure(error)
-        failures.append(failure)
-        outcome = "already_gone" if failure.already_gone else "failed"
-        text = failure.cli_error.message
+    text = None
+    if isinstance(result.error, ArenaAPIError):
+        failures.append(BatchFailure(result.error))
+        text = failures[-1].cli_error.message
     number, invitee = item
     return ActionRow(
-        outcome=outcome, type="MembershipInvitation", id=number, target=invitee, error=text
+        outcome=result.outcome.value,
+        type="MembershipInvitation",
+        id=number,
+        target=invitee,
+        error=text,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -158,18 +158,23 @@ def parse_recipients(texts: Sequence[Secret], what: str) -> list[arena_groups.In
     ]
 
 
-def parse_wanted(texts: Sequence[Secret]) -> list[int | arena_groups.InviteTarget]:
-    """Return what the arguments of ``revoke`` name, each once: ids of invitations, and people.
+def parse_wanted(texts: Sequence[Secret]) -> dict[int | arena_groups.InviteTarget, int]:
+    """Return the ids of invitations and the people that the arguments of ``revoke`` name.
 
-    Raise ``ValueError`` for an invalid one.
+    Each has the number of its first argument. Raise ``ValueError`` for an invalid one.
     """
-    wanted: dict[int | arena_groups.InviteTarget, None] = {}
+    from arena_groups._api import check_id
+
+    wanted: dict[int | arena_groups.InviteTarget, int] = {}
     for place, text in enumerate(texts, start=1):
         number = _number(text)
         if number == 0:
             raise ValueError(f"WHO number {place}: 0 is too low: the minimum is 1")
-        wanted[_person(text, f"WHO number {place}") if number is None else number] = None
-    return list(wanted)
+        if number is None:
+            wanted.setdefault(_person(text, f"WHO number {place}"), place)
+        else:
+            wanted.setdefault(check_id(number, f"WHO number {place}: invitation id"), place)
+    return wanted
 
 
 def _person(text: Secret, what: str, *, addresses_only: bool = False) -> arena_groups.InviteTarget:
@@ -190,7 +195,7 @@ async def find_invitations(
     settings: Settings,
     arena: arena_groups.ArenaClient,
     group: str,
-    wanted: Sequence[int | arena_groups.InviteTarget],
+    wanted: Mapping[int | arena_groups.InviteTarget, int],
 ) -> list[arena_groups.MembershipInvitation]:
     """Return the invitations with these ids or for these people, in the order of ``wanted``.
 
@@ -207,9 +212,7 @@ async def find_invitations(
                     found[name].append(invitation)
             if by_id and all(found.values()):
                 break
-    missing = [
-        _shown(each, number) for number, each in enumerate(wanted, start=1) if not found[each]
-    ]
+    missing = [_shown(each, number) for each, number in wanted.items() if not found[each]]
     if missing:
         raise CliError(
             "not_found",

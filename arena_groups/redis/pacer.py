@@ -14,6 +14,7 @@ from arena_groups._api import Credentials, Secret
 from arena_groups._arguments import check_range, check_seconds, check_text
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._pacing.pacer import PacerSnapshot, QuotaPacer
+from arena_groups._pacing.queue import Waiter
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
 from arena_groups._types import AsyncCloseable, Clock, Priority
 from arena_groups.errors import PacerError
@@ -39,8 +40,9 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
 
     Redis promises each process a part of the window. The processes report what they have sent, and
     pass on holds. The limit is stored under the fingerprint of the token, never the token itself.
-    Permits are granted in FIFO order within a process. Each process can use its share, the limit
-    divided by the number of processes, and what others do not use.
+    Within a process, permits are granted as by a :class:`QuotaPacer`. Each process can use its
+    share, the limit divided by the number of processes, and what others do not use. Requests in the
+    background of any process leave a reserve to the foreground of all.
 
     While Redis is unavailable, ``on_outage="local"`` lets each process use what it was promised,
     and its share of later windows; ``"raise"`` raises :class:`PacerError`. Waiting calls go on
@@ -95,6 +97,8 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         self._min_processes = min_processes
         self._on_outage = on_outage
         self._window: PromisedWindow = PromisedWindow(min_processes=min_processes or 1)
+        self._queue.window = self._window
+        self._space_writes()
         self._process = ""
         self._worker: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -102,8 +106,8 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         self._failing = False
         self._unusable: str | None = None  # why no request may be sent
         self._next_attempt = -FOREVER
-        self._writes = self._spaced_writes = 0  # all, and those whose time is known
-        self._write_slot = -FOREVER  # the time of the latest
+        self._writes = 0  # that Redis was asked for a slot for
+        self._slot_expected = False
         self._closed = False
 
     async def acquire(
@@ -164,7 +168,7 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         snapshot, window = super().snapshot(), self._window
         if window.offline and window.limit is not None:
             return evolve(snapshot, limit=window.share)
-        return evolve(snapshot, used=snapshot.used + window.others_sent)
+        return evolve(snapshot, used=max(snapshot.used, window.sent + window.others_sent))
 
     async def aclose(self) -> None:
         """Report the last requests, and close the connections that were opened here.
@@ -176,7 +180,7 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         self._closed = True
         if not self._connection.is_usable_here():
             return
-        self._state_changed.set()
+        self._wake_waiters(self._queue.heads())
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])
@@ -190,53 +194,40 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
     def __repr__(self) -> str:
         return f"<RedisPacer {self.snapshot()}>"
 
-    async def _wait_for_write_permit(self, max_wait: float) -> Permit | None:
-        async with self._write_lock:
-            while True:
-                await self._wait_until(self._next_write)
-                permit = await self._wait_for_permit(max_wait)
-                if permit is None:
-                    return None
-                try:
-                    await self._wait_for_write_slot()
-                except BaseException:
-                    self._give_back()
-                    raise
-                now, window = self._clock.now(), self._window
-                if now >= window.blocked_until:
-                    spaced = window.processes if window.offline else 1
-                    self._next_write = now + self._write_spacing * spaced
-                    return permit
-                self._give_back()
+    def _is_next(self, waiter: Waiter, now: float) -> bool:
+        self._check_usable()
+        if waiter.write:
+            self._request_write_slot(waiter, now)
+        if super()._is_next(waiter, now):
+            return True
+        self._report_soon()
+        return False
 
-    async def _wait_for_write_slot(self) -> None:
-        """Wait for the next start of a write among those of all processes."""
-        if not self._write_spacing or self._window.offline:
+    def _request_write_slot(self, waiter: Waiter, now: float) -> None:
+        """Ask for the next start of a write among those of all processes, if there is quota.
+
+        The slot is for the process: the write that is next when it comes uses it.
+        """
+        queue = self._queue
+        if self._slot_expected or not self._write_spacing or self._window.offline:
             return
-        self._writes += 1
-        self._unreported = True
-        while self._spaced_writes < self._writes and not self._window.offline:
-            self._check_usable()
-            self._state_changed.clear()
-            self._report_soon()
-            await self._clock.wait(self._state_changed, None)
-        await self._wait_until(self._write_slot)
-        self._check_usable()
+        unused = now - self._write_spacing <= queue.next_write < FOREVER
+        if not unused and queue.quota_at(waiter, now) <= now:
+            queue.next_write = FOREVER
+            self._writes += 1
+            self._slot_expected = self._unreported = True
+            self._wake_waiters(queue.heads())
 
-    async def _wait_until(self, when: float) -> None:
-        while (wait := when - self._clock.now()) > 0:
-            await self._clock.wait(asyncio.Event(), wait)
-
-    def _give_back(self) -> None:
-        self._window.give_back()
-        self._state_changed.set()
-
-    def _delay(self) -> float:
-        self._check_usable()
-        delay = super()._delay()
-        if delay > 0:
-            self._report_soon()
-        return delay
+    def _space_writes(self) -> None:
+        """Let writes wait for a slot from Redis, or for the slots of all processes."""
+        queue, window = self._queue, self._window
+        if not window.offline and self._write_spacing:
+            queue.write_spacing = FOREVER
+            return
+        queue.write_spacing = self._write_spacing * window.processes
+        if queue.next_write == FOREVER:
+            queue.next_write = self._clock.now() + queue.write_spacing
+            self._slot_expected = False
 
     def _check_usable(self) -> None:
         if self._closed:
@@ -255,7 +246,9 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
             while self._waiting or self._unreported:
                 self._wake.clear()
                 now = self._clock.now()
-                due = now if self._unreported else self._window.report_due_at(now)
+                foreground = self._waiting - self._queue.in_background
+                due = self._window.report_due_at(now, foreground)
+                due = now if self._unreported else due
                 pause = (self._next_attempt if self._failing else due) - now
                 if pause > 0:
                     await self._clock.wait(self._wake, pause)
@@ -279,13 +272,22 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
                 self._failing, self._unusable = False, None
                 logger.info("Redis is available again; the rate limit is shared again")
         finally:
-            self._state_changed.set()
+            self._space_writes()
+            self._wake_waiters(self._queue.heads())
+            self._wake_waiters(self._queue.held_too_long(self._clock.now()))
 
     async def _send_report(self, *, leaving: bool = False) -> None:
         self._process = self._process or token_hex(8)  # only now, as a process may fork before
         window, writes = self._window, self._writes
-        wanted = 0 if leaving else self._waiting + window.in_flight
-        report = window.report(self._clock.now(), wanted)
+        # Each request in flight will be followed by another, of those that wait meanwhile.
+        background = self._queue.in_background
+        foreground = self._waiting - background
+        if foreground or not background:
+            foreground += window.in_flight
+        else:
+            background += window.in_flight
+        wanted = (foreground + background) * (not leaving)
+        report = window.report(self._clock.now(), wanted, background * (not leaving))
         request = {
             **report,
             "process": self._process,
@@ -299,7 +301,9 @@ class RedisPacer(QuotaPacer, AsyncCloseable):
         reply = cast(Reply, json.loads(cast(str | bytes, text)))
         now = self._clock.now()
         window.apply(report, reply, now)
-        self._spaced_writes, self._write_slot = writes, now + reply["write_in"]
+        if self._slot_expected and writes == self._writes:
+            self._slot_expected = False
+            self._queue.next_write = now + reply["write_in"]
 
     def _fail(self, error: RedisUnavailableError) -> None:
         """Decide what to do until the next attempt."""

@@ -33,7 +33,7 @@ if reported then
   if another then
     window = {reset = reported.reset, ends = now + reported.left, outside = 0}
     for name, member in pairs(state.members) do
-      member.promised, member.sent = 0, nil
+      member.promised, member.sent, member.foreground = 0, nil, 0
       if not is_live(member) then state.members[name] = nil end
     end
   end
@@ -58,12 +58,16 @@ if report.created and report.created ~= state.created then state.lost = true end
 local own = state.members[report.process] or {promised = 0, writes = 0, write_at = 0}
 state.members[report.process] = own
 own.seen = report.leaving and 0 or now
-if current then own.sent = math.max(own.sent or 0, report.sent) end
+if current then
+  own.sent = math.max(own.sent or 0, report.sent)
+  own.foreground = math.max(own.foreground or 0, report.foreground)
+end
 
-local count, promised = 0, 0
+local count, promised, foreground = 0, 0, 0
 for _, member in pairs(state.members) do
   if is_live(member) then count = count + 1 end
   promised = promised + math.max(member.promised, member.sent or 0)
+  foreground = foreground + (member.foreground or 0)
 end
 local processes = math.max(1, count, state.processes)
 -- Other programs may use the same token: the API may say how much of the limit is left.
@@ -72,27 +76,37 @@ if current then window.outside = math.max(window.outside, report.used - promised
 -- What the others have or may still use. Each finds its share whenever it comes, and what nobody
 -- claims becomes free as the window passes. One that was not heard of in this window, but was active
 -- just now, may have used its share already.
-local others_sent = 0
+local others_sent, background = 0, 0
 if window then
   local share = math.floor(window.limit / processes)
   local part_left = math.max(0, math.min(1, (window.ends - now) / window.length))
   local taken = window.outside + (processes - math.max(1, count)) * share
+  local used_up = taken  -- what is certain of it, or may be
   others_sent = window.outside
   for _, member in pairs(state.members) do
     if member ~= own then
-      local sent, claim = member.sent or 0, 0
+      local sent, claim, unheard = member.sent or 0, 0, false
       if is_live(member) then
-        local unheard = not member.sent and (uncertain or member.seen > now - LULL)
+        unheard = not member.sent and (uncertain or member.seen > now - LULL)
         claim = unheard and share or math.min(share, sent + share * part_left)
       end
       taken, others_sent = taken + math.max(member.promised, claim), others_sent + sent
+      used_up = used_up + math.max(member.promised, unheard and share or 0)
     end
   end
   if current then
-    local wanted = math.min(report.sent + report.wanted, math.floor(window.limit - taken))
+    -- The background leaves a reserve to the foreground of all processes: a tenth of the limit,
+    -- which shrinks until the last sixtieth of the window. The foreground may use it before what
+    -- others could still claim.
+    local reserve = math.floor(window.limit / 10 + 0.5)
+    reserve = math.max(0, math.min(reserve * (part_left - 1 / 60) * 60 / 59, reserve - foreground))
+    local free, wanted = window.limit - taken, report.sent + report.wanted
+    background = math.max(0, math.min(wanted, math.floor(free - reserve)))
+    free = math.min(window.limit - used_up, math.max(free, own.sent + math.ceil(reserve)))
+    wanted = math.max(background, math.min(wanted - report.background, math.floor(free)))
     -- Redis was emptied: it first learns from all what they were promised before.
     local rebuilt = now >= state.created + report.timeout / 2 + 0.6
-    if state.lost and not rebuilt then wanted = 0 end
+    if state.lost and not rebuilt then wanted, background = 0, 0 end
     own.promised = math.max(own.promised, own.sent, report.promised, wanted)
     if report.leaving then own.promised = own.sent end
   end
@@ -123,7 +137,7 @@ state.updated = now
 redis.call('SET', KEYS[1], cjson.encode(state), 'EX', KEPT)
 return cjson.encode({
   now = now, created = state.created, processes = processes,
-  promised = current and own.promised or nil, others_sent = others_sent,
+  promised = current and own.promised or nil, background = current and background or nil, others_sent = others_sent,
   window = window and {
     reset = window.reset, left = window.ends - now, limit = window.limit, length = window.length,
   },

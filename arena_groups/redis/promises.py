@@ -10,7 +10,14 @@ from typing import Final, NotRequired, TypedDict
 
 from attrs import define
 
-from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate, RateLimitWindow
+from arena_groups._pacing.window import (
+    FOREVER,
+    ForecastWindow,
+    Permit,
+    RateLimitUpdate,
+    RateLimitWindow,
+    reserve_of,
+)
 from arena_groups.models import RateLimit
 
 __all__ = ["PromisedWindow", "Reply", "Report", "share_of"]
@@ -33,6 +40,8 @@ class SharedWindow(TypedDict):
 class Report(TypedDict):
     """The state of one process, as the script reads it.
 
+    ``background`` is the part of ``wanted`` that leaves a reserve to the foreground of all
+    processes, and ``foreground`` the part of ``sent`` that was not in the background.
     ``used`` is the server's own count of the window, or 0. ``hold`` is the name of the last hold:
     its end by the clock of Redis, or a negative number that Redis does not know yet. ``at`` is the
     time by that clock, and ``created`` says which state in Redis replied last.
@@ -41,6 +50,8 @@ class Report(TypedDict):
     sent: int
     promised: int
     wanted: int
+    background: int
+    foreground: int
     used: int
     processes: int
     offline: bool
@@ -54,12 +65,16 @@ class Report(TypedDict):
 
 
 class Reply(TypedDict):
-    """What the script returns. ``promised`` is missing if the report was of another window."""
+    """What the script returns. ``promised`` is missing if the report was of another window.
+
+    ``background`` is the part of it that is not reserved for the foreground.
+    """
 
     now: float
     created: float
     processes: int
     promised: NotRequired[int]
+    background: NotRequired[int]
     others_sent: int
     window: NotRequired[SharedWindow]
     hold: float
@@ -80,7 +95,8 @@ class PromisedWindow(RateLimitWindow):
     """A window in which only the promised requests may be sent.
 
     ``promised`` counts all requests of the window, also those that have been sent; ``None`` means
-    that Redis has promised nothing in this window yet. While ``offline``, nothing new can be
+    that Redis has promised nothing in this window yet. The background may use the first
+    ``promised_background`` of them. While ``offline``, nothing new can be
     promised: in the window in which that began, the process uses what it was promised, and in later
     ones its share. ``usable_offline`` permits this.
     """
@@ -88,13 +104,14 @@ class PromisedWindow(RateLimitWindow):
     min_processes: int = 1
     processes: int = 1
     promised: int | None = None
+    promised_background: int = 0
     others_sent: int = 0
     offline: bool = False
     usable_offline: bool = False
     may_probe: bool = False
     _began_offline: bool = False  # the window
     _starved: bool = False  # the last reply of the window promised less than was wanted
-    _used: int = 0  # in this window, as the server says
+    _reported_foreground: int = 0  # requests that waited in the foreground at the last report
     _hold: float = 0.0  # its name: see Report
     _next_reset: float = -FOREVER
     _replied_at: float = -FOREVER
@@ -120,9 +137,9 @@ class PromisedWindow(RateLimitWindow):
     def _reset(self) -> float:
         return self._next_reset if self._expired else self._unix_reset
 
-    def ready_at(self, now: float) -> float:
+    def ready_at(self, now: float, sparing: bool = False) -> float:
         """Return the time of the next permit, or ``FOREVER`` if another reply is needed first."""
-        ready = super().ready_at(now)
+        ready = super().ready_at(now, sparing)
         if ready > now:
             return ready
         if self.offline:
@@ -135,19 +152,39 @@ class PromisedWindow(RateLimitWindow):
         # Requests in flight may count in the next window, in which a share is kept for them.
         if self.in_flight >= self.share:
             return FOREVER
-        usable = self._usable_offline(now) if self.offline else self.promised or 0
-        used_up = self.sent >= usable or self._used + self.in_flight >= self.limit
-        return self.resets_at if used_up else now
+        kept = self._spared if sparing else 0
+        return self.resets_at if self.sent + kept >= self._usable(now) else now
 
-    def report_due_at(self, now: float) -> float:
-        """Return when a waiting process reports again, while Redis is available."""
+    def background_ready_at(self, now: float) -> float:
+        """Return the same for the background. Redis keeps the reserve of all processes."""
+        ready = self.ready_at(now)
+        if ready > now or self.probing or self.limit is None:
+            return ready
+        if self.offline:
+            return self._unreserved_at(now, self._usable(now), self.counted)
+        if self.in_flight >= self.share - reserve_of(self.share):
+            return FOREVER
+        owed = self._spared and self.sent + 1 == self._usable(now)
+        return now if owed or self.sent < self.promised_background else FOREVER
+
+    def forecast(self) -> ForecastWindow:
+        """Return what is certain of this window: the requests of all processes count in it."""
+        forecast = super().forecast()
+        forecast.counted += self.others_sent
+        return forecast
+
+    def report_due_at(self, now: float, foreground: int = 0) -> float:
+        """Return when a waiting process reports again, while Redis is available.
+
+        It reports at once if more requests in the ``foreground`` wait than it has reported.
+        """
         if now < self.blocked_until:
             return min(self.blocked_until, self._replied_at + MAX_POLL)
         if self.probing:
             return self._replied_at + (MAX_POLL if self.may_probe else PROBE_POLL)
         if self.limit is None or self.sent < (self.promised or 0):
             return self._replied_at + FRESH
-        if not self._starved:
+        if not self._starved or foreground > self._reported_foreground:
             return now
         return min(self._replied_at + min(MAX_POLL, self.window / 40), self.resets_at)
 
@@ -155,12 +192,8 @@ class PromisedWindow(RateLimitWindow):
         """Note that a report has failed."""
         self.offline, self.usable_offline = True, usable
 
-    def give_back(self) -> None:
-        """Take back a permit whose request was not sent."""
-        self.in_flight -= 1
-
-    def report(self, now: float, wanted: int) -> Report:
-        """Return the report that is due at ``now``."""
+    def report(self, now: float, wanted: int, background: int = 0) -> Report:
+        """Return the report that is due at ``now``; ``background`` is a part of ``wanted``."""
         if now >= self.resets_at:
             self._start_next_window(now)
         in_use = self.offline or now - self._replied_at <= FRESH
@@ -168,7 +201,9 @@ class PromisedWindow(RateLimitWindow):
             sent=self.sent,
             promised=(self.promised or 0) if in_use else self.sent,
             wanted=wanted,
-            used=self._used,
+            background=background,
+            foreground=self.foreground,
+            used=self.reported,
             processes=max(self.processes, self.min_processes),
             offline=self.offline,
             hold=self._hold,
@@ -201,6 +236,8 @@ class PromisedWindow(RateLimitWindow):
         if reported == self._reset:
             promised = reply.get("promised", 0)
             self.promised = max(self.promised or 0, promised)
+            self.promised_background = reply.get("background", 0)
+            self._reported_foreground = report["wanted"] - report["background"]
             self._starved = promised < report["sent"] + report["wanted"]
 
     def _apply_hold(self, report: Report, reply: Reply, now: float) -> None:
@@ -236,6 +273,9 @@ class PromisedWindow(RateLimitWindow):
             )
             self._learn(rate_limit, reset - left, now)
 
+    def _usable(self, now: float) -> int:
+        return self._usable_offline(now) if self.offline else self.promised or 0
+
     def _usable_offline(self, now: float) -> int:
         """Return what this process may send in this window altogether, while offline."""
         if self._began_offline:
@@ -254,8 +294,6 @@ class PromisedWindow(RateLimitWindow):
 
     def _reset_counts(self, counted: int) -> None:
         super()._reset_counts(counted)
-        self.promised, self.others_sent, self._used = None, 0, 0
+        self.promised, self.others_sent = None, 0
+        self.promised_background = self._reported_foreground = 0
         self._starved, self._began_offline = False, self.offline
-
-    def _count_used(self, used: int) -> None:
-        self._used = max(self._used, used)

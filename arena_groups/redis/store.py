@@ -36,6 +36,9 @@ for _ = 1, tonumber(ARGV[3]) do
   if found ~= expected then return 0 end
   at = at + 3
 end
+if ARGV[at] then
+  redis.call('HSET', KEYS[1], calls_field, string.sub(call .. calls, 1, 32 * #call))
+end
 while ARGV[at] do
   if ARGV[at + 1] == '1' then
     redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
@@ -43,9 +46,6 @@ while ARGV[at] do
     redis.call('HDEL', KEYS[1], ARGV[at])
   end
   at = at + 3
-end
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HSET', KEYS[1], calls_field, string.sub(call .. calls, 1, 32 * #call))
 end
 return 1
 """)

@@ -24,7 +24,7 @@ def built(method: str = "GET", route: str = "/v3/x", **arguments: Any) -> Reques
 
 def built_list(route: str = "/v3/x", **arguments: Any) -> Request[Any]:
     """Return the request for a list, or raise the error of an argument."""
-    given: dict[str, Any] = {"path": None, "query": None, "item": None, "per": 100}
+    given: dict[str, Any] = {"path": None, "query": None, "item": None, "per": 100, "max_per": 100}
     request = any_list_request(route, **(given | arguments))
     if isinstance(request, Exception):
         raise request

@@ -152,6 +152,11 @@ class TestBlocked:
         error = error_of(page, status, headers=headers, request=request_)
         assert (type(error), error.status) == (BlockedError, status)
 
+    @pytest.mark.parametrize("status", [200, 201, 204])
+    def test_challenge_without_a_body_does_not_mean_success(self, status: int) -> None:
+        error = error_of(b"", status, headers={"cf-mitigated": "challenge"}, request=LEAVE)
+        assert isinstance(error, BlockedError)
+
     def test_success_with_another_mitigation_is_decoded(self) -> None:
         response = RawResponse(status=200, headers={"cf-mitigated": "none"}, body=b"<p>")
         with pytest.raises(DecodeError, match="is HTML"):
@@ -176,6 +181,15 @@ class TestBlocked:
 
     def test_page_that_ends_early_is_blocked(self) -> None:
         assert type(error_of(b"<html><p>Sor", truncated=True)) is BlockedError
+
+    @pytest.mark.parametrize("body", [b"", b" \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf{"])
+    @pytest.mark.parametrize("request_", [GET, INVITE])
+    def test_body_of_which_nothing_arrived_may_be_of_the_api(
+        self, body: bytes, request_: Request[Any]
+    ) -> None:
+        error = error_of(body, truncated=True, request=request_)
+        assert type(error) is ForbiddenError
+        assert "no body" not in error.message
 
     def test_oauth_error_is_that_of_the_token_endpoint_only(self) -> None:
         body = {"error": "access_denied", "error_description": "No."}
@@ -226,6 +240,14 @@ class TestExcerpt:
         error = error_of(page.replace("$", written).encode(), reason=f"No {TOKEN}", headers=RAY)
         assert TOKEN.lower() not in f"{error} {vars(error)}".lower()
 
+    @pytest.mark.parametrize(
+        "text", ["アクセスが拒否されました。" * 30, "<title>x</title>" + "禁" * 300]
+    )
+    def test_long_text_without_spaces_is_cut_too(self, text: str) -> None:
+        message = error_of(text.encode()).message
+        assert text.removeprefix("<title>x</title>")[:100] in message
+        assert len(message) < 220
+
     def test_message_is_short_and_ends_with_a_whole_word(self) -> None:
         message = error_of(b"<p>" + b"blocked and " * 5000).message
         assert message.endswith((" blocked …", " and …"))
@@ -269,6 +291,8 @@ LIMITED: dict[str, object] = {
     "page": b"<title>Access denied</title><h1>Error <b>1015</b></h1><p>You are being rate limited",
     "JSON": {"title": "Error 1015: You are being rate limited", "status": 429, "error_code": 1015},
     "JSON with the number alone": {"title": "Slow down", "error_code": 1015},
+    "JSON with the number as text": {"title": "Slow down", "error_code": "1015"},
+    "text without a space": b"error code:1015",
 }
 
 
@@ -309,6 +333,11 @@ class TestStatuses:
         assert error.error
         assert "none" not in str(error)
         assert str(error).startswith(f"{status} {error.error}: Try later (")
+
+    @pytest.mark.parametrize("status", [499, 529, 599])
+    def test_text_of_a_page_is_shown_for_a_status_without_a_phrase(self, status: int) -> None:
+        error = error_of(b"<title>The site is overloaded</title>", status, reason="")
+        assert str(error).startswith(f"{status}: The site is overloaded (the response is not JSON")
 
     def test_reason_of_the_server_is_kept(self) -> None:
         assert error_of(b"", 522, reason="Origin Time-out").error == "Origin Time-out"

@@ -90,6 +90,12 @@ class TestLogOfTheProgram:
         _, err = logged("debug", before=before, during="print(stream.getvalue().count('GET'))")
         assert err.count(LINE) == 2
 
+    def test_handler_with_a_stream_that_has_no_hash_breaks_no_request(self) -> None:
+        stream = "type('S', (io.StringIO,), {'__eq__': lambda self, other: self is other})()"
+        before = f"import io; logging.basicConfig(stream={stream})"
+        _, err = logged("debug", before=before)
+        assert err.count(LINE) == 2
+
     def test_log_that_does_not_propagate_is_written_here(self) -> None:
         before = "logging.basicConfig(); logging.getLogger('arena_groups').propagate = False"
         assert logged("debug", before=before)[1].count(LINE) == 2

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from arena_groups import PacerSnapshot, QuotaPacer, RateLimit, RateLimitUpdate
+from arena_groups import PacerSnapshot, Priority, QuotaPacer, RateLimit, RateLimitUpdate
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.waiting import run_other_tasks
@@ -232,3 +232,123 @@ async def test_acquire_blocked_beyond_max_wait_does_not_queue_behind_a_longer_wa
     assert await pacer.acquire(write=False, max_wait=1) is None
     assert not waiting.done()
     assert await waiting is not None
+
+
+async def full(pacer: QuotaPacer, clock: AutoAdvanceClock, limit: int = 3) -> None:
+    """Use up the window, which ends after 60 seconds."""
+    for _ in range(limit):
+        await call(pacer, update(clock, limit))
+
+
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("priority", ["foreground", "background"])
+async def test_deadline_before_the_end_of_a_full_window_is_refused_at_once(
+    pacer: QuotaPacer, clock: AutoAdvanceClock, write: bool, priority: Priority
+) -> None:
+    await full(pacer, clock)
+    before = pacer.snapshot()
+    assert await pacer.acquire(write=write, deadline=59.9, priority=priority) is None
+    assert clock.waits == []
+    assert pacer.snapshot() == before
+    assert await pacer.acquire(write=write, deadline=60, priority=priority) is not None
+
+
+async def test_deadline_before_the_end_of_a_hold_is_refused_at_once_while_others_wait(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await call(pacer, update(clock, status=429, after=30))
+    waiting = asyncio.create_task(pacer.acquire(write=False))
+    await asyncio.sleep(0)
+    assert await pacer.acquire(write=False, deadline=29) is None
+    assert not waiting.done()
+    assert await waiting is not None
+
+
+async def test_hold_that_begins_during_the_wait_ends_it_at_once(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    probe = await pacer.acquire(write=False)
+    assert probe is not None
+    patient = asyncio.create_task(pacer.acquire(write=False))
+    hasty = asyncio.create_task(pacer.acquire(write=False, deadline=20))
+    await asyncio.sleep(0)
+    pacer.release(probe, update(clock, status=429, after=30))
+    assert await hasty is None
+    assert clock.now() == 0
+    assert await patient is not None
+    assert clock.now() == 30
+
+
+async def test_deadline_that_depends_on_a_response_ends_the_wait(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    probe = await pacer.acquire(write=False)
+    assert probe is not None
+    assert await pacer.acquire(write=False, deadline=4) is None
+    assert clock.waits == [4]
+    pacer.release(probe, update(clock))
+    assert pacer.snapshot().waiting == 0
+
+
+async def test_deadline_behind_the_spacing_of_writes_is_refused_at_once(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    for _ in range(2):
+        await call(pacer, update(clock, 100), write=True)
+    clock.waits.clear()
+    waiting = asyncio.create_task(pacer.acquire(write=True))
+    await asyncio.sleep(0)
+    assert await pacer.acquire(write=True, deadline=0.39) is None
+    assert await pacer.acquire(write=True, deadline=0.4) is not None
+    assert await waiting is not None
+    assert clock.waits == pytest.approx([0.2, 0.2])
+
+
+async def test_foreground_overtakes_the_background_and_each_is_in_fifo_order(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await full(pacer, clock, 4)
+    order = list[str]()
+
+    async def task(name: str, priority: Priority) -> None:
+        permit = await pacer.acquire(write=False, priority=priority)
+        assert permit is not None
+        order.append(name)
+        pacer.release(permit, None)
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("b1", "b2"):
+            group.create_task(task(name, "background"))
+        await asyncio.sleep(0)
+        for name in ("f1", "f2"):
+            group.create_task(task(name, "foreground"))
+        await asyncio.sleep(0)
+        state = pacer.snapshot()
+        assert (state.waiting, state.waiting_in_background) == (4, 2)
+    assert order == ["f1", "f2", "b1", "b2"]
+
+
+async def test_cancelled_requests_of_both_priorities_leave_the_quota_to_the_others(
+    pacer: QuotaPacer, clock: AutoAdvanceClock
+) -> None:
+    await full(pacer, clock, 4)
+    kinds: list[tuple[bool, Priority]] = [
+        (write, priority) for write in (False, True) for priority in ("foreground", "background")
+    ]
+    tasks = [
+        asyncio.create_task(pacer.acquire(write=write, priority=priority))
+        for write, priority in kinds
+        for _ in range(2)
+    ]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:  # the first of each line
+        task.cancel()
+    await asyncio.sleep(0)
+    assert pacer.snapshot().waiting == 4
+    await asyncio.gather(*tasks[1::2])
+    assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (4, 0)
+
+
+async def test_priority_that_does_not_exist_raises_value_error(pacer: QuotaPacer) -> None:
+    with pytest.raises(ValueError, match="priority must be 'foreground' or 'background'"):
+        await pacer.acquire(write=False, priority="low")  # type: ignore[arg-type]

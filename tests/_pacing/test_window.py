@@ -266,17 +266,35 @@ def test_remaining_requests_count_if_fewer_than_counted(window: RateLimitWindow)
         window.record_response(window.acquire(), left, now)
 
     respond(50)
-    assert window.counted == 2, "more than the limit allows, and than was counted"
+    assert window.used == 2, "more than the limit allows, and than was counted"
     respond(6)
-    assert window.counted == 4, "another program has used some"
+    assert window.used == 4, "another program has used some"
     in_flight = [window.acquire() for _ in range(4)]
     respond(5)
-    assert window.counted == 5
+    assert window.used == 5
     assert window.ready_at(1.0) <= 1.0
     in_flight.append(window.acquire())
     assert window.ready_at(1.0) == 60.0, "those in flight may not be counted by the server"
     window.record_response(in_flight.pop(), update(10), 2.0)
-    assert window.counted == 6, "counted on without the header"
+    assert window.used == 6, "counted on without the header"
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 50])
+def test_requests_in_flight_that_the_server_has_counted_count_once(
+    window: RateLimitWindow, concurrency: int
+) -> None:
+    window.limit, sent = 120, 0
+    for _ in range(2):  # bursts, of which the server counts all before the first response
+        burst = [window.acquire() for _ in range(concurrency)]
+        sent = window.counted + concurrency
+        for permit in burst:
+            left = evolve(update(120), remaining=120 - sent)
+            window.record_response(permit, left, 1.0)
+        assert window.used == window.counted == sent
+    granted = 0
+    while window.try_acquire(2.0) is not None:
+        granted += 1
+    assert granted == 120 - sent
 
 
 def test_remaining_requests_of_a_window_that_is_over_do_not_count(window: RateLimitWindow) -> None:
@@ -318,7 +336,7 @@ def test_remaining_requests_never_make_the_window_less_strict(sequence: list[Any
             with_header.record_response(permit, evolve(same, remaining=remaining), now)
             without.record_response(permit, same, now)
         assert with_header.ready_at(now) >= without.ready_at(now)
-        assert with_header.counted >= without.counted
+        assert with_header.used >= without.used
 
 
 @pytest.mark.parametrize("after", [None, 30.0])

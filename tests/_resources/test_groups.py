@@ -33,8 +33,10 @@ from tests.support.cases import (
     page,
     run_call,
 )
+from tests.support.clients import connected
 from tests.support.documents import CODE, CODE_URL, EMAIL
 from tests.support.mock_api import MockAPI
+from tests.support.servers import http
 
 STUDIO = "/v3/groups/research-studio"
 
@@ -423,3 +425,29 @@ def test_every_operation_has_a_case() -> None:
     assert set(CASES) == {
         operation.name for operation in OPERATIONS if operation.name.startswith("groups.")
     }
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (None, {"Text", "Image", "Link", "Channel"}),
+        ("Text", {"Text"}),
+        ("Channel", {"Channel"}),
+        ("Block", {"Text", "Image", "Link"}),
+        (ContentType("Hologram"), {"Text", "Image", "Link", "Channel"}),
+    ],
+)
+async def test_contents_that_were_not_asked_for_are_left_out_with_one_warning(
+    caplog: pytest.LogCaptureFixture, only: str | None, expected: set[str], concurrency: int
+) -> None:
+    sent = {"Text", "Image", "Link", "Channel"}
+    items = [each for each in documents.contents() if each["type"] in sent]
+    response = http(documents.page(*items, total_count=len(items)))
+    async with connected(response) as (arena, _):
+        listed = arena.groups.contents(1001, type=only, concurrency=concurrency)
+        assert {item.type for item in await listed.collect()} == expected
+        assert {item.type for item in (await listed).data} == expected
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    left_out = ["groups.contents: left out items that were not asked for"]
+    assert warnings == (left_out if expected != sent else [])

@@ -1,5 +1,6 @@
 """Normalization of targets: equal people become equal targets, bad input is rejected."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,6 +73,23 @@ def test_normalize_revoke_and_remove_target_with_bad_id_raises(bad: object) -> N
 
 
 @pytest.mark.parametrize(
+    ("normalize", "name"),
+    [
+        (normalize_invite_target, "user id"),
+        (normalize_revoke_target, "invitation id"),
+        (normalize_remove_target, "user id"),
+    ],
+)
+def test_normalize_names_the_kind_of_an_id_out_of_range(
+    normalize: Callable[[object], object], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be 1 or more, not 0"):
+        normalize(0)
+    with pytest.raises(ValueError, match=f"^{name} is larger than any id"):
+        normalize(2**63)
+
+
+@pytest.mark.parametrize(
     "given",
     [
         "https://www.are.na/ada-osei/?a",
@@ -87,8 +105,16 @@ def test_normalize_invite_target_with_user_keeps_the_slug(given: object) -> None
     assert "ada-osei" in repr(target)
 
 
-def test_invite_target_with_address_in_place_of_the_user_hides_it() -> None:
-    assert "example" not in repr(InviteTarget(user="ada@example.org"))
+@pytest.mark.parametrize(
+    "secret",
+    ["ada@example.org", "https://www.are.na/group/x/invite/example", "https://a.na/?t=example"],
+)
+def test_invite_target_hides_what_is_not_a_user(secret: str) -> None:
+    assert "example" not in repr(InviteTarget(user=secret))
+
+
+def test_remove_targets_of_different_users_are_not_equal() -> None:
+    assert RemoveTarget(user_id=None, slug="ada-osei") != RemoveTarget(user_id=None, slug="bo")
 
 
 @pytest.mark.parametrize("given", ["ada-osei", "https://are.na/ada-osei/"])

@@ -115,6 +115,20 @@ class TestBlocked:
             assert not caught.value.outcome_unknown
             assert len(server.requests) == 1
 
+    @pytest.mark.parametrize("call", ["delete", "request"])
+    async def test_challenge_with_404_does_not_show_that_a_lost_deletion_worked(
+        self, clock: AutoAdvanceClock, call: str
+    ) -> None:
+        challenge = http(b"<title>Wait</title>", "404 Not Found", cf_mitigated="challenge")
+        responses = iter([http(b"", "520 <none>"), challenge])
+        async with serving(lambda _: next(responses)) as server, client(server.url, clock) as arena:
+            with pytest.raises(BlockedError) as caught:
+                if call == "delete":
+                    await arena.groups.delete("studio")
+                else:
+                    await arena.request("DELETE", "/v3/channels/{id}", path={"id": "walks"})
+        assert (caught.value.attempts, caught.value.outcome_unknown) == (2, True)
+
     async def test_token_that_the_page_repeats_is_redacted(self) -> None:
         page = f"<html><b>{TOKEN}</b> is blocked</html>".encode()
         async with connected(http(page, "403 Forbidden", CF_RAY=TOKEN)) as (arena, _):

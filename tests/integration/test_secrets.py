@@ -263,6 +263,8 @@ def test_valid_token_with_an_invalid_option_is_not_shown(options: dict[str, Any]
         lambda arena: arena.request("GET", "/v3/me", query={"code": f"\ud800{CODE}"}),
         lambda arena: arena.request("POST", "/v3/me", json=[CODE, {"code": float("nan")}]),
         lambda arena: arena.paginate("/v3/me", query={"page": CODE}).collect(),
+        lambda arena: arena.paginate("/v3/{id}", path={"id": CODE}, per=0).collect(),
+        lambda arena: arena.paginate("/v3/me", query={"code": CODE}, limit=-1).collect(),
     ],
 )
 async def test_invalid_argument_is_not_shown(
@@ -281,6 +283,7 @@ async def test_invalid_argument_is_not_shown(
         lambda arena: arena.request("GET", "/v3/me", query={"code": {CODE: 1}}),
         lambda arena: arena.request("GET", "/v3/{id}", path={"id": [CODE]}),
         lambda arena: arena.paginate("/v3/me", item={"code": CODE}).collect(),
+        lambda arena: arena.paginate("/v3/me", query={"code": CODE}, per="9").collect(),
     ],
 )
 async def test_argument_of_the_wrong_type_is_not_shown(

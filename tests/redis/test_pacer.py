@@ -35,7 +35,7 @@ from arena_groups._pacing.pacer import SystemClock
 from arena_groups.models import RateLimit
 from arena_groups.sandbox import Sandbox, faults
 from tests.support.leaks import no_warning
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.redis_server import FailoverServers, RedisServer, free_port, start_cluster_node
 from tests.support.waiting import until, until_blocking
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
@@ -108,6 +108,12 @@ def members(server: RedisServer) -> int:
     """Return the number of processes that use the limit of guests."""
     found = json.loads(server.command(f"GET {KEY}"))["members"].values()
     return sum(each["seen"] > 0 for each in found)
+
+
+def slots(server: RedisServer) -> int:
+    """Return the number of slots for writes that processes have asked for."""
+    members = json.loads(server.command(f"GET {KEY}") or "{}").get("members", {})
+    return sum(each["writes"] for each in members.values())
 
 
 async def held(server: RedisServer) -> None:
@@ -261,10 +267,10 @@ class TestCancellation:
             one.release(await acquire(one, write=True), response())
             async with RedisPacer(redis_server.url, write_spacing=60) as two:
                 writing = asyncio.create_task(acquire(two, write=True))
-                await until(lambda: two.snapshot().in_flight == 1)
+                await until(lambda: slots(redis_server) == 2)
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
-                assert two.snapshot().in_flight == 0
+                assert (two.snapshot().in_flight, two.snapshot().waiting) == (0, 0)
 
     async def test_next_waiting_task_gets_the_permit_of_a_cancelled_one(
         self, pacer: RedisPacer
@@ -275,6 +281,62 @@ class TestCancellation:
         one.cancel()
         pacer.release(permit, response())
         pacer.release(await two, response())
+
+
+class TestPriority:
+    async def test_background_of_one_process_leaves_a_reserve_to_another(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as bulk, RedisPacer(redis_server.url) as bot:
+            await send(bulk, response(limit=20))
+            waiting = [
+                asyncio.create_task(bulk.acquire(write=False, priority="background"))
+                for _ in range(40)
+            ]
+            granted = 0
+            while granted < 17:  # with the first request 18, which leaves a tenth
+                done = [each for each in waiting if each.done()]
+                for each in done:
+                    waiting.remove(each)
+                    permit = each.result()
+                    assert permit is not None
+                    bulk.release(permit, response(limit=20))
+                granted += len(done)
+                await asyncio.sleep(0.01)
+            for _ in range(2):
+                bot.release(await acquire(bot), response(limit=20))
+            assert await bot.acquire(write=False, deadline=60) is None
+            assert not any(each.done() for each in waiting)
+            assert bulk.snapshot().waiting_in_background == len(waiting) == 23
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            assert bulk.snapshot().waiting == 0
+
+    async def test_deadline_is_refused_where_others_have_used_the_limit(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as one, RedisPacer(redis_server.url) as two:
+            for _ in range(3):
+                await send(one, response(limit=3))
+            assert await one.acquire(write=False, deadline=600) is None
+            waiting = asyncio.create_task(one.acquire(write=False))  # so it reports the others
+            assert await two.acquire(write=False, deadline=600) is None
+            waiting.cancel()
+            assert (two.snapshot().waiting, two.snapshot().in_flight) == (0, 0)
+
+    async def test_write_in_the_foreground_uses_the_slot_that_the_background_waits_for(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url, write_spacing=1) as pacer:
+            await send(pacer, response())
+            pacer.release(await acquire(pacer, write=True), response())
+            later = asyncio.create_task(pacer.acquire(write=True, priority="background"))
+            await until(lambda: slots(redis_server) == 2)
+            pacer.release(await acquire(pacer), response())  # a read does not wait for it
+            pacer.release(await acquire(pacer, write=True), response())
+            assert not later.done()
+            assert await later is not None
 
 
 class TestTooManyRequests:
@@ -556,14 +618,8 @@ class TestOutage:
 @pytest.fixture
 def cluster_node(tmp_path: Path) -> Iterator[RedisServer]:
     """The only node of a cluster."""
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    server.start()
-    try:
-        assert server.command("CLUSTER ADDSLOTSRANGE 0 16383") == "OK"
-        until_blocking(lambda: "cluster_state:ok" in server.command("CLUSTER INFO"))
-        yield server
-    finally:
-        server.kill()
+    with ExitStack() as stack:
+        yield start_cluster_node(stack, tmp_path)
 
 
 REFUSED = {
@@ -632,28 +688,9 @@ class TestConfiguration:
     ) -> None:
         caplog.set_level(logging.INFO, "arena_groups")
         with ExitStack() as stack:
-
-            def start(name: str, *options: str, config: str = "") -> RedisServer:
-                folder = tmp_path / name
-                folder.mkdir()
-                file = folder / "redis.conf"
-                file.write_text(config, "utf-8")
-                server = RedisServer(folder, *options, config=file if config else None)
-                stack.callback(server.kill)
-                server.start()
-                return server
-
-            primary = start("primary")
-            replica = start("replica", "--replicaof", "127.0.0.1", str(primary.port))
-            until_blocking(lambda: "master_link_status:up" in replica.command("INFO replication"))
-            watcher = start(
-                "sentinel", "--sentinel",
-                config=f"sentinel monitor ours 127.0.0.1 {primary.port} 1\n"
-                "sentinel down-after-milliseconds ours 300\n"
-                "sentinel failover-timeout ours 2000\n",
-            )  # fmt: skip
-            until_blocking(lambda: "slaves=1" in watcher.command("INFO sentinel"))
-            sentinel = Sentinel([("127.0.0.1", watcher.port)])
+            servers = FailoverServers.start(stack, tmp_path)
+            primary, replica = servers.primary, servers.replica
+            sentinel = Sentinel([("127.0.0.1", servers.sentinel.port)])
             client = sentinel.master_for("ours")
             async with RedisPacer(client) as pacer, RedisStore(client) as store:
                 await send(pacer, response())

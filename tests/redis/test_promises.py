@@ -3,11 +3,12 @@
 import heapq
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import pytest
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +62,8 @@ def report(
 ) -> Report:
     """Return the report of a process in a window of 60 s that has just begun."""
     filled: dict[str, Any] = {
-        "sent": sent, "promised": 0, "wanted": wanted, "used": 0, "processes": 1,
+        "sent": sent, "promised": 0, "wanted": wanted, "background": 0, "foreground": sent,
+        "used": 0, "processes": 1,
         "offline": False, "hold": 0, "blocked_for": 0.0, "backoff": 2.0, "probing": False,
         "window": {"reset": reset, "left": left, "limit": 120, "length": 60.0}, **fields,
     }  # fmt: skip
@@ -129,6 +131,23 @@ class TestScript:
         reply = script.run(report(1, 1, at=at, blocked_for=30.0, hold=-1, probing=True), "a")
         assert reply["blocked_for"] == 25
 
+    def test_slow_reply_ends_neither_the_window_nor_a_hold_early(self, script: Script) -> None:
+        window = PromisedWindow()
+        rate_limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(1060, UTC))
+        update = RateLimitUpdate(status=200, server_time=1000.0, rate_limit=rate_limit)
+        window.record_response(window.acquire(), update, 1000.0)
+        permit: Permit | None = window.acquire()
+        for began, ran, ended in ((1000.0, 1000.2, 1000.4), (1000.5, 1000.6, 1000.7)):
+            script.now = ran
+            sent = window.report(began, 1)
+            window.apply(sent, script.run(sent, "a"), ended)
+            rejected = evolve(update, status=429, retry_after=30.0)
+            if permit is not None:
+                window.record_response(permit, rejected, 1000.45)
+                permit = None
+        assert script.state()["window"]["ends"] >= 1060
+        assert script.state()["blocked_until"] >= 1030.45
+
     @pytest.mark.parametrize("loss", ["none", "emptied"])
     def test_silent_process_keeps_its_share_after_an_outage(
         self, script: Script, loss: str
@@ -171,6 +190,31 @@ class TestScript:
         reply = script.run(report(20, 100), "b")
         assert (reply["promised"], reply["others_sent"]) == (20, 80)
         assert script.run(report(0, 20, reset=6060.0), "b")["promised"] == 20
+
+    def test_background_leaves_a_reserve_that_shrinks_and_that_any_process_may_use(
+        self, script: Script
+    ) -> None:
+        def ask(name: str, sent: int, background: int, foreground: int, left: float) -> Reply:
+            wanted = background or 1
+            return script.run(
+                report(sent, wanted, background=background, foreground=foreground, left=left), name
+            )
+
+        bulk = ask("bulk", 0, 200, 0, 60.0)
+        assert (bulk["promised"], bulk["background"]) == (108, 108)
+        script.run(report(), "bot", leaving=True)  # it has no share of its own
+        own = ask("bulk", 108, 0, 0, 60.0)
+        assert (own["promised"], own["background"]) == (109, 108)
+        for number in range(5):  # beyond its pace
+            assert ask("bot", number, 0, number, 60.0)["promised"] == number + 1
+            script.run(report(number + 1, foreground=number + 1), "bot", leaving=True)
+        assert ask("bulk", 109, 200, 1, 60.0)["background"] == 109
+        script.now += 30.5  # half of the window, without its last second
+        assert ask("bulk", 109, 200, 1, 29.5)["background"] == 109
+        script.now += 10
+        assert ask("bulk", 109, 200, 1, 19.5)["background"] == 111
+        script.now += 19
+        assert ask("bulk", 111, 200, 1, 0.5)["background"] == 115
 
     def test_hold_is_for_all_until_a_probe_succeeds(self, script: Script) -> None:
         for each in ("a", "b"):
@@ -317,6 +361,7 @@ class SimulatedProcess:
     tasks: int
     offset: float
     window: PromisedWindow
+    background: bool = False
     alive: bool = True
     reporting: bool = False
     failed: bool = False
@@ -332,13 +377,20 @@ class SimulatedProcess:
         if not self.alive:
             return
         world, window, now = self.world, self.window, self.local()
-        while window.in_flight < self.tasks and (permit := window.try_acquire(now)) is not None:
-            self.send(permit)
+        while window.in_flight < self.tasks and self.ready_at(now) <= now:
+            self.send(window.acquire(background=self.background))
         if (window.in_flight < self.tasks or self.failed) and not self.reporting:
-            due = self.next_attempt if self.failed else window.report_due_at(now)
+            waiting = 0 if self.background else self.tasks - window.in_flight
+            due = self.next_attempt if self.failed else window.report_due_at(now, waiting)
             if due <= now:
                 self.report()
         world.at(0.01 + 0.03 * world.rng.random(), self.step)
+
+    def ready_at(self, now: float) -> float:
+        """Return when the next request may be sent."""
+        if self.background:
+            return self.window.background_ready_at(now)
+        return self.window.ready_at(now)
 
     def send(self, permit: Permit) -> None:
         """Send a request, which reaches the server even if its process dies meanwhile."""
@@ -364,7 +416,7 @@ class SimulatedProcess:
     def report(self) -> None:
         """Report once; in an outage in vain. A request or reply that is lost is sent again."""
         world, loss = self.world, self.world.rng.choice(["request", "reply", "", "", "", "", ""])
-        report = self.window.report(self.local(), self.tasks)
+        report = self.window.report(self.local(), self.tasks, self.tasks * self.background)
         self.reporting = True
         if world.outage:
             # A server that hangs runs it in the end.
@@ -527,3 +579,60 @@ def test_no_outage_loses_a_hold(
 
 def test_share_is_at_least_one_request() -> None:
     assert [share_of(limit, 4) for limit in (120, 3, 0)] == [30, 1, 1]
+
+
+@define
+class Bot(SimulatedProcess):
+    """Process that sends one request in the foreground now and then."""
+
+    waits: list[float] = field(factory=list[float])
+    asked_at: float | None = None
+
+    def command(self) -> None:
+        """Send one request as soon as possible."""
+        self.tasks, self.asked_at = self.window.in_flight + 1, self.world.now
+
+    def send(self, permit: Permit) -> None:
+        super().send(permit)
+        if self.asked_at is not None:
+            self.waits.append(self.world.now - self.asked_at)
+            self.tasks, self.asked_at = 0, None
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=repetitions(4, thorough=60),
+    deadline=None,
+)
+@given(
+    seed=st.integers(0, 10_000),
+    bulk=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    bots=st.integers(1, 3),
+    latency=st.sampled_from([0.01, 0.1, 0.3]),
+    window=st.sampled_from([6, 60]),
+)
+def test_bots_find_the_reserve_beside_bulk_runs_of_all_processes(
+    redis_server: RedisServer, seed: int, bulk: list[int], bots: int, latency: float, window: int
+) -> None:
+    redis_server.command("FLUSHALL")
+    rng, limit = Random(seed), 120
+    with Redis(port=redis_server.port) as client:
+        server = SimulatedServer(limit, window, offset=1.7e9 + rng.random() * window)
+        world = World(Script(client), rng, server, bulk, latency * window / 60, min_processes=1)
+        for tasks in bulk:
+            start_process(world, tasks).background = True
+        found = [Bot(world, f"bot{number}", 0, 0.0, PromisedWindow()) for number in range(bots)]
+        for bot in found:
+            world.at(0.0, bot.step)
+        world.run(1000.0 + window * (1 + rng.random()))
+        before, commands = sum(server.counts.values()), 40
+        for number in range(commands):
+            found[number % bots].command()
+            world.run(world.now + window / 10)
+        waits = [wait for bot in found for wait in bot.waits]
+        assert len(waits) == commands
+        assert max(waits) <= 2.5 * window / 60
+        assert server.refused == 0
+        used = sum(server.counts.values()) - before - commands
+        possible = min(limit * 3 - commands, sum(bulk) / (2 * world.latency + 0.1) * 3 * window)
+        assert used >= 0.9 * possible

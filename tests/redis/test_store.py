@@ -1,6 +1,7 @@
 """Redis store: it behaves like any store, and raises StoreError while Redis is unavailable."""
 
 import asyncio
+import os
 import pickle
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena_groups import MemoryStore, StoreError
+from arena_groups import ClientStateError, MemoryStore, StoreError
 from arena_groups._extras import install_command
 from tests.support.lossy_proxy import LossyProxy
+from tests.support.processes import run_in_fork
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
 
@@ -198,6 +200,25 @@ async def test_external_client_stays_open(redis_server: RedisServer) -> None:
     assert await client.ping()
     await client.aclose()
     await store.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_store_that_was_used_before_a_fork_raises_in_the_child(
+    redis_server: RedisServer, store: RedisStore
+) -> None:
+    await store.compare_and_set("one", {"a": "1"})
+
+    async def use() -> None:
+        with pytest.raises(ClientStateError, match="process"):
+            await store.read("one")
+        with pytest.raises(ClientStateError, match="process"):
+            await store.compare_and_set("one", {"a": "2"})
+        await store.aclose()  # the connections are the parent's
+        async with RedisStore(redis_server.url) as own:
+            assert await own.read("one") == {"a": "1"}
+
+    assert await run_in_fork(use) == 0
+    assert await store.read("one") == {"a": "1"}
 
 
 class TestLostReply:

@@ -4,10 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree, which
+from typing import Self
 
 import pytest
+from attrs import frozen
 
 from tests.support.waiting import until_blocking
 
@@ -30,10 +33,16 @@ class RedisServer:
     """
 
     def __init__(
-        self, folder: Path, *options: str, durable: bool = False, config: Path | None = None
+        self,
+        folder: Path,
+        *options: str,
+        durable: bool = False,
+        config: Path | None = None,
+        binary: str | None = BINARY,
     ) -> None:
-        if BINARY is None:
+        if binary is None:
             pytest.skip("redis-server is not installed: apt-get install redis-server")
+        self._binary = binary
         self.folder = folder
         self._config = [] if config is None else [config]
         self._options = ["--save", "", "--appendonly", "no", *options]
@@ -55,9 +64,8 @@ class RedisServer:
 
     def start(self) -> None:
         """Start the server, with what it has kept."""
-        assert BINARY is not None
         process = self._process = subprocess.Popen(
-            [BINARY, *self._config, "--port", str(self.port), "--bind", "127.0.0.1",
+            [self._binary, *self._config, "--port", str(self.port), "--bind", "127.0.0.1",
              "--dir", self.folder, *self._options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -116,3 +124,48 @@ class RedisServer:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
+
+
+def start_cluster_node(stack: ExitStack, folder: Path) -> RedisServer:
+    """Start a cluster of one node."""
+    server = RedisServer(folder, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    stack.callback(server.kill)
+    server.start()
+    server.command("CLUSTER ADDSLOTSRANGE 0 16383")
+    until_blocking(lambda: "cluster_state:ok" in server.command("CLUSTER INFO"))
+    return server
+
+
+@frozen
+class FailoverServers:
+    """A primary called ``ours``, its replica, and the Sentinel that watches both."""
+
+    primary: RedisServer
+    replica: RedisServer
+    sentinel: RedisServer
+
+    @classmethod
+    def start(cls, stack: ExitStack, folder: Path) -> Self:
+        """Start the three servers, and wait until they know each other."""
+
+        def start(name: str, *options: str, config: str = "") -> RedisServer:
+            own = folder / name
+            own.mkdir()
+            file = own / "redis.conf"
+            file.write_text(config, "utf-8")
+            server = RedisServer(own, *options, config=file if config else None)
+            stack.callback(server.kill)
+            server.start()
+            return server
+
+        primary = start("primary")
+        replica = start("replica", "--replicaof", "127.0.0.1", str(primary.port))
+        until_blocking(lambda: "master_link_status:up" in replica.command("INFO replication"))
+        sentinel = start(
+            "sentinel", "--sentinel",
+            config=f"sentinel monitor ours 127.0.0.1 {primary.port} 1\n"
+            "sentinel down-after-milliseconds ours 300\n"
+            "sentinel failover-timeout ours 2000\n",
+        )  # fmt: skip
+        until_blocking(lambda: "slaves=1" in sentinel.command("INFO sentinel"))
+        return cls(primary, replica, sentinel)

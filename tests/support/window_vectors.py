@@ -156,7 +156,7 @@ class WindowInPython:
             "wait": (None if ready == FOREVER else ready - now) if waits else 0.0,
             "limit": window.limit,
             "window": window.window,
-            "counted": window.counted,
+            "counted": window.used,
             "in_flight": window.in_flight,
             "resets_in": None if window.resets_at == FOREVER else max(0.0, window.resets_at - now),
             "blocked_for": max(0.0, window.blocked_until - now),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from contextlib import ExitStack
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from attrs import frozen
@@ -17,6 +17,7 @@ class Outcome:
     """What a worker has recorded: see ``pacer_worker.py``."""
 
     outcomes: dict[str, int]
+    calls: list[tuple[float, float]]
     requests: list[tuple[float, float]]
     log: str
 
@@ -25,19 +26,18 @@ class Outcome:
         return self.outcomes.get(name, 0)
 
     @property
-    def quickest(self) -> float:
-        """The seconds of a request that did not wait, typically."""
-        durations = sorted(duration for _, duration in self.requests)
-        return durations[len(durations) // 10]
+    def mean_response(self) -> float:
+        """The mean seconds from sending a request to the end of its response."""
+        return mean(duration for _, duration in self.requests)
 
     @property
     def median_wait(self) -> float:
-        """The median seconds that a request waited."""
-        return median(duration for _, duration in self.requests) - self.quickest
+        """The median seconds that a request waited for its permit."""
+        return median(waited for waited, _ in self.requests)
 
     def longest_wait_from(self, moment: float) -> float:
-        """Return the longest seconds that a request under way at ``moment`` took from then on."""
-        ends = (began + duration for began, duration in self.requests if began <= moment)
+        """Return the longest seconds that a call under way at ``moment`` took from then on."""
+        ends = (began + duration for began, duration in self.calls if began <= moment)
         return max([0.0, *(end - moment for end in ends)])
 
 

@@ -100,6 +100,8 @@ def command(
         raise click.UsageError(f"--input cannot be used with {method}")
     fields = _fields(route, texts, documents)
     body = None if source is None else _read_body(source)
+    if source is not None and body is None:
+        raise click.UsageError("the input is null: leave --input out to send no body")
     if paginate:
         run_async(settings, list_items(settings, route, fields, limit))
         return

@@ -172,7 +172,7 @@ async def _resolve_members(
         return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
     with output.progress(settings):
         found = await _find(arena.groups.members(group, confirm=True), set(users))
-    missing = [user for user in users if user not in found]
+    missing = [user for user in dict.fromkeys(users) if user not in found]
     if missing:
         raise CliError(
             "not_found",

@@ -238,17 +238,8 @@ async def _opened(place: str | Path | None) -> AsyncGenerator[arena_groups.Store
         except ImportError as error:
             raise CliError("system", str(error)) from None
         async with RedisStore(place) as store:
-            await _check_redis(store)
+            await store.read("watch")  # a shared watch would try again and again
             yield store
-
-
-async def _check_redis(store: arena_groups.Store) -> None:
-    """Raise an error at once if Redis cannot be used: a shared watch would try again and again."""
-    try:
-        await store.read("watch")
-    except TypeError:  # redis-py raises it for an option of the URL that it does not know
-        hint = "use a URL like redis://host:6379/0"
-        raise CliError("usage", "invalid option in the address of Redis", hint=hint) from None
 
 
 async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:

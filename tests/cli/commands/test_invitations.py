@@ -309,6 +309,48 @@ def test_send_unknown_slug_continues_with_others(
     assert "1 of 2 invitations could not be sent" in json.loads(err)["error"]["message"]
 
 
+def test_send_dry_run_reports_each_recipient_and_only_reads(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    assert at("invitations", "send", "blank-page", "minh-castellanos", "old@example.net") == 0
+    capsys.readouterr()
+    sandbox.clear_requests()
+    emails = sandbox.emails
+    who = ["ann@example.net", "noor-halvorsen", "https://www.are.na/tomasz-whetu/", "2"]
+    known = ["--email", "OLD@example.net", "--user-id", "3"]
+    line = ["invitations", "send", "https://are.na/group/blank-page", *who, *known, "--dry-run"]
+    for predict, added in (((), "would_invite"), (("--predict",), "would_add")):
+        assert at(*line, *predict) == 0
+        rows = listed(capsys)
+        assert [row["outcome"] for row in rows] == [
+            "would_invite", added, "would_invite", "already_member", "already_invited",
+            "duplicate",
+        ]  # fmt: skip
+        assert [row["user_id"] for row in rows] == [
+            None, sandbox.users.follower, sandbox.users.stranger, 2, None, 3,
+        ]  # fmt: skip
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    assert sandbox.emails == emails
+
+
+@pytest.mark.parametrize("chosen", ["table", "csv"])
+def test_send_dry_run_unknown_slug_continues_with_others(
+    at: At, sandbox: Sandbox, capsys: Captured, chosen: str
+) -> None:
+    line = ["blank-page", "nobody", "noor-halvorsen", "--dry-run"]
+    assert at("invitations", "send", *line, chosen=chosen) == 3
+    out, err = capsys.readouterr()
+    assert [word in out for word in ("failed", "nobody", "would_invite", "noor")] == [True] * 4
+    assert "1 of 2 invitations could not be checked" in err
+    assert sandbox.emails == ()
+
+
+def test_send_dry_run_blocked_by_the_edge_ends(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    sandbox.faults.add(Blocked("page"), operation="getUser")
+    assert at("invitations", "send", "blank-page", "noor-halvorsen", "--dry-run") == 6
+    assert '"type": "blocked"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
@@ -352,6 +394,31 @@ def test_revoke_of_people_who_are_not_invited_revokes_nothing_and_shows_no_addre
     assert "the address at number 2, noor-halvorsen" in message
     assert "ann@" not in message
     assert sandbox.pending_invitations("night-shift") == before
+
+
+def test_revoke_counts_arguments_as_given_in_its_message(at: At, capsys: Captured) -> None:
+    line = ["7", "7", "noor-halvorsen", "ann@example.net", "ANN@example.net"]
+    assert at("invitations", "revoke", "night-shift", *line, "--yes") == 3
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert message.endswith(": 7, noor-halvorsen, the address at number 4")
+
+
+def test_revoke_in_a_missing_group_is_a_failure(at: At, capsys: Captured) -> None:
+    assert at("invitations", "revoke", "no-such-group", "7", "8", "--yes") == 3
+    out, err = capsys.readouterr()
+    assert '"failed"' in out
+    assert "already_gone" not in out
+    assert json.loads(err)["error"]["type"] == "not_found"
+
+
+def test_revoke_id_out_of_range_names_the_invitation(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    first = str(sandbox.pending_invitations("night-shift")[0])
+    assert at("invitations", "revoke", "night-shift", first, str(2**63), "--yes") == 1
+    message = json.loads(capsys.readouterr().err)["error"]["message"]
+    assert message == "WHO number 2: invitation id is larger than any id"
+    assert sandbox.requests == ()
 
 
 @pytest.mark.parametrize("by", ["https://www.are.na/ada-osei", "ada-osei"])

@@ -56,7 +56,7 @@ def test_remove_several_removes_each_once(at: At, sandbox: Sandbox, capsys: Capt
 
 def test_remove_unknown_user_removes_nobody(at: At, sandbox: Sandbox, capsys: Captured) -> None:
     before = sandbox.members("research-studio")
-    users = ["minh-castellanos", "nobody-here"]
+    users = ["minh-castellanos", "nobody-here", "nobody-here"]
     assert at("members", "remove", "research-studio", *users, "--yes") == 3
     error = json.loads(capsys.readouterr().err)["error"]
     assert error["message"] == "not a member of research-studio: nobody-here"

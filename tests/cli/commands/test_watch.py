@@ -275,7 +275,7 @@ def test_shared_watch_that_may_not_share_the_rate_limit_ends_with_an_error(
     watch: Watch, own_redis_server: RedisServer
 ) -> None:
     own_redis_server.start()
-    commands = "+eval +evalsha +hget +hset +hdel +hgetall +exists"
+    commands = "+eval +evalsha +hget +hset +hdel +hgetall"
     keys = "~arena-groups:store:*"
     own_redis_server.command(f"ACL SETUSER watcher on >{SECRET} {keys} {commands}")
     url = own_redis_server.url.replace("//", f"//watcher:{SECRET}@")
@@ -324,7 +324,7 @@ def test_store_of_the_environment_in_redis_is_used(
         (["--store", f"http://:{SECRET}@127.0.0.1:9/0"], "use a file, or a URL"),
         (["--store", f"postgres://:{SECRET}@host/0"], "use a file, or a URL"),
         (["--store", f"redis://:{SECRET}@127.0.0.1:port/0"], "invalid Redis address"),
-        (["--store", f"redis://:{SECRET}@127.0.0.1:9/0?hue=1"], "invalid option in the address"),
+        (["--store", f"redis://:{SECRET}@127.0.0.1:9/0?hue=1"], "invalid Redis address"),
         (["--store", f"redis://:{SECRET}@127.0.0.1:9/0"], "the store in Redis cannot be used"),
         (["--shared", "--store", f"redis://:{SECRET}@127.0.0.1:9"], "the store in Redis cannot"),
         (["--store", f"redis://:{SECRET}@no-such-host.invalid"], "the store in Redis cannot"),
