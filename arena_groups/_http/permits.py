@@ -11,7 +11,7 @@ from arena_groups._retry import RetryState
 from arena_groups._types import Clock
 from arena_groups.errors import ArenaTimeoutError, RateLimitError
 
-__all__ = ["acquire_within", "blocked_error", "deadline_error"]
+__all__ = ["acquire_within", "deadline_error", "hold_error"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ async def acquire_within(
         del acquiring  # breaks the cycle of task, error, traceback and frame
 
 
-def blocked_error(operation: Operation[T], blocked_for: float) -> RateLimitError:
+def hold_error(operation: Operation[T], blocked_for: float) -> RateLimitError:
     """Return the error of a call that a hold after a 429 does not let start."""
     return RateLimitError(
         429,

@@ -24,11 +24,7 @@ from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer,
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._http.events import RECORDINGS, Observers, RequestEvent, describe, record
 from arena_groups._http.options import CallOptions
-from arena_groups._http.permits import (
-    acquire_within,
-    blocked_error,
-    deadline_error,
-)
+from arena_groups._http.permits import acquire_within, deadline_error, hold_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.stderr_log import log_to_stderr
 from arena_groups._http.transport import AttemptLimits, Transport
@@ -345,7 +341,7 @@ class Session:
         blocked_for = self._pacer.snapshot().blocked_for
         if state.deadline is not None and blocked_for <= self._retry.max_retry_after:
             return deadline_error(operation, state, refused=True)
-        return blocked_error(operation, blocked_for)
+        return hold_error(operation, blocked_for)
 
     def _end_error(
         self, operation: Operation[T], state: RetryState, *, closing: bool

@@ -1,5 +1,7 @@
 """Operations on users."""
 
+from functools import partial
+
 from arena_groups._api import UserRef, UserReference, choice, operations
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
@@ -109,7 +111,8 @@ class UsersResource(Resource):
         Args:
             user: The user, by slug, id or URL, or a model of the user.
             sort: The order; the server's default is newest first.
-            type: Only users, channels or groups.
+            type: Only users, channels or groups. Anything else that the server sends is left out,
+                with a warning in the log.
             per: The number of items in a page, 1 to 100.
             start_page: The first page to read, from 1.
             limit: The largest number of items to return in all; ``None`` returns all.
@@ -121,16 +124,13 @@ class UsersResource(Resource):
         Returns:
             A lazy list of users, channels and groups.
         """
-        reference = UserReference(user)
+        reference, only = UserReference(user), choice(type, "type", FollowableType)
         del user
-        filters = {
-            "sort": choice(sort, "sort", ConnectionSort),
-            "type": choice(type, "type", FollowableType),
-        }
         return self._list(
             operations.USER_FOLLOWING,
             reference.path,
-            filters,
+            {"sort": choice(sort, "sort", ConnectionSort), "type": only},
+            wanted=None if only is None else partial(_is_of_type, only),
             per=per,
             start_page=start_page,
             limit=limit,
@@ -191,6 +191,11 @@ class UsersResource(Resource):
             confirm=confirm,
             on_decode_error=on_decode_error,
         )
+
+
+def _is_of_type(only: FollowableType, item: Followable) -> bool:
+    is_newer = only not in list(FollowableType)  # than this package
+    return is_newer or str(item.type) == str(only)
 
 
 set_public_module(globals(), __all__)

@@ -5,6 +5,7 @@ import pytest
 from arena_groups import (
     ArenaClient,
     Followable,
+    FollowableType,
     Group,
     GroupSort,
     Me,
@@ -14,7 +15,9 @@ from arena_groups import (
 from arena_groups._api import OPERATIONS
 from tests.support import documents
 from tests.support.cases import FIRST, Case, check_not_found, check_request_and_result, page
+from tests.support.clients import connected
 from tests.support.mock_api import MockAPI
+from tests.support.servers import http
 
 USER = from_dict(User, documents.user())
 CASES = {
@@ -74,3 +77,30 @@ def test_every_operation_has_a_case() -> None:
     assert {name.partition(" ")[0] for name in CASES} == {
         operation.name for operation in OPERATIONS if operation.name.startswith("users.")
     }
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (None, {"User", "Channel", "Group", "Hologram"}),
+        ("User", {"User"}),
+        ("Channel", {"Channel"}),
+        (FollowableType.GROUP, {"Group"}),
+        (FollowableType("Hologram"), {"User", "Channel", "Group", "Hologram"}),
+    ],
+)
+async def test_following_that_was_not_asked_for_is_left_out_with_one_warning(
+    caplog: pytest.LogCaptureFixture, only: str | None, expected: set[str], concurrency: int
+) -> None:
+    items = [
+        documents.user(), documents.channel(), documents.group(), documents.unknown_content(),
+    ]  # fmt: skip
+    response = http(documents.page(*items, total_count=len(items)))
+    async with connected(response) as (arena, _):
+        listed = arena.users.following(7, type=only, concurrency=concurrency)
+        assert {item.type for item in await listed.collect()} == expected
+        assert {item.type for item in (await listed).data} == expected
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    left_out = ["users.following: left out items that were not asked for"]
+    assert warnings == (left_out if len(expected) < len(items) else [])

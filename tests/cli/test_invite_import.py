@@ -393,7 +393,8 @@ def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(
     "line",
     [
         ["--journal", "x"],
-        ["--dry-run", "--email", "ada@example.org"],
+        ["--predict", "--email", "ada@example.org"],
+        ["--dry-run", "--predict"],
         ["--from", "-", "--email", "ada@example.org"],
         ["--from", "no-such-file.csv"],
     ],
@@ -430,7 +431,10 @@ def test_import_of_a_column_with_users_invites_each_once(
     assert (counts["added"], counts["invited"], counts["duplicate"]) == (2, 1, 1)
     rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8"))))
     assert [row["user"] for row in rows[:2]] == ["noor-halvorsen", "tomasz-whetu"]
-    assert [row["user_id"] for row in rows[:2]] == ["3", "4"]
+    assert [row["user_id"] for row in rows] == ["3", "4", "4", "2"]
+    assert at("invitations", "send", GROUP, *line) == 0
+    again = csv.DictReader(io.StringIO(result.read_text("utf-8")))
+    assert [row["user_id"] for row in again] == ["3", "4", "4", "2"]
 
 
 def test_import_takes_the_first_filled_of_address_id_and_user(

@@ -146,7 +146,7 @@ def list_(
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
 @click.option(
-    "--predict", is_flag=True, help="With --dry-run, tell apart who would be added at once."
+    "--predict", is_flag=True, help="With --dry-run, also show who would be added at once."
 )
 @common_options
 @click.pass_obj
@@ -168,22 +168,29 @@ def send(
 
     Each WHO is an email address, or the slug, the id or the URL of an Are.na user. A user who
     follows you becomes a member at once; everyone else gets an email. With --from, all lines are
-    checked first, and people who are members or already invited are skipped.
+    checked first, and people who are members or already invited are skipped. With --dry-run,
+    nothing is sent: the outcomes are would_invite and, with --predict, would_add.
     """
+    if predict and not dry_run:
+        raise click.UsageError("--predict needs --dry-run")
     if file is None:
-        if any((column, result, journal, dry_run, predict)):
-            raise click.UsageError(
-                "--column, --result, --journal, --dry-run and --predict need --from"
-            )
+        if any((column, result, journal)):
+            raise click.UsageError("--column, --result and --journal need --from")
         if not (who or emails or user_ids):
             raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
+        from arena_groups.bulk import normalize_invite_target
+
         people = [*parse_recipients(who, "WHO"), *parse_recipients(emails, "--email")]
-        run_async(settings, send_invitations(settings, group, [*people, *user_ids]))
+        recipients = list(dict.fromkeys([*people, *map(normalize_invite_target, user_ids)]))
+        work = (
+            preview_invitations(settings, group, recipients, predict=predict)
+            if dry_run
+            else send_invitations(settings, group, recipients)
+        )
+        run_async(settings, work)
         return
     if who or emails or user_ids:
         raise click.UsageError("--from cannot be combined with WHO, --email or --user-id")
-    if predict and not dry_run:
-        raise click.UsageError("--predict needs --dry-run")
     from arena_groups.cli.invite_import import ImportOptions, import_invitations
 
     options = ImportOptions(
@@ -197,14 +204,42 @@ def send(
     run_async(settings, import_invitations(settings, group, options))
 
 
+async def preview_invitations(
+    settings: Settings,
+    group: str,
+    recipients: Sequence[arena_groups.InviteTarget],
+    *,
+    predict: bool,
+) -> None:
+    """Write what would happen to each recipient. Send nothing."""
+    from arena_groups.cli.batch import ITEM_ERRORS, BatchFailure, raise_first_failure
+
+    failures: list[BatchFailure] = []
+    results = output.Results(settings, output.INVITE_RESULTS, INVITATIONS)
+    async with connected(settings) as arena:
+        run = arena_groups.invite_many(arena, group, recipients, dry_run=True, predict=predict)
+        with output.progress(settings, beside_results=True) as shown:
+            async with run:
+                async for result in run:
+                    recipient = recipients[result.position]
+                    if isinstance(result.error, ITEM_ERRORS):
+                        failures.append(BatchFailure(result.error))
+                        results.write(_failed_row(recipient, failures[-1]))
+                    elif result.error is not None:
+                        raise result.error
+                    else:
+                        results.write(_preview_row(recipient, result))
+                    shown.update(f"{results.count} of {len(recipients)}")
+    results.close()
+    raise_first_failure(failures, len(recipients), INVITATIONS, "checked")
+
+
 async def send_invitations(
-    settings: Settings, group: str, people: Sequence[arena_groups.InviteTarget | int]
+    settings: Settings, group: str, recipients: Sequence[arena_groups.InviteTarget]
 ) -> None:
     """Invite people, and write the result of each."""
-    from arena_groups.bulk import normalize_invite_target
     from arena_groups.cli.batch import raise_first_failure, run_batch
 
-    recipients = list(dict.fromkeys(map(normalize_invite_target, people)))
     async with connected(settings, background=True) as arena:
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
@@ -314,6 +349,18 @@ async def expire_invitations(
         )
     left = [failure for failure in failures if not failure.already_gone]
     raise_first_failure(left, len(old), INVITATIONS, "revoked")
+
+
+def _preview_row(
+    recipient: arena_groups.InviteTarget,
+    result: arena_groups.BulkResult[arena_groups.InviteTarget],
+) -> output.InviteRow:
+    return output.InviteRow(
+        email=recipient.email,
+        user_id=result.target.user_id,
+        slug=recipient.user,
+        outcome=result.outcome.value,
+    )
 
 
 def _failed_row(recipient: arena_groups.InviteTarget, failure: BatchFailure) -> output.InviteRow:

@@ -315,7 +315,7 @@ ACTIONS: View[ActionRow] = View(
 INVITE_RESULTS: View[InviteRow] = View(
     table=(
         Column("OUTCOME", lambda s: s.outcome, width=18),
-        Column("INVITEE", lambda s: s.name or s.email or s.user_id, width=20, share=2),
+        Column("INVITEE", lambda s: s.name or s.email or s.slug or s.user_id, width=20, share=2),
         Column("INVITATION", lambda s: s.invitation_id, width=10),
         Column("ERROR", lambda s: s.error, width=10, share=1),
     ),

@@ -3,7 +3,7 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from types import FunctionType, NoneType, UnionType
@@ -88,10 +88,13 @@ def check_not_zero(_fault: object, field: "attrs.Attribute[int]", value: int) ->
         raise ValueError(f"{field.name} must not be 0")
 
 
-def _known(names: set[str]) -> Callable[[object, "attrs.Attribute[str | None]", str | None], None]:
-    def check(_target: object, field: "attrs.Attribute[str | None]", value: str | None) -> None:
-        if value is not None and value not in names:
-            raise ValueError(f"{field.name} must be one of {', '.join(sorted(names))}")
+def one_of(choices: Sequence[object]) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+    """Return a validator that requires one of the choices, or None where the field allows it."""
+
+    def check(_fault: object, field: "attrs.Attribute[Any]", value: object) -> None:
+        check_type(field, value)
+        if value is not None and value not in choices:
+            raise ValueError(f"{field.name} must be one of {', '.join(map(str, choices))}")
 
     return check
 
@@ -124,9 +127,9 @@ class FaultTarget:
         ValueError: A name does not exist, or a number is out of range.
     """
 
-    operation: str | None = attrs.field(default=None, validator=_known(set(_BY_NAME)))
-    method: str | None = attrs.field(default=None, validator=_known(_METHODS))
-    route: str | None = attrs.field(default=None, validator=_known(_ROUTES))
+    operation: str | None = attrs.field(default=None, validator=one_of(sorted(_BY_NAME)))
+    method: str | None = attrs.field(default=None, validator=one_of(sorted(_METHODS)))
+    route: str | None = attrs.field(default=None, validator=one_of(sorted(_ROUTES)))
     where: Callable[[RecordedRequest], bool] | None = attrs.field(
         default=None, validator=_check_where
     )

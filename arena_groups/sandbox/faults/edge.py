@@ -12,6 +12,7 @@ from arena_groups.sandbox.faults.base import (
     ReplaceResponseFault,
     check_not_negative,
     check_type,
+    one_of,
 )
 from arena_groups.sandbox.server_protocol import SerializedResponse, phrase
 
@@ -21,7 +22,7 @@ _PAGE = "text/html; charset=UTF-8"
 _RATE_LIMITED = 1015
 _NO_SUCH_ORIGIN = 1016
 _NOT_EXECUTED = frozenset({425, 429, 521, 523, 525, 526})
-_STATUSES = _NOT_EXECUTED | {520, 522, 524, 527, 529, 530}
+_STATUSES = sorted(_NOT_EXECUTED | {520, 522, 524, 527, 529, 530})
 
 
 def _check_code(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
@@ -41,7 +42,7 @@ class Blocked(MiddlewareFault):
         code: The edge's own error code, 1000 to 1099.
     """
 
-    form: str = attrs.field(default="text", validator=attrs.validators.in_(_FORMS))
+    form: str = attrs.field(default="text", validator=one_of(_FORMS))
     code: int = attrs.field(default=1010, validator=_check_code)
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
@@ -71,12 +72,10 @@ class EdgeError(ReplaceResponseFault):
         retry_after: The seconds in a Retry-After header; None for no header.
     """
 
-    status: int = 522
+    status: int = attrs.field(default=522, validator=one_of(_STATUSES))
     retry_after: int | None = attrs.field(default=None, validator=check_not_negative)
 
     def __attrs_post_init__(self) -> None:
-        if self.status not in _STATUSES:
-            raise ValueError(f"status must be one of {', '.join(map(str, sorted(_STATUSES)))}")
         if self.after and self.status in _NOT_EXECUTED:
             raise ValueError(f"after must be False: a {self.status} means that nothing is executed")
 

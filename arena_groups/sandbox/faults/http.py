@@ -18,6 +18,7 @@ from arena_groups.sandbox.faults.base import (
     check_not_zero,
     check_positive,
     check_seconds,
+    one_of,
 )
 from arena_groups.sandbox.responses import (
     JSON_TYPE,
@@ -170,11 +171,9 @@ class Redirect(ReplaceResponseFault):
     """
 
     location: str
-    status: int = 302
+    status: int = attrs.field(default=302, validator=one_of(_REDIRECTS))
 
     def __attrs_post_init__(self) -> None:
-        if self.status not in _REDIRECTS:
-            raise ValueError(f"status must be one of {', '.join(map(str, _REDIRECTS))}")
         if not self.location.isprintable() or not self.location:
             raise ValueError("location must be a URL")
 

@@ -14,11 +14,19 @@ from arena_groups.sandbox.faults.base import (
     check_not_negative,
     check_not_zero,
     check_positive,
+    check_type,
+    one_of,
 )
 from arena_groups.sandbox.responses import SandboxResponse, not_found
 
 PAST_END_ANSWERS = ("last", "first", "missing", "empty")
 FIRST_INVENTED_ID = 900_000_000
+
+
+def _check_pages(_fault: object, field: "attrs.Attribute[int]", value: int) -> None:
+    check_type(field, value)
+    if value < 2:
+        raise ValueError("pages must be at least 2")
 
 
 @attrs.frozen
@@ -94,7 +102,7 @@ class PagesPastEnd(ListFault):
             empty page that promises more.
     """
 
-    answer: str = attrs.field(default="last", validator=attrs.validators.in_(PAST_END_ANSWERS))
+    answer: str = attrs.field(default="last", validator=one_of(PAST_END_ANSWERS))
 
     def transform_page(self, page: ListPage) -> SandboxResponse | None:
         """Leave the pages of the list alone, and replace all others."""
@@ -145,7 +153,7 @@ class StaleTotal(ListFault):
         pages: The number of pages of a list for which a total is kept, at least 2.
     """
 
-    pages: int = attrs.field(default=10, validator=attrs.validators.ge(2))
+    pages: int = attrs.field(default=10, validator=_check_pages)
     _cache: dict[str, tuple[int, int]] = attrs.field(
         factory=dict[str, tuple[int, int]], init=False, eq=False, repr=False
     )

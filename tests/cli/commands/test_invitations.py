@@ -309,6 +309,48 @@ def test_send_unknown_slug_continues_with_others(
     assert "1 of 2 invitations could not be sent" in json.loads(err)["error"]["message"]
 
 
+def test_send_dry_run_reports_each_recipient_and_only_reads(
+    at: At, sandbox: Sandbox, capsys: Captured
+) -> None:
+    assert at("invitations", "send", "blank-page", "minh-castellanos", "old@example.net") == 0
+    capsys.readouterr()
+    sandbox.clear_requests()
+    emails = sandbox.emails
+    who = ["ann@example.net", "noor-halvorsen", "https://www.are.na/tomasz-whetu/", "2"]
+    known = ["--email", "OLD@example.net", "--user-id", "3"]
+    line = ["invitations", "send", "https://are.na/group/blank-page", *who, *known, "--dry-run"]
+    for predict, added in (((), "would_invite"), (("--predict",), "would_add")):
+        assert at(*line, *predict) == 0
+        rows = listed(capsys)
+        assert [row["outcome"] for row in rows] == [
+            "would_invite", added, "would_invite", "already_member", "already_invited",
+            "duplicate",
+        ]  # fmt: skip
+        assert [row["user_id"] for row in rows] == [
+            None, sandbox.users.follower, sandbox.users.stranger, 2, None, 3,
+        ]  # fmt: skip
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    assert sandbox.emails == emails
+
+
+@pytest.mark.parametrize("chosen", ["table", "csv"])
+def test_send_dry_run_unknown_slug_continues_with_others(
+    at: At, sandbox: Sandbox, capsys: Captured, chosen: str
+) -> None:
+    line = ["blank-page", "nobody", "noor-halvorsen", "--dry-run"]
+    assert at("invitations", "send", *line, chosen=chosen) == 3
+    out, err = capsys.readouterr()
+    assert [word in out for word in ("failed", "nobody", "would_invite", "noor")] == [True] * 4
+    assert "1 of 2 invitations could not be checked" in err
+    assert sandbox.emails == ()
+
+
+def test_send_dry_run_blocked_by_the_edge_ends(at: At, sandbox: Sandbox, capsys: Captured) -> None:
+    sandbox.faults.add(Blocked("page"), operation="getUser")
+    assert at("invitations", "send", "blank-page", "noor-halvorsen", "--dry-run") == 6
+    assert '"type": "blocked"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [

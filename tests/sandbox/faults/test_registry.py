@@ -11,8 +11,10 @@ import pytest
 from arena_groups.sandbox import RecordedRequest, Sandbox, Tokens
 from arena_groups.sandbox.faults import (
     FAULTS,
+    Blocked,
     Churn,
     CutBody,
+    EdgeError,
     EmptyPages,
     Fault,
     FaultContext,
@@ -21,6 +23,7 @@ from arena_groups.sandbox.faults import (
     Latency,
     MiddlewareFault,
     MissingTotal,
+    PagesPastEnd,
     PlainText,
     RateLimited,
     Redirect,
@@ -28,6 +31,7 @@ from arena_groups.sandbox.faults import (
     Reset,
     SerializedResponse,
     ServerFailure,
+    StaleTotal,
     Trickle,
     TruncatedJSON,
     WrongTotal,
@@ -39,6 +43,7 @@ from arena_groups.sandbox.faults.base import FaultTarget
 from tests.sandbox.api import Api, Sleeper, reads_only
 
 GROUP = "/v3/groups/research-studio"
+STATUSES = "425, 429, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530"
 
 
 async def statuses(http: Api, path: str, count: int) -> list[int]:
@@ -274,6 +279,12 @@ def test_fault_docstring_has_summary(kind: type) -> None:
         (RateLimited, {"retry_after": "1"}, "retry_after must be a whole number or None, not '1'"),
         (TruncatedJSON, {"sent": [0.5]}, "sent must be a number, not"),
         (WrongTotal, {"by": "9"}, "by must be a whole number, not '9'"),
+        (StaleTotal, {"pages": "9"}, "pages must be a whole number, not '9'"),
+        (Blocked, {"form": ["text"]}, r"form must be a string, not \['text'\]"),
+        (PagesPastEnd, {"answer": None}, "answer must be a string, not None"),
+        (EdgeError, {"status": [522]}, r"status must be a whole number, not \[522\]"),
+        (EdgeError, {"status": 522.0}, "status must be a whole number, not 522.0"),
+        (Redirect, {"location": "/", "status": "302"}, "status must be a whole number, not '302'"),
     ],
 )
 def test_fault_option_of_another_type_raises(
@@ -410,6 +421,23 @@ def test_add_of_another_type_raises(fault: Any, problem: str) -> None:
     with pytest.raises(TypeError, match=problem):
         sandbox.faults.add(fault)
     assert not sandbox.faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "problem"),
+    [
+        (Blocked, {"form": "zip"}, "form must be one of text, page, json, challenge, empty"),
+        (PagesPastEnd, {"answer": "none"}, "answer must be one of last, first, missing, empty"),
+        (StaleTotal, {"pages": 1}, "pages must be at least 2"),
+        (EdgeError, {"status": 500}, f"status must be one of {STATUSES}"),
+    ],
+)
+def test_message_of_an_invalid_option_is_the_sentence_alone(
+    kind: Callable[..., object], options: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
+        kind(**options)
+    assert str(caught.value) == problem
 
 
 @pytest.mark.parametrize(
