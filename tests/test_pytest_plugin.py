@@ -483,7 +483,7 @@ INVALID_MARKERS = [
     ("fault('churn', keep=7)", "keep must be a set of ids, not 7"),
     ("fault('churn', group=0.5)", "group must be a whole number or a string or None, not 0.5"),
     ("fault(fault='oops')", "unknown fault 'oops': use one of *"),
-    ("fault('oops')", "unknown fault 'oops': use one of backward-pages, churn, *"),
+    ("fault('oops')", "unknown fault 'oops': use one of backward-pages, blocked, churn, *"),
     ("fault('oops:times=1')", "unknown fault 'oops': use one of *"),
     ("fault('hang', time=1)", "hang has no option 'time': use one of after, operation, *"),
     ("fault('hang:time=1')", "hang has no option 'time': use one of after, operation, *"),

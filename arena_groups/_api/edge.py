@@ -76,7 +76,8 @@ def is_edge_limit(response: RawResponse, body: ErrorBody) -> bool:
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a text, cut between two words."""
+    """Return the beginning of a text, cut between two words unless the last one is long."""
     if len(text) <= MAX_EXCERPT:
         return text
-    return text[:MAX_EXCERPT].rpartition(" ")[0] + " …"
+    end = text.rfind(" ", MAX_EXCERPT // 2, MAX_EXCERPT)
+    return text[: MAX_EXCERPT if end < 0 else end] + " …"

@@ -38,7 +38,6 @@ CLAIM_TIMEOUT: Final = 120.0
 SENDING_PART: Final = 0.75  # of the time in which a claim is valid; the rest is the server's
 POLLS_OF_CLAIM: Final = 10  # of the journal, while a claim is valid
 MAX_SENDS: Final = 2  # the second only when the group's lists show that the first had no effect
-MAX_FAILURES_IN_ROW: Final = 3
 MAX_LISTED_POSITIONS: Final = 5
 
 ClaimWaitHook = Callable[[float], None]
@@ -169,7 +168,6 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         self._claim_timeout = claim_timeout
         self._on_claim_wait = on_claim_wait
         self._clock = clock
-        self._failures_in_row = 0
         self._searches_members = False
         self._roster_read_at = -math.inf
         self._predicts = predict
@@ -243,12 +241,9 @@ class _InviteHandler(BulkHandler[InviteTarget]):
             if entry is not None and not entry.completed:
                 entry = await self._resolve_claim(entry, target)
             if entry is not None and entry.completed:
-                self._failures_in_row = 0
                 return ItemOutcome(_recorded(result, entry, from_journal=sends == 0))
             if last_error is not None and sends == MAX_SENDS:
-                self._failures_in_row += 1
-                is_fatal = self._failures_in_row >= MAX_FAILURES_IN_ROW
-                return _failed(result, last_error, is_fatal=is_fatal)
+                return _failed(result, last_error, is_fatal=False)
             claiming = _Claiming(self._journal, self._clock, target.key, replacing=entry)
             try:
                 response = await self._send(target, claiming)
@@ -271,7 +266,6 @@ class _InviteHandler(BulkHandler[InviteTarget]):
 
         If an earlier claim had no outcome, a person who is already invited is so by its run.
         """
-        self._failures_in_row = 0
         outcome = _OUTCOMES.get(response.outcome, BulkOutcome.INVITED)
         if claiming.replaced and outcome is not BulkOutcome.ADDED:
             outcome = BulkOutcome.INVITED

@@ -1,17 +1,22 @@
 """Results of bulk calls, for each input and in total."""
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from arena_groups._exports import set_public_module
+from arena_groups._types import ReadOnlyMapping
+from arena_groups.errors import ArenaError, ServerError
 from arena_groups.models import InviteResult
 
-__all__ = ["BulkOutcome", "BulkResult", "BulkSummary"]
+__all__ = ["BulkOutcome", "BulkResult", "BulkSummary", "Tally"]
 
 T = TypeVar("T")
+
+MAX_OUTAGES_IN_ROW: Final = 3
 
 
 class BulkOutcome(StrEnum):
@@ -114,4 +119,47 @@ class BulkSummary(Generic[T]):
         return text
 
 
-set_public_module(globals(), __all__)
+@define
+class Tally(Generic[T]):
+    """Count of the results of a run so far."""
+
+    counts: Counter[BulkOutcome] = field(factory=Counter[BulkOutcome])
+    from_journal: int = 0
+    failed: list[BulkResult[T]] = field(factory=list[BulkResult[T]])
+    outages_in_row: int = 0
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether so many inputs in a row met a failure of the server that all others would too."""
+        return self.outages_in_row >= MAX_OUTAGES_IN_ROW
+
+    def add(self, result: BulkResult[T]) -> None:
+        """Count a result."""
+        self.counts[result.outcome] += 1
+        self.from_journal += result.from_journal
+        if result.failed:
+            self.failed.append(result)
+        if _is_outage(result.error):
+            self.outages_in_row += 1
+        elif result.outcome is not BulkOutcome.DUPLICATE:
+            self.outages_in_row = 0
+
+    def summary(self, *, waiting_for_claim: int, stopped_by: Exception | None) -> BulkSummary[T]:
+        """Return the summary of the results so far."""
+        return BulkSummary(
+            done=self.counts.total(),
+            counts=ReadOnlyMapping(dict(self.counts)),
+            from_journal=self.from_journal,
+            waiting_for_claim=waiting_for_claim,
+            failed=tuple(self.failed),
+            stopped_by=stopped_by,
+        )
+
+
+def _is_outage(error: Exception | None) -> bool:
+    return isinstance(error, ServerError) or (
+        isinstance(error, ArenaError) and error.outcome_unknown
+    )
+
+
+set_public_module(globals(), ["BulkOutcome", "BulkResult", "BulkSummary"])

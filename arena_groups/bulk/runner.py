@@ -5,7 +5,7 @@ A few inputs are processed at a time; the results come in the order of the input
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import deque
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -27,8 +27,8 @@ from arena_groups._arguments import check_flag, check_instance, check_range
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
-from arena_groups._types import AsyncCloseable, ReadOnlyMapping
-from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary
+from arena_groups._types import AsyncCloseable
+from arena_groups.bulk.results import BulkOutcome, BulkResult, BulkSummary, Tally
 from arena_groups.errors import (
     ArenaAPIError,
     ArenaError,
@@ -213,7 +213,7 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     ) -> None:
         # First, as the repr needs them: an argument may be refused.
         self.total = len(source) if isinstance(source, Sized) else None
-        self._counts: Counter[BulkOutcome] = Counter()
+        self._tally = Tally[T]()
         if on_error not in ("collect", "stop"):  # a set could not take what is not hashable
             raise ValueError("on_error must be 'collect' or 'stop'")
         self._concurrency = check_range(concurrency, "concurrency", 1)
@@ -232,14 +232,12 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
         self._raised = False
 
         self._accepted = 0
-        self._from_journal = 0
-        self._failed: list[BulkResult[T]] = []
         self._stopped_by: Exception | None = None
 
     @property
     def done(self) -> int:
         """Number of results so far."""
-        return self._counts.total()
+        return self._tally.counts.total()
 
     @property
     def closed(self) -> bool:
@@ -249,13 +247,8 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     @property
     def summary(self) -> BulkSummary[T]:
         """Summary of the results so far."""
-        return BulkSummary(
-            done=self.done,
-            counts=ReadOnlyMapping(dict(self._counts)),
-            from_journal=self._from_journal,
-            waiting_for_claim=self._handler.waiting_for_claim,
-            failed=tuple(self._failed),
-            stopped_by=self._stopped_by,
+        return self._tally.summary(
+            waiting_for_claim=self._handler.waiting_for_claim, stopped_by=self._stopped_by
         )
 
     def __aiter__(self) -> Self:
@@ -335,12 +328,9 @@ class BulkRun(AsyncCloseable, AsyncIterator[BulkResult[T]], Generic[T]):
     def _record(self, outcome: ItemOutcome[T]) -> BulkResult[T] | None:
         result, fatal = outcome.result, outcome.fatal
         if result is not None:
-            self._counts[result.outcome] += 1
-            self._from_journal += result.from_journal
-            if result.failed:
-                self._failed.append(result)
-                if self._stop_on_failure:
-                    fatal = fatal or result.error
+            self._tally.add(result)
+            if result.failed and (self._stop_on_failure or self._tally.is_outage):
+                fatal = fatal or result.error
         self._stopped_by = self._stopped_by or fatal
         return result
 

@@ -317,7 +317,7 @@ def _result_cells(row: CsvRow, result: BulkResult[InviteTarget]) -> list[Cell]:
         row.line,
         result.outcome.value,
         target.email,
-        target.user_id if user is None else user.id,
+        result.target.user_id if user is None else user.id,
         target.user if user is None else user.slug,
         None if user is None else user.name,
         None if invitation is None else invitation.id,

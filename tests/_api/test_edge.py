@@ -240,6 +240,14 @@ class TestExcerpt:
         error = error_of(page.replace("$", written).encode(), reason=f"No {TOKEN}", headers=RAY)
         assert TOKEN.lower() not in f"{error} {vars(error)}".lower()
 
+    @pytest.mark.parametrize(
+        "text", ["アクセスが拒否されました。" * 30, "<title>x</title>" + "禁" * 300]
+    )
+    def test_long_text_without_spaces_is_cut_too(self, text: str) -> None:
+        message = error_of(text.encode()).message
+        assert text.removeprefix("<title>x</title>")[:100] in message
+        assert len(message) < 220
+
     def test_message_is_short_and_ends_with_a_whole_word(self) -> None:
         message = error_of(b"<p>" + b"blocked and " * 5000).message
         assert message.endswith((" blocked …", " and …"))

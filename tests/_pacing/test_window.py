@@ -283,7 +283,7 @@ def test_remaining_requests_count_if_fewer_than_counted(window: RateLimitWindow)
 def test_requests_in_flight_that_the_server_has_counted_count_once(
     window: RateLimitWindow, concurrency: int
 ) -> None:
-    window.limit = 120
+    window.limit, sent = 120, 0
     for _ in range(2):  # bursts, of which the server counts all before the first response
         burst = [window.acquire() for _ in range(concurrency)]
         sent = window.counted + concurrency

@@ -2,7 +2,8 @@
 
 import pytest
 
-from arena_groups import BulkOutcome, BulkResult, BulkSummary
+from arena_groups import BulkOutcome, BulkResult, BulkSummary, NotFoundError, ServerError
+from arena_groups.bulk.results import Tally
 
 
 @pytest.mark.parametrize("outcome", BulkOutcome)
@@ -42,3 +43,20 @@ def test_summary_as_text_counts_other_runs_and_waits_apart() -> None:
     assert str(summary) == (
         "5 done: 5 invited (3 by other runs); waiting for the outcome of 2 more"
     )
+
+
+def test_tally_finds_an_outage_after_three_failures_of_the_server_in_a_row() -> None:
+    def result(outcome: BulkOutcome, error: Exception | None = None) -> BulkResult[int]:
+        return BulkResult(position=0, target=1, outcome=outcome, error=error)
+
+    outage = result(BulkOutcome.FAILED, ServerError(500))
+    refused = result(BulkOutcome.FAILED, NotFoundError(404))
+    duplicate = result(BulkOutcome.DUPLICATE)
+    tally = Tally[int]()
+    for each in (outage, outage, refused, outage, duplicate, outage):
+        tally.add(each)
+        assert not tally.is_outage
+    tally.add(outage)
+    assert tally.is_outage
+    summary = tally.summary(waiting_for_claim=0, stopped_by=None)
+    assert (summary.done, len(summary.failed)) == (7, 6)

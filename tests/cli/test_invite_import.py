@@ -431,7 +431,10 @@ def test_import_of_a_column_with_users_invites_each_once(
     assert (counts["added"], counts["invited"], counts["duplicate"]) == (2, 1, 1)
     rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8"))))
     assert [row["user"] for row in rows[:2]] == ["noor-halvorsen", "tomasz-whetu"]
-    assert [row["user_id"] for row in rows[:2]] == ["3", "4"]
+    assert [row["user_id"] for row in rows] == ["3", "4", "4", "2"]
+    assert at("invitations", "send", GROUP, *line) == 0
+    again = csv.DictReader(io.StringIO(result.read_text("utf-8")))
+    assert [row["user_id"] for row in again] == ["3", "4", "4", "2"]
 
 
 def test_import_takes_the_first_filled_of_address_id_and_user(

@@ -148,6 +148,25 @@ async def test_members_and_invited_people_need_no_lookup(
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
+async def test_three_lookups_in_a_row_that_the_server_fails_stop_the_run(
+    arena: ArenaClient, sandbox: Sandbox, concurrency: int
+) -> None:
+    slugs = [f"person-{number}" for number in range(9)]
+    sandbox.faults.add(ServerFailure(500), operation="getUser")
+    people = [InviteTarget(user=each) for each in slugs]
+    for run in (
+        invite_many(arena, GROUP, people, concurrency=concurrency),
+        remove_many(arena, GROUP, slugs, concurrency=concurrency),
+    ):
+        sandbox.clear_requests()
+        with pytest.raises(ServerError):
+            await run
+        assert run.summary.failed[2:]
+        assert len(set(lookups(sandbox))) < 3 + concurrency
+    assert sandbox.emails == ()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
 async def test_dry_run_with_prediction_reads_the_followers_once(
     arena: ArenaClient, sandbox: Sandbox, concurrency: int
 ) -> None:

@@ -1,5 +1,6 @@
 """Every operation against every fault, over real connections of own and external sessions."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from arena_groups import ArenaClient, ArenaError, QuotaPacer, RetryPolicy, Timeout
+from arena_groups import (
+    ArenaClient,
+    ArenaError,
+    ArenaTimeoutError,
+    QuotaPacer,
+    RetryPolicy,
+    Timeout,
+)
 from arena_groups._api import OPERATIONS
 from arena_groups.sandbox import RecordedRequest, Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
@@ -18,17 +26,23 @@ from tests.support.matrix import (
     CALLS,
     FAULTS,
     GONE,
+    KINDS,
     MAX_BODY,
     ONCE,
+    READ,
     Call,
     Row,
     add_own_group,
     as_markdown,
 )
 from tests.support.proxies import HOST, client_context, proxied
+from tests.support.thorough import THOROUGH
 
 PAGE = Path(__file__).parents[2] / "docs/fault-matrix.md"
 ATTEMPTS = 3
+ONE_OF_EACH_KIND = {call.kind: name for name, call in CALLS.items()}.values()
+BEHIND_A_PROXY = CALLS if THOROUGH else ONE_OF_EACH_KIND
+NO_OPTIONS: dict[str, Any] = {}
 
 
 def client(
@@ -60,6 +74,7 @@ async def run_with_fault(
     times: int | None,
     *,
     external: bool = False,
+    options: Mapping[str, Any] = NO_OPTIONS,
     **connection: Any,
 ) -> tuple[ArenaError | None, list[RecordedRequest]]:
     group = add_own_group(sandbox, name)
@@ -74,7 +89,8 @@ async def run_with_fault(
         sandbox.clear_requests()
         with sandbox.faults.add(row.fault(), times=times):
             try:
-                await CALLS[name].run(arena, sandbox, group)
+                caller = arena.with_options(**options) if options else arena
+                await CALLS[name].run(caller, sandbox, group)
             except ArenaError as error:
                 return error, list(sandbox.requests)
     return None, list(sandbox.requests)
@@ -129,13 +145,69 @@ async def test_fault_behind_a_proxy_has_the_same_result(fault: str) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox(allowed_hosts=[HOST]) as sandbox, proxied(sandbox.url) as proxy:
-            connection = {
+            connection: dict[str, Any] = {
                 "base_url": f"https://{HOST}", "proxy": proxy.address, "ssl": client_context()
             }  # fmt: skip
-            for name, call in CALLS.items():
+            for name in BEHIND_A_PROXY:
                 error, requests = await run_with_fault(sandbox, row, name, 1, **connection)
+                check_once(CALLS[name], row, error, len(requests))
+            assert len(proxy.requests) >= len(BEHIND_A_PROXY)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "connection reset, but executed", "429, Retry-After in seconds", "503 with Retry-After",
+        "403 of the edge, as text", "521", "522, but executed",
+    ],
+)  # fmt: skip
+async def test_fault_in_a_view_with_a_deadline_and_in_the_background_has_the_same_result(
+    fault: str,
+) -> None:
+    row = FAULTS[fault]
+    options = {"deadline": 600, "priority": "background"}
+    with no_warning():
+        async with Sandbox() as sandbox:
+            for name, call in CALLS.items():
+                error, requests = await run_with_fault(sandbox, row, name, 1, options=options)
                 check_once(call, row, error, len(requests))
-            assert len(proxy.requests) >= len(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("connection reset", {"retry": False}),
+        ("521", {"retry": False}),
+        ("429, Retry-After in seconds", {"deadline": 2.5}),
+        ("503 with Retry-After", {"deadline": 1.5}),
+    ],
+)
+async def test_fault_in_a_view_without_a_second_attempt_raises_after_the_first(
+    fault: str, options: dict[str, Any]
+) -> None:
+    row = FAULTS[fault]
+    async with Sandbox() as sandbox:
+        for name, call in CALLS.items():
+            error, requests = await run_with_fault(sandbox, row, name, 1, options=options)
+            assert error is not None
+            assert type(error) is row.error
+            assert (error.attempts, len(requests)) == (1, 1)
+            is_certain = call.kind == READ or row.again == KINDS
+            assert not (is_certain and error.outcome_unknown)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_deadline_of_a_view_that_passes_during_an_execution_reports_that_it_was_sent(
+    kind: str,
+) -> None:
+    name = next(name for name, call in CALLS.items() if call.kind == kind)
+    row, options = FAULTS["no response, but executed"], {"timeout": 30, "deadline": 0.5}
+    async with Sandbox() as sandbox:
+        error, requests = await run_with_fault(sandbox, row, name, None, options=options)
+    assert type(error) is ArenaTimeoutError
+    assert error.request_sent
+    assert error.outcome_unknown is (kind != READ)
+    assert len(requests) == count_executed(requests) == 1
 
 
 @own_and_external

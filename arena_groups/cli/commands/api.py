@@ -42,7 +42,10 @@ def _complete(_: click.Context, parameter: click.Parameter, incomplete: str) -> 
     return [each for each in METHODS if each.startswith(incomplete.upper())]
 
 
-@example("Send a body that is in a file", "api PATCH /v3/things --input body.json")
+@example(
+    "Send a body that is in a file",
+    'api PUT "/v3/channels/{id}" -f id=CHANNEL --input channel.json',
+)
 @example(
     "List the contents of a channel, newest first",
     'api "/v3/channels/{id}/contents" -f id=CHANNEL -f sort=created_at_desc --paginate',
@@ -87,7 +90,7 @@ def command(
 
     METHOD is GET by default. ROUTE is a path with placeholders, as in "/v3/channels/{id}":
     fields fill them. Other fields go into the query with GET, HEAD, DELETE and --input, else
-    into the body. Nothing is confirmed first.
+    into the body. No confirmation is asked for.
     """
     method, route = _method_and_route(words)
     if settings.format in {Format.TABLE, Format.CSV}:
@@ -100,6 +103,8 @@ def command(
         raise click.UsageError(f"--input cannot be used with {method}")
     fields = _fields(route, texts, documents)
     body = None if source is None else _read_body(source)
+    if source is not None and body is None:
+        raise click.UsageError("the input is null: leave --input out to send no body")
     if paginate:
         run_async(settings, list_items(settings, route, fields, limit))
         return

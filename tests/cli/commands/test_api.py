@@ -126,6 +126,16 @@ def test_body_that_is_not_json_sends_nothing(
     assert sandbox.requests == ()
 
 
+def test_body_that_is_null_is_refused(
+    plain: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "null.json"
+    file.write_text(" null\n")
+    assert plain("api", "POST", "/v3/groups", "--input", str(file)) == 1
+    assert "null" in capsys.readouterr().err
+    assert sandbox.requests == ()
+
+
 def test_missing_file_is_an_error_of_the_system(plain: At, capsys: Captured) -> None:
     assert plain("api", "POST", "/v3/groups", "--input", "no-such-file.json") == 1
     assert "cannot open no-such-file.json" in capsys.readouterr().err
