@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol, get_args
+from typing import Protocol
 
 from attrs import frozen
 
@@ -219,16 +219,17 @@ class QuotaPacer:
             A permit, or ``None`` if all requests are blocked for more than ``max_wait`` seconds,
             or if there certainly is no permit within ``deadline`` seconds.
         """
-        if not (write or self._waiting) and priority == "foreground":
-            permit = self._window.try_acquire(self._clock.now())
-            if permit is not None:
-                return permit  # by far the most frequent case
-        if priority not in get_args(Priority):
+        background = priority == "background"
+        if not (background or priority == "foreground"):
             raise ValueError(f"priority must be 'foreground' or 'background', not {priority!r}")
         now = self._clock.now()
+        if not (write or self._waiting):
+            permit = self._window.try_acquire(now, background=background)
+            if permit is not None:
+                return permit  # by far the most frequent case
         waiter = Waiter(
             write=write,
-            background=priority == "background",
+            background=background,
             since=now,
             max_wait=max_wait,
             expires_at=now + deadline,

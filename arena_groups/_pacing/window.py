@@ -148,11 +148,16 @@ class RateLimitWindow:
         turn = self.limit is not None and (self.limit > 1 or not self.background_before)
         return int(turn and not self.background)
 
-    def try_acquire(self, now: float) -> Permit | None:
-        """Return a permit for the foreground, or ``None`` if no request may be sent yet."""
-        if self.ready_at(now) > now:
+    def try_acquire(self, now: float, *, background: bool = False) -> Permit | None:
+        """Return a permit, or ``None`` if no request may be sent yet."""
+        if background:
+            if self.background_ready_at(now) > now:
+                return None
+            self.background += 1
+        elif self.ready_at(now) > now:
             return None
-        self.foreground += 1
+        else:
+            self.foreground += 1
         self.in_flight += 1
         return self._hold_generation
 
