@@ -21,11 +21,11 @@ from arena_groups._http.config import (
 )
 from arena_groups._http.events import Observers, RequestEvent, WaitHook
 from arena_groups._http.network import checked_network, resolve_base_url
-from arena_groups._http.options import CallOptions, checked_options
+from arena_groups._http.options import CallOptions
 from arena_groups._http.transport import Transport
 from arena_groups._pacing.pacer import Pacer, QuotaPacer, checked_clock
 from arena_groups._resources.any_endpoint import EndpointMethods
-from arena_groups._resources.base import Resource, ResourceAttribute
+from arena_groups._resources.base import ResourceAttribute
 from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy, checked_retry
@@ -35,6 +35,7 @@ from arena_groups.models import Me, RateLimit
 __all__ = ["ArenaClient", "in_background"]
 
 MAX_BODY = 32 * 1024 * 1024
+RESOURCES = ("groups", "users")
 
 
 class ArenaClient(EndpointMethods):
@@ -176,18 +177,12 @@ class ArenaClient(EndpointMethods):
             ValueError: An argument is out of range.
             TypeError: An argument has the wrong type.
         """
-        options = checked_options(
-            self._session.options,
-            timeout=timeout,
-            retry=retry,
-            deadline=deadline,
-            priority=priority,
-        )
+        session = self._session.with_options((timeout, retry, deadline, priority))
         view = type(self).__new__(type(self))
-        for name, value in vars(self).items():
-            if not isinstance(value, Resource):  # which belongs to the other session
-                view.__dict__[name] = value
-        view._session = self._session.with_options(options)
+        view.__dict__.update(self.__dict__)
+        for name in RESOURCES:
+            view.__dict__.pop(name, None)  # it belongs to the other session
+        view._session = session
         return view
 
     def record_requests(self) -> AbstractContextManager[list[RequestEvent]]:

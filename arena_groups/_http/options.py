@@ -9,8 +9,14 @@ from arena_groups._http.config import Timeout, checked_timeout
 from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Priority, Unset
 
-__all__ = ["CallOptions", "checked_options"]
+__all__ = ["CallOptions", "OptionArguments", "checked_options"]
 
+OptionArguments = tuple[
+    Timeout | float | Unset,
+    RetryPolicy | Literal[False] | Unset | None,
+    float | Unset | None,
+    Priority | Unset,
+]
 PRIORITIES: tuple[Priority, ...] = ("foreground", "background")
 
 
@@ -30,7 +36,6 @@ class CallOptions:
 
 def checked_options(
     options: CallOptions,
-    *,
     timeout: Timeout | float | Unset,
     retry: RetryPolicy | Literal[False] | Unset | None,
     deadline: float | Unset | None,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from functools import partial
+from operator import is_
 from random import random
 from typing import TypeVar, cast
 
@@ -23,7 +24,7 @@ from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._http.events import RECORDINGS, Observers, RequestEvent, describe, record
-from arena_groups._http.options import CallOptions
+from arena_groups._http.options import CallOptions, OptionArguments, checked_options
 from arena_groups._http.permits import acquire_within, deadline_error, hold_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.stderr_log import log_to_stderr
@@ -81,13 +82,20 @@ class Session:
         self._retry = options.retry
         self._limits = AttemptLimits(options.timeout)
         self._deadline_of_list: Deadline | None = None
+        # Saves 1.6 of the 3 µs of a view, where a call takes 60.
+        self._latest_view: tuple[OptionArguments, Session] | None = None
 
-    def with_options(self, options: CallOptions) -> "Session":
-        """Return a view with other options."""
+    def with_options(self, given: OptionArguments) -> "Session":
+        """Return a view with other options. Those of one line of code are mostly the same."""
+        known = self._latest_view
+        if known is not None and all(map(is_, given, known[0])):
+            return known[1]
+        options = checked_options(self.options, *given)
         view = self._view()
         view.options, view._retry = options, options.retry
         if options.timeout is not self.options.timeout:
             view._limits = AttemptLimits(options.timeout)
+        self._latest_view = given, view
         return view
 
     def record_requests(self) -> AbstractContextManager[list[RequestEvent]]:
@@ -105,7 +113,7 @@ class Session:
     def _view(self) -> "Session":
         view = Session.__new__(Session)
         view.__dict__.update(self.__dict__)  # a fifth of the time that copy() takes
-        view._owner, view._deadline_of_list = False, None
+        view._owner, view._deadline_of_list, view._latest_view = False, None, None
         return view
 
     @property
@@ -210,10 +218,12 @@ class Session:
             del call  # breaks the cycle of task, error, traceback and frame
         raise self._end_error(operation, state, closing=closing)
 
-    def _start_deadline(self, call: InFlightRequest, state: RetryState, seconds: float) -> None:
+    def _start_deadline(
+        self, operation: Operation[T], call: InFlightRequest, state: RetryState, seconds: float
+    ) -> None:
         """Let the call end when its deadline is reached, wherever it waits then."""
         state.deadline = state.deadline or self._deadline_of_list or Deadline(seconds)
-        call.end_in(max(0.0, state.deadline.remaining(self._clock.now())))
+        call.end_in(self._time_left(operation, state))
 
     def _time_left(self, operation: Operation[T], state: RetryState) -> float:
         """Return the seconds until the deadline, if there is one; raise its error if it is over."""
@@ -229,10 +239,8 @@ class Session:
     ) -> tuple[Credentials, Permit]:
         """Wait for the delay of a retry, the token and a permit."""
         if self.options.deadline is not None:
-            self._start_deadline(call, state, self.options.deadline)
+            self._start_deadline(operation, call, state, self.options.deadline)
         del call  # here and below: breaks the cycle of task, error, traceback and frame
-        if state.deadline is not None:
-            self._time_left(operation, state)
         if state.delay:
             self._observers.report_wait(operation, "retry", state.delay)
             await self._clock.wait(asyncio.Event(), state.delay)

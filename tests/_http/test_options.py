@@ -79,6 +79,32 @@ class TestView:
             assert view.clock is arena.clock
             assert type(view) is type(arena)
 
+    async def test_view_has_the_options_that_are_given_whatever_was_given_before(self) -> None:
+        async with connected() as (arena, _):
+            reprs = [
+                repr(client.with_options(deadline=deadline, priority=priority))
+                for client in (arena, arena.with_options(deadline=1))
+                for deadline in (1, 1, 2)
+                for priority in ("background", "foreground")
+            ]
+            assert reprs == 2 * [
+                f'<ArenaClient open, deadline={deadline}, priority="{priority}">'
+                for deadline in (1, 1, 2)
+                for priority in ("background", "foreground")
+            ]
+            with pytest.raises(TypeError, match="deadline"):
+                arena.with_options(deadline=True, priority="background")
+
+    async def test_view_has_the_present_attributes_of_a_subclass(self) -> None:
+        class Client(ArenaClient):
+            name = ""
+
+        async with Client("a-token") as arena:
+            names = []
+            for arena.name in ("first", "second"):
+                names.append(arena.with_options(deadline=1).name)
+            assert names == ["first", "second"]
+
     async def test_closing_a_view_closes_nothing(self) -> None:
         async with connected() as (arena, _):
             async with arena.with_options(deadline=5) as view:

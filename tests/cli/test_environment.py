@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from arena_groups.cli import credentials
+
+# Loaded here: Python 3.11 may fail if two threads import at once.
+from arena_groups.cli.commands import auth, invitations  # noqa: F401
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import Captured, Served, Typing
