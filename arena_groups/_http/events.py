@@ -118,7 +118,8 @@ RECORDINGS: ContextVar[tuple[Recording, ...]] = ContextVar("arena_groups_recordi
 def record(owner: object) -> Generator[list[RequestEvent], None, None]:
     """Collect the events of ``owner`` within a block, and in the tasks that are started in it."""
     recording = Recording(owner)
-    RECORDINGS.set((*RECORDINGS.get(), recording))
+    # One that ended in another context is still in this one.
+    RECORDINGS.set((*(each for each in RECORDINGS.get() if each.active), recording))
     try:
         yield recording.events
     finally:

@@ -7,7 +7,7 @@ from attrs import frozen
 from arena_groups._arguments import check_seconds
 from arena_groups._http.config import Timeout, checked_timeout
 from arena_groups._retry import RetryPolicy, checked_retry
-from arena_groups._types import Priority, Unset
+from arena_groups._types import UNSET, Priority, Unset
 
 __all__ = ["CallOptions", "checked_options"]
 
@@ -41,10 +41,10 @@ def checked_options(
     Raises ``ValueError`` or ``TypeError``, which names the argument, for what is not valid.
     """
     return CallOptions(
-        timeout=options.timeout if isinstance(timeout, Unset) else checked_timeout(timeout),
-        retry=options.retry if isinstance(retry, Unset) else checked_retry(retry),
-        deadline=options.deadline if isinstance(deadline, Unset) else _checked_deadline(deadline),
-        priority=options.priority if isinstance(priority, Unset) else _checked_priority(priority),
+        timeout=options.timeout if timeout is UNSET else checked_timeout(timeout),
+        retry=options.retry if retry is UNSET else checked_retry(retry),
+        deadline=options.deadline if deadline is UNSET else _checked_deadline(deadline),
+        priority=options.priority if priority is UNSET else _checked_priority(priority),
     )
 
 

@@ -129,9 +129,12 @@ class Transport:
         progress = RequestProgress(self._proxy, self._proxy_setting)
         PROGRESS.set(progress)
         http = self._sessions.get(operation.idempotent) or self._open_session(operation)
-        time_limit = asyncio.timeout(
-            limits.total if max_seconds is None else min(limits.total, max_seconds)
-        )
+        seconds = limits.total if max_seconds is None else min(limits.total, max_seconds)
+        ends_at = call.scope.when()
+        if ends_at is not None and ends_at <= asyncio.get_running_loop().time() + seconds:
+            time_limit = asyncio.timeout(None)  # the call ends before, so one timer is enough
+        else:
+            time_limit = asyncio.timeout(seconds)
         try:
             async with time_limit:
                 response = await http.request(

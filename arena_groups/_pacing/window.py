@@ -120,9 +120,10 @@ class RateLimitWindow:
         if self.limit is None:
             return now
         kept = self._spared if sparing else 0
-        if self.used + self.in_flight + kept < (self.limit or 1):
+        used = max(self.counted, self.reported)  # without one more call for every request
+        if used + self.in_flight + kept < (self.limit or 1):
             return now
-        return self.resets_at if self.used or kept else FOREVER
+        return self.resets_at if used or kept else FOREVER
 
     def background_ready_at(self, now: float) -> float:
         """Return the time of the next permit for the background, which leaves the reserve."""

@@ -14,8 +14,7 @@ local state = saved and cjson.decode(saved) or {
 state.shift = math.max(state.shift, state.updated - clock)
 local now = clock + state.shift
 -- A server that hung runs reports late; their holds end none the later.
-local late = report.at and now - report.at or 0
-local at = late > report.timeout and report.at or now
+local at = report.created == state.created and math.min(now, report.at or now) or now
 
 local function is_live(member)
   return member.seen > now - report.member_ttl
@@ -85,12 +84,12 @@ if window then
   others_sent = window.outside
   for _, member in pairs(state.members) do
     if member ~= own then
-      local sent, claim, unheard = member.sent or 0, 0, false
+      local claim, unheard = 0, false
       if is_live(member) then
         unheard = not member.sent and (uncertain or member.seen > now - LULL)
-        claim = unheard and share or math.min(share, sent + share * part_left)
+        claim = unheard and share or math.min(share, member.promised + share * part_left)
       end
-      taken, others_sent = taken + math.max(member.promised, claim), others_sent + sent
+      taken, others_sent = taken + math.max(member.promised, claim), others_sent + (member.sent or 0)
       used_up = used_up + math.max(member.promised, unheard and share or 0)
     end
   end
@@ -115,7 +114,7 @@ end
 -- A hold is for all, until a request of one succeeds after it. Its end is its name. The first request
 -- of all goes alone too.
 if report.blocked_for > 0 and report.hold ~= state.blocked_until then
-  local ends = at + math.min(report.blocked_for, 3600)
+  local ends = at + report.blocked_for
   if ends > state.blocked_until then
     state.blocked_until, state.backoff, state.open, state.probe = ends, report.backoff, false, nil
   end

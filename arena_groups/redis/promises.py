@@ -44,7 +44,7 @@ class Report(TypedDict):
     processes, and ``foreground`` the part of ``sent`` that was not in the background.
     ``used`` is the server's own count of the window, or 0. ``hold`` is the name of the last hold:
     its end by the clock of Redis, or a negative number that Redis does not know yet. ``at`` is the
-    time by that clock, and ``created`` says which state in Redis replied last.
+    time by that clock at the latest, and ``created`` says which state in Redis replied last.
     """
 
     sent: int
@@ -115,7 +115,8 @@ class PromisedWindow(RateLimitWindow):
     _hold: float = 0.0  # its name: see Report
     _next_reset: float = -FOREVER
     _replied_at: float = -FOREVER
-    _redis_time: float = 0.0  # of the last reply
+    _reported_at: float = 0.0
+    _redis_offset: float = 0.0  # of the clock of Redis, at most
     _created: float = 0.0  # the state that replied last
 
     @property
@@ -197,6 +198,7 @@ class PromisedWindow(RateLimitWindow):
         if now >= self.resets_at:
             self._start_next_window(now)
         in_use = self.offline or now - self._replied_at <= FRESH
+        self._reported_at = now
         report = Report(
             sent=self.sent,
             promised=(self.promised or 0) if in_use else self.sent,
@@ -212,7 +214,7 @@ class PromisedWindow(RateLimitWindow):
             probing=self.probing,
         )
         if self.reached:
-            report["at"] = self._redis_time + now - self._replied_at
+            report["at"] = now + self._redis_offset
             report["created"] = self._created
         if self.limit is not None:
             report["window"] = SharedWindow(
@@ -226,7 +228,8 @@ class PromisedWindow(RateLimitWindow):
     def apply(self, report: Report, reply: Reply, now: float) -> None:
         """Take what a reply promises, and learn what other processes have reported."""
         self.offline = self._began_offline = False
-        self._replied_at, self._redis_time, self._created = now, reply["now"], reply["created"]
+        self._replied_at, self._created = now, reply["created"]
+        self._redis_offset = reply["now"] - self._reported_at
         self.processes, self.may_probe = reply["processes"], reply["probe"]
         self.others_sent = reply["others_sent"]
         self._apply_hold(report, reply, now)

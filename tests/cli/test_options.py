@@ -2,10 +2,13 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from arena_groups import Permit, QuotaPacer
 from arena_groups.cli import main as application
 from arena_groups.cli.options import Format, Settings, find_format, format_age, parse_age
 from arena_groups.sandbox import Sandbox
@@ -151,3 +154,39 @@ def test_groups_of_a_user_by_url(at: At, capsys: Captured) -> None:
     by_slug = capsys.readouterr().out
     assert at("groups", "list", "--user", "https://www.are.na/minh-castellanos") == 0
     assert capsys.readouterr().out == by_slug
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("invitations send blank-page ann@example.net", {"background"}),
+        ("invitations send blank-page ann@example.net --dry-run", {"background"}),
+        ("invitations send blank-page --from {file}", {"background"}),
+        ("invitations revoke night-shift {invitation} --yes", {"background"}),
+        ("invitations expire night-shift --older-than 1d --yes", {"background"}),
+        ("members remove research-studio minh-castellanos --yes", {"background"}),
+        ("watch blank-page --once", {"background"}),
+        ("groups show blank-page", {"foreground"}),
+    ],
+)
+def test_bulk_commands_send_in_the_background(
+    at: At,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    expected: set[str],
+) -> None:
+    priorities: set[str] = set()
+    acquire = QuotaPacer.acquire
+
+    async def recording(self: QuotaPacer, **options: Any) -> Permit | None:
+        priorities.add(options.get("priority", "foreground"))
+        return await acquire(self, **options)
+
+    monkeypatch.setattr(QuotaPacer, "acquire", recording)
+    file = tmp_path / "people.csv"
+    file.write_text("ann@example.net\n", "utf-8")
+    pending = sandbox.pending_invitations("night-shift")
+    assert at(*line.format(file=file, invitation=pending[0]).split()) == 0
+    assert priorities == expected

@@ -145,7 +145,7 @@ async def test_fault_behind_a_proxy_has_the_same_result(fault: str) -> None:
     row = FAULTS[fault]
     with no_warning():
         async with Sandbox(allowed_hosts=[HOST]) as sandbox, proxied(sandbox.url) as proxy:
-            connection = {
+            connection: dict[str, Any] = {
                 "base_url": f"https://{HOST}", "proxy": proxy.address, "ssl": client_context()
             }  # fmt: skip
             for name in BEHIND_A_PROXY:
@@ -189,6 +189,7 @@ async def test_fault_in_a_view_without_a_second_attempt_raises_after_the_first(
     async with Sandbox() as sandbox:
         for name, call in CALLS.items():
             error, requests = await run_with_fault(sandbox, row, name, 1, options=options)
+            assert error is not None
             assert type(error) is row.error
             assert (error.attempts, len(requests)) == (1, 1)
             is_certain = call.kind == READ or row.again == KINDS

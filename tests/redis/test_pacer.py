@@ -363,6 +363,23 @@ class TestTooManyRequests:
             (one if probe is acquiring[0] else two).release(probe.result(), response())
             await asyncio.gather(*waiting)
 
+    async def test_hold_of_another_process_ends_each_call_that_does_not_wait_so_long(
+        self, redis_server: RedisServer
+    ) -> None:
+        async with RedisPacer(redis_server.url) as one, RedisPacer(redis_server.url) as two:
+            await send(one, response(3))
+            await send(two, response(3))
+            permit = await acquire(one)
+            first, second = (
+                asyncio.create_task(two.acquire(write=False, max_wait=seconds))
+                for seconds in (60.0, 1.0)
+            )
+            await until(lambda: two.snapshot().waiting == 2)
+            one.release(permit, response(3, status=429, retry_after=30.0))
+            assert await second is None
+            assert not first.done()
+            first.cancel()
+
     async def test_client_blocked_for_too_long_raises_rate_limit_error(
         self, redis_server: RedisServer
     ) -> None:

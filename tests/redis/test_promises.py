@@ -79,19 +79,26 @@ class TestScript:
         before = script.state()
         assert script.run(report(5, 20), "a", **again) == first
         assert script.state() == before
+        script.run(report(2, 20), "a", write=1)  # an earlier one, which comes late
+        assert script.state() == before
 
-    def test_modest_process_finds_its_share_all_the_time(self, script: Script) -> None:
+    @pytest.mark.parametrize("interval", [1.0, 1.02, 1.05, 1.2])
+    @pytest.mark.parametrize("part", [0.1, 0.9])
+    def test_modest_process_finds_its_share_all_the_time(
+        self, script: Script, interval: float, part: float
+    ) -> None:
         for each in ("modest", "greedy"):
             script.run(report(), each)
         sent, granted, promised = 0, 0, 0
-        for second in range(59):
-            script.now += 1.0
-            left = 59.0 - second
-            promised = script.run(report(promised, 50, left=left), "greedy")["promised"]
+        asked, left = int(59.95 / interval) + 1, 59.95
+        for _ in range(asked):
             granted = script.run(report(sent, 1, left=left), "modest")["promised"]
             sent = min(sent + 1, granted)
-        assert granted >= 57
-        assert promised + granted <= 120
+            for wait in (interval * part, interval * (1 - part)):
+                script.now += wait
+                left -= wait
+                promised = script.run(report(promised, 50, left=left), "greedy")["promised"]
+        assert (granted, promised) == (asked, 120 - asked)
 
     def test_share_of_an_idle_process_becomes_free_as_the_window_passes(
         self, script: Script
@@ -124,29 +131,51 @@ class TestScript:
             assert script.run(report(60, 99), "a", member_ttl=20)["promised"] == 60
         reply = script.run(report(0, 120, reset=6060.0), "a", member_ttl=20)
         assert (reply["promised"], reply["processes"]) == (120, 1)
+        assert list(script.state()["members"]) == ["a"]
 
     def test_late_report_of_a_hold_ends_it_no_later(self, script: Script) -> None:
-        at = script.run(report(), "a")["now"]
+        first = script.run(report(), "a")
         script.now += 5  # Redis hung
-        reply = script.run(report(1, 1, at=at, blocked_for=30.0, hold=-1, probing=True), "a")
+        held = report(1, 1, blocked_for=30.0, hold=-1, probing=True)
+        reply = script.run({**held, "at": first["now"], "created": first["created"]}, "a")
         assert reply["blocked_for"] == 25
 
-    def test_slow_reply_ends_neither_the_window_nor_a_hold_early(self, script: Script) -> None:
-        window = PromisedWindow()
+    @pytest.mark.parametrize("there", [0.05, 0.9])
+    @pytest.mark.parametrize("back", [0.05, 0.9])
+    def test_slow_request_or_reply_ends_neither_the_window_nor_a_hold_early(
+        self, script: Script, there: float, back: float
+    ) -> None:
+        window, now = PromisedWindow(), 1000.0
         rate_limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(1060, UTC))
-        update = RateLimitUpdate(status=200, server_time=1000.0, rate_limit=rate_limit)
-        window.record_response(window.acquire(), update, 1000.0)
-        permit: Permit | None = window.acquire()
-        for began, ran, ended in ((1000.0, 1000.2, 1000.4), (1000.5, 1000.6, 1000.7)):
-            script.now = ran
-            sent = window.report(began, 1)
-            window.apply(sent, script.run(sent, "a"), ended)
-            rejected = evolve(update, status=429, retry_after=30.0)
-            if permit is not None:
-                window.record_response(permit, rejected, 1000.45)
-                permit = None
-        assert script.state()["window"]["ends"] >= 1060
-        assert script.state()["blocked_until"] >= 1030.45
+        update = RateLimitUpdate(status=200, server_time=now, rate_limit=rate_limit)
+        window.record_response(window.acquire(), update, now)
+
+        def exchange() -> None:
+            nonlocal now
+            sent = window.report(now, 1)
+            script.now = now + there
+            reply = script.run(sent, "a")
+            now = script.now + back
+            window.apply(sent, reply, now)
+
+        exchange()
+        rejected = evolve(update, status=429, retry_after=30.0)
+        window.record_response(window.acquire(), rejected, now)
+        end = now + 30
+        exchange()
+        state = script.state()
+        error = 0.001
+        assert 1060 <= window.resets_at <= 1060 + there + back
+        assert 1060 <= state["window"]["ends"] + error <= 1060 + there + 2 * error
+        assert end <= window.blocked_until <= end + there + back
+        assert end <= state["blocked_until"] + error <= end + there + 2 * error
+
+    def test_hold_is_as_long_for_an_empty_server_with_another_clock(self, script: Script) -> None:
+        known = script.run(report(), "a")
+        script.client.flushall()
+        script.now += 900
+        held = report(blocked_for=29.0, hold=-1, probing=True, at=1001.0, created=known["created"])
+        assert script.run(held, "a")["blocked_for"] == 29
 
     @pytest.mark.parametrize("loss", ["none", "emptied"])
     def test_silent_process_keeps_its_share_after_an_outage(
@@ -166,6 +195,34 @@ class TestScript:
             return
         assert script.run(back, "a")["promised"] == 40
         assert script.run(back, "b")["promised"] == 40
+
+    def test_share_of_each_process_that_may_run_is_kept_at_first(self, script: Script) -> None:
+        assert script.run(report(0, 500, processes=3), "a")["promised"] == 40
+        script.now += 4  # now they would have reported
+        assert script.run(report(40, 500, processes=3), "a")["promised"] == 120
+
+    def test_share_of_a_process_that_was_active_just_now_is_kept_in_a_late_window(
+        self, script: Script
+    ) -> None:
+        for _ in range(5):  # until no process can be back from an outage
+            for each in ("a", "b"):
+                script.run(report(), each)
+            script.now += 0.9
+        assert script.run(report(0, 500, reset=6060.0, left=30.0), "a")["promised"] == 60
+
+    @pytest.mark.parametrize("silence", ["of all", "of one"])
+    def test_share_of_a_process_that_may_be_away_is_kept(
+        self, script: Script, silence: str
+    ) -> None:
+        for each in ("a", "b", "c"):
+            script.run(report(), each)
+        script.run(report(), "c", leaving=True)
+        for _ in range(5):
+            script.now += 0.9 if silence == "of one" else 2
+            if silence == "of one":
+                script.run(report(), "a")
+        back = report(0, 500, reset=6060.0, left=1.0, offline=silence == "of one")
+        assert script.run(back, "a")["promised"] == 60
 
     def test_emptied_redis_that_a_new_process_finds_first_learns_what_was_promised(
         self, script: Script
@@ -636,3 +693,149 @@ def test_bots_find_the_reserve_beside_bulk_runs_of_all_processes(
         used = sum(server.counts.values()) - before - commands
         possible = min(limit * 3 - commands, sum(bulk) / (2 * world.latency + 0.1) * 3 * window)
         assert used >= 0.9 * possible
+
+
+@define
+class Exchange:
+    """A process and a simulated reply of Redis; the window ends at 1060."""
+
+    window: PromisedWindow = Factory(lambda: PromisedWindow(min_processes=3))
+    now: float = 1000.0
+    created: float = 1.0
+
+    def learn(self, reset: float = 1060.0) -> None:
+        """Let one request be answered in a window."""
+        limit = RateLimit(limit=120, window=60, reset_at=datetime.fromtimestamp(reset, UTC))
+        update = RateLimitUpdate(status=200, server_time=self.now, rate_limit=limit)
+        self.window.record_response(self.window.acquire(), update, self.now)
+
+    def reply(self, **fields: Any) -> None:
+        """Exchange a report and a reply."""
+        sent = self.window.report(self.now, 1)
+        reply: dict[str, Any] = {
+            "now": self.now + 500, "created": self.created, "processes": 4, "others_sent": 0,
+            "hold": 0, "blocked_for": 0.0, "backoff": 2.0, "open": True, "probe": False,
+            "write_in": 0.0, **fields,
+        }  # fmt: skip
+        self.window.apply(sent, reply, self.now)  # type: ignore[arg-type]
+
+    def available(self) -> int:
+        """Send all that may be sent now, and return their number."""
+        number = 0
+        while self.window.try_acquire(self.now) is not None:
+            number += 1
+        return number
+
+
+class TestPromisedWindow:
+    def test_reply_that_is_not_fresh_is_not_used(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.now += 0.21
+        assert exchange.available() == 0
+        assert exchange.window.report(exchange.now, 1)["promised"] == 1  # it gives back the rest
+        exchange.reply(promised=10)
+        assert exchange.window.report(exchange.now, 1)["promised"] == 10
+        assert exchange.available() == 9
+
+    def test_promise_never_shrinks(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.reply(promised=5)
+        assert exchange.available() == 9
+
+    def test_reply_to_a_report_of_an_earlier_window_promises_nothing(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        sent = exchange.window.report(exchange.now, 1)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        late: Any = {
+            "now": 1.0, "created": 1.0, "processes": 1, "promised": 50, "others_sent": 0,
+            "hold": 0, "blocked_for": 0.0, "backoff": 2.0, "open": True, "probe": False,
+        }  # fmt: skip
+        exchange.window.apply(sent, late, exchange.now)
+        assert exchange.available() == 0
+
+    def test_requests_in_flight_are_no_more_than_a_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=100)
+        assert exchange.available() == 30
+
+    def test_offline_window_has_what_was_promised_and_later_ones_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.window.go_offline(usable=True)
+        assert exchange.available() == 9
+        for _ in range(9):
+            exchange.window.record_response(Permit(0), None, exchange.now)
+        for reset in (1120.0, 1180.0):
+            exchange.now = reset - 60
+            exchange.learn(reset=reset)
+            exchange.now += 30
+            assert exchange.available() == 29
+            for _ in range(29):
+                exchange.window.record_response(Permit(0), None, exchange.now)
+
+    def test_window_whose_outage_begins_before_a_promise_has_a_part_of_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        exchange.now = 1090.0
+        exchange.window.go_offline(usable=True)
+        assert exchange.available() == 14  # half of the share, less the one that was sent
+
+    def test_return_of_redis_ends_the_use_of_the_share(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=10)
+        exchange.window.go_offline(usable=True)
+        exchange.now = 1060.0
+        exchange.learn(reset=1120.0)
+        exchange.reply(promised=3)
+        assert exchange.available() == 2
+        exchange.window.go_offline(usable=True)  # once more in this window
+        assert exchange.available() == 0
+
+    def test_shared_window_corrects_only_what_is_no_error_of_the_clock(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        shared = {"reset": 1060.0, "limit": 120, "length": 60.0}
+        for left, ends in ((59.96, 1060.0), (62.0, 1060.0), (58.0, 1058.0)):
+            exchange.reply(window={**shared, "left": left})
+            assert exchange.window.resets_at == pytest.approx(ends)
+
+    def test_shared_window_that_is_over_names_the_current_one(self) -> None:
+        exchange = Exchange()
+        shared = {"reset": 1060.0, "left": -70.0, "limit": 120, "length": 60.0}
+        exchange.reply(window=shared)
+        exchange.window.try_acquire(exchange.now)
+        assert exchange.window.resets_at == pytest.approx(exchange.now + 50)
+
+    def test_report_names_the_time_of_redis(self) -> None:
+        exchange = Exchange()
+        exchange.reply()
+        exchange.now += 7
+        assert exchange.window.report(exchange.now, 1)["at"] == pytest.approx(exchange.now + 500)
+
+    def test_report_names_at_least_min_processes(self) -> None:
+        exchange = Exchange()
+        assert exchange.window.report(exchange.now, 1)["processes"] == 3
+        exchange.reply(processes=1)
+        assert exchange.window.report(exchange.now, 1)["processes"] == 3
+        exchange.reply(processes=5)
+        assert exchange.window.report(exchange.now, 1)["processes"] == 5
+
+    def test_process_that_got_less_than_it_wants_reports_again_in_a_while(self) -> None:
+        exchange = Exchange()
+        exchange.learn()
+        exchange.reply(promised=1)
+        due = exchange.window.report_due_at(exchange.now, 1)
+        assert due == pytest.approx(exchange.now + 0.5)
+        assert exchange.window.report_due_at(exchange.now, 2) == exchange.now

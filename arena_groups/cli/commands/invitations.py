@@ -216,7 +216,7 @@ async def preview_invitations(
 
     failures: list[BatchFailure] = []
     results = output.Results(settings, output.INVITE_RESULTS, INVITATIONS)
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
         run = arena_groups.invite_many(arena, group, recipients, dry_run=True, predict=predict)
         with output.progress(settings, beside_results=True) as shown:
             async with run:
@@ -277,7 +277,7 @@ async def revoke_invitations(settings: Settings, group: str, who: Sequence[Secre
 
     wanted = parse_wanted(who)
     output.require_confirmation(settings)
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
         if settings.yes and all(isinstance(each, int) for each in wanted):
             things: list[PendingItem] = [
                 (number, None) for number in wanted if isinstance(number, int)
@@ -329,7 +329,7 @@ async def expire_invitations(
     if not dry_run:
         output.require_confirmation(settings)
     now = utc_now()
-    async with connected(settings) as arena:
+    async with connected(settings, background=True) as arena:
         async with aclosing(
             filtered(
                 group_invitations(arena, group, confirm=True), InvitationFilter(older_than=age)
