@@ -15,18 +15,29 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 DEADLOCK: Final = 10.0  # real seconds
+ROUNDS: Final = 10_000  # of the loop at one time
+MOMENT: Final = 1e-6  # seconds
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Selector that advances ``now`` instead of waiting, unless a thread is at work."""
+    """Selector that advances ``now`` instead of waiting, unless a thread is at work.
+
+    A moment passes after many rounds without a wait: aiohttp 3.11 sets a timer for the present
+    again and again until it is past.
+    """
 
     now = 0.0
     threads = 0
+    rounds = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or timeout == 0:
+            self.rounds += 1
+            if self.rounds % ROUNDS == 0:
+                self.now += MOMENT
             return ready
+        self.rounds = 0
         if self.threads:
             return super().select(0.05)
         if timeout is None:
