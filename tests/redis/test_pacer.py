@@ -770,6 +770,13 @@ class TestConfiguration:
                 await acquire(pacer)
 
 
+async def end_other_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class TestEventLoops:
     @pytest.mark.parametrize("ended", [True, False])
     def test_second_event_loop_raises_client_state_error(
@@ -785,10 +792,8 @@ class TestEventLoops:
         first = asyncio.new_event_loop()
         first.run_until_complete(use())
         if ended:
+            first.run_until_complete(end_other_tasks())
             first.run_until_complete(client.aclose())
-            for task in asyncio.all_tasks(first):
-                task.cancel()
-            first.run_until_complete(asyncio.sleep(0))
             first.close()
 
         async def use_again() -> None:
