@@ -9,7 +9,7 @@ from arena_groups._http.config import Timeout, checked_timeout
 from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Priority, Unset
 
-__all__ = ["CallOptions", "OptionArguments", "checked_options"]
+__all__ = ["CallOptions", "OptionArguments", "checked_options", "same_options"]
 
 OptionArguments = tuple[
     Timeout | float | Unset,
@@ -32,6 +32,16 @@ class CallOptions:
     retry: RetryPolicy
     deadline: float | None = None
     priority: Priority | None = None
+
+
+def same_options(given: OptionArguments, known: OptionArguments) -> bool:
+    """Return whether the arguments are the same objects, as ``True`` also equals 1."""
+    return (
+        given[0] is known[0]
+        and given[1] is known[1]
+        and given[2] is known[2]
+        and given[3] is known[3]
+    )
 
 
 def checked_options(

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from functools import partial
-from operator import is_
 from random import random
 from typing import TypeVar, cast
 
@@ -24,7 +23,7 @@ from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
 from arena_groups._http.events import RECORDINGS, Observers, RequestEvent, describe, record
-from arena_groups._http.options import CallOptions, OptionArguments, checked_options
+from arena_groups._http.options import CallOptions, OptionArguments, checked_options, same_options
 from arena_groups._http.permits import acquire_within, deadline_error, hold_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
 from arena_groups._http.stderr_log import log_to_stderr
@@ -88,7 +87,7 @@ class Session:
     def with_options(self, given: OptionArguments) -> "Session":
         """Return a view with other options. Those of one line of code are mostly the same."""
         known = self._latest_view
-        if known is not None and all(map(is_, given, known[0])):
+        if known is not None and same_options(given, known[0]):
             return known[1]
         options = checked_options(self.options, *given)
         view = self._view()
