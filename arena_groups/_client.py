@@ -35,7 +35,6 @@ from arena_groups.models import Me, RateLimit
 __all__ = ["ArenaClient", "in_background"]
 
 MAX_BODY = 32 * 1024 * 1024
-RESOURCES = ("groups", "users")
 
 
 class ArenaClient(EndpointMethods):
@@ -180,7 +179,7 @@ class ArenaClient(EndpointMethods):
         session = self._session.with_options((timeout, retry, deadline, priority))
         view = type(self).__new__(type(self))
         view.__dict__.update(self.__dict__)
-        for name in RESOURCES:
+        for name in RESOURCE_NAMES:
             view.__dict__.pop(name, None)  # it belongs to the other session
         view._session = session
         return view
@@ -232,6 +231,11 @@ class ArenaClient(EndpointMethods):
             ServerError: The server failed.
         """
         await self._session.send(build_request(operations.PING))
+
+
+RESOURCE_NAMES = [
+    name for name, value in vars(ArenaClient).items() if isinstance(value, ResourceAttribute)
+]
 
 
 def in_background(arena: ArenaClient) -> ArenaClient:
