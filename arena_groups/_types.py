@@ -26,7 +26,7 @@ K = TypeVar("K")
 V_co = TypeVar("V_co", covariant=True)
 
 Priority = Literal["foreground", "background"]
-"""What waits for a call: a person (``"foreground"``), or nobody (``"background"``)."""
+"""``"foreground"`` for a call that a person waits for, else ``"background"``."""
 
 
 class Unset(Enum):

@@ -228,7 +228,7 @@ def _proxy_of_environment(target: URL) -> Proxy | None:
     for scheme in (target.scheme, "all"):
         name = _present(PROXY_VARIABLES[scheme])
         if name == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ:
-            continue  # a CGI program: this is the header Proxy of whoever sent the request
+            continue  # in a CGI program, the client of its server sets this, by a header
         if name and os.environ[name].strip():
             return _checked_proxy(_with_scheme(name), name)
     return None

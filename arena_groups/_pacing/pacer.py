@@ -176,7 +176,7 @@ class QuotaPacer:
     order; a write first waits for its spacing. Calls in the foreground overtake those in the
     background, for which one permit of each window is kept. Calls in the background leave a tenth
     of the limit to the foreground, less what it has used. This reserve shrinks with the part of the
-    window that is left, so that they get in the end what nobody else uses.
+    window that is left, so that in the end they get what nobody else uses.
 
     After a 429 all requests wait for its ``Retry-After``, or for the end of the window that it
     names; then one request is sent as a probe before the others. After a 429 that names neither, or

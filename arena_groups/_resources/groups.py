@@ -149,7 +149,7 @@ class GroupsResource(GroupListsResource):
             The token's user as a member, also if they were one before.
 
         Raises:
-            ValueError: There is no code, or not the one in the URL; nothing was sent.
+            ValueError: There is no code, or another than that in the URL; nothing was sent.
             ForbiddenError: The code is wrong.
             NotFoundError: The code is wrong, or the group does not exist.
         """

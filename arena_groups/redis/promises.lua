@@ -136,7 +136,8 @@ state.updated = now
 redis.call('SET', KEYS[1], cjson.encode(state), 'EX', KEPT)
 return cjson.encode({
   now = now, created = state.created, processes = processes,
-  promised = current and own.promised or nil, background = current and background or nil, others_sent = others_sent,
+  promised = current and own.promised or nil, background = current and background or nil,
+  others_sent = others_sent,
   window = window and {
     reset = window.reset, left = window.ends - now, limit = window.limit, length = window.length,
   },

@@ -96,9 +96,9 @@ class PromisedWindow(RateLimitWindow):
 
     ``promised`` counts all requests of the window, also those that have been sent; ``None`` means
     that Redis has promised nothing in this window yet. The background may use the first
-    ``promised_background`` of them. While ``offline``, nothing new can be
-    promised: in the window in which that began, the process uses what it was promised, and in later
-    ones its share. ``usable_offline`` permits this.
+    ``promised_background`` of them. While ``offline``, nothing new can be promised: in the window
+    in which that began, the process uses what it was promised, and in later ones its share.
+    ``usable_offline`` permits this.
     """
 
     min_processes: int = 1
