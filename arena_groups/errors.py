@@ -24,15 +24,18 @@ __all__ = [
     "ClientStateError",
     "DecodeError",
     "DecodeIssue",
+    "DriftError",
     "ForbiddenError",
     "NotFoundError",
     "OAuthError",
     "PacerError",
     "PaginationError",
     "RateLimitError",
+    "RemovalLimitError",
     "RequestTimeoutError",
     "ServerError",
     "StoreError",
+    "SyncError",
     "UnprocessableError",
 ]
 
@@ -111,6 +114,44 @@ class ArenaTimeoutError(ArenaConnectionError, TimeoutError):
 
 class StoreError(ArenaError):
     """A store cannot be opened, read or written."""
+
+
+class SyncError(ArenaError):
+    """A group cannot be brought in step with a list. Nothing was changed."""
+
+
+class RemovalLimitError(SyncError):
+    """A plan would remove, revoke or hold more people than its limit allows.
+
+    Args:
+        planned: The number of removals, revocations and held actions in the plan.
+        limit: The largest number that is allowed.
+    """
+
+    def __init__(self, planned: int, limit: int) -> None:
+        self.planned = planned
+        self.limit = limit
+        super().__init__(
+            f"the plan removes or revokes {planned}, and the limit is {limit}: check the list, or"
+            " raise max_removals"
+        )
+
+
+class DriftError(SyncError):
+    """The group has changed since the plan was made, so that some of its actions do not fit.
+
+    Args:
+        changes: What has changed, one text for each action. They contain no addresses.
+    """
+
+    def __init__(self, changes: Sequence[str]) -> None:
+        self.changes = tuple(changes)
+        count = len(self.changes)
+        super().__init__(
+            f"the group has changed since the plan was made: {count}"
+            f" {'action does' if count == 1 else 'actions do'} not fit any more. Make a new plan,"
+            ' or apply the rest with on_drift="skip"'
+        )
 
 
 class PacerError(ArenaError):
