@@ -29,7 +29,7 @@ else:
 INTERVAL = 60.0
 CONCURRENCY = 8
 EVENT_NOUN = ("event", "events")
-STORE_VARIABLE = "ARENA_GROUPS_STORE"
+STORE_VARIABLE = "ARENA_STORE"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -128,8 +128,7 @@ def command(
 
     With --shared, one process watches each group, and another takes over within two intervals
     after a crash. If STORE is Redis, the processes share the rate limit of their token, too. To
-    keep the password of Redis out of the list of processes, set ARENA_GROUPS_STORE instead of
-    --store.
+    keep the password of Redis out of the list of processes, set ARENA_STORE instead of --store.
     """
     if shared and store is None:
         raise click.UsageError("--shared needs a --store that all processes use")
