@@ -115,7 +115,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._jitter = jitter
         self._clock = arena.clock
         names = dict.fromkeys(group.name for group in groups)
-        self._groups += [GroupWatch(name, self._clock) for name in names]
+        self._groups += [GroupWatch(name, self._clock, record=store is not None) for name in names]
         self._polls = PollTasks(self._groups, self._poll, self._clock, concurrency)
         self._keeper: LeaseKeeper | None = None
         if shared:
