@@ -303,7 +303,7 @@ _HOMES = {
     "remove_many": "bulk.delete",
     "revoke_many": "bulk.delete",
     "to_dict": "_api.issues",
-    "watch": "watching.watcher",
+    "watch": "watching.start",
 }
 
 # A line for each name would be a hundred lines more.

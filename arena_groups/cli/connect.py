@@ -6,13 +6,14 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.errors import no_token
+from arena_groups.cli.errors import CliError, no_token
 from arena_groups.cli.options import APP, Settings
 
 if TYPE_CHECKING:
@@ -83,6 +84,29 @@ async def connected(
             del token  # keeps it out of tracebacks
             await stack.enter_async_context(arena)
             yield in_background(arena) if background else arena
+
+
+@asynccontextmanager
+async def opened_store(place: str | Path | None) -> AsyncGenerator[arena_groups.Store, None]:
+    """Yield a store in a file, in Redis at a URL, or in memory for ``None``; close it at the end.
+
+    Raises:
+        CliError: If the extra ``redis`` is not installed.
+        StoreError: If Redis cannot be used.
+    """
+    if place is None:
+        yield arena_groups.MemoryStore()
+    elif isinstance(place, Path):
+        async with arena_groups.SQLiteStore(place) as store:
+            yield store
+    else:
+        try:
+            from arena_groups.redis import RedisStore
+        except ImportError as error:
+            raise CliError("system", str(error)) from None
+        async with RedisStore(place) as store:
+            await store.read("watch")  # a shared watch would try again and again
+            yield store
 
 
 def find_token(settings: Settings) -> Login | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
     from arena_groups._api import GroupReference, Secret
 
     NumberType = click.ParamType[int]
+    StoreParamType = click.ParamType[str | Path]
 else:
     NumberType = click.ParamType  # generic in newer releases only
+    StoreParamType = click.ParamType
 
 F = TypeVar("F", bound=Callable[..., object])
 Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
 """Name of the command line in the User-Agent."""
+STORE_VARIABLE = "ARENA_STORE"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
 
@@ -169,6 +174,23 @@ class WholeNumber(NumberType):
 PORT = WholeNumber(0, 65_535)
 
 
+class StoreType(StoreParamType):
+    """A file, or the URL of a Redis server, which may contain a password."""
+
+    name = "store"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | Path:
+        """Return a URL as it is, and everything else as a path."""
+        text = str(value)
+        if text.startswith(REDIS_SCHEMES):
+            return text
+        if "://" in text:
+            self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
+        return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
+
+
 def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """Return the slug or id in an argument, which may be the URL of a page."""
     return None if text is None else _name(text, is_group=True)
@@ -218,6 +240,13 @@ def _name(text: str, *, is_group: bool) -> str:
 def group_argument(command: F) -> F:
     """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
     return click.argument("group", callback=as_group)(command)
+
+
+def store_option(text: str) -> Callable[[F], F]:
+    """Return a decorator that adds ``--store`` with this help."""
+    return click.option(
+        "--store", type=StoreType(), envvar=STORE_VARIABLE, metavar="STORE", help=text
+    )
 
 
 def limit_option(command: F) -> F:

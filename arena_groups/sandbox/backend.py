@@ -19,6 +19,7 @@ from arena_groups.sandbox.entities import (
     InvitationRecord,
     InvitationState,
     InviteCodeRecord,
+    InviteRecipient,
     OAuthGrant,
     PendingAvatar,
     SentEmail,
@@ -58,14 +59,6 @@ _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 class SandboxNotFoundError(LookupError):
     """The sandbox has no such user, group or invitation."""
-
-
-@attrs.frozen
-class InviteRecipient:
-    """The recipient of an invitation. Exactly one of the fields is set."""
-
-    user_id: int | None = None
-    email: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -186,6 +179,13 @@ class Backend:
     def find_user_by_address(self, email: str) -> UserRecord | None:
         """Return the user with this address, ignoring case."""
         return self._users_by_address.get(email.lower())
+
+    def change_slug(self, user: UserRecord, slug: str) -> None:
+        """Give a user another slug. Raises `ValueError` if it is taken or invalid."""
+        if self._users_by_slug.get(slug, user) is not user or not _is_valid_slug(slug):
+            raise ValueError(f"the slug {slug!r} is taken or invalid")
+        self._users_by_slug[slug] = self._users_by_slug.pop(user.slug)
+        user.slug = slug
 
     def follow(self, user: UserRecord, other: UserRecord | GroupRecord | ChannelRecord) -> None:
         """Let `user` follow another user, a group or a channel."""

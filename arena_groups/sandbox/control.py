@@ -251,17 +251,23 @@ class SandboxControl:
             self._backend.follow(record, other)
         return record.id
 
-    def rename_user(self, user: int | str, name: str) -> None:
+    def rename_user(self, user: int | str, name: str, *, slug: str | None = None) -> None:
         """Change the name of a user, as they can in their settings.
 
         Args:
             user: Id or slug of the user.
             name: The new name.
+            slug: The new slug; by default it stays. The old one is a 404 then, until another user
+                takes it.
 
         Raises:
             SandboxNotFoundError: The user does not exist.
+            ValueError: The slug is invalid or taken.
         """
-        self._user(user).name = name
+        record = self._user(user)
+        if slug is not None:
+            self._backend.change_slug(record, slug)
+        record.name = name
 
     def token_for(self, user: int | str, *, write: bool = True) -> str:
         """Create a token for a user.

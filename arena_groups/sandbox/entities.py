@@ -81,6 +81,14 @@ class InvitationRecord:
     accepted_at: datetime | None = None
 
 
+@attrs.frozen
+class InviteRecipient:
+    """The recipient of an invitation. Exactly one of the fields is set."""
+
+    user_id: int | None = None
+    email: str | None = attrs.field(default=None, repr=False)
+
+
 @attrs.define(eq=False)
 class BlockRecord:
     """A block in a group's contents. `kind_fields` are the JSON fields of its kind alone."""

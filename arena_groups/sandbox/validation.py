@@ -9,8 +9,7 @@ from typing import NoReturn, cast
 
 import attrs
 
-from arena_groups.sandbox.backend import InviteRecipient
-from arena_groups.sandbox.entities import JSONObject
+from arena_groups.sandbox.entities import InviteRecipient, JSONObject
 from arena_groups.sandbox.responses import invalid_field, invalid_parameter, unprocessable_fields
 
 _NAMES = r"A-Za-z0-9\-._~!$&'()*+,;="

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         RoleChanged,
         WatchEvent,
     )
-    from arena_groups.watching.watcher import Watcher, watch
+    from arena_groups.watching.start import watch
+    from arena_groups.watching.watcher import Watcher
 
 _HOMES = {
     "InvitationAccepted": "events",
@@ -32,7 +33,7 @@ _HOMES = {
     "RoleChanged": "events",
     "WatchEvent": "events",
     "Watcher": "watcher",
-    "watch": "watcher",
+    "watch": "start",
 }
 
 __all__ = [

@@ -131,3 +131,21 @@ async def test_rename_user_changes_the_name_that_the_api_returns(
     members = await http.get("/v3/groups/research-studio/members", sandbox.tokens.owner)
     names = {each["id"]: each["name"] for each in members.body["data"]}
     assert names[user] == "Another Name"
+
+
+async def test_rename_user_with_slug_frees_the_old_one(http: Api, sandbox: Sandbox) -> None:
+    user = sandbox.add_user("Ona Łoś")
+    sandbox.rename_user(user, "Ona Byk", slug="ona-byk")
+    assert (await http.get("/v3/users/ona-los")).status == 404
+    assert (await http.get("/v3/users/ona-byk")).body["id"] == user
+    assert (await http.get(f"/v3/users/{sandbox.add_user('Ona Łoś')}")).body["slug"] == "ona-los"
+    sandbox.rename_user(user, "Ona", slug="ona-byk")
+
+
+@pytest.mark.parametrize("slug", ["ona-los", "", "1001", "a/b", "é"])
+def test_rename_user_with_invalid_slug_raises(slug: str) -> None:
+    sandbox = Sandbox()
+    sandbox.add_user("Ona Łoś")
+    user = sandbox.add_user("Ada Byk")
+    with pytest.raises(ValueError, match="slug"):
+        sandbox.rename_user(user, "Ada", slug=slug)

@@ -5,49 +5,30 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected
+from arena_groups.cli.connect import connected, opened_store
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import Format, Settings, WholeNumber, as_groups, common_options
+from arena_groups.cli.options import (
+    Format,
+    Settings,
+    WholeNumber,
+    as_groups,
+    common_options,
+    store_option,
+)
 
 # ruff: noqa: PLC0415 - keeps --help fast
-
-if TYPE_CHECKING:
-    _StoreParamType = click.ParamType[str | Path]
-else:
-    _StoreParamType = click.ParamType  # generic in newer releases only
 
 INTERVAL = 60.0
 CONCURRENCY = 8
 EVENT_NOUN = ("event", "events")
-STORE_VARIABLE = "ARENA_GROUPS_STORE"
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
-
-
-class StoreType(_StoreParamType):
-    """A file, or the URL of a Redis server, which may contain a password."""
-
-    name = "store"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | Path:
-        """Return a URL as it is, and everything else as a path."""
-        text = str(value)
-        if text.startswith(REDIS_SCHEMES):
-            return text
-        if "://" in text:
-            self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
-        return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
 
 
 @example("From cron, print what is new since the last run", "watch GROUP --once --store FILE")
@@ -77,12 +58,8 @@ class StoreType(_StoreParamType):
     metavar="N",
     help="Poll up to N groups at the same time. [default: 8]",
 )
-@click.option(
-    "--store",
-    type=StoreType(),
-    envvar=STORE_VARIABLE,
-    metavar="STORE",
-    help="Save progress in this file or Redis (redis://HOST:PORT/0), and resume from it next time.",
+@store_option(
+    "Save progress in this file or Redis (redis://HOST:PORT/0), and resume from it next time."
 )
 @click.option(
     "--shared",
@@ -128,8 +105,7 @@ def command(
 
     With --shared, one process watches each group, and another takes over within two intervals
     after a crash. If STORE is Redis, the processes share the rate limit of their token, too. To
-    keep the password of Redis out of the list of processes, set ARENA_GROUPS_STORE instead of
-    --store.
+    keep the password of Redis out of the list of processes, set ARENA_STORE instead of --store.
     """
     if shared and store is None:
         raise click.UsageError("--shared needs a --store that all processes use")
@@ -190,7 +166,7 @@ async def watch_groups(
     """Write the events of groups, or run a command for each event."""
     report = FailureReporter(settings)
     redis = place if shared and isinstance(place, str) else None
-    async with _opened(place) as store, connected(settings, redis=redis) as arena:
+    async with opened_store(place) as store, connected(settings, redis=redis) as arena:
         watcher = arena_groups.watch(
             arena,
             *groups,
@@ -223,23 +199,6 @@ def parse_command(line: str) -> list[str]:
     if not words:
         raise click.UsageError("--exec needs a command")
     return words
-
-
-@asynccontextmanager
-async def _opened(place: str | Path | None) -> AsyncGenerator[arena_groups.Store, None]:
-    if place is None:
-        yield arena_groups.MemoryStore()
-    elif isinstance(place, Path):
-        async with arena_groups.SQLiteStore(place) as store:
-            yield store
-    else:
-        try:
-            from arena_groups.redis import RedisStore
-        except ImportError as error:
-            raise CliError("system", str(error)) from None
-        async with RedisStore(place) as store:
-            await store.read("watch")  # a shared watch would try again and again
-            yield store
 
 
 async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:

@@ -310,7 +310,7 @@ def test_invalid_concurrency_is_an_error(watch: Watch, value: str) -> None:
 def test_store_of_the_environment_in_redis_is_used(
     watch: Watch, sandbox: Sandbox, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ARENA_GROUPS_STORE", redis_server.url)
+    monkeypatch.setenv("ARENA_STORE", redis_server.url)
     assert kinds(watch(GROUP, "--once", "--ndjson")) == []
     sandbox.add_members(GROUP, 1)
     assert kinds(watch(GROUP, "--once", "--ndjson")) == ["member-joined"]
