@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.memory import link
 
 _HOMES = {
     "ActionKind": "actions",
@@ -23,9 +24,10 @@ _HOMES = {
     "SyncOutcome": "actions",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "link": "memory",
 }
 
-__all__ = ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult"]
+__all__ = ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult", "link"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_exports(__name__, _HOMES)
