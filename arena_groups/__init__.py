@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         StoreError,
         SyncError,
         UnprocessableError,
+        WebhookVerificationError,
     )
     from arena_groups.models import (
         AttachmentBlock,
@@ -298,6 +299,7 @@ _HOMES = {
     "WaitEvent": "_http.events",
     "WaitHook": "_http.events",
     "Watcher": "watching.watcher",
+    "WebhookVerificationError": "errors",
     "from_dict": "_api.issues",
     "invite_many": "bulk.invite",
     "remove_many": "bulk.delete",
@@ -331,8 +333,8 @@ __all__ = [
     "RoleChanged", "SQLiteStore", "ServerError", "Store", "StoreError", "SyncError",
     "TextBlock", "Timeout", "TokenProvider", "UnknownContent", "UnprocessableError", "Unset",
     "User", "UserBadge", "UserCounts", "UserRef", "UserTier", "UsersResource", "WaitEvent",
-    "WaitHook", "WatchEvent", "Watcher", "__version__", "from_dict", "invite_many",
-    "remove_many", "revoke_many", "to_dict", "watch",
+    "WaitHook", "WatchEvent", "Watcher", "WebhookVerificationError", "__version__", "from_dict",
+    "invite_many", "remove_many", "revoke_many", "to_dict", "watch",
 ]
 # fmt: on
 

@@ -17,17 +17,45 @@ if TYPE_CHECKING:
         SyncResult,
     )
     from arena_groups.reconcile.memory import link
+    from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
+    from arena_groups.reconcile.roster_diff import (
+        RosterChange,
+        RosterChangeKind,
+        RosterDiff,
+        diff_rosters,
+    )
 
 _HOMES = {
     "ActionKind": "actions",
+    "RosterChange": "roster_diff",
+    "RosterChangeKind": "roster_diff",
+    "RosterDiff": "roster_diff",
+    "RosterPerson": "roster",
+    "RosterSnapshot": "roster",
     "SyncAction": "actions",
     "SyncOutcome": "actions",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "diff_rosters": "roster_diff",
     "link": "memory",
+    "snapshot_roster": "roster",
 }
 
-__all__ = ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult", "link"]
+__all__ = [
+    "ActionKind",
+    "RosterChange",
+    "RosterChangeKind",
+    "RosterDiff",
+    "RosterPerson",
+    "RosterSnapshot",
+    "SyncAction",
+    "SyncOutcome",
+    "SyncReason",
+    "SyncResult",
+    "diff_rosters",
+    "link",
+    "snapshot_roster",
+]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_exports(__name__, _HOMES)
