@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from arena_groups.cli import invitation_list
 from arena_groups.cli.commands import invitations
-from arena_groups.cli.main import app, run
+from arena_groups.cli.main import CommandWithSubcommands, app, run
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 from tests.support.command_line import At, Captured, Snapshot
 
@@ -22,6 +22,9 @@ def command_paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterato
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
+            yield from command_paths(inner, (*path, name))
+    if isinstance(command, CommandWithSubcommands):
+        for name, inner in command.subcommands.items():
             yield from command_paths(inner, (*path, name))
 
 
