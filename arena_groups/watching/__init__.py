@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
+    from arena_groups.watching.delivering import DeliverySummary
     from arena_groups.watching.events import (
         InvitationAccepted,
         InvitationClosed,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from arena_groups.watching.watcher import Watcher
 
 _HOMES = {
+    "DeliverySummary": "delivering",
     "InvitationAccepted": "events",
     "InvitationClosed": "events",
     "InvitationSent": "events",
@@ -37,6 +39,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DeliverySummary",
     "InvitationAccepted",
     "InvitationClosed",
     "InvitationSent",

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from random import random
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from attrs import define, field, frozen
 
-from arena_groups._arguments import check_flag, check_instance, check_seconds, check_text
+from arena_groups._arguments import check_flag, check_methods, check_seconds, check_text
 from arena_groups._exports import set_public_module
+from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
@@ -21,7 +23,9 @@ from arena_groups.watching.lease import LeaseObserver
 from arena_groups.webhooks.outbox import Outbox
 from arena_groups.webhooks.records import Entry
 from arena_groups.webhooks.schedule import EndpointSchedule, is_given_up, retry_delay
-from arena_groups.webhooks.sender import Connection, WebhookSender
+
+if TYPE_CHECKING:
+    from arena_groups.webhooks.sender import Connection, WebhookSender
 
 __all__ = ["Backlog", "Delivery"]
 
@@ -61,7 +65,7 @@ class Backlog:
 class _Lane:
     """Delivery to one endpoint."""
 
-    sender: WebhookSender
+    sender: "WebhookSender"
     schedule: EndpointSchedule
     wake: asyncio.Event = field(factory=asyncio.Event)
     delivered: int = 0
@@ -81,7 +85,7 @@ class Delivery(AsyncCloseable):
         name: Name of the watch in the store.
         shared: Other processes with the same ``store`` and ``name`` add events too. One of them
             delivers those of all; another takes over if it ends.
-        clock: The source of monotonic time; ``None`` for that of the event loop.
+        clock: The source of monotonic time; ``None`` for that of the system.
         wall: The source of Unix time.
         jitter: The source of random numbers from 0 to 1.
 
@@ -92,7 +96,7 @@ class Delivery(AsyncCloseable):
 
     def __init__(
         self,
-        senders: Sequence[WebhookSender],
+        senders: "Sequence[WebhookSender]",
         *,
         store: Store,
         name: str = "default",
@@ -103,16 +107,18 @@ class Delivery(AsyncCloseable):
     ) -> None:
         if "/" in check_text(name, "name"):
             raise ValueError("name must be a text without slashes")
-        check_instance(store, "store", object)
         check_store(store)
+        if cast("object", store) is None:
+            raise TypeError("store must be a store, such as SQLiteStore(path)")
         self._shared = check_flag(shared, "shared")
-        self._clock = _LoopClock() if clock is None else clock
+        self._clock = SystemClock() if clock is None else clock
         self._wall = wall
         self._jitter = jitter
         self._outbox = Outbox(store, name)
         self._lanes = [_Lane(each, EndpointSchedule(jitter)) for each in _checked(senders)]
         self._progress = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
+        self._renewed = -math.inf
 
     async def __aenter__(self) -> "Delivery":
         await self._outbox.refresh()
@@ -245,7 +251,9 @@ class Delivery(AsyncCloseable):
         failures = 0
         while True:
             try:
+                began = self._clock.now()
                 if await self._outbox.try_acquire(observer, self._clock):
+                    self._renewed = began
                     return
                 failures = 0
             except StoreError as error:
@@ -256,13 +264,11 @@ class Delivery(AsyncCloseable):
 
     async def _keep_lease(self) -> None:
         """Renew the lease, and see what other processes have added."""
-        renewed = self._clock.now()
         while True:
             await self._pause(REFRESH)
             try:
-                if self._clock.now() - renewed >= HEARTBEAT:
-                    await self._outbox.renew()
-                    renewed = self._clock.now()
+                if self._clock.now() - self._renewed >= HEARTBEAT:
+                    await self._renew()
                 else:
                     await self._outbox.refresh()
                 self._wake()
@@ -270,6 +276,11 @@ class Delivery(AsyncCloseable):
                 if self._outbox.fenced_out:
                     raise
                 logger.warning("the lease of the deliveries cannot be renewed: %s", error)
+
+    async def _renew(self) -> None:
+        began = self._clock.now()
+        await self._outbox.renew()
+        self._renewed = began
 
     async def _maintain(self) -> None:
         """Record that these endpoints are in use, and forget others that are not."""
@@ -307,7 +318,7 @@ class Delivery(AsyncCloseable):
                 if wait is None or wait > 0:
                     await self._clock.wait(lane.wake, wait)
 
-    async def _deliver_next(self, lane: _Lane, connection: Connection) -> float | None:
+    async def _deliver_next(self, lane: _Lane, connection: "Connection") -> float | None:
         """Make one attempt, if one is due; return the seconds to wait, ``None`` for any time."""
         sender, outbox, now = lane.sender, self._outbox, self._clock.now()
         found = lane.schedule.next_group(outbox.index.waiting(sender.endpoint), now)
@@ -321,6 +332,8 @@ class Delivery(AsyncCloseable):
             await outbox.advance(sender.endpoint, group, position, position + 1)
             return 0
         lane.oldest[group] = entries[0].at
+        if self._shared and self._clock.now() - self._renewed > LEASE / 2:
+            await self._renew()  # the process was paused: another one may deliver now
         attempt = await connection.send([each.event for each in entries], self._wall())
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
@@ -361,26 +374,12 @@ class Delivery(AsyncCloseable):
         await self._clock.wait(asyncio.Event(), seconds)
 
 
-class _LoopClock:
-    """Clock of the running event loop."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
-
-
-def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
+def _checked(senders: "Sequence[WebhookSender]") -> "Sequence[WebhookSender]":
     """Return senders of different endpoints. Raise an error for others, and for none."""
     if not senders:
         raise ValueError("name at least one sender")
     for each in senders:
-        check_instance(each, "each of senders", WebhookSender)
+        check_methods(each, "each of senders", ["connect", "delivery"], "WebhookSender(url)")
     if len({each.endpoint for each in senders}) < len(senders):
         raise ValueError("two senders have the same URL or name: give each a name of its own")
     return senders

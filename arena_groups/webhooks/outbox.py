@@ -4,7 +4,6 @@ Any number of processes may add events; one of them, with the current fencing to
 """
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -30,11 +29,12 @@ from arena_groups.webhooks.records import (
     dead_name,
     endpoint_name,
     first_name,
+    letter_text,
     page_of,
     tail_name,
 )
 
-__all__ = ["Outbox", "index_namespace", "letters_namespace"]
+__all__ = ["Outbox", "index_namespace", "letters_namespace", "page_namespace"]
 
 MAX_CACHED_PAGES: Final = 16
 
@@ -47,6 +47,11 @@ def index_namespace(name: str) -> str:
 def letters_namespace(name: str, page: str) -> str:
     """Return the namespace of dead letters; ``page`` has the endpoint and the group too."""
     return f"deliveries/{name}/dead/{page}"
+
+
+def page_namespace(name: str, group: int, position: int) -> str:
+    """Return the namespace of the page with an event."""
+    return f"deliveries/{name}/{group}/{page_of(position)}"
 
 
 class Outbox:
@@ -177,12 +182,14 @@ class Outbox:
     ) -> None:
         """Turn events into dead letters of an endpoint, which go on with what follows."""
         _, target = self.index.endpoint_seen(endpoint)
-        about = json.dumps({"failed_at": now, "failure": failure, "target": target})
         for number, found in groupby(entries, lambda each: page_of(each.position)):
             page, letters = f"{endpoint}/{group}/{number}", list(found)
             await self._store.compare_and_set(
                 letters_namespace(self._name, page),
-                {str(each.position): f"{about}\n{each.record}" for each in letters},
+                {
+                    str(each.position): letter_text(each.record, target, failure, now)
+                    for each in letters
+                },
             )
             cursor = self.index.cursor(endpoint, group)
             following = Cursor(letters[-1].position + 1, cursor.failing_since, failure)
@@ -306,7 +313,7 @@ class Outbox:
         return records
 
     def _page_namespace(self, group: int, position: int) -> str:
-        return f"deliveries/{self._name}/{group}/{page_of(position)}"
+        return page_namespace(self._name, group, position)
 
 
 def _without(endpoint: str, index: OutboxIndex) -> OutboxUpdates:

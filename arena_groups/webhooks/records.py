@@ -6,6 +6,7 @@ tail), and for each endpoint the number of the next event to deliver (the cursor
 a tail puts an event into the outbox of every endpoint.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -23,9 +24,11 @@ __all__ = [
     "OutboxIndex",
     "OutboxUpdates",
     "cursor_name",
+    "damaged",
     "dead_name",
     "endpoint_name",
     "first_name",
+    "letter_text",
     "page_of",
     "tail_name",
 ]
@@ -160,7 +163,7 @@ class OutboxIndex:
         raise damaged("endpoint")
 
     def waiting(self, endpoint: str) -> dict[int, int]:
-        """Return how many events of each group wait for an endpoint, without groups that have none."""
+        """Return how many events wait for an endpoint, by group, if any do."""
         counts = {
             group: self.tail(group) - self.cursor(endpoint, group).position for group in self.groups
         }
@@ -215,6 +218,12 @@ def dead_name(page: str) -> str:
 def page_of(position: int) -> int:
     """Return the page of an event."""
     return position // PAGE % PAGES
+
+
+def letter_text(entry: str, target: str, failure: str, now: float) -> str:
+    """Return the record of a dead letter, for the record of its entry."""
+    about = json.dumps({"failed_at": now, "failure": failure, "target": target})
+    return f"{about}\n{entry}"
 
 
 def damaged(name: str) -> StoreError:

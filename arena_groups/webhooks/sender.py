@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol, cast, get_args
 
 import aiohttp
 from attrs import field, frozen
@@ -18,8 +18,11 @@ from arena_groups._arguments import check_flag, check_seconds, check_text
 from arena_groups._exports import set_public_module
 from arena_groups._http.config import user_agent
 from arena_groups._http.network import checked_network
-from arena_groups._types import hidden
+from arena_groups._types import Clock, hidden
+from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
+from arena_groups.watching.delivering import EventSender
+from arena_groups.webhooks.delivery import Delivery
 from arena_groups.webhooks.payload import json_body
 from arena_groups.webhooks.schedule import Attempt
 from arena_groups.webhooks.signature import (
@@ -156,6 +159,34 @@ class WebhookSender:
             read_bufsize=MAX_ANSWER,
         ) as session:
             yield Connection(self, session)
+
+    def delivery(
+        self,
+        senders: Sequence[EventSender],
+        *,
+        store: Store,
+        name: str = "default",
+        shared: bool = False,
+        clock: Clock | None = None,
+    ) -> Delivery:
+        """Return a delivery to several senders; :meth:`Watcher.deliver` calls it.
+
+        Args:
+            senders: The senders of all endpoints, this one among them.
+            store: The store of the outbox.
+            name: Name of the watch in the store.
+            shared: Whether other processes add events to the same outbox.
+            clock: The source of monotonic time; ``None`` for that of the system.
+
+        Returns:
+            The delivery, which runs in its block.
+
+        Raises:
+            ValueError: Two senders have one endpoint, or ``name`` is not valid.
+            TypeError: A sender is of another class, or an argument has the wrong type.
+        """
+        given = cast("Sequence[WebhookSender]", senders)
+        return Delivery(given, store=store, name=name, shared=shared, clock=clock)
 
     def message(self, events: Sequence[WatchEvent], now: float) -> _Message:
         """Return the request for events at a Unix time."""
