@@ -12,7 +12,7 @@ from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
 from arena_groups.webhooks.delivery import Backlog
 from arena_groups.webhooks.outbox import Outbox, index_namespace, letters_namespace, page_namespace
-from arena_groups.webhooks.records import Entry, OutboxIndex, damaged, dead_name, letter_text
+from arena_groups.webhooks.records import OutboxEntry, OutboxIndex, damaged, dead_name, letter_text
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
 __all__ = [
@@ -262,7 +262,7 @@ async def _backlog(store: Store, name: str, index: OutboxIndex, endpoint: str) -
     for group, cursor in cursors.items():
         records = await store.read(page_namespace(name, group, cursor.position))
         if (found := records.get(str(cursor.position))) is not None:
-            oldest.append(Entry.read(cursor.position, found).at)
+            oldest.append(OutboxEntry.read(cursor.position, found).at)
     failing = [each for each in cursors.values() if each.failing_since is not None]
     first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
     return Backlog(
@@ -278,7 +278,7 @@ async def _backlog(store: Store, name: str, index: OutboxIndex, endpoint: str) -
 
 def _letter(group: str, number: str, record: str) -> DeadLetter:
     about, _, rest = record.partition("\n")
-    entry = Entry.read(int(number), rest)
+    entry = OutboxEntry.read(int(number), rest)
     try:
         found = json.loads(about)
         return DeadLetter(

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from random import random
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from attrs import define, field, frozen
 
-from arena_groups._arguments import check_flag, check_methods, check_seconds, check_text
+from arena_groups._arguments import check_flag, check_instance, check_seconds, check_text
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import AsyncCloseable, Clock
@@ -21,11 +21,9 @@ from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
 from arena_groups.webhooks.outbox import Outbox
-from arena_groups.webhooks.records import Entry
+from arena_groups.webhooks.records import OutboxEntry
 from arena_groups.webhooks.schedule import EndpointSchedule, is_given_up, retry_delay
-
-if TYPE_CHECKING:
-    from arena_groups.webhooks.sender import Connection, WebhookSender
+from arena_groups.webhooks.sender import Connection, WebhookSender
 
 __all__ = ["Backlog", "Delivery"]
 
@@ -65,7 +63,7 @@ class Backlog:
 class _Lane:
     """Delivery to one endpoint."""
 
-    sender: "WebhookSender"
+    sender: WebhookSender
     schedule: EndpointSchedule
     wake: asyncio.Event = field(factory=asyncio.Event)
     delivered: int = 0
@@ -96,7 +94,7 @@ class Delivery(AsyncCloseable):
 
     def __init__(
         self,
-        senders: "Sequence[WebhookSender]",
+        senders: Sequence[WebhookSender],
         *,
         store: Store,
         name: str = "default",
@@ -318,7 +316,7 @@ class Delivery(AsyncCloseable):
                 if wait is None or wait > 0:
                     await self._clock.wait(lane.wake, wait)
 
-    async def _deliver_next(self, lane: _Lane, connection: "Connection") -> float | None:
+    async def _deliver_next(self, lane: _Lane, connection: Connection) -> float | None:
         """Make one attempt, if one is due; return the seconds to wait, ``None`` for any time."""
         sender, outbox, now = lane.sender, self._outbox, self._clock.now()
         found = lane.schedule.next_group(outbox.index.waiting(sender.endpoint), now)
@@ -344,7 +342,7 @@ class Delivery(AsyncCloseable):
         return 0
 
     async def _handle_failure(
-        self, lane: _Lane, group: int, entries: Sequence[Entry], failure: str
+        self, lane: _Lane, group: int, entries: Sequence[OutboxEntry], failure: str
     ) -> None:
         sender, now = lane.sender, self._wall()
         is_first = self._outbox.index.cursor(sender.endpoint, group).failing_since is None
@@ -374,12 +372,12 @@ class Delivery(AsyncCloseable):
         await self._clock.wait(asyncio.Event(), seconds)
 
 
-def _checked(senders: "Sequence[WebhookSender]") -> "Sequence[WebhookSender]":
+def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     """Return senders of different endpoints. Raise an error for others, and for none."""
     if not senders:
         raise ValueError("name at least one sender")
     for each in senders:
-        check_methods(each, "each of senders", ["connect", "delivery"], "WebhookSender(url)")
+        check_instance(each, "each of senders", WebhookSender)
     if len({each.endpoint for each in senders}) < len(senders):
         raise ValueError("two senders have the same URL or name: give each a name of its own")
     return senders

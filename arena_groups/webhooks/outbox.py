@@ -22,7 +22,7 @@ from arena_groups.webhooks.records import (
     PAGE,
     VERSION,
     Cursor,
-    Entry,
+    OutboxEntry,
     OutboxIndex,
     OutboxUpdates,
     cursor_name,
@@ -122,12 +122,14 @@ class Outbox:
                 elif position < self.index.tail(group):
                     return
 
-    async def entries(self, group: int, position: int, limit: int) -> list[Entry]:
+    async def entries(self, group: int, position: int, limit: int) -> list[OutboxEntry]:
         """Return the events of a group from a number on; fewer than ``limit`` at a page's end."""
         tail = self.index.tail(group)
         numbers = range(position, min(position + limit, tail, (position // PAGE + 1) * PAGE))
         records = await self._page(group, position, numbers)
-        return [Entry.read(each, records[str(each)]) for each in numbers if str(each) in records]
+        return [
+            OutboxEntry.read(each, records[str(each)]) for each in numbers if str(each) in records
+        ]
 
     async def take_over(self) -> None:
         """Deliver from now on, and keep the process that did it before from going on."""
@@ -178,7 +180,7 @@ class Outbox:
         return failed
 
     async def put_aside(
-        self, endpoint: str, group: int, entries: Sequence[Entry], failure: str, now: float
+        self, endpoint: str, group: int, entries: Sequence[OutboxEntry], failure: str, now: float
     ) -> None:
         """Turn events into dead letters of an endpoint, which go on with what follows."""
         _, target = self.index.endpoint_seen(endpoint)
@@ -284,12 +286,12 @@ class Outbox:
         position = self.index.tail(group)
         while True:
             namespace, name = self._page_namespace(group, position), str(position)
-            record = Entry.of(position, event, now).record
+            record = OutboxEntry.of(position, event, now).record
             if await self._store.compare_and_set(namespace, {name: record}, expected={name: None}):
                 return position
             found = (await self._store.read(namespace)).get(name)
             if found is not None:
-                if Entry.read(position, found).event.key == event.key:
+                if OutboxEntry.read(position, found).event.key == event.key:
                     return position
                 position += 1
 

@@ -20,7 +20,7 @@ __all__ = [
     "PAGE",
     "VERSION",
     "Cursor",
-    "Entry",
+    "OutboxEntry",
     "OutboxIndex",
     "OutboxUpdates",
     "cursor_name",
@@ -75,7 +75,7 @@ class Cursor:
 
 
 @frozen
-class Entry:
+class OutboxEntry:
     """Event in an outbox, and the Unix time at which it was put there."""
 
     position: int
@@ -83,12 +83,12 @@ class Entry:
     text: str = field(repr=False)  # of the event, which may hold an address
 
     @classmethod
-    def of(cls, position: int, event: WatchEvent, at: float) -> "Entry":
+    def of(cls, position: int, event: WatchEvent, at: float) -> "OutboxEntry":
         """Return the entry for an event."""
         return cls(position, at, to_text(event))
 
     @classmethod
-    def read(cls, position: int, record: str) -> "Entry":
+    def read(cls, position: int, record: str) -> "OutboxEntry":
         """Return the entry in a record."""
         at, _, text = record.partition(" ")
         try:
@@ -164,6 +164,8 @@ class OutboxIndex:
 
     def waiting(self, endpoint: str) -> dict[int, int]:
         """Return how many events wait for an endpoint, by group, if any do."""
+        if endpoint_name(endpoint) not in self.records:
+            return {}
         counts = {
             group: self.tail(group) - self.cursor(endpoint, group).position for group in self.groups
         }

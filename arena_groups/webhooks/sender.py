@@ -4,7 +4,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Final, Literal, Protocol, cast, get_args
 
@@ -21,8 +21,7 @@ from arena_groups._http.network import checked_network
 from arena_groups._types import Clock, hidden
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
-from arena_groups.watching.delivering import EventSender
-from arena_groups.webhooks.delivery import Delivery
+from arena_groups.watching.delivering import EventDelivery, EventSender
 from arena_groups.webhooks.payload import json_body
 from arena_groups.webhooks.schedule import Attempt
 from arena_groups.webhooks.signature import (
@@ -168,7 +167,7 @@ class WebhookSender:
         name: str = "default",
         shared: bool = False,
         clock: Clock | None = None,
-    ) -> Delivery:
+    ) -> AbstractAsyncContextManager[EventDelivery]:
         """Return a delivery to several senders; :meth:`Watcher.deliver` calls it.
 
         Args:
@@ -185,6 +184,8 @@ class WebhookSender:
             ValueError: Two senders have one endpoint, or ``name`` is not valid.
             TypeError: A sender is of another class, or an argument has the wrong type.
         """
+        from arena_groups.webhooks.delivery import Delivery  # noqa: PLC0415 - it imports this module
+
         given = cast("Sequence[WebhookSender]", senders)
         return Delivery(given, store=store, name=name, shared=shared, clock=clock)
 
