@@ -183,6 +183,9 @@ async def _read(given: _Given) -> Rows | ValueError | TypeError:
         found = await read_rows(given.lists[what], what)
         if not isinstance(found, list):
             return found
+        contradiction = merge_rows([row for row in found if row.slug is None], {}, what)
+        if isinstance(contradiction, ValueError):
+            return contradiction
         rows[what] = found
     if not rows["desired"]:
         return ValueError("desired is empty: nobody would stay in the group. Check the list")
