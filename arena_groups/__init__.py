@@ -157,6 +157,7 @@ if TYPE_CHECKING:
         Store,
     )
     from arena_groups.watching import (
+        GroupsChange,
         InvitationAccepted,
         InvitationClosed,
         InvitationSent,
@@ -165,6 +166,7 @@ if TYPE_CHECKING:
         MemberLeft,
         PollFailure,
         RoleChanged,
+        WatchedGroup,
         Watcher,
         WatchEvent,
         watch,
@@ -225,6 +227,7 @@ _HOMES = {
     "GroupMember": "models.groups",
     "GroupRole": "models.groups",
     "GroupSort": "models.groups",
+    "GroupsChange": "watching.events",
     "GroupsResource": "_resources.groups",
     "ImageBlock": "models.blocks",
     "ImageVersion": "models.blocks",
@@ -295,6 +298,7 @@ _HOMES = {
     "UserTier": "models._common",
     "UsersResource": "_resources.users",
     "WatchEvent": "watching.events",
+    "WatchedGroup": "watching.events",
     "WaitEvent": "_http.events",
     "WaitHook": "_http.events",
     "Watcher": "watching.watcher",
@@ -318,8 +322,8 @@ __all__ = [
     "ConnectionSort", "Content", "ContentSort", "ContentType", "DecodeError", "DecodeIssue",
     "DriftError", "EmbedBlock", "EmbeddedConnection", "EmbeddedGroup", "EmbeddedUser",
     "Followable", "FollowableType", "ForbiddenError", "Group", "GroupAbilities", "GroupCounts",
-    "GroupInvite", "GroupMember", "GroupRef", "GroupRole", "GroupSort", "GroupsResource",
-    "ImageBlock", "ImageVersion", "InvitationAccepted", "InvitationClosed", "InvitationSent",
+    "GroupInvite", "GroupMember", "GroupRef", "GroupRole", "GroupSort", "GroupsChange",
+    "GroupsResource", "ImageBlock", "ImageVersion", "InvitationAccepted", "InvitationClosed", "InvitationSent",
     "InvitationState", "InviteCodeChanged", "InviteOutcome", "InviteResult", "InviteTarget",
     "JSONItem", "JSONValue", "Link", "LinkBlock", "Links", "MarkdownContent", "Me", "MeCounts",
     "MemberJoined", "MemberLeft", "MembershipInvitation", "MemoryCache", "MemoryStore",
@@ -331,7 +335,7 @@ __all__ = [
     "RoleChanged", "SQLiteStore", "ServerError", "Store", "StoreError", "SyncError",
     "TextBlock", "Timeout", "TokenProvider", "UnknownContent", "UnprocessableError", "Unset",
     "User", "UserBadge", "UserCounts", "UserRef", "UserTier", "UsersResource", "WaitEvent",
-    "WaitHook", "WatchEvent", "Watcher", "__version__", "from_dict", "invite_many",
+    "WaitHook", "WatchEvent", "WatchedGroup", "Watcher", "__version__", "from_dict", "invite_many",
     "remove_many", "revoke_many", "to_dict", "watch",
 ]
 # fmt: on

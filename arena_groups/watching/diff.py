@@ -5,10 +5,11 @@ its snapshot. The recorded state is always that after the events acknowledged so
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from arena_groups._types import UNSET, Unset
 from arena_groups.models import EmbeddedGroup, GroupMember, MembershipInvitation
@@ -23,7 +24,7 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["Code", "GroupSnapshot", "GroupState", "apply", "diff", "refresh"]
+__all__ = ["Code", "GroupSnapshot", "GroupState", "apply", "diff", "initial_snapshot", "refresh"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,17 @@ class GroupSnapshot:
     invitations: Mapping[int, MembershipInvitation] | None
     members: Mapping[int, GroupMember] | None
     code: Code
+
+
+def initial_snapshot(snapshot: GroupSnapshot, since: datetime | None) -> GroupSnapshot:
+    """Return the part of the first snapshot that is reported by no event.
+
+    Invitations sent at ``since`` or later are left out, so that they become events.
+    """
+    if since is None or snapshot.invitations is None:
+        return snapshot
+    older = {id_: each for id_, each in snapshot.invitations.items() if each.created_at < since}
+    return evolve(snapshot, invitations=older)
 
 
 @frozen

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
@@ -13,8 +14,8 @@ from arena_groups.errors import ArenaAPIError, ArenaError, BlockedError, StoreEr
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import Checkpoint
-from arena_groups.watching.diff import diff
-from arena_groups.watching.events import WatchEvent
+from arena_groups.watching.diff import diff, initial_snapshot
+from arena_groups.watching.events import WatchedGroup, WatchEvent
 from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
 from arena_groups.watching.poller import GroupPoller
 
@@ -26,6 +27,7 @@ __all__ = [
     "Jitter",
     "full_poll_in",
     "next_poll_in",
+    "requested_wait",
     "retry_in",
     "stall_limit",
     "with_group_hint",
@@ -38,18 +40,19 @@ Jitter = Callable[[], float]
 class GroupWatch:
     """Polls one group, and returns what has changed as events.
 
-    ``due`` is the time of its next poll, by the client's clock; ``failures`` is how many polls
-    in a row have failed, and ``lease_failures`` how many attempts to read its lease.
+    ``group`` is the group, if it is known already. ``due`` is the time of its next poll, by the
+    client's clock; ``failures`` is how many polls in a row have failed, and ``lease_failures``
+    how many attempts to read its lease.
     """
 
-    def __init__(self, group: str | int, clock: Clock) -> None:
+    def __init__(self, name: str | int, clock: Clock, group: Group | None = None) -> None:
         self.due = clock.now()
         self.failures = 0
         self.lease_failures = 0
         self._lease_error: StoreError | None = None
         self._clock = clock
-        self._given = group
-        self._group: Group | None = None
+        self._given = name
+        self._group = group
         self._lease: _Lease | None = None
         self._waiter: LeaseWaiter | None = None
         self._checkpoint: Checkpoint | None = None
@@ -58,13 +61,17 @@ class GroupWatch:
         self._delivered = False
         self._idle = 0
         self._full_poll_due = self.due
+        self._polled: float | None = None
+        self._expected = self.due
         self._progress: float | None = None
         self._stalled = False
 
     @property
     def name(self) -> str | int:
-        """The group's slug as last seen; before the first poll, the slug or id as given."""
-        return self._given if self._poller is None else self._poller.group.slug
+        """The group's slug as last seen; before it is known, the slug or id as given."""
+        if self._poller is not None:
+            return self._poller.group.slug
+        return self._given if self._group is None else self._group.slug
 
     @property
     def group_id(self) -> int | None:
@@ -120,9 +127,22 @@ class GroupWatch:
         """How many polls in a row could not read the invite code."""
         return 0 if self._poller is None else self._poller.code_failures
 
+    def snapshot(self) -> WatchedGroup:
+        """Return the state of the group's polls, for monitoring."""
+        now = self._clock.now()
+        watched_here = self._lease is None or self.owns_lease
+        return WatchedGroup(
+            group=self.name,
+            group_id=self.group_id,
+            watched_here=watched_here,
+            poll_age=None if self._polled is None else now - self._polled,
+            late_by=max(0.0, now - self._expected) if watched_here else 0.0,
+            failures=self.failures,
+        )
+
     async def resolve(self, arena: ArenaClient) -> Group:
         """Return the group that was given by slug or id."""
-        return await arena.groups.get(self._given)
+        return await arena.groups.get(self._given) if self._group is None else self._group
 
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
         """Open the group's checkpoint, and fence out an earlier watch of the same name."""
@@ -151,6 +171,7 @@ class GroupWatch:
             self._waiter = None
             self._stalled = False
             self.due = -math.inf  # before all others
+            self._expected = self._clock.now()
             self._start(lease.arena, lease.group, checkpoint)
 
     def report_lease(self, error: StoreError | None) -> None:
@@ -186,7 +207,7 @@ class GroupWatch:
         """Return for how many seconds a poll, or its repetitions, have made no progress."""
         return 0.0 if self._progress is None else now - self._progress
 
-    async def poll(self, *, replay: bool) -> None:
+    async def poll(self, *, replay: bool, since: datetime | None = None) -> None:
         """Poll the group, and queue an event for everything that has changed."""
         poller, checkpoint = self._opened_parts()
         started = self._clock.now()
@@ -194,12 +215,13 @@ class GroupWatch:
             self._progress = started
         snapshot = await poller.poll(full=started >= self._full_poll_due)
         if not checkpoint.initialized:
-            await checkpoint.initialize(None if replay else snapshot)
+            await checkpoint.initialize(None if replay else initial_snapshot(snapshot, since))
         await checkpoint.refresh(snapshot)
         self._queue.extend(diff(checkpoint.state, snapshot, checkpoint.fencing_token))
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
+        self._polled = self._clock.now()
         self._progress = None
 
     def schedule_next(
@@ -213,7 +235,7 @@ class GroupWatch:
         """Set the time of the next poll, after a successful poll that started at ``started``."""
         if started >= self._full_poll_due:
             self._full_poll_due = started + full_poll_in(jitter())
-        self.due = started + next_poll_in(
+        self.due = self._expected = started + next_poll_in(
             interval, idle=self._idle, requests=requests, rate_limit=rate_limit, jitter=jitter()
         )
 
@@ -227,7 +249,7 @@ class GroupWatch:
     ) -> float:
         """Set the time of the next poll after a failed one, and return the seconds until then."""
         self.failures += 1
-        retry_after = _requested_wait(error)
+        retry_after = requested_wait(error)
         wait = retry_in(self.failures, retry_after=retry_after, jitter=jitter())
         wait = min(wait, max_wait)
         self.due = now + wait
@@ -317,7 +339,7 @@ def with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     return hinted
 
 
-def _requested_wait(error: ArenaError) -> float | None:
+def requested_wait(error: ArenaError) -> float | None:
     """Return the seconds that the server has asked to wait; a block calls for a longer wait."""
     if isinstance(error, BlockedError):
         return max(error.retry_after or 0.0, WAIT_AFTER_BLOCK)
