@@ -3,6 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self, TypeAlias, TypeVar, cast
@@ -20,6 +21,7 @@ __all__ = [
     "ReadOnlyMapping",
     "Unset",
     "hidden",
+    "utc_now",
 ]
 
 K = TypeVar("K")
@@ -109,6 +111,11 @@ class ReadOnlyMapping(Mapping[K, V_co]):
 def hidden(value: object) -> str:
     """Return the ``repr`` of a secret, which only shows whether there is one."""
     return "None" if value is None else "<hidden>"
+
+
+def utc_now() -> datetime:
+    """Return the current time, in UTC."""
+    return datetime.now(UTC)
 
 
 class Clock(Protocol):

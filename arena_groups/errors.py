@@ -37,6 +37,7 @@ __all__ = [
     "StoreError",
     "SyncError",
     "UnprocessableError",
+    "WebhookVerificationError",
 ]
 
 
@@ -152,6 +153,10 @@ class DriftError(SyncError):
             f" {'action does' if count == 1 else 'actions do'} not fit any more. Make a new plan,"
             ' or apply the rest with on_drift="skip"'
         )
+
+
+class WebhookVerificationError(ArenaError):
+    """A webhook does not come from who knows the secret, or it is too old."""
 
 
 class PacerError(ArenaError):

@@ -34,6 +34,7 @@ from arena_groups import (
     SyncError,
     UnprocessableError,
     UserTier,
+    WebhookVerificationError,
 )
 
 API_ERRORS = (
@@ -84,6 +85,7 @@ EVERY = [
     PaginationError("pages without end"),
     StoreError("the store is closed"),
     PacerError("Redis is away"),
+    WebhookVerificationError("the webhook has no valid signature"),
     SyncError("members cannot be managed"),
     RemovalLimitError(40, 10),
     DriftError(["member 7 is gone"]),
@@ -116,6 +118,7 @@ class TestTree:
             (PaginationError, (ArenaError,)),
             (StoreError, (ArenaError,)),
             (PacerError, (ArenaError,)),
+            (WebhookVerificationError, (ArenaError,)),
             (SyncError, (ArenaError,)),
             (RemovalLimitError, (SyncError,)),
             (DriftError, (SyncError,)),

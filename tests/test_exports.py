@@ -36,6 +36,7 @@ PUBLIC_MODULES = (
     "arena_groups.sandbox.faults",
     "arena_groups.stores",
     "arena_groups.watching",
+    "arena_groups.webhooks",
 )
 NAMED = [
     pytest.param(getattr(arena_groups, name), id=name)

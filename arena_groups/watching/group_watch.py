@@ -9,13 +9,22 @@ from typing import Final
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
-from arena_groups._types import Clock
+from arena_groups._history import HistoryCounts, HistoryRecorder
+from arena_groups._types import Clock, utc_now
 from arena_groups.errors import ArenaAPIError, ArenaError, BlockedError, StoreError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.diff import diff, initial_snapshot
-from arena_groups.watching.events import WatchedGroup, WatchEvent
+from arena_groups.watching.events import (
+    InvitationAccepted,
+    InvitationClosed,
+    InvitationSent,
+    MemberJoined,
+    MemberLeft,
+    WatchedGroup,
+    WatchEvent,
+)
 from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
 from arena_groups.watching.poller import GroupPoller
 
@@ -42,10 +51,13 @@ class GroupWatch:
 
     ``group`` is the group, if it is known already. ``due`` is the time of its next poll, by the
     client's clock; ``failures`` is how many polls in a row have failed, and ``lease_failures``
-    how many attempts to read its lease.
+    how many attempts to read its lease. With ``record``, the history of the group is recorded in
+    the store, too.
     """
 
-    def __init__(self, name: str | int, clock: Clock, group: Group | None = None) -> None:
+    def __init__(
+        self, name: str | int, clock: Clock, group: Group | None = None, *, record: bool = False
+    ) -> None:
         self.due = clock.now()
         self.failures = 0
         self.lease_failures = 0
@@ -57,6 +69,9 @@ class GroupWatch:
         self._waiter: LeaseWaiter | None = None
         self._checkpoint: Checkpoint | None = None
         self._poller: GroupPoller | None = None
+        self._record = record
+        self._recorder: HistoryRecorder | None = None
+        self._replaying = False
         self._queue: deque[WatchEvent] = deque()
         self._delivered = False
         self._idle = 0
@@ -147,6 +162,7 @@ class GroupWatch:
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
         """Open the group's checkpoint, and fence out an earlier watch of the same name."""
         self._group = group
+        self._open_history(store, group, name)
         self._start(arena, group, await Checkpoint.open(store, _namespace(group, name)))
 
     def wait_for_lease(
@@ -154,6 +170,7 @@ class GroupWatch:
     ) -> None:
         """Prepare to acquire the group's lease, which other processes may own."""
         self._group = group
+        self._open_history(store, group, name)
         self._lease = _Lease(arena, group, store, _namespace(group, name), interval)
         self._waiter = self._lease.waiter(self._clock, yields=False)
 
@@ -214,6 +231,7 @@ class GroupWatch:
         if self._progress is None:
             self._progress = started
         snapshot = await poller.poll(full=started >= self._full_poll_due)
+        self._replaying = not checkpoint.initialized
         if not checkpoint.initialized:
             await checkpoint.initialize(None if replay else initial_snapshot(snapshot, since))
         await checkpoint.refresh(snapshot)
@@ -222,6 +240,7 @@ class GroupWatch:
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
         self._polled = self._clock.now()
+        await self._record_history(checkpoint)
         self._progress = None
 
     def schedule_next(
@@ -285,6 +304,7 @@ class GroupWatch:
         self._poller = GroupPoller(arena, group, self._made_progress)
         self._queue.clear()
         self._delivered = False
+        self._replaying = False
         self._idle = 0
         self._full_poll_due = self.due
 
@@ -294,10 +314,25 @@ class GroupWatch:
             self._progress = self._clock.now()
 
     async def _advance(self, checkpoint: Checkpoint) -> None:
+        acknowledged = checkpoint.pending_event
         await checkpoint.advance(self._queue[0] if self._queue else None)
         if self._queue:
             self._queue.popleft()
         self._delivered = False
+        # Events that replay what was there before are not news.
+        if self._recorder is not None and acknowledged is not None and not self._replaying:
+            self._recorder.count(_counts(acknowledged))
+        await self._record_history(checkpoint)
+
+    def _open_history(self, store: Store, group: Group, name: str) -> None:
+        if self._record:
+            self._recorder = HistoryRecorder(store, group.id, f"watch/{name}")
+
+    async def _record_history(self, checkpoint: Checkpoint) -> None:
+        """Record the numbers of the acknowledged state, after the last event of a poll."""
+        if self._recorder is not None and not self.has_events:
+            members, pending = len(checkpoint.state.members), len(checkpoint.state.invitations)
+            await self._recorder.record(utc_now(), members=members, pending=pending)
 
     def _opened_parts(self) -> tuple[GroupPoller, Checkpoint]:
         if self._poller is None or self._checkpoint is None:
@@ -344,6 +379,22 @@ def requested_wait(error: ArenaError) -> float | None:
     if isinstance(error, BlockedError):
         return max(error.retry_after or 0.0, WAIT_AFTER_BLOCK)
     return error.retry_after if isinstance(error, ArenaAPIError) else None
+
+
+def _counts(event: WatchEvent) -> HistoryCounts:
+    match event:
+        case InvitationSent():
+            return HistoryCounts(sent=1)
+        case InvitationAccepted():
+            return HistoryCounts(accepted=1)
+        case InvitationClosed():
+            return HistoryCounts(closed=1)
+        case MemberJoined():
+            return HistoryCounts(joined=1)
+        case MemberLeft():
+            return HistoryCounts(left=1)
+        case _:
+            return HistoryCounts()
 
 
 def _namespace(group: Group, name: str) -> str:

@@ -313,7 +313,7 @@ class LeaseKeeper:
         await group.release()
 
     async def _wait(self, group: LeasedGroup, next_time: float, *, eager: bool) -> None:
-        """Return at ``next_time``, or earlier if the lease may be acquired, or the group is gone."""
+        """Return at ``next_time``, or before if the lease may be acquired or the group is gone."""
         while group in self._groups:
             end = next_time
             if eager and self._allowed:

@@ -23,6 +23,7 @@ from arena_groups.errors import (
     NotFoundError,
     StoreError,
 )
+from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
@@ -98,7 +99,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._jitter = jitter
         self._clock = arena.clock
         names = dict.fromkeys(group.name for group in groups)
-        self._groups = [GroupWatch(name, self._clock) for name in names]
+        self._records = store is not None
+        self._groups = [self._group_watch(name) for name in names]
         self._discovery: GroupDiscovery | None = None
         if all_groups:
             self._discovery = GroupDiscovery(self._arena, self._clock, interval, once=once)
@@ -302,10 +304,13 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         for group in found.removed:
             self._polls.cancel(group)
             self._remove(group)
-        self._groups += [GroupWatch(each.id, self._clock, each) for each in found.added]
+        self._groups += [self._group_watch(each.id, each) for each in found.added]
         if self._keeper is not None:
             self._keeper.start()
         self._reports.groups(discovery.change(found, watched=len(self._groups)))
+
+    def _group_watch(self, name: str | int, group: Group | None = None) -> GroupWatch:
+        return GroupWatch(name, self._clock, group, record=self._records)
 
     async def _poll(self, group: PollTarget) -> None:
         if isinstance(group, GroupDiscovery):

@@ -137,6 +137,18 @@ def at_terminal(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 
 @pytest.fixture
+def people(tmp_path: Path) -> Callable[[str], str]:
+    """Write a file of people; its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "people.csv"
+        file.write_bytes(text.encode())
+        return str(file)
+
+    return write
+
+
+@pytest.fixture
 def command() -> Run:
     """Run the command line in a process of its own, to its end."""
 

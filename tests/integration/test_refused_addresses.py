@@ -22,9 +22,10 @@ from arena_groups import (
 )
 from arena_groups.bulk import normalize_invite_target
 from arena_groups.cli.errors import CliError
-from arena_groups.cli.invite_import import ImportOptions, import_invitations, read_invitees
+from arena_groups.cli.invite_import import ImportOptions, import_invitations
 from arena_groups.cli.main import app
 from arena_groups.cli.options import Settings
+from arena_groups.cli.people_file import read_invitees
 from tests.integration.test_addresses import GROUP, respond
 from tests.support.servers import ReceivedRequest, http, serving
 
