@@ -10,7 +10,8 @@ from arena_groups._types import Clock
 from arena_groups.errors import ArenaError
 from arena_groups.models import Group, GroupSort
 from arena_groups.watching.events import GroupsChange
-from arena_groups.watching.group_watch import GroupWatch, Jitter, requested_wait, retry_in
+from arena_groups.watching.group_watch import GroupWatch
+from arena_groups.watching.schedule import Jitter, requested_wait, retry_in
 
 __all__ = ["ALL_GROUPS", "GroupDiscovery", "GroupsFound"]
 

@@ -27,15 +27,11 @@ from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
-from arena_groups.watching.group_watch import (
-    GroupWatch,
-    Jitter,
-    stall_limit,
-    with_group_hint,
-)
+from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
 from arena_groups.watching.poll_tasks import PollTarget, PollTasks
 from arena_groups.watching.reports import WatchReports
+from arena_groups.watching.schedule import Jitter, stall_limit
 
 __all__ = ["CONCURRENCY", "Watcher"]
 
@@ -157,7 +153,11 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             await self._keeper.stop()
 
     def snapshot(self) -> tuple[WatchedGroup, ...]:
-        """Return the state of the polls of each group, for monitoring. Send nothing."""
+        """Return the state of the polls of each group, for monitoring. Send nothing.
+
+        Returns:
+            A state for each group that is watched now.
+        """
         return tuple(group.snapshot() for group in self._groups)
 
     def __repr__(self) -> str:
