@@ -10,6 +10,7 @@ from arena_groups._exports import lazy_exports
 if TYPE_CHECKING:
     from arena_groups.watching.delivering import DeliverySummary
     from arena_groups.watching.events import (
+        GroupsChange,
         InvitationAccepted,
         InvitationClosed,
         InvitationSent,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         MemberLeft,
         PollFailure,
         RoleChanged,
+        WatchedGroup,
         WatchEvent,
     )
     from arena_groups.watching.start import watch
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DeliverySummary": "delivering",
+    "GroupsChange": "events",
     "InvitationAccepted": "events",
     "InvitationClosed": "events",
     "InvitationSent": "events",
@@ -34,12 +37,14 @@ _HOMES = {
     "PollFailure": "events",
     "RoleChanged": "events",
     "WatchEvent": "events",
+    "WatchedGroup": "events",
     "Watcher": "watcher",
     "watch": "start",
 }
 
 __all__ = [
     "DeliverySummary",
+    "GroupsChange",
     "InvitationAccepted",
     "InvitationClosed",
     "InvitationSent",
@@ -49,6 +54,7 @@ __all__ = [
     "PollFailure",
     "RoleChanged",
     "WatchEvent",
+    "WatchedGroup",
     "Watcher",
     "watch",
 ]

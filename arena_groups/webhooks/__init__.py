@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         retry_dead_letters,
     )
     from arena_groups.webhooks.delivery import Backlog, Delivery
+    from arena_groups.webhooks.payload import payload_schema
     from arena_groups.webhooks.sender import WebhookFormat, WebhookSender
     from arena_groups.webhooks.signature import generate_secret, verify
 
@@ -31,6 +32,7 @@ _HOMES = {
     "generate_secret": "signature",
     "list_backlog": "dead_letters",
     "list_dead_letters": "dead_letters",
+    "payload_schema": "payload",
     "purge_dead_letters": "dead_letters",
     "retry_dead_letters": "dead_letters",
     "verify": "signature",
@@ -46,6 +48,7 @@ __all__ = [
     "generate_secret",
     "list_backlog",
     "list_dead_letters",
+    "payload_schema",
     "purge_dead_letters",
     "retry_dead_letters",
     "verify",

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import Final, Literal, Protocol, cast, get_args
+from typing import Final, Literal, Protocol, cast
 
 import aiohttp
 from attrs import field, frozen
@@ -22,6 +22,7 @@ from arena_groups._types import Clock, hidden
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import EventDelivery, EventSender
+from arena_groups.webhooks import discord, slack
 from arena_groups.webhooks.payload import json_body
 from arena_groups.webhooks.schedule import Attempt
 from arena_groups.webhooks.signature import (
@@ -61,6 +62,14 @@ class Body(Protocol):
     def __call__(self, events: Sequence[WatchEvent], *, include_emails: bool) -> bytes:
         """Return the body."""
         ...
+
+
+FORMATS: Final[dict[WebhookFormat, tuple[Body, int]]] = {
+    "json": (json_body, 1),
+    "slack": (slack.slack_body, slack.MAX_EVENTS),
+    "discord": (discord.discord_body, discord.MAX_EVENTS),
+}
+"""The function for the bodies of a format, and how many events one holds at most."""
 
 
 @frozen
@@ -125,8 +134,8 @@ class WebhookSender:
         check_flag(allow_private, "allow_private")
         self._target = checked_target(address, allow_private=allow_private)
         self._keys = () if secrets is None else read_keys(secrets)
-        if format not in get_args(WebhookFormat):
-            raise ValueError(f"format must be one of {', '.join(get_args(WebhookFormat))}")
+        if format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}")
         if self._keys and format != "json":
             raise ValueError(f"secret cannot be used with format={format!r}: it has no signature")
         if name is not None and "/" in check_text(name, "name"):
@@ -139,7 +148,7 @@ class WebhookSender:
         self._network = checked_network(
             self._target.label, session=None, proxy=None, tls=ssl, trust_env=trust_env
         )
-        self._body, self.max_events = _format(format)
+        self._body, self.max_events = FORMATS[format]
 
     @property
     def target(self) -> str:
@@ -276,11 +285,6 @@ def _failure(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _format(name: WebhookFormat) -> tuple[Body, int]:
-    """Return the function for bodies of a format, and how many events one holds at most."""
-    return json_body, 1
 
 
 set_public_module(globals(), ["WebhookSender"], "arena_groups.webhooks")
