@@ -47,7 +47,7 @@ class IntentState(StrEnum):
     """State of a remembered invitation."""
 
     INVITING = "inviting"
-    """A run was about to send it. It is not known whether it did."""
+    """A run is about to send it, or was when it ended: nobody knows whether it did."""
     INVITED = "invited"
 
 
@@ -241,13 +241,14 @@ def observe(
     )
 
 
-def intend(facts: GroupFacts, rounds: Mapping[str, int], *, epoch: int) -> FactChanges:
+def intend(facts: GroupFacts, rounds: Mapping[str, int]) -> FactChanges:
     """Return the intents to write before invitations are sent.
+
+    An intent does not show that the person is absent: they may be a member already.
 
     Args:
         facts: The facts.
         rounds: The round of each person to invite, by key.
-        epoch: Epoch of the last snapshot before that.
 
     Returns:
         The changes. Whoever another run has invited meanwhile, or is about to invite, stays as
@@ -256,7 +257,11 @@ def intend(facts: GroupFacts, rounds: Mapping[str, int], *, epoch: int) -> FactC
     return FactChanges(
         epoch=facts.epoch,
         invited={
-            key: InvitationFact(after=epoch, round=number, state=IntentState.INVITING)
+            key: InvitationFact(
+                after=known.after if (known := facts.invited.get(key)) else 0,
+                round=number,
+                state=IntentState.INVITING,
+            )
             for key, number in rounds.items()
             if key not in facts.invited or facts.invited[key].round < number
         },
@@ -343,11 +348,11 @@ def _pending_fact(known: InvitationFact | None, invitation_id: int, epoch: int) 
         return InvitationFact(after=epoch - 1, invitation_id=invitation_id)
     fact = evolve(known, gone=None, invitation_id=invitation_id, state=IntentState.INVITED)
     is_other = known.invitation_id is not None and invitation_id > known.invitation_id
-    if is_other or known.after < FIRST_EPOCH:
-        # Nobody is invited who is a member. Of the invitations that are older than the first
-        # snapshot, this is only known while they are pending.
-        fact = evolve(fact, after=max(known.after, epoch - 1 if is_other else FIRST_EPOCH))
-    return fact
+    if is_other or known.state is IntentState.INVITING:
+        # It was sent after the last snapshot, and nobody is invited who is a member.
+        return evolve(fact, after=max(known.after, epoch - 1))
+    # Of the invitations that are older than the first snapshot, that is only known meanwhile.
+    return evolve(fact, after=max(known.after, FIRST_EPOCH)) if epoch > FIRST_EPOCH else fact
 
 
 def _shown_links(snapshot: SyncSnapshot, digest: Digest) -> dict[str, tuple[int, ...]]:

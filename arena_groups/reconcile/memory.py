@@ -131,11 +131,11 @@ class GroupMemory:
             if await self._write(changes):
                 return snapshot
 
-    async def begin(self, plan_id: str, rounds: Mapping[str, int], *, epoch: int) -> None:
+    async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
         while True:
-            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(epoch)}
-            if await self._write(intend(self.facts, rounds, epoch=epoch), plan):
+            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(self.facts.epoch)}
+            if await self._write(intend(self.facts, rounds), plan):
                 return
             await self.load()
 
