@@ -26,6 +26,7 @@ COMMANDS = {
     "members": "List and remove members, join and leave groups.",
     "invitations": "List, send and revoke invitations.",
     "invite-code": "Show, create and delete a group's invite code.",
+    "roster": "List members and pending invitations of groups.",
     "watch": "Watch groups and print events.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
