@@ -152,6 +152,7 @@ if TYPE_CHECKING:
         UserCounts,
         UserTier,
     )
+    from arena_groups.reconcile import SyncPlan, plan_sync
     from arena_groups.stores import (
         MemoryStore,
         SQLiteStore,
@@ -282,6 +283,7 @@ _HOMES = {
     "Store": "stores.base",
     "StoreError": "errors",
     "SyncError": "errors",
+    "SyncPlan": "reconcile.plan",
     "TextBlock": "models.blocks",
     "Timeout": "_http.config",
     "TokenProvider": "_http.config",
@@ -302,6 +304,7 @@ _HOMES = {
     "WebhookVerificationError": "errors",
     "from_dict": "_api.issues",
     "invite_many": "bulk.invite",
+    "plan_sync": "reconcile.planning",
     "remove_many": "bulk.delete",
     "revoke_many": "bulk.delete",
     "to_dict": "_api.issues",
@@ -331,10 +334,11 @@ __all__ = [
     "RateLimitUpdate", "RemovalLimitError", "RemoveTarget", "RequestEvent", "RequestHook",
     "RequestTimeoutError", "ResourceType", "ResponseCache", "RetryPolicy", "RevokeTarget",
     "RoleChanged", "SQLiteStore", "ServerError", "Store", "StoreError", "SyncError",
-    "TextBlock", "Timeout", "TokenProvider", "UnknownContent", "UnprocessableError", "Unset",
-    "User", "UserBadge", "UserCounts", "UserRef", "UserTier", "UsersResource", "WaitEvent",
-    "WaitHook", "WatchEvent", "Watcher", "WebhookVerificationError", "__version__", "from_dict",
-    "invite_many", "remove_many", "revoke_many", "to_dict", "watch",
+    "SyncPlan", "TextBlock", "Timeout", "TokenProvider", "UnknownContent",
+    "UnprocessableError", "Unset", "User", "UserBadge", "UserCounts", "UserRef", "UserTier",
+    "UsersResource", "WaitEvent", "WaitHook", "WatchEvent", "Watcher",
+    "WebhookVerificationError", "__version__", "from_dict", "invite_many", "plan_sync",
+    "remove_many", "revoke_many", "to_dict", "watch",
 ]
 # fmt: on
 

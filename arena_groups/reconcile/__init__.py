@@ -16,7 +16,11 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
+    from arena_groups.reconcile.plan import PlanSummary, SyncPlan
+    from arena_groups.reconcile.planner import PlanSettings
+    from arena_groups.reconcile.planning import plan_sync
     from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
     from arena_groups.reconcile.roster_diff import (
         RosterChange,
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ActionKind": "actions",
+    "DesiredLike": "desired",
+    "DesiredPerson": "desired",
+    "Person": "desired",
+    "PlanSettings": "planner",
+    "PlanSummary": "plan",
     "RosterChange": "roster_diff",
     "RosterChangeKind": "roster_diff",
     "RosterDiff": "roster_diff",
@@ -34,15 +43,22 @@ _HOMES = {
     "RosterSnapshot": "roster",
     "SyncAction": "actions",
     "SyncOutcome": "actions",
+    "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
     "diff_rosters": "roster_diff",
     "link": "memory",
+    "plan_sync": "planning",
     "snapshot_roster": "roster",
 }
 
 __all__ = [
     "ActionKind",
+    "DesiredLike",
+    "DesiredPerson",
+    "Person",
+    "PlanSettings",
+    "PlanSummary",
     "RosterChange",
     "RosterChangeKind",
     "RosterDiff",
@@ -50,10 +66,12 @@ __all__ = [
     "RosterSnapshot",
     "SyncAction",
     "SyncOutcome",
+    "SyncPlan",
     "SyncReason",
     "SyncResult",
     "diff_rosters",
     "link",
+    "plan_sync",
     "snapshot_roster",
 ]
 

@@ -27,7 +27,7 @@ from arena_groups.reconcile.facts import (
     learn,
     observe,
 )
-from arena_groups.reconcile.sync_key import SyncKey, find_sync_key
+from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
 from arena_groups.stores.base import NO_CONDITIONS, check_store
 
@@ -246,7 +246,7 @@ async def link(
         SyncError: The store belongs to another key.
         StoreError: The store cannot be read or written.
     """
-    sync_key = _try_find(key)
+    sync_key = try_find_sync_key(key)
     problem = address_problem(email)
     digest = "" if problem or isinstance(sync_key, Exception) else sync_key.digest(mailbox(email))
     del email, key  # the traceback of an error shows what this frame has
@@ -265,14 +265,6 @@ async def link(
         expected = {each: records.get(each) for each in updates}
         if await store.compare_and_set(LINKS, updates, expected=expected):
             return user_id
-
-
-def _try_find(key: str | bytes | None) -> SyncKey | Exception:
-    """Return the key, or its error without the traceback, whose frames would show it."""
-    try:
-        return find_sync_key(key)
-    except (ValueError, TypeError, SyncError) as error:
-        return error.with_traceback(None)
 
 
 async def _find_user_id(user: UserReference, arena: ArenaClient | None) -> int:
