@@ -9,6 +9,7 @@ from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
     from arena_groups.watching.events import (
+        GroupsChange,
         InvitationAccepted,
         InvitationClosed,
         InvitationSent,
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
         MemberLeft,
         PollFailure,
         RoleChanged,
+        WatchedGroup,
         WatchEvent,
     )
     from arena_groups.watching.start import watch
     from arena_groups.watching.watcher import Watcher
 
 _HOMES = {
+    "GroupsChange": "events",
     "InvitationAccepted": "events",
     "InvitationClosed": "events",
     "InvitationSent": "events",
@@ -32,11 +35,13 @@ _HOMES = {
     "PollFailure": "events",
     "RoleChanged": "events",
     "WatchEvent": "events",
+    "WatchedGroup": "events",
     "Watcher": "watcher",
     "watch": "start",
 }
 
 __all__ = [
+    "GroupsChange",
     "InvitationAccepted",
     "InvitationClosed",
     "InvitationSent",
@@ -46,6 +51,7 @@ __all__ = [
     "PollFailure",
     "RoleChanged",
     "WatchEvent",
+    "WatchedGroup",
     "Watcher",
     "watch",
 ]
