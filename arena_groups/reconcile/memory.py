@@ -131,11 +131,11 @@ class GroupMemory:
             if await self._write(changes):
                 return snapshot
 
-    async def begin(self, plan_id: str, rounds: Mapping[str, int], *, epoch: int) -> None:
+    async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
         while True:
-            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(epoch)}
-            if await self._write(intend(self.facts, rounds, epoch=epoch), plan):
+            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(self.facts.epoch)}
+            if await self._write(intend(self.facts, rounds), plan):
                 return
             await self.load()
 
@@ -212,8 +212,17 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
     # In this order, a person who accepts in between is in both lists instead of neither.
     invitations = [each async for each in arena.groups.invitations(found.id, confirm=True)]
     members = [each async for each in arena.groups.members(found.id, confirm=True)]
+    again = invitations
+    if any(each.invitee is None for each in invitations):
+        again = [each async for each in arena.groups.invitations(found.id)]
+    pending = {each.id: each for each in (*invitations, *again)}
     return SyncSnapshot(
-        own_id=own.id, group=found, invitations=tuple(invitations), members=tuple(members)
+        own_id=own.id,
+        own_email=own.email,
+        group=found,
+        invitations=tuple(pending.values()),
+        members=tuple(members),
+        still_pending=frozenset(each.id for each in again),
     )
 
 
