@@ -104,9 +104,11 @@ async def test_other_answer_is_a_failure(response: bytes, failure: str) -> None:
 async def test_retry_after_is_read_as_seconds_and_as_a_date(
     value: str, seconds: float | None
 ) -> None:
-    async with serving(http(status="503 x", Retry_After=value)) as server:
-        async with local_sender(server.url).connect() as connection:
-            found = await connection.send([event(1)], now=1_700_000_000.0)
+    async with (
+        serving(http(status="503 x", Retry_After=value)) as server,
+        local_sender(server.url).connect() as connection,
+    ):
+        found = await connection.send([event(1)], now=1_700_000_000.0)
     assert found == Attempt(503, "503 Service Unavailable", seconds)
 
 
