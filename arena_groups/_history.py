@@ -49,8 +49,10 @@ class HistoryCounts:
     def __add__(self, other: "HistoryCounts") -> "HistoryCounts":
         return _combine(add, self, other)
 
-    def __bool__(self) -> bool:
-        return any(attrs.astuple(self))
+    @property
+    def are_zero(self) -> bool:
+        """Whether there were no events."""
+        return not any(getattr(self, name) for name in _COUNTS)
 
 
 @frozen(kw_only=True)
@@ -194,7 +196,7 @@ class HistoryRecorder:
     async def record(self, at: datetime, *, members: int, pending: int) -> None:
         """Write the numbers and counts, unless this recorder has written the same before."""
         numbers = (at.astimezone(UTC).date(), members, pending)
-        if numbers == self._recorded and not self._counts:
+        if numbers == self._recorded and self._counts.are_zero:
             return
         try:
             await record_history(
@@ -223,7 +225,7 @@ def _updated(
 ) -> _Day:
     known = None if before is None else _read(before)
     by_source = {} if known is None else dict(known.counts)
-    if counts:
+    if not counts.are_zero:
         by_source[source] = by_source.get(source, HistoryCounts()) + counts
     return _Day(members, pending, by_source)
 
