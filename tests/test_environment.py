@@ -20,6 +20,7 @@ READ_BY_LIBRARIES = {
     "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS",
     "HOME", "XDG_CONFIG_HOME", "APPDATA", "PYTHON_KEYRING_BACKEND", "BROWSER",
 }  # fmt: skip
+WITHOUT_UNDERSCORE = {"LOCALAPPDATA"}  # read by the package; names_in() does not find it
 
 
 def names_in(source: str) -> set[str]:
@@ -61,7 +62,7 @@ def test_page_lists_every_variable_and_no_other() -> None:
     listed = {name for name in re.findall(r"`([A-Za-z_]+)`", PAGE) if name.isupper()} | {
         name for name in re.findall(r"`([a-z_]+)`", PAGE) if NAME.fullmatch(name)
     }
-    assert listed == read | READ_BY_LIBRARIES
+    assert listed == read | READ_BY_LIBRARIES | WITHOUT_UNDERSCORE
 
 
 def test_tutorial_needs_only_another_environment_for_production(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     VALIDATION = 4
     RATE_LIMITED = 5
     FORBIDDEN = 6
+    DRIFT = 9
     INTERRUPTED = 130
 
 

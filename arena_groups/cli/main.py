@@ -5,8 +5,9 @@ completion stay fast.
 """
 
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import TypeVar
 
 import click
@@ -25,6 +26,7 @@ COMMANDS = {
     "members": "List and remove members, join and leave groups.",
     "invitations": "List, send and revoke invitations.",
     "invite-code": "Show, create and delete a group's invite code.",
+    "roster": "List members and pending invitations of groups.",
     "watch": "Watch groups and print events.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
@@ -49,6 +51,52 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         write_options(self, ctx, formatter)
+
+
+class CommandWithSubcommands(Command):
+    """A command with arguments of its own, and with subcommands.
+
+    The first word that is not a common option selects a subcommand, if it is the name of one.
+    After ``--`` no word does.
+    """
+
+    subcommands: Mapping[str, click.Command] = MappingProxyType({})
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Return the context of a subcommand, or of this command."""
+        at = self._index_of_first_word(args)
+        if at is None or args[at] not in self.subcommands:
+            return super().make_context(info_name, args, parent, **extra)
+        name, rest = f"{info_name} {args[at]}", [*args[:at], *args[at + 1 :]]
+        return self.subcommands[args[at]].make_context(name, rest, parent, **extra)
+
+    def _index_of_first_word(self, args: Sequence[str]) -> int | None:
+        """Return the index of the first word before which there are only common options."""
+        common = [option for option in self.params if isinstance(option, CommonOption)]
+        takes_value = {name: not option.is_flag for option in common for name in option.opts}
+        index = 0
+        while index < len(args):
+            name, has_value, _ = args[index].partition("=")
+            if not name.startswith("-"):
+                return index
+            if name not in takes_value:
+                return None
+            index += 2 if takes_value[name] and not has_value else 1
+        return None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands, then the options."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, each.get_short_help_str()) for name, each in self.subcommands.items()]
+            )
+        super().format_options(ctx, formatter)
 
 
 class CommandGroup(click.Group):

@@ -24,6 +24,7 @@ SLUG_COLUMNS = frozenset({USER, "slug"})
 OTHER_IDS = frozenset({"invitation_id", "group_id"})
 BESIDE_OTHER_IDS = frozenset({"invitee_id", "invitee_email", "owner_id", "visibility"})
 STDIN = "-"
+NOTHING_SENT = "nothing was sent"
 MAX_LISTED = 10
 MAX_DIGITS = 19  # of a user id; longer numbers are not ids
 
@@ -43,9 +44,9 @@ def read_invitees(file: str, column: str | None) -> list[CsvRow]:
         CliError: If the file cannot be read as CSV, or lines have no valid recipient; the
             message names the lines.
     """
-    result = _parse(_read_text(file), column)
+    result = _parse(read_text(file), column)
     if isinstance(result, str):
-        raise _unreadable(file, result)
+        raise unreadable(file, result)
     return result
 
 
@@ -54,7 +55,7 @@ def _parse(text: str, column: str | None) -> list[CsvRow] | str:
 
     It raises no error: a traceback would show the addresses in its frames.
     """
-    rows = _parse_rows(text)
+    rows = parse_rows(text)
     if isinstance(rows, str):
         return rows
     if not rows:
@@ -102,25 +103,33 @@ def _parse_recipients(
         column = next((each for each in filled if filled[each]), None)
         cell = "" if column is None else filled[column]
         try:
-            recipients.append(CsvRow(line, _target(cell, may_be_slug=column in slug_columns)))
+            recipients.append(CsvRow(line, parse_target(cell, may_be_slug=column in slug_columns)))
         except ValueError:
             invalid.append(line)
-    if not invalid:
-        return recipients
-    lines = "line" if len(invalid) == 1 else "lines"
-    listed = ", ".join(map(str, invalid[:MAX_LISTED]))
-    more = f" and {len(invalid) - MAX_LISTED} more" if len(invalid) > MAX_LISTED else ""
-    return f"no valid email address or user in {lines} {listed}{more}"
+    return f"no valid email address or user in {numbered(invalid)}" if invalid else recipients
 
 
-def _target(cell: str, *, may_be_slug: bool) -> InviteTarget:
+def numbered(lines: Sequence[int]) -> str:
+    """Return the numbers of lines in words, such as ``lines 2, 3 and 40 more``."""
+    listed = ", ".join(map(str, lines[:MAX_LISTED]))
+    more = f" and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else ""
+    return f"{'line' if len(lines) == 1 else 'lines'} {listed}{more}"
+
+
+def parse_target(cell: str, *, may_be_slug: bool) -> InviteTarget:
+    """Return the recipient in a cell: an address, a user id, a URL, or a slug if it may be one.
+
+    Raises:
+        ValueError: If there is none.
+    """
     if cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS:
         return normalize_invite_target(int(cell))
     is_slug = may_be_slug and "@" not in cell
     return normalize_invite_target(InviteTarget(user=cell) if is_slug else cell)
 
 
-def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
+def parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
+    """Return the lines of a CSV text that are not empty, with their numbers, or the problem."""
     first = next(filter(str.strip, io.StringIO(text, newline="")), "")
     # Spreadsheets choose the delimiter by country. An email address contains no comma.
     delimiter = max(",;\t", key=first.count)
@@ -131,18 +140,23 @@ def _parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
         return f"line {reader.line_num} is not valid CSV"
 
 
-def _read_text(file: str) -> str:
+def read_text(file: str, *, hint: str = NOTHING_SENT) -> str:
+    """Return the text of a file, or of standard input for ``-``.
+
+    Raises:
+        CliError: If it is neither UTF-8 nor UTF-16 with a byte order mark.
+        OSError: If the file cannot be read.
+    """
     data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     # Some Windows shells write redirected output as UTF-16.
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     with suppress(UnicodeDecodeError):
         return data.decode("utf-16" if is_utf16 else "utf-8-sig")
     del data  # a traceback would show it
-    raise _unreadable(file, "the text is not UTF-8")
+    raise unreadable(file, "the text is not UTF-8", hint)
 
 
-def _unreadable(file: str, reason: str) -> CliError:
+def unreadable(file: str, reason: str, hint: str = NOTHING_SENT) -> CliError:
+    """Return the error of a file that cannot be used."""
     name = "standard input" if file == STDIN else Path(file).name
-    return CliError(
-        "validation", f"cannot read {name}: {reason}", ExitCode.VALIDATION, "nothing was sent"
-    )
+    return CliError("validation", f"cannot read {name}: {reason}", ExitCode.VALIDATION, hint)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.memory import link
     from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
     from arena_groups.reconcile.roster_diff import (
         RosterChange,
@@ -36,6 +37,7 @@ _HOMES = {
     "SyncReason": "actions",
     "SyncResult": "actions",
     "diff_rosters": "roster_diff",
+    "link": "memory",
     "snapshot_roster": "roster",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "SyncReason",
     "SyncResult",
     "diff_rosters",
+    "link",
     "snapshot_roster",
 ]
 

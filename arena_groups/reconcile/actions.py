@@ -49,6 +49,7 @@ class SyncReason(StrEnum):
     """The person was a member before, and left or was removed."""
     NOT_ACCEPTED = "not_accepted"
     """An earlier invitation was declined or revoked, or it expired."""
+    ADD_ONLY = "add_only"
     REMOVE_ONLY = "remove_only"
     POSSIBLY_ACCEPTED = "possibly_accepted"
     """The invitation is no longer pending, and members joined since who may have accepted it."""

@@ -30,6 +30,7 @@ __all__ = [
     "InvitationFact",
     "MemberFact",
     "SyncSnapshot",
+    "intend",
     "learn",
     "observe",
     "pending_keys",
@@ -96,11 +97,7 @@ def _no_invitations() -> dict[str, InvitationFact]:
     return {}
 
 
-def _no_links() -> dict[str, tuple[int, ...]]:
-    return {}
-
-
-def _no_slugs() -> dict[str, int]:
+def _no_ids() -> dict[str, tuple[int, ...]]:
     return {}
 
 
@@ -111,8 +108,8 @@ class FactChanges:
     epoch: int
     members: Mapping[int, MemberFact] = field(factory=_no_members)
     invited: Mapping[str, InvitationFact | None] = field(factory=_no_invitations)
-    links: Mapping[str, tuple[int, ...]] = field(factory=_no_links)
-    slugs: Mapping[str, int] = field(factory=_no_slugs)
+    links: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
+    slugs: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
 
 
 @frozen(kw_only=True)
@@ -125,14 +122,15 @@ class GroupFacts:
         invited: Invitations by key: the digest of the address, or :func:`user_key`.
         links: Ids of the users that an address is known to belong to, by digest. There is more
             than one only if sources contradict each other.
-        slugs: User ids by slug, earlier slugs among them.
+        slugs: Ids of the users by slug, earlier slugs among them. There is more than one if a
+            slug has changed hands.
     """
 
     epoch: int = 0
     members: Mapping[int, MemberFact] = field(factory=_no_members)
     invited: Mapping[str, InvitationFact] = field(factory=_no_invitations)
-    links: Mapping[str, tuple[int, ...]] = field(factory=_no_links)
-    slugs: Mapping[str, int] = field(factory=_no_slugs)
+    links: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
+    slugs: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
 
     def apply(self, changes: FactChanges) -> "GroupFacts":
         """Return the facts with changes."""
@@ -142,7 +140,7 @@ class GroupFacts:
             members={**self.members, **changes.members},
             invited={key: fact for key, fact in invited.items() if fact is not None},
             links=_merged(self.links, changes.links),
-            slugs={**self.slugs, **changes.slugs},
+            slugs=_merged(self.slugs, changes.slugs),
         )
 
     def with_links(self, links: Mapping[str, Iterable[int]]) -> "GroupFacts":
@@ -206,11 +204,27 @@ def pending_keys(
     return found
 
 
-def observe(facts: GroupFacts, snapshot: SyncSnapshot, digest: Digest) -> FactChanges:
+def observe(
+    facts: GroupFacts,
+    snapshot: SyncSnapshot,
+    digest: Digest,
+    *,
+    before: GroupFacts | None = None,
+) -> FactChanges:
     """Return what a new snapshot changes in the facts.
 
-    The lists must have been read after the facts, and no other snapshot may have been recorded
-    in between: else a member of the other one could look like one who came later, or earlier.
+    No other snapshot may have been recorded since this one was begun: else a member of the other
+    one could look like one who came later, or earlier.
+
+    Args:
+        facts: The facts as they are now.
+        snapshot: The snapshot.
+        digest: The function for addresses.
+        before: The facts before the snapshot was begun, if others have changed since: an
+            invitation that another run has sent meanwhile may be missing in the snapshot.
+
+    Returns:
+        The changes, with the next epoch.
     """
     epoch = facts.epoch + 1
     users = [each.invitee for each in snapshot.invitations if each.invitee is not None]
@@ -219,11 +233,33 @@ def observe(facts: GroupFacts, snapshot: SyncSnapshot, digest: Digest) -> FactCh
         epoch=epoch,
         members=_member_changes(facts, snapshot.members, epoch),
         invited={
-            **_closed_invitations(facts, pending, epoch),
+            **_closed_invitations(facts, before or facts, pending, epoch),
             **_pending_invitations(facts, pending, epoch),
         },
-        links=_new_links(facts, _shown_links(snapshot, digest)),
-        slugs=_new_slugs(facts, [*users, *snapshot.members]),
+        links=_additions(facts.links, _shown_links(snapshot, digest)),
+        slugs=_additions(facts.slugs, _slugs_of([*users, *snapshot.members])),
+    )
+
+
+def intend(facts: GroupFacts, rounds: Mapping[str, int], *, epoch: int) -> FactChanges:
+    """Return the intents to write before invitations are sent.
+
+    Args:
+        facts: The facts.
+        rounds: The round of each person to invite, by key.
+        epoch: Epoch of the last snapshot before that.
+
+    Returns:
+        The changes. Whoever another run has invited meanwhile, or is about to invite, stays as
+        they are.
+    """
+    return FactChanges(
+        epoch=facts.epoch,
+        invited={
+            key: InvitationFact(after=epoch, round=number, state=IntentState.INVITING)
+            for key, number in rounds.items()
+            if key not in facts.invited or facts.invited[key].round < number
+        },
     )
 
 
@@ -258,8 +294,8 @@ def learn(facts: GroupFacts, key: str, result: InviteResult, *, epoch: int) -> F
     return FactChanges(
         epoch=facts.epoch,
         invited=invited,
-        links=_new_links(facts, links),
-        slugs=_new_slugs(facts, [] if user is None else [user]),
+        links=_additions(facts.links, links),
+        slugs=_additions(facts.slugs, _slugs_of([] if user is None else [user])),
     )
 
 
@@ -279,12 +315,15 @@ def _newest_ids(keys_by_id: Mapping[int, Iterable[str]]) -> dict[str, int]:
 
 
 def _closed_invitations(
-    facts: GroupFacts, pending: Mapping[str, int], epoch: int
+    facts: GroupFacts, before: GroupFacts, pending: Mapping[str, int], epoch: int
 ) -> dict[str, InvitationFact]:
     return {
         key: evolve(fact, gone=epoch)
         for key, fact in facts.invited.items()
-        if key not in pending and fact.gone is None and fact.state is IntentState.INVITED
+        if key not in pending
+        and fact.gone is None
+        and fact.state is IntentState.INVITED
+        and before.invited.get(key) == fact
     }
 
 
@@ -319,16 +358,15 @@ def _shown_links(snapshot: SyncSnapshot, digest: Digest) -> dict[str, tuple[int,
     return links
 
 
-def _new_links(
-    facts: GroupFacts, links: Mapping[str, tuple[int, ...]]
+def _slugs_of(users: Iterable[EmbeddedUser]) -> dict[str, tuple[int, ...]]:
+    return {each.slug: (each.id,) for each in users}
+
+
+def _additions(
+    known: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
 ) -> dict[str, tuple[int, ...]]:
-    return {
-        digest: ids for digest, ids in links.items() if not set(ids) <= set(facts.users_of(digest))
-    }
-
-
-def _new_slugs(facts: GroupFacts, users: Iterable[EmbeddedUser]) -> dict[str, int]:
-    return {each.slug: each.id for each in users if facts.slugs.get(each.slug) != each.id}
+    """Return what was found and not known."""
+    return {name: ids for name, ids in found.items() if not set(ids) <= set(known.get(name, ()))}
 
 
 def _merged(

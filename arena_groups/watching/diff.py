@@ -5,6 +5,7 @@ its snapshot. The recorded state is always that after the events acknowledged so
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -48,13 +49,15 @@ class GroupState:
 class GroupSnapshot:
     """Result of a poll. Invitations and members are by id, oldest first.
 
-    ``None`` instead of a list: it has not changed since the last committed poll.
+    ``None`` instead of a list: it has not changed since the last committed poll. ``observed_at``
+    is the time at which the poll ended, in UTC.
     """
 
     group: EmbeddedGroup
     invitations: Mapping[int, MembershipInvitation] | None
     members: Mapping[int, GroupMember] | None
     code: Code
+    observed_at: datetime
 
 
 @frozen
@@ -90,6 +93,7 @@ def diff(state: GroupState, snapshot: GroupSnapshot, opening: str) -> list[Watch
             key=f"{snapshot.group.id}/{change.name}/{opening}-{sequence}",
             sequence=sequence,
             group=snapshot.group,
+            observed_at=snapshot.observed_at,
         )
         for sequence, change in numbered
     ]

@@ -8,6 +8,7 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import hidden
 from arena_groups.errors import ArenaError
 from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, MembershipInvitation
+from arena_groups.models._common import Timestamp
 
 __all__ = [
     "InvitationAccepted",
@@ -40,6 +41,12 @@ class _Event:
     """
     group: EmbeddedGroup
     """The group, with its name and slug as of the latest full poll."""
+    observed_at: Timestamp
+    """Time at which a poll had found the difference, in UTC, by the clock of this machine.
+
+    It happened before, at any time since the previous poll. A repeated delivery does not change
+    this time.
+    """
 
 
 @frozen(kw_only=True)

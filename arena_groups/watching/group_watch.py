@@ -3,14 +3,13 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
 from arena_groups._history import HistoryCounts, HistoryRecorder
-from arena_groups._types import Clock
+from arena_groups._types import Clock, utc_now
 from arena_groups.errors import ArenaAPIError, ArenaError, BlockedError, StoreError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
@@ -308,7 +307,7 @@ class GroupWatch:
         """Record the numbers of the acknowledged state, after the last event of a poll."""
         if self._recorder is not None and not self.has_events:
             members, pending = len(checkpoint.state.members), len(checkpoint.state.invitations)
-            await self._recorder.record(datetime.now(UTC), members=members, pending=pending)
+            await self._recorder.record(utc_now(), members=members, pending=pending)
 
     def _opened_parts(self) -> tuple[GroupPoller, Checkpoint]:
         if self._poller is None or self._checkpoint is None:

@@ -17,7 +17,7 @@ from arena_groups._client import ArenaClient
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._pagination.passes import RepeatedWalk
 from arena_groups._pagination.walk import Identified, Walk
-from arena_groups._types import UNSET
+from arena_groups._types import UNSET, utc_now
 from arena_groups.errors import (
     ArenaError,
     AuthenticationError,
@@ -110,6 +110,7 @@ class GroupPoller:
             invitations=_by_id(invitations.items),
             members=_by_id(members.items),
             code=code,
+            observed_at=utc_now(),
         )
 
     def commit(self) -> None:

@@ -11,7 +11,8 @@ import pytest
 from arena_groups.cli import entry_point
 from arena_groups.cli import main as application
 from arena_groups.cli.commands import invitations
-from arena_groups.cli.main import COMMANDS, app, run
+from arena_groups.cli.main import COMMANDS, Command, CommandWithSubcommands, app, run
+from arena_groups.cli.options import Settings, common_options
 from tests.support.command_line import AsPerson, BrokenStream, Captured
 
 GROUP = "research-studio"
@@ -172,3 +173,38 @@ def test_completion_prints_script(capsys: Captured, shell: str) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     assert f"_ARENA_GROUPS_COMPLETE={shell}_complete" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("people", "whole people"),
+        ("link ann", "part ann"),
+        ("--sandbox --format json link ann --yes", "part ann"),
+        ("--format=json -q link ann", "part ann"),
+        ("-- link", "whole link"),
+        ("--own link", "whole link own"),
+        ("ann link", "whole ann link"),
+    ],
+)
+def test_first_word_selects_a_subcommand(line: str, expected: str) -> None:
+    found: list[str] = []
+
+    @click.command("whole", cls=CommandWithSubcommands)
+    @click.argument("words", nargs=-1)
+    @click.option("--own", is_flag=True)
+    @common_options
+    def whole(*, words: tuple[str, ...], own: bool) -> None:
+        found.append(" ".join(["whole", *words, *(["own"] if own else [])]))
+
+    @click.command("part", cls=Command)
+    @click.argument("word")
+    @common_options
+    def part(*, word: str) -> None:
+        found.append(f"part {word}")
+
+    assert isinstance(whole, CommandWithSubcommands)
+    whole.subcommands = {"link": part}
+    program = click.Group(commands={"whole": whole})
+    program.main(["whole", *line.split()], standalone_mode=False, obj=Settings())
+    assert found == [expected]

@@ -10,7 +10,8 @@ from rich.cells import cell_len
 
 from arena_groups.cli import invitation_list
 from arena_groups.cli.commands import invitations
-from arena_groups.cli.main import app, run
+from arena_groups.cli.main import CommandWithSubcommands, app, run
+from arena_groups.reconcile import roster
 from arena_groups.sandbox import SEEDED_AT, Sandbox
 from tests.support.command_line import At, Captured, Snapshot
 
@@ -22,6 +23,9 @@ def command_paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterato
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
+            yield from command_paths(inner, (*path, name))
+    if isinstance(command, CommandWithSubcommands):
+        for name, inner in command.subcommands.items():
             yield from command_paths(inner, (*path, name))
 
 
@@ -67,6 +71,8 @@ TABLES = {
     "groups-contents-oldest-channels": "groups contents research-studio --type Channel",
     "groups-followers": "groups followers research-studio --limit 12",
     "members-list": "members list research-studio --limit 12",
+    "roster": "roster night-shift",
+    "roster-several": "roster night-shift blank-page",
     "invitations-list": "invitations list research-studio --limit 12",
     "invitations-list-all-groups": "invitations list --all-groups --sort oldest --limit 8",
     "invitations-expire-dry-run": "invitations expire night-shift --older-than 88d --dry-run",
@@ -81,7 +87,7 @@ TABLES = {
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the time to an hour after that of the sandbox's data."""
-    for module in (invitations, invitation_list):
+    for module in (invitations, invitation_list, roster):
         monkeypatch.setattr(module, "utc_now", lambda: SEEDED_AT + timedelta(hours=1))
 
 

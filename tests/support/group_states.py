@@ -72,4 +72,5 @@ snapshots = st.builds(
     invitations=st.none() | invitations,
     members=st.none() | members,
     code=codes,
+    observed_at=st.just(NOW),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arena_groups import MemoryStore, StoreError, WatchEvent
 from arena_groups.watching.checkpoint import Checkpoint
 from arena_groups.watching.diff import GroupSnapshot, GroupState, diff
-from tests.support.group_states import GROUP, invitation, member, snapshots
+from tests.support.group_states import GROUP, NOW, invitation, member, snapshots
 from tests.support.stores import ForgetfulStore
 
 NAMESPACE = "watch/default/7"
@@ -24,9 +24,13 @@ async def reopened(store: MemoryStore) -> Checkpoint:
 
 two_snapshots = st.sampled_from(
     [
-        GroupSnapshot(group=GROUP, invitations={}, members={}, code=None),
+        GroupSnapshot(observed_at=NOW, group=GROUP, invitations={}, members={}, code=None),
         GroupSnapshot(
-            group=GROUP, invitations={1: invitation(1)}, members={1: member(1)}, code="one"
+            observed_at=NOW,
+            group=GROUP,
+            invitations={1: invitation(1)},
+            members={1: member(1)},
+            code="one",
         ),
     ]
 )
@@ -127,7 +131,7 @@ async def test_write_of_an_earlier_checkpoint_raises_and_changes_nothing() -> No
     store = MemoryStore()
     earlier = await reopened(store)
     later = await reopened(store)
-    snapshot = GroupSnapshot(group=GROUP, invitations={}, members={}, code="one")
+    snapshot = GroupSnapshot(observed_at=NOW, group=GROUP, invitations={}, members={}, code="one")
     with pytest.raises(StoreError, match="another watch has taken over"):
         await earlier.initialize(snapshot)
     assert (earlier.fenced_out, later.fenced_out) == (True, False)
@@ -138,9 +142,15 @@ async def test_write_of_an_earlier_checkpoint_raises_and_changes_nothing() -> No
 async def test_write_after_the_store_has_lost_the_initial_state_raises(write: str) -> None:
     store = ForgetfulStore()
     checkpoint = await reopened(store)
-    await checkpoint.initialize(GroupSnapshot(group=GROUP, invitations={}, members={}, code=None))
+    await checkpoint.initialize(
+        GroupSnapshot(observed_at=NOW, group=GROUP, invitations={}, members={}, code=None)
+    )
     found = GroupSnapshot(
-        group=GROUP, invitations={1: invitation(1)}, members={1: member(1)}, code=None
+        observed_at=NOW,
+        group=GROUP,
+        invitations={1: invitation(1)},
+        members={1: member(1)},
+        code=None,
     )
     for event in diff(checkpoint.state, found, checkpoint.fencing_token):
         await checkpoint.advance(event)

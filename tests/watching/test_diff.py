@@ -4,7 +4,7 @@ from hypothesis import given
 
 from arena_groups import UNSET, InvitationAccepted, InvitationClosed, WatchEvent
 from arena_groups.watching.diff import GroupSnapshot, GroupState, apply, diff, refresh
-from tests.support.group_states import GROUP, invitation, member, snapshots, states
+from tests.support.group_states import GROUP, NOW, invitation, member, snapshots, states
 
 OPENING = "a1"
 
@@ -56,7 +56,9 @@ def test_diff_with_an_invitee_among_the_members_returns_an_accepted_invitation()
     state = GroupState(invitations={1: invitation(1, 5), 2: invitation(2, 6), 3: invitation(3)})
     joined, accepted, declined, unknown = diff(
         state,
-        GroupSnapshot(group=GROUP, invitations={}, members={5: member(5)}, code=None),
+        GroupSnapshot(
+            observed_at=NOW, group=GROUP, invitations={}, members={5: member(5)}, code=None
+        ),
         OPENING,
     )
     assert joined.key == "7/member-joined/5/a1-1"

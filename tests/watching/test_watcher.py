@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from arena_groups import (
     StoreError,
     Watcher,
     WatchEvent,
+    to_dict,
     watch,
 )
 from arena_groups.sandbox import Sandbox, faults
@@ -41,6 +43,7 @@ from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.watching import poller
 from tests.support.clients import single
 from tests.support.faults import EmptyList, ReplaceText
+from tests.support.group_states import NOW
 from tests.support.leaks import no_warning
 from tests.support.stores import FaultyStore, ForgetfulStore
 from tests.support.thorough import repetitions
@@ -407,6 +410,24 @@ class TestStores:
         assert third.key not in {first.key, pending.key}
         assert isinstance(left, MemberLeft)
         assert left.member.id == pending.member.id  # type: ignore[union-attr]
+
+    async def test_event_has_the_time_of_the_poll_that_found_it_also_when_repeated(
+        self, sandbox: Sandbox, arena: ArenaClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = MemoryStore()
+        await (await begin(arena, "one", store=store)).aclose()
+        times = iter([NOW, NOW + timedelta(minutes=1)])
+        monkeypatch.setattr(poller, "utc_now", lambda: next(times))
+        sandbox.add_member("one", sandbox.add_user("Ada"))
+        sandbox.add_member("one", sandbox.add_user("Ono"))
+        async with watch(arena, "one", store=store, once=True) as first:
+            (ada,) = await take(first, 1)
+        async with watch(arena, "one", store=store, once=True) as second:
+            again, ono = await take(second, 2)
+        assert again == ada
+        assert ada.observed_at == NOW
+        assert ono.observed_at == NOW + timedelta(minutes=1)
+        assert to_dict(ada)["observed_at"] == "2026-03-09T22:02:26Z"
 
     async def test_names_that_utf8_cannot_encode_are_saved(
         self, sandbox: Sandbox, arena: ArenaClient, tmp_path: Path

@@ -1,0 +1,157 @@
+"""The command ``arena-groups roster``: members and pending invitations, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arena_groups.cli import output
+from arena_groups.cli.connect import connected
+from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_async
+from arena_groups.cli.options import Settings, as_group, as_groups, common_options
+
+if TYPE_CHECKING:
+    from arena_groups.reconcile import RosterSnapshot
+
+# ruff: noqa: PLC0415 - keeps --help fast
+
+PEOPLE = ("person", "people")
+CHANGES = ("change", "changes")
+STDIN = "-"
+FILE_SUFFIXES = (".csv", ".json", ".ndjson", ".jsonl")
+
+
+@example("Show what changed since then", "roster diff monday.csv GROUP")
+@example("Save the roster of a group", "roster GROUP --format csv > monday.csv")
+@example("List members and pending invitations", "roster GROUP")
+@click.command("roster", cls=CommandWithSubcommands)
+@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
+@common_options
+@click.pass_obj
+def command(settings: Settings, groups: tuple[str, ...]) -> None:
+    """List members and pending invitations of groups, one row a person.
+
+    Each GROUP is a slug, an id or the URL of its page. The rows are valid input for `sync`. Who may
+    not manage the invitations of a group sees its members only.
+    """
+    run_async(settings, list_rosters(settings, groups))
+
+
+async def list_rosters(settings: Settings, groups: Sequence[str]) -> None:
+    """Write the rosters of groups, one after the other."""
+    from arena_groups.cli.roster_rows import roster_rows, roster_view
+    from arena_groups.reconcile import snapshot_roster
+
+    results = output.Results(settings, roster_view(with_group=len(groups) > 1), PEOPLE)
+    seen: set[int] = set()
+    async with connected(settings) as arena:
+        for group in dict.fromkeys(groups):
+            with output.progress(settings):
+                roster = await snapshot_roster(arena, group)
+            if roster.group_id in seen:
+                continue  # given by its slug and by its id
+            seen.add(roster.group_id)
+            _note_missing_pending(settings, roster)
+            for row in roster_rows(roster):
+                results.write(row)
+    results.close()
+
+
+def _note_missing_pending(settings: Settings, roster: RosterSnapshot) -> None:
+    if not roster.pending_visible:
+        output.notify(
+            settings,
+            f"{roster.group}: members only, as you may not manage the invitations of this group",
+        )
+
+
+@example("In a scheduled job, with exit code 9 for changes", "roster diff OLD NEW --exit-code")
+@example("Compare a file with the group as it is now", "roster diff monday.csv GROUP")
+@example("Compare two files", "roster diff monday.csv friday.csv")
+@click.command("diff", cls=Command, short_help="Show what changed between two rosters.")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW|GROUP")
+@click.option("--exit-code", is_flag=True, help="Exit with code 9 if anything changed.")
+@common_options
+@click.pass_obj
+def diff(settings: Settings, *, old: str, new: str, exit_code: bool) -> None:
+    """Show who joined, left or was invited, and whose role or invitation changed.
+
+    OLD and NEW are files that `roster` wrote as csv, json or ndjson; - is standard input. Instead
+    of NEW, a GROUP can be given, a slug, an id or a URL: OLD is compared with what it is now.
+    """
+    if old == new == STDIN:
+        raise click.UsageError("OLD and NEW cannot both be standard input")
+    group = None if _is_file(new) else as_group(click.get_current_context(), _NEW, new)
+    run_async(settings, compare_rosters(settings, old, new, group, exit_code=exit_code))
+
+
+_NEW = click.Argument(["new"], metavar="NEW|GROUP")
+
+
+def _is_file(text: str) -> bool:
+    """Return whether an argument names a file that exists, or that ought to."""
+    if text == STDIN or Path(text).exists():
+        return True
+    return "://" not in text and text.lower().endswith(FILE_SUFFIXES)
+
+
+async def compare_rosters(
+    settings: Settings, old: str, new: str, group: str | None, *, exit_code: bool
+) -> None:
+    """Write the differences between two files, or between a file and a group as it is now."""
+    from arena_groups.cli.roster_rows import change_rows, changes_view, read_rosters
+    from arena_groups.reconcile import diff_rosters, snapshot_roster
+
+    earlier = read_rosters(old)
+    if group is None:
+        later = read_rosters(new)
+    else:
+        async with connected(settings) as arena:
+            with output.progress(settings):
+                roster = await snapshot_roster(arena, group)
+        later = {roster.group_id: roster}
+        _note_missing_pending(settings, roster)
+    pairs = list(_pairs(settings, earlier, later, is_live=group is not None))
+    found = [diff_rosters(before, after) for before, after in pairs]
+    for each in found:
+        if each.members_only and group is None:
+            output.notify(settings, f"{each.group}: a file has members only, so only they count")
+    rows = [row for each in found for row in change_rows(each)]
+    output.write_each(settings, changes_view(with_group=len(found) > 1), rows, CHANGES)
+    if rows and exit_code:
+        raise click.exceptions.Exit(ExitCode.DRIFT)
+
+
+def _pairs(
+    settings: Settings,
+    earlier: dict[int, RosterSnapshot],
+    later: dict[int, RosterSnapshot],
+    *,
+    is_live: bool,
+) -> Iterator[tuple[RosterSnapshot, RosterSnapshot]]:
+    """Yield the rosters of each group that is in both; report the other groups."""
+    if not earlier.keys() & later.keys():
+        names = ", ".join(roster.group for roster in later.values())
+        raise CliError(
+            "validation",
+            f"the old roster is not of {names}",
+            ExitCode.VALIDATION,
+            "compare rosters of the same group",
+        )
+    for number, roster in later.items():
+        if number in earlier:
+            yield earlier[number], roster
+        else:
+            output.info(settings, f"{roster.group}: not in the old file")
+    if not is_live:
+        for number, roster in earlier.items():
+            if number not in later:
+                output.info(settings, f"{roster.group}: not in the new file")
+
+
+command.subcommands = {"diff": diff}
