@@ -267,4 +267,4 @@ def _combine(
     return HistoryCounts(**numbers)
 
 
-set_public_module(globals(), ["HistoryPoint"], "arena_groups.reconcile")
+set_public_module(globals(), ["HistoryPoint"])

@@ -1,4 +1,4 @@
-"""Desired state of a group: plans that bring it in step with a list, and rosters.
+"""Desired state of a group: plans that bring it in step with a list, rosters, and reports.
 
 :func:`plan_sync` compares a group with a list of people and returns a :class:`SyncPlan`, which
 changes nothing until it is applied.
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
         SyncResult,
     )
     from arena_groups.reconcile.memory import link
+    from arena_groups.reconcile.report import (
+        AgeClass,
+        GroupReport,
+        InviterCount,
+        ReportChanges,
+        WeekCounts,
+        build_report,
+    )
+    from arena_groups.reconcile.report_page import report_html
+    from arena_groups.reconcile.report_text import report_markdown
     from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
     from arena_groups.reconcile.roster_diff import (
         RosterChange,
@@ -27,6 +37,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ActionKind": "actions",
+    "AgeClass": "report",
+    "GroupReport": "report",
+    "InviterCount": "report",
+    "ReportChanges": "report",
     "RosterChange": "roster_diff",
     "RosterChangeKind": "roster_diff",
     "RosterDiff": "roster_diff",
@@ -36,13 +50,21 @@ _HOMES = {
     "SyncOutcome": "actions",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "WeekCounts": "report",
+    "build_report": "report",
     "diff_rosters": "roster_diff",
     "link": "memory",
+    "report_html": "report_page",
+    "report_markdown": "report_text",
     "snapshot_roster": "roster",
 }
 
 __all__ = [
     "ActionKind",
+    "AgeClass",
+    "GroupReport",
+    "InviterCount",
+    "ReportChanges",
     "RosterChange",
     "RosterChangeKind",
     "RosterDiff",
@@ -52,8 +74,12 @@ __all__ = [
     "SyncOutcome",
     "SyncReason",
     "SyncResult",
+    "WeekCounts",
+    "build_report",
     "diff_rosters",
     "link",
+    "report_html",
+    "report_markdown",
     "snapshot_roster",
 ]
 

@@ -21,7 +21,7 @@ RIGHT: Final = 12
 TOP: Final = 30
 BOTTOM: Final = 40
 BASE: Final = HEIGHT - BOTTOM
-MAX_LABELS: Final = 6
+MAX_LABELS: Final = 7
 MAX_TICKS: Final = 5
 
 

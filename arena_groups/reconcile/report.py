@@ -32,7 +32,7 @@ __all__ = [
     "make_report",
 ]
 
-AGE_LIMITS: Final = (0, 7, 14, 30, 60, 90)
+AGE_LIMITS: Final = (0, 7, 14, 30, 90, 180, 365)
 """First days of the age classes."""
 OLDEST: Final = 10
 WEEK: Final = timedelta(days=7)
@@ -51,7 +51,7 @@ class AgeClass:
 
     @property
     def label(self) -> str:
-        """The days, such as ``"7-13"`` or ``"90+"``."""
+        """The days, such as ``"7-13"`` or ``"365+"``."""
         return (
             f"{self.first_day}+" if self.last_day is None else f"{self.first_day}-{self.last_day}"
         )
@@ -202,6 +202,10 @@ class GroupReport:
             The data. ``oldest`` and ``changes`` contain addresses.
         """
         data = attrs.asdict(self, value_serializer=_plain)
+        if self.owner is not None:
+            data["owner"] = {
+                name: getattr(self.owner, name) for name in ("user_id", "user", "name")
+            }
         data["ages"] = {each.label: each.people for each in self.ages}
         for person, found in zip(self.oldest, data["oldest"], strict=True):
             found["days_pending"] = self.days_pending(person)
@@ -240,7 +244,8 @@ async def build_report(
     has_invite_code = await _has_invite_code(arena, roster.group_id)
     if store is None:
         return make_report(roster, has_invite_code=has_invite_code)
-    if roster.pending_visible:
+    baseline = None
+    if roster.pending_visible:  # others do not see all members either
         await record_history(
             store,
             roster.group_id,
@@ -249,8 +254,8 @@ async def build_report(
             members=len(roster.members),
             pending=len(roster.pending),
         )
+        baseline = await _replace_baseline(store, roster)
     history = await read_history(store, roster.group_id)
-    baseline = await _replace_baseline(store, roster)
     return make_report(roster, has_invite_code=has_invite_code, history=history, baseline=baseline)
 
 
