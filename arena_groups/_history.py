@@ -49,11 +49,6 @@ class HistoryCounts:
     def __add__(self, other: "HistoryCounts") -> "HistoryCounts":
         return _combine(add, self, other)
 
-    @property
-    def are_zero(self) -> bool:
-        """Whether there were no events."""
-        return not any(getattr(self, name) for name in _COUNTS)
-
 
 @frozen(kw_only=True)
 class HistoryPoint(HistoryCounts):
@@ -196,7 +191,7 @@ class HistoryRecorder:
     async def record(self, at: datetime, *, members: int, pending: int) -> None:
         """Write the numbers and counts, unless this recorder has written the same before."""
         numbers = (at.astimezone(UTC).date(), members, pending)
-        if numbers == self._recorded and self._counts.are_zero:
+        if numbers == self._recorded and self._counts == HistoryCounts():
             return
         try:
             await record_history(
@@ -225,7 +220,7 @@ def _updated(
 ) -> _Day:
     known = None if before is None else _read(before)
     by_source = {} if known is None else dict(known.counts)
-    if not counts.are_zero:
+    if counts != HistoryCounts():
         by_source[source] = by_source.get(source, HistoryCounts()) + counts
     return _Day(members, pending, by_source)
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
+    from arena_groups.reconcile.plan import PlanSummary, SyncPlan
+    from arena_groups.reconcile.planner import PlanSettings
+    from arena_groups.reconcile.planning import plan_sync
     from arena_groups.reconcile.report import (
         AgeClass,
         GroupReport,
@@ -38,8 +42,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "ActionKind": "actions",
     "AgeClass": "report",
+    "DesiredLike": "desired",
+    "DesiredPerson": "desired",
     "GroupReport": "report",
     "InviterCount": "report",
+    "Person": "desired",
+    "PlanSettings": "planner",
+    "PlanSummary": "plan",
     "ReportChanges": "report",
     "RosterChange": "roster_diff",
     "RosterChangeKind": "roster_diff",
@@ -48,12 +57,14 @@ _HOMES = {
     "RosterSnapshot": "roster",
     "SyncAction": "actions",
     "SyncOutcome": "actions",
+    "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
     "WeekCounts": "report",
     "build_report": "report",
     "diff_rosters": "roster_diff",
     "link": "memory",
+    "plan_sync": "planning",
     "report_html": "report_page",
     "report_markdown": "report_text",
     "snapshot_roster": "roster",
@@ -62,8 +73,13 @@ _HOMES = {
 __all__ = [
     "ActionKind",
     "AgeClass",
+    "DesiredLike",
+    "DesiredPerson",
     "GroupReport",
     "InviterCount",
+    "Person",
+    "PlanSettings",
+    "PlanSummary",
     "ReportChanges",
     "RosterChange",
     "RosterChangeKind",
@@ -72,12 +88,14 @@ __all__ = [
     "RosterSnapshot",
     "SyncAction",
     "SyncOutcome",
+    "SyncPlan",
     "SyncReason",
     "SyncResult",
     "WeekCounts",
     "build_report",
     "diff_rosters",
     "link",
+    "plan_sync",
     "report_html",
     "report_markdown",
     "snapshot_roster",

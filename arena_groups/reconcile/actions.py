@@ -1,7 +1,8 @@
 """Actions of a plan, and the results of carrying them out."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import field, frozen
 
@@ -113,6 +114,13 @@ class SyncAction:
     waits_for: tuple[int, ...] = ()
     round: int = 0
 
+    @property
+    def text(self) -> str:
+        """The reason in plain words, with what would resolve a held one. It has no address."""
+        return _TEXTS_OF_KINDS.get((self.kind, self.reason), _TEXTS[self.reason]).format(
+            count=len(self.candidates), inputs=_inputs(self.waits_for)
+        )
+
 
 @frozen(kw_only=True)
 class SyncResult:
@@ -134,6 +142,49 @@ class SyncResult:
     def failed(self) -> bool:
         """``True`` if the outcome is ``failed``."""
         return self.outcome is SyncOutcome.FAILED
+
+
+_AGAIN: Final = "reinvite sends another invitation"
+_LINK: Final = "name the user beside the address in the list, or link the two (link() or sync link)"
+_TEXTS: Final[Mapping[SyncReason, str]] = {
+    SyncReason.NOT_IN_GROUP: "not in the group",
+    SyncReason.INTERRUPTED: "an earlier run ended before the outcome of the invitation was known",
+    SyncReason.REINVITE: "invited or a member before, and named by reinvite",
+    SyncReason.NOT_DESIRED: "a member, and not in the list",
+    SyncReason.MEMBER: "a member",
+    SyncReason.PENDING: "invited, and has not answered yet",
+    SyncReason.OWNER: "owns the group",
+    SyncReason.OWN_USER: "the token's own user",
+    SyncReason.PROTECTED: "named by keep",
+    SyncReason.LEFT: f"a member before, who left or was removed: {_AGAIN}",
+    SyncReason.NOT_ACCEPTED: f"invited before, and did not accept: {_AGAIN}",
+    SyncReason.ADD_ONLY: "not in the list, and add_only removes nobody",
+    SyncReason.REMOVE_ONLY: "not in the group, and remove_only invites nobody",
+    SyncReason.POSSIBLY_ACCEPTED: (
+        "invited before, and may be one of {count} members who came since: " + _LINK
+    ),
+    SyncReason.WAITS_FOR_INVITATIONS: (
+        "may be {inputs}: the outcomes of the invitations in this plan show it"
+    ),
+    SyncReason.WAITS_FOR_LINK: "may be {inputs}: " + _LINK,
+}
+_TEXTS_OF_KINDS: Final[Mapping[tuple[ActionKind, SyncReason], str]] = {
+    (ActionKind.REVOKE, SyncReason.NOT_DESIRED): "invited, and not in the list",
+    (ActionKind.UNRESOLVED, SyncReason.REMOVE_ONLY): (
+        "may be a member, and remove_only invites nobody to find out: " + _LINK
+    ),
+}
+MAX_SHOWN_INPUTS: Final = 3
+
+
+def _inputs(positions: tuple[int, ...]) -> str:
+    """Return the inputs that a held action waits for, as words."""
+    if not positions:
+        return "a person whom keep names by address"
+    shown = ", ".join(map(str, positions[:MAX_SHOWN_INPUTS]))
+    rest = len(positions) - MAX_SHOWN_INPUTS
+    noun = "the person of input" if len(positions) == 1 else "a person of inputs"
+    return f"{noun} {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
 set_public_module(globals(), __all__, "arena_groups.reconcile")

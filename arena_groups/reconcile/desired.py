@@ -6,7 +6,7 @@ The functions here return errors instead of raising them where their frames have
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from arena_groups._api import UserReference, address_problem, check_id, mailbox, trimmed
 from arena_groups._arguments import iterable_problem
@@ -18,8 +18,9 @@ from arena_groups.models import EmbeddedUser, MembershipInvitation
 __all__ = [
     "DesiredLike",
     "DesiredPerson",
+    "DesiredRow",
     "Person",
-    "Row",
+    "embedded_user",
     "join_people",
     "listed_positions",
     "merge_rows",
@@ -54,11 +55,14 @@ class DesiredPerson:
 
 
 DesiredLike = InviteTargetLike | DesiredPerson | Mapping[str, object]
-"""Inputs of ``plan_sync``: what ``invite_many`` takes, or a row with ``email`` and ``user``."""
+"""Inputs of ``plan_sync``: what ``invite_many`` takes, and rows.
+
+A row is a :class:`DesiredPerson` or a dict with ``email``, ``user_id`` or ``user``, and ``note``.
+"""
 
 
 @frozen(kw_only=True)
-class Row:
+class DesiredRow:
     """A valid row: an address, a user by id or slug, or both.
 
     Args:
@@ -97,32 +101,37 @@ class Person:
     user: EmbeddedUser | None = None
 
 
-async def read_rows(
-    items: Iterable[object] | AsyncIterable[object], what: str
-) -> list[Row] | ValueError | TypeError:
+async def read_rows(items: object, what: str) -> list[DesiredRow] | ValueError | TypeError:
     """Read an iterable to its end, and return its rows, or an error with all invalid positions.
 
     An error of the iterable itself is raised.
     """
-    if problem := iterable_problem(items, what, "people"):
+    problem = iterable_problem(items, what, "people")
+    if isinstance(items, Mapping):
+        problem = f"{what} must be an iterable of people, not a single row"
+    if problem or not isinstance(items, Iterable | AsyncIterable):
         return TypeError(problem)
-    rows: list[Row] = []
+    rows: list[DesiredRow] = []
     invalid: list[int] = []
     position = 0
     if isinstance(items, AsyncIterable):
         async for item in items:
             _add(item, position, rows, invalid)
             position += 1
+            del item  # an error of the iterable shows this frame
     else:
         for item in items:
             _add(item, position, rows, invalid)
             position += 1
+            del item  # an error of the iterable shows this frame
     if invalid:
         return ValueError(f"{what} has no email address and no user at {listed_positions(invalid)}")
     return rows
 
 
-def merge_rows(rows: Sequence[Row], ids: Mapping[str, int], what: str) -> list[Person] | ValueError:
+def merge_rows(
+    rows: Sequence[DesiredRow], ids: Mapping[str, int], what: str
+) -> list[Person] | ValueError:
     """Return one person for all rows with the same address or user, in the order of the rows.
 
     Args:
@@ -179,6 +188,11 @@ def join_people(people: Iterable[Person]) -> Person:
     )
 
 
+def embedded_user(user: EmbeddedUser) -> EmbeddedUser:
+    """Return a member or a user in full as a plain embedded user."""
+    return EmbeddedUser(**{each.name: getattr(user, each.name) for each in fields(EmbeddedUser)})
+
+
 def listed_positions(positions: Sequence[int]) -> str:
     """Return positions as words: the first few, and how many more there are."""
     shown = ", ".join(map(str, positions[:MAX_LISTED_POSITIONS]))
@@ -187,19 +201,22 @@ def listed_positions(positions: Sequence[int]) -> str:
     return f"{noun} {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
-def _add(item: object, position: int, rows: list[Row], invalid: list[int]) -> None:
+def _add(item: object, position: int, rows: list[DesiredRow], invalid: list[int]) -> None:
     try:
         rows.append(evolve(_row(item), position=position))
     except (ValueError, TypeError):
         invalid.append(position)
 
 
-def _row(item: object) -> Row:
+def _row(item: object) -> DesiredRow:
     match item:
         case DesiredPerson():
             return _row_of(item.email, item.user, item.note)
         case Mapping():
-            return _row_of(*(_blank_as_none(item.get(name)) for name in ("email", "user", "note")))
+            email, number, user, note = (
+                _blank_as_none(item.get(name)) for name in ("email", "user_id", "user", "note")
+            )
+            return _row_of(email, user if number is None else number, note)
         case MembershipInvitation():
             return _row_of(item.invitee_email, item.invitee, None)
         case EmbeddedUser():
@@ -209,7 +226,7 @@ def _row(item: object) -> Row:
             return _row_of(target.email, target.user_id or target.user, None)
 
 
-def _row_of(email: object, user: object, note: object) -> Row:
+def _row_of(email: object, user: object, note: object) -> DesiredRow:
     if email is None and user is None:
         raise ValueError("neither an address nor a user")
     if email is not None and address_problem(email):
@@ -219,12 +236,12 @@ def _row_of(email: object, user: object, note: object) -> Row:
     if isinstance(user, str) and user.strip().isdecimal() and user.isascii():
         user = int(user)  # as in a CSV file
     name = None if user is None else UserReference(user).name
-    return Row(
+    return DesiredRow(
         position=0,
         email=trimmed(email) if isinstance(email, str) else None,
         user_id=check_id(name, "user id") if isinstance(name, int) else None,
         slug=name if isinstance(name, str) else None,
-        user=user if isinstance(user, EmbeddedUser) else None,
+        user=embedded_user(user) if isinstance(user, EmbeddedUser) else None,
         note=note,
     )
 

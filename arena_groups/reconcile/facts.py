@@ -6,13 +6,14 @@ the group, and a person who was certainly absent at an epoch can only be a membe
 it. Addresses appear as digests (keyed hashes), never in clear.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
 from attrs import evolve, field, frozen
 
 from arena_groups._api import mailbox
+from arena_groups._types import hidden
 from arena_groups.models import (
     EmbeddedUser,
     Group,
@@ -37,17 +38,17 @@ __all__ = [
     "user_key",
 ]
 
+FIRST_EPOCH: Final = 1
+
 Digest = Callable[[str], str]
 """Function that returns the digest of a mailbox, as ``mailbox()`` returns it."""
-
-FIRST_EPOCH: Final = 1
 
 
 class IntentState(StrEnum):
     """State of a remembered invitation."""
 
     INVITING = "inviting"
-    """A run was about to send it. It is not known whether it did."""
+    """A run is about to send it, or was when it ended: nobody knows whether it did."""
     INVITED = "invited"
 
 
@@ -55,14 +56,19 @@ class IntentState(StrEnum):
 class SyncSnapshot:
     """Group as it is: its invitations, then its members, each list read to its end.
 
-    In this order, a person who accepts in between is in both lists instead of neither.
+    In this order, a person who accepts in between is in both lists instead of neither. The
+    invitations are read again after the members: so none is missing that was sent before.
     """
 
     own_id: int
     """Id of the token's user."""
+    own_email: str | None = field(default=None, repr=hidden)
+    """Address of the token's user."""
     group: Group
     invitations: tuple[MembershipInvitation, ...]
     members: tuple[GroupMember, ...]
+    still_pending: frozenset[int] = frozenset()
+    """Ids of the invitations that were pending again after the members were read."""
 
 
 @frozen(kw_only=True)
@@ -234,20 +240,21 @@ def observe(
         members=_member_changes(facts, snapshot.members, epoch),
         invited={
             **_closed_invitations(facts, before or facts, pending, epoch),
-            **_pending_invitations(facts, pending, epoch),
+            **_pending_invitations(facts, pending, epoch, snapshot.still_pending),
         },
         links=_additions(facts.links, _shown_links(snapshot, digest)),
         slugs=_additions(facts.slugs, _slugs_of([*users, *snapshot.members])),
     )
 
 
-def intend(facts: GroupFacts, rounds: Mapping[str, int], *, epoch: int) -> FactChanges:
+def intend(facts: GroupFacts, rounds: Mapping[str, int]) -> FactChanges:
     """Return the intents to write before invitations are sent.
+
+    An intent does not show that the person is absent: they may be a member already.
 
     Args:
         facts: The facts.
         rounds: The round of each person to invite, by key.
-        epoch: Epoch of the last snapshot before that.
 
     Returns:
         The changes. Whoever another run has invited meanwhile, or is about to invite, stays as
@@ -256,7 +263,11 @@ def intend(facts: GroupFacts, rounds: Mapping[str, int], *, epoch: int) -> FactC
     return FactChanges(
         epoch=facts.epoch,
         invited={
-            key: InvitationFact(after=epoch, round=number, state=IntentState.INVITING)
+            key: InvitationFact(
+                after=known.after if (known := facts.invited.get(key)) else 0,
+                round=number,
+                state=IntentState.INVITING,
+            )
             for key, number in rounds.items()
             if key not in facts.invited or facts.invited[key].round < number
         },
@@ -328,30 +339,38 @@ def _closed_invitations(
 
 
 def _pending_invitations(
-    facts: GroupFacts, pending: Mapping[str, int], epoch: int
+    facts: GroupFacts, pending: Mapping[str, int], epoch: int, still_pending: Container[int]
 ) -> dict[str, InvitationFact]:
+    # It was sent after the last snapshot, or before the first. The latter are assumed to belong to
+    # none of the members who were there, unless they may have been accepted meanwhile.
     seen = {
-        key: _pending_fact(facts.invited.get(key), invitation_id, epoch)
-        for key, invitation_id in pending.items()
+        key: _pending_fact(
+            facts.invited.get(key),
+            number,
+            FIRST_EPOCH if epoch == FIRST_EPOCH and number in still_pending else epoch - 1,
+        )
+        for key, number in pending.items()
     }
     return {key: fact for key, fact in seen.items() if fact != facts.invited.get(key)}
 
 
-def _pending_fact(known: InvitationFact | None, invitation_id: int, epoch: int) -> InvitationFact:
-    # A person who accepts while the lists are read came in this snapshot, so not `after=epoch`.
+def _pending_fact(known: InvitationFact | None, invitation_id: int, absent: int) -> InvitationFact:
+    """Return the fact of a pending invitation; ``absent`` counts if it was not seen before.
+
+    Nobody is invited who is a member. Somebody who signs up later may join with the invite code
+    while the invitation stays pending, so that it shows nothing when it is seen again.
+    """
     if known is None:
-        return InvitationFact(after=epoch - 1, invitation_id=invitation_id)
+        return InvitationFact(after=absent, invitation_id=invitation_id)
     fact = evolve(known, gone=None, invitation_id=invitation_id, state=IntentState.INVITED)
-    is_other = known.invitation_id is not None and invitation_id > known.invitation_id
-    if is_other or known.after < FIRST_EPOCH:
-        # Nobody is invited who is a member. Of the invitations that are older than the first
-        # snapshot, this is only known while they are pending.
-        fact = evolve(fact, after=max(known.after, epoch - 1 if is_other else FIRST_EPOCH))
-    return fact
+    is_known = known.invitation_id == invitation_id
+    return fact if is_known else evolve(fact, after=max(known.after, absent))
 
 
 def _shown_links(snapshot: SyncSnapshot, digest: Digest) -> dict[str, tuple[int, ...]]:
     links: dict[str, tuple[int, ...]] = {}
+    if snapshot.own_email is not None:
+        links[digest(mailbox(snapshot.own_email))] = (snapshot.own_id,)
     for each in snapshot.invitations:
         if each.invitee is not None and each.invitee_email is not None:
             links |= _merged(links, {digest(mailbox(each.invitee_email)): [each.invitee.id]})

@@ -27,7 +27,7 @@ from arena_groups.reconcile.facts import (
     learn,
     observe,
 )
-from arena_groups.reconcile.sync_key import SyncKey, find_sync_key
+from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
 from arena_groups.stores.base import NO_CONDITIONS, check_store
 
@@ -131,11 +131,11 @@ class GroupMemory:
             if await self._write(changes):
                 return snapshot
 
-    async def begin(self, plan_id: str, rounds: Mapping[str, int], *, epoch: int) -> None:
+    async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
         while True:
-            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(epoch)}
-            if await self._write(intend(self.facts, rounds, epoch=epoch), plan):
+            plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(self.facts.epoch)}
+            if await self._write(intend(self.facts, rounds), plan):
                 return
             await self.load()
 
@@ -212,8 +212,17 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
     # In this order, a person who accepts in between is in both lists instead of neither.
     invitations = [each async for each in arena.groups.invitations(found.id, confirm=True)]
     members = [each async for each in arena.groups.members(found.id, confirm=True)]
+    again = invitations
+    if any(each.invitee is None for each in invitations):
+        again = [each async for each in arena.groups.invitations(found.id)]
+    pending = {each.id: each for each in (*invitations, *again)}
     return SyncSnapshot(
-        own_id=own.id, group=found, invitations=tuple(invitations), members=tuple(members)
+        own_id=own.id,
+        own_email=own.email,
+        group=found,
+        invitations=tuple(pending.values()),
+        members=tuple(members),
+        still_pending=frozenset(each.id for each in again),
     )
 
 
@@ -246,7 +255,7 @@ async def link(
         SyncError: The store belongs to another key.
         StoreError: The store cannot be read or written.
     """
-    sync_key = _try_find(key)
+    sync_key = try_find_sync_key(key)
     problem = address_problem(email)
     digest = "" if problem or isinstance(sync_key, Exception) else sync_key.digest(mailbox(email))
     del email, key  # the traceback of an error shows what this frame has
@@ -265,14 +274,6 @@ async def link(
         expected = {each: records.get(each) for each in updates}
         if await store.compare_and_set(LINKS, updates, expected=expected):
             return user_id
-
-
-def _try_find(key: str | bytes | None) -> SyncKey | Exception:
-    """Return the key, or its error without the traceback, whose frames would show it."""
-    try:
-        return find_sync_key(key)
-    except (ValueError, TypeError, SyncError) as error:
-        return error.with_traceback(None)
 
 
 async def _find_user_id(user: UserReference, arena: ArenaClient | None) -> int:

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from arena_groups._api import mailbox
 from arena_groups.models import GroupMember, GroupRole, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncReason
-from arena_groups.reconcile.desired import Person
+from arena_groups.reconcile.desired import Person, embedded_user
 from arena_groups.reconcile.facts import (
     Digest,
     GroupFacts,
@@ -53,7 +53,7 @@ class PlanSettings:
 
     add_only: bool = False
     remove_only: bool = False
-    max_removals: float = 0.25
+    max_removals: int | float = 0.25
     keep: tuple[Person, ...] = ()
     reinvite: tuple[Person, ...] | Literal["all"] = ()
 
@@ -190,7 +190,7 @@ class _Planner:
             kind=ActionKind.KEEP,
             reason=SyncReason.PENDING,
             email=person.emails[0] if person.emails else None,
-            user=user,
+            user=None if user is None else embedded_user(user),
             user_id=member.id if member else next(iter(identity.user_ids), None),
             invitation_id=pending.id if pending else None,
             positions=person.positions,
@@ -298,7 +298,7 @@ class _Planner:
         action = SyncAction(
             kind=ActionKind.KEEP,
             reason=SyncReason.MEMBER,
-            user=member,
+            user=embedded_user(member),
             user_id=member.id,
         )
         key = user_key(member.id)

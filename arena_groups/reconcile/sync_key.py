@@ -15,7 +15,7 @@ from typing import Final
 
 from arena_groups.errors import SyncError
 
-__all__ = ["SyncKey", "data_folder", "find_sync_key"]
+__all__ = ["SyncKey", "data_folder", "find_sync_key", "try_find_sync_key"]
 
 VARIABLE: Final = "ARENA_SYNC_KEY"
 FILE_NAME: Final = "sync.key"
@@ -93,6 +93,14 @@ def find_sync_key(key: str | bytes | None = None) -> SyncKey:
     if found.is_short:
         raise ValueError(f"{origin} must have at least {MIN_LENGTH} bytes: use a random one")
     return found
+
+
+def try_find_sync_key(key: str | bytes | None) -> SyncKey | Exception:
+    """Return the key, or its error without the traceback, whose frames would show it."""
+    try:
+        return find_sync_key(key)
+    except (ValueError, TypeError, SyncError) as error:
+        return error.with_traceback(None)
 
 
 def data_folder() -> Path:

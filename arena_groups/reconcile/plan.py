@@ -1,0 +1,198 @@
+"""Plans: what a sync would do with a group, as a value that can be read, saved and applied."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from attrs import asdict, field, fields, frozen
+
+from arena_groups._client import ArenaClient
+from arena_groups._exports import set_public_module
+from arena_groups._types import JSONValue
+from arena_groups.models import EmbeddedGroup
+from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.desired import Person
+from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
+from arena_groups.reconcile.planner import PlanSettings, planned_removals, removal_limit
+from arena_groups.reconcile.sync_key import SyncKey
+from arena_groups.stores import Store
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["PlanSummary", "SyncPlan"]
+
+PER_PAGE: Final = 100
+READINGS: Final = 4  # of each list: two to apply the plan, each of them confirmed
+FIXED_REQUESTS: Final = 6  # the own user, and the group at each step
+
+
+@frozen(kw_only=True)
+class PlanSummary:
+    """Number of actions of each kind in a plan."""
+
+    invite: int = 0
+    revoke: int = 0
+    remove: int = 0
+    held: int = 0
+    keep: int = 0
+    skip: int = 0
+    unresolved: int = 0
+
+    def __str__(self) -> str:
+        counts: dict[str, int] = asdict(self)
+        shown = [f"{kind} {count}" for kind, count in counts.items() if count]
+        return ", ".join(shown) or "nothing to do"
+
+
+@frozen(kw_only=True, repr=False)
+class SyncPlan:
+    """Plan that brings a group in step with a list of people. It changes nothing itself.
+
+    ``str()`` and ``repr()`` show no address; ``to_dict()`` has all of them.
+
+    Args:
+        id: Identifies the plan, so that applying it again continues an interrupted run.
+        group: The group.
+        created_at: The time at which the group was read.
+        actions: What happens to each person, with the reasons.
+        settings: The settings that the plan was made with.
+        people: The desired people.
+        member_count: The number of members when the plan was made.
+        pending_count: The number of pending invitations when the plan was made.
+        arena: The client that ``apply()`` uses by default. This and the next two are not saved.
+        store: The store that ``apply()`` uses by default.
+        key: The key of the digests in the store.
+    """
+
+    id: str
+    group: EmbeddedGroup
+    created_at: datetime
+    actions: tuple[SyncAction, ...]
+    settings: PlanSettings
+    people: tuple[Person, ...]
+    member_count: int
+    pending_count: int
+    _arena: ArenaClient | None = field(default=None, eq=False)
+    _store: Store | None = field(default=None, eq=False)
+    _key: SyncKey | None = field(default=None, eq=False)
+
+    @property
+    def summary(self) -> PlanSummary:
+        """The number of actions of each kind."""
+        counts = Counter(action.kind for action in self.actions)
+        return PlanSummary(**{kind.value: count for kind, count in counts.items()})
+
+    @property
+    def requests(self) -> int:
+        """About how many requests it takes to apply the plan, at most.
+
+        It is one for each invitation, removal, revocation and held action, and those that read
+        the group again. Responses without changes count too.
+        """
+        summary = self.summary
+        single = summary.invite + summary.revoke + summary.remove + summary.held
+        counts = (self.member_count, self.pending_count)
+        pages = sum(max(1, math.ceil(count / PER_PAGE)) for count in counts)
+        return single + READINGS * pages + FIXED_REQUESTS
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether the group differs from the list.
+
+        People who are ``skip`` or ``unresolved`` are no drift. Nor are members who are held as
+        long as all of them may be people who are unresolved or invited.
+        """
+        summary = self.summary
+        if summary.invite or summary.revoke or summary.remove:
+            return True
+        held = [each for each in self.actions if each.kind is ActionKind.HELD]
+        # If there are more members than people they may be, some of them are not desired.
+        waits = sorted(len(each.waits_for) for each in held if each.held == "remove")
+        return len(waits) < len(held) or any(
+            count < number for number, count in enumerate(waits, start=1)
+        )
+
+    @property
+    def removal_limit(self) -> int:
+        """The largest number of removals and revocations that the plan may have."""
+        return removal_limit(self.settings.max_removals, self.member_count + self.pending_count)
+
+    @property
+    def planned_removals(self) -> int:
+        """The number of removals and revocations that count for the limit.
+
+        Those that are held are among them if the invitations of this plan may clear them.
+        """
+        return planned_removals(self.actions)
+
+    @property
+    def over_limit(self) -> bool:
+        """Whether the plan has so many removals that applying it raises an error."""
+        return self.planned_removals > self.removal_limit
+
+    def to_dict(self) -> dict[str, JSONValue]:
+        """Return the plan as plain JSON data. It has the addresses: keep it private.
+
+        Returns:
+            The data, for ``json.dumps`` and for :meth:`from_dict`.
+        """
+        return plain_plan(
+            PlanData(
+                version=VERSION,
+                **{each.name: getattr(self, each.name) for each in fields(PlanData)[1:]},
+            )
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, JSONValue]) -> "SyncPlan":
+        """Return the plan that ``to_dict()`` has returned. It has to be applied with a client.
+
+        Args:
+            data: The plain data.
+
+        Returns:
+            An equal plan.
+
+        Raises:
+            ValueError: The plan is damaged, or of a version that this package does not read.
+            TypeError: ``data`` is not a dict.
+        """
+        plan = parse_plan(data)
+        del data  # the traceback of an error shows what this frame has
+        if not isinstance(plan, PlanData):
+            raise plan
+        return cls(**{each.name: getattr(plan, each.name) for each in fields(PlanData)[1:]})
+
+    def __str__(self) -> str:
+        lines = [f"{self.group.slug}: {self.summary}"]
+        lines += [_line(each) for each in self.actions if each.kind is not ActionKind.KEEP]
+        if self.over_limit:
+            lines.append(
+                f"{self.planned_removals} removals and revocations are over the limit of"
+                f" {self.removal_limit}: nothing would be done"
+            )
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<SyncPlan {self.id} of {self.group.slug}: {self.summary}>"
+
+
+def _line(action: SyncAction) -> str:
+    """Return an action as a line without addresses."""
+    kind = f"held ({action.held})" if action.held else action.kind.value
+    if action.user is not None:
+        who = action.user.slug
+    elif action.user_id is not None:
+        who = f"user {action.user_id}"
+    elif action.positions:
+        who = f"input {', '.join(map(str, action.positions))}"
+    else:
+        who = f"invitation {action.invitation_id}"
+    return f"  {kind} {who}: {action.text}"
+
+
+set_public_module(globals(), ["SyncPlan"])
+set_public_module(globals(), ["PlanSummary"], "arena_groups.reconcile")

@@ -1,0 +1,107 @@
+"""Plans as plain data, for files, and back."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+
+import msgspec
+from attrs import frozen
+
+from arena_groups._api import address_problem
+from arena_groups._types import JSONValue
+from arena_groups.models import EmbeddedGroup
+from arena_groups.models._common import Timestamp
+from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.desired import Person
+from arena_groups.reconcile.planner import PlanSettings
+
+__all__ = ["PlanData", "parse_plan", "plain_plan"]
+
+VERSION: Final = 1
+# The end of a message of msgspec; what comes before may quote a value.
+_PLACE: Final = re.compile(r" - at `\$\.?([^`]*)`\Z")
+_QUOTED: Final = re.compile(r"Invalid (enum value|value) .*", re.DOTALL)
+
+
+@frozen(kw_only=True)
+class PlanData:
+    """Fields of a plan, without its client and store."""
+
+    version: int
+    id: str
+    group: EmbeddedGroup
+    created_at: Timestamp
+    member_count: int
+    pending_count: int
+    settings: PlanSettings
+    people: tuple[Person, ...]
+    actions: tuple[SyncAction, ...]
+
+
+def plain_plan(data: PlanData) -> dict[str, JSONValue]:
+    """Return a plan as plain JSON data."""
+    return cast("dict[str, JSONValue]", msgspec.to_builtins(data, order="deterministic"))
+
+
+def parse_plan(data: object) -> PlanData | ValueError | TypeError:
+    """Return the plan in plain data, or an error that shows no value of it."""
+    if not isinstance(data, Mapping):
+        return TypeError(f"a plan must be a dict, as to_dict() returns it, not {_kind(data)}")
+    version = data.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        return ValueError("this is not a plan: it has no version")
+    if version != VERSION:
+        return ValueError(
+            f"the plan has version {version}, and this version of arena-groups reads version"
+            f" {VERSION}: make a new plan"
+        )
+    try:
+        plan = msgspec.convert(dict(data), PlanData)
+    except msgspec.ValidationError as error:
+        problem = _shown(str(error))
+    else:
+        problem = next(_problems(plan), "")
+    return ValueError(f"the plan is damaged: {problem}") if problem else plan
+
+
+def _shown(message: str) -> str:
+    place = _PLACE.search(message)
+    text = _PLACE.sub("", message)
+    text = _QUOTED.sub(r"unknown \1", text)
+    return f"{place[1]}: {text}" if place and place[1] else text
+
+
+def _problems(plan: PlanData) -> Iterator[str]:
+    if not plan.id:
+        yield "id: is empty"
+    if plan.member_count < 0 or plan.pending_count < 0:
+        yield "member_count, pending_count: must be 0 or more"
+    for number, person in enumerate(plan.people):
+        if not (person.emails or person.user_ids):
+            yield f"people[{number}]: has no address and no user"
+        if any(map(address_problem, person.emails)):
+            yield f"people[{number}].emails: has a text that is not an email address"
+    for number, action in enumerate(plan.actions):
+        if problem := _action_problem(action):
+            yield f"actions[{number}]: {problem}"
+
+
+def _action_problem(action: SyncAction) -> str:
+    """Return what an action lacks to be carried out."""
+    needed = action.held if action.kind is ActionKind.HELD else action.kind.value
+    match needed:
+        case None:
+            return "a held action needs held"
+        case "invite" if action.user_id is None:
+            problem = address_problem(action.email)
+            return "an invitation needs an email address or a user id" if problem else ""
+        case "revoke" if action.invitation_id is None:
+            return "a revocation needs an invitation id"
+        case "remove" if action.user_id is None:
+            return "a removal needs a user id"
+        case _:
+            return ""
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

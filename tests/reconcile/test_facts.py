@@ -1,0 +1,227 @@
+"""Facts of random histories, compared with the truth that the API does not show."""
+
+from typing import Final
+
+from attrs import define, evolve, field
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from arena_groups import Group, GroupMember, InviteResult, MembershipInvitation, from_dict
+from arena_groups.reconcile.facts import (
+    GroupFacts,
+    IntentState,
+    SyncSnapshot,
+    intend,
+    learn,
+    observe,
+)
+from tests.support import documents
+
+OWNER: Final = 1
+ADDRESSES: Final = ["ada@example.org", "bob@example.org", "cy@example.org"]
+GROUP: Final = from_dict(Group, documents.group())
+
+addresses = st.sampled_from(ADDRESSES)
+
+
+def digest(mailbox: str) -> str:
+    return f"#{mailbox}"
+
+
+def member(user_id: int, slug: str = "") -> GroupMember:
+    return from_dict(GroupMember, documents.member(id=user_id, slug=slug or f"user-{user_id}"))
+
+
+def invitation(
+    number: int, *, user_id: int | None = None, email: str | None = None
+) -> MembershipInvitation:
+    invitee = None if user_id is None else documents.embedded_user(id=user_id, slug=f"u{user_id}")
+    return from_dict(
+        MembershipInvitation,
+        documents.invitation(id=number, invitee=invitee, invitee_email=email),
+    )
+
+
+def invite_result(
+    outcome: str, *, user_id: int | None = None, pending: MembershipInvitation | None = None
+) -> InviteResult:
+    user = None if user_id is None else documents.embedded_user(id=user_id, slug=f"u{user_id}")
+    result = from_dict(
+        InviteResult, documents.invite_result(outcome=outcome, user=user, invitation=None)
+    )
+    return evolve(result, invitation=pending)
+
+
+def snapshot(*members: int, pending: list[MembershipInvitation] | None = None) -> SyncSnapshot:
+    return SyncSnapshot(
+        own_id=OWNER,
+        group=GROUP,
+        invitations=tuple(pending or []),
+        members=tuple(map(member, members)),
+    )
+
+
+def seen(facts: GroupFacts, *members: int, pending: list[MembershipInvitation]) -> GroupFacts:
+    """Return the facts after a snapshot."""
+    return facts.apply(observe(facts, snapshot(*members, pending=pending), digest))
+
+
+@define
+class World:
+    """Group with people whose addresses only the server knows."""
+
+    accounts: dict[str, int] = field(factory=dict)
+    members: set[int] = field(factory=lambda: {OWNER})
+    pending: dict[int, tuple[str, int | None, bool]] = field(factory=dict)
+    last_id: int = 100
+
+    def next_id(self) -> int:
+        self.last_id += 1
+        return self.last_id
+
+    def sign_up(self, address: str) -> int:
+        return self.accounts.setdefault(address, self.next_id())
+
+    def invitation_of(self, address: str) -> int | None:
+        account = self.accounts.get(address)
+        for number, (invited, user_id, _) in self.pending.items():
+            if invited == address or (account is not None and user_id == account):
+                return number
+        return None
+
+    def invite(self, address: str, *, shows_address: bool) -> InviteResult:
+        """Do what the API does."""
+        account = self.accounts.get(address)
+        if account in self.members:
+            return invite_result("already_member", user_id=account)
+        number = self.invitation_of(address)
+        outcome = "invitation_pending"
+        if number is None:
+            number, outcome = self.next_id(), "invited"
+            self.pending[number] = (address, account, shows_address)
+        return invite_result(outcome, user_id=account, pending=self.shown(number))
+
+    def shown(self, number: int) -> MembershipInvitation:
+        address, user_id, shows_address = self.pending[number]
+        return invitation(number, user_id=user_id, email=address if shows_address else None)
+
+    def accept(self, address: str) -> None:
+        number = self.invitation_of(address)
+        if number is not None:
+            del self.pending[number]
+            self.members.add(self.sign_up(address))
+
+
+class Histories(RuleBasedStateMachine):
+    """Random histories of a group, with snapshots and invitations of ours in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.facts = GroupFacts()
+        self.observed = set[int]()
+
+    @rule(address=addresses)
+    def sign_up(self, address: str) -> None:
+        self.world.sign_up(address)
+
+    # What is pending before the first snapshot belongs to nobody in the group: this is assumed.
+    @precondition(lambda self: self.facts.epoch > 0)
+    @rule(address=addresses)
+    def join_with_code(self, address: str) -> None:
+        self.world.members.add(self.world.sign_up(address))
+
+    @rule()
+    def stranger_joins(self) -> None:
+        self.world.members.add(self.world.next_id())
+
+    @rule(address=addresses)
+    def accept(self, address: str) -> None:
+        self.world.accept(address)
+
+    @rule(address=addresses)
+    def decline(self, address: str) -> None:
+        number = self.world.invitation_of(address)
+        if number is not None:
+            del self.world.pending[number]
+
+    @rule(address=addresses)
+    def leave(self, address: str) -> None:
+        self.world.members.discard(self.world.accounts.get(address, 0))
+
+    @rule(address=addresses, shows_address=st.booleans())
+    def others_invite(self, address: str, shows_address: bool) -> None:
+        self.world.invite(address, shows_address=shows_address)
+
+    @precondition(lambda self: self.facts.epoch > 0)
+    @rule(address=addresses, shows_address=st.booleans(), killed=st.booleans())
+    def invite(self, address: str, shows_address: bool, killed: bool) -> None:
+        known = self.facts.invited.get(digest(address))
+        if known is not None and known.state is IntentState.INVITED and known.gone is None:
+            return
+        number = 0 if known is None else known.round + (known.state is IntentState.INVITED)
+        self.facts = self.facts.apply(intend(self.facts, {digest(address): number}))
+        result = self.world.invite(address, shows_address=shows_address)
+        if not killed:
+            epoch = self.facts.epoch
+            self.facts = self.facts.apply(learn(self.facts, digest(address), result, epoch=epoch))
+
+    @rule(meanwhile=st.none() | addresses)
+    def take_snapshot(self, meanwhile: str | None) -> None:
+        pending = [self.world.shown(number) for number in sorted(self.world.pending)]
+        if meanwhile is not None:
+            self.world.accept(meanwhile)  # after the first list was read, before the second
+        self.observed = set(self.world.members)
+        changes = observe(
+            self.facts,
+            evolve(
+                snapshot(*self.observed, pending=pending),
+                still_pending=frozenset(self.world.pending),
+            ),
+            digest,
+        )
+        self.facts = self.facts.apply(changes)
+
+    @invariant()
+    def true_members_are_linked_candidates_or_not_yet_invited(self) -> None:
+        found = self.facts.candidates(map(digest, ADDRESSES))
+        for address, user_id in self.world.accounts.items():
+            if user_id in self.observed and digest(address) in self.facts.invited:
+                known = self.facts.users_of(digest(address))
+                assert user_id in known or user_id in found[digest(address)], address
+
+    @invariant()
+    def links_are_true(self) -> None:
+        for address in ADDRESSES:
+            assert set(self.facts.users_of(digest(address))) <= {self.world.accounts.get(address)}
+
+    @invariant()
+    def current_members_are_those_of_the_last_snapshot(self) -> None:
+        current = {number for number, fact in self.facts.members.items() if fact.left is None}
+        assert current == self.observed
+
+
+def test_first_snapshot_with_invitation_that_stays_pending_suspects_no_member() -> None:
+    pending = [invitation(5, email=ADDRESSES[0])]
+    first = evolve(snapshot(OWNER, 2, pending=pending), still_pending=frozenset({5}))
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): ()}
+    accepted = seen(facts, OWNER, 2, 3, pending=[])
+    assert accepted.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): (3,)}
+
+
+def test_first_snapshot_with_invitation_that_is_gone_at_its_end_suspects_all_members() -> None:
+    first = snapshot(OWNER, 2, pending=[invitation(5, email=ADDRESSES[0])])
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): (OWNER, 2)}
+
+
+def test_own_address_is_linked_to_the_own_user() -> None:
+    first = evolve(snapshot(OWNER), own_email="Owner@example.org")
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.users_of(digest("owner@example.org")) == (OWNER,)
+
+
+Histories.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestHistories = Histories.TestCase
