@@ -325,7 +325,7 @@ def _changes(before: ReportBaseline, roster: RosterSnapshot) -> ReportChanges:
     now = ReportBaseline.of(roster)
     old, new = before.invitations, now.invitations
     if old is None or new is None:
-        old = new = frozenset()
+        old = new = frozenset[int]()
     return ReportChanges(
         since=before.taken_at,
         joined=tuple(person for person in roster.members if person.user_id not in before.members),
