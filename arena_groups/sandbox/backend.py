@@ -47,6 +47,7 @@ FIRST_IDS = {
     "block": 70001,
     "channel": 70001,
     "connection": 900001,
+    "notification": 1_000_000_001,
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"

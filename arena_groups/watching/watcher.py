@@ -29,6 +29,7 @@ from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.delivering import DeliverySummary, EventSender
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
+from arena_groups.watching.feed import NotificationFeed
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
 from arena_groups.watching.poll_tasks import PollTarget, PollTasks
@@ -82,6 +83,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         once: bool = False,
         shared: bool = False,
         concurrency: int = CONCURRENCY,
+        feed: bool = False,
         on_failure: Callable[[PollFailure], None] | None = None,
         on_groups: Callable[[GroupsChange], None] | None = None,
         jitter: Jitter = random,
@@ -97,6 +99,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._reports = WatchReports(on_failure, on_groups)
         self._jitter = jitter
         self._clock = arena.clock
+        self._feed = NotificationFeed(self._arena) if feed else None
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
         self._groups = [self._group_watch(name) for name in names]
@@ -361,7 +364,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(replay=self._replay, since=self._since)
+        await group.poll(replay=self._replay, since=self._since, feed=self._feed)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
