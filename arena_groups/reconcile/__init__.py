@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.apply import SyncRun, SyncSummary
     from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
     from arena_groups.reconcile.plan import PlanSummary, SyncPlan
@@ -46,6 +47,8 @@ _HOMES = {
     "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "SyncRun": "apply",
+    "SyncSummary": "apply",
     "diff_rosters": "roster_diff",
     "link": "memory",
     "plan_sync": "planning",
@@ -69,6 +72,8 @@ __all__ = [
     "SyncPlan",
     "SyncReason",
     "SyncResult",
+    "SyncRun",
+    "SyncSummary",
     "diff_rosters",
     "link",
     "plan_sync",

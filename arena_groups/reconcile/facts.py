@@ -6,7 +6,7 @@ the group, and a person who was certainly absent at an epoch can only be a membe
 it. Addresses appear as digests (keyed hashes), never in clear.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -41,6 +41,7 @@ Digest = Callable[[str], str]
 """Function that returns the digest of a mailbox, as ``mailbox()`` returns it."""
 
 FIRST_EPOCH: Final = 1
+USER: Final = "user:"
 
 
 class IntentState(StrEnum):
@@ -177,7 +178,7 @@ class GroupFacts:
 
 def user_key(user_id: int) -> str:
     """Return the key of the invitation of a user."""
-    return f"user:{user_id}"
+    return f"{USER}{user_id}"
 
 
 def pending_keys(
@@ -234,6 +235,7 @@ def observe(
         members=_member_changes(facts, snapshot.members, epoch),
         invited={
             **_closed_invitations(facts, before or facts, pending, epoch),
+            **_accepted_intents(facts, {each.id for each in snapshot.members}, epoch),
             **_pending_invitations(facts, pending, epoch),
         },
         links=_additions(facts.links, _shown_links(snapshot, digest)),
@@ -289,7 +291,7 @@ def learn(facts: GroupFacts, key: str, result: InviteResult, *, epoch: int) -> F
         invitation_id=None if result.invitation is None else result.invitation.id,
     )
     user = result.user
-    is_address = not key.startswith("user:")
+    is_address = not key.startswith(USER)
     if user is None:
         links: dict[str, tuple[int, ...]] = {}
         invited = {key: fact}
@@ -330,6 +332,22 @@ def _closed_invitations(
         and fact.state is IntentState.INVITED
         and before.invited.get(key) == fact
     }
+
+
+def _accepted_intents(
+    facts: GroupFacts, members: Container[int], epoch: int
+) -> dict[str, InvitationFact]:
+    """Return the intents to invite somebody who is a member: nothing more is sent for them."""
+    return {
+        key: evolve(fact, state=IntentState.INVITED, gone=epoch)
+        for key, fact in facts.invited.items()
+        if fact.state is IntentState.INVITING
+        and any(user_id in members for user_id in _users_behind(facts, key))
+    }
+
+
+def _users_behind(facts: GroupFacts, key: str) -> tuple[int, ...]:
+    return (int(key.removeprefix(USER)),) if key.startswith(USER) else facts.users_of(key)
 
 
 def _pending_invitations(

@@ -1,6 +1,5 @@
 """Facts of random histories, compared with the truth that the API does not show."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from attrs import define, evolve, field
@@ -12,14 +11,10 @@ from arena_groups import Group, GroupMember, InviteResult, MembershipInvitation,
 from arena_groups.reconcile.facts import (
     GroupFacts,
     IntentState,
-    InvitationFact,
-    MemberFact,
     SyncSnapshot,
     intend,
     learn,
     observe,
-    pending_keys,
-    user_key,
 )
 from tests.support import documents
 
