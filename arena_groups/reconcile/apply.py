@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from attrs import evolve, field, frozen
 
@@ -34,13 +34,11 @@ from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, 
 from arena_groups.reconcile.drift import EFFECTS, ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
+from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
 from arena_groups.reconcile.sync_key import SyncKey
 from arena_groups.stores import MemoryStore, Store
 from arena_groups.stores.base import check_store
-
-if TYPE_CHECKING:
-    from arena_groups.reconcile.plan import SyncPlan
 
 __all__ = ["OnDrift", "SyncRun", "SyncSummary"]
 
@@ -109,7 +107,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
 
     def __init__(
         self,
-        plan: "SyncPlan",
+        plan: PlanData,
         arena: ArenaClient,
         *,
         store: Store | None,
@@ -126,8 +124,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         check_range(concurrency, "concurrency", 1)
         if on_drift not in ("refuse", "skip"):
             raise ValueError("on_drift must be 'refuse' or 'skip'")
-        if plan.over_limit:
-            raise RemovalLimitError(plan.planned_removals, plan.removal_limit)
+        _check_limit(plan, plan.actions, plan.member_count + plan.pending_count)
         by_address = any(
             each.kind is ActionKind.INVITE and each.user_id is None for each in plan.actions
         )
@@ -227,7 +224,7 @@ class _Application:
 
     def __init__(
         self,
-        plan: "SyncPlan",
+        plan: PlanData,
         arena: ArenaClient,
         *,
         store: Store | None,
@@ -264,7 +261,9 @@ class _Application:
         todo = [each for each in matches if each.outcome is None]
         if not todo:
             return
-        _check_limit(self._plan, todo, snapshot)
+        # Again, as the group may have become smaller.
+        people = len(snapshot.members) + len(snapshot.invitations)
+        _check_limit(self._plan, [each.current or each.action for each in todo], people)
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
@@ -363,10 +362,8 @@ async def _next_result(results: AsyncGenerator[SyncResult]) -> SyncResult | None
     return await anext(results, None)
 
 
-def _check_limit(plan: "SyncPlan", matches: Iterable[ActionMatch], snapshot: SyncSnapshot) -> None:
-    """Check the limit for the group as it is, too: it may have become smaller."""
-    planned = planned_removals(each.current for each in matches if each.current is not None)
-    people = len(snapshot.members) + len(snapshot.invitations)
+def _check_limit(plan: PlanData, actions: Iterable[SyncAction], people: int) -> None:
+    planned = planned_removals(actions)
     limit = removal_limit(plan.settings.max_removals, people)
     if planned > limit:
         raise RemovalLimitError(planned, limit)

@@ -13,6 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from arena_groups._api import mailbox
+from arena_groups._types import hidden
 from arena_groups.models import (
     EmbeddedUser,
     Group,
@@ -37,11 +38,11 @@ __all__ = [
     "user_key",
 ]
 
-Digest = Callable[[str], str]
-"""Function that returns the digest of a mailbox, as ``mailbox()`` returns it."""
-
 FIRST_EPOCH: Final = 1
 USER: Final = "user:"
+
+Digest = Callable[[str], str]
+"""Function that returns the digest of a mailbox, as ``mailbox()`` returns it."""
 
 
 class IntentState(StrEnum):
@@ -56,14 +57,19 @@ class IntentState(StrEnum):
 class SyncSnapshot:
     """Group as it is: its invitations, then its members, each list read to its end.
 
-    In this order, a person who accepts in between is in both lists instead of neither.
+    In this order, a person who accepts in between is in both lists instead of neither. The
+    invitations are read again after the members: so none is missing that was sent before.
     """
 
     own_id: int
     """Id of the token's user."""
+    own_email: str | None = field(default=None, repr=hidden)
+    """Address of the token's user."""
     group: Group
     invitations: tuple[MembershipInvitation, ...]
     members: tuple[GroupMember, ...]
+    still_pending: frozenset[int] = frozenset()
+    """Ids of the invitations that were pending again after the members were read."""
 
 
 @frozen(kw_only=True)
@@ -236,7 +242,7 @@ def observe(
         invited={
             **_closed_invitations(facts, before or facts, pending, epoch),
             **_accepted_intents(facts, {each.id for each in snapshot.members}, epoch),
-            **_pending_invitations(facts, pending, epoch),
+            **_pending_invitations(facts, pending, epoch, snapshot.still_pending),
         },
         links=_additions(facts.links, _shown_links(snapshot, digest)),
         slugs=_additions(facts.slugs, _slugs_of([*users, *snapshot.members])),
@@ -351,30 +357,39 @@ def _users_behind(facts: GroupFacts, key: str) -> tuple[int, ...]:
 
 
 def _pending_invitations(
-    facts: GroupFacts, pending: Mapping[str, int], epoch: int
+    facts: GroupFacts, pending: Mapping[str, int], epoch: int, still_pending: Container[int]
 ) -> dict[str, InvitationFact]:
+    # It was sent after the last snapshot, or before the first. The latter are assumed to belong to
+    # none of the members who were there, unless they may have been accepted meanwhile.
     seen = {
-        key: _pending_fact(facts.invited.get(key), invitation_id, epoch)
-        for key, invitation_id in pending.items()
+        key: _pending_fact(
+            facts.invited.get(key),
+            number,
+            FIRST_EPOCH if epoch == FIRST_EPOCH and number in still_pending else epoch - 1,
+        )
+        for key, number in pending.items()
     }
     return {key: fact for key, fact in seen.items() if fact != facts.invited.get(key)}
 
 
-def _pending_fact(known: InvitationFact | None, invitation_id: int, epoch: int) -> InvitationFact:
-    # A person who accepts while the lists are read came in this snapshot, so not `after=epoch`.
+def _pending_fact(known: InvitationFact | None, invitation_id: int, absent: int) -> InvitationFact:
+    """Return the fact of a pending invitation; ``absent`` counts if it was not seen before.
+
+    Nobody is invited who is a member. Somebody who signs up later may join with the invite code
+    while the invitation stays pending, so that it shows nothing when it is seen again.
+    """
     if known is None:
-        return InvitationFact(after=epoch - 1, invitation_id=invitation_id)
+        return InvitationFact(after=absent, invitation_id=invitation_id)
     fact = evolve(known, gone=None, invitation_id=invitation_id, state=IntentState.INVITED)
-    is_other = known.invitation_id is not None and invitation_id > known.invitation_id
-    if is_other or known.state is IntentState.INVITING:
-        # It was sent after the last snapshot, and nobody is invited who is a member.
-        return evolve(fact, after=max(known.after, epoch - 1))
-    # Of the invitations that are older than the first snapshot, that is only known meanwhile.
-    return evolve(fact, after=max(known.after, FIRST_EPOCH)) if epoch > FIRST_EPOCH else fact
+    # Of two that are pending at once, the older one may show again when the newer one is gone.
+    is_known = known.invitation_id is not None and invitation_id <= known.invitation_id
+    return fact if is_known else evolve(fact, after=max(known.after, absent))
 
 
 def _shown_links(snapshot: SyncSnapshot, digest: Digest) -> dict[str, tuple[int, ...]]:
     links: dict[str, tuple[int, ...]] = {}
+    if snapshot.own_email is not None:
+        links[digest(mailbox(snapshot.own_email))] = (snapshot.own_id,)
     for each in snapshot.invitations:
         if each.invitee is not None and each.invitee_email is not None:
             links |= _merged(links, {digest(mailbox(each.invitee_email)): [each.invitee.id]})

@@ -212,8 +212,17 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
     # In this order, a person who accepts in between is in both lists instead of neither.
     invitations = [each async for each in arena.groups.invitations(found.id, confirm=True)]
     members = [each async for each in arena.groups.members(found.id, confirm=True)]
+    again = invitations
+    if any(each.invitee is None for each in invitations):
+        again = [each async for each in arena.groups.invitations(found.id)]
+    pending = {each.id: each for each in (*invitations, *again)}
     return SyncSnapshot(
-        own_id=own.id, group=found, invitations=tuple(invitations), members=tuple(members)
+        own_id=own.id,
+        own_email=own.email,
+        group=found,
+        invitations=tuple(pending.values()),
+        members=tuple(members),
+        still_pending=frozenset(each.id for each in again),
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import asdict, field, fields, frozen
 
@@ -13,14 +13,12 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import JSONValue
 from arena_groups.models import EmbeddedGroup
 from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.apply import OnDrift, SyncRun
 from arena_groups.reconcile.desired import Person
 from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
 from arena_groups.reconcile.planner import PlanSettings, planned_removals, removal_limit
 from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
-
-if TYPE_CHECKING:
-    from arena_groups.reconcile.apply import OnDrift, SyncRun
 
 __all__ = ["PlanSummary", "SyncPlan"]
 
@@ -139,9 +137,9 @@ class SyncPlan:
         *,
         store: Store | None = None,
         key: str | bytes | None = None,
-        on_drift: "OnDrift" = "refuse",
+        on_drift: OnDrift = "refuse",
         concurrency: int = 1,
-    ) -> "SyncRun":
+    ) -> SyncRun:
         """Carry out the plan: invitations first, then revocations, then removals.
 
         The group is read again. What is held is carried out only if the outcomes of the
@@ -170,8 +168,6 @@ class SyncPlan:
             ValueError: There is no client, or no store although addresses are invited; or
                 another argument is out of range.
         """
-        from arena_groups.reconcile.apply import SyncRun  # noqa: PLC0415 - it imports this module
-
         sync_key = self._key_for(store, key)
         del key  # the traceback of an error shows what this frame has
         if isinstance(sync_key, Exception):
@@ -180,7 +176,7 @@ class SyncPlan:
         if arena is None:
             raise ValueError("a plan that was loaded needs a client: apply(arena, store=…)")
         return SyncRun(
-            self,
+            self._data,
             arena,
             store=self._store if store is None else store,
             key=sync_key,
@@ -200,12 +196,7 @@ class SyncPlan:
         Returns:
             The data, for ``json.dumps`` and for :meth:`from_dict`.
         """
-        return plain_plan(
-            PlanData(
-                version=VERSION,
-                **{each.name: getattr(self, each.name) for each in fields(PlanData)[1:]},
-            )
-        )
+        return plain_plan(self._data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, JSONValue]) -> "SyncPlan":
@@ -226,6 +217,11 @@ class SyncPlan:
         if not isinstance(plan, PlanData):
             raise plan
         return cls(**{each.name: getattr(plan, each.name) for each in fields(PlanData)[1:]})
+
+    @property
+    def _data(self) -> PlanData:
+        values = {each.name: getattr(self, each.name) for each in fields(PlanData)[1:]}
+        return PlanData(version=VERSION, **values)
 
     def __str__(self) -> str:
         lines = [f"{self.group.slug}: {self.summary}"]

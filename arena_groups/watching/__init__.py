@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
+    from arena_groups.watching.delivering import DeliverySummary
     from arena_groups.watching.events import (
+        GroupsChange,
         InvitationAccepted,
         InvitationClosed,
         InvitationSent,
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
         MemberLeft,
         PollFailure,
         RoleChanged,
+        WatchedGroup,
         WatchEvent,
     )
     from arena_groups.watching.start import watch
     from arena_groups.watching.watcher import Watcher
 
 _HOMES = {
+    "DeliverySummary": "delivering",
+    "GroupsChange": "events",
     "InvitationAccepted": "events",
     "InvitationClosed": "events",
     "InvitationSent": "events",
@@ -32,11 +37,14 @@ _HOMES = {
     "PollFailure": "events",
     "RoleChanged": "events",
     "WatchEvent": "events",
+    "WatchedGroup": "events",
     "Watcher": "watcher",
     "watch": "start",
 }
 
 __all__ = [
+    "DeliverySummary",
+    "GroupsChange",
     "InvitationAccepted",
     "InvitationClosed",
     "InvitationSent",
@@ -46,6 +54,7 @@ __all__ = [
     "PollFailure",
     "RoleChanged",
     "WatchEvent",
+    "WatchedGroup",
     "Watcher",
     "watch",
 ]

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from arena_groups._types import UNSET, Unset
 from arena_groups.models import EmbeddedGroup, GroupMember, MembershipInvitation
@@ -24,7 +24,7 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["Code", "GroupSnapshot", "GroupState", "apply", "diff", "refresh"]
+__all__ = ["Code", "GroupSnapshot", "GroupState", "apply", "diff", "initial_snapshot", "refresh"]
 
 T = TypeVar("T")
 
@@ -58,6 +58,17 @@ class GroupSnapshot:
     members: Mapping[int, GroupMember] | None
     code: Code
     observed_at: datetime
+
+
+def initial_snapshot(snapshot: GroupSnapshot, since: datetime | None) -> GroupSnapshot:
+    """Return the part of the first snapshot that is reported by no event.
+
+    Invitations sent at ``since`` or later are left out, so that they become events.
+    """
+    if since is None or snapshot.invitations is None:
+        return snapshot
+    older = {id_: each for id_, each in snapshot.invitations.items() if each.created_at < since}
+    return evolve(snapshot, invitations=older)
 
 
 @frozen

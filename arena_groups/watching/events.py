@@ -1,4 +1,4 @@
-"""Events of a group, and the report of a failed poll, as frozen attrs classes."""
+"""Events of a group, and the reports of a watch, as frozen attrs classes."""
 
 from typing import Literal
 
@@ -11,6 +11,7 @@ from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, Membershi
 from arena_groups.models._common import Timestamp
 
 __all__ = [
+    "GroupsChange",
     "InvitationAccepted",
     "InvitationClosed",
     "InvitationSent",
@@ -20,6 +21,7 @@ __all__ = [
     "PollFailure",
     "RoleChanged",
     "WatchEvent",
+    "WatchedGroup",
 ]
 
 
@@ -170,13 +172,54 @@ class PollFailure:
     """
 
     group: str | int
-    """The group's slug; before the group was found, the slug or id given to ``watch``."""
+    """The group's slug; before the group was found, the slug or id given to ``watch``.
+
+    It is ``"all groups"`` if the groups of the token's user could not be listed.
+    """
     error: ArenaError
     """The error of the poll."""
     failures: int
     """How many polls of the group failed in a row, this one included."""
     retry_in: float
     """Seconds until the next poll of the group."""
+
+
+@frozen(kw_only=True)
+class GroupsChange:
+    """Groups that a watch of all groups has started or stopped watching."""
+
+    added: tuple[str, ...]
+    """Slugs of the groups that are watched from now on."""
+    removed: tuple[str, ...]
+    """Slugs of the groups that are no longer watched.
+
+    The token's user has left them or may not manage them any more, or they were deleted.
+    """
+    skipped: tuple[str, ...]
+    """Slugs of more groups of the user that are not watched.
+
+    The user may not manage their invitations. Each is reported once.
+    """
+    watched: int
+    """How many groups are watched now."""
+
+
+@frozen(kw_only=True)
+class WatchedGroup:
+    """State of a group's polls, for monitoring; :meth:`Watcher.snapshot` returns it."""
+
+    group: str | int
+    """The group's slug; before the group was found, the slug or id given to ``watch``."""
+    group_id: int | None
+    """The group's id; ``None`` before the group was found."""
+    watched_here: bool
+    """Whether this process polls the group; otherwise another one may, or none does."""
+    poll_age: float | None
+    """Seconds since the last successful poll by this process; ``None`` before the first."""
+    late_by: float
+    """Seconds for which a successful poll by this process has been due."""
+    failures: int
+    """How many polls in a row have failed."""
 
 
 set_public_module(globals(), __all__)

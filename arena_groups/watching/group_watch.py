@@ -3,62 +3,59 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from datetime import datetime
 
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
 from arena_groups._history import HistoryCounts, HistoryRecorder
 from arena_groups._types import Clock, utc_now
-from arena_groups.errors import ArenaAPIError, ArenaError, BlockedError, StoreError
+from arena_groups.errors import ArenaAPIError, ArenaError, StoreError
 from arena_groups.models import Group, RateLimit
 from arena_groups.stores import Store
 from arena_groups.watching.checkpoint import Checkpoint
-from arena_groups.watching.diff import diff
+from arena_groups.watching.diff import diff, initial_snapshot
 from arena_groups.watching.events import (
     InvitationAccepted,
     InvitationClosed,
     InvitationSent,
     MemberJoined,
     MemberLeft,
+    WatchedGroup,
     WatchEvent,
 )
 from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
 from arena_groups.watching.poller import GroupPoller
+from arena_groups.watching.schedule import (
+    Jitter,
+    full_poll_in,
+    next_poll_in,
+    requested_wait,
+    retry_in,
+)
 
-__all__ = [
-    "FULL_POLL",
-    "JITTER",
-    "QUOTA_SHARE",
-    "GroupWatch",
-    "Jitter",
-    "full_poll_in",
-    "next_poll_in",
-    "retry_in",
-    "stall_limit",
-    "with_group_hint",
-]
-
-Jitter = Callable[[], float]
-"""Source of random numbers from 0 to 1."""
+__all__ = ["GroupWatch", "with_group_hint"]
 
 
 class GroupWatch:
     """Polls one group, and returns what has changed as events.
 
-    ``due`` is the time of its next poll, by the client's clock; ``failures`` is how many polls
-    in a row have failed, and ``lease_failures`` how many attempts to read its lease. With
-    ``record``, the history of the group is recorded in the store, too.
+    ``group`` is the group, if it is known already. ``due`` is the time of its next poll, by the
+    client's clock; ``failures`` is how many polls in a row have failed, and ``lease_failures``
+    how many attempts to read its lease. With ``record``, the history of the group is recorded in
+    the store, too.
     """
 
-    def __init__(self, group: str | int, clock: Clock, *, record: bool = False) -> None:
+    def __init__(
+        self, name: str | int, clock: Clock, group: Group | None = None, *, record: bool = False
+    ) -> None:
         self.due = clock.now()
         self.failures = 0
         self.lease_failures = 0
         self._lease_error: StoreError | None = None
         self._clock = clock
-        self._given = group
-        self._group: Group | None = None
+        self._given = name
+        self._group = group
         self._lease: _Lease | None = None
         self._waiter: LeaseWaiter | None = None
         self._checkpoint: Checkpoint | None = None
@@ -70,13 +67,17 @@ class GroupWatch:
         self._delivered = False
         self._idle = 0
         self._full_poll_due = self.due
+        self._polled: float | None = None
+        self._expected = self.due
         self._progress: float | None = None
         self._stalled = False
 
     @property
     def name(self) -> str | int:
-        """The group's slug as last seen; before the first poll, the slug or id as given."""
-        return self._given if self._poller is None else self._poller.group.slug
+        """The group's slug as last seen; before it is known, the slug or id as given."""
+        if self._poller is not None:
+            return self._poller.group.slug
+        return self._given if self._group is None else self._group.slug
 
     @property
     def group_id(self) -> int | None:
@@ -132,9 +133,22 @@ class GroupWatch:
         """How many polls in a row could not read the invite code."""
         return 0 if self._poller is None else self._poller.code_failures
 
+    def snapshot(self) -> WatchedGroup:
+        """Return the state of the group's polls, for monitoring."""
+        now = self._clock.now()
+        watched_here = self._lease is None or self.owns_lease
+        return WatchedGroup(
+            group=self.name,
+            group_id=self.group_id,
+            watched_here=watched_here,
+            poll_age=None if self._polled is None else now - self._polled,
+            late_by=max(0.0, now - self._expected) if watched_here else 0.0,
+            failures=self.failures,
+        )
+
     async def resolve(self, arena: ArenaClient) -> Group:
         """Return the group that was given by slug or id."""
-        return await arena.groups.get(self._given)
+        return await arena.groups.get(self._given) if self._group is None else self._group
 
     async def open(self, arena: ArenaClient, group: Group, store: Store, name: str) -> None:
         """Open the group's checkpoint, and fence out an earlier watch of the same name."""
@@ -165,6 +179,7 @@ class GroupWatch:
             self._waiter = None
             self._stalled = False
             self.due = -math.inf  # before all others
+            self._expected = self._clock.now()
             self._start(lease.arena, lease.group, checkpoint)
 
     def report_lease(self, error: StoreError | None) -> None:
@@ -200,7 +215,7 @@ class GroupWatch:
         """Return for how many seconds a poll, or its repetitions, have made no progress."""
         return 0.0 if self._progress is None else now - self._progress
 
-    async def poll(self, *, replay: bool) -> None:
+    async def poll(self, *, replay: bool, since: datetime | None = None) -> None:
         """Poll the group, and queue an event for everything that has changed."""
         poller, checkpoint = self._opened_parts()
         started = self._clock.now()
@@ -209,12 +224,13 @@ class GroupWatch:
         snapshot = await poller.poll(full=started >= self._full_poll_due)
         self._replaying = not checkpoint.initialized
         if not checkpoint.initialized:
-            await checkpoint.initialize(None if replay else snapshot)
+            await checkpoint.initialize(None if replay else initial_snapshot(snapshot, since))
         await checkpoint.refresh(snapshot)
         self._queue.extend(diff(checkpoint.state, snapshot, checkpoint.fencing_token))
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
+        self._polled = self._clock.now()
         await self._record_history(checkpoint)
         self._progress = None
 
@@ -229,7 +245,7 @@ class GroupWatch:
         """Set the time of the next poll, after a successful poll that started at ``started``."""
         if started >= self._full_poll_due:
             self._full_poll_due = started + full_poll_in(jitter())
-        self.due = started + next_poll_in(
+        self.due = self._expected = started + next_poll_in(
             interval, idle=self._idle, requests=requests, rate_limit=rate_limit, jitter=jitter()
         )
 
@@ -243,7 +259,7 @@ class GroupWatch:
     ) -> float:
         """Set the time of the next poll after a failed one, and return the seconds until then."""
         self.failures += 1
-        retry_after = _requested_wait(error)
+        retry_after = requested_wait(error)
         wait = retry_in(self.failures, retry_after=retry_after, jitter=jitter())
         wait = min(wait, max_wait)
         self.due = now + wait
@@ -349,11 +365,8 @@ def with_group_hint(error: ArenaAPIError, group: str | int) -> ArenaAPIError:
     return hinted
 
 
-def _requested_wait(error: ArenaError) -> float | None:
-    """Return the seconds that the server has asked to wait; a block calls for a longer wait."""
-    if isinstance(error, BlockedError):
-        return max(error.retry_after or 0.0, WAIT_AFTER_BLOCK)
-    return error.retry_after if isinstance(error, ArenaAPIError) else None
+def _namespace(group: Group, name: str) -> str:
+    return f"watch/{name}/{group.id}"
 
 
 def _counts(event: WatchEvent) -> HistoryCounts:
@@ -370,68 +383,3 @@ def _counts(event: WatchEvent) -> HistoryCounts:
             return HistoryCounts(left=1)
         case _:
             return HistoryCounts()
-
-
-def _namespace(group: Group, name: str) -> str:
-    return f"watch/{name}/{group.id}"
-
-
-QUOTA_SHARE: Final = 0.25  # of the quota, for polls that find nothing new
-BACKOFF: Final = 1.5
-JITTER: Final = 0.1
-FULL_POLL: Final = 1800.0
-FIRST_RETRY: Final = 5.0
-LAST_RETRY: Final = 300.0
-LONGEST_RETRY_AFTER: Final = 3600.0
-WAIT_AFTER_BLOCK: Final = 60.0
-STALLED_INTERVALS: Final = 10
-MIN_STALL: Final = 300.0
-
-
-def stall_limit(interval: float) -> float:
-    """Return the seconds without progress of a poll after which a lease is released."""
-    return max(STALLED_INTERVALS * interval, MIN_STALL)
-
-
-def next_poll_in(
-    interval: float, *, idle: int, requests: int, rate_limit: RateLimit | None, jitter: float
-) -> float:
-    """Return the time from one poll of a group to the next.
-
-    It grows with every poll that finds nothing new, as long as polling needs more than a share
-    of the quota. The first event brings it back to ``interval``.
-
-    Args:
-        interval: The time between two polls of a group in which something happens.
-        idle: How many polls in a row found nothing new.
-        requests: How many requests it takes to poll all groups once.
-        rate_limit: The rate limit, if it is known.
-        jitter: A random number from 0 to 1.
-    """
-    longest = max(interval, _time_within_share(requests, rate_limit))
-    return _with_jitter(min(interval * BACKOFF ** min(idle, 64), longest), jitter)
-
-
-def full_poll_in(jitter: float) -> float:
-    """Return the time from one poll of all pages to the next, at most half an hour."""
-    return FULL_POLL * (1 + jitter) / 2
-
-
-def retry_in(failures: int, *, retry_after: float | None, jitter: float) -> float:
-    """Return the time until the next poll after ``failures`` in a row have failed.
-
-    It is at least ``retry_after``, which the server may have sent, up to an hour.
-    """
-    wait = min(FIRST_RETRY * 2 ** min(failures - 1, 32), LAST_RETRY)
-    return max(_with_jitter(wait, jitter), min(retry_after or 0.0, LONGEST_RETRY_AFTER))
-
-
-def _time_within_share(requests: int, rate_limit: RateLimit | None) -> float:
-    """Return the shortest time for so many requests within the share of the quota."""
-    if rate_limit is None or rate_limit.limit < 1:
-        return 0.0
-    return requests * rate_limit.window / (rate_limit.limit * QUOTA_SHARE)
-
-
-def _with_jitter(wait: float, jitter: float) -> float:
-    return wait * (1 + JITTER * (2 * jitter - 1))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 from attrs import frozen
@@ -191,14 +191,14 @@ class LeasedGroup(Protocol):
 
 
 class LeaseKeeper:
-    """Task that renews the leases of all groups, and reads those of other processes.
+    """Tasks that renew the leases of the groups, and read those of other processes.
 
-    It depends neither on the polls nor on the consumer. It ends when it is stopped, when no
-    groups are left, or when ``is_needed`` returns false. Leases are acquired only in the context
-    of :meth:`allow_acquiring`.
+    They depend neither on the polls nor on the consumer. The task of a group ends when it is
+    stopped, when the group is removed, which releases its lease, or when ``is_needed`` returns
+    false. Leases are acquired only in the context of :meth:`allow_acquiring`.
 
     Args:
-        groups: The groups, of which some may be removed later.
+        groups: The groups, of which some may be added or removed later.
         interval: The time after which a lease without a heartbeat has expired, in seconds.
         stall_limit: The time after which a lease is released if the polls of its group make no
             progress, in seconds.
@@ -228,7 +228,7 @@ class LeaseKeeper:
         self._is_needed = is_needed
         self._allowed = False
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: dict[LeasedGroup, asyncio.Task[None]] = {}
         self._failing: set[LeasedGroup] = set()
 
     @contextmanager
@@ -244,15 +244,19 @@ class LeaseKeeper:
             self._allowed = False
 
     def start(self) -> None:
-        """Start the task, unless it was started before."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=KEEPER_TASK)
-            self._task.add_done_callback(lambda _: self._changed.set())
+        """Start the tasks of the groups that have none yet."""
+        for group in self._groups:
+            if group not in self._tasks:
+                task = asyncio.create_task(self._keep(group), name=KEEPER_TASK)
+                task.add_done_callback(lambda _: self._changed.set())
+                self._tasks[group] = task
 
     def check(self) -> None:
-        """Raise the error that has ended the task, if any."""
-        if self._task is not None and self._task.done() and not self._task.cancelled():
-            self._task.result()
+        """Raise the error that has ended a task, if any. Forget the tasks of removed groups."""
+        for group, task in list(self._tasks.items()):
+            if task.done() and not task.cancelled():
+                task.result()
+                del self._tasks[group]
 
     def wake(self) -> None:
         """Read the leases that may be available now."""
@@ -260,22 +264,15 @@ class LeaseKeeper:
         waiting.set()
 
     async def stop(self) -> None:
-        """Stop the task and release all leases; those in a failing store expire."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        """Stop the tasks and release all leases; those in a failing store expire."""
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
         releases = [group.release() for group in self._groups if group.owns_lease]
         for result in await asyncio.gather(*releases, return_exceptions=True):
             if isinstance(result, BaseException) and not isinstance(result, StoreError):
                 raise result
-
-    async def _run(self) -> None:
-        tasks = [asyncio.create_task(self._keep(group)) for group in self._groups]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     async def _keep(self, group: LeasedGroup) -> None:
         while group in self._groups and self._is_needed():
@@ -299,6 +296,9 @@ class LeaseKeeper:
                 logger.info("group %s is watched by this process now", group.name)
             await self._wait(group, next_time, eager=eager)
         self._failing.discard(group)
+        if group not in self._groups and group.owns_lease:
+            with suppress(StoreError):  # it expires
+                await group.release()
 
     async def _renew(self, group: LeasedGroup) -> None:
         stalled = group.stalled_for(self._clock.now())
@@ -313,8 +313,8 @@ class LeaseKeeper:
         await group.release()
 
     async def _wait(self, group: LeasedGroup, next_time: float, *, eager: bool) -> None:
-        """Return at ``next_time``, or earlier if the lease may be acquired before."""
-        while True:
+        """Return at ``next_time``, or before if the lease may be acquired or the group is gone."""
+        while group in self._groups:
             end = next_time
             if eager and self._allowed:
                 end = min(end, group.available_at(self._load()))

@@ -6,9 +6,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 
 from arena_groups._types import Clock
+from arena_groups.watching.discovery import GroupDiscovery
 from arena_groups.watching.group_watch import GroupWatch
 
-__all__ = ["PollTasks"]
+__all__ = ["PollTarget", "PollTasks"]
+
+PollTarget = GroupWatch | GroupDiscovery
+"""A group, or the list of all groups."""
 
 
 class PollTasks:
@@ -17,8 +21,9 @@ class PollTasks:
     A poll goes on while the consumer handles an event. ``changed`` is set when one has ended.
 
     Args:
-        groups: The groups, of which some may be removed later.
-        poll: Polls a group.
+        groups: The groups, of which some may be added or removed later.
+        discovery: The list of all groups, if it is polled, too.
+        poll: Polls a group, or the list.
         clock: The source of monotonic time.
         concurrency: The number of polls at the same time, at most.
     """
@@ -26,24 +31,27 @@ class PollTasks:
     def __init__(
         self,
         groups: Sequence[GroupWatch],
-        poll: Callable[[GroupWatch], Coroutine[None, None, None]],
+        discovery: GroupDiscovery | None,
+        poll: Callable[[PollTarget], Coroutine[None, None, None]],
         clock: Clock,
         concurrency: int,
     ) -> None:
         self.changed = asyncio.Event()
         self._groups = groups
+        self._discovery = () if discovery is None else (discovery,)
         self._poll = poll
         self._clock = clock
         self._concurrency = concurrency
-        self._running: dict[GroupWatch, asyncio.Task[None]] = {}
-        self._ended: deque[tuple[GroupWatch, BaseException | None]] = deque()
+        self._running: dict[PollTarget, asyncio.Task[None]] = {}
+        self._ended: deque[tuple[PollTarget, BaseException | None]] = deque()
 
-    def __contains__(self, group: GroupWatch) -> bool:
+    def __contains__(self, group: PollTarget) -> bool:
         return group in self._running
 
     async def run(self) -> None:
         """Start the polls that are due. Wait until another is due, or ``changed`` is set."""
-        idle = [each for each in self._groups if each.can_poll and each not in self]
+        targets: list[PollTarget] = [*self._discovery, *self._groups]
+        idle = [each for each in targets if each.can_poll and each not in self]
         for group in sorted(idle, key=lambda each: each.due):
             if len(self._running) >= self._concurrency:
                 break
@@ -66,8 +74,8 @@ class PollTasks:
         if group in self._running:
             self._running[group].cancel()
 
-    def take_ended(self) -> tuple[GroupWatch, BaseException | None] | None:
-        """Return the next group whose poll has ended, with its error if it has failed."""
+    def take_ended(self) -> tuple[PollTarget, BaseException | None] | None:
+        """Return the next target whose poll has ended, with its error if it has failed."""
         return self._ended.popleft() if self._ended else None
 
     async def aclose(self) -> None:
@@ -78,7 +86,7 @@ class PollTasks:
         if running:
             await asyncio.wait(running)
 
-    def _end(self, group: GroupWatch, task: "asyncio.Task[None]") -> None:
+    def _end(self, group: PollTarget, task: "asyncio.Task[None]") -> None:
         del self._running[group]
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         self._ended.append((group, error))

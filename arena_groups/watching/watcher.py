@@ -6,18 +6,12 @@ import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from random import random
 from typing import Final, Self, TypeVar
 
 from arena_groups._api import GroupReference
-from arena_groups._arguments import (
-    check_callable,
-    check_flag,
-    check_instance,
-    check_range,
-    check_seconds,
-    check_text,
-)
+from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
@@ -30,17 +24,16 @@ from arena_groups.errors import (
     NotFoundError,
     StoreError,
 )
+from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
-from arena_groups.stores.base import check_store
-from arena_groups.watching.events import PollFailure, WatchEvent
-from arena_groups.watching.group_watch import (
-    GroupWatch,
-    Jitter,
-    stall_limit,
-    with_group_hint,
-)
+from arena_groups.watching.delivering import DeliverySummary, EventSender
+from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
+from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
+from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
-from arena_groups.watching.poll_tasks import PollTasks
+from arena_groups.watching.poll_tasks import PollTarget, PollTasks
+from arena_groups.watching.reports import WatchReports
+from arena_groups.watching.schedule import Jitter, stall_limit
 
 __all__ = ["CONCURRENCY", "Watcher"]
 
@@ -49,6 +42,7 @@ T = TypeVar("T")
 logger = logging.getLogger("arena_groups")
 
 CONCURRENCY: Final = 8
+DELIVER_FOR: Final = 300.0
 
 
 class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
@@ -63,7 +57,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     ``anext()`` raises:
 
     - :class:`ForbiddenError` and :class:`NotFoundError` for a group that cannot be watched (any
-      more). Calling it again continues with the other groups.
+      more). Calling it again continues with the other groups. A watch of ``all_groups`` stops
+      watching the group and raises nothing.
     - :class:`StoreError` if the store fails, unless the watch is ``shared``. Calling it again
       retries.
     - :class:`AuthenticationError` if the token is not valid, which ends the watch.
@@ -78,45 +73,37 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         arena: ArenaClient,
         groups: Sequence[GroupReference],
         *,
+        all_groups: bool = False,
         interval: float = 60.0,
         store: Store | None = None,
         name: str = "default",
         replay: bool = False,
+        since: datetime | None = None,
         once: bool = False,
         shared: bool = False,
         concurrency: int = CONCURRENCY,
         on_failure: Callable[[PollFailure], None] | None = None,
+        on_groups: Callable[[GroupsChange], None] | None = None,
         jitter: Jitter = random,
     ) -> None:
-        self._closed, self._groups = False, list[GroupWatch]()  # first, as the repr needs them
-        if not groups:
-            raise ValueError("name at least one group to watch")
-        check_instance(arena, "arena", ArenaClient)
-        check_seconds(interval, "interval")
-        if "/" in check_text(name, "name"):
-            raise ValueError("name must be a text without slashes")
-        check_flag(replay, "replay")
-        check_flag(once, "once")
-        check_flag(shared, "shared")
-        check_range(concurrency, "concurrency", 1)
-        check_store(store)
-        check_callable(on_failure, "on_failure", arguments=1)
-        if shared and store is None:
-            raise ValueError("a shared watch needs a store that all its processes use")
-        if shared and once:
-            raise ValueError("a watch that polls once cannot be shared")
+        self._closed = False
         self._arena = in_background(arena)
         self._interval = interval
         self._store = MemoryStore() if store is None else store
         self._name = name
         self._replay = replay
+        self._since = since
         self._once = once
-        self._on_failure = on_failure
+        self._reports = WatchReports(on_failure, on_groups)
         self._jitter = jitter
         self._clock = arena.clock
         names = dict.fromkeys(group.name for group in groups)
-        self._groups += [GroupWatch(name, self._clock, record=store is not None) for name in names]
-        self._polls = PollTasks(self._groups, self._poll, self._clock, concurrency)
+        self._records = store is not None
+        self._groups = [self._group_watch(name) for name in names]
+        self._discovery: GroupDiscovery | None = None
+        if all_groups:
+            self._discovery = GroupDiscovery(self._arena, self._clock, interval, once=once)
+        self._polls = PollTasks(self._groups, self._discovery, self._poll, self._clock, concurrency)
         self._keeper: LeaseKeeper | None = None
         if shared:
             self_ref = weakref.ref(self)
@@ -153,6 +140,41 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         """
         await self._run(self._ack())
 
+    async def deliver(
+        self, senders: Sequence[EventSender], *, deliver_for: float = DELIVER_FOR
+    ) -> DeliverySummary:
+        """Deliver the events to endpoints, until the watch ends or is closed.
+
+        An event is acknowledged as soon as it is in the store of the watch for every endpoint. It
+        is delivered at least once, in the order of its group, over restarts too.
+
+        Args:
+            senders: The endpoints, such as :class:`arena_groups.webhooks.WebhookSender`.
+            deliver_for: Seconds in which to deliver what is left when the watch has ended. The rest
+                is delivered by the next watch with the same store and name.
+
+        Returns:
+            How many events were delivered, and how many are left.
+
+        Raises:
+            ValueError: There is no sender, or ``deliver_for`` is negative.
+            TypeError: A sender is something else.
+            StoreError: The store failed, or another process delivers the events now.
+            ArenaError: As ``anext()`` raises it. What is saved is delivered by the next call.
+        """
+        check_seconds(deliver_for, "deliver_for", zero=True, endless=True)
+        if not senders:
+            raise ValueError("name at least one sender")
+        check_methods(senders[0], "each of senders", ["delivery"], "WebhookSender(url)")
+        shared = self._keeper is not None
+        async with senders[0].delivery(
+            senders, store=self._store, name=self._name, shared=shared, clock=self._clock
+        ) as delivery:
+            async for event in self:
+                await delivery.enqueue(event)
+                await self.ack()
+            return await delivery.drain(deliver_for)
+
     async def aclose(self) -> None:
         """Close the watch, without acknowledging the event delivered last.
 
@@ -168,8 +190,16 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if self._keeper is not None:
             await self._keeper.stop()
 
+    def snapshot(self) -> tuple[WatchedGroup, ...]:
+        """Return the state of the polls of each group, for monitoring. Send nothing.
+
+        Returns:
+            A state for each group that is watched now.
+        """
+        return tuple(group.snapshot() for group in self._groups)
+
     def __repr__(self) -> str:
-        groups = ", ".join(str(group.name) for group in self._groups)
+        groups = ", ".join(str(group.name) for group in self._groups) or "no groups"
         return f"<Watcher {'closed' if self._closed else f'of {groups}'}>"
 
     async def _run(self, work: Coroutine[None, None, T]) -> T | None:
@@ -211,7 +241,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         task = asyncio.current_task()
         if self._keeper is not None:
             self._keeper.start()
-        while self._groups:
+        while self._is_active:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError  # the store has suppressed it
             if self._current is None:
@@ -228,7 +258,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if self._keeper is not None:
             self._check_leases(self._keeper)
         self._current = self._polls.with_events()
-        if self._current is None and self._groups:
+        if self._current is None and self._is_active:
             with nullcontext() if self._keeper is None else self._keeper.allow_acquiring():
                 await self._polls.run()
 
@@ -248,8 +278,16 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             self._end_if_once(group)
         return event
 
-    def _handle_end(self, group: GroupWatch, error: BaseException | None) -> None:
+    @property
+    def _is_active(self) -> bool:
+        """Whether there is a group to watch, or one may be found."""
+        return bool(self._groups) or (self._discovery is not None and not self._discovery.ended)
+
+    def _handle_end(self, group: PollTarget, error: BaseException | None) -> None:
         """Handle the end of a poll, or raise its error."""
+        if isinstance(group, GroupDiscovery):
+            self._handle_list(group, error)
+            return
         if group not in self._groups:
             return
         if self._keeper is not None and group.fenced_out:
@@ -265,9 +303,11 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         match error:
             case ForbiddenError() | NotFoundError() if not isinstance(error, BlockedError):
                 self._remove(group)
-                raise with_group_hint(error, group.name) from None
+                if self._discovery is None:
+                    raise with_group_hint(error, group.name) from None
+                self._reports.groups(self._discovery.removed(group, watched=len(self._groups)))
             case AuthenticationError():
-                self._groups.clear()
+                self._end()
                 raise error
             case StoreError():
                 self._store_failed(group, error)
@@ -279,7 +319,41 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             case _:
                 raise error
 
-    async def _poll(self, group: GroupWatch) -> None:
+    def _handle_list(self, discovery: GroupDiscovery, error: BaseException | None) -> None:
+        """Watch the groups that were found, or handle the error."""
+        match error:
+            case None:
+                self._update_groups(discovery)
+            case AuthenticationError():
+                self._end()
+                raise error
+            case ArenaError() if not isinstance(error, ClientStateError):
+                if self._once:
+                    self._end()
+                    raise error
+                wait = discovery.schedule_retry(error, self._jitter)
+                self._reports.failure(ALL_GROUPS, error, discovery.failures, wait)
+            case _:
+                raise error
+
+    def _update_groups(self, discovery: GroupDiscovery) -> None:
+        """Start and stop watching groups, as the list of all groups says."""
+        found = discovery.compare(self._groups)
+        for group in found.removed:
+            self._polls.cancel(group)
+            self._remove(group)
+        self._groups += [self._group_watch(each.id, each) for each in found.added]
+        if self._keeper is not None:
+            self._keeper.start()
+        self._reports.groups(discovery.change(found, watched=len(self._groups)))
+
+    def _group_watch(self, name: str | int, group: Group | None = None) -> GroupWatch:
+        return GroupWatch(name, self._clock, group, record=self._records)
+
+    async def _poll(self, group: PollTarget) -> None:
+        if isinstance(group, GroupDiscovery):
+            await group.poll(self._jitter)
+            return
         if not group.opened:
             await self._open(group)
             if not group.can_poll or group not in self._groups:
@@ -287,7 +361,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(replay=self._replay)
+        await group.poll(replay=self._replay, since=self._since)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
@@ -296,7 +370,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     async def _open(self, group: GroupWatch) -> None:
         """Open the group's checkpoint, or wait for its lease if it is shared."""
         found = await group.resolve(self._arena)
-        if any(each.group_id == found.id for each in self._groups):
+        if any(each.group_id == found.id for each in self._groups if each is not group):
             self._groups.remove(group)  # given by its slug and by its id
         elif self._keeper is None:
             await group.open(self._arena, found, self._store, self._name)
@@ -315,7 +389,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
                     self._lease_lost(group)
             elif (error := group.take_lease_error()) is not None:
                 wait = self._interval / HEARTBEATS
-                self._report_failure(group, error, group.lease_failures, wait)
+                self._reports.failure(group.name, error, group.lease_failures, wait)
 
     def _end_if_once(self, group: GroupWatch) -> None:
         """Stop watching a group that was to be polled once, after its last event."""
@@ -344,9 +418,16 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if self._current is group:
             self._current = None
 
+    def _end(self) -> None:
+        self._groups.clear()
+        if self._discovery is not None:
+            self._discovery.ended = True
+
     def _remove(self, group: GroupWatch) -> None:
         if group in self._groups:
             self._groups.remove(group)
+            if self._keeper is not None:
+                self._keeper.wake()
         if self._current is group:
             self._current = None
 
@@ -354,29 +435,12 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         # A shared watch has to try again within the interval, in which its leases expire.
         max_wait = self._interval if isinstance(error, StoreError) else math.inf
         wait = group.schedule_retry(self._clock.now(), error, self._jitter, max_wait=max_wait)
-        self._report_failure(group, error, group.failures, wait)
+        self._reports.failure(group.name, error, group.failures, wait)
 
     def _report_code_failure(self, group: GroupWatch) -> None:
         if group.code_error is not None and not self._once:
             wait = group.due - self._clock.now()
-            self._report_failure(group, group.code_error, group.code_failures, wait)
-
-    def _report_failure(
-        self, group: GroupWatch, error: ArenaError, failures: int, wait: float
-    ) -> None:
-        # A warning only if no callback reports it.
-        logger.log(
-            logging.WARNING if self._on_failure is None else logging.INFO,
-            "polling group %s failed (%d in a row), next poll in %.0f s: %s",
-            group.name,
-            failures,
-            wait,
-            error,
-        )
-        if self._on_failure is not None:
-            self._on_failure(
-                PollFailure(group=group.name, error=error, failures=failures, retry_in=wait)
-            )
+            self._reports.failure(group.name, group.code_error, group.code_failures, wait)
 
 
 set_public_module(globals(), __all__)

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, Watcher, WatchEvent, watch
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching import poller
-from arena_groups.watching.group_watch import FULL_POLL
+from arena_groups.watching.schedule import FULL_POLL
 from tests.support.replica import GroupReplica
 from tests.support.thorough import repetitions
 

@@ -172,8 +172,16 @@ class Histories(RuleBasedStateMachine):
         pending = [self.world.shown(number) for number in sorted(self.world.pending)]
         if meanwhile is not None:
             self.world.accept(meanwhile)  # after the first list was read, before the second
-        self.facts = seen(self.facts, *self.world.members, pending=pending)
         self.observed = set(self.world.members)
+        changes = observe(
+            self.facts,
+            evolve(
+                snapshot(*self.observed, pending=pending),
+                still_pending=frozenset(self.world.pending),
+            ),
+            digest,
+        )
+        self.facts = self.facts.apply(changes)
 
     @invariant()
     def true_members_are_linked_candidates_or_not_yet_invited(self) -> None:
@@ -192,6 +200,27 @@ class Histories(RuleBasedStateMachine):
     def current_members_are_those_of_the_last_snapshot(self) -> None:
         current = {number for number, fact in self.facts.members.items() if fact.left is None}
         assert current == self.observed
+
+
+def test_first_snapshot_with_invitation_that_stays_pending_suspects_no_member() -> None:
+    pending = [invitation(5, email=ADDRESSES[0])]
+    first = evolve(snapshot(OWNER, 2, pending=pending), still_pending=frozenset({5}))
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): ()}
+    accepted = seen(facts, OWNER, 2, 3, pending=[])
+    assert accepted.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): (3,)}
+
+
+def test_first_snapshot_with_invitation_that_is_gone_at_its_end_suspects_all_members() -> None:
+    first = snapshot(OWNER, 2, pending=[invitation(5, email=ADDRESSES[0])])
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.candidates([digest(ADDRESSES[0])]) == {digest(ADDRESSES[0]): (OWNER, 2)}
+
+
+def test_own_address_is_linked_to_the_own_user() -> None:
+    first = evolve(snapshot(OWNER), own_email="Owner@example.org")
+    facts = GroupFacts().apply(observe(GroupFacts(), first, digest))
+    assert facts.users_of(digest("owner@example.org")) == (OWNER,)
 
 
 Histories.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

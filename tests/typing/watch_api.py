@@ -8,6 +8,7 @@ from arena_groups import (
     EmbeddedGroup,
     GroupMember,
     GroupRole,
+    GroupsChange,
     InvitationAccepted,
     InvitationClosed,
     InvitationSent,
@@ -18,6 +19,7 @@ from arena_groups import (
     MemoryStore,
     PollFailure,
     RoleChanged,
+    WatchedGroup,
     Watcher,
     WatchEvent,
 )
@@ -29,6 +31,17 @@ def report(failure: PollFailure) -> None:
     """Receive a failure."""
     assert_type(failure.error, arena_groups.ArenaError)
     assert_type(failure.retry_in, float)
+
+
+def note(change: GroupsChange) -> None:
+    """Receive the groups that are watched."""
+    assert_type(change.added, tuple[str, ...])
+
+
+async def all_groups(arena: ArenaClient) -> None:
+    """Watch all groups."""
+    watcher = watch(arena, all_groups=True, on_groups=note)
+    assert_type(watcher.snapshot(), tuple[WatchedGroup, ...])
 
 
 async def events(arena: ArenaClient) -> None:

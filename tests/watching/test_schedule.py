@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups import RateLimit
-from arena_groups.watching.group_watch import (
+from arena_groups.watching.schedule import (
     JITTER,
     full_poll_in,
     next_poll_in,
