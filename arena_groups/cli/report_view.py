@@ -80,7 +80,9 @@ REPORTS: View[ReportRow] = View(table=_SUMMARY, csv=_SUMMARY)
 
 def print_reports(console: TableConsole, reports: Sequence[GroupReport]) -> None:
     """Print reports one after the other."""
-    console.width = max(console.width, NARROWEST)  # the terminal wraps; rich would cut numbers off
+    # As in other tables, the last column of a terminal stays empty. One that is too narrow has to
+    # wrap the lines, as rich would cut numbers off.
+    console.width = max(console.width - 1, NARROWEST)
     for number, report in enumerate(reports):
         if number:
             console.print()
