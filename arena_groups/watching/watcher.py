@@ -25,8 +25,10 @@ from arena_groups.errors import (
 )
 from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
+from arena_groups.watching.delivering import DeliveryLoop, DeliverySummary, EventSender
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
+from arena_groups.watching.feed import NotificationFeed
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
 from arena_groups.watching.poll_tasks import PollTarget, PollTasks
@@ -40,6 +42,7 @@ T = TypeVar("T")
 logger = logging.getLogger("arena_groups")
 
 CONCURRENCY: Final = 8
+DELIVER_FOR: Final = 300.0
 
 
 class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
@@ -79,6 +82,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         once: bool = False,
         shared: bool = False,
         concurrency: int = CONCURRENCY,
+        feed: bool = False,
         on_failure: Callable[[PollFailure], None] | None = None,
         on_groups: Callable[[GroupsChange], None] | None = None,
         jitter: Jitter = random,
@@ -94,6 +98,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._reports = WatchReports(on_failure, on_groups)
         self._jitter = jitter
         self._clock = arena.clock
+        self._feed = NotificationFeed(self._arena) if feed else None
+        self._deliveries = DeliveryLoop(self._store, name, shared, once, self._clock)
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
         self._groups = [self._group_watch(name) for name in names]
@@ -136,6 +142,30 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             StoreError: The store failed, or another watch has taken over the group.
         """
         await self._run(self._ack())
+
+    async def deliver(
+        self, senders: Sequence[EventSender], *, deliver_for: float = DELIVER_FOR
+    ) -> DeliverySummary:
+        """Deliver the events to endpoints, until the watch ends or is closed.
+
+        An event is acknowledged as soon as it is in the store of the watch for every endpoint. It
+        is delivered at least once, in the order of its group, over restarts too.
+
+        Args:
+            senders: The endpoints, such as :class:`arena_groups.webhooks.WebhookSender`.
+            deliver_for: Seconds in which to deliver what is left when the watch has ended. The rest
+                is delivered by the next watch with the same store and name.
+
+        Returns:
+            How many events were delivered, and how many are left.
+
+        Raises:
+            ValueError: There is no sender, or ``deliver_for`` is negative.
+            TypeError: A sender is something else.
+            StoreError: The store failed, or another process delivers the events now.
+            ArenaError: As ``anext()`` raises it. What is saved is delivered by the next call.
+        """
+        return await self._deliveries.run(self, senders, deliver_for, lambda: self._closed)
 
     async def aclose(self) -> None:
         """Close the watch, without acknowledging the event delivered last.
@@ -323,7 +353,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(replay=self._replay, since=self._since)
+        await group.poll(replay=self._replay, since=self._since, feed=self._feed)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
