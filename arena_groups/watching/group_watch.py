@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
@@ -36,6 +37,9 @@ from arena_groups.watching.schedule import (
 )
 
 __all__ = ["GroupWatch", "with_group_hint"]
+
+RECORD_AFTER: Final = 20
+"""Events after which the history is recorded, so that a crash loses no more of it."""
 
 
 class GroupWatch:
@@ -347,10 +351,11 @@ class GroupWatch:
             self._recorder = HistoryRecorder(store, group.id, f"watch/{name}")
 
     async def _record_history(self, checkpoint: Checkpoint) -> None:
-        """Record the numbers of the acknowledged state, after the last event of a poll."""
-        if self._recorder is not None and not self.has_events:
+        """Record the numbers of the acknowledged state: after the last of many events, or some."""
+        recorder = self._recorder
+        if recorder is not None and (not self.has_events or recorder.waiting >= RECORD_AFTER):
             members, pending = len(checkpoint.state.members), len(checkpoint.state.invitations)
-            await self._recorder.record(utc_now(), members=members, pending=pending)
+            await recorder.record(utc_now(), members=members, pending=pending)
 
     def _opened_parts(self) -> tuple[GroupPoller, Checkpoint]:
         if self._poller is None or self._checkpoint is None:
