@@ -184,6 +184,11 @@ class HistoryRecorder:
         self._recorded: tuple[date, int, int] | None = None
         self._failed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many events are counted and not written yet."""
+        return sum(attrs.astuple(self._counts))
+
     def count(self, counts: HistoryCounts) -> None:
         """Add to the counts that the next :meth:`record` writes."""
         self._counts += counts

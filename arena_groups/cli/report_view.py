@@ -25,6 +25,10 @@ from arena_groups.reconcile.report_tables import (
 __all__ = ["REPORTS", "ReportRow", "print_reports"]
 
 BAR: Final = 24
+SPACE_BESIDE_BARS: Final = 50
+NARROWEST: Final = 48
+NUMBER: Final = 7
+TEXT: Final = 12
 SHOWN: Final = ("ages", "inviters", "oldest", "changes")
 WITH_BARS: Final = ("ages", "inviters")
 
@@ -76,6 +80,9 @@ REPORTS: View[ReportRow] = View(table=_SUMMARY, csv=_SUMMARY)
 
 def print_reports(console: TableConsole, reports: Sequence[GroupReport]) -> None:
     """Print reports one after the other."""
+    # As in other tables, the last column of a terminal stays empty. One that is too narrow has to
+    # wrap the lines, as rich would cut numbers off.
+    console.width = max(console.width - 1, NARROWEST)
     for number, report in enumerate(reports):
         if number:
             console.print()
@@ -103,27 +110,25 @@ def _parts(console: Console, report: GroupReport) -> Iterator[RenderableType]:
 
 
 def _table(console: Console, table: ReportTable) -> Table:
-    first, has_bars = table.rows[0], table.key in WITH_BARS
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title, value in zip(table.columns, first, strict=True):
-        is_number = isinstance(value, int)
-        shown.add_column(
-            title, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
-        )
-    if has_bars:
+    for title, value in zip(table.columns, table.rows[0], strict=True):
+        if isinstance(value, int):
+            shown.add_column(title, justify="right", min_width=NUMBER)
+        else:
+            shown.add_column(title, overflow="fold", min_width=min(len(title), TEXT))
+    bar = min(BAR, console.width - SPACE_BESIDE_BARS) if table.key in WITH_BARS else 0
+    if bar > 0:
         shown.add_column(no_wrap=True)
-    numbers = [value for row in table.rows if isinstance(value := row[1], int)]
-    for row in table.rows:
-        cells = [_cell(value) for value in row]
-        if has_bars and isinstance(row[1], int):
-            cells.append(_bar(console, row[1], max(numbers)))
-        shown.add_row(*cells)
+    numbers = [row[1] if isinstance(row[1], int) else 0 for row in table.rows]
+    for row, number in zip(table.rows, numbers, strict=True):
+        bars = [_bar(console, number, max(numbers), bar)] if bar > 0 else []
+        shown.add_row(*[_cell(value) for value in row], *bars)
     return shown
 
 
-def _bar(console: Console, number: int, largest: int) -> Text:
+def _bar(console: Console, number: int, largest: int, width: int) -> Text:
     """Return a bar, at least one character long unless the number is 0."""
-    length = -(-number * BAR // largest) if largest else 0
+    length = -(-number * width // largest) if largest else 0
     return Text(("#" if console.options.ascii_only else "█") * length, "cyan")
 
 

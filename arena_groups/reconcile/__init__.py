@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.apply import SyncRun, SyncSummary
     from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
     from arena_groups.reconcile.plan import PlanSummary, SyncPlan
@@ -60,6 +61,8 @@ _HOMES = {
     "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "SyncRun": "apply",
+    "SyncSummary": "apply",
     "WeekCounts": "report",
     "build_report": "report",
     "diff_rosters": "roster_diff",
@@ -91,6 +94,8 @@ __all__ = [
     "SyncPlan",
     "SyncReason",
     "SyncResult",
+    "SyncRun",
+    "SyncSummary",
     "WeekCounts",
     "build_report",
     "diff_rosters",

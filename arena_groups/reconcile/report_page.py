@@ -9,6 +9,7 @@ from arena_groups._exports import set_public_module
 from arena_groups._extras import missing_extra
 from arena_groups.reconcile.report import GroupReport
 from arena_groups.reconcile.report_tables import (
+    check_reports,
     date_text,
     figures,
     moment_text,
@@ -44,11 +45,11 @@ def report_html(reports: Sequence[GroupReport]) -> str:
 
     Raises:
         ImportError: The extra ``report`` is not installed. The message has the command for it.
+        TypeError: ``reports`` is not a sequence of reports.
         ValueError: There is no report.
     """
     check_libraries()
-    if not reports:
-        raise ValueError("reports must have at least one report")
+    check_reports(reports)
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from attrs import frozen
 
+from arena_groups._arguments import check_instance
 from arena_groups._history import HistoryPoint
 from arena_groups.reconcile.report import GroupReport, ReportChanges, WeekCounts
 from arena_groups.reconcile.roster import RosterPerson
@@ -15,6 +16,7 @@ __all__ = [
     "Cell",
     "PersonCell",
     "ReportTable",
+    "check_reports",
     "date_text",
     "figures",
     "moment_text",
@@ -63,6 +65,19 @@ class ReportTable:
     note: str = ""
 
 
+def check_reports(reports: object) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for what is not a list of reports."""
+    if isinstance(reports, str | bytes) or not isinstance(reports, Sequence):
+        raise TypeError(
+            "reports must be a sequence of GroupReport, such as [report], not"
+            f" {type(reports).__name__}"
+        )
+    for each in cast("Sequence[object]", reports):
+        check_instance(each, "each of reports", GroupReport)
+    if not reports:
+        raise ValueError("reports must have at least one report")
+
+
 def figures(report: GroupReport) -> list[tuple[str, Cell]]:
     """Return the few facts that come first."""
     codes = {True: "yes", False: "no", None: "not visible"}
@@ -107,7 +122,7 @@ def person_cell(person: RosterPerson) -> PersonCell:
 
 def short_name(name: str) -> str:
     """Return a name that others have chosen on one line, shortened if it is very long."""
-    line = " ".join(_DIRECTION.sub("", name).split())
+    line = " ".join(_DIRECTION.sub("", name).split()) or "(no name)"
     return line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1]}…"
 
 

@@ -11,6 +11,7 @@ from arena_groups.reconcile.report_tables import (
     Cell,
     PersonCell,
     ReportTable,
+    check_reports,
     figures,
     moment_text,
     short_name,
@@ -38,10 +39,10 @@ def report_markdown(reports: Sequence[GroupReport]) -> str:
         The text.
 
     Raises:
+        TypeError: ``reports`` is not a sequence of reports.
         ValueError: There is no report.
     """
-    if not reports:
-        raise ValueError("reports must have at least one report")
+    check_reports(reports)
     return "\n".join(line for report in reports for line in _lines(report))
 
 

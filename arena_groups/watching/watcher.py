@@ -28,6 +28,7 @@ from arena_groups.stores import MemoryStore, Store
 from arena_groups.watching.delivering import DeliveryLoop, DeliverySummary, EventSender
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
+from arena_groups.watching.feed import NotificationFeed
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
 from arena_groups.watching.poll_tasks import PollTarget, PollTasks
@@ -81,6 +82,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         once: bool = False,
         shared: bool = False,
         concurrency: int = CONCURRENCY,
+        feed: bool = False,
         on_failure: Callable[[PollFailure], None] | None = None,
         on_groups: Callable[[GroupsChange], None] | None = None,
         jitter: Jitter = random,
@@ -96,6 +98,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._reports = WatchReports(on_failure, on_groups)
         self._jitter = jitter
         self._clock = arena.clock
+        self._feed = NotificationFeed(self._arena) if feed else None
         self._deliveries = DeliveryLoop(self._store, name, shared, once, self._clock)
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
@@ -350,7 +353,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(replay=self._replay, since=self._since)
+        await group.poll(replay=self._replay, since=self._since, feed=self._feed)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from importlib import util
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_name_of_a_person_or_group_is_text(name: str) -> None:
     page = Page(text)
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
     shown = " ".join(re.sub("[\x00-\x08\x1b\ud800-\udfff]", "\ufffd", name).split())
-    shown = shown.replace("\u202e", "")
+    shown = shown.replace("\u202e", "").replace("\u200f", "") or "(no name)"
     assert (shown if len(shown) < 60 else shown[:59] + "…") in page.text
     text.encode()
     assert "\u202e" not in text
@@ -186,6 +187,12 @@ def test_several_groups_have_a_list_of_links() -> None:
     page = Page(report_html(REPORTS["two groups"]))
     ids = {each.get("id") for each in page.named("article")}
     assert {f"#{each}" for each in ids} == {each["href"] for each in page.named("a")}
+
+
+@pytest.mark.parametrize("reports", [empty_report(), "text", None, [None], [empty_report(), 3]])
+def test_what_is_no_list_of_reports_raises(reports: Any) -> None:
+    with pytest.raises(TypeError, match="reports must be"):
+        report_html(reports)
 
 
 def test_no_report_raises() -> None:

@@ -1,6 +1,7 @@
 """Reports as Markdown."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,12 @@ def test_name_is_no_markup_and_mentions_nobody(name: str) -> None:
 
 def test_address_is_shown_as_it_is() -> None:
     assert "| person1@example.org |" in report_markdown([make_report(roster(invited(1, 3)))])
+
+
+@pytest.mark.parametrize("reports", [empty_report(), "text", None, [None], [empty_report(), 3]])
+def test_what_is_no_list_of_reports_raises(reports: Any) -> None:
+    with pytest.raises(TypeError, match="reports must be"):
+        report_markdown(reports)
 
 
 def test_no_report_raises() -> None:

@@ -25,6 +25,7 @@ NAMES: Final = (
     "</title><img src=x onerror=alert(1)>",
     "a | b `c` *d* [e](f) @octocat",
     "two\nlines",
+    " \u200f ",
 )
 
 

@@ -86,11 +86,11 @@ async def report_groups(
     if html is not None:
         from arena_groups.reconcile import report_html
 
-        _save(settings, html, report_html(reports))
+        _save(settings, html, report_html(reports), reports)
     if markdown is not None:
         from arena_groups.reconcile import report_markdown
 
-        _save(settings, markdown, report_markdown(reports))
+        _save(settings, markdown, report_markdown(reports), reports)
     if html is None and markdown is None:
         _write(settings, reports)
 
@@ -139,7 +139,7 @@ def _write(settings: Settings, reports: Sequence[GroupReport]) -> None:
         output.write_each(settings, REPORTS, map(ReportRow, reports), NOUN)
 
 
-def _save(settings: Settings, path: Path, text: str) -> None:
+def _save(settings: Settings, path: Path, text: str, reports: Sequence[GroupReport]) -> None:
     """Write a file, and replace an old one as a whole. A new file is private."""
     if path.exists() and not path.is_file():  # a pipe, for example
         path.write_text(text, "utf-8")
@@ -155,4 +155,10 @@ def _save(settings: Settings, path: Path, text: str) -> None:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    output.info(settings, f"{path} is written")
+    more = ", and holds addresses" if any(map(_has_addresses, reports)) else ""
+    output.info(settings, f"{path} is written{more}")
+
+
+def _has_addresses(report: GroupReport) -> bool:
+    invited = report.changes.invited if report.changes is not None else ()
+    return any(person.email and person.name is None for person in (*report.oldest, *invited))

@@ -80,7 +80,8 @@ def test_files_are_private_and_replaced(at: At, capsys: Captured, tmp_path: Path
     assert at("report", GROUP, "--html", str(page), "--md", str(text), chosen="table") == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"arena-groups: {page} is written\narena-groups: {text} is written\n"
+    lines = [f"arena-groups: {file} is written, and holds addresses\n" for file in (page, text)]
+    assert err == "".join(lines)
     for file, start in ((page, "<!DOCTYPE html>"), (text, "# Research Studio")):
         assert file.read_text("utf-8").startswith(start)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
