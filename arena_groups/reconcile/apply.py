@@ -33,6 +33,7 @@ from arena_groups.models import InviteOutcome, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncResult
 from arena_groups.reconcile.drift import EFFECTS, ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
+from arena_groups.reconcile.last_seen import record_snapshot
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
@@ -246,6 +247,7 @@ class _Application:
     async def results(self) -> AsyncGenerator[SyncResult]:
         """Yield the result of each action, when it is carried out."""
         snapshot = await self._memory.observe(lambda: read_snapshot(self._arena, self._group_id))
+        await record_snapshot(self._store, snapshot)
         matches = match_actions(
             self._plan.actions,
             self._actions_for(snapshot),
