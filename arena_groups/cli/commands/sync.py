@@ -160,10 +160,11 @@ def command(
     markdown: Path | None,
     mask: bool,
 ) -> None:
-    """Bring GROUP, a slug, an id or a URL, in step with the people in FILE.
+    """Bring groups in step with a list of people.
 
-    FILE is CSV with the columns email, user (a slug, an id or a URL) and note, or some of them;
-    the output of roster; or has one person per line. - is standard input.
+    GROUP is a slug, an id or a URL. FILE is CSV with the columns email, user (a slug, an id or a
+    URL) and note, or some of them; the output of roster; or has one person per line. - is standard
+    input.
 
     People of the list who are not in the group are invited. Pending invitations and members who
     are not in the list are revoked and removed. Nobody gets a second email: who left or did not
