@@ -91,8 +91,8 @@ async def plan_sync(
             address to different users (the message has the positions); or another argument is
             out of range.
         TypeError: An argument has the wrong type.
-        SyncError: The token's user may not manage members and invitations, or the store belongs
-            to another key.
+        SyncPermissionError: The token's user may not manage members and invitations.
+        SyncError: The store belongs to another key.
         StoreError: The store cannot be read or written.
     """
     reference = GroupReference(group)
