@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from arena_groups._api import GroupRef, UserRef, UserReference, address_problem, mailbox
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
-from arena_groups.errors import StoreError, SyncError
+from arena_groups.errors import StoreError, SyncError, SyncPermissionError
 from arena_groups.models import InviteResult
 from arena_groups.reconcile.facts import (
     FactChanges,
@@ -213,14 +213,14 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
         The snapshot.
 
     Raises:
-        SyncError: The token's user may not manage members and invitations, and so would see only
-            a part of them.
+        SyncPermissionError: The token's user may not manage members and invitations, and so would
+            see only a part of them.
     """
     arena = in_background(arena)
     own = await arena.me()
     found = await arena.groups.get(group)
     if not (found.can.manage_members and found.can.manage_invitations):
-        raise SyncError(
+        raise SyncPermissionError(
             f"the token's user may not manage the members and invitations of {found.slug}, and"
             " sees only a part of them: use the token of somebody who may"
         )
