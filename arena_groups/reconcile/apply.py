@@ -41,6 +41,7 @@ from arena_groups.models import InviteOutcome, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncResult
 from arena_groups.reconcile.drift import EFFECTS, ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
+from arena_groups.reconcile.last_seen import record_snapshot
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
@@ -264,6 +265,7 @@ class _Application:
     async def results(self) -> AsyncGenerator[SyncResult]:
         """Yield the result of each action, when it is carried out."""
         snapshot = await self._memory.observe(lambda: read_snapshot(self._arena, self._group_id))
+        await record_snapshot(self._store, snapshot)
         matches = match_actions(
             self._plan.actions,
             self._actions_for(snapshot),
@@ -277,11 +279,13 @@ class _Application:
             if each.outcome is not None:
                 yield SyncResult(action=each.action, outcome=each.outcome)
         todo = [each for each in matches if each.outcome is None]
-        if not todo:
-            return
         # Again, as the group may have become smaller.
         people = len(snapshot.members) + len(snapshot.invitations)
         _check_limit(self._plan, [each.current or each.action for each in todo], people)
+        # Not in a dry run: the list of a plan that nobody applies may be wrong.
+        await self._memory.say(self._said_users())
+        if not todo:
+            return
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
@@ -370,6 +374,15 @@ class _Application:
             self._plan.settings,
             self._memory.digest,
         )
+
+    def _said_users(self) -> dict[str, int]:
+        """Return the user of each address, by digest, where the list has both."""
+        return {
+            self._memory.digest(mailbox(email)): user_id
+            for person in self._plan.people
+            for user_id in person.user_ids
+            for email in person.emails
+        }
 
     def _key_of(self, action: SyncAction) -> str:
         if action.user_id is not None:
