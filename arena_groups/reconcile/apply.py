@@ -6,14 +6,22 @@ before all invitations have ended, and then the plan is made again from what was
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import Final, Literal, Self
 
 from attrs import evolve, field, frozen
 
 from arena_groups._api import mailbox
-from arena_groups._arguments import check_instance, check_range
+from arena_groups._arguments import check_callable, check_instance, check_range
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
@@ -34,6 +42,7 @@ from arena_groups.models import InviteOutcome, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncResult
 from arena_groups.reconcile.drift import EFFECTS, ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
+from arena_groups.reconcile.last_seen import record_snapshot
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
@@ -121,6 +130,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         key: SyncKey | None,
         on_drift: OnDrift = "refuse",
         concurrency: int = 1,
+        on_claim_wait: Callable[[float], None] | None = None,
     ) -> None:
         self._step: asyncio.Task[SyncResult | None] | None = None
         self.total = sum(each.kind in EFFECTS for each in plan.actions)
@@ -129,6 +139,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         check_instance(arena, "arena", ArenaClient)
         check_store(store)
         check_range(concurrency, "concurrency", 1)
+        check_callable(on_claim_wait, "on_claim_wait", arguments=1)
         if on_drift not in ("refuse", "skip"):
             raise ValueError("on_drift must be 'refuse' or 'skip'")
         _check_limit(plan, plan.actions, plan.member_count + plan.pending_count)
@@ -144,7 +155,13 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         self._closing = asyncio.Lock()
         self._closed = False
         self._application = _Application(
-            plan, arena, store=store, key=key, on_drift=on_drift, concurrency=concurrency
+            plan,
+            arena,
+            store=store,
+            key=key,
+            on_drift=on_drift,
+            concurrency=concurrency,
+            on_claim_wait=on_claim_wait,
         )
         self._results = self._application.results()
 
@@ -240,6 +257,7 @@ class _Application:
         key: SyncKey | None,
         on_drift: OnDrift,
         concurrency: int,
+        on_claim_wait: Callable[[float], None] | None,
     ) -> None:
         self._plan = plan
         self._arena = arena
@@ -248,6 +266,7 @@ class _Application:
         self._memory = GroupMemory(self._store, self._group_id, key or SyncKey.random())
         self._refuses_drift = on_drift == "refuse"
         self._concurrency = concurrency
+        self._on_claim_wait = on_claim_wait
         self._epoch = 0
         self._facts_before = self._memory.facts
         self._sent: list[MembershipInvitation] = []
@@ -261,6 +280,7 @@ class _Application:
     async def results(self) -> AsyncGenerator[SyncResult]:
         """Yield the result of each action, when it is carried out."""
         snapshot = await self._memory.observe(lambda: read_snapshot(self._arena, self._group_id))
+        await record_snapshot(self._store, snapshot)
         matches = match_actions(
             self._plan.actions,
             self._actions_for(snapshot),
@@ -282,19 +302,10 @@ class _Application:
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
-        counts = Counter[SyncOutcome]()
         for part in (self._invite(invitations), self._remove(others, snapshot)):
             async with aclosing(part) as results:
                 async for result in results:
-                    counts[result.outcome] += 1
                     yield result
-        members = counts[SyncOutcome.ADDED] - counts[SyncOutcome.REMOVED]
-        pending = counts[SyncOutcome.INVITED] - counts[SyncOutcome.REVOKED]
-        await self._memory.record_history(
-            len(snapshot.members) + members,
-            len(snapshot.invitations) + pending,
-            sent=counts[SyncOutcome.INVITED],
-        )
 
     async def _invite(self, matches: Sequence[ActionMatch]) -> AsyncGenerator[SyncResult]:
         """Send the invitations, with a journal for each round."""
@@ -312,6 +323,7 @@ class _Application:
                 store=self._store,
                 journal=f"sync/{number}",
                 concurrency=self._concurrency,
+                on_claim_wait=self._on_claim_wait,
             )
             self._inviting = run
             async with run:

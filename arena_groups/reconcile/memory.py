@@ -6,7 +6,6 @@ alone, so that runs that overlap learn from each other.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,8 +14,7 @@ from attrs import evolve, field, frozen
 from arena_groups._api import GroupRef, UserRef, UserReference, address_problem, mailbox
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
-from arena_groups._history import HistoryCounts, HistoryRecorder
-from arena_groups.errors import StoreError, SyncError
+from arena_groups.errors import StoreError, SyncError, SyncPermissionError
 from arena_groups.models import InviteResult
 from arena_groups.reconcile.facts import (
     FactChanges,
@@ -28,13 +26,12 @@ from arena_groups.reconcile.facts import (
     intend,
     learn,
     observe,
-    user_key,
 )
 from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
 from arena_groups.stores.base import NO_CONDITIONS, check_store
 
-__all__ = ["GroupMemory", "count_events", "link", "read_snapshot"]
+__all__ = ["GroupMemory", "link", "read_snapshot"]
 
 T = TypeVar("T")
 Records = Mapping[str, str]
@@ -87,7 +84,6 @@ class GroupMemory:
         self._namespace = f"reconcile/{group_id}"
         self._key = key
         self._loaded = _Loaded({}, {}, GroupFacts())
-        self._history = HistoryRecorder(store, group_id, "sync")
 
     @property
     def facts(self) -> GroupFacts:
@@ -133,14 +129,7 @@ class GroupMemory:
                 before, snapshot = facts, await read()
             changes = observe(facts, snapshot, self.digest, before=before)
             if await self._write(changes):
-                self._history.count(count_events(facts, changes))
-                await self.record_history(len(snapshot.members), len(snapshot.invitations))
                 return snapshot
-
-    async def record_history(self, members: int, pending: int, *, sent: int = 0) -> None:
-        """Record the numbers of a group. A failure is logged, and stops nothing."""
-        self._history.count(HistoryCounts(sent=sent))
-        await self._history.record(datetime.now(UTC), members=members, pending=pending)
 
     async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
@@ -198,35 +187,6 @@ class GroupMemory:
         return {name: text for name, text in merged.items() if text is not None}
 
 
-def count_events(facts: GroupFacts, changes: FactChanges) -> HistoryCounts:
-    """Return the numbers of events between two snapshots; 0 before the first one.
-
-    Invitations that a run has sent are known before a snapshot shows them.
-    """
-    if facts.epoch == 0:
-        return HistoryCounts()
-    known = {fact.invitation_id for fact in facts.invited.values()}
-    joined = {number for number, fact in changes.members.items() if fact.left is None}
-    joined_keys = set(map(user_key, joined))
-    sent, gone, accepted = set[int](), set[int](), set[int]()
-    for key, fact in changes.invited.items():
-        if fact is None or fact.invitation_id is None:
-            continue
-        if fact.gone == changes.epoch:
-            gone.add(fact.invitation_id)
-            if key in joined_keys:
-                accepted.add(fact.invitation_id)
-        elif fact.invitation_id not in known:
-            sent.add(fact.invitation_id)
-    return HistoryCounts(
-        joined=len(joined),
-        left=len(changes.members) - len(joined),
-        sent=len(sent),
-        accepted=len(accepted),
-        closed=len(gone - accepted),
-    )
-
-
 async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
     """Read a group, its invitations and its members, in the background.
 
@@ -238,14 +198,14 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
         The snapshot.
 
     Raises:
-        SyncError: The token's user may not manage members and invitations, and so would see only
-            a part of them.
+        SyncPermissionError: The token's user may not manage members and invitations, and so would
+            see only a part of them.
     """
     arena = in_background(arena)
     own = await arena.me()
     found = await arena.groups.get(group)
     if not (found.can.manage_members and found.can.manage_invitations):
-        raise SyncError(
+        raise SyncPermissionError(
             f"the token's user may not manage the members and invitations of {found.slug}, and"
             " sees only a part of them: use the token of somebody who may"
         )

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -139,6 +139,7 @@ class SyncPlan:
         key: str | bytes | None = None,
         on_drift: OnDrift = "refuse",
         concurrency: int = 1,
+        on_claim_wait: Callable[[float], None] | None = None,
     ) -> SyncRun:
         """Carry out the plan: invitations first, then revocations, then removals.
 
@@ -158,6 +159,9 @@ class SyncPlan:
             on_drift: What happens if actions do not fit the group any more: ``"refuse"`` raises
                 an error before anything is done, ``"skip"`` carries out the others.
             concurrency: Number of people to process at a time.
+            on_claim_wait: Called when the run begins to wait for invitations of an interrupted
+                run without an outcome, with the seconds until the first of them may be sent
+                again. An exception it raises stops the run.
 
         Returns:
             The run. Nothing is requested before it is iterated over or awaited. It raises
@@ -182,6 +186,7 @@ class SyncPlan:
             key=sync_key,
             on_drift=on_drift,
             concurrency=concurrency,
+            on_claim_wait=on_claim_wait,
         )
 
     def _key_for(self, store: Store | None, key: str | bytes | None) -> SyncKey | Exception | None:

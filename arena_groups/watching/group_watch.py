@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
-from arena_groups._history import HistoryCounts, HistoryRecorder
+from arena_groups._history import WATCH, HistoryCounts, HistoryRecorder
 from arena_groups._types import Clock, utc_now
 from arena_groups.errors import ArenaAPIError, ArenaError, StoreError
 from arena_groups.models import Group, RateLimit
@@ -348,7 +348,7 @@ class GroupWatch:
 
     def _open_history(self, store: Store, group: Group, name: str) -> None:
         if self._record:
-            self._recorder = HistoryRecorder(store, group.id, f"watch/{name}")
+            self._recorder = HistoryRecorder(store, group.id, f"{WATCH}{name}")
 
     async def _record_history(self, checkpoint: Checkpoint) -> None:
         """Record the numbers of the acknowledged state: after the last of many events, or some."""

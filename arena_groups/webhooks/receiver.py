@@ -58,9 +58,8 @@ class ReceivedWebhook:
         return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
     def _field(self, name: str) -> object:
-        return (
-            cast("dict[str, object]", self.body).get(name) if isinstance(self.body, dict) else None
-        )
+        body: object = self.body
+        return cast("dict[str, object]", body).get(name) if isinstance(body, dict) else None
 
 
 class WebhookReceiver:

@@ -17,7 +17,6 @@ from arena_groups import (
     SyncPlan,
     plan_sync,
 )
-from arena_groups._history import read_history
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.errors import DriftError, RemovalLimitError, SyncError
 from arena_groups.reconcile import SyncOutcome, SyncResult, link
@@ -323,25 +322,6 @@ async def test_summary_counts_for_whom_the_run_waits(sandbox: Sandbox) -> None:
         run = (await plan(arena, addresses(1), store)).apply()
         assert str(await run) == "1 invited"
     assert set(shown) == {"nothing to do; waiting for the outcome of 1 more"}
-
-
-async def test_plans_and_their_application_record_the_history(
-    sandbox: Sandbox, arena: ArenaClient
-) -> None:
-    store = MemoryStore()
-    user = sandbox.add_user("Ada")
-    members = sandbox.add_members(GROUP, 2)
-    (pending,) = sandbox.add_invitations(GROUP, 1)
-    await sync(arena, [members[0], user, *addresses(2)], store)
-    (day,) = await read_history(store, sandbox.groups[GROUP])
-    assert (day.members, day.pending, day.sent, day.joined) == (2, 3, 3, 0)
-    for number in sandbox.pending_invitations(GROUP):
-        sandbox.accept_invitation(number)
-    await plan(arena, [members[0]], store)
-    (day,) = await read_history(store, sandbox.groups[GROUP])
-    assert (day.members, day.pending, day.sent, day.joined) == (5, 0, 3, 3)
-    assert (day.left, day.accepted, day.closed) == (1, 1, 3)
-    assert pending not in sandbox.pending_invitations(GROUP)
 
 
 async def test_link_resolves_who_is_held(sandbox: Sandbox, arena: ArenaClient) -> None:

@@ -62,8 +62,8 @@ def command(
     """Show how groups stand: who has not answered, for how long, and what changed.
 
     Each GROUP is a slug, an id or the URL of its page. With --store, the report has the history
-    that watch and sync have recorded there, and what changed since the last report of an earlier
-    day.
+    that watch and sync have recorded there, and what changed since the last report or sync of an
+    earlier day.
 
     The files of --html and --md hold the addresses of the people without an account who have
     waited longest. Only you can read a new file.
