@@ -294,11 +294,13 @@ class _Application:
             if each.outcome is not None:
                 yield SyncResult(action=each.action, outcome=each.outcome)
         todo = [each for each in matches if each.outcome is None]
-        if not todo:
-            return
         # Again, as the group may have become smaller.
         people = len(snapshot.members) + len(snapshot.invitations)
         _check_limit(self._plan, [each.current or each.action for each in todo], people)
+        # Not in a dry run: the list of a plan that nobody applies may be wrong.
+        await self._memory.say(self._said_users())
+        if not todo:
+            return
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
@@ -386,6 +388,15 @@ class _Application:
             self._plan.settings,
             self._memory.digest,
         )
+
+    def _said_users(self) -> dict[str, int]:
+        """Return the user of each address, by digest, where the list has both."""
+        return {
+            self._memory.digest(mailbox(email)): user_id
+            for person in self._plan.people
+            for user_id in person.user_ids
+            for email in person.emails
+        }
 
     def _key_of(self, action: SyncAction) -> str:
         if action.user_id is not None:

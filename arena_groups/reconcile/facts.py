@@ -192,8 +192,8 @@ def pending_keys(
 ) -> dict[int, tuple[str, ...]]:
     """Return the keys of pending invitations by invitation id.
 
-    An invitation that hides its address has the keys under which its id is remembered; there
-    may be none.
+    An invitation has also the keys under which its id is remembered: it may hide its address, or
+    have been sent before its invitee signed up. There may be none.
     """
     remembered: dict[int, list[str]] = {}
     for key, fact in facts.invited.items():
@@ -201,8 +201,7 @@ def pending_keys(
             remembered.setdefault(fact.invitation_id, []).append(key)
     found: dict[int, tuple[str, ...]] = {}
     for each in invitations:
-        is_hidden = each.invitee_email is None
-        keys = list(remembered.get(each.id, ())) if is_hidden else []
+        keys = list(remembered.get(each.id, ()))
         if each.invitee_email is not None:
             keys.append(digest(mailbox(each.invitee_email)))
         if each.invitee is not None:

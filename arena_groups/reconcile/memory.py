@@ -139,6 +139,21 @@ class GroupMemory:
                 return
             await self.load()
 
+    async def say(self, users: Mapping[str, int]) -> None:
+        """Record which user an address belongs to, by digest, as a list has said it."""
+        while True:
+            loaded = self._loaded
+            updates: Updates = {}
+            for digest, user_id in users.items():
+                known = _read_link(loaded.links, LINK + digest)
+                if known.said != (user_id,) and user_id not in known.shown:
+                    updates[LINK + digest] = _text(evolve(known, said=(user_id,)))
+            links = await self._set(LINKS, loaded.links, updates)
+            if links is not None:
+                self._loaded = _Loaded(loaded.records, links, _read_facts(loaded.records, links))
+                return
+            await self.load()
+
     async def learn(self, key: str, result: InviteResult, *, epoch: int) -> None:
         """Record what the response to an invitation teaches."""
         await self._change(lambda facts: learn(facts, key, result, epoch=epoch))

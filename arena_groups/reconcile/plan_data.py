@@ -40,7 +40,7 @@ class PlanData:
 
 def plain_plan(data: PlanData) -> dict[str, JSONValue]:
     """Return a plan as plain JSON data."""
-    return cast("dict[str, JSONValue]", msgspec.to_builtins(data, order="deterministic"))
+    return cast("dict[str, JSONValue]", _as_json(msgspec.to_builtins(data)))
 
 
 def parse_plan(data: object) -> PlanData | ValueError | TypeError:
@@ -62,6 +62,15 @@ def parse_plan(data: object) -> PlanData | ValueError | TypeError:
     else:
         problem = next(_problems(plan), "")
     return ValueError(f"the plan is damaged: {problem}") if problem else plan
+
+
+def _as_json(value: object) -> object:
+    """Return data with lists for its tuples."""
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in cast("list[object]", value)]
+    return value
 
 
 def _shown(message: str) -> str:

@@ -26,10 +26,7 @@ from arena_groups.reconcile.facts import (
 from arena_groups.reconcile.identities import Identity, identify, merge_identities
 
 __all__ = [
-    "InviteEvidence",
     "PlanSettings",
-    "clear_held",
-    "is_named",
     "make_plan",
     "planned_removals",
     "removal_limit",
@@ -56,22 +53,6 @@ class PlanSettings:
     max_removals: int | float = 0.25
     keep: tuple[Person, ...] = ()
     reinvite: tuple[Person, ...] | Literal["all"] = ()
-
-
-@frozen(kw_only=True)
-class InviteEvidence:
-    """What the outcomes of all invitations of a run show together.
-
-    Args:
-        proves_absence: ``True`` if each invitation by address has an outcome from this run: then
-            no member but those named has one of these addresses.
-        user_ids: The users that outcomes name.
-        invitation_ids: The invitations that outcomes name.
-    """
-
-    proves_absence: bool
-    user_ids: frozenset[int] = frozenset()
-    invitation_ids: frozenset[int] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -398,23 +379,6 @@ class _Suspects:
                 reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
                 self._found[key] = reason, tuple(positions[:MAX_WAITS_FOR])
         return self._found[key]
-
-
-def clear_held(actions: Iterable[SyncAction], evidence: InviteEvidence) -> tuple[SyncAction, ...]:
-    """Return the held actions that may be carried out after the invitations of a run."""
-    return tuple(
-        action
-        for action in actions
-        if action.kind is ActionKind.HELD
-        and action.reason is SyncReason.WAITS_FOR_INVITATIONS
-        and evidence.proves_absence
-        and not is_named(action, evidence)
-    )
-
-
-def is_named(action: SyncAction, evidence: InviteEvidence) -> bool:
-    """Return whether an outcome shows that the person of a removal or revocation is desired."""
-    return action.user_id in evidence.user_ids or action.invitation_id in evidence.invitation_ids
 
 
 def removal_limit(max_removals: float, people: int) -> int:

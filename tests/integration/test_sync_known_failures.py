@@ -328,6 +328,19 @@ async def test_a_member_who_accepted_under_an_address_is_not_removed(spring: Spr
     assert spring.emails == {ANA: 1}
 
 
+async def test_a_row_that_names_the_user_is_remembered(spring: Spring) -> None:
+    ana, ben = spring.user(ANA, member=True), spring.user(BEN)
+    people = [DesiredPerson(email=ANA, user=ana), DesiredPerson(email="b2@example.org", user=ben)]
+    await spring.plan([DesiredPerson(email=CAS, user=ana), BEN])  # not applied: it may be wrong
+    await spring.sync(people)
+    spring.sandbox.decline_invitation(spring.pending[0])
+    plan = await spring.sync([ANA, "b2@example.org"])
+    assert (plan.summary.keep, plan.summary.skip, plan.summary.invite) == (2, 1, 0)
+    assert spring.emails == {BEN: 1}
+    await spring.sync([CAS], max_removals=1)
+    assert spring.members == set()
+
+
 async def test_a_member_whose_account_the_invitation_named_is_known(spring: Spring) -> None:
     ana = spring.user(ANA)
     await spring.sync([ANA])

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from arena_groups import ArenaClient, MemoryStore, SyncError, plan_sync
-from arena_groups.reconcile import DesiredPerson
+from arena_groups.reconcile import DesiredPerson, SyncOutcome
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import GROUP, list_requests, make_client
 
@@ -106,3 +106,18 @@ async def test_plan_sync_with_wrong_argument_is_refused_before_a_request(
         await plan_sync(arena, GROUP, ["new@example.org"], **options)
     assert "example" not in f"{caught.value}"
     assert not sandbox.requests
+
+
+async def test_invitation_of_desired_user_that_was_sent_to_an_address_is_not_revoked(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    await arena.groups.invite(GROUP, email="bea@example.org")
+    user_id = sandbox.add_user("Bea", email="bea@example.org")
+    store = MemoryStore()
+    plan = await plan_sync(arena, GROUP, [user_id], store=store, key=KEY, max_removals=1.0)
+    assert (plan.summary.invite, plan.summary.revoke) == (1, 1)
+    outcomes = [result.outcome async for result in plan.apply()]
+    assert outcomes == [SyncOutcome.ALREADY_INVITED, SyncOutcome.KEPT]
+    assert len(sandbox.pending_invitations(GROUP)) == 1
+    again = await plan_sync(arena, GROUP, [user_id], store=store, key=KEY)
+    assert str(again.summary) == "keep 2"

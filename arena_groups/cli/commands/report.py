@@ -59,7 +59,7 @@ def command(
     markdown: Path | None,
     store: str | Path | None,
 ) -> None:
-    """Show how groups stand: who has not answered, for how long, and what changed.
+    """Show how groups stand: who has not answered, and what changed.
 
     Each GROUP is a slug, an id or the URL of its page. With --store, the report has the history
     that watch and sync have recorded there, and what changed since the last report or sync of an
