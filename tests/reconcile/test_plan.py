@@ -173,7 +173,9 @@ def test_held_action_says_what_would_resolve_it(waits_for: tuple[int, ...]) -> N
 # Plain data
 
 ids = st.integers(1, 2**53)
-positions = st.lists(st.integers(0, 99), max_size=3).map(lambda each: tuple(sorted(set(each))))
+positions = st.sets(st.integers(0, 99), min_size=1, max_size=3).map(
+    lambda each: tuple(sorted(each))
+)
 emails = st.sampled_from([EMAIL, "ünï@exämple.org", "A.B@EXAMPLE.com"])
 users = st.builds(
     lambda number, name: evolve(USER, id=number, name=name, slug=f"user-{number}"), ids, st.text()
@@ -257,6 +259,7 @@ def test_what_is_no_dict_is_refused(data: Any) -> None:
         ({"actions": EMAIL}, "actions: Expected `array`"),
         ({"member_count": -1}, "member_count"),
         ({"people": [{}]}, r"people\[0\]: has no address and no user"),
+        ({"people": [{"user_ids": [5]}]}, r"people\[0\].positions: is empty"),
         ({"people": [{"emails": ["ada"]}]}, r"people\[0\].emails: has a text"),
         ({"settings": {"reinvite": EMAIL}}, "settings.reinvite: "),
         ({"settings": {"max_removals": EMAIL}}, "settings.max_removals: "),
