@@ -29,6 +29,7 @@ from arena_groups._types import AsyncCloseable, ReadOnlyMapping
 from arena_groups.bulk import (
     BulkOutcome,
     BulkResult,
+    BulkRun,
     InviteTarget,
     RemoveTarget,
     RevokeTarget,
@@ -78,11 +79,14 @@ class SyncSummary:
         total: Number of actions in the plan that change the group, or may.
         counts: Number of results by outcome; outcomes without any are absent.
         failed: The results that failed, each with its ``error``.
+        waiting_for_claim: Number of people for whom the run waits now, because an earlier run
+            may have invited them, and its request has no known outcome yet.
     """
 
     total: int
     counts: Mapping[SyncOutcome, int] = field(hash=False)
     failed: tuple[SyncResult, ...] = ()
+    waiting_for_claim: int = 0
 
     @property
     def done(self) -> int:
@@ -95,7 +99,10 @@ class SyncSummary:
             for outcome in SyncOutcome
             if outcome in self.counts
         ]
-        return ", ".join(shown) or "nothing to do"
+        text = ", ".join(shown) or "nothing to do"
+        if self.waiting_for_claim:
+            text += f"; waiting for the outcome of {self.waiting_for_claim} more"
+        return text
 
 
 class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
@@ -147,7 +154,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         self._lock = asyncio.Lock()
         self._closing = asyncio.Lock()
         self._closed = False
-        self._results = _Application(
+        self._application = _Application(
             plan,
             arena,
             store=store,
@@ -155,7 +162,8 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
             on_drift=on_drift,
             concurrency=concurrency,
             on_claim_wait=on_claim_wait,
-        ).results()
+        )
+        self._results = self._application.results()
 
     @property
     def done(self) -> int:
@@ -174,6 +182,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
             total=self.total,
             counts=ReadOnlyMapping(dict(self._counts)),
             failed=tuple(self._failed),
+            waiting_for_claim=self._application.waiting_for_claim,
         )
 
     def __aiter__(self) -> Self:
@@ -261,6 +270,12 @@ class _Application:
         self._epoch = 0
         self._facts_before = self._memory.facts
         self._sent: list[MembershipInvitation] = []
+        self._inviting: BulkRun[InviteTarget] | None = None
+
+    @property
+    def waiting_for_claim(self) -> int:
+        """Number of people for whom the invitations wait."""
+        return 0 if self._inviting is None else self._inviting.summary.waiting_for_claim
 
     async def results(self) -> AsyncGenerator[SyncResult]:
         """Yield the result of each action, when it is carried out."""
@@ -289,12 +304,10 @@ class _Application:
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
-        async with aclosing(self._invite(invitations)) as results:
-            async for result in results:
-                yield result
-        async with aclosing(self._remove(others, snapshot)) as results:
-            async for result in results:
-                yield result
+        for part in (self._invite(invitations), self._remove(others, snapshot)):
+            async with aclosing(part) as results:
+                async for result in results:
+                    yield result
 
     async def _invite(self, matches: Sequence[ActionMatch]) -> AsyncGenerator[SyncResult]:
         """Send the invitations, with a journal for each round."""
@@ -314,6 +327,7 @@ class _Application:
                 concurrency=self._concurrency,
                 on_claim_wait=self._on_claim_wait,
             )
+            self._inviting = run
             async with run:
                 async for result in run:
                     action, current = same[result.position]

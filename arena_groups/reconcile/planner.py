@@ -305,9 +305,9 @@ class _Planner:
         if self._settings.add_only:
             return evolve(action, reason=SyncReason.ADD_ONLY)
         if member.id not in self._linked_ids:
-            reason, waits_for = suspects.of_member(self._since(member))
-            if reason is not None:
-                return _held(action, "remove", reason, waits_for)
+            suspicion = suspects.of_member(self._since(member))
+            if suspicion is not None:
+                return _held(action, "remove", suspicion)
         return evolve(action, kind=ActionKind.REMOVE, reason=SyncReason.NOT_DESIRED)
 
     def _for_invitation(
@@ -331,14 +331,14 @@ class _Planner:
         has_address = any(key != user_key(user.id) if user else True for key in keys)
         if not has_address and (user is None or user.id not in self._linked_ids):
             seen = self._first_seen(invitation)
-            reason, waits_for = suspects.of_invitation(seen, has_user=user is not None)
-            if reason is not None:
-                return _held(action, "revoke", reason, waits_for)
+            suspicion = suspects.of_invitation(seen, has_user=user is not None)
+            if suspicion is not None:
+                return _held(action, "revoke", suspicion)
         return evolve(action, kind=ActionKind.REVOKE, reason=SyncReason.NOT_DESIRED)
 
 
-_Suspicion = tuple[SyncReason | None, tuple[int, ...]]
-"""What a removal waits for, and the positions of the people who hold it back."""
+_Suspicion = tuple[SyncReason, tuple[int, ...], int]
+"""What a removal waits for, the positions of the people who hold it back, and their number."""
 
 
 class _Suspects:
@@ -347,15 +347,15 @@ class _Suspects:
     def __init__(self, identities: Iterable[_Open]) -> None:
         # Those whom nothing in this plan resolves first.
         self._identities = sorted(identities, key=lambda each: (each.is_asked, each.position))
-        self._found: dict[object, _Suspicion] = {}
+        self._found: dict[object, _Suspicion | None] = {}
 
-    def of_member(self, since: int) -> _Suspicion:
+    def of_member(self, since: int) -> _Suspicion | None:
         """Return whom a member may be who came at an epoch."""
         return self._cached(
             ("member", since), lambda each: each.after < since and not each.has_user
         )
 
-    def of_invitation(self, seen: int | None, *, has_user: bool) -> _Suspicion:
+    def of_invitation(self, seen: int | None, *, has_user: bool) -> _Suspicion | None:
         """Return whom a pending invitation without an address may belong to.
 
         ``seen`` is an epoch in which it was pending, if one is known. Nobody has two pending
@@ -369,20 +369,20 @@ class _Suspects:
 
         return self._cached(("invitation", seen, has_user), may_be)
 
-    def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion:
+    def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
         if key not in self._found:
             self._found[key] = self._find(may_be)
         return self._found[key]
 
-    def _find(self, may_be: Callable[[_Open], bool]) -> _Suspicion:
-        found = [each for each in self._identities if may_be(each)]
-        if not found:
-            return None, ()
-        is_asked = found[0].is_asked
-        positions = [each.position for each in found if each.is_asked is is_asked]
+    def _find(self, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
+        suspects = [each for each in self._identities if may_be(each)]
+        if not suspects:
+            return None
+        is_asked = suspects[0].is_asked
+        found = [each.position for each in suspects if each.is_asked is is_asked]
+        positions = tuple(position for position in found if position != NOT_IN_LIST)
         reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
-        shown = [position for position in positions if position != NOT_IN_LIST]
-        return reason, tuple(shown[:MAX_WAITS_FOR])
+        return reason, positions[:MAX_WAITS_FOR], len(found)
 
 
 def removal_limit(max_removals: float, people: int) -> int:
@@ -403,10 +403,13 @@ def planned_removals(actions: Iterable[SyncAction]) -> int:
     )
 
 
-def _held(
-    action: SyncAction,
-    held: Literal["revoke", "remove"],
-    reason: SyncReason,
-    waits_for: tuple[int, ...],
-) -> SyncAction:
-    return evolve(action, kind=ActionKind.HELD, held=held, reason=reason, waits_for=waits_for)
+def _held(action: SyncAction, held: Literal["revoke", "remove"], why: _Suspicion) -> SyncAction:
+    reason, waits_for, count = why
+    return evolve(
+        action,
+        kind=ActionKind.HELD,
+        held=held,
+        reason=reason,
+        waits_for=waits_for,
+        waits_for_count=count,
+    )

@@ -196,7 +196,9 @@ async def build_report(
     reference = GroupReference(group)
     del group  # an error's traceback must not hold the URL of an invite
     roster = await snapshot_roster(arena, reference.name)
-    has_invite_code = await _has_invite_code(arena, roster.group_id)
+    has_invite_code: bool | None = None
+    if roster.pending_visible:  # others may not see it either, and a guest may not ask
+        has_invite_code = await _has_invite_code(arena, roster.group_id)
     if store is None:
         return make_report(roster, has_invite_code=has_invite_code)
     baseline = None

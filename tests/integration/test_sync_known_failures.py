@@ -328,6 +328,29 @@ async def test_a_member_who_accepted_under_an_address_is_not_removed(spring: Spr
     assert spring.emails == {ANA: 1}
 
 
+async def test_a_cohort_that_accepted_is_no_drift_and_does_not_block_the_next_run(
+    spring: Spring,
+) -> None:
+    people = addresses(150)
+    await spring.sync(people)
+    for invitation in spring.pending:
+        spring.sandbox.accept_invitation(invitation)
+    plan = await spring.plan(people, max_removals=0.25)
+    assert (plan.summary.unresolved, plan.summary.held) == (150, 150)
+    assert not plan.has_drift
+    assert "and 147 more" in str(plan)
+    await plan.apply()
+    assert len(spring.members) == 150
+    assert (await spring.plan(people[1:])).has_drift
+
+
+async def test_a_member_who_may_be_kept_is_no_drift(spring: Spring) -> None:
+    ana = spring.user(ANA, member=True)
+    plan = await spring.sync([spring.user(BEN, member=True)], keep=[ANA])
+    assert the(plan, ActionKind.HELD).user_id == ana
+    assert not plan.has_drift
+
+
 async def test_a_row_that_names_the_user_is_remembered(spring: Spring) -> None:
     ana, ben = spring.user(ANA, member=True), spring.user(BEN)
     people = [DesiredPerson(email=ANA, user=ana), DesiredPerson(email="b2@example.org", user=ben)]

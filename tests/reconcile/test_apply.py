@@ -17,12 +17,20 @@ from arena_groups import (
     SyncPlan,
     plan_sync,
 )
+from arena_groups.bulk.journal import InviteJournal
 from arena_groups.errors import DriftError, RemovalLimitError, SyncError
 from arena_groups.reconcile import SyncOutcome, SyncResult, link
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, ServerFailure
-from tests.support.bulk import GROUP, INVITE, addresses, make_client, sent_emails
+from tests.support.bulk import (
+    GROUP,
+    INVITE,
+    addresses,
+    journal_namespace,
+    make_client,
+    sent_emails,
+)
 from tests.support.leaks import no_warning
 
 KEY: Final = "a key of this test, long enough"
@@ -296,6 +304,24 @@ async def test_sync_again_skips_who_declined_and_reinvites_on_request(
     assert str(await named.apply()) == "1 invited"
     assert str(await named.apply()) == "1 already invited"
     assert Counter(sent_emails(sandbox)) == {addresses(2)[0]: 2, addresses(2)[1]: 1}
+
+
+async def test_summary_counts_for_whom_the_run_waits(sandbox: Sandbox) -> None:
+    shown: list[str] = []
+
+    class Clock(AutoAdvanceClock):
+        async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+            shown.append(str(run.summary))
+            await super().wait(event, seconds)
+
+    store, clock = MemoryStore(), Clock()
+    namespace = journal_namespace(sandbox, "sync/0")
+    journal = InviteJournal(store, namespace, claim_timeout=60, clock=clock)
+    assert await journal.claim(f"email:{addresses(1)[0]}", replacing=None)
+    async with make_client(sandbox, clock=clock) as arena:
+        run = (await plan(arena, addresses(1), store)).apply()
+        assert str(await run) == "1 invited"
+    assert set(shown) == {"nothing to do; waiting for the outcome of 1 more"}
 
 
 async def test_link_resolves_who_is_held(sandbox: Sandbox, arena: ArenaClient) -> None:

@@ -58,7 +58,14 @@ def remove(user_id: int = 7, **fields: Any) -> SyncAction:
 
 def held(user_id: int = 7, *, waits_for: tuple[int, ...] = (0,), asked: bool = False) -> SyncAction:
     reason = SyncReason.WAITS_FOR_INVITATIONS if asked else SyncReason.WAITS_FOR_LINK
-    return remove(user_id, kind=ActionKind.HELD, reason=reason, held="remove", waits_for=waits_for)
+    return remove(
+        user_id,
+        kind=ActionKind.HELD,
+        reason=reason,
+        held="remove",
+        waits_for=waits_for,
+        waits_for_count=len(waits_for),
+    )
 
 
 def other(kind: ActionKind, reason: SyncReason) -> SyncAction:
@@ -201,6 +208,7 @@ actions = st.builds(
     candidates=st.lists(ids, max_size=3).map(tuple),
     held=st.sampled_from(["revoke", "remove"]),
     waits_for=positions,
+    waits_for_count=st.integers(0, 500),
     round=st.integers(0, 5),
 )
 plan_settings = st.builds(

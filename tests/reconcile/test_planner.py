@@ -390,4 +390,4 @@ def test_many_people_are_planned_quickly(story: Story) -> None:
     assert len(plan.inputs()) == len(names)
     held = plan.of_member(count)
     assert held.kind is ActionKind.HELD
-    assert len(held.waits_for) == 100
+    assert (len(held.waits_for), held.waits_for_count) == (100, count)

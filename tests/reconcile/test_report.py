@@ -151,6 +151,15 @@ class TestBuildReport:
         assert [point.members for point in report.history] == [4]
         assert before == (await store.read(f"history/{group}"), await store.read(f"seen/{group}"))
 
+    async def test_report_of_a_guest_has_the_members_that_a_guest_sees(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.add_members("one", 3)
+        async with single(base_url=sandbox.url) as guest:
+            report = await build_report(guest, "one", store=MemoryStore())
+        assert report.members > 0
+        assert (report.pending, report.has_invite_code, report.history) == (None, None, ())
+
     async def test_block_is_not_taken_for_a_missing_permission(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:

@@ -6,18 +6,20 @@ import os
 import secrets
 import stat
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, opened_store
+from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
 
 if TYPE_CHECKING:
+    from arena_groups import ArenaClient, Store
     from arena_groups.reconcile import GroupReport
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -48,7 +50,7 @@ PRIVATE = 0o600
     metavar="FILE",
     help="Write Markdown.",
 )
-@store_option("Show and record the history in this file or Redis.")
+@store_option("Show and record the history here: a file or Redis. [default: that of sync]")
 @common_options
 @click.pass_obj
 def command(
@@ -59,11 +61,11 @@ def command(
     markdown: Path | None,
     store: str | Path | None,
 ) -> None:
-    """Show how groups stand: who has not answered, for how long, and what changed.
+    """Show how groups stand: who has not answered, and what changed.
 
-    Each GROUP is a slug, an id or the URL of its page. With --store, the report has the history
-    that watch and sync have recorded there, and what changed since the last report or sync of an
-    earlier day.
+    Each GROUP is a slug, an id or the URL of its page. The report has the history that watch, sync
+    and earlier reports have recorded in STORE, and what changed since the last report or sync of
+    an earlier day. STORE holds ids and numbers for it, but no names.
 
     The files of --html and --md hold the addresses of the people without an account who have
     waited longest. Only you can read a new file.
@@ -99,22 +101,43 @@ async def _build(
     settings: Settings, groups: Sequence[str], place: str | Path | None
 ) -> list[GroupReport]:
     """Return the reports of groups, each group once."""
-    from contextlib import AsyncExitStack
-
     from arena_groups.reconcile import build_report
 
     reports: dict[int, GroupReport] = {}
-    async with AsyncExitStack() as stack:
-        store = None
+    async with connected(settings) as arena, AsyncExitStack() as stack:
         if place is not None:
-            store = await stack.enter_async_context(opened_store(place))
-        arena = await stack.enter_async_context(connected(settings))
+            store: Store | None = await stack.enter_async_context(opened_store(place))
+        else:
+            store = await _open_default_store(settings, arena, stack)
         with output.progress(settings) as shown:
             for group in dict.fromkeys(groups):
                 shown.update(f"reading {group}")
                 report = await build_report(arena, group, store=store)
                 reports.setdefault(report.group_id, report)
     return [*reports.values()]
+
+
+async def _open_default_store(
+    settings: Settings, arena: ArenaClient, stack: AsyncExitStack
+) -> Store | None:
+    """Return the store of `sync` for the account; ``None`` for a guest, or if it cannot be used.
+
+    A report is complete without a history. So a disk that is read-only does not prevent one.
+    """
+    from arena_groups import ArenaError
+    from arena_groups.cli.sync_run import default_store
+
+    if settings.sandbox or not settings.token_source:
+        return None
+    user_id = (await arena.me()).id
+    try:
+        path = default_store(base_url_of(settings), user_id)
+        store = await stack.enter_async_context(opened_store(path))
+        await store.read("seen")
+    except (ArenaError, OSError) as error:
+        output.notify(settings, f"the report has no history: {error}")
+        return None
+    return store
 
 
 def _check_extra() -> None:
