@@ -181,6 +181,14 @@ async def test_an_expired_invitation_is_sent_once_more_when_that_is_asked_for(
     assert spring.emails[ANA] == 2
 
 
+async def test_an_invitation_is_sent_once_more_under_another_name(spring: Spring) -> None:
+    ana = spring.user(ANA)
+    for name, reinvite in [(ana, ()), (ana, "all"), (ANA, ()), (ANA, "all"), (ana, "all")]:
+        await spring.sync([name], reinvite=reinvite)
+        spring.sandbox.decline_invitation(spring.pending[0])
+    assert spring.emails == {ANA: 5}
+
+
 async def test_removing_somebody_from_the_list_revokes_their_invitation(spring: Spring) -> None:
     await spring.sync([ANA, BEN])
     plan = await spring.sync([BEN])

@@ -58,6 +58,8 @@ class Knowledge:
         invited_at: Last moment at which an address was pending, by index of the person.
         accounts: People whose account was seen in the group, or invited by id.
         links: People of whom it is known that account and address belong together.
+        perhaps_links: The same, if a run that was killed has come so far.
+        joined_at: Moment at which each account joined.
         emailed_again: Plans with ``reinvite``, and people who had their one more email from them.
     """
 
@@ -65,6 +67,7 @@ class Knowledge:
     invited_at: dict[int, int] = field(factory=dict[int, int])
     accounts: set[int] = field(factory=set[int])
     links: set[int] = field(factory=set[int])
+    perhaps_links: set[int] = field(factory=set[int])
     joined_at: dict[int, int] = field(factory=dict[int, int])
     emailed_again: set[tuple[str, int]] = field(factory=set[tuple[str, int]])
 
