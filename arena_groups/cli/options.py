@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -290,3 +290,8 @@ def format_age(age: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds // 60}m"
+
+
+def utc_now() -> datetime:
+    """Return the current time, in UTC, without the modules that the client's own one needs."""
+    return datetime.now(UTC)

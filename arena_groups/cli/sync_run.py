@@ -46,7 +46,7 @@ from arena_groups.cli.sync_view import (
     markdown,
     write_tables,
 )
-from arena_groups.reconcile import DesiredPerson, SyncOutcome, link
+from arena_groups.reconcile import DesiredPerson, SyncOutcome, SyncReason, link
 from arena_groups.reconcile.sync_key import data_folder
 
 ACTIONS: Final = ("action", "actions")
@@ -307,9 +307,13 @@ def _is_busy(part: _Part) -> bool:
 def _question(parts: Sequence[_Part]) -> str:
     total = sum((Counter(asdict(part.plan.summary)) for part in parts), Counter[str]())
     changes = [f"{verb} {total[verb]}" for verb in ("invite", "revoke", "remove") if total[verb]]
+    reasons = Counter(action.reason for part in parts for action in part.plan.actions)
+    if held := reasons[SyncReason.WAITS_FOR_INVITATIONS]:
+        changes.append(f"then remove or revoke up to {held} who are held")
     group = parts[0].plan.group.slug
     where = f"in {group}" if len(parts) == 1 else f"in {len(parts)} groups"
-    return f"{', '.join(changes).capitalize()} {where}?"
+    text = ", ".join(changes)
+    return f"{text[0].upper()}{text[1:]} {where}?"
 
 
 def _limit_error(part: _Part) -> CliError:

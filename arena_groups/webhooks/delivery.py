@@ -135,7 +135,7 @@ class Delivery(AsyncCloseable):
             return
         work.cancel()
         await asyncio.wait([work])
-        if self._shared and not self._outbox.fenced_out:
+        if self._shared and self._outbox.is_owner:
             try:
                 await self._outbox.release()
             except StoreError as error:
@@ -342,6 +342,7 @@ class Delivery(AsyncCloseable):
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
             lane.delivered += len(entries)
+            del lane.oldest[group]
             await outbox.advance(sender.endpoint, group, position, entries[-1].position + 1)
         else:
             await self._handle_failure(lane, group, entries, attempt.failure)

@@ -36,7 +36,7 @@ from arena_groups.webhooks.records import (
 
 __all__ = ["Outbox", "index_namespace", "letters_namespace", "page_namespace"]
 
-MAX_CACHED_PAGES: Final = 16
+MAX_CACHED_PAGES: Final = 100
 
 
 def index_namespace(name: str) -> str:
@@ -72,6 +72,11 @@ class Outbox:
         self._heartbeat = 0
         self._lock = asyncio.Lock()
         self._pages: OrderedDict[tuple[int, int], dict[str, str]] = OrderedDict()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this process delivers, as far as it knows."""
+        return self._token is not None and not self.fenced_out
 
     async def refresh(self) -> None:
         """Read the index, which other processes may have changed.
@@ -111,10 +116,10 @@ class Outbox:
         """
         group = event.group.id
         async with self._lock:
-            while True:
+            while self.index.last_key(group) != event.key:
                 # Nobody reads the entry before the tail is past it.
                 position = await self._write_entry(group, event, now)
-                if await self._set({tail_name(group): str(position + 1)}):
+                if await self._set({tail_name(group): f"{position + 1} {event.key}"}):
                     return
                 await self._load()  # another process has added an event, perhaps the same
                 if position < self.index.first(group):

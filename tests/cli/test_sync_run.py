@@ -67,7 +67,10 @@ def test_sync_at_a_terminal_shows_the_plan_and_asks(
         assert screen.code == 1
         assert "HELD 1" in screen.text
         assert "minute of the quota)" in screen.text
-        assert "Invite 1 in night-walks? [y/N] " in screen.text
+        assert (
+            "Invite 1, then remove or revoke up to 1 who are held in night-walks? [y/N] "
+            in screen.text
+        )
         assert screen.text.endswith("arena-groups: cancelled\n")
     assert emails(sandbox) == []
     screen = at_terminal("sync", GROUP, file, answer="y\n")
