@@ -197,6 +197,22 @@ async def test_removing_somebody_from_the_list_revokes_their_invitation(spring: 
     assert not (await spring.plan([BEN])).has_drift
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_somebody_invited_by_address_is_known_by_a_link_to_the_user(
+    spring: Spring, answered: bool
+) -> None:
+    await spring.sync([ANA])
+    ana = spring.user(ANA)
+    await link(ANA, ana, store=spring.store, key=KEY)
+    if answered:
+        spring.sandbox.decline_invitation(spring.pending[0])
+    plan = await spring.sync([ana])
+    assert kinds(plan) == Counter({"keep": 1, "skip": 1} if answered else {"keep": 2})
+    await spring.sync([BEN], keep=[ana], add_only=answered)
+    assert len(spring.pending) == (1 if answered else 2)
+    assert spring.emails == {ANA: 1, BEN: 1}
+
+
 async def test_removing_a_member_revokes_their_invitation_too(spring: Spring) -> None:
     ana = spring.user(ANA)
     await spring.arena.groups.invite(GROUP, email=ANA)

@@ -688,11 +688,12 @@ class SyncedGroup(RuleBasedStateMachine):
             by_address, by_account = made.names(index)
             assert by_address or by_account, f"{index} is not listed"
             reinvite = made.settings.reinvite
-            once_more = (made.plan.id, index) not in known.emailed_again and (
+            again = made.plan.id, email.address.lower()
+            once_more = again not in known.emailed_again and (
                 reinvite == "all" or index in reinvite
             )
             if once_more:
-                known.emailed_again.add((made.plan.id, index))
+                known.emailed_again.add(again)
             linked = bool(made.listed[index] & set(BY_BOTH))
             if not self.people[index].is_same and not linked:
                 by_address = email.address.lower() == self.people[index].address

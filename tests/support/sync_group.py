@@ -60,7 +60,7 @@ class Knowledge:
         links: People of whom it is known that account and address belong together.
         perhaps_links: The same, if a run that was killed has come so far.
         joined_at: Moment at which each account joined.
-        emailed_again: Plans with ``reinvite``, and people who had their one more email from them.
+        emailed_again: Plans with ``reinvite``, and addresses that had their one more email from them.
     """
 
     tick: int = 0
@@ -69,7 +69,7 @@ class Knowledge:
     links: set[int] = field(factory=set[int])
     perhaps_links: set[int] = field(factory=set[int])
     joined_at: dict[int, int] = field(factory=dict[int, int])
-    emailed_again: set[tuple[str, int]] = field(factory=set[tuple[str, int]])
+    emailed_again: set[tuple[str, str]] = field(factory=set[tuple[str, str]])
 
     def knew(self, index: int, *, address: bool, account: bool, linked: bool) -> bool:
         """Return whether somebody was invited or a member before, under each of these names.
