@@ -60,7 +60,7 @@ class Knowledge:
         links: People of whom it is known that account and address belong together.
         perhaps_links: The same, if a run that was killed has come so far.
         joined_at: Moment at which each account joined.
-        emailed_again: Plans with ``reinvite``, and addresses that had their one more email from them.
+        emailed_again: Plans with ``reinvite``, and the addresses that they sent one more email.
     """
 
     tick: int = 0
