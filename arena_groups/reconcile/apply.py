@@ -324,6 +324,7 @@ class _Application:
                 [_target(current) for _, current in same],
                 store=self._store,
                 journal=f"sync/{number}",
+                journal_digest=self._memory.digest,
                 concurrency=self._concurrency,
                 on_claim_wait=self._on_claim_wait,
             )
@@ -341,11 +342,9 @@ class _Application:
             if result.invite.invitation is not None:
                 self._sent.append(result.invite.invitation)
         elif not result.failed:
+            # By others: without a response, it is not known when the person was absent.
             fact = self._memory.facts.invited.get(key)
-            # What the lists show is new, and nobody is invited who is a member. An entry in the
-            # journal is older.
-            is_absent = not result.from_journal
-            after = self._epoch if is_absent else 0 if fact is None else fact.after
+            after = 0 if fact is None else fact.after
             await self._memory.settle(key, InvitationFact(after=after, round=number))
         elif not (isinstance(result.error, ArenaError) and result.error.outcome_unknown):
             await self._memory.settle(key, self._facts_before.invited.get(key))

@@ -20,6 +20,7 @@ from arena_groups import (
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.errors import DriftError, RemovalLimitError, SyncError
 from arena_groups.reconcile import SyncOutcome, SyncResult, link
+from arena_groups.reconcile.sync_key import find_sync_key
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, ServerFailure
@@ -316,7 +317,8 @@ async def test_summary_counts_for_whom_the_run_waits(sandbox: Sandbox) -> None:
 
     store, clock = MemoryStore(), Clock()
     namespace = journal_namespace(sandbox, "sync/0")
-    journal = InviteJournal(store, namespace, claim_timeout=60, clock=clock)
+    digest = find_sync_key(KEY).digest
+    journal = InviteJournal(store, namespace, claim_timeout=60, clock=clock, digest=digest)
     assert await journal.claim(f"email:{addresses(1)[0]}", replacing=None)
     async with make_client(sandbox, clock=clock) as arena:
         run = (await plan(arena, addresses(1), store)).apply()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.sync_key import find_sync_key
 from arena_groups.sandbox import Sandbox
 from arena_groups.stores.base import NO_CONDITIONS
-from tests.support.bulk import GROUP
+from tests.support.bulk import GROUP, journal_namespace
 
 KEY: Final = "a key of this test, long enough"
 ADA: Final = "ada.lovelace@example.org"
@@ -70,6 +71,12 @@ async def test_store_has_no_address_no_note_and_no_name(
     assert "link/" in written
     assert not [each for each in secrets if each.lower() != "-" and each.lower() in written]
     assert not [each for each in store.texts if "@" in each]
+    # A digest without the key would show to whoever guesses an address that it is right.
+    journal = journal_namespace(sandbox, "sync/0")
+    guesses = [f"{journal}\0email:{ADA}", f"address\0{ADA}", ADA, f"email:{ADA}"]
+    digests = [sha256(each.encode()).hexdigest() for each in guesses]
+    assert journal in written
+    assert not [each for each in digests if each in written]
 
 
 async def test_observe_while_another_run_observes_takes_its_snapshot_again(
