@@ -48,8 +48,8 @@ class Identity:
 
     @property
     def position(self) -> int:
-        """The first position; -1 for a person who is only in the settings."""
-        return next(iter(self.person.positions), -1)
+        """The first position in the list that names the person."""
+        return self.person.positions[0]
 
 
 def identify(person: Person, facts: GroupFacts, digest: Digest) -> Identity:

@@ -29,7 +29,17 @@ FIXED_REQUESTS: Final = 6  # the own user, and the group at each step
 
 @frozen(kw_only=True)
 class PlanSummary:
-    """Number of actions of each kind in a plan."""
+    """Number of actions of each kind in a plan.
+
+    Args:
+        invite: People to invite.
+        revoke: Invitations to revoke.
+        remove: Members to remove.
+        held: Removals and revocations that wait until it is known who somebody is.
+        keep: People who stay as they are.
+        skip: Desired people who are not invited again.
+        unresolved: Desired addresses that may belong to one of several members.
+    """
 
     invite: int = 0
     revoke: int = 0

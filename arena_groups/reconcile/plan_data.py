@@ -86,13 +86,20 @@ def _problems(plan: PlanData) -> Iterator[str]:
     if plan.member_count < 0 or plan.pending_count < 0:
         yield "member_count, pending_count: must be 0 or more"
     for number, person in enumerate(plan.people):
-        if not (person.emails or person.user_ids):
-            yield f"people[{number}]: has no address and no user"
-        if any(map(address_problem, person.emails)):
-            yield f"people[{number}].emails: has a text that is not an email address"
+        if problem := _person_problem(person):
+            yield f"people[{number}]{problem}"
     for number, action in enumerate(plan.actions):
         if problem := _action_problem(action):
             yield f"actions[{number}]: {problem}"
+
+
+def _person_problem(person: Person) -> str:
+    """Return what a person lacks to be planned, after the place of the person."""
+    if not (person.emails or person.user_ids):
+        return ": has no address and no user"
+    if any(map(address_problem, person.emails)):
+        return ".emails: has a text that is not an email address"
+    return "" if person.positions else ".positions: is empty"
 
 
 def _action_problem(action: SyncAction) -> str:

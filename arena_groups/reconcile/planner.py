@@ -32,6 +32,7 @@ __all__ = [
     "removal_limit",
 ]
 
+NOT_IN_LIST: Final = -1
 MAX_WAITS_FOR: Final = 100
 """Largest number of inputs that a held action lists."""
 
@@ -63,7 +64,7 @@ class _Open:
         after: The last epoch whose members are certainly not this person.
         has_user: Whether the user is known, so that only an invitation without a user may be
             this person's.
-        position: The first position of the person in the list; -1 for none.
+        position: The first position of the person in the list, or ``NOT_IN_LIST``.
         is_asked: Whether an invitation in this plan will show who it is.
         is_pending: Whether the person has a pending invitation that shows the address.
         gone: The epoch of the first snapshot without the last invitation, if there was one.
@@ -248,7 +249,7 @@ class _Planner:
 
     def _open_kept(self) -> list[_Open]:
         return [
-            self._open(identity, is_asked=False)
+            evolve(self._open(identity, is_asked=False), position=NOT_IN_LIST)
             for identity in self._kept
             if self._desired_keys.isdisjoint(identity.keys)
             and (identity.is_open or self._members.keys().isdisjoint(identity.user_ids))
@@ -370,15 +371,18 @@ class _Suspects:
 
     def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
         if key not in self._found:
-            suspects = [each for each in self._identities if may_be(each)]
-            found = [each for each in suspects if each.is_asked is suspects[0].is_asked]
-            positions = tuple(each.position for each in found if each.position >= 0)
-            reason = SyncReason.WAITS_FOR_LINK
-            if found and found[0].is_asked:
-                reason = SyncReason.WAITS_FOR_INVITATIONS
-            suspicion = reason, positions[:MAX_WAITS_FOR], len(found)
-            self._found[key] = suspicion if found else None
+            self._found[key] = self._find(may_be)
         return self._found[key]
+
+    def _find(self, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
+        suspects = [each for each in self._identities if may_be(each)]
+        if not suspects:
+            return None
+        is_asked = suspects[0].is_asked
+        found = [each.position for each in suspects if each.is_asked is is_asked]
+        positions = tuple(position for position in found if position != NOT_IN_LIST)
+        reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
+        return reason, positions[:MAX_WAITS_FOR], len(found)
 
 
 def removal_limit(max_removals: float, people: int) -> int:

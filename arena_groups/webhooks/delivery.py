@@ -134,7 +134,7 @@ class Delivery(AsyncCloseable):
         if work is None:
             return
         work.cancel()
-        await asyncio.wait([work])
+        await asyncio.gather(work, return_exceptions=True)
         if self._shared and self._outbox.is_owner:
             try:
                 await self._outbox.release()
@@ -247,7 +247,7 @@ class Delivery(AsyncCloseable):
             finally:
                 for task in tasks:
                     task.cancel()
-                await asyncio.wait(tasks)
+                await asyncio.gather(*tasks, return_exceptions=True)
             error = next(filter(None, (task.exception() for task in done)), None)
             if error is not None and not (self._shared and self._outbox.fenced_out):
                 raise error

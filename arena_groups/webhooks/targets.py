@@ -136,7 +136,10 @@ class CheckedConnector(aiohttp.TCPConnector):
     """Connector of one target: it refuses answers of the resolver and connections to others."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(resolver=_CheckedResolver(target), use_dns_cache=False, limit=1)
+        resolver = _CheckedResolver(target)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - of another argument
+            resolver=resolver, use_dns_cache=False, limit=1
+        )
         self._target = target
 
     async def connect(

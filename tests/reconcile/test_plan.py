@@ -58,7 +58,14 @@ def remove(user_id: int = 7, **fields: Any) -> SyncAction:
 
 def held(user_id: int = 7, *, waits_for: tuple[int, ...] = (0,), asked: bool = False) -> SyncAction:
     reason = SyncReason.WAITS_FOR_INVITATIONS if asked else SyncReason.WAITS_FOR_LINK
-    return remove(user_id, kind=ActionKind.HELD, reason=reason, held="remove", waits_for=waits_for)
+    return remove(
+        user_id,
+        kind=ActionKind.HELD,
+        reason=reason,
+        held="remove",
+        waits_for=waits_for,
+        waits_for_count=len(waits_for),
+    )
 
 
 def other(kind: ActionKind, reason: SyncReason) -> SyncAction:
@@ -173,7 +180,9 @@ def test_held_action_says_what_would_resolve_it(waits_for: tuple[int, ...]) -> N
 # Plain data
 
 ids = st.integers(1, 2**53)
-positions = st.lists(st.integers(0, 99), max_size=3).map(lambda each: tuple(sorted(set(each))))
+positions = st.sets(st.integers(0, 99), min_size=1, max_size=3).map(
+    lambda each: tuple(sorted(each))
+)
 emails = st.sampled_from([EMAIL, "ünï@exämple.org", "A.B@EXAMPLE.com"])
 users = st.builds(
     lambda number, name: evolve(USER, id=number, name=name, slug=f"user-{number}"), ids, st.text()
@@ -199,6 +208,7 @@ actions = st.builds(
     candidates=st.lists(ids, max_size=3).map(tuple),
     held=st.sampled_from(["revoke", "remove"]),
     waits_for=positions,
+    waits_for_count=st.integers(0, 500),
     round=st.integers(0, 5),
 )
 plan_settings = st.builds(
@@ -257,6 +267,7 @@ def test_what_is_no_dict_is_refused(data: Any) -> None:
         ({"actions": EMAIL}, "actions: Expected `array`"),
         ({"member_count": -1}, "member_count"),
         ({"people": [{}]}, r"people\[0\]: has no address and no user"),
+        ({"people": [{"user_ids": [5]}]}, r"people\[0\].positions: is empty"),
         ({"people": [{"emails": ["ada"]}]}, r"people\[0\].emails: has a text"),
         ({"settings": {"reinvite": EMAIL}}, "settings.reinvite: "),
         ({"settings": {"max_removals": EMAIL}}, "settings.max_removals: "),

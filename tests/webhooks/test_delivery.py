@@ -1,7 +1,10 @@
 """Delivery: order, retries, dead letters, several processes, and failures of the store."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from arena_groups.webhooks import (
     retry_dead_letters,
 )
 from tests.support.servers import http, serving
-from tests.support.stores import FaultyStore
+from tests.support.stores import KINDS, FaultyStore, open_store
 from tests.support.virtual_time import LoopClock, in_virtual_time
 from tests.support.webhooks import (
     KilledError,
@@ -36,6 +39,14 @@ def delivery(store: Store, *senders: WebhookSender, **options: Any) -> Delivery:
     return Delivery(
         senders, store=store, clock=LoopClock(), wall=wall, jitter=lambda: 0.5, **options
     )
+
+
+@pytest.fixture(autouse=True)
+def logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Captured logs, which must not show the URL of an endpoint."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert "s3cr3t" not in caplog.text
 
 
 async def enqueue(sending: Delivery, numbers: range, group: int = 7) -> None:
@@ -366,6 +377,52 @@ class TestStore:
             await sending.enqueue(event(2))
             assert (await sending.drain(60)).waiting == 0
         assert receiver.order_of(7) == keys([1, 2])
+
+    @in_virtual_time
+    async def test_shared_delivery_waits_for_a_store_that_fails(self) -> None:
+        store, receiver = FaultyStore(), Receiver()
+        async with serving(receiver) as server, delivery(
+            store, local_sender(server.url), shared=True
+        ) as sending:  # fmt: skip
+            store.failing = True
+            task = asyncio.create_task(sending.enqueue(event(1)))
+            await asyncio.sleep(600)
+            assert not task.done()
+            store.failing = False
+            await task
+            assert (await sending.drain(120)).waiting == 0
+        assert receiver.order_of(7) == keys([1])
+
+    @in_virtual_time
+    async def test_event_that_the_store_has_lost_does_not_hold_the_next(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            async with delivery(store, sender) as sending:
+                await enqueue(sending, range(1, 4))
+            await store.compare_and_set("deliveries/default/7/0", {"1": None})
+            receiver.answer = lambda _: http()
+            async with delivery(store, sender) as sending:
+                assert (await sending.drain(60)).waiting == 0
+        assert receiver.order_of(7) == keys([1, 3])
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_queue_of_several_pages_is_delivered_from_every_kind_of_store(
+        self, kind: str, tmp_path: Path
+    ) -> None:
+        @in_virtual_time
+        async def play() -> None:
+            receiver = Receiver(lambda _: DOWN)
+            async with serving(receiver) as server, open_store(kind, tmp_path) as store:
+                sender = local_sender(server.url)
+                async with delivery(store, sender) as sending:
+                    await enqueue(sending, range(1, 231))
+                receiver.answer = lambda _: http()
+                async with delivery(store, sender) as sending:
+                    assert (await sending.drain(60)).delivered == 230
+            assert receiver.order_of(7) == keys(range(1, 231))
+
+        play()
 
     @in_virtual_time
     async def test_delivered_events_leave_nothing_in_the_store(self) -> None:

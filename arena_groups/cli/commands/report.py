@@ -48,8 +48,9 @@ PRIVATE = 0o600
     "markdown",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write Markdown.",
+    help="Write Markdown, with masked addresses.",
 )
+@click.option("--mask", is_flag=True, help="Mask addresses in the output and in the page.")
 @store_option("Show and record the history here: a file or Redis. [default: that of sync]")
 @common_options
 @click.pass_obj
@@ -59,6 +60,7 @@ def command(
     groups: tuple[str, ...],
     html: Path | None,
     markdown: Path | None,
+    mask: bool,
     store: str | Path | None,
 ) -> None:
     """Show how groups stand: who has not answered, and what changed.
@@ -67,10 +69,11 @@ def command(
     and earlier reports have recorded in STORE, and what changed since the last report or sync of
     an earlier day. STORE holds ids and numbers for it, but no names.
 
-    The files of --html and --md hold the addresses of the people without an account who have
-    waited longest. Only you can read a new file.
+    The page of --html holds the addresses of the people without an account who have waited
+    longest, unless --mask is given. Only you can read a new file.
     """
-    run_async(settings, report_groups(settings, groups, html=html, markdown=markdown, place=store))
+    work = report_groups(settings, groups, html=html, markdown=markdown, mask=mask, place=store)
+    run_async(settings, work)
 
 
 async def report_groups(
@@ -79,22 +82,27 @@ async def report_groups(
     *,
     html: Path | None,
     markdown: Path | None,
+    mask: bool,
     place: str | Path | None,
 ) -> None:
     """Write the reports of groups to files, or else to standard output."""
     if html is not None:
         _check_extra()
+    from arena_groups.cli.report_view import masked_report
+    from arena_groups.reconcile import report_html, report_markdown
+
     reports = await _build(settings, groups, place)
+    masked = list(map(masked_report, reports))
+    shown = masked if mask else reports
     if html is not None:
-        from arena_groups.reconcile import report_html
-
-        _save(settings, html, report_html(reports), reports)
+        _save(html, report_html(shown))
+        more = ", and holds addresses" if shown != masked else ""
+        output.info(settings, f"{html} is written{more}")
     if markdown is not None:
-        from arena_groups.reconcile import report_markdown
-
-        _save(settings, markdown, report_markdown(reports), reports)
+        _save(markdown, report_markdown(masked))
+        output.info(settings, f"{markdown} is written")
     if html is None and markdown is None:
-        _write(settings, reports)
+        _write(settings, shown)
 
 
 async def _build(
@@ -162,7 +170,7 @@ def _write(settings: Settings, reports: Sequence[GroupReport]) -> None:
         output.write_each(settings, REPORTS, map(ReportRow, reports), NOUN)
 
 
-def _save(settings: Settings, path: Path, text: str, reports: Sequence[GroupReport]) -> None:
+def _save(path: Path, text: str) -> None:
     """Write a file, and replace an old one as a whole. A new file is private."""
     if path.exists() and not path.is_file():  # a pipe, for example
         path.write_text(text, "utf-8")
@@ -178,10 +186,3 @@ def _save(settings: Settings, path: Path, text: str, reports: Sequence[GroupRepo
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    more = ", and holds addresses" if any(map(_has_addresses, reports)) else ""
-    output.info(settings, f"{path} is written{more}")
-
-
-def _has_addresses(report: GroupReport) -> bool:
-    invited = report.changes.invited if report.changes is not None else ()
-    return any(person.email and person.name is None for person in (*report.oldest, *invited))

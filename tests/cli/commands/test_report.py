@@ -117,8 +117,11 @@ def test_files_are_private_and_replaced(at: At, capsys: Captured, tmp_path: Path
     assert at("report", GROUP, "--html", str(page), "--md", str(text), chosen="table") == 0
     out, err = capsys.readouterr()
     assert out == ""
-    lines = [f"arena-groups: {file} is written, and holds addresses\n" for file in (page, text)]
-    assert err == "".join(lines)
+    first, second = err.splitlines()
+    assert first == f"arena-groups: {page} is written, and holds addresses"
+    assert second == f"arena-groups: {text} is written"
+    assert "wanjiru.tesfaye@example.com" in page.read_text("utf-8")
+    assert "@example" not in text.read_text("utf-8")
     for file, start in ((page, "<!DOCTYPE html>"), (text, "# Research Studio")):
         assert file.read_text("utf-8").startswith(start)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -130,6 +133,20 @@ def test_files_are_private_and_replaced(at: At, capsys: Captured, tmp_path: Path
     assert stat.S_IMODE(page.stat().st_mode) == 0o644
     assert {file.name for file in tmp_path.iterdir()} >= {"report.html", "report.md"}
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("chosen", ["json", "ndjson", "table"])
+def test_masked_output_has_no_address(
+    at: At, capsys: Captured, tmp_path: Path, chosen: str
+) -> None:
+    page = tmp_path / "report.html"
+    assert at("report", GROUP, "--mask", chosen=chosen) == 0
+    assert at("report", GROUP, "--mask", "--html", str(page), chosen=chosen) == 0
+    out, err = capsys.readouterr()
+    assert "w***@e***.com" in out
+    assert "w***@e***.com" in page.read_text("utf-8")
+    assert "@example" not in out + err + page.read_text("utf-8")
+    assert "holds addresses" not in err
 
 
 def test_file_of_a_link_is_replaced_where_it_leads(at: At, tmp_path: Path) -> None:
