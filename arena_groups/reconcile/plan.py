@@ -83,9 +83,9 @@ class SyncPlan:
     people: tuple[Person, ...]
     member_count: int
     pending_count: int
-    _arena: ArenaClient | None = field(default=None, eq=False)
-    _store: Store | None = field(default=None, eq=False)
-    _key: SyncKey | None = field(default=None, eq=False)
+    _arena: ArenaClient | None = field(default=None, eq=False, alias="arena")
+    _store: Store | None = field(default=None, eq=False, alias="store")
+    _key: SyncKey | None = field(default=None, eq=False, alias="key")
 
     @property
     def summary(self) -> PlanSummary:
