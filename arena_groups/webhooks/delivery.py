@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from random import random
 from typing import Final, cast
 
@@ -361,13 +362,15 @@ class Delivery(AsyncCloseable):
             failure,
         )
         failing_for = now - (now if cursor.failing_since is None else cursor.failing_since)
-        given_up = [
-            each
-            for each in entries
-            if is_given_up(
-                age=now - each.at, failing_for=failing_for, give_up_after=sender.give_up_after
+        # From the first on, whatever the clock has shown: the cursor passes them all.
+        given_up = list(
+            takewhile(
+                lambda each: is_given_up(
+                    age=now - each.at, failing_for=failing_for, give_up_after=sender.give_up_after
+                ),
+                entries,
             )
-        ]
+        )
         if given_up:
             await self._outbox.put_aside(sender.endpoint, group, given_up, failure, now)
             lane.schedule.release(group)

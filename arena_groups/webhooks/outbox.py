@@ -200,7 +200,7 @@ class Outbox:
             )
             cursor = self.index.cursor(endpoint, group)
             following = Cursor(letters[-1].position + 1, cursor.failing_since, failure)
-            await self._move(endpoint, group, letters[0].position, following, letters=page)
+            await self._move(endpoint, group, cursor.position, following, (page, len(letters)))
 
     async def forget(self, before: float, keep: Iterable[str], now: float) -> None:
         """Forget endpoints that no process has had since ``before``: events become dead letters."""
@@ -217,22 +217,30 @@ class Outbox:
                 if not entries:
                     await self.advance(endpoint, group, position, position + 1)
             groups = list(self.index.groups)
-            await self._change(partial(_without, endpoint))
+            await self._change(partial(_without, endpoint, before))
             for group in groups:
                 await self._truncate(group)
 
     async def _move(
-        self, endpoint: str, group: int, position: int, cursor: Cursor, *, letters: str = ""
+        self,
+        endpoint: str,
+        group: int,
+        position: int,
+        cursor: Cursor,
+        letters: tuple[str, int] | None = None,
     ) -> None:
-        """Move a cursor on from ``position``, unless it has moved already."""
+        """Move a cursor on from ``position``, unless it has moved already.
+
+        ``letters`` are the page and the number of the dead letters that this makes.
+        """
 
         def updates(index: OutboxIndex) -> OutboxUpdates:
             if index.cursor(endpoint, group).position != position:
                 return {}
             found: OutboxUpdates = {cursor_name(endpoint, group): cursor.text}
-            if letters:
-                count = index.dead_pages(endpoint).get(letters, 0)
-                found[dead_name(letters)] = str(count + cursor.position - position)
+            if letters is not None:
+                page, count = letters
+                found[dead_name(page)] = str(index.dead_pages(endpoint).get(page, 0) + count)
             return found
 
         await self._change(updates)
@@ -240,13 +248,20 @@ class Outbox:
 
     async def _truncate(self, group: int) -> None:
         """Delete the events that every endpoint has passed: a page of them, or all there are."""
-        first, passed = self.index.first(group), self.index.passed(group)
-        if passed - first >= PAGE or first < passed == self.index.tail(group):
+        if not self._can_truncate(group):
+            return
+        await self.refresh()  # another process may have added an endpoint, which needs them
+        if self._can_truncate(group):
+            first, passed = self.index.first(group), self.index.passed(group)
             for start in range(first - first % PAGE, passed, PAGE):
                 await self._delete(group, range(max(first, start), min(passed, start + PAGE)))
             await self._change(
                 lambda index: {first_name(group): str(max(passed, index.first(group)))}
             )
+
+    def _can_truncate(self, group: int) -> bool:
+        first, passed = self.index.first(group), self.index.passed(group)
+        return passed - first >= PAGE or first < passed == self.index.tail(group)
 
     async def _change(
         self, updates_of: Callable[[OutboxIndex], OutboxUpdates], *, as_owner: bool = True
@@ -323,7 +338,8 @@ class Outbox:
         return page_namespace(self._name, group, position)
 
 
-def _without(endpoint: str, index: OutboxIndex) -> OutboxUpdates:
-    """Return the updates that delete an endpoint."""
+def _without(endpoint: str, before: float, index: OutboxIndex) -> OutboxUpdates:
+    """Return the updates that delete an endpoint, unless a process has it again."""
+    seen, _ = index.endpoint_seen(endpoint)
     cursors = [cursor_name(endpoint, group) for group in index.groups]
-    return dict.fromkeys([endpoint_name(endpoint), *cursors])
+    return {} if seen >= before else dict.fromkeys([endpoint_name(endpoint), *cursors])

@@ -63,6 +63,7 @@ SPECIAL_IPV6: Final = {
 }
 AUTHORITY: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 UNUSUAL: Final = frozenset(map(chr, range(33))) | {"\\", "\x7f", "\u200b", "\ufeff"}
+KEEPALIVE: Final = 3.0  # seconds; many servers close idle connections after 5
 ALLOW: Final = "allow_private=True allows it"
 
 
@@ -138,7 +139,7 @@ class CheckedConnector(aiohttp.TCPConnector):
     def __init__(self, target: Target) -> None:
         resolver = _CheckedResolver(target)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - of another argument
-            resolver=resolver, use_dns_cache=False, limit=1
+            resolver=resolver, use_dns_cache=False, limit=1, keepalive_timeout=KEEPALIVE
         )
         self._target = target
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -261,7 +261,7 @@ async def test_aclose_leaves_nothing_behind_and_a_new_run_continues(
 
 
 @asynccontextmanager
-async def two_clients(sandbox: Sandbox) -> AsyncIterator[tuple[ArenaClient, ArenaClient]]:
+async def two_clients(sandbox: Sandbox) -> AsyncGenerator[tuple[ArenaClient, ArenaClient]]:
     """Clients that do not wait for each other as long as in reality."""
     clock = FastClock()
     async with make_client(sandbox, clock=clock) as one, make_client(sandbox, clock=clock) as other:

@@ -209,6 +209,27 @@ class TestGivingUp:
                 assert (await sending.drain(1.1 * DAY)).dead == 2
 
     @in_virtual_time
+    async def test_clock_that_goes_back_loses_no_event_of_a_batch(self) -> None:
+        store, jump = MemoryStore(), [0.0]
+        async with serving(http(status="500 Oops")) as server:
+            sender = local_sender(server.url, format="slack", give_up_after=DAY)
+            sending = Delivery(
+                [sender], store=store, clock=LoopClock(), wall=lambda: wall() + jump[0]
+            )
+            async with sending:
+                await sending.enqueue(event(1))
+                await sending.drain(0.9 * DAY)
+                await sending.enqueue(event(2))
+                jump[0] = -2 * DAY
+                await sending.enqueue(event(3))
+                jump[0] = 0.0
+                summary = await sending.drain(0.2 * DAY)
+                assert (summary.waiting, summary.dead) == (2, 1)
+                summary = await sending.drain(DAY)
+        assert (summary.waiting, summary.dead) == (0, 3)
+        assert [each.event.sequence async for each in list_dead_letters(store)] == [1, 2, 3]
+
+    @in_virtual_time
     async def test_dead_letters_are_sent_again_in_order_and_deleted(self) -> None:
         store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
         async with serving(receiver) as server:

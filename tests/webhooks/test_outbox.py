@@ -161,6 +161,45 @@ async def test_delivered_events_are_deleted_when_every_endpoint_has_them() -> No
     assert await read_all(outbox, start=250) == [251]
 
 
+async def test_event_that_only_a_new_endpoint_of_another_process_needs_is_not_deleted() -> None:
+    store = MemoryStore()
+    old = await opened(store)
+    await old.take_over()
+    await old.append(event(1), 0)
+    new = Outbox(store, "default")
+    await new.register({"three": "https://three.example"}, 0)
+    await old.append(event(2), 0)
+    for endpoint in ENDPOINTS:
+        await old.advance(endpoint, 7, 0, 2)
+    await new.refresh()
+    assert await read_all(new, start=new.index.cursor("three", 7).position) == [2]
+
+
+async def test_dead_letters_with_a_gap_before_them_move_the_cursor() -> None:
+    store = MemoryStore()
+    outbox = await opened(store)
+    await outbox.take_over()
+    for number in range(1, 5):
+        await outbox.append(event(number), 0)
+    await store.compare_and_set("deliveries/default/7/0", {"0": None})
+    entries = await outbox.entries(7, 0, 3)
+    assert [each.position for each in entries] == [1, 2]
+    await outbox.put_aside("one", 7, entries, "503", 9)
+    assert outbox.index.cursor("one", 7).position == 3
+    assert outbox.index.dead_pages("one") == {"one/7/0": 2}
+
+
+async def test_endpoint_that_another_process_has_again_is_not_forgotten() -> None:
+    store = MemoryStore()
+    outbox, other = await opened(store), await opened(store)
+    await outbox.take_over()
+    await outbox.append(event(1), 0)
+    await other.register({"two": ENDPOINTS["two"]}, 1000)
+    await outbox.forget(500, ["one"], 1000)
+    await outbox.refresh()
+    assert set(outbox.index.endpoints()) == {"one", "two"}
+
+
 async def test_process_that_was_fenced_out_changes_nothing_but_adds_events() -> None:
     store = MemoryStore()
     old, new = await opened(store), await opened(store)
