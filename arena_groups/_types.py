@@ -1,16 +1,14 @@
 """Small types used everywhere: open enums, markers, priorities, mappings, clocks, closing."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import Final, Literal, Protocol, Self, TypeAlias, TypeVar, cast
 
 from arena_groups._exports import set_public_module
-
-if TYPE_CHECKING:
-    import asyncio  # slow, and the command line imports this module
 
 __all__ = [
     "UNSET",
@@ -131,7 +129,7 @@ class Clock(Protocol):
         """
         ...
 
-    async def wait(self, event: "asyncio.Event", seconds: float | None) -> None:
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         """Return when ``event`` is set or ``seconds`` have passed.
 
         Args:

@@ -7,7 +7,7 @@ from itertools import chain
 from attrs import field, frozen
 
 from arena_groups import InviteTarget
-from arena_groups._types import hidden
+from arena_groups._types import JSONValue, hidden
 from arena_groups.cli.output.sanitize import unescape_formula
 from arena_groups.cli.people_file import (
     COLUMNS,
@@ -117,7 +117,7 @@ def _cells(titles: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
 def _json_records(text: str) -> Records | str:
     """Return the objects of an array, or of one line each, or the rows of a roster."""
     try:
-        document: object = json.loads(text)
+        document: JSONValue = json.loads(text)
     except (ValueError, RecursionError):
         return _ndjson_records(text)
     if isinstance(document, dict):
@@ -127,7 +127,7 @@ def _json_records(text: str) -> Records | str:
 
 
 def _ndjson_records(text: str) -> Records | str:
-    items: list[tuple[int, object]] = []
+    items: list[tuple[int, JSONValue]] = []
     for line, each in enumerate(text.split("\n"), start=1):
         try:
             items += [(line, json.loads(each))] if each.strip() else []
@@ -136,12 +136,12 @@ def _ndjson_records(text: str) -> Records | str:
     return _checked_records(items, "line")
 
 
-def _checked_records(items: Iterable[tuple[int, object]], noun: str) -> Records | str:
+def _checked_records(items: Iterable[tuple[int, JSONValue]], noun: str) -> Records | str:
     records: Records = []
     for number, item in items:
         if not isinstance(item, dict):
             return f"{noun} {number} is not a JSON object"
-        cells = {str(title).casefold(): cell for title, cell in item.items() if cell is not None}
+        cells = {title.casefold(): cell for title, cell in item.items() if cell is not None}
         known = {title: cell for title, cell in cells.items() if title in KNOWN_TITLES}
         if any(
             isinstance(cell, bool) or not isinstance(cell, str | int) for cell in known.values()

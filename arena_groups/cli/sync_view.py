@@ -164,10 +164,12 @@ class RowFactory:
             return f"may be one of {people}"
         if action.reason is SyncReason.WAITS_FOR_LINK:
             lines = self._lines(action.waits_for)
+            if not action.waits_for:
+                return "may be a person whom --keep names"
             people = f"the person of {numbered(lines)}" if lines else "a person of the list"
             return f"may be {people}"
         if action.kind is ActionKind.UNRESOLVED:
-            return "may be a member, whom only an invitation would show"
+            return "may be a member"
         return TEXTS.get(action.reason, action.reason.value.replace("_", " "))
 
 

@@ -122,14 +122,13 @@ class GroupMemory:
         Returns:
             The snapshot; :attr:`facts` are those after it.
         """
-        before: GroupFacts | None = None
-        while True:
+        facts = before = await self.load()
+        snapshot = await read()
+        while not await self._write(observe(facts, snapshot, self.digest, before=before)):
             facts = await self.load()
-            if before is None or facts.epoch != before.epoch:
+            if facts.epoch != before.epoch:
                 before, snapshot = facts, await read()
-            changes = observe(facts, snapshot, self.digest, before=before)
-            if await self._write(changes):
-                return snapshot
+        return snapshot
 
     async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
@@ -277,6 +276,7 @@ async def link(
     if isinstance(sync_key, Exception):
         raise sync_key
     if problem:
+        del user  # it may be the address
         raise ValueError(f"email {problem}")
     check_store(store)
     user_id = await _find_user_id(UserReference(user), arena)

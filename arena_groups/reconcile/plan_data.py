@@ -47,7 +47,8 @@ def parse_plan(data: object) -> PlanData | ValueError | TypeError:
     """Return the plan in plain data, or an error that shows no value of it."""
     if not isinstance(data, Mapping):
         return TypeError(f"a plan must be a dict, as to_dict() returns it, not {_kind(data)}")
-    version = data.get("version")
+    fields = dict(cast("Mapping[str, object]", data))
+    version = fields.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         return ValueError("this is not a plan: it has no version")
     if version != VERSION:
@@ -56,11 +57,10 @@ def parse_plan(data: object) -> PlanData | ValueError | TypeError:
             f" {VERSION}: make a new plan"
         )
     try:
-        plan = msgspec.convert(dict(data), PlanData)
+        plan = msgspec.convert(fields, PlanData)
     except msgspec.ValidationError as error:
-        problem = _shown(str(error))
-    else:
-        problem = next(_problems(plan), "")
+        return ValueError(f"the plan is damaged: {_shown(str(error))}")
+    problem = next(_problems(plan), "")
     return ValueError(f"the plan is damaged: {problem}") if problem else plan
 
 

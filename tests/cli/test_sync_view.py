@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 import pytest
+from attrs import evolve
 
 from arena_groups import PacerSnapshot, from_dict
 from arena_groups.cli.sync_view import (
@@ -82,6 +83,11 @@ def test_tables_group_the_actions_and_say_how_to_resolve_them() -> None:
 def test_rows_of_a_saved_plan_have_no_lines() -> None:
     row = RowFactory(group="studio").plan_row(ACTIONS[2])
     assert (row.lines, row.waits_for, row.text) == ((), (), "may be a person of the list")
+
+
+def test_member_who_may_be_a_kept_person_is_held_for_them() -> None:
+    action = evolve(ACTIONS[2], waits_for=())
+    assert ROWS.plan_row(action).text == "may be a person whom --keep names"
 
 
 def test_masked_rows_have_no_address_and_no_note() -> None:

@@ -40,7 +40,8 @@ class Story:
 
     def remember(self, key: str, **fields: Any) -> None:
         """Add a fact about an invitation."""
-        fact = InvitationFact(**{"after": self.facts.epoch, **fields})
+        values: dict[str, Any] = {"after": self.facts.epoch, **fields}
+        fact = InvitationFact(**values)
         self.facts = evolve(self.facts, invited={**self.facts.invited, key: fact})
 
     def link(self, email: str, *user_ids: int) -> None:

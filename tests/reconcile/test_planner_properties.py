@@ -238,7 +238,7 @@ class Plans(RuleBasedStateMachine):
 
     @staticmethod
     def keys(action: SyncAction) -> set[str]:
-        keys = set() if action.email is None else {digest(action.email.lower())}
+        keys = set[str]() if action.email is None else {digest(action.email.lower())}
         return keys if action.user_id is None else {*keys, user_key(action.user_id)}
 
     def apply(
