@@ -288,25 +288,20 @@ def learn(facts: GroupFacts, key: str, result: InviteResult, *, epoch: int) -> F
         The changes. A user in the response is certainly the one with the address. Without one,
         nobody in the group has the address.
     """
-    before = facts.invited.get(key)
     is_absent = result.outcome in {InviteOutcome.INVITED, InviteOutcome.INVITATION_PENDING}
+    user = result.user
+    keys = (key,) if user is None else (key, user_key(user.id))
     fact = InvitationFact(
         after=epoch if is_absent else 0,
-        round=0 if before is None else before.round,
+        # The larger one: the journals of all rounds before have entries of the person.
+        round=max((facts.invited[each].round for each in keys if each in facts.invited), default=0),
         invitation_id=None if result.invitation is None else result.invitation.id,
     )
-    user = result.user
-    is_address = not key.startswith(USER)
-    if user is None:
-        links: dict[str, tuple[int, ...]] = {}
-        invited = {key: fact}
-    else:
-        links = {key: (user.id,)} if is_address else {}
-        invited = {key: fact, user_key(user.id): fact}
+    shown = {} if user is None or key.startswith(USER) else {key: (user.id,)}
     return FactChanges(
         epoch=facts.epoch,
-        invited=invited,
-        links=_additions(facts.links, links),
+        invited=dict.fromkeys(keys, fact),
+        links=_additions(facts.links, shown),
         slugs=_additions(facts.slugs, _slugs_of([] if user is None else [user])),
     )
 

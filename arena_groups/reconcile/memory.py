@@ -276,6 +276,7 @@ async def link(
     if isinstance(sync_key, Exception):
         raise sync_key
     if problem:
+        del user  # it may be the address
         raise ValueError(f"email {problem}")
     check_store(store)
     user_id = await _find_user_id(UserReference(user), arena)

@@ -118,7 +118,9 @@ class SyncPlan:
             return True
         held = [each for each in self.actions if each.kind is ActionKind.HELD]
         # If there are more members than people they may be, some of them are not desired.
-        waits = sorted(each.waits_for_count for each in held if each.held == "remove")
+        waits = sorted(
+            max(each.waits_for_count, len(each.waits_for)) for each in held if each.held == "remove"
+        )
         return len(waits) < len(held) or any(
             count < number for number, count in enumerate(waits, start=1)
         )

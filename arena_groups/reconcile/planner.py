@@ -23,7 +23,12 @@ from arena_groups.reconcile.facts import (
     pending_keys,
     user_key,
 )
-from arena_groups.reconcile.identities import Identity, identify, merge_identities
+from arena_groups.reconcile.identities import (
+    Identity,
+    digests_by_user,
+    identify,
+    merge_identities,
+)
 
 __all__ = [
     "PlanSettings",
@@ -129,9 +134,10 @@ class _Planner:
         self._pending = {
             key: each for each in snapshot.invitations for key in self._keys_of[each.id]
         }
-        desired = [identify(person, facts, digest) for person in people]
+        linked = digests_by_user(facts)
+        desired = [identify(person, facts, digest, linked) for person in people]
         self._desired = sorted(merge_identities(desired), key=lambda each: each.position)
-        self._kept = [identify(person, facts, digest) for person in settings.keep]
+        self._kept = [identify(person, facts, digest, linked) for person in settings.keep]
         self._desired_keys = {key for each in self._desired for key in each.protected_keys}
         self._kept_keys = {key for each in self._kept for key in each.protected_keys}
         self._owner_ids = {snapshot.group.user.id} | {
@@ -145,7 +151,7 @@ class _Planner:
         ]
         self._reinvited = set[str]()
         if settings.reinvite != "all":
-            named = [identify(person, facts, digest) for person in settings.reinvite]
+            named = [identify(person, facts, digest, linked) for person in settings.reinvite]
             self._reinvited = {key for each in named for key in each.keys}
 
     def plan(self) -> tuple[SyncAction, ...]:
@@ -231,7 +237,8 @@ class _Planner:
         intents = [key for key, state in states.items() if state is IntentState.INVITING]
         if was_member or IntentState.INVITED in states.values():
             # An intent by address is out of date if the user was seen since.
-            intents = [key for key in intents if key not in identity.digests]
+            addresses = {*identity.digests, *identity.linked_digests}
+            intents = [key for key in intents if key not in addresses]
         return next(iter(intents), None)
 
     def _candidates(self, identity: Identity) -> tuple[int, ...]:

@@ -181,12 +181,36 @@ async def test_an_expired_invitation_is_sent_once_more_when_that_is_asked_for(
     assert spring.emails[ANA] == 2
 
 
+async def test_an_invitation_is_sent_once_more_under_another_name(spring: Spring) -> None:
+    ana = spring.user(ANA)
+    for name, reinvite in [(ana, ()), (ana, "all"), (ANA, ()), (ANA, "all"), (ana, "all")]:
+        await spring.sync([name], reinvite=reinvite)
+        spring.sandbox.decline_invitation(spring.pending[0])
+    assert spring.emails == {ANA: 5}
+
+
 async def test_removing_somebody_from_the_list_revokes_their_invitation(spring: Spring) -> None:
     await spring.sync([ANA, BEN])
     plan = await spring.sync([BEN])
     assert the(plan, ActionKind.REVOKE).reason is SyncReason.NOT_DESIRED
     assert len(spring.pending) == 1
     assert not (await spring.plan([BEN])).has_drift
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_somebody_invited_by_address_is_known_by_a_link_to_the_user(
+    spring: Spring, answered: bool
+) -> None:
+    await spring.sync([ANA])
+    ana = spring.user(ANA)
+    await link(ANA, ana, store=spring.store, key=KEY)
+    if answered:
+        spring.sandbox.decline_invitation(spring.pending[0])
+    plan = await spring.sync([ana])
+    assert kinds(plan) == Counter({"keep": 1, "skip": 1} if answered else {"keep": 2})
+    await spring.sync([BEN], keep=[ana], add_only=answered)
+    assert len(spring.pending) == (1 if answered else 2)
+    assert spring.emails == {ANA: 1, BEN: 1}
 
 
 async def test_removing_a_member_revokes_their_invitation_too(spring: Spring) -> None:

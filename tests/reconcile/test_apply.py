@@ -1,10 +1,12 @@
 """Application of plans to a group of the sandbox."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,8 +16,10 @@ from arena_groups import (
     BlockedError,
     MemoryStore,
     Store,
+    StoreError,
     SyncPlan,
     plan_sync,
+    reconcile,
 )
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.errors import DriftError, RemovalLimitError, SyncError
@@ -33,8 +37,10 @@ from tests.support.bulk import (
     sent_emails,
 )
 from tests.support.leaks import no_warning
+from tests.support.traces import shown_by
 
 KEY: Final = "a key of this test, long enough"
+RECONCILE: Final = str(Path(reconcile.__file__).parent)
 REVOKE: Final = "revokeGroupInvitation"
 REMOVE: Final = "removeGroupMember"
 
@@ -218,6 +224,39 @@ async def test_apply_stops_at_a_fatal_error_and_removes_nobody(
     assert set(members) < set(sandbox.members(GROUP))
     assert str(await plan_.apply()) == "2 invited, 1 already invited, 2 removed"
     assert sent_emails(sandbox) == addresses(3)
+
+
+class BrokenStore(MemoryStore):
+    """Store that fails from one of its writes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails_at = math.inf
+
+    async def compare_and_set(self, *arguments: Any, **options: Any) -> bool:
+        self.fails_at -= 1
+        if self.fails_at <= 0:
+            raise StoreError("the disk is full")
+        return await super().compare_and_set(*arguments, **options)
+
+
+@pytest.mark.parametrize("fails_at", range(1, 12))
+async def test_apply_with_a_failing_store_shows_no_secret_and_is_continued(
+    sandbox: Sandbox, arena: ArenaClient, fails_at: int
+) -> None:
+    members = sandbox.add_members(GROUP, 2)
+    store = BrokenStore()
+    plan_ = await plan(arena, [members[0], *addresses(3)], store)
+    store.fails_at = fails_at
+    with pytest.raises(StoreError, match="the disk is full") as caught:
+        await plan_.apply(store=store, key=KEY)
+    shown = shown_by(caught.value, within=RECONCILE)
+    assert not [each for each in (KEY, "@example", "p1@") if each in shown]
+    assert set(members) < set(sandbox.members(GROUP))
+    store.fails_at = math.inf
+    await plan_.apply(store=store, key=KEY)
+    assert sorted(sent_emails(sandbox)) == addresses(3)
+    assert members[1] not in sandbox.members(GROUP)
 
 
 async def test_cancelled_anext_is_resumed_without_missing_a_result(
