@@ -237,8 +237,9 @@ def _row_of(email: object, user: object, note: object) -> DesiredRow:
         raise ValueError("not an address")
     if note is not None and not isinstance(note, str):
         raise TypeError("a note must be a str")
-    if isinstance(user, str) and user.strip().isdecimal() and user.isascii():
-        user = int(user)  # as in a CSV file
+    if isinstance(user, str):  # as in a CSV file
+        user = trimmed(user)
+        user = int(user) if user.isdecimal() and user.isascii() else user
     name = None if user is None else UserReference(user).name
     return DesiredRow(
         position=0,

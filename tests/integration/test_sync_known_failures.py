@@ -317,10 +317,10 @@ async def test_one_person_under_five_names_is_one_person(spring: Spring) -> None
     profile = await spring.arena.users.get(ana)
     people = [
         DesiredPerson(email=ANA, user=ana), ANA.upper(), ana, profile.url, profile,
-        DesiredPerson(user=profile.slug),
+        DesiredPerson(user=f" {profile.slug} "), DesiredPerson(user=f"{ana} "),
     ]  # fmt: skip
     plan = await spring.plan(people)
-    assert the(plan, ActionKind.INVITE).positions == (0, 1, 2, 3, 4, 5)
+    assert the(plan, ActionKind.INVITE).positions == (0, 1, 2, 3, 4, 5, 6)
     await plan.apply()
     assert spring.emails == {ANA: 1}
 
