@@ -56,7 +56,7 @@ from tests.support.sync_group import (
 )
 from tests.support.thorough import repetitions
 
-EXAMPLES: Final = repetitions(50, thorough=500)
+EXAMPLES: Final = repetitions(35, thorough=500)
 STEPS: Final = repetitions(15, thorough=30)
 KEY: Final = b"a key of the tests that is long enough"
 PEOPLE: Final = 8
