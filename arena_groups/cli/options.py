@@ -262,6 +262,13 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
 
 
+def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":
+    """Return the value of an argument, hidden from tracebacks."""
+    from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
+
+    return Secret(text)
+
+
 def as_secrets(
     _context: click.Context, _option: click.Parameter, texts: Sequence[str]
 ) -> "tuple[Secret, ...]":

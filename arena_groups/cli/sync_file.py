@@ -7,6 +7,7 @@ from itertools import chain
 from attrs import field, frozen
 
 from arena_groups import InviteTarget
+from arena_groups._api import GroupReference
 from arena_groups._types import JSONValue, hidden
 from arena_groups.cli.output.sanitize import unescape_formula
 from arena_groups.cli.people_file import (
@@ -85,13 +86,13 @@ def parse_list(text: str) -> list[ListedPerson] | str:
 def split_by_group(people: Iterable[ListedPerson]) -> dict[str, list[ListedPerson]] | str:
     """Return the people of each group, in the order of the list, or the problem."""
     groups: dict[str, list[ListedPerson]] = {}
-    without: list[int] = []
+    invalid: list[int] = []
     for person in people:
-        if person.group is None:
-            without.append(person.line)
-        else:
-            groups.setdefault(person.group, []).append(person)
-    return f"no group in {numbered(without)}: fill the column {GROUP}" if without else groups
+        try:
+            groups.setdefault(str(GroupReference(person.group).name), []).append(person)
+        except (ValueError, TypeError):
+            invalid.append(person.line)
+    return f"no valid {GROUP} in {numbered(invalid)}: a slug, an id or a URL" if invalid else groups
 
 
 def _csv_records(text: str) -> Records | str:

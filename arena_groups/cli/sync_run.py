@@ -53,6 +53,7 @@ ACTIONS: Final = ("action", "actions")
 RESUMES: Final = "the same command resumes, and nobody gets a second email"
 MAX_CHANGES: Final = 10  # shown one by one
 KEY_LENGTH: Final = 32  # bytes
+_NAMES: Final = {"desired": "the list", "keep": "--keep", "reinvite": "--reinvite"}
 _POSITIONS: Final = re.compile(r"\bpositions? (\d+(?:, \d+)*)")
 
 
@@ -215,14 +216,22 @@ async def _plan(
 
 
 def with_lines(message: str, lines: Sequence[int]) -> str:
-    """Return an error of a plan with the lines of a list, where it has positions of inputs."""
+    """Return an error of a plan with the lines of the list, and the numbers of options.
 
-    def as_lines(found: re.Match[str]) -> str:
-        numbers = [lines[int(each)] for each in found[1].split(", ")]
-        noun = "line" if len(numbers) == 1 else "lines"
+    It has the positions of inputs, from 0.
+    """
+    name, _, rest = message.partition(" ")
+    if name not in _NAMES:
+        return message
+    is_list = name == "desired"
+
+    def numbered(found: re.Match[str]) -> str:
+        positions = [int(each) for each in found[1].split(", ")]
+        numbers = [lines[each] if is_list else each + 1 for each in positions]
+        noun = ("line" if is_list else "number") + ("s" if len(numbers) > 1 else "")
         return f"{noun} {', '.join(map(str, numbers))}"
 
-    return re.sub(r"^desired ", "the list ", _POSITIONS.sub(as_lines, message))
+    return f"{_NAMES[name]} {_POSITIONS.sub(numbered, rest)}"
 
 
 async def _show_and_apply(

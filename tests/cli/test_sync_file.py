@@ -97,9 +97,11 @@ def test_split_by_group_keeps_the_order() -> None:
     assert split_by_group(people) == {"b": [people[0], people[2]], "a": [people[1]]}
 
 
-def test_split_by_group_names_lines_without_group() -> None:
-    people = [ListedPerson(2, user=1, group="a"), ListedPerson(3, user=1), ListedPerson(9, user=1)]
-    assert split_by_group(people) == "no group in lines 3, 9: fill the column group"
+def test_split_by_group_names_lines_without_a_valid_group() -> None:
+    groups = ("a", None, "https://www.are.na/group/a", "b/c", "https://example.org/group/a")
+    people = [ListedPerson(line, user=1, group=group) for line, group in enumerate(groups, start=2)]
+    assert split_by_group(people) == "no valid group in lines 3, 5, 6: a slug, an id or a URL"
+    assert split_by_group([people[0], people[2]]) == {"a": [people[0], people[2]]}
 
 
 ROWS = st.lists(

@@ -192,7 +192,7 @@ def test_groups_file_with_two_names_of_a_group_changes_nothing(
     assert "are the same group" in capsys.readouterr().err
     file = people(f"user,group\nzora-member,{GROUP}\nyuki-member,\n")
     assert at("sync", "--groups", file, "--yes") == 4
-    assert "no group in line 3" in capsys.readouterr().err
+    assert "no valid group in line 3" in capsys.readouterr().err
 
 
 def test_groups_file_over_the_limit_in_one_group_changes_no_group(
@@ -310,6 +310,11 @@ def test_person_who_cannot_be_invited_does_not_stop_the_others(
         ("desired is empty", "the list is empty"),
         ("desired gives x at positions 0, 2", "the list gives x at lines 5, 9"),
         ("desired has x at position 1 and 3 more", "the list has x at line 7 and 3 more"),
+        (
+            "keep names users who do not exist at position 0",
+            "--keep names users who do not exist at number 1",
+        ),
+        ("reinvite has x at positions 0, 9", "--reinvite has x at numbers 1, 10"),
         ("ARENA_SYNC_KEY must have 16 bytes", "ARENA_SYNC_KEY must have 16 bytes"),
     ],
 )

@@ -33,7 +33,7 @@ class DeadlyEndpoint(Endpoint):
     moment: str = BEFORE
     kill: Callable[[], None] = lambda: None
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a webhook."""
         self.countdown -= 1
         deadly = self.countdown == 0

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
@@ -133,7 +133,7 @@ class Endpoint:
         "refuses", "is busy", "redirects", "closes",
     )  # fmt: skip
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a webhook, as the state says."""
         state, body = self.state, await request.read()
         try:
@@ -157,14 +157,21 @@ class Endpoint:
         found = (each["sequence"] for each in self.accepted if each["group"]["id"] == group)
         return list(dict.fromkeys(found))
 
-    @asynccontextmanager
-    async def serve(self) -> AsyncIterator[str]:
+    def serve(self) -> AbstractAsyncContextManager[str]:
         """Run the server, and return its URL."""
-        runner = web.ServerRunner(web.Server(self.handle), shutdown_timeout=0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        return serve(self.handle)
+
+
+@asynccontextmanager
+async def serve(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Run a server with a function for its requests, and return its URL."""
+    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -16,6 +16,7 @@ from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_
 from arena_groups.cli.options import (
     Settings,
     as_group,
+    as_secret,
     as_secrets,
     as_user,
     common_options,
@@ -205,12 +206,12 @@ def command(
 @example("With the address typed at a prompt", "sync link - mara-lindqvist")
 @example("Say whose an address is", "sync link ada@example.org ada-osei")
 @click.command("link", cls=Command, short_help="Record which user an address belongs to.")
-@click.argument("email")
+@click.argument("email", callback=as_secret)
 @click.argument("user", callback=as_user)
 @store_option("Store of sync. [default: a file in your data folder]")
 @common_options
 @click.pass_context
-def link(context: click.Context, *, email: str, user: str, store: str | Path | None) -> None:
+def link(context: click.Context, *, email: Secret, user: str, store: str | Path | None) -> None:
     """Record that EMAIL belongs to USER, a slug, an id or a URL, so that sync knows the member.
 
     With - for EMAIL, the address is typed at a prompt, or read from standard input. Only a digest
@@ -219,8 +220,7 @@ def link(context: click.Context, *, email: str, user: str, store: str | Path | N
     from arena_groups._api import Secret
     from arena_groups.cli.sync_run import link_address
 
-    address = Secret(output.ask_secret("Email") if email == "-" else email)
-    del email
+    address = Secret(output.ask_secret("Email")) if email.reveal() == "-" else email
     settings = context.ensure_object(Settings)
     place = _usable_store(context, settings, store)
     run_async(settings, link_address(settings, address, user, place))
