@@ -501,7 +501,10 @@ class SyncedGroup(RuleBasedStateMachine):
     async def _applied(self, made: MadePlan, on_drift: Any, kill: Kill | None = None) -> list[Any]:
         """Apply a plan in a process that may be killed, and return the results until then."""
         store = MortalStore(self.records)
-        run = made.plan.apply(self.arena, store=store, key=KEY, on_drift=on_drift)
+        at_once = 1 + self.known.tick % 3
+        run = made.plan.apply(
+            self.arena, store=store, key=KEY, on_drift=on_drift, concurrency=at_once
+        )
         results: list[Any] = []
 
         async def collect() -> None:
