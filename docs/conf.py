@@ -2,6 +2,7 @@
 
 import builtins
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum, StrEnum
 from importlib import import_module
@@ -60,14 +61,22 @@ def restore_modules() -> dict[str, str]:
     autodoc reads the order of members and the docstrings of fields in the reported module.
     """
     public_names = dict[str, str]()
-    for name, module in defining_modules("arena_groups").items():
-        public_names[f"{module}.{name}"] = f"arena_groups.{name}"
+    for package, name, module in public_homes():
+        public_names[f"{module}.{name}"] = f"{package}.{name}"
         value = getattr(import_module(module), name)
         if isinstance(value, type | FunctionType):
             value.__module__ = module
         if isinstance(value, type):
             simplify_hints(value)
     return public_names
+
+
+def public_homes() -> Iterator[tuple[str, str, str]]:
+    """Yield package, name and module of public names; the shortest name of several comes last."""
+    for package in ("arena_groups.webhooks", "arena_groups.reconcile", "arena_groups"):
+        import_module(package)
+        for name, module in defining_modules(package).items():
+            yield package, name, module
 
 
 def simplify_hints(kind: type) -> None:

@@ -31,6 +31,7 @@ PUBLIC_MODULES = (
     "arena_groups.sandbox.faults",
     "arena_groups.stores",
     "arena_groups.watching",
+    "arena_groups.webhooks",
 )
 
 

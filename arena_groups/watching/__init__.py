@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
+    from arena_groups.watching.delivering import DeliverySummary
     from arena_groups.watching.events import (
         GroupsChange,
         InvitationAccepted,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from arena_groups.watching.watcher import Watcher
 
 _HOMES = {
+    "DeliverySummary": "delivering",
     "GroupsChange": "events",
     "InvitationAccepted": "events",
     "InvitationClosed": "events",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DeliverySummary",
     "GroupsChange",
     "InvitationAccepted",
     "InvitationClosed",

@@ -26,7 +26,7 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["FENCING_TOKEN", "HEARTBEAT", "Checkpoint"]
+__all__ = ["FENCING_TOKEN", "HEARTBEAT", "Checkpoint", "event_from_text", "to_text"]
 
 T = TypeVar("T")
 Updates = dict[str, str | None]
@@ -71,7 +71,8 @@ class Checkpoint:
         self._heartbeat: int | None = None
         self.initialized = _check_version(records)
         self.state = _read_state(records)
-        self.pending_event = _read_event(records)
+        pending = records.get(PENDING_EVENT)
+        self.pending_event = None if pending is None else event_from_text(PENDING_EVENT, pending)
         self.fenced_out = False
 
     @classmethod
@@ -153,7 +154,7 @@ class Checkpoint:
         if self.pending_event is None and following is None:
             return
         updates = {} if self.pending_event is None else _updates_by(self.pending_event)
-        updates[PENDING_EVENT] = None if following is None else _to_text(following)
+        updates[PENDING_EVENT] = None if following is None else to_text(following)
         await self._write(updates)
         if self.pending_event is not None:
             apply(self.state, self.pending_event)
@@ -216,22 +217,22 @@ def _read_code(records: Mapping[str, str]) -> Code:
     return records[CODE] or None if CODE in records else UNSET
 
 
-def _read_event(records: Mapping[str, str]) -> WatchEvent | None:
-    text = records.get(PENDING_EVENT)
-    if text is None:
-        return None
+def event_from_text(name: str, text: str) -> WatchEvent:
+    """Return the event in a record. Raise ``StoreError`` that names a damaged record."""
     try:
         event_type = _EVENT_TYPES[json.loads(text)["kind"]]
     except (ValueError, KeyError, TypeError):
-        raise _damaged(PENDING_EVENT) from None
-    return _read(event_type, PENDING_EVENT, text)
+        event_type = None
+    if event_type is None:
+        raise _damaged(name)
+    return _read(event_type, name, text)
 
 
 def _state_records(state: GroupState) -> Updates:
     """Return the records of a state, or of the parts of a state that differ."""
     return {
-        **{f"{INVITATION}{each.id}": _to_text(each) for each in state.invitations.values()},
-        **{f"{MEMBER}{each.id}": _to_text(each) for each in state.members.values()},
+        **{f"{INVITATION}{each.id}": to_text(each) for each in state.invitations.values()},
+        **{f"{MEMBER}{each.id}": to_text(each) for each in state.members.values()},
         **_code_record(state.code),
     }
 
@@ -248,18 +249,19 @@ def _updates_by(event: WatchEvent) -> Updates:
 def _update_by(event: WatchEvent) -> Updates:
     match event:
         case InvitationSent():
-            return {f"{INVITATION}{event.invitation.id}": _to_text(event.invitation)}
+            return {f"{INVITATION}{event.invitation.id}": to_text(event.invitation)}
         case InvitationAccepted() | InvitationClosed():
             return {f"{INVITATION}{event.invitation.id}": None}
         case MemberJoined() | RoleChanged():
-            return {f"{MEMBER}{event.member.id}": _to_text(event.member)}
+            return {f"{MEMBER}{event.member.id}": to_text(event.member)}
         case MemberLeft():
             return {f"{MEMBER}{event.member.id}": None}
         case InviteCodeChanged():
             return _code_record(event.fingerprint)
 
 
-def _to_text(model: object) -> str:
+def to_text(model: object) -> str:
+    """Return a model as the text of a record."""
     text = json.dumps(to_dict(model), ensure_ascii=False, separators=(",", ":"))
     # JSON can hold half of a surrogate pair, which many stores cannot encode, as an escape.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -11,6 +11,7 @@ from random import random
 from typing import Final, Self, TypeVar
 
 from arena_groups._api import GroupReference
+from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
@@ -25,6 +26,7 @@ from arena_groups.errors import (
 )
 from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
+from arena_groups.watching.delivering import DeliverySummary, EventSender
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
@@ -40,6 +42,7 @@ T = TypeVar("T")
 logger = logging.getLogger("arena_groups")
 
 CONCURRENCY: Final = 8
+DELIVER_FOR: Final = 300.0
 
 
 class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
@@ -136,6 +139,41 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             StoreError: The store failed, or another watch has taken over the group.
         """
         await self._run(self._ack())
+
+    async def deliver(
+        self, senders: Sequence[EventSender], *, deliver_for: float = DELIVER_FOR
+    ) -> DeliverySummary:
+        """Deliver the events to endpoints, until the watch ends or is closed.
+
+        An event is acknowledged as soon as it is in the store of the watch for every endpoint. It
+        is delivered at least once, in the order of its group, over restarts too.
+
+        Args:
+            senders: The endpoints, such as :class:`arena_groups.webhooks.WebhookSender`.
+            deliver_for: Seconds in which to deliver what is left when the watch has ended. The rest
+                is delivered by the next watch with the same store and name.
+
+        Returns:
+            How many events were delivered, and how many are left.
+
+        Raises:
+            ValueError: There is no sender, or ``deliver_for`` is negative.
+            TypeError: A sender is something else.
+            StoreError: The store failed, or another process delivers the events now.
+            ArenaError: As ``anext()`` raises it. What is saved is delivered by the next call.
+        """
+        check_seconds(deliver_for, "deliver_for", zero=True, endless=True)
+        if not senders:
+            raise ValueError("name at least one sender")
+        check_methods(senders[0], "each of senders", ["delivery"], "WebhookSender(url)")
+        shared = self._keeper is not None
+        async with senders[0].delivery(
+            senders, store=self._store, name=self._name, shared=shared, clock=self._clock
+        ) as delivery:
+            async for event in self:
+                await delivery.enqueue(event)
+                await self.ack()
+            return await delivery.drain(deliver_for)
 
     async def aclose(self) -> None:
         """Close the watch, without acknowledging the event delivered last.

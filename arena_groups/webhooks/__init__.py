@@ -9,16 +9,50 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
+    from arena_groups.webhooks.dead_letters import (
+        DeadLetter,
+        RetrySummary,
+        list_backlog,
+        list_dead_letters,
+        purge_dead_letters,
+        retry_dead_letters,
+    )
+    from arena_groups.webhooks.delivery import Backlog, Delivery
     from arena_groups.webhooks.payload import payload_schema
+    from arena_groups.webhooks.sender import WebhookFormat, WebhookSender
     from arena_groups.webhooks.signature import generate_secret, verify
 
 _HOMES = {
+    "Backlog": "delivery",
+    "DeadLetter": "dead_letters",
+    "Delivery": "delivery",
+    "RetrySummary": "dead_letters",
+    "WebhookFormat": "sender",
+    "WebhookSender": "sender",
     "generate_secret": "signature",
+    "list_backlog": "dead_letters",
+    "list_dead_letters": "dead_letters",
     "payload_schema": "payload",
+    "purge_dead_letters": "dead_letters",
+    "retry_dead_letters": "dead_letters",
     "verify": "signature",
 }
 
-__all__ = ["generate_secret", "payload_schema", "verify"]
+__all__ = [
+    "Backlog",
+    "DeadLetter",
+    "Delivery",
+    "RetrySummary",
+    "WebhookFormat",
+    "WebhookSender",
+    "generate_secret",
+    "list_backlog",
+    "list_dead_letters",
+    "payload_schema",
+    "purge_dead_letters",
+    "retry_dead_letters",
+    "verify",
+]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

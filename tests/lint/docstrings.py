@@ -16,7 +16,6 @@ from typing import Any, Final, Never, NoReturn, get_origin
 
 import attrs
 
-import arena_groups
 from arena_groups._exports import defining_modules
 from tests.lint.problem import ROOT, Problem
 
@@ -108,11 +107,11 @@ def _place(value: Any) -> tuple[str, int]:
 
 
 def _source_file(kind: type) -> Path:
-    """Return the file that defines a class, which may report another module as its own."""
-    if getattr(arena_groups, kind.__name__, None) is kind:
-        module = defining_modules("arena_groups")[kind.__name__]
-        return Path(inspect.getsourcefile(importlib.import_module(module)) or "")
-    return Path(inspect.getsourcefile(kind) or "")
+    """Return the file that defines a class, which may report its package as its own."""
+    home = importlib.import_module(kind.__module__)
+    if hasattr(home, "__path__"):
+        home = importlib.import_module(defining_modules(home.__name__)[kind.__name__])
+    return Path(inspect.getsourcefile(home) or "")
 
 
 def _definition(kind: type) -> ast.ClassDef:

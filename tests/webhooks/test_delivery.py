@@ -1,0 +1,403 @@
+"""Delivery: order, retries, dead letters, several processes, and failures of the store."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from arena_groups import MemoryStore, StoreError
+from arena_groups.webhooks import (
+    Delivery,
+    WebhookSender,
+    list_backlog,
+    list_dead_letters,
+    purge_dead_letters,
+    retry_dead_letters,
+)
+from tests.support.servers import http, serving
+from tests.support.stores import FaultyStore
+from tests.support.virtual_time import LoopClock, in_virtual_time
+from tests.support.webhooks import Receiver, event, keys, local_sender, wall
+
+DAY = 86_400.0
+DOWN = http(status="503 Service Unavailable")
+
+
+def delivery(store: MemoryStore, *senders: WebhookSender, **options: Any) -> Delivery:
+    return Delivery(
+        senders, store=store, clock=LoopClock(), wall=wall, jitter=lambda: 0.5, **options
+    )
+
+
+async def enqueue(sending: Delivery, numbers: range, group: int = 7) -> None:
+    for number in numbers:
+        await sending.enqueue(event(number, group))
+
+
+@in_virtual_time
+async def test_events_arrive_in_order_at_every_endpoint() -> None:
+    first, second = Receiver(), Receiver()
+    async with (
+        serving(first) as one,
+        serving(second) as two,
+        delivery(MemoryStore(), local_sender(one.url), local_sender(two.url)) as sending,
+    ):
+        for number in range(1, 6):
+            await sending.enqueue(event(number))
+            await sending.enqueue(event(number, group=8))
+        summary = await sending.drain(10)
+    assert str(summary) == "20 delivered, 0 waiting, 0 dead letters"
+    for receiver in (first, second):
+        assert receiver.accepted.count(event(1).key) == 1
+        assert receiver.order_of(7) == keys(range(1, 6))
+        assert receiver.order_of(8) == keys(range(1, 6), group=8)
+
+
+@in_virtual_time
+async def test_endpoint_that_is_down_does_not_hold_another() -> None:
+    good, bad = Receiver(), Receiver(lambda _: DOWN)
+    async with (
+        serving(good) as one,
+        serving(bad) as two,
+        delivery(MemoryStore(), local_sender(one.url), local_sender(two.url)) as sending,
+    ):
+        await enqueue(sending, range(1, 4))
+        summary = await sending.drain(60)
+        assert (summary.delivered, summary.waiting) == (3, 3)
+        assert good.order_of(7) == keys(range(1, 4))
+        down = next(each for each in sending.backlog() if each.waiting)
+        assert (down.last_failure, down.dead, down.target) == (
+            "503 Service Unavailable", 0, "http://127.0.0.1",
+        )  # fmt: skip
+        assert down.oldest is not None
+        bad.answer = lambda _: http()
+        assert (await sending.drain(3600)).waiting == 0
+    assert bad.order_of(7) == keys(range(1, 4))
+    assert {request.headers["webhook-id"] for request in bad.requests[:3]} == {event(1).key}
+
+
+@in_virtual_time
+async def test_failing_event_holds_its_group_and_no_other() -> None:
+    receiver = Receiver(lambda key: DOWN if key == event(2).key else http())
+    async with (
+        serving(receiver) as server,
+        delivery(MemoryStore(), local_sender(server.url)) as sending,
+    ):
+        await enqueue(sending, range(1, 5))
+        await enqueue(sending, range(1, 5), group=8)
+        await sending.drain(100)
+        assert receiver.order_of(7) == keys([1])
+        assert receiver.order_of(8) == keys(range(1, 5), group=8)
+        receiver.answer = lambda _: http()
+        await sending.drain(3600)
+    assert receiver.order_of(7) == keys(range(1, 5))
+
+
+@in_virtual_time
+async def test_group_with_many_events_does_not_starve_the_retry_of_another() -> None:
+    failed: list[str] = []
+
+    def answer(key: str) -> bytes:
+        if key == event(1).key and not failed:
+            failed.append(key)
+            return DOWN
+        return http()
+
+    receiver = Receiver(answer)
+    async with (
+        serving(receiver) as server,
+        delivery(MemoryStore(), local_sender(server.url)) as sending,
+    ):
+        await sending.enqueue(event(1))
+        await enqueue(sending, range(1, 11), group=8)
+        await asyncio.sleep(30)
+        await enqueue(sending, range(11, 300), group=8)
+        await sending.drain(10)
+    assert receiver.accepted.index(event(1).key) < 15
+
+
+@in_virtual_time
+async def test_what_is_left_is_delivered_after_a_restart_also_by_another_secret_or_url() -> None:
+    store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+    async with serving(receiver) as old, delivery(
+        store, local_sender(old.url, name="mine")
+    ) as sending:  # fmt: skip
+        await enqueue(sending, range(1, 4))
+        assert (await sending.drain(20)).waiting == 3
+    (left,) = await list_backlog(store)
+    assert (left.endpoint, left.waiting, left.last_failure) == (
+        "mine", 3, "503 Service Unavailable",
+    )  # fmt: skip
+    assert left.oldest is not None
+    receiver.answer = lambda _: http()
+    async with serving(receiver) as new, delivery(
+        store, local_sender(new.url, name="mine")
+    ) as sending:  # fmt: skip
+        assert (await sending.drain(0)).waiting == 3
+        assert (await sending.drain(20)).delivered == 3
+    assert receiver.order_of(7) == keys(range(1, 4))
+    (left,) = await list_backlog(store)
+    assert (left.waiting, left.oldest, left.failing_since) == (0, None, None)
+
+
+@in_virtual_time
+async def test_new_endpoint_gets_what_happens_from_now_on() -> None:
+    store, first, second = MemoryStore(), Receiver(), Receiver()
+    async with serving(first) as one, serving(second) as two:
+        async with delivery(store, local_sender(one.url)) as sending:
+            await enqueue(sending, range(1, 4))
+            await sending.drain(10)
+        async with delivery(store, local_sender(one.url), local_sender(two.url)) as sending:
+            await enqueue(sending, range(4, 6))
+            await enqueue(sending, range(1, 2), group=8)
+            await sending.drain(10)
+    assert (second.order_of(7), second.order_of(8)) == (keys([4, 5]), keys([1], group=8))
+    assert first.order_of(7) == keys(range(1, 6))
+
+
+class TestGivingUp:
+    @in_virtual_time
+    async def test_event_becomes_a_dead_letter_after_three_days_and_the_next_is_sent(self) -> None:
+        store = MemoryStore()
+        receiver = Receiver(lambda key: DOWN if key == event(1).key else http())
+        async with serving(receiver) as server, delivery(
+            store, local_sender(server.url)
+        ) as sending:  # fmt: skip
+            await enqueue(sending, range(1, 4))
+            await sending.drain(3 * DAY - 3700)
+            assert receiver.accepted == []
+            summary = await sending.drain(2 * 3700)
+        assert (summary.delivered, summary.waiting, summary.dead) == (2, 0, 1)
+        assert receiver.order_of(7) == keys([2, 3])
+        (letter,) = [each async for each in list_dead_letters(store)]
+        assert letter.event == event(1)
+        assert letter.failure == "503 Service Unavailable"
+        assert letter.target == "http://127.0.0.1"
+        assert letter.failed_at - letter.enqueued_at >= 3 * DAY
+        assert "s3cr3t" not in f"{letter!r}"
+
+    @in_virtual_time
+    async def test_event_that_waited_while_nothing_ran_is_tried_for_as_long_again(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            async with delivery(store, sender) as sending:
+                await enqueue(sending, range(1, 3))
+            await asyncio.sleep(10 * DAY)
+            async with delivery(store, sender) as sending:
+                assert (await sending.drain(2 * DAY)).dead == 0
+                assert (await sending.drain(1.1 * DAY)).dead == 2
+
+    @in_virtual_time
+    async def test_dead_letters_are_sent_again_in_order_and_deleted(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+        async with serving(receiver) as server:
+            sender = local_sender(server.url, give_up_after=60)
+            async with delivery(store, sender) as sending:
+                for group in (7, 8):
+                    await enqueue(sending, range(1, 151), group=group)
+                assert (await sending.drain(200)).dead == 300
+            (left,) = await list_backlog(store)
+            assert (left.waiting, left.dead) == (0, 300)
+
+            receiver.answer = lambda key: DOWN if key == event(120).key else http()
+            result = await retry_dead_letters(sender, store=store, wall=wall)
+            assert str(result) == "269 sent, 1 failed, 30 skipped"
+            assert receiver.order_of(7) == keys(range(1, 120))
+            assert receiver.order_of(8) == keys(range(1, 151), group=8)
+            letters = [each async for each in list_dead_letters(store)]
+            assert [each.event.sequence for each in letters] == list(range(120, 151))
+            (left,) = await list_backlog(store)
+            assert left.dead == 31
+
+            receiver.answer = lambda _: http()
+            chosen = [letters[3].id, letters[1].id, "unknown/7/1"]
+            result = await retry_dead_letters(sender, store=store, ids=chosen, wall=wall)
+            assert result.sent == 2
+            assert receiver.accepted[-2:] == keys([121, 123])
+            assert await purge_dead_letters(store, ids=[letters[0].id]) == 1
+            assert await purge_dead_letters(store, endpoint="other") == 0
+            assert await purge_dead_letters(store) == 28
+            (left,) = await list_backlog(store)
+            assert left.dead == 0
+
+    @in_virtual_time
+    async def test_endpoint_that_nobody_has_any_more_is_forgotten(self) -> None:
+        store, kept, removed = MemoryStore(), Receiver(), Receiver(lambda _: DOWN)
+        async with serving(kept) as one, serving(removed) as two:
+            senders = local_sender(one.url, name="kept"), local_sender(two.url, name="removed")
+            async with delivery(store, *senders) as sending:
+                await enqueue(sending, range(1, 121))
+                await enqueue(sending, range(1, 3), group=8)
+                await sending.drain(10)
+            async with delivery(store, senders[0]) as sending:
+                await asyncio.sleep(2 * DAY)
+                assert {each.waiting for each in await list_backlog(store)} == {0, 122}
+                await asyncio.sleep(1.1 * DAY)
+        backlogs = {each.endpoint: each for each in await list_backlog(store)}
+        assert (backlogs["removed"].waiting, backlogs["removed"].dead) == (0, 122)
+        removed.answer = lambda _: http()
+        async with serving(removed) as again:
+            sender = local_sender(again.url, name="removed")
+            await retry_dead_letters(sender, store=store, wall=wall)
+        assert removed.order_of(7) == keys(range(1, 121))
+
+
+class TestAnswers:
+    @in_virtual_time
+    async def test_retry_after_holds_every_group_of_the_endpoint(self) -> None:
+        times: list[float] = []
+
+        def answer(_: str) -> bytes:
+            times.append(LoopClock().now())
+            return http() if len(times) > 1 else http(status="429 Slow", Retry_After="600")
+
+        receiver = Receiver(answer)
+        async with serving(receiver) as server, delivery(
+            MemoryStore(), local_sender(server.url)
+        ) as sending:  # fmt: skip
+            await sending.enqueue(event(1))
+            await sending.enqueue(event(1, group=8))
+            await sending.drain(700)
+        assert len(times) == 3
+        assert times[1] - times[0] >= 600
+
+    @in_virtual_time
+    async def test_endpoint_that_is_gone_is_left_alone_until_a_restart(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: http(status="410 Gone"))
+        async with serving(receiver) as server:
+            async with delivery(store, local_sender(server.url)) as sending:
+                await sending.enqueue(event(1))
+                await sending.enqueue(event(1, group=8))
+                await sending.drain(DAY - 10)
+                assert len(receiver.requests) == 1
+            receiver.answer = lambda _: http()
+            async with delivery(store, local_sender(server.url)) as sending:
+                assert (await sending.drain(10)).waiting == 0
+
+    @in_virtual_time
+    async def test_receiver_that_hangs_is_given_up_after_the_timeout(self) -> None:
+        receiver = Receiver(lambda _: b"")
+        async with serving(receiver) as server, delivery(
+            MemoryStore(), local_sender(server.url, timeout=4)
+        ) as sending:  # fmt: skip
+            await sending.enqueue(event(1))
+            await sending.drain(6)
+            assert sending.backlog()[0].last_failure == "no answer within the time limit"
+            receiver.answer = lambda _: http()
+            assert (await sending.drain(20)).delivered == 1
+
+
+class TestProcesses:
+    @in_virtual_time
+    async def test_second_delivery_takes_over_and_the_first_ends(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            async with delivery(store, sender) as old:
+                await enqueue(old, range(1, 3))
+                async with delivery(store, sender) as new:
+                    receiver.answer = lambda _: http()
+                    assert (await new.drain(60)).waiting == 0
+                    with pytest.raises(StoreError, match="another process delivers"):
+                        await old.drain(60)
+                        await old.enqueue(event(9))
+        assert receiver.order_of(7) == keys(range(1, 3))
+
+    @in_virtual_time
+    async def test_one_of_two_replicas_delivers_the_events_of_both(self) -> None:
+        store, receiver = MemoryStore(), Receiver()
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            async with (
+                delivery(store, sender, shared=True) as one,
+                delivery(store, sender, shared=True) as two,
+            ):
+                await enqueue(one, range(1, 4))
+                await enqueue(two, range(1, 4), group=8)
+                assert (await two.drain(30)).waiting == 0
+                await one.drain(30)
+        assert sorted(receiver.accepted) == sorted([*keys(range(1, 4)), *keys(range(1, 4), 8)])
+        assert receiver.order_of(7) == keys(range(1, 4))
+
+    @in_virtual_time
+    async def test_replica_takes_over_when_another_ends_or_is_killed(self) -> None:
+        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            killed = delivery(store, sender, shared=True)
+            await killed.__aenter__()
+            await enqueue(killed, range(1, 3))
+            await asyncio.sleep(1)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                if "deliver" in task.get_name() or "deliver" in str(task.get_coro()).lower():
+                    task.cancel()  # without releasing the lease
+            async with delivery(store, sender, shared=True) as other:
+                await asyncio.sleep(10)
+                receiver.answer = lambda _: http()
+                summary = await other.drain(30)
+                assert (summary.delivered, summary.waiting) == (2, 0)
+            async with delivery(store, sender, shared=True) as third:
+                await third.enqueue(event(3))
+                assert (await third.drain(1)).waiting == 0  # the lease was released
+
+
+class TestStore:
+    @in_virtual_time
+    async def test_failing_store_delays_deliveries_and_loses_none(self) -> None:
+        store, receiver = FaultyStore(), Receiver()
+        async with serving(receiver) as server, delivery(
+            store, local_sender(server.url)
+        ) as sending:  # fmt: skip
+            await sending.enqueue(event(1))
+            store.failing = True
+            with pytest.raises(StoreError):
+                await sending.enqueue(event(2))
+            await asyncio.sleep(1)
+            store.failing = False
+            await sending.enqueue(event(2))
+            assert (await sending.drain(60)).waiting == 0
+        assert receiver.order_of(7) == keys([1, 2])
+
+    @in_virtual_time
+    async def test_delivered_events_leave_nothing_in_the_store(self) -> None:
+        store, receiver = MemoryStore(), Receiver()
+        async with serving(receiver) as server, delivery(
+            store, local_sender(server.url)
+        ) as sending:  # fmt: skip
+            await enqueue(sending, range(1, 251))
+            await sending.drain(60)
+            pages = [await store.read(f"deliveries/default/7/{page}") for page in range(4)]
+        assert pages == [{}] * 4
+        assert len(receiver.accepted) == 250
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "match"),
+    [
+        ({"senders": []}, ValueError, "at least one sender"),
+        ({"senders": ["https://example.org"]}, TypeError, "WebhookSender"),
+        ({"store": None}, TypeError, "store"),
+        ({"store": "file.db"}, TypeError, "store"),
+        ({"name": "a/b"}, ValueError, "slashes"),
+        ({"name": ""}, ValueError, "name"),
+        ({"shared": "no"}, TypeError, "shared"),
+    ],
+)
+def test_invalid_argument_is_refused(change: Any, kind: type[Exception], match: str) -> None:
+    given = {"senders": [WebhookSender("https://example.org/x")], "store": MemoryStore()}
+    with pytest.raises(kind, match=match):
+        Delivery(**{**given, **change})
+
+
+def test_two_senders_of_one_endpoint_are_refused() -> None:
+    twice = [WebhookSender("https://example.org/x"), WebhookSender("https://example.org/x")]
+    with pytest.raises(ValueError, match="same URL or name"):
+        Delivery(twice, store=MemoryStore())
+
+
+async def test_delivery_outside_of_its_block_is_refused() -> None:
+    sending = Delivery([WebhookSender("https://example.org/x")], store=MemoryStore())
+    with pytest.raises(RuntimeError, match="async with"):
+        await sending.enqueue(event(1))
+    await sending.aclose()
