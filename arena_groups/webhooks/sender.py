@@ -155,6 +155,11 @@ class WebhookSender:
         """Scheme and host of the URL, which may be shown."""
         return self._target.label
 
+    @property
+    def signed(self) -> bool:
+        """Whether requests are signed."""
+        return bool(self._keys)
+
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:
         """Return a connection that is closed with the block."""
