@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ResponseCache,
     )
     from arena_groups._client import ArenaClient
+    from arena_groups._history import HistoryPoint
     from arena_groups._http.config import (
         Timeout,
         TokenProvider,
@@ -233,6 +234,7 @@ _HOMES = {
     "GroupSort": "models.groups",
     "GroupsChange": "watching.events",
     "GroupsResource": "_resources.groups",
+    "HistoryPoint": "_history",
     "ImageBlock": "models.blocks",
     "ImageVersion": "models.blocks",
     "InvitationAccepted": "watching.events",
@@ -330,20 +332,21 @@ __all__ = [
     "DeliverySummary", "DriftError", "EmbedBlock", "EmbeddedConnection", "EmbeddedGroup",
     "EmbeddedUser", "Followable", "FollowableType", "ForbiddenError", "Group", "GroupAbilities",
     "GroupCounts", "GroupInvite", "GroupMember", "GroupRef", "GroupRole", "GroupSort",
-    "GroupsChange", "GroupsResource", "ImageBlock", "ImageVersion", "InvitationAccepted",
-    "InvitationClosed", "InvitationSent", "InvitationState", "InviteCodeChanged", "InviteOutcome",
-    "InviteResult", "InviteTarget", "JSONItem", "JSONValue", "Link", "LinkBlock", "Links",
-    "MarkdownContent", "Me", "MeCounts", "MemberJoined", "MemberLeft", "MembershipInvitation",
-    "MemoryCache", "MemoryStore", "MetadataValue", "NoPacer", "NotFoundError", "OAuthError",
-    "Pacer", "PacerError", "PacerSnapshot", "Page", "PageMeta", "PaginationError", "Paginator",
-    "PendingBlock", "Permit", "PollFailure", "Priority", "QuotaPacer", "RateLimit",
-    "RateLimitError", "RateLimitUpdate", "RemovalLimitError", "RemoveTarget", "RequestEvent",
-    "RequestHook", "RequestTimeoutError", "ResourceType", "ResponseCache", "RetryPolicy",
-    "RevokeTarget", "RoleChanged", "SQLiteStore", "ServerError", "Store", "StoreError", "SyncError",
-    "SyncPlan", "TextBlock", "Timeout", "TokenProvider", "UnknownContent", "UnprocessableError",
-    "Unset", "User", "UserBadge", "UserCounts", "UserRef", "UserTier", "UsersResource", "WaitEvent",
-    "WaitHook", "WatchEvent", "WatchedGroup", "Watcher", "WebhookVerificationError", "__version__",
-    "from_dict", "invite_many", "plan_sync", "remove_many", "revoke_many", "to_dict", "watch",
+    "GroupsChange", "GroupsResource", "HistoryPoint", "ImageBlock", "ImageVersion",
+    "InvitationAccepted", "InvitationClosed", "InvitationSent", "InvitationState",
+    "InviteCodeChanged", "InviteOutcome", "InviteResult", "InviteTarget", "JSONItem", "JSONValue",
+    "Link", "LinkBlock", "Links", "MarkdownContent", "Me", "MeCounts", "MemberJoined", "MemberLeft",
+    "MembershipInvitation", "MemoryCache", "MemoryStore", "MetadataValue", "NoPacer",
+    "NotFoundError", "OAuthError", "Pacer", "PacerError", "PacerSnapshot", "Page", "PageMeta",
+    "PaginationError", "Paginator", "PendingBlock", "Permit", "PollFailure", "Priority",
+    "QuotaPacer", "RateLimit", "RateLimitError", "RateLimitUpdate", "RemovalLimitError",
+    "RemoveTarget", "RequestEvent", "RequestHook", "RequestTimeoutError", "ResourceType",
+    "ResponseCache", "RetryPolicy", "RevokeTarget", "RoleChanged", "SQLiteStore", "ServerError",
+    "Store", "StoreError", "SyncError", "SyncPlan", "TextBlock", "Timeout", "TokenProvider",
+    "UnknownContent", "UnprocessableError", "Unset", "User", "UserBadge", "UserCounts", "UserRef",
+    "UserTier", "UsersResource", "WaitEvent", "WaitHook", "WatchEvent", "WatchedGroup", "Watcher",
+    "WebhookVerificationError", "__version__", "from_dict", "invite_many", "plan_sync",
+    "remove_many", "revoke_many", "to_dict", "watch",
 ]
 # fmt: on
 

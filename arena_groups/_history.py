@@ -49,9 +49,6 @@ class HistoryCounts:
     def __add__(self, other: "HistoryCounts") -> "HistoryCounts":
         return _combine(add, self, other)
 
-    def __bool__(self) -> bool:
-        return any(attrs.astuple(self))
-
 
 @frozen(kw_only=True)
 class HistoryPoint(HistoryCounts):
@@ -187,6 +184,11 @@ class HistoryRecorder:
         self._recorded: tuple[date, int, int] | None = None
         self._failed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many events are counted and not written yet."""
+        return sum(attrs.astuple(self._counts))
+
     def count(self, counts: HistoryCounts) -> None:
         """Add to the counts that the next :meth:`record` writes."""
         self._counts += counts
@@ -194,7 +196,7 @@ class HistoryRecorder:
     async def record(self, at: datetime, *, members: int, pending: int) -> None:
         """Write the numbers and counts, unless this recorder has written the same before."""
         numbers = (at.astimezone(UTC).date(), members, pending)
-        if numbers == self._recorded and not self._counts:
+        if numbers == self._recorded and self._counts == HistoryCounts():
             return
         try:
             await record_history(
@@ -223,7 +225,7 @@ def _updated(
 ) -> _Day:
     known = None if before is None else _read(before)
     by_source = {} if known is None else dict(known.counts)
-    if counts:
+    if counts != HistoryCounts():
         by_source[source] = by_source.get(source, HistoryCounts()) + counts
     return _Day(members, pending, by_source)
 
@@ -265,4 +267,4 @@ def _combine(
     return HistoryCounts(**numbers)
 
 
-set_public_module(globals(), ["HistoryPoint"], "arena_groups.reconcile")
+set_public_module(globals(), ["HistoryPoint"])

@@ -1,4 +1,4 @@
-"""Pytest plugin for programs that use Are.na: a sandbox and a client for each test.
+"""Pytest plugin for programs that use Are.na: a sandbox, a client and a receiver of webhooks.
 
 Every run of pytest loads it where the package is installed, so it imports nothing but pytest until
 a fixture is used. PYTEST_DONT_REWRITE: it has no assertions.
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from arena_groups.sandbox.fake_clock import AutoAdvanceClock
     from arena_groups.sandbox.faults import InjectedFault
     from arena_groups.sandbox.threaded import ThreadedSandbox
+    from arena_groups.webhooks import WebhookReceiver
 
-__all__ = ["arena_client", "arena_clock", "arena_sandbox"]
+__all__ = ["arena_client", "arena_clock", "arena_sandbox", "arena_webhooks"]
 
 _T = TypeVar("_T")
 
@@ -164,6 +165,24 @@ def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Itera
     client = ArenaClient(token, base_url=arena_sandbox.url, clock=arena_clock)
     yield client
     closer.close()
+
+
+@pytest.fixture
+def arena_webhooks() -> Iterator[WebhookReceiver]:
+    """Receive webhooks on the loopback interface while the test runs, and collect them.
+
+    Meanwhile ``ARENA_WEBHOOK_URL`` is its URL, and ``ARENA_WEBHOOK_SECRET`` its secret. A
+    ``WebhookSender`` needs ``allow_private=True`` for it.
+
+    Yields:
+        The receiver. It runs in threads, and belongs to this test alone.
+    """
+    from arena_groups.webhooks import WebhookReceiver  # noqa: PLC0415
+
+    with WebhookReceiver() as receiver, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ARENA_WEBHOOK_URL", receiver.url)
+        environment.setenv("ARENA_WEBHOOK_SECRET", receiver.secret)
+        yield receiver
 
 
 class _Closer:

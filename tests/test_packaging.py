@@ -74,7 +74,7 @@ class TestDistribution:
 
     def test_extras_are_for_users_and_tests_only(self) -> None:
         project = tomllib.loads(read("pyproject.toml"))["project"]
-        assert set(project["optional-dependencies"]) == {"cli", "oauth", "redis", "test"}
+        assert set(project["optional-dependencies"]) == {"cli", "oauth", "redis", "report", "test"}
 
     def test_groups_and_extras_have_the_same_lowest_versions(self) -> None:
         settings = tomllib.loads(read("pyproject.toml"))

@@ -27,6 +27,7 @@ COMMANDS = {
     "invitations": "List, send and revoke invitations.",
     "invite-code": "Show, create and delete a group's invite code.",
     "roster": "List members and pending invitations of groups.",
+    "report": "Show how groups stand: who has not answered, and what changed.",
     "watch": "Watch groups and print events.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",

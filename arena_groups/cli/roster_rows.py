@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import TypeVar, cast
 
 from attrs import evolve, field, fields, frozen
@@ -245,18 +246,19 @@ def parse_rosters(text: str) -> dict[int, RosterSnapshot] | str:
     records = _json_records(text) if text.lstrip()[:1] in {"[", "{"} else _csv_records(text)
     if isinstance(records, str):
         return records
-    latest: dict[int, RosterSnapshot] = {}
+    found: dict[tuple[datetime, int], list[RosterSnapshot]] = {}
     for number, record in records:
         try:
-            roster = _parse_row(record)
+            row = _parse_row(record)
         except ValueError as error:
             return f"row {number} is not of a roster: {error}"
-        known = latest.get(roster.group_id)
-        if known is None or known.taken_at < roster.taken_at:
-            latest[roster.group_id] = roster
-        elif known.taken_at == roster.taken_at:
-            latest[roster.group_id] = evolve(known, people=(*known.people, *roster.people))
-    return latest or "it holds no roster"
+        found.setdefault((row.taken_at, row.group_id), []).append(row)
+    latest = {group_id: rows for (_, group_id), rows in sorted(found.items(), key=itemgetter(0))}
+    rosters = {
+        group_id: evolve(rows[0], people=tuple(person for row in rows for person in row.people))
+        for group_id, rows in latest.items()
+    }
+    return rosters or "it holds no roster"
 
 
 def _csv_records(text: str) -> list[tuple[int, Mapping[str, str]]] | str:

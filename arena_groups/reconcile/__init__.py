@@ -1,4 +1,4 @@
-"""Desired state of a group: plans that bring it in step with a list, and rosters.
+"""Desired state of a group: plans that bring it in step with a list, rosters, and reports.
 
 :func:`plan_sync` compares a group with a list of people and returns a :class:`SyncPlan`, which
 changes nothing until it is applied.
@@ -16,11 +16,22 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
+    from arena_groups.reconcile.apply import SyncRun, SyncSummary
     from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
     from arena_groups.reconcile.plan import PlanSummary, SyncPlan
     from arena_groups.reconcile.planner import PlanSettings
     from arena_groups.reconcile.planning import plan_sync
+    from arena_groups.reconcile.report import (
+        AgeClass,
+        GroupReport,
+        InviterCount,
+        ReportChanges,
+        WeekCounts,
+        build_report,
+    )
+    from arena_groups.reconcile.report_page import report_html
+    from arena_groups.reconcile.report_text import report_markdown
     from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
     from arena_groups.reconcile.roster_diff import (
         RosterChange,
@@ -31,11 +42,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ActionKind": "actions",
+    "AgeClass": "report",
     "DesiredLike": "desired",
     "DesiredPerson": "desired",
+    "GroupReport": "report",
+    "InviterCount": "report",
     "Person": "desired",
     "PlanSettings": "planner",
     "PlanSummary": "plan",
+    "ReportChanges": "report",
     "RosterChange": "roster_diff",
     "RosterChangeKind": "roster_diff",
     "RosterDiff": "roster_diff",
@@ -46,19 +61,29 @@ _HOMES = {
     "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
+    "SyncRun": "apply",
+    "SyncSummary": "apply",
+    "WeekCounts": "report",
+    "build_report": "report",
     "diff_rosters": "roster_diff",
     "link": "memory",
     "plan_sync": "planning",
+    "report_html": "report_page",
+    "report_markdown": "report_text",
     "snapshot_roster": "roster",
 }
 
 __all__ = [
     "ActionKind",
+    "AgeClass",
     "DesiredLike",
     "DesiredPerson",
+    "GroupReport",
+    "InviterCount",
     "Person",
     "PlanSettings",
     "PlanSummary",
+    "ReportChanges",
     "RosterChange",
     "RosterChangeKind",
     "RosterDiff",
@@ -69,9 +94,15 @@ __all__ = [
     "SyncPlan",
     "SyncReason",
     "SyncResult",
+    "SyncRun",
+    "SyncSummary",
+    "WeekCounts",
+    "build_report",
     "diff_rosters",
     "link",
     "plan_sync",
+    "report_html",
+    "report_markdown",
     "snapshot_roster",
 ]
 

@@ -14,6 +14,7 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import hidden
 from arena_groups.bulk import InviteTargetLike, normalize_invite_target
 from arena_groups.models import EmbeddedUser, MembershipInvitation
+from arena_groups.reconcile.roster import RosterPerson
 
 __all__ = [
     "DesiredLike",
@@ -54,8 +55,8 @@ class DesiredPerson:
     note: str | None = field(default=None, repr=hidden)
 
 
-DesiredLike = InviteTargetLike | DesiredPerson | Mapping[str, object]
-"""Inputs of ``plan_sync``: what ``invite_many`` takes, and rows.
+DesiredLike = InviteTargetLike | DesiredPerson | RosterPerson | Mapping[str, object]
+"""Inputs of ``plan_sync``: what ``invite_many`` takes, people of a roster, and rows.
 
 A row is a :class:`DesiredPerson` or a dict with ``email``, ``user_id`` or ``user``, and ``note``.
 """
@@ -217,6 +218,8 @@ def _row(item: object) -> DesiredRow:
                 _blank_as_none(item.get(name)) for name in ("email", "user_id", "user", "note")
             )
             return _row_of(email, user if number is None else number, note)
+        case RosterPerson():
+            return _row_of(item.email, item.user_id, None)
         case MembershipInvitation():
             return _row_of(item.invitee_email, item.invitee, None)
         case EmbeddedUser():

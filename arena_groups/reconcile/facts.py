@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 FIRST_EPOCH: Final = 1
+USER: Final = "user:"
 
 Digest = Callable[[str], str]
 """Function that returns the digest of a mailbox, as ``mailbox()`` returns it."""
@@ -183,7 +184,7 @@ class GroupFacts:
 
 def user_key(user_id: int) -> str:
     """Return the key of the invitation of a user."""
-    return f"user:{user_id}"
+    return f"{USER}{user_id}"
 
 
 def pending_keys(
@@ -240,6 +241,7 @@ def observe(
         members=_member_changes(facts, snapshot.members, epoch),
         invited={
             **_closed_invitations(facts, before or facts, pending, epoch),
+            **_accepted_intents(facts, {each.id for each in snapshot.members}, epoch),
             **_pending_invitations(facts, pending, epoch, snapshot.still_pending),
         },
         links=_additions(facts.links, _shown_links(snapshot, digest)),
@@ -295,7 +297,7 @@ def learn(facts: GroupFacts, key: str, result: InviteResult, *, epoch: int) -> F
         invitation_id=None if result.invitation is None else result.invitation.id,
     )
     user = result.user
-    is_address = not key.startswith("user:")
+    is_address = not key.startswith(USER)
     if user is None:
         links: dict[str, tuple[int, ...]] = {}
         invited = {key: fact}
@@ -338,6 +340,22 @@ def _closed_invitations(
     }
 
 
+def _accepted_intents(
+    facts: GroupFacts, members: Container[int], epoch: int
+) -> dict[str, InvitationFact]:
+    """Return the intents to invite somebody who is a member: nothing more is sent for them."""
+    return {
+        key: evolve(fact, state=IntentState.INVITED, gone=epoch)
+        for key, fact in facts.invited.items()
+        if fact.state is IntentState.INVITING
+        and any(user_id in members for user_id in _users_behind(facts, key))
+    }
+
+
+def _users_behind(facts: GroupFacts, key: str) -> tuple[int, ...]:
+    return (int(key.removeprefix(USER)),) if key.startswith(USER) else facts.users_of(key)
+
+
 def _pending_invitations(
     facts: GroupFacts, pending: Mapping[str, int], epoch: int, still_pending: Container[int]
 ) -> dict[str, InvitationFact]:
@@ -363,7 +381,8 @@ def _pending_fact(known: InvitationFact | None, invitation_id: int, absent: int)
     if known is None:
         return InvitationFact(after=absent, invitation_id=invitation_id)
     fact = evolve(known, gone=None, invitation_id=invitation_id, state=IntentState.INVITED)
-    is_known = known.invitation_id == invitation_id
+    # Of two that are pending at once, the older one may show again when the newer one is gone.
+    is_known = known.invitation_id is not None and invitation_id <= known.invitation_id
     return fact if is_known else evolve(fact, after=max(known.after, absent))
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import asdict, field, fields, frozen
 
@@ -13,14 +13,12 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import JSONValue
 from arena_groups.models import EmbeddedGroup
 from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.apply import OnDrift, SyncRun
 from arena_groups.reconcile.desired import Person
 from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
 from arena_groups.reconcile.planner import PlanSettings, planned_removals, removal_limit
-from arena_groups.reconcile.sync_key import SyncKey
+from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["PlanSummary", "SyncPlan"]
 
@@ -133,18 +131,72 @@ class SyncPlan:
         """Whether the plan has so many removals that applying it raises an error."""
         return self.planned_removals > self.removal_limit
 
+    def apply(
+        self,
+        arena: ArenaClient | None = None,
+        *,
+        store: Store | None = None,
+        key: str | bytes | None = None,
+        on_drift: OnDrift = "refuse",
+        concurrency: int = 1,
+    ) -> SyncRun:
+        """Carry out the plan: invitations first, then revocations, then removals.
+
+        The group is read again. What is held is carried out only if the outcomes of the
+        invitations show that the person is not desired, and nobody whom an outcome names is
+        removed. Actions that are not in the plan are never carried out.
+
+        A run that was interrupted is continued by applying the same plan again, or a new one:
+        nobody gets a second email.
+
+        Args:
+            arena: The client; by default the one that made the plan.
+            store: The store; by default the one that the plan was made with. Invitations by
+                address need one.
+            key: The key of the digests; by default the one that the plan was made with, else
+                ``ARENA_SYNC_KEY``, or a private file.
+            on_drift: What happens if actions do not fit the group any more: ``"refuse"`` raises
+                an error before anything is done, ``"skip"`` carries out the others.
+            concurrency: Number of people to process at a time.
+
+        Returns:
+            The run. Nothing is requested before it is iterated over or awaited. It raises
+            :class:`DriftError`, and :class:`SyncError` if the store belongs to another key.
+
+        Raises:
+            RemovalLimitError: The plan has more removals than its limit.
+            ValueError: There is no client, or no store although addresses are invited; or
+                another argument is out of range.
+        """
+        sync_key = self._key_for(store, key)
+        del key  # the traceback of an error shows what this frame has
+        if isinstance(sync_key, Exception):
+            raise sync_key
+        arena = self._arena if arena is None else arena
+        if arena is None:
+            raise ValueError("a plan that was loaded needs a client: apply(arena, store=…)")
+        return SyncRun(
+            self._data,
+            arena,
+            store=self._store if store is None else store,
+            key=sync_key,
+            on_drift=on_drift,
+            concurrency=concurrency,
+        )
+
+    def _key_for(self, store: Store | None, key: str | bytes | None) -> SyncKey | Exception | None:
+        """Return the key for a store; ``None`` if there is no store."""
+        if key is None and store is None:
+            return self._key if self._store is not None else None
+        return self._key if key is None and store is self._store else try_find_sync_key(key)
+
     def to_dict(self) -> dict[str, JSONValue]:
         """Return the plan as plain JSON data. It has the addresses: keep it private.
 
         Returns:
             The data, for ``json.dumps`` and for :meth:`from_dict`.
         """
-        return plain_plan(
-            PlanData(
-                version=VERSION,
-                **{each.name: getattr(self, each.name) for each in fields(PlanData)[1:]},
-            )
-        )
+        return plain_plan(self._data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, JSONValue]) -> "SyncPlan":
@@ -165,6 +217,11 @@ class SyncPlan:
         if not isinstance(plan, PlanData):
             raise plan
         return cls(**{each.name: getattr(plan, each.name) for each in fields(PlanData)[1:]})
+
+    @property
+    def _data(self) -> PlanData:
+        values = {each.name: getattr(self, each.name) for each in fields(PlanData)[1:]}
+        return PlanData(version=VERSION, **values)
 
     def __str__(self) -> str:
         lines = [f"{self.group.slug}: {self.summary}"]

@@ -76,10 +76,12 @@ class InviteEvidence:
 
 @frozen(kw_only=True)
 class _Open:
-    """An open identity: members who came after an epoch may be this person.
+    """A desired person, or one to keep, whom it is not certain to recognize.
 
     Attributes:
         after: The last epoch whose members are certainly not this person.
+        has_user: Whether the user is known, so that only an invitation without a user may be
+            this person's.
         position: The first position of the person in the list; -1 for none.
         is_asked: Whether an invitation in this plan will show who it is.
         is_pending: Whether the person has a pending invitation that shows the address.
@@ -87,6 +89,7 @@ class _Open:
     """
 
     after: int
+    has_user: bool
     position: int
     is_asked: bool
     is_pending: bool = False
@@ -259,23 +262,25 @@ class _Planner:
         return [
             self._open(identity, is_asked=action.kind is ActionKind.INVITE)
             for identity, action in zip(self._desired, actions, strict=True)
-            if identity.is_open
+            if identity.is_open or action.kind is not ActionKind.KEEP
         ]
 
     def _open_kept(self) -> list[_Open]:
         return [
             self._open(identity, is_asked=False)
             for identity in self._kept
-            if identity.is_open and self._desired_keys.isdisjoint(identity.digests)
+            if self._desired_keys.isdisjoint(identity.keys)
+            and (identity.is_open or self._members.keys().isdisjoint(identity.user_ids))
         ]
 
     def _open(self, identity: Identity, *, is_asked: bool) -> _Open:
         facts = [self._facts.invited[key] for key in identity.digests if key in self._facts.invited]
         return _Open(
-            after=self._after(identity),
+            after=max((fact.after for fact in facts), default=0),
+            has_user=not identity.is_open,
             position=identity.position,
             is_asked=is_asked,
-            is_pending=any(key in self._pending for key in identity.digests),
+            is_pending=any(key in self._pending for key in identity.keys),
             gone=next((fact.gone for fact in facts), None),
         )
 
@@ -287,6 +292,13 @@ class _Planner:
     def _since(self, member: GroupMember) -> int:
         fact = self._facts.members.get(member.id)
         return self._facts.epoch if fact is None else fact.since
+
+    def _first_seen(self, invitation: MembershipInvitation) -> int | None:
+        """Return the epoch at which a pending invitation was seen at the latest."""
+        user = invitation.invitee
+        fact = None if user is None else self._facts.invited.get(user_key(user.id))
+        is_same = fact is not None and fact.invitation_id == invitation.id and fact.after > 0
+        return fact.after + 1 if fact is not None and is_same else None
 
     def _guard(self, user_id: int) -> SyncReason | None:
         """Return why a user is never removed."""
@@ -336,8 +348,8 @@ class _Planner:
             return evolve(action, reason=SyncReason.ADD_ONLY)
         has_address = any(key != user_key(user.id) if user else True for key in keys)
         if not has_address and (user is None or user.id not in self._linked_ids):
-            fact = self._facts.invited.get(user_key(user.id)) if user else None
-            reason, waits_for = suspects.of_invitation(None if fact is None else fact.after + 1)
+            seen = self._first_seen(invitation)
+            reason, waits_for = suspects.of_invitation(seen, has_user=user is not None)
             if reason is not None:
                 return _held(action, "revoke", reason, waits_for)
         return evolve(action, kind=ActionKind.REVOKE, reason=SyncReason.NOT_DESIRED)
@@ -357,20 +369,23 @@ class _Suspects:
 
     def of_member(self, since: int) -> _Suspicion:
         """Return whom a member may be who came at an epoch."""
-        return self._cached(("member", since), lambda each: each.after < since)
+        return self._cached(
+            ("member", since), lambda each: each.after < since and not each.has_user
+        )
 
-    def of_invitation(self, seen: int | None) -> _Suspicion:
+    def of_invitation(self, seen: int | None, *, has_user: bool) -> _Suspicion:
         """Return whom a pending invitation without an address may belong to.
 
-        ``seen`` is the epoch in which it was first seen, if that is known. Nobody has two pending
+        ``seen`` is an epoch in which it was pending, if one is known. Nobody has two pending
         invitations at a time.
         """
-        return self._cached(
-            ("invitation", seen),
-            lambda each: (
-                not each.is_pending and not (seen and each.gone is not None and seen < each.gone)
-            ),
-        )
+
+        def may_be(each: _Open) -> bool:
+            if each.is_pending or (has_user and each.has_user):
+                return False
+            return seen is None or each.gone is None or seen >= each.gone
+
+        return self._cached(("invitation", seen, has_user), may_be)
 
     def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion:
         if key not in self._found:

@@ -47,12 +47,12 @@ FIRST_IDS = {
     "block": 70001,
     "channel": 70001,
     "connection": 900001,
+    "notification": 1_000_000_001,
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 MAX_ID_DIGITS = 19
-AVATAR_DELAY = timedelta(seconds=2)
-"""Delay until a new avatar is visible."""
+AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 

@@ -16,8 +16,8 @@ from arena_groups.sandbox.entities import (
     ConnectionRecord,
     GroupRecord,
     JSONObject,
-    UserRecord,
 )
+from arena_groups.sandbox.notifications import notifications_of
 from arena_groups.sandbox.operations import OperationCall
 from arena_groups.sandbox.permissions import can_read, can_see_content
 from arena_groups.sandbox.responses import (
@@ -29,9 +29,6 @@ from arena_groups.sandbox.responses import (
 from arena_groups.sandbox.seed_data import add_channels, add_contents
 
 CONTENT_SORTS = ("position_asc", "position_desc", *rendering.CONTENT_SORTS)
-READ_NOTIFICATIONS = 30
-"""Notifications that every user has read."""
-_KINDS = ("followed_user", "followed_group", "added_user_to_group")
 
 
 def get_channel(call: OperationCall) -> SandboxResponse:
@@ -64,18 +61,22 @@ def list_notifications(call: OperationCall) -> SandboxResponse:
     if not 1 <= limit <= validation.MAX_PER:
         raise invalid_parameter("limit", f"must be between 1 and {validation.MAX_PER}")
     unread = validation.choice(call.query, "unread", ("true", "false")) == "true"
-    everything = [each for each in _notifications(call, caller) if not (unread and each["is_read"])]
-    start = _position(call.query, "next", "older")
-    before = _position(call.query, "prev", "newer")
-    if before is not None:
-        start = max(before - limit, 0)
-    start = start or 0
-    data = everything[start : start + limit]
-    more = start + limit < len(everything)
+    found = notifications_of(call.backend, call.renderer, caller)
+    everything = [each for each in found if not (unread and each["is_read"])]
+    older, newer = _position(call.query, "next", "older"), _position(call.query, "prev", "newer")
+    # A cursor names a notification, so that those that come later move no page.
+    if newer is not None:
+        end = sum(_number(each) > newer for each in everything)
+        start = max(end - limit, 0)
+    else:
+        start = 0 if older is None else sum(_number(each) >= older for each in everything)
+        end = start + limit
+    data = everything[start:end]
+    more = end < len(everything)
     meta: JSONObject = {
         "limit": limit,
-        "next_cursor": _cursor("older", start + limit) if more else None,
-        "prev_cursor": _cursor("newer", start) if data else None,
+        "next_cursor": _cursor("older", data[-1]) if more and data else None,
+        "prev_cursor": _cursor("newer", data[0]) if data else None,
         "has_more": more,
     }
     return SandboxResponse(200, {"meta": meta, "data": data})
@@ -160,36 +161,13 @@ def _order(
     return lambda items: sorted(items, key=key, reverse=direction == "desc")
 
 
-def _notifications(call: OperationCall, user: UserRecord) -> list[JSONObject]:
-    """Return all notifications of a user, newest first: the unread ones, then the others."""
-    count = user.notifications + READ_NOTIFICATIONS
-    people, groups = list(call.backend.users.values()), list(call.backend.groups.values())
-    found: list[JSONObject] = []
-    for number in range(count):
-        kind = _KINDS[number % len(_KINDS)]
-        person = people[number % len(people)]
-        group = call.renderer.embedded_group(groups[number % len(groups)])
-        someone = call.renderer.embedded_user(person)
-        item = group if kind == "followed_group" else someone
-        at = user.created_at + timedelta(hours=count - number)
-        found.append(
-            {
-                "id": user.id * 1000 + count - number,
-                "type": "Notification",
-                "created_at": rendering.timestamp(at),
-                "kind": kind,
-                "actor": someone,
-                "item": item,
-                "target": group if kind == "added_user_to_group" else None,
-                "parent": None,
-                "is_read": number >= user.notifications,
-            }
-        )
-    return found
+def _cursor(direction: str, notification: JSONObject) -> str:
+    return base64.urlsafe_b64encode(f"{direction} {notification['id']}".encode()).decode()
 
 
-def _cursor(direction: str, position: int) -> str:
-    return base64.urlsafe_b64encode(f"{direction} {position}".encode()).decode()
+def _number(notification: JSONObject) -> int:
+    number = notification["id"]
+    return number if isinstance(number, int) else 0
 
 
 def _position(query: Mapping[str, str], name: str, direction: str) -> int | None:

@@ -26,11 +26,23 @@ _URI = re.compile(r"[!\"$-\[\]-~]+", re.ASCII)  # no space, no fragment, no back
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]|", re.ASCII)
 
 
+@attrs.frozen
+class AdditionRecord:
+    """A notification: somebody added a user to a group."""
+
+    id: int
+    actor_id: int
+    user_id: int
+    group_id: int
+    created_at: datetime
+
+
 @attrs.define(eq=False)
 class UserRecord:
     """An account. JSON of `sparse` records leaves out optional fields without a value.
 
-    `following` and `followers` are oldest first.
+    `following`, `followers` and `additions` are oldest first. `notifications` counts the unread
+    notifications of the seed, which are older than `additions`.
     """
 
     id: int
@@ -48,6 +60,7 @@ class UserRecord:
     channels: int = 0
     notifications: int = 0
     sparse: bool = False
+    additions: list[AdditionRecord] = attrs.field(factory=list[AdditionRecord], repr=False)
     following: dict[Followed, None] = attrs.field(factory=dict[Followed, None], repr=False)
     followers: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
 

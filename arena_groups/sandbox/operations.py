@@ -8,6 +8,7 @@ import attrs
 from arena_groups.sandbox import rendering, validation
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.entities import GroupRecord, JSONObject, UserRecord
+from arena_groups.sandbox.notifications import notify_of_addition
 from arena_groups.sandbox.permissions import can_read, group_permissions, is_in_group, is_owner
 from arena_groups.sandbox.responses import (
     SandboxResponse,
@@ -225,6 +226,8 @@ def invite(call: OperationCall) -> SandboxResponse:
         result = call.backend.invite(group, caller, target)
     except SandboxNotFoundError:
         raise not_found("user") from None
+    if result.outcome == "added" and result.user is not None:
+        notify_of_addition(call.backend, group, caller, result.user)
     created = result.outcome in {"added", "invited"}
     return SandboxResponse(201 if created else 200, call.renderer.invite_result(result))
 

@@ -241,7 +241,10 @@ class JSONRenderer:
 
     def me(self, user: UserRecord) -> JSONObject:
         """Return a Me: the user, and the fields only that user sees."""
-        counts: JSONObject = {**_user_counts(user), "notifications": user.notifications}
+        unread = user.notifications + sum(
+            each.group_id in self.backend.groups for each in user.additions
+        )
+        counts: JSONObject = {**_user_counts(user), "notifications": unread}
         return {**self.user(user), "counts": counts, "email": user.email}
 
     def member(self, group: GroupRecord, user: UserRecord) -> JSONObject:

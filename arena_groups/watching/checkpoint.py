@@ -37,6 +37,7 @@ FENCING_TOKEN: Final = "fencing_token"  # noqa: S105  of the watch that may writ
 HEARTBEAT: Final = "heartbeat"  # a counter, while a shared watch holds the lease
 PENDING_EVENT: Final = "pending_event"
 SEQUENCE: Final = "sequence"
+FEED: Final = "feed"  # the newest notification whose events were acknowledged
 CODE: Final = "code"
 INVITATION: Final = "invitation/"
 MEMBER: Final = "member/"
@@ -61,7 +62,8 @@ class Checkpoint:
     can write: for all others every write fails, and ``fenced_out`` is true afterwards, as it is
     once the lease was released. The token is drawn at random, so it also identifies the opening
     in the keys of its events.
-    ``initialized`` is false until the first poll was saved.
+    ``initialized`` is false until the first poll was saved. ``feed_position`` is the id of the
+    newest notification that counts for no later event; ``None`` if none was read yet.
     """
 
     def __init__(self, store: Store, namespace: str, records: Mapping[str, str]) -> None:
@@ -71,6 +73,7 @@ class Checkpoint:
         self._heartbeat: int | None = None
         self.initialized = _check_version(records)
         self.state = _read_state(records)
+        self.feed_position = _read_feed_position(records)
         pending = records.get(PENDING_EVENT)
         self.pending_event = None if pending is None else event_from_text(PENDING_EVENT, pending)
         self.fenced_out = False
@@ -146,18 +149,30 @@ class Checkpoint:
             if CODE in updates:
                 self.state.code = newer.code
 
-    async def advance(self, following: WatchEvent | None) -> None:
+    async def set_feed_position(self, position: int) -> None:
+        """Save the id of the newest notification, which counts for no later event."""
+        await self._write({FEED: str(position)})
+        self.feed_position = position
+
+    async def advance(
+        self, following: WatchEvent | None, *, feed_position: int | None = None
+    ) -> None:
         """Acknowledge the pending event, and save the following one, if any, as pending.
 
-        It can be called again after it was cancelled or has failed.
+        It can be called again after it was cancelled or has failed. The ``feed_position`` is
+        saved with the last event of a poll.
         """
         if self.pending_event is None and following is None:
             return
         updates = {} if self.pending_event is None else _updates_by(self.pending_event)
         updates[PENDING_EVENT] = None if following is None else to_text(following)
+        if following is None and feed_position is not None:
+            updates[FEED] = str(feed_position)
         await self._write(updates)
         if self.pending_event is not None:
             apply(self.state, self.pending_event)
+        if FEED in updates:
+            self.feed_position = feed_position
         self.pending_event = following
 
     async def _write(self, updates: Updates) -> None:
@@ -211,6 +226,15 @@ def _read_state(records: Mapping[str, str]) -> GroupState:
             member = _read(GroupMember, name, text)
             state.members[member.id] = member
     return state
+
+
+def _read_feed_position(records: Mapping[str, str]) -> int | None:
+    text = records.get(FEED)
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise _damaged(FEED)
+    return int(text)
 
 
 def _read_code(records: Mapping[str, str]) -> Code:

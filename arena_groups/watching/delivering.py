@@ -1,17 +1,19 @@
-"""Protocols between a watch and what delivers its events, and the result of a delivery."""
+"""Delivery of a watch's events: the protocols of what delivers them, the loop, and its result."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
+from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._exports import set_public_module
 from arena_groups._types import Clock
+from arena_groups.errors import ArenaError, StoreError
 from arena_groups.stores import Store
 from arena_groups.watching.events import WatchEvent
 
-__all__ = ["DeliverySummary", "EventDelivery", "EventSender"]
+__all__ = ["DeliveryLoop", "DeliverySummary", "EventDelivery", "EventSender"]
 
 
 @frozen(kw_only=True)
@@ -55,6 +57,71 @@ class EventSender(Protocol):
     ) -> AbstractAsyncContextManager[EventDelivery]:
         """Return a delivery to all of ``senders``, which are of the same class."""
         ...
+
+
+@define
+class DeliveryLoop:
+    """Saves the events of a watch for its endpoints, one after the other.
+
+    Attributes:
+        store: The store of the watch.
+        name: The name of the watch in the store.
+        shared: Whether other processes share the watch.
+        once: Whether the watch polls once. Then an error of one group does not end the loop.
+        clock: The source of monotonic time.
+    """
+
+    store: Store
+    name: str
+    shared: bool
+    once: bool
+    clock: Clock
+    _unsaved: WatchEvent | None = None
+
+    async def run(
+        self,
+        events: AsyncIterator[WatchEvent],
+        senders: Sequence[EventSender],
+        deliver_for: float,
+        is_closed: Callable[[], bool],
+    ) -> DeliverySummary:
+        """Deliver events until there are no more, then what is left, unless the watch is closed.
+
+        The next event is requested, which acknowledges the last one, only after that was saved,
+        also by the next call if this one fails.
+        """
+        check_seconds(deliver_for, "deliver_for", zero=True, endless=True)
+        if not senders:
+            raise ValueError("name at least one sender")
+        check_methods(senders[0], "each of senders", ["delivery"], "WebhookSender(url)")
+        async with senders[0].delivery(
+            senders, store=self.store, name=self.name, shared=self.shared, clock=self.clock
+        ) as delivery:
+            error = await self._save_all(events, delivery)
+            summary = await delivery.drain(0.0 if is_closed() else deliver_for)
+        if error is not None:
+            raise error
+        return summary
+
+    async def _save_all(
+        self, events: AsyncIterator[WatchEvent], delivery: EventDelivery
+    ) -> ArenaError | None:
+        """Save all events. Return the first error of a group, if the watch goes on after it."""
+        first: ArenaError | None = None
+        while True:
+            if self._unsaved is not None:
+                await delivery.enqueue(self._unsaved)
+                self._unsaved = None
+            try:
+                self._unsaved = await anext(events)
+            except StopAsyncIteration:
+                return first
+            except StoreError:
+                raise
+            except ArenaError as error:
+                if not self.once:
+                    raise
+                first = first or error
 
 
 set_public_module(globals(), ["DeliverySummary"])

@@ -7,7 +7,13 @@ from attrs import field, frozen
 from arena_groups._exports import set_public_module
 from arena_groups._types import hidden
 from arena_groups.errors import ArenaError
-from arena_groups.models import EmbeddedGroup, GroupMember, GroupRole, MembershipInvitation
+from arena_groups.models import (
+    EmbeddedGroup,
+    EmbeddedUser,
+    GroupMember,
+    GroupRole,
+    MembershipInvitation,
+)
 from arena_groups.models._common import Timestamp
 
 __all__ = [
@@ -106,6 +112,12 @@ class MemberJoined(_Event):
     """Always ``"member-joined"``."""
     member: GroupMember
     """The new member."""
+    added_by: EmbeddedUser | None = None
+    """Who added the member, if the watch reads notifications (``feed=True``) and one says so.
+
+    ``None`` says nothing: most people are invited or join with the invite code, and the
+    notifications of the token's user may not show who was added.
+    """
 
 
 @frozen(kw_only=True)

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
@@ -24,6 +25,7 @@ from arena_groups.watching.events import (
     WatchedGroup,
     WatchEvent,
 )
+from arena_groups.watching.feed import NotificationFeed, name_adders
 from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
 from arena_groups.watching.poller import GroupPoller
 from arena_groups.watching.schedule import (
@@ -35,6 +37,9 @@ from arena_groups.watching.schedule import (
 )
 
 __all__ = ["GroupWatch", "with_group_hint"]
+
+RECORD_AFTER: Final = 20
+"""Events after which the history is recorded, so that a crash loses no more of it."""
 
 
 class GroupWatch:
@@ -63,6 +68,7 @@ class GroupWatch:
         self._record = record
         self._recorder: HistoryRecorder | None = None
         self._replaying = False
+        self._feed_position: int | None = None
         self._queue: deque[WatchEvent] = deque()
         self._delivered = False
         self._idle = 0
@@ -215,7 +221,13 @@ class GroupWatch:
         """Return for how many seconds a poll, or its repetitions, have made no progress."""
         return 0.0 if self._progress is None else now - self._progress
 
-    async def poll(self, *, replay: bool, since: datetime | None = None) -> None:
+    async def poll(
+        self,
+        *,
+        replay: bool,
+        since: datetime | None = None,
+        feed: NotificationFeed | None = None,
+    ) -> None:
         """Poll the group, and queue an event for everything that has changed."""
         poller, checkpoint = self._opened_parts()
         started = self._clock.now()
@@ -226,7 +238,10 @@ class GroupWatch:
         if not checkpoint.initialized:
             await checkpoint.initialize(None if replay else initial_snapshot(snapshot, since))
         await checkpoint.refresh(snapshot)
-        self._queue.extend(diff(checkpoint.state, snapshot, checkpoint.fencing_token))
+        events = diff(checkpoint.state, snapshot, checkpoint.fencing_token)
+        if feed is not None:
+            events = await self._with_adders(feed, checkpoint, events)
+        self._queue.extend(events)
         poller.commit()
         self._idle = 0 if self._queue else self._idle + 1
         self.failures = 0
@@ -296,6 +311,7 @@ class GroupWatch:
         self._queue.clear()
         self._delivered = False
         self._replaying = False
+        self._feed_position = None
         self._idle = 0
         self._full_poll_due = self.due
 
@@ -304,9 +320,24 @@ class GroupWatch:
         if not self.failures:
             self._progress = self._clock.now()
 
+    async def _with_adders(
+        self, feed: NotificationFeed, checkpoint: Checkpoint, events: list[WatchEvent]
+    ) -> list[WatchEvent]:
+        """Return the events, with those who added new members; read the feed only if needed."""
+        position = checkpoint.feed_position
+        has_joined = any(isinstance(event, MemberJoined) for event in events)
+        page = await feed.read() if has_joined or position is None else None
+        if page is None:
+            return events
+        self._feed_position = max(page.newest, position or 0)
+        if not events:
+            await checkpoint.set_feed_position(self._feed_position)
+        return name_adders(events, page, after=position or 0)
+
     async def _advance(self, checkpoint: Checkpoint) -> None:
         acknowledged = checkpoint.pending_event
-        await checkpoint.advance(self._queue[0] if self._queue else None)
+        following = self._queue[0] if self._queue else None
+        await checkpoint.advance(following, feed_position=self._feed_position)
         if self._queue:
             self._queue.popleft()
         self._delivered = False
@@ -320,10 +351,11 @@ class GroupWatch:
             self._recorder = HistoryRecorder(store, group.id, f"watch/{name}")
 
     async def _record_history(self, checkpoint: Checkpoint) -> None:
-        """Record the numbers of the acknowledged state, after the last event of a poll."""
-        if self._recorder is not None and not self.has_events:
+        """Record the numbers of the acknowledged state: after the last of many events, or some."""
+        recorder = self._recorder
+        if recorder is not None and (not self.has_events or recorder.waiting >= RECORD_AFTER):
             members, pending = len(checkpoint.state.members), len(checkpoint.state.invitations)
-            await self._recorder.record(utc_now(), members=members, pending=pending)
+            await recorder.record(utc_now(), members=members, pending=pending)
 
     def _opened_parts(self) -> tuple[GroupPoller, Checkpoint]:
         if self._poller is None or self._checkpoint is None:

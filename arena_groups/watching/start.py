@@ -34,6 +34,7 @@ def watch(
     once: bool = False,
     shared: bool = False,
     concurrency: int = CONCURRENCY,
+    feed: bool = False,
     on_failure: Callable[[PollFailure], None] | None = None,
     on_groups: Callable[[GroupsChange], None] | None = None,
 ) -> Watcher:
@@ -72,6 +73,9 @@ def watch(
             least five minutes. All processes have to pass ``shared=True``.
         concurrency: The number of groups that are polled at the same time, at most. All requests
             go through the client's pacer.
+        feed: Also read the notifications of the token's user (``GET /v3/me/notifications``),
+            when somebody has joined: they may say who added a member, which becomes
+            ``MemberJoined.added_by``. They prove nothing else, and change no other event.
         on_failure: Called for each failed poll that will be retried. An exception it raises
             ends the iteration. With ``once``, the error itself is raised instead, after the
             events that were found.
@@ -92,6 +96,7 @@ def watch(
     check_instance(arena, "arena", ArenaClient)
     for value, option in (
         (all_groups, "all_groups"), (replay, "replay"), (once, "once"), (shared, "shared"),
+        (feed, "feed"),
     ):  # fmt: skip
         check_flag(value, option)
     if bool(references) is all_groups:
@@ -120,6 +125,7 @@ def watch(
         once=once,
         shared=shared,
         concurrency=concurrency,
+        feed=feed,
         on_failure=on_failure,
         on_groups=on_groups,
     )

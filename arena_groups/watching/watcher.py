@@ -11,7 +11,6 @@ from random import random
 from typing import Final, Self, TypeVar
 
 from arena_groups._api import GroupReference
-from arena_groups._arguments import check_methods, check_seconds
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import AsyncCloseable
@@ -26,9 +25,10 @@ from arena_groups.errors import (
 )
 from arena_groups.models import Group
 from arena_groups.stores import MemoryStore, Store
-from arena_groups.watching.delivering import DeliverySummary, EventSender
+from arena_groups.watching.delivering import DeliveryLoop, DeliverySummary, EventSender
 from arena_groups.watching.discovery import ALL_GROUPS, GroupDiscovery
 from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup, WatchEvent
+from arena_groups.watching.feed import NotificationFeed
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
 from arena_groups.watching.poll_tasks import PollTarget, PollTasks
@@ -82,6 +82,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         once: bool = False,
         shared: bool = False,
         concurrency: int = CONCURRENCY,
+        feed: bool = False,
         on_failure: Callable[[PollFailure], None] | None = None,
         on_groups: Callable[[GroupsChange], None] | None = None,
         jitter: Jitter = random,
@@ -97,6 +98,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._reports = WatchReports(on_failure, on_groups)
         self._jitter = jitter
         self._clock = arena.clock
+        self._feed = NotificationFeed(self._arena) if feed else None
+        self._deliveries = DeliveryLoop(self._store, name, shared, once, self._clock)
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
         self._groups = [self._group_watch(name) for name in names]
@@ -162,18 +165,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             StoreError: The store failed, or another process delivers the events now.
             ArenaError: As ``anext()`` raises it. What is saved is delivered by the next call.
         """
-        check_seconds(deliver_for, "deliver_for", zero=True, endless=True)
-        if not senders:
-            raise ValueError("name at least one sender")
-        check_methods(senders[0], "each of senders", ["delivery"], "WebhookSender(url)")
-        shared = self._keeper is not None
-        async with senders[0].delivery(
-            senders, store=self._store, name=self._name, shared=shared, clock=self._clock
-        ) as delivery:
-            async for event in self:
-                await delivery.enqueue(event)
-                await self.ack()
-            return await delivery.drain(deliver_for)
+        return await self._deliveries.run(self, senders, deliver_for, lambda: self._closed)
 
     async def aclose(self) -> None:
         """Close the watch, without acknowledging the event delivered last.
@@ -361,7 +353,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         elif self._keeper is not None:
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
-        await group.poll(replay=self._replay, since=self._since)
+        await group.poll(replay=self._replay, since=self._since, feed=self._feed)
         requests = sum(each.requests for each in self._groups)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:

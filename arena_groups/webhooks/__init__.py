@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from arena_groups.webhooks.delivery import Backlog, Delivery
     from arena_groups.webhooks.payload import payload_schema
+    from arena_groups.webhooks.receiver import ReceivedWebhook, WebhookReceiver
     from arena_groups.webhooks.sender import WebhookFormat, WebhookSender
     from arena_groups.webhooks.signature import generate_secret, verify
 
@@ -27,7 +28,9 @@ _HOMES = {
     "DeadLetter": "dead_letters",
     "Delivery": "delivery",
     "RetrySummary": "dead_letters",
+    "ReceivedWebhook": "receiver",
     "WebhookFormat": "sender",
+    "WebhookReceiver": "receiver",
     "WebhookSender": "sender",
     "generate_secret": "signature",
     "list_backlog": "dead_letters",
@@ -42,8 +45,10 @@ __all__ = [
     "Backlog",
     "DeadLetter",
     "Delivery",
+    "ReceivedWebhook",
     "RetrySummary",
     "WebhookFormat",
+    "WebhookReceiver",
     "WebhookSender",
     "generate_secret",
     "list_backlog",

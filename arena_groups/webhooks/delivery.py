@@ -32,6 +32,7 @@ logger = logging.getLogger("arena_groups")
 LEASE: Final = 15.0  # seconds without a heartbeat after which another process delivers
 HEARTBEAT: Final = LEASE / 3
 REFRESH: Final = 2.0  # seconds until events of another process are seen
+MAX_STORE_DELAY: Final = 60.0
 MAINTENANCE: Final = 3600.0
 FORGET_AFTER: Final = 3 * 86_400.0
 TASK: Final = "arena-groups delivery"
@@ -147,11 +148,20 @@ class Delivery(AsyncCloseable):
             event: The event. It can be saved again, and is delivered again at worst.
 
         Raises:
-            StoreError: The store failed, or another process delivers the events of this watch
-                now. The event must not be acknowledged.
+            StoreError: The store failed, unless the delivery is shared, which retries; or another
+                process delivers the events of this watch now. Do not acknowledge the event.
         """
-        self._check_work()
-        await self._outbox.append(event, self._wall())
+        failures = 0
+        while True:
+            self._check_work()
+            try:
+                await self._outbox.append(event, self._wall())
+                break
+            except StoreError as error:
+                if not self._shared:
+                    raise
+                failures += 1
+                await self._pause_after(failures, error)
         self._wake()
 
     async def drain(self, timeout: float) -> DeliverySummary:  # noqa: ASYNC109 - no error
@@ -306,11 +316,7 @@ class Delivery(AsyncCloseable):
                     if self._outbox.fenced_out:
                         raise
                     failures += 1
-                    delay = retry_delay(failures, retry_after=None, jitter=self._jitter())
-                    logger.warning(
-                        "the outbox cannot be used, next try in %.0f s: %s", delay, error
-                    )
-                    await self._pause(delay)
+                    await self._pause_after(failures, error)
                     continue
                 self._progress.set()
                 if wait is None or wait > 0:
@@ -367,6 +373,12 @@ class Delivery(AsyncCloseable):
             logger.warning(
                 "%d events for %s are dead letters now: %s", len(given_up), sender.target, failure
             )
+
+    async def _pause_after(self, failures: int, error: StoreError) -> None:
+        delay = retry_delay(failures, retry_after=None, jitter=self._jitter())
+        delay = min(delay, MAX_STORE_DELAY)
+        logger.warning("the outbox cannot be used, next try in %.0f s: %s", delay, error)
+        await self._pause(delay)
 
     async def _pause(self, seconds: float) -> None:
         await self._clock.wait(asyncio.Event(), seconds)

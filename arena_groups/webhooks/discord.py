@@ -40,7 +40,7 @@ def discord_body(events: Sequence[WatchEvent], *, include_emails: bool = False) 
     shown, left = fill(lines, MAX_CONTENT - size(title) - 1)
     if left:
         shown.append(more(left))
-    body = {
+    body: dict[str, object] = {
         "content": "\n".join([title, *shown]),
         "allowed_mentions": {"parse": []},  # nobody is notified, whatever a name contains
         "flags": SUPPRESS_EMBEDS,

@@ -88,8 +88,8 @@ def _predicate(
     match event:
         case InvitationAccepted(invitation=invitation):
             return f"accepted the invitation by {_user(invitation.invited_by, markup)}"
-        case MemberJoined():
-            return "joined"
+        case MemberJoined(added_by=adder):
+            return "joined" if adder is None else f"was added by {_user(adder, markup)}"
         case MemberLeft():
             return "is no longer a member"
         case RoleChanged(member=member, previous_role=previous):

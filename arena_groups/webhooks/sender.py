@@ -17,7 +17,7 @@ from arena_groups._api.response import parse_retry_after
 from arena_groups._arguments import check_flag, check_seconds, check_text
 from arena_groups._exports import set_public_module
 from arena_groups._http.config import user_agent
-from arena_groups._http.network import checked_network
+from arena_groups._http.network import Network, checked_network
 from arena_groups._types import Clock, hidden
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
@@ -29,11 +29,17 @@ from arena_groups.webhooks.signature import (
     ID_HEADER,
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
+    SigningKey,
     as_secrets,
     read_keys,
     sign,
 )
-from arena_groups.webhooks.targets import CheckedConnector, TargetRefusedError, checked_target
+from arena_groups.webhooks.targets import (
+    CheckedConnector,
+    Target,
+    TargetRefusedError,
+    checked_target,
+)
 
 __all__ = ["Connection", "WebhookFormat", "WebhookSender"]
 
@@ -80,6 +86,36 @@ class _Message:
     body: bytes = field(repr=hidden)
 
 
+@frozen
+class _Settings:
+    """Everything that a request needs apart from its events."""
+
+    target: Target
+    network: Network
+    keys: Sequence[SigningKey]
+    format: WebhookFormat
+    include_emails: bool
+
+    def message(self, events: Sequence[WatchEvent], now: float) -> _Message:
+        """Return the request for events at a Unix time."""
+        make_body, _ = FORMATS[self.format]
+        body = make_body(events, include_emails=self.include_emails)
+        headers = CIMultiDict(
+            {
+                "Content-Type": "application/json",
+                "User-Agent": user_agent(None),
+                "Accept-Encoding": "identity",
+            }
+        )
+        if self.format == "json":
+            (event,) = events
+            headers[ID_HEADER] = event.key
+            headers[TIMESTAMP_HEADER] = str(int(now))
+            if self.keys:
+                headers[SIGNATURE_HEADER] = sign(self.keys, event.key, int(now), body)
+        return _Message(headers, body)
+
+
 class WebhookSender:
     """Endpoint that receives the events of a watch, by POST requests.
 
@@ -108,6 +144,13 @@ class WebhookSender:
             proxy resolves the name itself, so addresses are not checked.
         ssl: TLS context, for certificates of an own authority.
 
+    Attributes:
+        target: Scheme and host of the URL, which may be shown.
+        endpoint: Name of the endpoint in the store.
+        format: Form of the bodies.
+        max_events: How many events one request holds at most.
+        give_up_after: Seconds after which an event becomes a dead letter.
+
     Raises:
         ValueError: The URL, a secret or a number is not valid, the URL is refused, or a secret is
             given for a format without a signature.
@@ -131,29 +174,26 @@ class WebhookSender:
         address = Secret(url)
         secrets = None if secret is None else as_secrets(secret)
         del url, secret  # an error's traceback must not hold them
+        self.target, self.format = "", format  # first, as the repr needs them
         check_flag(allow_private, "allow_private")
-        self._target = checked_target(address, allow_private=allow_private)
-        self._keys = () if secrets is None else read_keys(secrets)
+        target = checked_target(address, allow_private=allow_private)
+        keys = () if secrets is None else read_keys(secrets)
         if format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}")
-        if self._keys and format != "json":
+        if keys and format != "json":
             raise ValueError(f"secret cannot be used with format={format!r}: it has no signature")
         if name is not None and "/" in check_text(name, "name"):
             raise ValueError("name must be a text without slashes")
-        self.format: WebhookFormat = format
+        self.target = target.label
         self.endpoint = address.fingerprint()[:16] if name is None else name
-        self._include_emails = check_flag(include_emails, "include_emails")
         self.give_up_after = check_seconds(give_up_after, "give_up_after", endless=True)
+        self.max_events = FORMATS[format][1]
         self._timeout = check_seconds(timeout, "timeout")
-        self._network = checked_network(
-            self._target.label, session=None, proxy=None, tls=ssl, trust_env=trust_env
+        network = checked_network(
+            target.label, session=None, proxy=None, tls=ssl, trust_env=trust_env
         )
-        self._body, self.max_events = FORMATS[format]
-
-    @property
-    def target(self) -> str:
-        """Scheme and host of the URL, which may be shown."""
-        return self._target.label
+        check_flag(include_emails, "include_emails")
+        self._settings = _Settings(target, network, keys, format, include_emails)
 
     @property
     def signed(self) -> bool:
@@ -163,15 +203,15 @@ class WebhookSender:
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:
         """Return a connection that is closed with the block."""
-        proxied = self._network.proxy is not None
+        proxied = self._settings.network.proxy is not None
         async with aiohttp.ClientSession(
-            connector=None if proxied else CheckedConnector(self._target),
+            connector=None if proxied else CheckedConnector(self._settings.target),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             auto_decompress=False,
             read_bufsize=MAX_ANSWER,
         ) as session:
-            yield Connection(self, session)
+            yield Connection(self._settings, session)
 
     def delivery(
         self,
@@ -203,40 +243,6 @@ class WebhookSender:
         given = cast("Sequence[WebhookSender]", senders)
         return Delivery(given, store=store, name=name, shared=shared, clock=clock)
 
-    def message(self, events: Sequence[WatchEvent], now: float) -> _Message:
-        """Return the request for events at a Unix time."""
-        body = self._body(events, include_emails=self._include_emails)
-        headers = CIMultiDict(
-            {
-                "Content-Type": "application/json",
-                "User-Agent": user_agent(None),
-                "Accept-Encoding": "identity",
-            }
-        )
-        if self.format == "json":
-            (event,) = events
-            headers[ID_HEADER] = event.key
-            headers[TIMESTAMP_HEADER] = str(int(now))
-            if self._keys:
-                headers[SIGNATURE_HEADER] = sign(self._keys, event.key, int(now), body)
-        return _Message(headers, body)
-
-    async def post(
-        self, session: aiohttp.ClientSession, message: _Message
-    ) -> aiohttp.ClientResponse:
-        """Send a request, and return its answer once its headers are there."""
-        proxy = self._network.proxy
-        tls = self._network.tls
-        return await session.post(
-            self._target.url.reveal(),
-            data=message.body,
-            headers=message.headers,
-            allow_redirects=False,
-            ssl=True if tls is None else tls,
-            proxy=None if proxy is None else proxy.url,
-            proxy_headers=None if proxy is None else proxy.headers,
-        )
-
     def __repr__(self) -> str:
         return f"WebhookSender({self.target!r}, format={self.format!r})"
 
@@ -244,8 +250,8 @@ class WebhookSender:
 class Connection:
     """Open HTTP session of a sender."""
 
-    def __init__(self, sender: WebhookSender, session: aiohttp.ClientSession) -> None:
-        self._sender = sender
+    def __init__(self, settings: _Settings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
         self._session = session
 
     async def send(self, events: Sequence[WatchEvent], now: float | None = None) -> Attempt:
@@ -256,9 +262,9 @@ class Connection:
             now: The present Unix time; ``None`` for that of the system.
         """
         now = time.time() if now is None else now
-        message = self._sender.message(events, now)
+        message = self._settings.message(events, now)
         try:
-            response = await self._sender.post(self._session, message)
+            response = await self._post(message)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Attempt(failure=_cause(error))
         async with response:
@@ -268,16 +274,29 @@ class Connection:
         retry_after = parse_retry_after(response.headers.get("Retry-After"), now)
         return Attempt(response.status, _failure(response.status), retry_after)
 
+    async def _post(self, message: _Message) -> aiohttp.ClientResponse:
+        """Send a request, and return its answer once its headers are there."""
+        proxy, tls = self._settings.network.proxy, self._settings.network.tls
+        return await self._session.post(
+            self._settings.target.url.reveal(),
+            data=message.body,
+            headers=message.headers,
+            allow_redirects=False,
+            ssl=True if tls is None else tls,
+            proxy=None if proxy is None else proxy.url,
+            proxy_headers=None if proxy is None else proxy.headers,
+        )
+
 
 def _cause(error: Exception) -> str:
     """Return why there was no answer, in plain words, without a part of the URL."""
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, UNTRUSTED):
-        error = error.os_error if isinstance(error.os_error, TargetRefusedError) else error
+    if isinstance(error.__cause__, TargetRefusedError):
+        error = error.__cause__
     known = next((text for kind, text in CAUSES if isinstance(error, kind)), None)
     if known is None:
         return "its answer is not valid HTTP"
     number = getattr(error, "errno", None)
-    return f"{known} ({os.strerror(number)})" if known is NO_CONNECTION and number else known
+    return f"{known} ({os.strerror(number)})" if known == NO_CONNECTION and number else known
 
 
 def _failure(status: int) -> str:

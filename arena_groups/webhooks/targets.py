@@ -4,6 +4,7 @@ The address that counts is the one that is connected to: a name may resolve to a
 time.
 """
 
+import re
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -60,6 +61,8 @@ SPECIAL_IPV6: Final = {
     IPv6Network("2001:db8::/32"): "an address for documentation",
     IPv6Network("3fff::/20"): "an address for documentation",
 }
+AUTHORITY: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+UNUSUAL: Final = frozenset(map(chr, range(33))) | {"\\", "\x7f", "\u200b", "\ufeff"}
 ALLOW: Final = "allow_private=True allows it"
 
 
@@ -175,18 +178,15 @@ class _CheckedResolver(AbstractResolver):
 def _scheme_and_host(url: Secret) -> tuple[str, str]:
     """Return the scheme and the host of a URL; the host is empty if it cannot be used."""
     text = url.reveal()
-    if "\\" in text or any(
-        character.isspace() or not character.isprintable() for character in text
-    ):
+    authority = AUTHORITY.match(text)
+    if authority is None or "@" in authority[0] or not UNUSUAL.isdisjoint(text):
         return "", ""
     try:
         parsed = URL(text)
-        authority, scheme, host = parsed.raw_authority, parsed.scheme, parsed.raw_host
+        scheme, host, port = parsed.scheme, parsed.raw_host, parsed.port
     except ValueError:
         return "", ""
-    if scheme not in {"http", "https"} or "@" in authority or not host or parsed.port == 0:
-        return "", ""
-    return scheme, host.lower()
+    return (scheme, host.lower()) if host and port else ("", "")
 
 
 def _host_problem(host: str, *, allow_private: bool) -> str:
@@ -198,7 +198,7 @@ def _host_problem(host: str, *, allow_private: bool) -> str:
     last = host.rpartition(".")[2]
     if last.isdigit() or last.startswith("0x") or not last:
         return "a number or a name that ends in a dot: write four decimal numbers, or a name"
-    if (last == "localhost") and not allow_private:
+    if last == "localhost" and not allow_private:
         return f"a loopback address ({ALLOW})"
     return ""
 

@@ -26,7 +26,7 @@ LISTS = (
     "invitations list --all-groups",
     f"invitations expire {GROUP} --older-than 10d --dry-run",
 )
-ITEMS = (f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
+ITEMS = (f"report {GROUP}", f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
 ACTIONS = (
     "groups create Reading-Room",
     f"groups update {GROUP} --description Quiet",
@@ -92,6 +92,7 @@ COMMANDS = (
     ("groups delete {} --yes", True),
     ("groups contents {}", False),
     ("groups followers {}", False),
+    ("report {}", False),
     ("members list {}", False),
     ("roster {}", False),
     ("members remove {} 2 --yes", True),

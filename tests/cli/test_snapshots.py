@@ -76,6 +76,7 @@ TABLES = {
     "invitations-list": "invitations list research-studio --limit 12",
     "invitations-list-all-groups": "invitations list --all-groups --sort oldest --limit 8",
     "invitations-expire-dry-run": "invitations expire night-shift --older-than 88d --dry-run",
+    "report": "report research-studio",
     "invitations-send": "invitations send blank-page --email ann@example.net --user-id 3",
     "invitations-revoke": "invitations revoke night-shift 50487 1 --yes",
     "members-remove": "members remove night-shift 38 --yes",

@@ -148,6 +148,10 @@ async def _notifications(client: SandboxClient) -> None:
                 break
         query = {"limit": 5}
         await client.ask(400, "GET", NOTIFICATIONS, "owner", query={name: "no-cursor"})
+    fan = client.sandbox.add_user("Fan Of Somebody")
+    client.sandbox.follow(fan, client.sandbox.users.member)
+    await client.ask(201, "POST", INVITATIONS, "member", {"id": STUDIO}, body={"user_id": fan})
+    await client.ask(200, "GET", NOTIFICATIONS, "owner", query={"limit": 1, "unread": "true"})
     newcomer = client.sandbox.add_user("Nobody Yet")
     client.admit("nobody", newcomer)
     await client.ask(200, "GET", NOTIFICATIONS, "nobody", query={"unread": "true"})

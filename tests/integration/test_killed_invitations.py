@@ -5,74 +5,22 @@ import os
 import random
 import re
 import signal
-import subprocess
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import FaultContext, MiddlewareFault
-from arena_groups.sandbox.server_protocol import SerializedResponse
 from tests.support.bulk import INVITE, addresses, executed_invites, invite_requests, sent_emails
-from tests.support.processes import read_line, run_worker, write_line
+from tests.support.kills import MOMENTS, KillProcesses, run_once
+from tests.support.processes import run_worker
 from tests.support.thorough import repetitions
-from tests.support.waiting import HANG_TIMEOUT
 
 PEOPLE: Final = addresses(300)
 KILLS: Final = repetitions(20, thorough=50)
 CLAIM_TIMEOUT: Final = 1.0  # seconds; on loopback a request arrives within milliseconds
-
-BEFORE, EXECUTED, ANSWERED = "before execution", "executed, not answered", "answered"
-
-
-@attrs.frozen
-class KillProcesses(MiddlewareFault):
-    """Kills the processes of runs at an invitation: before, during or after its response."""
-
-    moment: str
-    pids: Sequence[asyncio.Future[int]]
-
-    async def handle(self, context: FaultContext) -> SerializedResponse:
-        pids = await asyncio.gather(*self.pids)
-        if self.moment == BEFORE:
-            kill(pids)
-            # The request of a killed client may reach the server, or not.
-            await context.hang()
-        response = await context.call_next()
-        if self.moment == EXECUTED:
-            kill(pids)
-        else:
-            asyncio.get_running_loop().call_later(0.002, kill, pids)
-        return response
-
-
-def kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-
-
-async def run_once(
-    worker: subprocess.Popen[str], pid: asyncio.Future[int] | None = None
-) -> tuple[int, list[str]]:
-    """Let the worker fork a run, and return its exit code and what it printed."""
-    printed: list[str] = []
-    write_line(worker)
-    async with asyncio.timeout(HANG_TIMEOUT):
-        while True:
-            line = await asyncio.to_thread(read_line, worker)
-            assert line, "the worker has ended"
-            word, _, value = line.partition(" ")
-            if word == "exit":
-                return int(value), printed
-            if word != "pid":
-                printed.append(line)
-            elif pid is not None:
-                pid.set_result(int(value))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
@@ -87,7 +35,7 @@ async def test_invite_many_when_killed_again_and_again_sends_one_email_each(tmp_
         ) as worker:  # fmt: skip
             for _ in range(KILLS):
                 pid = asyncio.get_running_loop().create_future()
-                fault = KillProcesses(rng.choice([BEFORE, EXECUTED, ANSWERED]), [pid])
+                fault = KillProcesses(rng.choice(MOMENTS), [pid])
                 with sandbox.faults.add(
                     fault, operation=INVITE, skip=rng.randrange(8), times=1
                 ) as injected:
@@ -129,7 +77,7 @@ async def test_two_processes_with_one_journal_when_killed_send_one_email_each(
         loop = asyncio.get_running_loop()
         for _ in range(repetitions(4, thorough=16)):
             pids = [loop.create_future() for _ in workers]
-            fault = KillProcesses(rng.choice([BEFORE, EXECUTED, ANSWERED]), pids)
+            fault = KillProcesses(rng.choice(MOMENTS), pids)
             with sandbox.faults.add(fault, operation=INVITE, skip=rng.randrange(8), times=1):
                 ended = await asyncio.gather(*map(run_once, workers, pids))
             assert ended == [(-signal.SIGKILL, [])] * 2, fault.moment

@@ -120,6 +120,20 @@ async def test_poll_of_an_unchanged_group_writes_no_history(
     assert store.writes <= 2 * days + 1  # one for twenty events
 
 
+async def test_events_of_a_long_row_are_recorded_before_its_end(
+    sandbox: Sandbox, arena: ArenaClient, store: HistoryStore
+) -> None:
+    await poll(arena, store)
+    sandbox.add_members("one", 90)
+    async with watch(arena, "one", store=store) as watcher:
+        for _ in range(70):
+            await anext(watcher)  # 69 are acknowledged, and the program is killed
+    point = await total(store, sandbox.groups["one"])
+    assert 40 < point.joined < 70
+    assert point.members == point.joined + 1
+    assert store.writes < 10
+
+
 async def test_replayed_events_are_not_counted(
     sandbox: Sandbox, arena: ArenaClient, store: HistoryStore
 ) -> None:

@@ -1,6 +1,7 @@
 """Rosters: one row a person, read from a sandbox, and as plain data."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -12,6 +13,7 @@ from arena_groups import (
     GroupRole,
     MembershipInvitation,
     NotFoundError,
+    plan_sync,
 )
 from arena_groups.reconcile import RosterSnapshot, snapshot_roster
 from arena_groups.reconcile.roster import roster_people
@@ -84,6 +86,16 @@ async def test_snapshot_holds_members_and_pending_of_the_group(sandbox: Sandbox)
     sent = [each.invited_at for each in roster.pending if each.invited_at is not None]
     assert sent == sorted(sent)
     assert RosterSnapshot.from_dict(roster.to_dict()) == roster
+
+
+async def test_people_of_a_roster_are_a_list_that_changes_nothing(sandbox: Sandbox) -> None:
+    async with ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+        roster = await snapshot_roster(arena, "research-studio")
+        rows: Any = roster.to_dict()["people"]
+        for desired in (roster.people, rows):
+            plan = await plan_sync(arena, "research-studio", desired)
+            assert not plan.has_drift
+            assert plan.summary.keep == len(roster.people)
 
 
 @pytest.mark.parametrize("person", ["stranger", None])

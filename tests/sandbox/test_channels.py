@@ -136,6 +136,54 @@ async def test_notifications_are_read_along_the_cursor(http: Api, tokens: Tokens
     )
 
 
+async def test_addition_to_a_group_notifies_the_user_and_the_others_in_the_group(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    async def newest(token: str) -> Any:
+        return (await http.send("GET", f"{NOTIFICATIONS}?limit=1", token)).body
+
+    async def unread(token: str) -> Any:
+        return (await http.send("GET", "/v3/me", token)).body["counts"]["notifications"]
+
+    before = {token: await newest(token) for token in (tokens.owner, tokens.member)}
+    counts = await unread(tokens.owner)
+    fan = sandbox.add_user("Fan")
+    sandbox.follow(fan, sandbox.users.member)
+    path = "/v3/groups/research-studio/invitations"
+    reply = await http.send("POST", path, tokens.member, body={"user_id": fan})
+    assert reply.body["outcome"] == "added"
+    for token in (tokens.owner, sandbox.token_for(fan)):
+        (found,) = (await newest(token))["data"]
+        assert found["kind"] == "added_user_to_group"
+        assert found["actor"]["id"] == sandbox.users.member
+        assert (found["item"]["type"], found["item"]["id"]) == ("User", fan)
+        assert found["target"]["slug"] == "research-studio"
+        assert (found["parent"], found["is_read"]) == (None, False)
+    assert await newest(tokens.member) == before[tokens.member]
+    assert await unread(tokens.owner) == counts + 1
+    # The cursors of a page that was read before still lead on from there.
+    known = before[tokens.owner]
+    after = f"{NOTIFICATIONS}?limit=1&next={known['meta']['next_cursor']}"
+    (second,) = (await http.send("GET", after, tokens.owner)).body["data"]
+    assert second["id"] == known["data"][0]["id"] - 1
+    back = f"{NOTIFICATIONS}?prev={known['meta']['prev_cursor']}"
+    found = (await http.send("GET", back, tokens.owner)).body["data"]
+    assert found == (await newest(tokens.owner))["data"]
+
+
+async def test_notifications_of_a_deleted_group_are_gone(
+    http: Api, sandbox: Sandbox, tokens: Tokens
+) -> None:
+    group = sandbox.add_group("Brief", owner=sandbox.users.member)
+    sandbox.follow("ada-osei", sandbox.users.member)
+    path = f"/v3/groups/{group}/invitations"
+    await http.send("POST", path, tokens.member, body={"user_id": sandbox.users.owner})
+    await http.send("DELETE", f"/v3/groups/{group}", tokens.member)
+    me = (await http.send("GET", "/v3/me", tokens.owner)).body
+    page = (await http.send("GET", f"{NOTIFICATIONS}?unread=true&limit=100", tokens.owner)).body
+    assert len(page["data"]) == me["counts"]["notifications"]
+
+
 @reads_only
 @pytest.mark.parametrize(
     "query",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -95,8 +95,8 @@ _NEW = click.Argument(["new"], metavar="NEW|GROUP")
 
 def _is_file(text: str) -> bool:
     """Return whether an argument names a file that exists, or that ought to."""
-    if text == STDIN or Path(text).exists():
-        return True
+    if text == STDIN or (os.path.exists(text) and not os.path.isdir(text)):  # noqa: PTH110, PTH112
+        return True  # unlike pathlib, it takes what cannot be a path
     return "://" not in text and text.lower().endswith(FILE_SUFFIXES)
 
 

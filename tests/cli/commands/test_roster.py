@@ -205,6 +205,24 @@ def test_file_that_does_not_exist_is_not_taken_for_a_group(
     assert not sandbox.requests
 
 
+def test_folder_with_the_name_of_a_group_is_not_taken_for_a_file(
+    at: At, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = save(at, capsys, tmp_path / "saved")
+    (tmp_path / GROUP).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert changes(at, capsys, saved, GROUP) == []
+
+
+@pytest.mark.parametrize("new", ["x" * 300, "a\0b"])
+def test_group_that_cannot_be_a_path_is_refused_as_a_group(
+    at: At, capsys: Captured, tmp_path: Path, new: str
+) -> None:
+    saved = save(at, capsys, tmp_path / "saved")
+    assert at("roster", "diff", str(saved), new) in {1, 3}
+    assert "error" in json.loads(capsys.readouterr().err)
+
+
 def test_rosters_of_different_groups_are_not_compared(
     at: At, capsys: Captured, tmp_path: Path
 ) -> None:

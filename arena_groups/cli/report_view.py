@@ -1,0 +1,150 @@
+"""Reports at the terminal, with bars, and as rows for the other formats."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import frozen
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from arena_groups.cli.output.rows import Row
+from arena_groups.cli.output.sanitize import one_line
+from arena_groups.cli.output.views import Column, View
+from arena_groups.cli.output.writers import TableConsole
+from arena_groups.reconcile import GroupReport
+from arena_groups.reconcile.report_tables import (
+    Cell,
+    ReportTable,
+    figures,
+    moment_text,
+    short_name,
+    tables,
+)
+
+__all__ = ["REPORTS", "ReportRow", "print_reports"]
+
+BAR: Final = 24
+SPACE_BESIDE_BARS: Final = 50
+NARROWEST: Final = 48
+NUMBER: Final = 7
+TEXT: Final = 12
+SHOWN: Final = ("ages", "inviters", "oldest", "changes")
+WITH_BARS: Final = ("ages", "inviters")
+
+
+@frozen
+class ReportRow(Row):
+    """A report, ready for JSON and CSV."""
+
+    report: GroupReport
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the numbers of the report, its history among them."""
+        return self.report.to_dict()
+
+
+def _in_age_class(row: ReportRow, index: int) -> int | None:
+    return None if row.report.pending is None else row.report.ages[index].people
+
+
+def _longest_wait(row: ReportRow) -> int | None:
+    oldest = row.report.oldest
+    return row.report.days_pending(oldest[0]) if oldest else None
+
+
+def _has_code(row: ReportRow) -> str | None:
+    known = row.report.has_invite_code
+    return None if known is None else str(known).lower()
+
+
+_SUMMARY: tuple[Column[ReportRow], ...] = (
+    Column("group_id", lambda row: row.report.group_id),
+    Column("group", lambda row: row.report.group),
+    Column("group_name", lambda row: row.report.group_name),
+    Column("taken_at", lambda row: row.report.taken_at.isoformat().replace("+00:00", "Z")),
+    Column("members", lambda row: row.report.members),
+    Column("pending", lambda row: row.report.pending),
+    Column("longest_wait_days", _longest_wait),
+    Column("has_invite_code", _has_code),
+    Column("pending_0_6_days", lambda row: _in_age_class(row, 0)),
+    Column("pending_7_13_days", lambda row: _in_age_class(row, 1)),
+    Column("pending_14_29_days", lambda row: _in_age_class(row, 2)),
+    Column("pending_30_89_days", lambda row: _in_age_class(row, 3)),
+    Column("pending_90_179_days", lambda row: _in_age_class(row, 4)),
+    Column("pending_180_364_days", lambda row: _in_age_class(row, 5)),
+    Column("pending_365_days_or_more", lambda row: _in_age_class(row, 6)),
+)
+REPORTS: View[ReportRow] = View(table=_SUMMARY, csv=_SUMMARY)
+
+
+def print_reports(console: TableConsole, reports: Sequence[GroupReport]) -> None:
+    """Print reports one after the other."""
+    # As in other tables, the last column of a terminal stays empty. One that is too narrow has to
+    # wrap the lines, as rich would cut numbers off.
+    console.width = max(console.width - 1, NARROWEST)
+    for number, report in enumerate(reports):
+        if number:
+            console.print()
+        console.print(Group(*_parts(console, report)))
+
+
+def _parts(console: Console, report: GroupReport) -> Iterator[RenderableType]:
+    name = _text(f"{short_name(report.group_name)} ({report.group})")
+    name.stylize("bold")
+    yield name
+    yield Text(f"As of {moment_text(report.taken_at)}", "dim")
+    yield Text()
+    facts = _grid(2)
+    for title, value in figures(report):
+        facts.add_row(Text(title, "bold"), _cell(value))
+    yield facts
+    for table in tables(report):
+        if table.key in SHOWN:
+            yield Text()
+            yield Text(table.title, "bold")
+            if table.note:
+                yield Text(table.note, "dim")
+            if table.rows:
+                yield _table(console, table)
+
+
+def _table(console: Console, table: ReportTable) -> Table:
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title, value in zip(table.columns, table.rows[0], strict=True):
+        if isinstance(value, int):
+            shown.add_column(title, justify="right", min_width=NUMBER)
+        else:
+            shown.add_column(title, overflow="fold", min_width=min(len(title), TEXT))
+    bar = min(BAR, console.width - SPACE_BESIDE_BARS) if table.key in WITH_BARS else 0
+    if bar > 0:
+        shown.add_column(no_wrap=True)
+    numbers = [row[1] if isinstance(row[1], int) else 0 for row in table.rows]
+    for row, number in zip(table.rows, numbers, strict=True):
+        bars = [_bar(console, number, max(numbers), bar)] if bar > 0 else []
+        shown.add_row(*[_cell(value) for value in row], *bars)
+    return shown
+
+
+def _bar(console: Console, number: int, largest: int, width: int) -> Text:
+    """Return a bar, at least one character long unless the number is 0."""
+    length = -(-number * width // largest) if largest else 0
+    return Text(("#" if console.options.ascii_only else "█") * length, "cyan")
+
+
+def _grid(columns: int) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(columns):
+        grid.add_column(overflow="fold")
+    return grid
+
+
+def _cell(value: Cell) -> Text:
+    if isinstance(value, tuple):
+        return _text(", ".join(map(str, value)))
+    return Text(f"{value:,}") if isinstance(value, int) else _text(str(value))
+
+
+def _text(text: str) -> Text:
+    """Return a text of other people, without what could control the terminal."""
+    return Text(one_line(text))

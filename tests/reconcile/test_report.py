@@ -1,0 +1,241 @@
+"""Reports of groups: their numbers, and what they keep in a store."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena_groups import ArenaClient, BlockedError, MemoryStore, NotFoundError
+from arena_groups._history import HistoryPoint
+from arena_groups.models import GroupRole
+from arena_groups.reconcile import RosterSnapshot, build_report
+from arena_groups.reconcile.report import ReportBaseline, make_report
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import Blocked
+from tests.support.clients import single
+from tests.support.reports import NOW, empty_report, full_report, history, invited, member, roster
+
+
+class TestNumbers:
+    def test_ages_are_whole_days_since_the_invitation(self) -> None:
+        ages = [0, 6.99, 7, 13.5, 14, 30, 89.9, 90, 180, 364.9, 365, 4000]
+        report = make_report(roster(*[invited(i, each) for i, each in enumerate(ages)]))
+        assert [(each.label, each.people) for each in report.ages] == [
+            ("0-6", 2),
+            ("7-13", 2),
+            ("14-29", 1),
+            ("30-89", 2),
+            ("90-179", 1),
+            ("180-364", 2),
+            ("365+", 2),
+        ]
+
+    @given(st.lists(st.floats(-3, 5000)))
+    def test_ages_and_inviters_count_everybody_once(self, ages: list[float]) -> None:
+        people = [invited(i, each, by=i % 3) for i, each in enumerate(ages)]
+        report = make_report(roster(*people))
+        assert sum(each.people for each in report.ages) == report.pending == len(ages)
+        assert sum(each.people for each in report.inviters) == len(ages)
+        days = [report.days_pending(person) for person in report.oldest]
+        assert days == sorted(days, reverse=True)
+        assert len(days) == min(10, len(ages))
+
+    def test_inviters_are_sorted_by_their_number_of_people(self) -> None:
+        people = [invited(1, 5, by=4), invited(2, 90.5, by=9), invited(3, 1, by=9)]
+        found = make_report(roster(*people)).inviters
+        assert [(each.user, each.people, each.oldest_days) for each in found] == [
+            ("user-9", 2, 90),
+            ("user-4", 1, 5),
+        ]
+
+    def test_group_without_invitations_has_empty_parts(self) -> None:
+        report = empty_report()
+        assert (report.members, report.pending, report.has_invite_code) == (3, 0, False)
+        assert (report.inviters, report.oldest, report.history, report.weeks) == ((), (), (), ())
+        assert report.changes is None
+        assert report.owner == member(1, GroupRole.OWNER)
+
+    def test_invitations_that_are_not_visible_are_unknown(self) -> None:
+        assert make_report(roster(pending_visible=False)).pending is None
+
+    def test_weeks_begin_on_monday_and_have_no_gap(self) -> None:
+        days = [date(2026, 2, 15), date(2026, 2, 16), date(2026, 3, 9)]
+        points = [HistoryPoint(day=day, members=1, pending=0, accepted=2, sent=1) for day in days]
+        found = make_report(roster(), history=points).weeks
+        assert [(each.monday, each.accepted, each.sent) for each in found] == [
+            (date(2026, 2, 9), 2, 1),
+            (date(2026, 2, 16), 2, 1),
+            (date(2026, 2, 23), 0, 0),
+            (date(2026, 3, 2), 0, 0),
+            (date(2026, 3, 9), 2, 1),
+        ]
+
+    @pytest.mark.parametrize("days", [1, 7, 8, 100, 732])
+    def test_weeks_sum_up_all_days(self, days: int) -> None:
+        found = make_report(roster(), history=history(days, accepted=2, closed=1)).weeks
+        assert sum(each.accepted for each in found) == 2 * days
+        assert sum(each.closed for each in found) == days
+
+    def test_history_in_the_future_of_a_wrong_clock_is_counted(self) -> None:
+        point = HistoryPoint(day=NOW.date() + timedelta(days=40), members=1, pending=0, sent=4)
+        assert sum(each.sent for each in make_report(roster(), history=[point]).weeks) == 4
+
+    @pytest.mark.parametrize("report", [empty_report(), full_report(3), full_report(500)])
+    def test_to_dict_is_ready_for_json(self, report: Any) -> None:
+        data = json.loads(json.dumps(report.to_dict()))
+        assert data["pending"] == report.pending
+        assert sum(data["ages"].values()) == report.pending
+        assert len(data["history"]) == len(report.history)
+        assert data["owner"].keys() == {"user_id", "user", "name"}
+
+    def test_repr_holds_no_address(self) -> None:
+        assert "@example" not in repr(full_report(9))
+
+
+class TestBaseline:
+    def test_changes_are_by_id(self) -> None:
+        before = ReportBaseline(
+            taken_at=NOW - timedelta(days=7),
+            members=frozenset({1, 2, 77}),
+            invitations=frozenset({50_001, 60_000}),
+        )
+        found = make_report(roster(invited(1, 9), invited(2, 1)), baseline=before).changes
+        assert found is not None
+        assert [person.user_id for person in found.joined] == [3]
+        assert found.left == (77,)
+        assert [person.invitation_id for person in found.invited] == [50_002]
+        assert found.closed == (60_000,)
+
+    @pytest.mark.parametrize("hidden", ["before", "now"])
+    def test_invitations_that_were_not_visible_have_not_changed(self, hidden: str) -> None:
+        is_known = hidden == "now"
+        before = ReportBaseline(
+            taken_at=NOW,
+            members=frozenset({1, 2, 3}),
+            invitations=frozenset({9}) if is_known else None,
+        )
+        now = roster(pending_visible=False) if is_known else roster(invited(1, 3))
+        found = make_report(now, baseline=before).changes
+        assert found is not None
+        assert (found.invited, found.closed) == ((), ())
+
+    @given(st.sets(st.integers(1, 2**40)), st.none() | st.sets(st.integers(1, 2**40)))
+    def test_text_is_read_again(self, members: set[int], invitations: set[int] | None) -> None:
+        found = None if invitations is None else frozenset(invitations)
+        given = ReportBaseline(taken_at=NOW, members=frozenset(members), invitations=found)
+        assert ReportBaseline.from_text(given.to_text()) == given
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"taken_at":1,"members":[]}', "nonsense"])
+    def test_damaged_text_is_none(self, text: str) -> None:
+        assert ReportBaseline.from_text(text) is None
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        running.add_group("One", slug="one")
+        yield running
+
+
+@pytest.fixture
+async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
+    async with single(sandbox.tokens.owner, base_url=sandbox.url) as client:
+        yield client
+
+
+class TestBuildReport:
+    async def test_report_of_a_group(self, sandbox: Sandbox, arena: ArenaClient) -> None:
+        sandbox.add_members("one", 4)
+        await arena.groups.invite("one", email="ada@example.org")
+        report = await build_report(arena, "one")
+        assert (report.group, report.members, report.pending) == ("one", 5, 1)
+        assert report.has_invite_code is False
+        assert report.oldest[0].email == "ada@example.org"
+        assert report.owner is not None
+        assert report.owner.user_id == sandbox.users.owner
+        await arena.groups.create_invite_code("one")
+        assert (await build_report(arena, sandbox.groups["one"])).has_invite_code is True
+
+    async def test_report_of_a_stranger_says_what_is_not_visible_and_records_nothing(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        store, group = MemoryStore(), sandbox.groups["one"]
+        sandbox.add_members("one", 3)
+        await build_report(arena, "one", store=store)
+        before = await store.read(f"history/{group}"), await store.read(f"report/{group}")
+        async with single(sandbox.tokens.stranger, base_url=sandbox.url) as other:
+            report = await build_report(other, "one", store=store)
+        assert (report.pending, report.has_invite_code, report.changes) == (None, None, None)
+        assert [point.members for point in report.history] == [4]
+        assert before == (await store.read(f"history/{group}"), await store.read(f"report/{group}"))
+
+    async def test_block_is_not_taken_for_a_missing_permission(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        sandbox.faults.add(Blocked(), operation="getGroupInvite")
+        with pytest.raises(BlockedError):
+            await build_report(arena, "one")
+
+    async def test_unknown_group_raises(self, arena: ArenaClient) -> None:
+        with pytest.raises(NotFoundError):
+            await build_report(arena, "no-such-group", store=MemoryStore())
+
+    async def test_wrong_arguments_raise(self, arena: ArenaClient) -> None:
+        with pytest.raises(TypeError, match="arena must be"):
+            await build_report("one", arena)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="store must be"):
+            await build_report(arena, "one", store="a.db")  # type: ignore[arg-type]
+
+    async def test_store_has_numbers_and_ids_only(self, arena: ArenaClient) -> None:
+        await arena.groups.invite("one", email="ada@example.org")
+        store = MemoryStore()
+        report = await build_report(arena, "one", store=store)
+        (point,) = report.history
+        assert (point.members, point.pending) == (1, 1)
+        for namespace in ("history", "report"):
+            records = await store.read(f"{namespace}/{report.group_id}")
+            assert records
+            text = json.dumps(records)
+            assert "example" not in text
+            assert "@" not in text
+            assert "ada" not in text
+
+    async def test_changes_are_those_since_a_report_of_an_earlier_day(
+        self, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        store, group = MemoryStore(), sandbox.groups["one"]
+        (member,) = sandbox.add_members("one", 1)
+        assert (await build_report(arena, "one", store=store)).changes is None
+        assert (await build_report(arena, "one", store=store)).changes is None  # the same day
+        # The records of this day become those of yesterday and of the day before.
+        records = await store.read(f"report/{group}")
+        (text,) = records.values()
+        baseline = ReportBaseline.from_text(text)
+        assert baseline is not None
+        yesterday, before = (
+            (baseline.taken_at - timedelta(days=days)).date().isoformat() for days in (1, 2)
+        )
+        older = ReportBaseline(
+            taken_at=baseline.taken_at, members=frozenset(), invitations=frozenset()
+        )
+        await store.compare_and_set(
+            f"report/{group}",
+            {**dict.fromkeys(records), before: older.to_text(), yesterday: text},
+        )
+        sandbox.leave_group("one", member)
+        (joined,) = sandbox.add_members("one", 1)
+        for _ in range(2):
+            changes = (await build_report(arena, "one", store=store)).changes
+            assert changes is not None
+            assert [person.user_id for person in changes.joined] == [joined]
+            assert changes.left == (member,)
+        assert before not in await store.read(f"report/{group}")
+
+
+def test_report_of_a_roster_file_needs_no_network() -> None:
+    snapshot = RosterSnapshot.from_dict(roster(invited(1, 3)).to_dict())
+    assert make_report(snapshot).pending == 1
