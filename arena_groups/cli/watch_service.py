@@ -73,24 +73,25 @@ class Termination:
         """Run until the end, or until SIGTERM comes."""
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
 
-        def stop() -> None:
+        def stop(*_: object) -> None:
             self.requested = True
-            task.cancel()
+            loop.call_soon_threadsafe(task.cancel)
             self._timer = threading.Timer(STOP_WITHIN, os._exit, [ExitCode.OK])
             self._timer.daemon = True
             self._timer.start()
 
-        # Not on Windows, and not in another thread than the main one.
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(signal.SIGTERM, stop)
+        # Not a handler of the loop, which would wait while nobody reads what is written.
+        before = None
+        with suppress(ValueError):  # not the main thread
+            before = signal.signal(signal.SIGTERM, stop)
         try:
             await task
         except asyncio.CancelledError:
             if not self.requested:
                 raise
         finally:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(signal.SIGTERM)
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
 
     def close(self) -> None:
         """Let the process live: everything was closed in time."""

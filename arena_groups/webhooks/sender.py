@@ -198,7 +198,7 @@ class WebhookSender:
     @property
     def signed(self) -> bool:
         """Whether requests are signed."""
-        return bool(self._keys)
+        return bool(self._settings.keys)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:

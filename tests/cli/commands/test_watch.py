@@ -11,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from arena_groups import PollFailure, StoreError
 from arena_groups.cli.main import run
-from arena_groups.cli.options import Format, Settings
-from arena_groups.cli.watch_service import FailureReporter
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import (
     BrokenStream,
-    Captured,
     Finished,
     InterruptingStream,
     MemoryKeyring,
@@ -180,24 +176,6 @@ def test_failed_poll_is_reported_and_the_watch_continues(
     assert json.loads(stream.getvalue().splitlines()[-1])["note"]["message"].startswith(
         f"{GROUP}: "
     )
-
-
-def test_failures_in_a_row_are_reported_less_and_less_often(capsys: Captured) -> None:
-    report = FailureReporter(Settings(format=Format.TABLE))
-    errors = [StoreError("no reply")] * 20 + [StoreError("refused")] * 2
-    for count, error in enumerate(errors, 1):
-        for group in ("one", 2):
-            report(PollFailure(group=group, error=error, failures=count, retry_in=0.3 * count))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line for line in lines if " one: " in line] == [
-        "arena-groups: one: no reply; next try in 1 s",
-        "arena-groups: one: no reply; next try in 1 s (2 in a row)",
-        "arena-groups: one: no reply; next try in 1 s (4 in a row)",
-        "arena-groups: one: no reply; next try in 2 s (8 in a row)",
-        "arena-groups: one: no reply; next try in 5 s (16 in a row)",
-        "arena-groups: one: refused; next try in 6 s (21 in a row)",
-    ]
-    assert len(lines) == 12
 
 
 SECRET = "hunter2"
