@@ -105,7 +105,7 @@ def core(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest supported version of each library."""
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [extras[name] for name in ("cli", "oauth", "redis")]
+    wanted = [extras[name] for name in ("cli", "oauth", "redis", "report")]
     declared = [*PROJECT["project"]["dependencies"], *(each for extra in wanted for each in extra)]
     pins = [each.replace(">=", "==") for each in declared]
     session.install("--editable", ".[test]", *pins)

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         ServerError,
         StoreError,
         SyncError,
+        SyncPermissionError,
         UnprocessableError,
         WebhookVerificationError,
     )
@@ -290,6 +291,7 @@ _HOMES = {
     "Store": "stores.base",
     "StoreError": "errors",
     "SyncError": "errors",
+    "SyncPermissionError": "errors",
     "SyncPlan": "reconcile.plan",
     "TextBlock": "models.blocks",
     "Timeout": "_http.config",
@@ -342,11 +344,11 @@ __all__ = [
     "QuotaPacer", "RateLimit", "RateLimitError", "RateLimitUpdate", "RemovalLimitError",
     "RemoveTarget", "RequestEvent", "RequestHook", "RequestTimeoutError", "ResourceType",
     "ResponseCache", "RetryPolicy", "RevokeTarget", "RoleChanged", "SQLiteStore", "ServerError",
-    "Store", "StoreError", "SyncError", "SyncPlan", "TextBlock", "Timeout", "TokenProvider",
-    "UnknownContent", "UnprocessableError", "Unset", "User", "UserBadge", "UserCounts", "UserRef",
-    "UserTier", "UsersResource", "WaitEvent", "WaitHook", "WatchEvent", "WatchedGroup", "Watcher",
-    "WebhookVerificationError", "__version__", "from_dict", "invite_many", "plan_sync",
-    "remove_many", "revoke_many", "to_dict", "watch",
+    "Store", "StoreError", "SyncError", "SyncPermissionError", "SyncPlan", "TextBlock", "Timeout",
+    "TokenProvider", "UnknownContent", "UnprocessableError", "Unset", "User", "UserBadge",
+    "UserCounts", "UserRef", "UserTier", "UsersResource", "WaitEvent", "WaitHook", "WatchEvent",
+    "WatchedGroup", "Watcher", "WebhookVerificationError", "__version__", "from_dict",
+    "invite_many", "plan_sync", "remove_many", "revoke_many", "to_dict", "watch",
 ]
 # fmt: on
 

@@ -22,11 +22,13 @@ from arena_groups.stores import Store
 
 __all__ = [
     "HISTORY_DAYS",
+    "WATCH",
     "HistoryCounts",
     "HistoryPoint",
     "HistoryRecorder",
     "read_history",
     "record_history",
+    "was_watched",
 ]
 
 logger = logging.getLogger("arena_groups")
@@ -34,6 +36,8 @@ logger = logging.getLogger("arena_groups")
 HISTORY_DAYS: Final = 732
 """Days for which a history is kept: two years."""
 MAX_ATTEMPTS: Final = 20
+WATCH: Final = "watch/"
+"""Start of the name of a source that sees every event."""
 
 
 @frozen(kw_only=True)
@@ -130,7 +134,7 @@ async def record_history(
     Args:
         store: The store.
         group_id: The group.
-        source: Who has counted, such as ``"watch/default"`` or ``"sync"``.
+        source: Who has counted, such as ``"watch/default"`` or ``"snapshot"``.
         at: The time, with a time zone. Its UTC day names the record.
         members: Members now.
         pending: Pending invitations now.
@@ -168,6 +172,22 @@ async def read_history(store: Store, group_id: int) -> list[HistoryPoint]:
         if (day := _read_day(name)) is not None and (record := _read(text)) is not None
     ]
     return sorted(points, key=lambda point: point.day)
+
+
+async def was_watched(store: Store, group_id: int, *, since: date, until: date) -> bool:
+    """Return whether a watch has recorded a day after ``since``, up to ``until``.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    records = await store.read(_namespace(group_id))
+    days = {day: _read(text) for name, text in records.items() if (day := _read_day(name))}
+    return any(
+        source.startswith(WATCH)
+        for day, record in days.items()
+        if record is not None and since < day <= until
+        for source in record.counts
+    )
 
 
 class HistoryRecorder:
@@ -225,8 +245,7 @@ def _updated(
 ) -> _Day:
     known = None if before is None else _read(before)
     by_source = {} if known is None else dict(known.counts)
-    if counts != HistoryCounts():
-        by_source[source] = by_source.get(source, HistoryCounts()) + counts
+    by_source[source] = by_source.get(source, HistoryCounts()) + counts
     return _Day(members, pending, by_source)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "ServerError",
     "StoreError",
     "SyncError",
+    "SyncPermissionError",
     "UnprocessableError",
     "WebhookVerificationError",
 ]
@@ -119,6 +120,10 @@ class StoreError(ArenaError):
 
 class SyncError(ArenaError):
     """A group cannot be brought in step with a list. Nothing was changed."""
+
+
+class SyncPermissionError(SyncError):
+    """The token's user may not manage the members and invitations of a group."""
 
 
 class RemovalLimitError(SyncError):

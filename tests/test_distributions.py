@@ -163,7 +163,7 @@ class TestWithoutExtras:
     def test_environment_has_no_library_of_an_extra(
         self, bare: Environment, tmp_path: Path
     ) -> None:
-        for module in ("click", "rich", "segno", "keyring", "oauthlib", "pytest"):
+        for module in ("click", "rich", "segno", "keyring", "oauthlib", "svg", "jinja2", "pytest"):
             assert bare.run("python", "-c", f"import {module}", cwd=tmp_path).code == 1
 
     def test_a_list_can_be_streamed(self, bare: Environment, tmp_path: Path) -> None:
@@ -200,6 +200,15 @@ class TestWithoutExtras:
         done = bare.run("python", "-c", "import arena_groups.oauth", cwd=tmp_path)
         assert done.code == 1
         message = 'arena_groups.oauth needs oauthlib: python -m pip install "arena-groups[oauth]"'
+        assert done.err.splitlines()[-1] == f"ImportError: {message}"
+
+    def test_html_report_without_its_extra_names_the_extra(
+        self, bare: Environment, tmp_path: Path
+    ) -> None:
+        code = "from arena_groups.reconcile import report_html as page; page([])"
+        done = bare.run("python", "-c", code, cwd=tmp_path)
+        assert done.code == 1
+        message = 'an HTML report needs Jinja2: python -m pip install "arena-groups[report]"'
         assert done.err.splitlines()[-1] == f"ImportError: {message}"
 
 

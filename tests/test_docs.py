@@ -26,6 +26,7 @@ PUBLIC_MODULES = (
     "arena_groups.models",
     "arena_groups.oauth",
     "arena_groups.pytest_plugin",
+    "arena_groups.reconcile",
     "arena_groups.redis",
     "arena_groups.sandbox",
     "arena_groups.sandbox.faults",

@@ -59,6 +59,7 @@ def invite_many(
     *,
     store: Store | None = None,
     journal: str = "invitations",
+    journal_digest: Callable[[str], str] | None = None,
     concurrency: int = 1,
     on_error: OnError = "collect",
     dry_run: bool = False,
@@ -99,6 +100,8 @@ def invite_many(
             :class:`InviteTarget` objects, in any mix.
         store: Where the journal is kept; without one it ends with the run.
         journal: Name of the journal. Runs with the same group and name share it.
+        journal_digest: Function that returns the digest under which a person is recorded, such
+            as a keyed hash; by default SHA-256. Runs that share a journal need the same one.
         concurrency: Number of people to process at a time.
         on_error: ``"collect"`` continues after a failed result, ``"stop"`` raises its error.
         dry_run: Send no invitation, only report who would be invited.
@@ -129,12 +132,14 @@ def invite_many(
     check_seconds(claim_timeout, "claim_timeout")
     check_text(journal, "journal")
     check_store(store)
+    check_callable(journal_digest, "journal_digest", arguments=1)
     check_callable(on_claim_wait, "on_claim_wait", arguments=1)
     handler = _InviteHandler(
         arena,
         name,
         store=MemoryStore() if store is None else store,
         journal=journal,
+        digest=journal_digest,
         dry_run=dry_run,
         predict=predict,
         claim_timeout=claim_timeout,
@@ -156,6 +161,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
         *,
         store: Store,
         journal: str,
+        digest: Callable[[str], str] | None,
         dry_run: bool,
         predict: bool,
         claim_timeout: float,
@@ -164,7 +170,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
     ) -> None:
         super().__init__(arena, group, dry_run=dry_run)
         self._store = store
-        self._journal_name = journal
+        self._journal_name, self._digest = journal, digest
         self._claim_timeout = claim_timeout
         self._on_claim_wait = on_claim_wait
         self._clock = clock
@@ -182,6 +188,7 @@ class _InviteHandler(BulkHandler[InviteTarget]):
             f"invite_many/{self._group_id}/{self._journal_name}",
             claim_timeout=self._claim_timeout,
             clock=self._clock,
+            digest=self._digest,
         )
         self._roster = Roster(self._arena, self._group_id)
         self._reload_journal = SharedCall(self._journal.load)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from uuid import uuid4
@@ -65,7 +66,16 @@ class InviteJournal:
     no email addresses. Every method that reads or writes raises :class:`StoreError`.
     """
 
-    def __init__(self, store: Store, namespace: str, *, claim_timeout: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        namespace: str,
+        *,
+        claim_timeout: float,
+        clock: Clock,
+        digest: Callable[[str], str] | None = None,
+    ) -> None:
+        self._digest = digest or _sha256
         self._store = store
         self._namespace = namespace
         self._claim_timeout = claim_timeout
@@ -130,7 +140,11 @@ class InviteJournal:
 
     def _name(self, key: str) -> str:
         # With the namespace, so that digests of two journals cannot be compared.
-        return sha256(f"{self._namespace}\0{key}".encode()).hexdigest()
+        return self._digest(f"{self._namespace}\0{key}")
+
+
+def _sha256(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def _parse(text: str, seen_at: float) -> JournalEntry:

@@ -1,5 +1,6 @@
 """Batches: one action on several items, one after the other, with a result for each."""
 
+import math
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -103,6 +104,16 @@ async def wait_for_rate_limit(settings: Settings, error: RateLimitError, *, begu
     info(settings, f"rate limit reached, waiting {error.retry_after:.0f} s")
     await sleep(error.retry_after)
     return True
+
+
+def report_claim_wait(settings: Settings, seconds: float) -> None:
+    """Report the wait for the outcome of what an earlier run began."""
+    # Rounded up: a wait of 0 s would look like none.
+    info(
+        settings,
+        f"waiting up to {math.ceil(seconds)} s for the outcome of an invitation that an earlier "
+        "run began",
+    )
 
 
 async def revoke_all(

@@ -161,6 +161,9 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
         (arena_groups.ArenaConnectionError, "connection", ExitCode.FAILURE),
         (arena_groups.DecodeError, "decode", ExitCode.FAILURE),
         (arena_groups.PaginationError, "pagination", ExitCode.FAILURE),
+        (arena_groups.DriftError, "drift", ExitCode.FAILURE),
+        (arena_groups.SyncPermissionError, "forbidden", ExitCode.FORBIDDEN),
+        (arena_groups.SyncError, "sync", ExitCode.FAILURE),
         (arena_groups.StoreError, "system", ExitCode.FAILURE),
         (arena_groups.PacerError, "system", ExitCode.FAILURE),
     )

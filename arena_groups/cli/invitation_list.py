@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import arena_groups
-from arena_groups._types import utc_now
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, require_token
 from arena_groups.cli.errors import CliError, ExitCode
-from arena_groups.cli.options import Settings
+from arena_groups.cli.options import Settings, utc_now
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret

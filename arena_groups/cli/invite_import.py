@@ -1,6 +1,5 @@
 """Import of a CSV file: ``arena-groups invitations send --from``."""
 
-import math
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -20,7 +19,12 @@ from arena_groups import (
     SQLiteStore,
     invite_many,
 )
-from arena_groups.cli.batch import INVITATIONS, BatchFailure, raise_first_failure
+from arena_groups.cli.batch import (
+    INVITATIONS,
+    BatchFailure,
+    raise_first_failure,
+    report_claim_wait,
+)
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
@@ -91,7 +95,7 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
             store=store,
             dry_run=options.dry_run,
             predict=options.predict,
-            on_claim_wait=partial(_report_claim_wait, settings),
+            on_claim_wait=partial(report_claim_wait, settings),
         )
         await stack.enter_async_context(run)
         try:
@@ -115,15 +119,6 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
     raise_first_failure(failures, len(rows), INVITATIONS, "sent")
     if summary.failed and summary.failed[0].error is not None:
         raise summary.failed[0].error
-
-
-def _report_claim_wait(settings: Settings, seconds: float) -> None:
-    # Rounded up: a wait of 0 s would look like none.
-    info(
-        settings,
-        f"waiting up to {math.ceil(seconds)} s for the outcome of an invitation that an earlier "
-        "run began",
-    )
 
 
 def _check_paths(options: ImportOptions) -> None:

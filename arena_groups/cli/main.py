@@ -25,6 +25,7 @@ COMMANDS = {
     "groups": "List, create, change and delete groups.",
     "members": "List and remove members, join and leave groups.",
     "invitations": "List, send and revoke invitations.",
+    "sync": "Bring groups in step with a list of people.",
     "invite-code": "Show, create and delete a group's invite code.",
     "roster": "List members and pending invitations of groups.",
     "report": "Show how groups stand: who has not answered, and what changed.",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -262,6 +262,13 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
 
 
+def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":
+    """Return the value of an argument, hidden from tracebacks."""
+    from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
+
+    return Secret(text)
+
+
 def as_secrets(
     _context: click.Context, _option: click.Parameter, texts: Sequence[str]
 ) -> "tuple[Secret, ...]":
@@ -290,3 +297,8 @@ def format_age(age: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds // 60}m"
+
+
+def utc_now() -> datetime:
+    """Return the current time, in UTC, without the modules that the client's own one needs."""
+    return datetime.now(UTC)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +12,8 @@ from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import one_line
 from arena_groups.cli.output.views import Column, View
 from arena_groups.cli.output.writers import TableConsole
-from arena_groups.reconcile import GroupReport
+from arena_groups.cli.sync_view import masked
+from arena_groups.reconcile import GroupReport, RosterPerson
 from arena_groups.reconcile.report_tables import (
     Cell,
     ReportTable,
@@ -22,7 +23,7 @@ from arena_groups.reconcile.report_tables import (
     tables,
 )
 
-__all__ = ["REPORTS", "ReportRow", "print_reports"]
+__all__ = ["REPORTS", "ReportRow", "masked_report", "print_reports"]
 
 BAR: Final = 24
 SPACE_BESIDE_BARS: Final = 50
@@ -76,6 +77,28 @@ _SUMMARY: tuple[Column[ReportRow], ...] = (
     Column("pending_365_days_or_more", lambda row: _in_age_class(row, 6)),
 )
 REPORTS: View[ReportRow] = View(table=_SUMMARY, csv=_SUMMARY)
+
+
+def masked_report(report: GroupReport) -> GroupReport:
+    """Return a report with masked addresses, for others than those who manage the group."""
+    changes = report.changes
+    return evolve(
+        report,
+        oldest=_masked_people(report.oldest),
+        changes=changes
+        and evolve(
+            changes,
+            joined=_masked_people(changes.joined),
+            invited=_masked_people(changes.invited),
+        ),
+    )
+
+
+def _masked_people(people: Sequence[RosterPerson]) -> tuple[RosterPerson, ...]:
+    return tuple(
+        evolve(person, email=None if person.email is None else masked(person.email))
+        for person in people
+    )
 
 
 def print_reports(console: TableConsole, reports: Sequence[GroupReport]) -> None:

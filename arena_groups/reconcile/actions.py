@@ -97,7 +97,9 @@ class SyncAction:
         note: The note of the input.
         candidates: Ids of members who may be the person (``unresolved``).
         held: The action that is held: ``"revoke"`` or ``"remove"``.
-        waits_for: Indexes of the inputs that have to be resolved first (``held``).
+        waits_for: Indexes of the inputs that have to be resolved first (``held``), at most 100.
+        waits_for_count: Number of people who have to be resolved first, with those whom ``keep``
+            names by address.
         round: How many invitations the person had from earlier plans.
     """
 
@@ -112,13 +114,14 @@ class SyncAction:
     candidates: tuple[int, ...] = ()
     held: Literal["revoke", "remove"] | None = None
     waits_for: tuple[int, ...] = ()
+    waits_for_count: int = 0
     round: int = 0
 
     @property
     def text(self) -> str:
         """The reason in plain words, with what would resolve a held one. It has no address."""
         return _TEXTS_OF_KINDS.get((self.kind, self.reason), _TEXTS[self.reason]).format(
-            count=len(self.candidates), inputs=_inputs(self.waits_for)
+            count=len(self.candidates), inputs=_inputs(self.waits_for, self.waits_for_count)
         )
 
 
@@ -177,12 +180,12 @@ _TEXTS_OF_KINDS: Final[Mapping[tuple[ActionKind, SyncReason], str]] = {
 MAX_SHOWN_INPUTS: Final = 3
 
 
-def _inputs(positions: tuple[int, ...]) -> str:
+def _inputs(positions: tuple[int, ...], count: int) -> str:
     """Return the inputs that a held action waits for, as words."""
     if not positions:
         return "a person whom keep names by address"
     shown = ", ".join(map(str, positions[:MAX_SHOWN_INPUTS]))
-    rest = len(positions) - MAX_SHOWN_INPUTS
+    rest = max(count, len(positions)) - MAX_SHOWN_INPUTS
     noun = "the person of input" if len(positions) == 1 else "a person of inputs"
     return f"{noun} {shown}" + (f" and {rest} more" if rest > 0 else "")
 

@@ -6,14 +6,22 @@ before all invitations have ended, and then the plan is made again from what was
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import Final, Literal, Self
 
 from attrs import evolve, field, frozen
 
 from arena_groups._api import mailbox
-from arena_groups._arguments import check_instance, check_range
+from arena_groups._arguments import check_callable, check_instance, check_range
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
@@ -21,6 +29,7 @@ from arena_groups._types import AsyncCloseable, ReadOnlyMapping
 from arena_groups.bulk import (
     BulkOutcome,
     BulkResult,
+    BulkRun,
     InviteTarget,
     RemoveTarget,
     RevokeTarget,
@@ -33,6 +42,7 @@ from arena_groups.models import InviteOutcome, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncResult
 from arena_groups.reconcile.drift import EFFECTS, ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
+from arena_groups.reconcile.last_seen import record_snapshot
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
@@ -69,11 +79,14 @@ class SyncSummary:
         total: Number of actions in the plan that change the group, or may.
         counts: Number of results by outcome; outcomes without any are absent.
         failed: The results that failed, each with its ``error``.
+        waiting_for_claim: Number of people for whom the run waits now, because an earlier run
+            may have invited them, and its request has no known outcome yet.
     """
 
     total: int
     counts: Mapping[SyncOutcome, int] = field(hash=False)
     failed: tuple[SyncResult, ...] = ()
+    waiting_for_claim: int = 0
 
     @property
     def done(self) -> int:
@@ -86,7 +99,10 @@ class SyncSummary:
             for outcome in SyncOutcome
             if outcome in self.counts
         ]
-        return ", ".join(shown) or "nothing to do"
+        text = ", ".join(shown) or "nothing to do"
+        if self.waiting_for_claim:
+            text += f"; waiting for the outcome of {self.waiting_for_claim} more"
+        return text
 
 
 class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
@@ -114,6 +130,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         key: SyncKey | None,
         on_drift: OnDrift = "refuse",
         concurrency: int = 1,
+        on_claim_wait: Callable[[float], None] | None = None,
     ) -> None:
         self._step: asyncio.Task[SyncResult | None] | None = None
         self.total = sum(each.kind in EFFECTS for each in plan.actions)
@@ -122,6 +139,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         check_instance(arena, "arena", ArenaClient)
         check_store(store)
         check_range(concurrency, "concurrency", 1)
+        check_callable(on_claim_wait, "on_claim_wait", arguments=1)
         if on_drift not in ("refuse", "skip"):
             raise ValueError("on_drift must be 'refuse' or 'skip'")
         _check_limit(plan, plan.actions, plan.member_count + plan.pending_count)
@@ -136,9 +154,16 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         self._lock = asyncio.Lock()
         self._closing = asyncio.Lock()
         self._closed = False
-        self._results = _Application(
-            plan, arena, store=store, key=key, on_drift=on_drift, concurrency=concurrency
-        ).results()
+        self._application = _Application(
+            plan,
+            arena,
+            store=store,
+            key=key,
+            on_drift=on_drift,
+            concurrency=concurrency,
+            on_claim_wait=on_claim_wait,
+        )
+        self._results = self._application.results()
 
     @property
     def done(self) -> int:
@@ -157,6 +182,7 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
             total=self.total,
             counts=ReadOnlyMapping(dict(self._counts)),
             failed=tuple(self._failed),
+            waiting_for_claim=self._application.waiting_for_claim,
         )
 
     def __aiter__(self) -> Self:
@@ -231,6 +257,7 @@ class _Application:
         key: SyncKey | None,
         on_drift: OnDrift,
         concurrency: int,
+        on_claim_wait: Callable[[float], None] | None,
     ) -> None:
         self._plan = plan
         self._arena = arena
@@ -239,13 +266,21 @@ class _Application:
         self._memory = GroupMemory(self._store, self._group_id, key or SyncKey.random())
         self._refuses_drift = on_drift == "refuse"
         self._concurrency = concurrency
+        self._on_claim_wait = on_claim_wait
         self._epoch = 0
         self._facts_before = self._memory.facts
         self._sent: list[MembershipInvitation] = []
+        self._inviting: BulkRun[InviteTarget] | None = None
+
+    @property
+    def waiting_for_claim(self) -> int:
+        """Number of people for whom the invitations wait."""
+        return 0 if self._inviting is None else self._inviting.summary.waiting_for_claim
 
     async def results(self) -> AsyncGenerator[SyncResult]:
         """Yield the result of each action, when it is carried out."""
         snapshot = await self._memory.observe(lambda: read_snapshot(self._arena, self._group_id))
+        await record_snapshot(self._store, snapshot)
         matches = match_actions(
             self._plan.actions,
             self._actions_for(snapshot),
@@ -259,20 +294,20 @@ class _Application:
             if each.outcome is not None:
                 yield SyncResult(action=each.action, outcome=each.outcome)
         todo = [each for each in matches if each.outcome is None]
-        if not todo:
-            return
         # Again, as the group may have become smaller.
         people = len(snapshot.members) + len(snapshot.invitations)
         _check_limit(self._plan, [each.current or each.action for each in todo], people)
+        # Not in a dry run: the list of a plan that nobody applies may be wrong.
+        await self._memory.say(self._said_users())
+        if not todo:
+            return
         self._epoch = self._memory.facts.epoch
         invitations = [each for each in todo if each.action.kind is ActionKind.INVITE]
         others = [each.action for each in todo if each.action.kind is not ActionKind.INVITE]
-        async with aclosing(self._invite(invitations)) as results:
-            async for result in results:
-                yield result
-        async with aclosing(self._remove(others, snapshot)) as results:
-            async for result in results:
-                yield result
+        for part in (self._invite(invitations), self._remove(others, snapshot)):
+            async with aclosing(part) as results:
+                async for result in results:
+                    yield result
 
     async def _invite(self, matches: Sequence[ActionMatch]) -> AsyncGenerator[SyncResult]:
         """Send the invitations, with a journal for each round."""
@@ -289,8 +324,11 @@ class _Application:
                 [_target(current) for _, current in same],
                 store=self._store,
                 journal=f"sync/{number}",
+                journal_digest=self._memory.digest,
                 concurrency=self._concurrency,
+                on_claim_wait=self._on_claim_wait,
             )
+            self._inviting = run
             async with run:
                 async for result in run:
                     action, current = same[result.position]
@@ -304,11 +342,9 @@ class _Application:
             if result.invite.invitation is not None:
                 self._sent.append(result.invite.invitation)
         elif not result.failed:
+            # By others: without a response, it is not known when the person was absent.
             fact = self._memory.facts.invited.get(key)
-            # What the lists show is new, and nobody is invited who is a member. An entry in the
-            # journal is older.
-            is_absent = not result.from_journal
-            after = self._epoch if is_absent else 0 if fact is None else fact.after
+            after = 0 if fact is None else fact.after
             await self._memory.settle(key, InvitationFact(after=after, round=number))
         elif not (isinstance(result.error, ArenaError) and result.error.outcome_unknown):
             await self._memory.settle(key, self._facts_before.invited.get(key))
@@ -351,6 +387,15 @@ class _Application:
             self._plan.settings,
             self._memory.digest,
         )
+
+    def _said_users(self) -> dict[str, int]:
+        """Return the user of each address, by digest, where the list has both."""
+        return {
+            self._memory.digest(mailbox(email)): user_id
+            for person in self._plan.people
+            for user_id in person.user_ids
+            for email in person.emails
+        }
 
     def _key_of(self, action: SyncAction) -> str:
         if action.user_id is not None:

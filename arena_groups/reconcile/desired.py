@@ -4,7 +4,7 @@ The functions here return errors instead of raising them where their frames have
 """
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from attrs import evolve, field, fields, frozen
 
@@ -116,12 +116,12 @@ async def read_rows(items: object, what: str) -> list[DesiredRow] | ValueError |
     invalid: list[int] = []
     position = 0
     if isinstance(items, AsyncIterable):
-        async for item in items:
+        async for item in cast("AsyncIterable[object]", items):
             _add(item, position, rows, invalid)
             position += 1
             del item  # an error of the iterable shows this frame
     else:
-        for item in items:
+        for item in cast("Iterable[object]", items):
             _add(item, position, rows, invalid)
             position += 1
             del item  # an error of the iterable shows this frame
@@ -214,8 +214,9 @@ def _row(item: object) -> DesiredRow:
         case DesiredPerson():
             return _row_of(item.email, item.user, item.note)
         case Mapping():
+            row = cast("Mapping[str, object]", item)
             email, number, user, note = (
-                _blank_as_none(item.get(name)) for name in ("email", "user_id", "user", "note")
+                _blank_as_none(row.get(name)) for name in ("email", "user_id", "user", "note")
             )
             return _row_of(email, user if number is None else number, note)
         case RosterPerson():
@@ -236,8 +237,9 @@ def _row_of(email: object, user: object, note: object) -> DesiredRow:
         raise ValueError("not an address")
     if note is not None and not isinstance(note, str):
         raise TypeError("a note must be a str")
-    if isinstance(user, str) and user.strip().isdecimal() and user.isascii():
-        user = int(user)  # as in a CSV file
+    if isinstance(user, str):  # as in a CSV file
+        user = trimmed(user)
+        user = int(user) if user.isdecimal() and user.isascii() else user
     name = None if user is None else UserReference(user).name
     return DesiredRow(
         position=0,

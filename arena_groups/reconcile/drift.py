@@ -89,7 +89,8 @@ class _Matcher:
         return self._match_removal(action, current, is_there=is_there)
 
     def _match_invitation(self, action: SyncAction) -> ActionMatch:
-        current = self._by_position.get(action.positions[0]) if action.positions else None
+        found = (self._by_position.get(position) for position in action.positions)
+        current = next((each for each in found if each is not None), None)
         if current is None:
             return self._changed(action, None, "the person is not in the list any more")
         if current.kind is ActionKind.INVITE and current.round == action.round:

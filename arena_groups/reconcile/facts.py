@@ -192,8 +192,8 @@ def pending_keys(
 ) -> dict[int, tuple[str, ...]]:
     """Return the keys of pending invitations by invitation id.
 
-    An invitation that hides its address has the keys under which its id is remembered; there
-    may be none.
+    An invitation has also the keys under which its id is remembered: it may hide its address, or
+    have been sent before its invitee signed up. There may be none.
     """
     remembered: dict[int, list[str]] = {}
     for key, fact in facts.invited.items():
@@ -201,8 +201,7 @@ def pending_keys(
             remembered.setdefault(fact.invitation_id, []).append(key)
     found: dict[int, tuple[str, ...]] = {}
     for each in invitations:
-        is_hidden = each.invitee_email is None
-        keys = list(remembered.get(each.id, ())) if is_hidden else []
+        keys = list(remembered.get(each.id, ()))
         if each.invitee_email is not None:
             keys.append(digest(mailbox(each.invitee_email)))
         if each.invitee is not None:
@@ -289,25 +288,20 @@ def learn(facts: GroupFacts, key: str, result: InviteResult, *, epoch: int) -> F
         The changes. A user in the response is certainly the one with the address. Without one,
         nobody in the group has the address.
     """
-    before = facts.invited.get(key)
     is_absent = result.outcome in {InviteOutcome.INVITED, InviteOutcome.INVITATION_PENDING}
+    user = result.user
+    keys = (key,) if user is None else (key, user_key(user.id))
     fact = InvitationFact(
         after=epoch if is_absent else 0,
-        round=0 if before is None else before.round,
+        # The larger one: the journals of all rounds before have entries of the person.
+        round=max((facts.invited[each].round for each in keys if each in facts.invited), default=0),
         invitation_id=None if result.invitation is None else result.invitation.id,
     )
-    user = result.user
-    is_address = not key.startswith(USER)
-    if user is None:
-        links: dict[str, tuple[int, ...]] = {}
-        invited = {key: fact}
-    else:
-        links = {key: (user.id,)} if is_address else {}
-        invited = {key: fact, user_key(user.id): fact}
+    shown = {} if user is None or key.startswith(USER) else {key: (user.id,)}
     return FactChanges(
         epoch=facts.epoch,
-        invited=invited,
-        links=_additions(facts.links, links),
+        invited=dict.fromkeys(keys, fact),
+        links=_additions(facts.links, shown),
         slugs=_additions(facts.slugs, _slugs_of([] if user is None else [user])),
     )
 

@@ -1,6 +1,6 @@
 """Identities of people: who is the same person, by the addresses and users that are linked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import frozen
@@ -9,7 +9,7 @@ from arena_groups._api import mailbox
 from arena_groups.reconcile.desired import Person, join_people
 from arena_groups.reconcile.facts import Digest, GroupFacts, user_key
 
-__all__ = ["Identity", "identify", "merge_identities"]
+__all__ = ["Identity", "digests_by_user", "identify", "merge_identities"]
 
 T = TypeVar("T")
 
@@ -24,12 +24,14 @@ class Identity:
         user_ids: The ids of the user: those of the list, else those that the addresses are
             linked to. Without any, the person is open.
         linked_ids: The ids that the addresses are linked to.
+        linked_digests: The digests of more addresses that are linked to the user.
     """
 
     person: Person
     digests: tuple[str, ...]
     user_ids: tuple[int, ...]
     linked_ids: tuple[int, ...] = ()
+    linked_digests: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -39,7 +41,7 @@ class Identity:
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys under which the person's invitations are known."""
-        return (*self.digests, *map(user_key, self.user_ids))
+        return (*self.digests, *self.linked_digests, *map(user_key, self.user_ids))
 
     @property
     def protected_keys(self) -> tuple[str, ...]:
@@ -48,16 +50,33 @@ class Identity:
 
     @property
     def position(self) -> int:
-        """The first position; -1 for a person who is only in the settings."""
-        return next(iter(self.person.positions), -1)
+        """The first position in the list that names the person."""
+        return self.person.positions[0]
 
 
-def identify(person: Person, facts: GroupFacts, digest: Digest) -> Identity:
-    """Return a person with the users that the addresses are linked to."""
+def digests_by_user(facts: GroupFacts) -> Mapping[int, Sequence[str]]:
+    """Return the digests of the addresses that each user is linked to."""
+    found: dict[int, list[str]] = {}
+    for digest, ids in facts.links.items():
+        for user_id in ids:
+            found.setdefault(user_id, []).append(digest)
+    return found
+
+
+def identify(
+    person: Person, facts: GroupFacts, digest: Digest, linked: Mapping[int, Sequence[str]]
+) -> Identity:
+    """Return a person with the users that the addresses are linked to, and their addresses."""
     digests = tuple(digest(mailbox(email)) for email in person.emails)
-    linked = tuple(dict.fromkeys(number for each in digests for number in facts.users_of(each)))
+    ids = tuple(dict.fromkeys(number for each in digests for number in facts.users_of(each)))
+    user_ids = person.user_ids or ids
+    others = [each for number in user_ids for each in linked.get(number, ())]
     return Identity(
-        person=person, digests=digests, user_ids=person.user_ids or linked, linked_ids=linked
+        person=person,
+        digests=digests,
+        user_ids=user_ids,
+        linked_ids=ids,
+        linked_digests=tuple(each for each in dict.fromkeys(others) if each not in digests),
     )
 
 
@@ -92,6 +111,7 @@ def _joined(one: Identity, other: Identity) -> Identity:
         digests=_union(one.digests, other.digests),
         user_ids=ids,
         linked_ids=_union(one.linked_ids, other.linked_ids),
+        linked_digests=_union(one.linked_digests, other.linked_digests),
     )
 
 

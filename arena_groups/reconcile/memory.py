@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from arena_groups._api import GroupRef, UserRef, UserReference, address_problem, mailbox
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
-from arena_groups.errors import StoreError, SyncError
+from arena_groups.errors import StoreError, SyncError, SyncPermissionError
 from arena_groups.models import InviteResult
 from arena_groups.reconcile.facts import (
     FactChanges,
@@ -122,20 +122,34 @@ class GroupMemory:
         Returns:
             The snapshot; :attr:`facts` are those after it.
         """
-        before: GroupFacts | None = None
-        while True:
+        facts = before = await self.load()
+        snapshot = await read()
+        while not await self._write(observe(facts, snapshot, self.digest, before=before)):
             facts = await self.load()
-            if before is None or facts.epoch != before.epoch:
+            if facts.epoch != before.epoch:
                 before, snapshot = facts, await read()
-            changes = observe(facts, snapshot, self.digest, before=before)
-            if await self._write(changes):
-                return snapshot
+        return snapshot
 
     async def begin(self, plan_id: str, rounds: Mapping[str, int]) -> None:
         """Record that a plan begins, with the intents to invite people, by key."""
         while True:
             plan = {**_old_plans(self._loaded.records), PLAN + plan_id: str(self.facts.epoch)}
             if await self._write(intend(self.facts, rounds), plan):
+                return
+            await self.load()
+
+    async def say(self, users: Mapping[str, int]) -> None:
+        """Record which user an address belongs to, by digest, as a list has said it."""
+        while True:
+            loaded = self._loaded
+            updates: Updates = {}
+            for digest, user_id in users.items():
+                known = _read_link(loaded.links, LINK + digest)
+                if known.said != (user_id,) and user_id not in known.shown:
+                    updates[LINK + digest] = _text(evolve(known, said=(user_id,)))
+            links = await self._set(LINKS, loaded.links, updates)
+            if links is not None:
+                self._loaded = _Loaded(loaded.records, links, _read_facts(loaded.records, links))
                 return
             await self.load()
 
@@ -198,14 +212,14 @@ async def read_snapshot(arena: ArenaClient, group: GroupRef) -> SyncSnapshot:
         The snapshot.
 
     Raises:
-        SyncError: The token's user may not manage members and invitations, and so would see only
-            a part of them.
+        SyncPermissionError: The token's user may not manage members and invitations, and so would
+            see only a part of them.
     """
     arena = in_background(arena)
     own = await arena.me()
     found = await arena.groups.get(group)
     if not (found.can.manage_members and found.can.manage_invitations):
-        raise SyncError(
+        raise SyncPermissionError(
             f"the token's user may not manage the members and invitations of {found.slug}, and"
             " sees only a part of them: use the token of somebody who may"
         )
@@ -262,6 +276,7 @@ async def link(
     if isinstance(sync_key, Exception):
         raise sync_key
     if problem:
+        del user  # it may be the address
         raise ValueError(f"email {problem}")
     check_store(store)
     user_id = await _find_user_id(UserReference(user), arena)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -29,7 +29,17 @@ FIXED_REQUESTS: Final = 6  # the own user, and the group at each step
 
 @frozen(kw_only=True)
 class PlanSummary:
-    """Number of actions of each kind in a plan."""
+    """Number of actions of each kind in a plan.
+
+    Args:
+        invite: People to invite.
+        revoke: Invitations to revoke.
+        remove: Members to remove.
+        held: Removals and revocations that wait until it is known who somebody is.
+        keep: People who stay as they are.
+        skip: Desired people who are not invited again.
+        unresolved: Desired addresses that may belong to one of several members.
+    """
 
     invite: int = 0
     revoke: int = 0
@@ -73,9 +83,9 @@ class SyncPlan:
     people: tuple[Person, ...]
     member_count: int
     pending_count: int
-    _arena: ArenaClient | None = field(default=None, eq=False)
-    _store: Store | None = field(default=None, eq=False)
-    _key: SyncKey | None = field(default=None, eq=False)
+    _arena: ArenaClient | None = field(default=None, eq=False, alias="arena")
+    _store: Store | None = field(default=None, eq=False, alias="store")
+    _key: SyncKey | None = field(default=None, eq=False, alias="key")
 
     @property
     def summary(self) -> PlanSummary:
@@ -108,7 +118,9 @@ class SyncPlan:
             return True
         held = [each for each in self.actions if each.kind is ActionKind.HELD]
         # If there are more members than people they may be, some of them are not desired.
-        waits = sorted(len(each.waits_for) for each in held if each.held == "remove")
+        waits = sorted(
+            max(each.waits_for_count, len(each.waits_for)) for each in held if each.held == "remove"
+        )
         return len(waits) < len(held) or any(
             count < number for number, count in enumerate(waits, start=1)
         )
@@ -139,6 +151,7 @@ class SyncPlan:
         key: str | bytes | None = None,
         on_drift: OnDrift = "refuse",
         concurrency: int = 1,
+        on_claim_wait: Callable[[float], None] | None = None,
     ) -> SyncRun:
         """Carry out the plan: invitations first, then revocations, then removals.
 
@@ -158,6 +171,9 @@ class SyncPlan:
             on_drift: What happens if actions do not fit the group any more: ``"refuse"`` raises
                 an error before anything is done, ``"skip"`` carries out the others.
             concurrency: Number of people to process at a time.
+            on_claim_wait: Called when the run begins to wait for invitations of an interrupted
+                run without an outcome, with the seconds until the first of them may be sent
+                again. An exception it raises stops the run.
 
         Returns:
             The run. Nothing is requested before it is iterated over or awaited. It raises
@@ -182,6 +198,7 @@ class SyncPlan:
             key=sync_key,
             on_drift=on_drift,
             concurrency=concurrency,
+            on_claim_wait=on_claim_wait,
         )
 
     def _key_for(self, store: Store | None, key: str | bytes | None) -> SyncKey | Exception | None:

@@ -40,14 +40,15 @@ class PlanData:
 
 def plain_plan(data: PlanData) -> dict[str, JSONValue]:
     """Return a plan as plain JSON data."""
-    return cast("dict[str, JSONValue]", msgspec.to_builtins(data, order="deterministic"))
+    return cast("dict[str, JSONValue]", _as_json(msgspec.to_builtins(data)))
 
 
 def parse_plan(data: object) -> PlanData | ValueError | TypeError:
     """Return the plan in plain data, or an error that shows no value of it."""
     if not isinstance(data, Mapping):
         return TypeError(f"a plan must be a dict, as to_dict() returns it, not {_kind(data)}")
-    version = data.get("version")
+    fields = dict(cast("Mapping[str, object]", data))
+    version = fields.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         return ValueError("this is not a plan: it has no version")
     if version != VERSION:
@@ -56,12 +57,20 @@ def parse_plan(data: object) -> PlanData | ValueError | TypeError:
             f" {VERSION}: make a new plan"
         )
     try:
-        plan = msgspec.convert(dict(data), PlanData)
+        plan = msgspec.convert(fields, PlanData)
     except msgspec.ValidationError as error:
-        problem = _shown(str(error))
-    else:
-        problem = next(_problems(plan), "")
+        return ValueError(f"the plan is damaged: {_shown(str(error))}")
+    problem = next(_problems(plan), "")
     return ValueError(f"the plan is damaged: {problem}") if problem else plan
+
+
+def _as_json(value: object) -> object:
+    """Return data with lists for its tuples."""
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in cast("list[object]", value)]
+    return value
 
 
 def _shown(message: str) -> str:
@@ -77,13 +86,20 @@ def _problems(plan: PlanData) -> Iterator[str]:
     if plan.member_count < 0 or plan.pending_count < 0:
         yield "member_count, pending_count: must be 0 or more"
     for number, person in enumerate(plan.people):
-        if not (person.emails or person.user_ids):
-            yield f"people[{number}]: has no address and no user"
-        if any(map(address_problem, person.emails)):
-            yield f"people[{number}].emails: has a text that is not an email address"
+        if problem := _person_problem(person):
+            yield f"people[{number}]{problem}"
     for number, action in enumerate(plan.actions):
         if problem := _action_problem(action):
             yield f"actions[{number}]: {problem}"
+
+
+def _person_problem(person: Person) -> str:
+    """Return what a person lacks to be planned, after the place of the person."""
+    if not (person.emails or person.user_ids):
+        return ": has no address and no user"
+    if any(map(address_problem, person.emails)):
+        return ".emails: has a text that is not an email address"
+    return "" if person.positions else ".positions: is empty"
 
 
 def _action_problem(action: SyncAction) -> str:

@@ -23,18 +23,21 @@ from arena_groups.reconcile.facts import (
     pending_keys,
     user_key,
 )
-from arena_groups.reconcile.identities import Identity, identify, merge_identities
+from arena_groups.reconcile.identities import (
+    Identity,
+    digests_by_user,
+    identify,
+    merge_identities,
+)
 
 __all__ = [
-    "InviteEvidence",
     "PlanSettings",
-    "clear_held",
-    "is_named",
     "make_plan",
     "planned_removals",
     "removal_limit",
 ]
 
+NOT_IN_LIST: Final = -1
 MAX_WAITS_FOR: Final = 100
 """Largest number of inputs that a held action lists."""
 
@@ -59,22 +62,6 @@ class PlanSettings:
 
 
 @frozen(kw_only=True)
-class InviteEvidence:
-    """What the outcomes of all invitations of a run show together.
-
-    Args:
-        proves_absence: ``True`` if each invitation by address has an outcome from this run: then
-            no member but those named has one of these addresses.
-        user_ids: The users that outcomes name.
-        invitation_ids: The invitations that outcomes name.
-    """
-
-    proves_absence: bool
-    user_ids: frozenset[int] = frozenset()
-    invitation_ids: frozenset[int] = frozenset()
-
-
-@frozen(kw_only=True)
 class _Open:
     """A desired person, or one to keep, whom it is not certain to recognize.
 
@@ -82,7 +69,7 @@ class _Open:
         after: The last epoch whose members are certainly not this person.
         has_user: Whether the user is known, so that only an invitation without a user may be
             this person's.
-        position: The first position of the person in the list; -1 for none.
+        position: The first position of the person in the list, or ``NOT_IN_LIST``.
         is_asked: Whether an invitation in this plan will show who it is.
         is_pending: Whether the person has a pending invitation that shows the address.
         gone: The epoch of the first snapshot without the last invitation, if there was one.
@@ -147,9 +134,10 @@ class _Planner:
         self._pending = {
             key: each for each in snapshot.invitations for key in self._keys_of[each.id]
         }
-        desired = [identify(person, facts, digest) for person in people]
+        linked = digests_by_user(facts)
+        desired = [identify(person, facts, digest, linked) for person in people]
         self._desired = sorted(merge_identities(desired), key=lambda each: each.position)
-        self._kept = [identify(person, facts, digest) for person in settings.keep]
+        self._kept = [identify(person, facts, digest, linked) for person in settings.keep]
         self._desired_keys = {key for each in self._desired for key in each.protected_keys}
         self._kept_keys = {key for each in self._kept for key in each.protected_keys}
         self._owner_ids = {snapshot.group.user.id} | {
@@ -163,7 +151,7 @@ class _Planner:
         ]
         self._reinvited = set[str]()
         if settings.reinvite != "all":
-            named = [identify(person, facts, digest) for person in settings.reinvite]
+            named = [identify(person, facts, digest, linked) for person in settings.reinvite]
             self._reinvited = {key for each in named for key in each.keys}
 
     def plan(self) -> tuple[SyncAction, ...]:
@@ -249,7 +237,8 @@ class _Planner:
         intents = [key for key, state in states.items() if state is IntentState.INVITING]
         if was_member or IntentState.INVITED in states.values():
             # An intent by address is out of date if the user was seen since.
-            intents = [key for key in intents if key not in identity.digests]
+            addresses = {*identity.digests, *identity.linked_digests}
+            intents = [key for key in intents if key not in addresses]
         return next(iter(intents), None)
 
     def _candidates(self, identity: Identity) -> tuple[int, ...]:
@@ -267,7 +256,7 @@ class _Planner:
 
     def _open_kept(self) -> list[_Open]:
         return [
-            self._open(identity, is_asked=False)
+            evolve(self._open(identity, is_asked=False), position=NOT_IN_LIST)
             for identity in self._kept
             if self._desired_keys.isdisjoint(identity.keys)
             and (identity.is_open or self._members.keys().isdisjoint(identity.user_ids))
@@ -323,9 +312,9 @@ class _Planner:
         if self._settings.add_only:
             return evolve(action, reason=SyncReason.ADD_ONLY)
         if member.id not in self._linked_ids:
-            reason, waits_for = suspects.of_member(self._since(member))
-            if reason is not None:
-                return _held(action, "remove", reason, waits_for)
+            suspicion = suspects.of_member(self._since(member))
+            if suspicion is not None:
+                return _held(action, "remove", suspicion)
         return evolve(action, kind=ActionKind.REMOVE, reason=SyncReason.NOT_DESIRED)
 
     def _for_invitation(
@@ -349,14 +338,14 @@ class _Planner:
         has_address = any(key != user_key(user.id) if user else True for key in keys)
         if not has_address and (user is None or user.id not in self._linked_ids):
             seen = self._first_seen(invitation)
-            reason, waits_for = suspects.of_invitation(seen, has_user=user is not None)
-            if reason is not None:
-                return _held(action, "revoke", reason, waits_for)
+            suspicion = suspects.of_invitation(seen, has_user=user is not None)
+            if suspicion is not None:
+                return _held(action, "revoke", suspicion)
         return evolve(action, kind=ActionKind.REVOKE, reason=SyncReason.NOT_DESIRED)
 
 
-_Suspicion = tuple[SyncReason | None, tuple[int, ...]]
-"""What a removal waits for, and the positions of the people who hold it back."""
+_Suspicion = tuple[SyncReason, tuple[int, ...], int]
+"""What a removal waits for, the positions of the people who hold it back, and their number."""
 
 
 class _Suspects:
@@ -365,15 +354,15 @@ class _Suspects:
     def __init__(self, identities: Iterable[_Open]) -> None:
         # Those whom nothing in this plan resolves first.
         self._identities = sorted(identities, key=lambda each: (each.is_asked, each.position))
-        self._found: dict[object, _Suspicion] = {}
+        self._found: dict[object, _Suspicion | None] = {}
 
-    def of_member(self, since: int) -> _Suspicion:
+    def of_member(self, since: int) -> _Suspicion | None:
         """Return whom a member may be who came at an epoch."""
         return self._cached(
             ("member", since), lambda each: each.after < since and not each.has_user
         )
 
-    def of_invitation(self, seen: int | None, *, has_user: bool) -> _Suspicion:
+    def of_invitation(self, seen: int | None, *, has_user: bool) -> _Suspicion | None:
         """Return whom a pending invitation without an address may belong to.
 
         ``seen`` is an epoch in which it was pending, if one is known. Nobody has two pending
@@ -387,34 +376,20 @@ class _Suspects:
 
         return self._cached(("invitation", seen, has_user), may_be)
 
-    def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion:
+    def _cached(self, key: object, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
         if key not in self._found:
-            found = [each for each in self._identities if may_be(each)]
-            if not found:
-                self._found[key] = None, ()
-            else:
-                is_asked = found[0].is_asked
-                positions = [e.position for e in found if e.is_asked is is_asked if e.position >= 0]
-                reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
-                self._found[key] = reason, tuple(positions[:MAX_WAITS_FOR])
+            self._found[key] = self._find(may_be)
         return self._found[key]
 
-
-def clear_held(actions: Iterable[SyncAction], evidence: InviteEvidence) -> tuple[SyncAction, ...]:
-    """Return the held actions that may be carried out after the invitations of a run."""
-    return tuple(
-        action
-        for action in actions
-        if action.kind is ActionKind.HELD
-        and action.reason is SyncReason.WAITS_FOR_INVITATIONS
-        and evidence.proves_absence
-        and not is_named(action, evidence)
-    )
-
-
-def is_named(action: SyncAction, evidence: InviteEvidence) -> bool:
-    """Return whether an outcome shows that the person of a removal or revocation is desired."""
-    return action.user_id in evidence.user_ids or action.invitation_id in evidence.invitation_ids
+    def _find(self, may_be: Callable[[_Open], bool]) -> _Suspicion | None:
+        suspects = [each for each in self._identities if may_be(each)]
+        if not suspects:
+            return None
+        is_asked = suspects[0].is_asked
+        found = [each.position for each in suspects if each.is_asked is is_asked]
+        positions = tuple(position for position in found if position != NOT_IN_LIST)
+        reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
+        return reason, positions[:MAX_WAITS_FOR], len(found)
 
 
 def removal_limit(max_removals: float, people: int) -> int:
@@ -435,10 +410,13 @@ def planned_removals(actions: Iterable[SyncAction]) -> int:
     )
 
 
-def _held(
-    action: SyncAction,
-    held: Literal["revoke", "remove"],
-    reason: SyncReason,
-    waits_for: tuple[int, ...],
-) -> SyncAction:
-    return evolve(action, kind=ActionKind.HELD, held=held, reason=reason, waits_for=waits_for)
+def _held(action: SyncAction, held: Literal["revoke", "remove"], why: _Suspicion) -> SyncAction:
+    reason, waits_for, count = why
+    return evolve(
+        action,
+        kind=ActionKind.HELD,
+        held=held,
+        reason=reason,
+        waits_for=waits_for,
+        waits_for_count=count,
+    )

@@ -24,6 +24,7 @@ from arena_groups.reconcile.desired import (
     read_rows,
 )
 from arena_groups.reconcile.facts import SyncSnapshot
+from arena_groups.reconcile.last_seen import record_snapshot
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan import SyncPlan
 from arena_groups.reconcile.planner import PlanSettings, make_plan
@@ -90,8 +91,8 @@ async def plan_sync(
             address to different users (the message has the positions); or another argument is
             out of range.
         TypeError: An argument has the wrong type.
-        SyncError: The token's user may not manage members and invitations, or the store belongs
-            to another key.
+        SyncPermissionError: The token's user may not manage members and invitations.
+        SyncError: The store belongs to another key.
         StoreError: The store cannot be read or written.
     """
     reference = GroupReference(group)
@@ -112,6 +113,7 @@ async def plan_sync(
     found = await in_background(arena).groups.get(name)
     memory = GroupMemory(MemoryStore() if store is None else store, found.id, sync_key)
     snapshot = await memory.observe(lambda: read_snapshot(arena, found.id))
+    await record_snapshot(store, snapshot)
     users = await _find_users(arena, rows, snapshot, memory.facts.slugs)
     people = _merge(rows, users)
     if not isinstance(people, Mapping):

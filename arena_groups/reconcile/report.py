@@ -1,6 +1,5 @@
 """Report of a group: how many people it has, who has not answered, and what has changed."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,10 +12,11 @@ from arena_groups._api import GroupRef, GroupReference
 from arena_groups._arguments import check_instance
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
-from arena_groups._history import HistoryCounts, HistoryPoint, read_history, record_history
+from arena_groups._history import HistoryCounts, HistoryPoint, read_history
 from arena_groups.errors import BlockedError, ForbiddenError, NotFoundError
 from arena_groups.models import GroupRole
 from arena_groups.models._common import Timestamp
+from arena_groups.reconcile.last_seen import SeenIds, record_seen
 from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot, snapshot_roster
 from arena_groups.stores import Store
 from arena_groups.stores.base import check_store
@@ -25,7 +25,6 @@ __all__ = [
     "AgeClass",
     "GroupReport",
     "InviterCount",
-    "ReportBaseline",
     "ReportChanges",
     "WeekCounts",
     "build_report",
@@ -93,10 +92,10 @@ class WeekCounts(HistoryCounts):
 
 @frozen(kw_only=True)
 class ReportChanges:
-    """Differences between two reports of a group, which share a store."""
+    """Differences between a group now and at an earlier report or sync with the same store."""
 
     since: Timestamp
-    """Time of the earlier report."""
+    """Time of the earlier report or sync."""
     joined: tuple[RosterPerson, ...]
     """Members who were none then."""
     left: tuple[int, ...]
@@ -105,50 +104,6 @@ class ReportChanges:
     """People with a pending invitation that there was not then."""
     closed: tuple[int, ...]
     """Ids of invitations that were pending then, and are not now."""
-
-
-@frozen(kw_only=True)
-class ReportBaseline:
-    """Ids of the people in a group at the time of a report. There are no names or addresses."""
-
-    taken_at: datetime
-    members: frozenset[int]
-    invitations: frozenset[int] | None
-    """``None`` if the token's user could not see the invitations."""
-
-    @classmethod
-    def of(cls, roster: RosterSnapshot) -> "ReportBaseline":
-        """Return the ids in a roster."""
-        invitations = (person.invitation_id for person in roster.pending)
-        return cls(
-            taken_at=roster.taken_at,
-            members=_ids(person.user_id for person in roster.members),
-            invitations=_ids(invitations) if roster.pending_visible else None,
-        )
-
-    @classmethod
-    def from_text(cls, text: str) -> "ReportBaseline | None":
-        """Return the ids that :meth:`to_text` has written; ``None`` if the text is damaged."""
-        try:
-            data = json.loads(text)
-            taken_at = datetime.fromisoformat(data["taken_at"]).astimezone(UTC)
-            found, members = data["invitations"], data["members"]
-            return cls(
-                taken_at=taken_at,
-                members=frozenset(map(int, members)),
-                invitations=None if found is None else frozenset(map(int, found)),
-            )
-        except (ValueError, TypeError, KeyError):
-            return None
-
-    def to_text(self) -> str:
-        """Return the ids as JSON."""
-        data = {
-            "taken_at": self.taken_at.isoformat(),
-            "members": sorted(self.members),
-            "invitations": None if self.invitations is None else sorted(self.invitations),
-        }
-        return json.dumps(data, separators=(",", ":"))
 
 
 @frozen(kw_only=True)
@@ -178,7 +133,7 @@ class GroupReport:
     oldest: tuple[RosterPerson, ...]
     """The ten people who have not answered for the longest time."""
     changes: ReportChanges | None
-    """Differences from the last report of an earlier day; ``None`` if there is none."""
+    """Differences from the last report or sync of an earlier day; ``None`` if there is none."""
     history: tuple[HistoryPoint, ...]
     """Recorded days, oldest first; empty without a store."""
     weeks: tuple[WeekCounts, ...]
@@ -218,9 +173,9 @@ async def build_report(
     """Read a group, and return the report of it. All requests are in the background.
 
     With a store, the report contains the history that :func:`arena_groups.watch`, a sync and
-    earlier reports have recorded there, and what has changed since the last report of an earlier
-    UTC day. For the next reports, it records the numbers of this day, and the ids of members and
-    pending invitations.
+    earlier reports have recorded there, and what has changed since the last report or sync of an
+    earlier UTC day. For the next reports, it records the numbers of this day, and the ids of
+    members and pending invitations.
 
     API operations: those of :func:`snapshot_roster`, and ``GET /v3/groups/{id}/invite``.
 
@@ -241,20 +196,15 @@ async def build_report(
     reference = GroupReference(group)
     del group  # an error's traceback must not hold the URL of an invite
     roster = await snapshot_roster(arena, reference.name)
-    has_invite_code = await _has_invite_code(arena, roster.group_id)
+    has_invite_code: bool | None = None
+    if roster.pending_visible:  # others may not see it either, and a guest may not ask
+        has_invite_code = await _has_invite_code(arena, roster.group_id)
     if store is None:
         return make_report(roster, has_invite_code=has_invite_code)
     baseline = None
     if roster.pending_visible:  # others do not see all members either
-        await record_history(
-            store,
-            roster.group_id,
-            source="report",
-            at=roster.taken_at,
-            members=len(roster.members),
-            pending=len(roster.pending),
-        )
-        baseline = await _replace_baseline(store, roster)
+        seen = SeenIds.of(roster.people, roster.taken_at)
+        baseline = await record_seen(store, roster.group_id, seen)
     history = await read_history(store, roster.group_id)
     return make_report(roster, has_invite_code=has_invite_code, history=history, baseline=baseline)
 
@@ -264,7 +214,7 @@ def make_report(
     *,
     has_invite_code: bool | None = None,
     history: Sequence[HistoryPoint] = (),
-    baseline: ReportBaseline | None = None,
+    baseline: SeenIds | None = None,
 ) -> GroupReport:
     """Return the report of a roster. Pure.
 
@@ -306,32 +256,16 @@ async def _has_invite_code(arena: ArenaClient, group_id: int) -> bool | None:
     return True
 
 
-async def _replace_baseline(store: Store, roster: RosterSnapshot) -> ReportBaseline | None:
-    """Save the ids of a roster, and return those of the last report of an earlier day.
-
-    The store keeps these two. So a second report on the same day shows the same changes, and
-    those since the first.
-    """
-    namespace, today = f"report/{roster.group_id}", roster.taken_at.astimezone(UTC).date()
-    records = await store.read(namespace)
-    earlier = sorted(name for name in records if name < today.isoformat())
-    updates: dict[str, str | None] = dict.fromkeys(earlier[:-1])
-    updates[today.isoformat()] = ReportBaseline.of(roster).to_text()
-    await store.compare_and_set(namespace, updates)
-    return ReportBaseline.from_text(records[earlier[-1]]) if earlier else None
-
-
-def _changes(before: ReportBaseline, roster: RosterSnapshot) -> ReportChanges:
-    now = ReportBaseline.of(roster)
-    old, new = before.invitations, now.invitations
-    if old is None or new is None:
-        old = new = frozenset[int]()
+def _changes(before: SeenIds, roster: RosterSnapshot) -> ReportChanges:
+    now = SeenIds.of(roster.people, roster.taken_at)
     return ReportChanges(
         since=before.taken_at,
         joined=tuple(person for person in roster.members if person.user_id not in before.members),
         left=tuple(sorted(before.members - now.members)),
-        invited=tuple(person for person in roster.pending if person.invitation_id in new - old),
-        closed=tuple(sorted(old - new)),
+        invited=tuple(
+            person for person in roster.pending if person.invitation_id not in before.invitations
+        ),
+        closed=tuple(sorted(before.invitations.keys() - now.invitations.keys())),
     )
 
 
@@ -382,10 +316,6 @@ def _monday(day: date) -> date:
 
 def _days(person: RosterPerson, now: datetime) -> int:
     return 0 if person.invited_at is None else max(0, (now - person.invited_at).days)
-
-
-def _ids(values: Iterable[int | None]) -> frozenset[int]:
-    return frozenset(value for value in values if value is not None)
 
 
 def _plain(_: object, __: object, value: object) -> object:

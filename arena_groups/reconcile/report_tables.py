@@ -189,7 +189,7 @@ def _changes(changes: ReportChanges | None) -> ReportTable:
     columns = ("Change", "Number", "Who")
     title = "What has changed"
     if changes is None:
-        note = "There is no report of an earlier day in a store to compare with."
+        note = "There is no report or sync of an earlier day in a store to compare with."
         return ReportTable(key="changes", title=title, columns=columns, note=note)
     return ReportTable(
         key="changes",

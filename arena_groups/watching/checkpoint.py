@@ -37,7 +37,7 @@ FENCING_TOKEN: Final = "fencing_token"  # noqa: S105  of the watch that may writ
 HEARTBEAT: Final = "heartbeat"  # a counter, while a shared watch holds the lease
 PENDING_EVENT: Final = "pending_event"
 SEQUENCE: Final = "sequence"
-FEED: Final = "feed"  # the newest notification whose events were acknowledged
+FEED: Final = "feed"  # the newest notification that an event has used
 CODE: Final = "code"
 INVITATION: Final = "invitation/"
 MEMBER: Final = "member/"
@@ -160,13 +160,14 @@ class Checkpoint:
         """Acknowledge the pending event, and save the following one, if any, as pending.
 
         It can be called again after it was cancelled or has failed. The ``feed_position`` is
-        saved with the last event of a poll.
+        saved in the same step, if it is higher than the one before.
         """
         if self.pending_event is None and following is None:
             return
         updates = {} if self.pending_event is None else _updates_by(self.pending_event)
         updates[PENDING_EVENT] = None if following is None else to_text(following)
-        if following is None and feed_position is not None:
+        if feed_position is not None:
+            feed_position = max(feed_position, self.feed_position or 0)
             updates[FEED] = str(feed_position)
         await self._write(updates)
         if self.pending_event is not None:

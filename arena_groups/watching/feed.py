@@ -71,31 +71,46 @@ class NotificationFeed:
             return None
 
 
-def name_adders(events: Sequence[WatchEvent], page: FeedPage, *, after: int) -> list[WatchEvent]:
+def name_adders(
+    events: Sequence[WatchEvent], page: FeedPage, *, after: int
+) -> tuple[list[WatchEvent], dict[str, int]]:
     """Return the events, with those who added the new members as far as notifications say.
 
     Args:
         events: The events of one group.
         page: The newest notifications.
-        after: Id of the newest notification that an earlier poll has used. It and older ones are
+        after: Id of the newest notification that an earlier event has used. It and older ones are
             of earlier memberships.
+
+    Returns:
+        The events, and the ids of the notifications that were used, by the keys of their events.
     """
     new = [each for each in page.data if each.id > after and each.kind == ADDED]
-    return [
-        evolve(event, added_by=_adder(event, new)) if isinstance(event, MemberJoined) else event
-        for event in events
-    ]
+    named: list[WatchEvent] = []
+    used: dict[str, int] = {}
+    for event in events:
+        found = _addition(event, new) if isinstance(event, MemberJoined) else None
+        if found is None or not isinstance(event, MemberJoined):
+            named.append(event)
+            continue
+        named.append(evolve(event, added_by=_adder(event, found)))
+        used[event.key] = found.id
+    return named, used
 
 
-def _adder(event: MemberJoined, notifications: Sequence[Notification]) -> EmbeddedUser | None:
-    """Return who added a member, by the newest notification that says so."""
+def _addition(event: MemberJoined, notifications: Sequence[Notification]) -> Notification | None:
+    """Return the newest notification about the addition of a member."""
     for each in notifications:
         is_of_member = _is(each.item, "User", event.member.id)
         if is_of_member and _is(each.target, "Group", event.group.id):
-            actor = _as_user(each.actor)
-            # Somebody who joined without help is the actor, too.
-            return None if actor is None or actor.id == event.member.id else actor
+            return each
     return None
+
+
+def _adder(event: MemberJoined, addition: Notification) -> EmbeddedUser | None:
+    actor = _as_user(addition.actor)
+    # Somebody who joined without help is the actor, too.
+    return None if actor is None or actor.id == event.member.id else actor
 
 
 def _is(subject: object, kind: str, number: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from arena_groups._client import ArenaClient
-from arena_groups._history import HistoryCounts, HistoryRecorder
+from arena_groups._history import WATCH, HistoryCounts, HistoryRecorder
 from arena_groups._types import Clock, utc_now
 from arena_groups.errors import ArenaAPIError, ArenaError, StoreError
 from arena_groups.models import Group, RateLimit
@@ -68,7 +68,8 @@ class GroupWatch:
         self._record = record
         self._recorder: HistoryRecorder | None = None
         self._replaying = False
-        self._feed_position: int | None = None
+        self._feed_baseline: int | None = None
+        self._used_notifications: dict[str, int] = {}
         self._queue: deque[WatchEvent] = deque()
         self._delivered = False
         self._idle = 0
@@ -311,7 +312,8 @@ class GroupWatch:
         self._queue.clear()
         self._delivered = False
         self._replaying = False
-        self._feed_position = None
+        self._feed_baseline = None
+        self._used_notifications.clear()
         self._idle = 0
         self._full_poll_due = self.due
 
@@ -324,20 +326,25 @@ class GroupWatch:
         self, feed: NotificationFeed, checkpoint: Checkpoint, events: list[WatchEvent]
     ) -> list[WatchEvent]:
         """Return the events, with those who added new members; read the feed only if needed."""
+        self._feed_baseline, self._used_notifications = None, {}
         position = checkpoint.feed_position
         has_joined = any(isinstance(event, MemberJoined) for event in events)
         page = await feed.read() if has_joined or position is None else None
         if page is None:
             return events
-        self._feed_position = max(page.newest, position or 0)
-        if not events:
-            await checkpoint.set_feed_position(self._feed_position)
-        return name_adders(events, page, after=position or 0)
+        if position is None:
+            # What was there before the first reading is of earlier memberships from now on.
+            if not events:
+                await checkpoint.set_feed_position(page.newest)
+                return events
+            self._feed_baseline = page.newest
+        named, self._used_notifications = name_adders(events, page, after=position or 0)
+        return named
 
     async def _advance(self, checkpoint: Checkpoint) -> None:
         acknowledged = checkpoint.pending_event
         following = self._queue[0] if self._queue else None
-        await checkpoint.advance(following, feed_position=self._feed_position)
+        await checkpoint.advance(following, feed_position=self._feed_position_after(following))
         if self._queue:
             self._queue.popleft()
         self._delivered = False
@@ -346,9 +353,15 @@ class GroupWatch:
             self._recorder.count(_counts(acknowledged))
         await self._record_history(checkpoint)
 
+    def _feed_position_after(self, following: WatchEvent | None) -> int | None:
+        """Return the feed position to save with an event, or after the last event of a poll."""
+        if self._feed_baseline is not None:
+            return self._feed_baseline if following is None else None
+        return None if following is None else self._used_notifications.get(following.key)
+
     def _open_history(self, store: Store, group: Group, name: str) -> None:
         if self._record:
-            self._recorder = HistoryRecorder(store, group.id, f"watch/{name}")
+            self._recorder = HistoryRecorder(store, group.id, f"{WATCH}{name}")
 
     async def _record_history(self, checkpoint: Checkpoint) -> None:
         """Record the numbers of the acknowledged state: after the last of many events, or some."""

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
 from random import random
 from typing import Final, cast
 
@@ -68,6 +70,7 @@ class _Lane:
     schedule: EndpointSchedule
     wake: asyncio.Event = field(factory=asyncio.Event)
     delivered: int = 0
+    working: bool = False  # and not waiting, nor in the hands of another process
     oldest: dict[int, float] = field(factory=dict[int, float])
 
 
@@ -118,6 +121,7 @@ class Delivery(AsyncCloseable):
         self._progress = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._renewed = -math.inf
+        self._maintained = -math.inf
 
     async def __aenter__(self) -> "Delivery":
         await self._outbox.refresh()
@@ -134,8 +138,8 @@ class Delivery(AsyncCloseable):
         if work is None:
             return
         work.cancel()
-        await asyncio.wait([work])
-        if self._shared and not self._outbox.fenced_out:
+        await asyncio.gather(work, return_exceptions=True)
+        if self._shared and self._outbox.is_owner:
             try:
                 await self._outbox.release()
             except StoreError as error:
@@ -161,14 +165,14 @@ class Delivery(AsyncCloseable):
                 if not self._shared:
                     raise
                 failures += 1
-                await self._pause_after(failures, error)
+                await self._pause(self._delay_after(failures, error))
         self._wake()
 
     async def drain(self, timeout: float) -> DeliverySummary:  # noqa: ASYNC109 - no error
         """Wait until nothing waits for an endpoint any more, or the time is over.
 
         Args:
-            timeout: The longest wait, in seconds.
+            timeout: The longest wait, in seconds, apart from the end of an attempt in progress.
 
         Returns:
             How many events were delivered, and how many are left.
@@ -185,7 +189,9 @@ class Delivery(AsyncCloseable):
             if not summary.waiting or left <= 0:
                 return summary
             self._progress.clear()
-            await self._clock.wait(self._progress, left)
+            # An attempt in progress ends by its own time limit, whatever the clock is.
+            working = any(lane.working for lane in self._lanes)
+            await self._clock.wait(self._progress, None if working else left)
 
     def summary(self) -> DeliverySummary:
         """Return the numbers of all endpoints."""
@@ -239,7 +245,6 @@ class Delivery(AsyncCloseable):
             if self._shared:
                 await self._acquire()
             tasks = [asyncio.create_task(self._deliver_to(lane)) for lane in self._lanes]
-            tasks.append(asyncio.create_task(self._maintain()))
             if self._shared:
                 tasks.append(asyncio.create_task(self._keep_lease()))
             try:
@@ -247,7 +252,7 @@ class Delivery(AsyncCloseable):
             finally:
                 for task in tasks:
                     task.cancel()
-                await asyncio.wait(tasks)
+                await asyncio.gather(*tasks, return_exceptions=True)
             error = next(filter(None, (task.exception() for task in done)), None)
             if error is not None and not (self._shared and self._outbox.fenced_out):
                 raise error
@@ -291,36 +296,43 @@ class Delivery(AsyncCloseable):
         self._renewed = began
 
     async def _maintain(self) -> None:
-        """Record that these endpoints are in use, and forget others that are not."""
-        while True:
-            try:
-                await self._register()
-                endpoints = [lane.sender.endpoint for lane in self._lanes]
-                now = self._wall()
-                await self._outbox.forget(now - FORGET_AFTER, endpoints, now)
-            except StoreError as error:
-                if self._outbox.fenced_out:
-                    raise
-                logger.warning("the outbox cannot be cleaned up: %s", error)
-            await self._pause(MAINTENANCE)
+        """Record now and then that the endpoints are in use, and forget others that are not."""
+        if self._clock.now() - self._maintained < MAINTENANCE:
+            return
+        self._maintained = self._clock.now()
+        await self._register()
+        endpoints = [lane.sender.endpoint for lane in self._lanes]
+        now = self._wall()
+        await self._outbox.forget(now - FORGET_AFTER, endpoints, now)
 
     async def _deliver_to(self, lane: _Lane) -> None:
         failures = 0
         async with lane.sender.connect() as connection:
             while True:
                 lane.wake.clear()
-                try:
-                    wait = await self._deliver_next(lane, connection)
-                    failures = 0
-                except StoreError as error:
-                    if self._outbox.fenced_out:
-                        raise
-                    failures += 1
-                    await self._pause_after(failures, error)
-                    continue
-                self._progress.set()
+                with self._working(lane):
+                    try:
+                        await self._maintain()
+                        wait = await self._deliver_next(lane, connection)
+                        failures = 0
+                    except StoreError as error:
+                        if self._outbox.fenced_out:
+                            raise
+                        failures += 1
+                        wait = self._delay_after(failures, error)
                 if wait is None or wait > 0:
-                    await self._clock.wait(lane.wake, wait)
+                    await self._clock.wait(asyncio.Event() if failures else lane.wake, wait)
+
+    @contextmanager
+    def _working(self, lane: _Lane) -> Generator[None, None, None]:
+        """Let :meth:`drain` know when work begins and ends."""
+        lane.working = True
+        self._progress.set()
+        try:
+            yield
+        finally:
+            lane.working = False
+            self._progress.set()
 
     async def _deliver_next(self, lane: _Lane, connection: Connection) -> float | None:
         """Make one attempt, if one is due; return the seconds to wait, ``None`` for any time."""
@@ -342,6 +354,7 @@ class Delivery(AsyncCloseable):
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
             lane.delivered += len(entries)
+            del lane.oldest[group]
             await outbox.advance(sender.endpoint, group, position, entries[-1].position + 1)
         else:
             await self._handle_failure(lane, group, entries, attempt.failure)
@@ -360,13 +373,15 @@ class Delivery(AsyncCloseable):
             failure,
         )
         failing_for = now - (now if cursor.failing_since is None else cursor.failing_since)
-        given_up = [
-            each
-            for each in entries
-            if is_given_up(
-                age=now - each.at, failing_for=failing_for, give_up_after=sender.give_up_after
+        # From the first on, whatever the clock has shown: the cursor passes them all.
+        given_up = list(
+            takewhile(
+                lambda each: is_given_up(
+                    age=now - each.at, failing_for=failing_for, give_up_after=sender.give_up_after
+                ),
+                entries,
             )
-        ]
+        )
         if given_up:
             await self._outbox.put_aside(sender.endpoint, group, given_up, failure, now)
             lane.schedule.release(group)
@@ -374,11 +389,12 @@ class Delivery(AsyncCloseable):
                 "%d events for %s are dead letters now: %s", len(given_up), sender.target, failure
             )
 
-    async def _pause_after(self, failures: int, error: StoreError) -> None:
+    def _delay_after(self, failures: int, error: StoreError) -> float:
+        """Return the seconds until the store is used again, and log why."""
         delay = retry_delay(failures, retry_after=None, jitter=self._jitter())
         delay = min(delay, MAX_STORE_DELAY)
         logger.warning("the outbox cannot be used, next try in %.0f s: %s", delay, error)
-        await self._pause(delay)
+        return delay
 
     async def _pause(self, seconds: float) -> None:
         await self._clock.wait(asyncio.Event(), seconds)

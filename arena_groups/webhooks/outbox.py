@@ -36,7 +36,7 @@ from arena_groups.webhooks.records import (
 
 __all__ = ["Outbox", "index_namespace", "letters_namespace", "page_namespace"]
 
-MAX_CACHED_PAGES: Final = 16
+MAX_CACHED_PAGES: Final = 100
 
 
 def index_namespace(name: str) -> str:
@@ -72,6 +72,11 @@ class Outbox:
         self._heartbeat = 0
         self._lock = asyncio.Lock()
         self._pages: OrderedDict[tuple[int, int], dict[str, str]] = OrderedDict()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this process delivers, as far as it knows."""
+        return self._token is not None and not self.fenced_out
 
     async def refresh(self) -> None:
         """Read the index, which other processes may have changed.
@@ -111,10 +116,10 @@ class Outbox:
         """
         group = event.group.id
         async with self._lock:
-            while True:
+            while self.index.last_key(group) != event.key:
                 # Nobody reads the entry before the tail is past it.
                 position = await self._write_entry(group, event, now)
-                if await self._set({tail_name(group): str(position + 1)}):
+                if await self._set({tail_name(group): f"{position + 1} {event.key}"}):
                     return
                 await self._load()  # another process has added an event, perhaps the same
                 if position < self.index.first(group):
@@ -195,7 +200,7 @@ class Outbox:
             )
             cursor = self.index.cursor(endpoint, group)
             following = Cursor(letters[-1].position + 1, cursor.failing_since, failure)
-            await self._move(endpoint, group, letters[0].position, following, letters=page)
+            await self._move(endpoint, group, cursor.position, following, (page, len(letters)))
 
     async def forget(self, before: float, keep: Iterable[str], now: float) -> None:
         """Forget endpoints that no process has had since ``before``: events become dead letters."""
@@ -212,22 +217,30 @@ class Outbox:
                 if not entries:
                     await self.advance(endpoint, group, position, position + 1)
             groups = list(self.index.groups)
-            await self._change(partial(_without, endpoint))
+            await self._change(partial(_without, endpoint, before))
             for group in groups:
                 await self._truncate(group)
 
     async def _move(
-        self, endpoint: str, group: int, position: int, cursor: Cursor, *, letters: str = ""
+        self,
+        endpoint: str,
+        group: int,
+        position: int,
+        cursor: Cursor,
+        letters: tuple[str, int] | None = None,
     ) -> None:
-        """Move a cursor on from ``position``, unless it has moved already."""
+        """Move a cursor on from ``position``, unless it has moved already.
+
+        ``letters`` are the page and the number of the dead letters that this makes.
+        """
 
         def updates(index: OutboxIndex) -> OutboxUpdates:
             if index.cursor(endpoint, group).position != position:
                 return {}
             found: OutboxUpdates = {cursor_name(endpoint, group): cursor.text}
-            if letters:
-                count = index.dead_pages(endpoint).get(letters, 0)
-                found[dead_name(letters)] = str(count + cursor.position - position)
+            if letters is not None:
+                page, count = letters
+                found[dead_name(page)] = str(index.dead_pages(endpoint).get(page, 0) + count)
             return found
 
         await self._change(updates)
@@ -235,13 +248,20 @@ class Outbox:
 
     async def _truncate(self, group: int) -> None:
         """Delete the events that every endpoint has passed: a page of them, or all there are."""
-        first, passed = self.index.first(group), self.index.passed(group)
-        if passed - first >= PAGE or first < passed == self.index.tail(group):
+        if not self._can_truncate(group):
+            return
+        await self.refresh()  # another process may have added an endpoint, which needs them
+        if self._can_truncate(group):
+            first, passed = self.index.first(group), self.index.passed(group)
             for start in range(first - first % PAGE, passed, PAGE):
                 await self._delete(group, range(max(first, start), min(passed, start + PAGE)))
             await self._change(
                 lambda index: {first_name(group): str(max(passed, index.first(group)))}
             )
+
+    def _can_truncate(self, group: int) -> bool:
+        first, passed = self.index.first(group), self.index.passed(group)
+        return passed - first >= PAGE or first < passed == self.index.tail(group)
 
     async def _change(
         self, updates_of: Callable[[OutboxIndex], OutboxUpdates], *, as_owner: bool = True
@@ -318,7 +338,8 @@ class Outbox:
         return page_namespace(self._name, group, position)
 
 
-def _without(endpoint: str, index: OutboxIndex) -> OutboxUpdates:
-    """Return the updates that delete an endpoint."""
+def _without(endpoint: str, before: float, index: OutboxIndex) -> OutboxUpdates:
+    """Return the updates that delete an endpoint, unless a process has it again."""
+    seen, _ = index.endpoint_seen(endpoint)
     cursors = [cursor_name(endpoint, group) for group in index.groups]
-    return dict.fromkeys([endpoint_name(endpoint), *cursors])
+    return {} if seen >= before else dict.fromkeys([endpoint_name(endpoint), *cursors])

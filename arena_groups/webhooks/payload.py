@@ -30,7 +30,9 @@ def json_body(events: Sequence[WatchEvent], *, include_emails: bool = False) -> 
     Raises:
         ValueError: There is not one event.
     """
-    (event,) = events
+    if len(events) != 1:
+        raise ValueError("events must be one event")
+    event = events[0]
     data = to_dict(event)
     subject, _, verb = event.kind.rpartition("-")
     body = {

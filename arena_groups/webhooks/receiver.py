@@ -25,6 +25,7 @@ Receive = Callable[[Mapping[str, str], bytes], tuple[int, float | None]]
 MAX_BODY: Final = 1 << 20
 LOOPBACK: Final = "127.0.0.1"
 WAIT: Final = 10.0
+READ_TIMEOUT: Final = 5.0
 
 
 @frozen(kw_only=True)
@@ -83,7 +84,7 @@ class WebhookReceiver:
         self._changed = threading.Condition()
         handler = partial(_Handler, self._receive)
         self._server = ThreadingHTTPServer((LOOPBACK, 0), handler, bind_and_activate=False)
-        self._server.daemon_threads = True
+        self._server.daemon_threads = False  # closing waits for the answers in progress
         self._thread: threading.Thread | None = None
 
     @property
@@ -204,6 +205,8 @@ class WebhookReceiver:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    timeout = READ_TIMEOUT
+
     def __init__(
         self, receive: Receive, request: socket, address: tuple[str, int], server: BaseServer
     ) -> None:

@@ -139,6 +139,10 @@ class OutboxIndex:
         """Return the number that the next event of a group gets."""
         return self._number(tail_name(group))
 
+    def last_key(self, group: int) -> str:
+        """Return the key of the event of a group that was added last; empty for none."""
+        return self.records.get(tail_name(group), "").partition(" ")[2]
+
     def first(self, group: int) -> int:
         """Return the number of the first event of a group that was not deleted."""
         return self._number(first_name(group))
@@ -186,14 +190,14 @@ class OutboxIndex:
         }
 
     def _number(self, name: str) -> int:
-        text = self.records.get(name, "0")
-        if not text.isdecimal():
+        number = self.records.get(name, "0").partition(" ")[0]
+        if not number.isdecimal():
             raise damaged(name)
-        return int(text)
+        return int(number)
 
 
 def tail_name(group: int) -> str:
-    """Return the record with the tail of a group."""
+    """Return the record with the tail of a group, and the key of the event before it."""
     return f"{TAIL}{group}"
 
 

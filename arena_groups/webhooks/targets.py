@@ -63,6 +63,7 @@ SPECIAL_IPV6: Final = {
 }
 AUTHORITY: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 UNUSUAL: Final = frozenset(map(chr, range(33))) | {"\\", "\x7f", "\u200b", "\ufeff"}
+KEEPALIVE: Final = 3.0  # seconds; many servers close idle connections after 5
 ALLOW: Final = "allow_private=True allows it"
 
 
@@ -136,7 +137,10 @@ class CheckedConnector(aiohttp.TCPConnector):
     """Connector of one target: it refuses answers of the resolver and connections to others."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(resolver=_CheckedResolver(target), use_dns_cache=False, limit=1)
+        resolver = _CheckedResolver(target)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - of another argument
+            resolver=resolver, use_dns_cache=False, limit=1, keepalive_timeout=KEEPALIVE
+        )
         self._target = target
 
     async def connect(

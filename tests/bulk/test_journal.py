@@ -185,3 +185,26 @@ async def test_entry_that_cannot_be_read_raises_store_error_before_anything_is_s
     with pytest.raises(StoreError, match="use another journal"):
         await invite_many(arena, GROUP, addresses(2), store=store)
     assert invite_requests(sandbox) == 1
+
+
+async def test_journal_with_a_digest_records_people_under_it(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    store = MemoryStore()
+
+    def digest(text: str) -> str:
+        return f"digest of {len(text)} characters"
+
+    for expected in ("1 invited", "1 invited (1 by other runs)"):
+        summary = await invite_many(
+            arena, GROUP, addresses(1), store=store, journal="keyed", journal_digest=digest
+        )
+        assert str(summary) == f"1 done: {expected}"
+    namespace = journal_namespace(sandbox, "keyed")
+    assert list(await store.read(namespace)) == [digest(f"{namespace}\0email:{addresses(1)[0]}")]
+    assert invite_requests(sandbox) == 1
+
+
+async def test_journal_digest_that_is_no_function_is_refused(arena: ArenaClient) -> None:
+    with pytest.raises(TypeError, match="journal_digest must be a function"):
+        invite_many(arena, GROUP, addresses(1), journal_digest="sha256")  # type: ignore[arg-type]

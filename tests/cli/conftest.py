@@ -41,7 +41,9 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
-    for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"):
+    for variable in ("ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setattr(credentials, "system_keyrings", list)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from arena_groups.cli.main import run
 from tests.support.command_line import AsPerson, At, Captured
 
 GROUP = "research-studio"
+PEOPLE = Path(__file__).parents[2] / "examples/keep_in_step/people.csv"
 FORMATS = ("table", "json", "ndjson", "csv")
 
 LISTS = (
@@ -25,6 +27,7 @@ LISTS = (
     f"invitations list {GROUP}",
     "invitations list --all-groups",
     f"invitations expire {GROUP} --older-than 10d --dry-run",
+    f"sync {GROUP} {PEOPLE} --dry-run --add-only",
 )
 ITEMS = (f"report {GROUP}", f"groups show {GROUP}", f"invite-code show {GROUP}", "auth status")
 ACTIONS = (

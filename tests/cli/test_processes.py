@@ -29,6 +29,7 @@ HELP = (
     "invitations send --help",
     "auth login --help",
     "watch --help",
+    "sync --help",
     "completion bash",
 )
 SLOW = {"rich", "aiohttp", "asyncio", "attrs", "attr", "keyring", "segno", "json", "logging"}

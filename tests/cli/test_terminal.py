@@ -14,9 +14,10 @@ from contextlib import suppress
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import Latency
 from tests.support.command_line import COMMAND, At, FakeTerminal, Screen
 from tests.support.faults import EmptyList, ReplaceText
-from tests.support.waiting import HANG_TIMEOUT
+from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
 pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
@@ -155,6 +156,46 @@ def test_secret_typed_at_prompt_is_not_echoed(terminal: Open, sandbox: Sandbox) 
     assert code == 0
     assert "Minh Castellanos (minh-castellanos)" in screen
     assert sandbox.tokens.member not in screen
+
+
+def test_sync_interrupted_while_it_invites_says_that_the_same_command_resumes(
+    terminal: Open, sandbox: Sandbox, people: Callable[[str], str]
+) -> None:
+    addresses = [f"p{number}@example.org" for number in range(5)]
+    line = ("sync", "blank-page", people("".join(f"{each}\n" for each in addresses)))
+    with sandbox.faults.add(Latency(HANG_TIMEOUT), operation="createGroupInvitation", skip=2):
+        shown = terminal(*line)
+        shown.until("[y/N]")
+        shown.type("y\n")
+        shown.until("p1@example.org\r\n")
+        shown.interrupt()
+        code, screen = shown.end()
+    assert code == 130
+    assert "stopped after 2 actions: the same command resumes" in screen
+    assert "Traceback" not in screen
+    again = terminal(*line, "--yes")
+    code, screen = again.end()
+    assert (code, screen.splitlines()[-1]) == (0, "arena-groups: 3 invited")
+    assert [each.address for each in sandbox.emails] == addresses
+
+
+def test_sync_after_a_killed_one_says_what_it_waits_for(
+    terminal: Open, sandbox: Sandbox, people: Callable[[str], str]
+) -> None:
+    line = ("sync", "blank-page", people("p0@example.org\np1@example.org\n"), "--yes")
+    with sandbox.faults.add(Latency(HANG_TIMEOUT), operation="createGroupInvitation", skip=1):
+        killed = terminal(*line)
+        killed.until("p0@example.org\r\n")
+        until_blocking(lambda: sum(each.method == "POST" for each in sandbox.requests) == 2)
+        killed.process.kill()
+        killed.process.wait(HANG_TIMEOUT)
+    again = terminal(*line)
+    again.until("for the outcome of an invitation that an earlier run began")
+    again.interrupt()
+    code, screen = again.end()
+    assert code == 130
+    assert "Traceback" not in screen
+    assert [each.address for each in sandbox.emails][:1] == ["p0@example.org"]
 
 
 def test_progress_of_sorted_list_is_shown_and_erased(terminal: Open) -> None:

@@ -11,12 +11,15 @@ import pytest
 import arena_groups
 from arena_groups import (
     ArenaClient,
+    ArenaError,
     ForbiddenError,
     InviteTarget,
     MemoryStore,
     NoPacer,
     StoreError,
+    SyncPlan,
     invite_many,
+    plan_sync,
     remove_many,
     revoke_many,
 )
@@ -26,7 +29,11 @@ from arena_groups.cli.invite_import import ImportOptions, import_invitations
 from arena_groups.cli.main import app
 from arena_groups.cli.options import Settings
 from arena_groups.cli.people_file import read_invitees
+from arena_groups.reconcile import DesiredPerson
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import ServerFailure
 from tests.integration.test_addresses import GROUP, respond
+from tests.support.bulk import make_client
 from tests.support.servers import ReceivedRequest, http, serving
 
 PACKAGE = Path(arena_groups.__file__).parent
@@ -234,4 +241,86 @@ def test_refused_option_shows_no_address(line: list[str]) -> None:
 def test_refused_argument_shows_no_address(command: str, line: list[str]) -> None:
     with pytest.raises((ValueError, click.UsageError)) as caught:
         app.main(["invitations", command, "g", *line], standalone_mode=False, obj=Settings())
+    assert_hidden(caught.value)
+
+
+def _numbered_rows() -> Iterator[str]:
+    yield GOOD
+    raise LookupError("the file has ended early")
+
+
+PLANS: dict[str, dict[str, Any]] = {
+    "list": {"desired": [GOOD, BAD]},
+    "set": {"desired": {GOOD, BAD}},
+    "row": {"desired": {"email": GOOD}},
+    "rows": {"desired": [{"email": BAD, "note": GOOD}]},
+    "single string": {"desired": GOOD},
+    "address as a user": {"desired": [DesiredPerson(user=GOOD)]},
+    "broken iterable": {"desired": _numbered_rows()},
+    "contradiction": {"desired": [{"email": GOOD, "user": 5}, {"email": GOOD, "user": 6}]},
+    "keep": {"keep": [GOOD, BAD]},
+    "keep that is a string": {"keep": GOOD},
+    "reinvite": {"reinvite": [GOOD, BAD]},
+    "reinvite that is a string": {"reinvite": GOOD},
+    "group": {"group": "a/b"},
+    "option": {"add_only": 1},
+    "fraction": {"max_removals": 2.0},
+    "store": {"store": MemoryStore},
+    "key": {"key": MARK[:5]},
+}
+
+
+@pytest.mark.parametrize("case", PLANS)
+async def test_refused_plan_shows_no_address(case: str, arena: ArenaClient) -> None:
+    arguments = {"group": "g", "desired": [GOOD], **PLANS[case]}
+    with pytest.raises((ValueError, TypeError, LookupError)) as caught:
+        await plan_sync(arena, **arguments)
+    assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize(
+    "operation", ["getGroup", "getCurrentUser", "getGroupInvitations", "getGroupMembers", "getUser"]
+)
+async def test_plan_that_fails_while_it_reads_shows_no_address(operation: str) -> None:
+    async with Sandbox() as sandbox, make_client(sandbox) as arena:
+        sandbox.add_group("Spring", slug="spring")
+        await arena.groups.invite("spring", email=GOOD)
+        sandbox.faults.add(ServerFailure(), operation=operation)
+        rows = [GOOD, {"email": f"2{GOOD}", "user": "nobody", "note": GOOD}]
+        with pytest.raises(ArenaError) as caught:
+            await plan_sync(arena, "spring", rows, keep=[GOOD], store=MemoryStore(), key="k" * 20)
+        assert_hidden(caught.value)
+        sandbox.faults.clear()
+        with pytest.raises(ValueError, match="users who do not exist at position 1") as refused:
+            await plan_sync(arena, "spring", rows, keep=[GOOD], store=MemoryStore(), key="k" * 20)
+        assert_hidden(refused.value)
+
+
+@pytest.mark.parametrize("method", ["read", "compare_and_set"])
+async def test_plan_with_a_failed_store_shows_no_address(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise StoreError("broken")
+
+    store = MemoryStore()
+    monkeypatch.setattr(store, method, fail)
+    async with Sandbox() as sandbox, make_client(sandbox) as arena:
+        sandbox.add_group("Spring", slug="spring")
+        await arena.groups.invite("spring", email=GOOD)
+        with pytest.raises(StoreError) as caught:
+            await plan_sync(arena, "spring", [GOOD], store=store, key="k" * 20)
+        assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"version": 9}, {"people": GOOD}, {"people": [{"emails": [BAD]}]}, {"actions": None}]
+)
+async def test_damaged_plan_shows_no_address(damage: dict[str, Any]) -> None:
+    async with Sandbox() as sandbox, make_client(sandbox) as arena:
+        sandbox.add_group("Spring", slug="spring")
+        plan = await plan_sync(arena, "spring", [GOOD])
+    assert MARK not in f"{plan} {plan!r} {plan.actions!r} {plan.people!r}"
+    with pytest.raises(ValueError, match=r"version|damaged") as caught:
+        SyncPlan.from_dict({**plan.to_dict(), **damage})
     assert_hidden(caught.value)

@@ -181,12 +181,36 @@ async def test_an_expired_invitation_is_sent_once_more_when_that_is_asked_for(
     assert spring.emails[ANA] == 2
 
 
+async def test_an_invitation_is_sent_once_more_under_another_name(spring: Spring) -> None:
+    ana = spring.user(ANA)
+    for name, reinvite in [(ana, ()), (ana, "all"), (ANA, ()), (ANA, "all"), (ana, "all")]:
+        await spring.sync([name], reinvite=reinvite)
+        spring.sandbox.decline_invitation(spring.pending[0])
+    assert spring.emails == {ANA: 5}
+
+
 async def test_removing_somebody_from_the_list_revokes_their_invitation(spring: Spring) -> None:
     await spring.sync([ANA, BEN])
     plan = await spring.sync([BEN])
     assert the(plan, ActionKind.REVOKE).reason is SyncReason.NOT_DESIRED
     assert len(spring.pending) == 1
     assert not (await spring.plan([BEN])).has_drift
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_somebody_invited_by_address_is_known_by_a_link_to_the_user(
+    spring: Spring, answered: bool
+) -> None:
+    await spring.sync([ANA])
+    ana = spring.user(ANA)
+    await link(ANA, ana, store=spring.store, key=KEY)
+    if answered:
+        spring.sandbox.decline_invitation(spring.pending[0])
+    plan = await spring.sync([ana])
+    assert kinds(plan) == Counter({"keep": 1, "skip": 1} if answered else {"keep": 2})
+    await spring.sync([BEN], keep=[ana], add_only=answered)
+    assert len(spring.pending) == (1 if answered else 2)
+    assert spring.emails == {ANA: 1, BEN: 1}
 
 
 async def test_removing_a_member_revokes_their_invitation_too(spring: Spring) -> None:
@@ -293,10 +317,10 @@ async def test_one_person_under_five_names_is_one_person(spring: Spring) -> None
     profile = await spring.arena.users.get(ana)
     people = [
         DesiredPerson(email=ANA, user=ana), ANA.upper(), ana, profile.url, profile,
-        DesiredPerson(user=profile.slug),
+        DesiredPerson(user=f" {profile.slug} "), DesiredPerson(user=f"{ana} "),
     ]  # fmt: skip
     plan = await spring.plan(people)
-    assert the(plan, ActionKind.INVITE).positions == (0, 1, 2, 3, 4, 5)
+    assert the(plan, ActionKind.INVITE).positions == (0, 1, 2, 3, 4, 5, 6)
     await plan.apply()
     assert spring.emails == {ANA: 1}
 
@@ -326,6 +350,42 @@ async def test_a_member_who_accepted_under_an_address_is_not_removed(spring: Spr
     await spring.sync([ANA])
     assert spring.members == {ana}
     assert spring.emails == {ANA: 1}
+
+
+async def test_a_cohort_that_accepted_is_no_drift_and_does_not_block_the_next_run(
+    spring: Spring,
+) -> None:
+    people = addresses(150)
+    await spring.sync(people)
+    for invitation in spring.pending:
+        spring.sandbox.accept_invitation(invitation)
+    plan = await spring.plan(people, max_removals=0.25)
+    assert (plan.summary.unresolved, plan.summary.held) == (150, 150)
+    assert not plan.has_drift
+    assert "and 147 more" in str(plan)
+    await plan.apply()
+    assert len(spring.members) == 150
+    assert (await spring.plan(people[1:])).has_drift
+
+
+async def test_a_member_who_may_be_kept_is_no_drift(spring: Spring) -> None:
+    ana = spring.user(ANA, member=True)
+    plan = await spring.sync([spring.user(BEN, member=True)], keep=[ANA])
+    assert the(plan, ActionKind.HELD).user_id == ana
+    assert not plan.has_drift
+
+
+async def test_a_row_that_names_the_user_is_remembered(spring: Spring) -> None:
+    ana, ben = spring.user(ANA, member=True), spring.user(BEN)
+    people = [DesiredPerson(email=ANA, user=ana), DesiredPerson(email="b2@example.org", user=ben)]
+    await spring.plan([DesiredPerson(email=CAS, user=ana), BEN])  # not applied: it may be wrong
+    await spring.sync(people)
+    spring.sandbox.decline_invitation(spring.pending[0])
+    plan = await spring.sync([ANA, "b2@example.org"])
+    assert (plan.summary.keep, plan.summary.skip, plan.summary.invite) == (2, 1, 0)
+    assert spring.emails == {BEN: 1}
+    await spring.sync([CAS], max_removals=1)
+    assert spring.members == set()
 
 
 async def test_a_member_whose_account_the_invitation_named_is_known(spring: Spring) -> None:

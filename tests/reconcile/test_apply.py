@@ -1,10 +1,12 @@
 """Application of plans to a group of the sandbox."""
 
 import asyncio
+import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,18 +16,31 @@ from arena_groups import (
     BlockedError,
     MemoryStore,
     Store,
+    StoreError,
     SyncPlan,
     plan_sync,
+    reconcile,
 )
+from arena_groups.bulk.journal import InviteJournal
 from arena_groups.errors import DriftError, RemovalLimitError, SyncError
 from arena_groups.reconcile import SyncOutcome, SyncResult, link
+from arena_groups.reconcile.sync_key import find_sync_key
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, ServerFailure
-from tests.support.bulk import GROUP, INVITE, addresses, make_client, sent_emails
+from tests.support.bulk import (
+    GROUP,
+    INVITE,
+    addresses,
+    journal_namespace,
+    make_client,
+    sent_emails,
+)
 from tests.support.leaks import no_warning
+from tests.support.traces import shown_by
 
 KEY: Final = "a key of this test, long enough"
+RECONCILE: Final = str(Path(reconcile.__file__).parent)
 REVOKE: Final = "revokeGroupInvitation"
 REMOVE: Final = "removeGroupMember"
 
@@ -211,6 +226,39 @@ async def test_apply_stops_at_a_fatal_error_and_removes_nobody(
     assert sent_emails(sandbox) == addresses(3)
 
 
+class BrokenStore(MemoryStore):
+    """Store that fails from one of its writes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails_at = math.inf
+
+    async def compare_and_set(self, *arguments: Any, **options: Any) -> bool:
+        self.fails_at -= 1
+        if self.fails_at <= 0:
+            raise StoreError("the disk is full")
+        return await super().compare_and_set(*arguments, **options)
+
+
+@pytest.mark.parametrize("fails_at", range(1, 12))
+async def test_apply_with_a_failing_store_shows_no_secret_and_is_continued(
+    sandbox: Sandbox, arena: ArenaClient, fails_at: int
+) -> None:
+    members = sandbox.add_members(GROUP, 2)
+    store = BrokenStore()
+    plan_ = await plan(arena, [members[0], *addresses(3)], store)
+    store.fails_at = fails_at
+    with pytest.raises(StoreError, match="the disk is full") as caught:
+        await plan_.apply(store=store, key=KEY)
+    shown = shown_by(caught.value, within=RECONCILE)
+    assert not [each for each in (KEY, "@example", "p1@") if each in shown]
+    assert set(members) < set(sandbox.members(GROUP))
+    store.fails_at = math.inf
+    await plan_.apply(store=store, key=KEY)
+    assert sorted(sent_emails(sandbox)) == addresses(3)
+    assert members[1] not in sandbox.members(GROUP)
+
+
 async def test_cancelled_anext_is_resumed_without_missing_a_result(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:
@@ -252,7 +300,7 @@ async def test_aclose_leaves_nothing_behind_and_a_new_run_continues(
 
 
 @asynccontextmanager
-async def two_clients(sandbox: Sandbox) -> AsyncIterator[tuple[ArenaClient, ArenaClient]]:
+async def two_clients(sandbox: Sandbox) -> AsyncGenerator[tuple[ArenaClient, ArenaClient]]:
     """Clients that do not wait for each other as long as in reality."""
     clock = FastClock()
     async with make_client(sandbox, clock=clock) as one, make_client(sandbox, clock=clock) as other:
@@ -296,6 +344,25 @@ async def test_sync_again_skips_who_declined_and_reinvites_on_request(
     assert str(await named.apply()) == "1 invited"
     assert str(await named.apply()) == "1 already invited"
     assert Counter(sent_emails(sandbox)) == {addresses(2)[0]: 2, addresses(2)[1]: 1}
+
+
+async def test_summary_counts_for_whom_the_run_waits(sandbox: Sandbox) -> None:
+    shown: list[str] = []
+
+    class Clock(AutoAdvanceClock):
+        async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+            shown.append(str(run.summary))
+            await super().wait(event, seconds)
+
+    store, clock = MemoryStore(), Clock()
+    namespace = journal_namespace(sandbox, "sync/0")
+    digest = find_sync_key(KEY).digest
+    journal = InviteJournal(store, namespace, claim_timeout=60, clock=clock, digest=digest)
+    assert await journal.claim(f"email:{addresses(1)[0]}", replacing=None)
+    async with make_client(sandbox, clock=clock) as arena:
+        run = (await plan(arena, addresses(1), store)).apply()
+        assert str(await run) == "1 invited"
+    assert set(shown) == {"nothing to do; waiting for the outcome of 1 more"}
 
 
 async def test_link_resolves_who_is_held(sandbox: Sandbox, arena: ArenaClient) -> None:

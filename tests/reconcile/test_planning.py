@@ -1,11 +1,13 @@
 """Planning against the sandbox: reading, memory, names, and wrong arguments."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from arena_groups import ArenaClient, MemoryStore, SyncError, plan_sync
-from arena_groups.reconcile import DesiredPerson
+from arena_groups.reconcile import DesiredPerson, SyncOutcome
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import GROUP, list_requests, make_client
 
@@ -106,3 +108,109 @@ async def test_plan_sync_with_wrong_argument_is_refused_before_a_request(
         await plan_sync(arena, GROUP, ["new@example.org"], **options)
     assert "example" not in f"{caught.value}"
     assert not sandbox.requests
+
+
+async def test_invitation_of_desired_user_that_was_sent_to_an_address_is_not_revoked(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    await arena.groups.invite(GROUP, email="bea@example.org")
+    user_id = sandbox.add_user("Bea", email="bea@example.org")
+    store = MemoryStore()
+    plan = await plan_sync(arena, GROUP, [user_id], store=store, key=KEY, max_removals=1.0)
+    assert (plan.summary.invite, plan.summary.revoke) == (1, 1)
+    outcomes = [result.outcome async for result in plan.apply()]
+    assert outcomes == [SyncOutcome.ALREADY_INVITED, SyncOutcome.KEPT]
+    assert len(sandbox.pending_invitations(GROUP)) == 1
+    again = await plan_sync(arena, GROUP, [user_id], store=store, key=KEY)
+    assert str(again.summary) == "keep 2"
+
+
+# Names
+
+
+async def test_slug_of_a_member_is_found_without_a_request(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    sandbox.add_members(GROUP, 2)
+    _, first, second = await arena.groups.members(GROUP).collect()
+    before = len(sandbox.requests)
+    plan = await plan_sync(arena, GROUP, [DesiredPerson(user=first.slug), second.url])
+    assert [action.kind for action in plan.actions] == ["keep", "keep", "keep"]
+    assert "getUser" not in {request.operation for request in sandbox.requests[before:]}
+
+
+async def test_slug_of_anybody_else_is_looked_up_once(sandbox: Sandbox, arena: ArenaClient) -> None:
+    user_id = sandbox.add_user("Bea Noor")
+    plan = await plan_sync(arena, GROUP, [{"user": "bea-noor"}, "https://www.are.na/bea-noor"])
+    assert plan.summary.invite == 1
+    assert plan.actions[0].user_id == user_id
+    assert plan.actions[0].positions == (0, 1)
+    assert plan.actions[0].user is not None
+    assert [request.operation for request in sandbox.requests].count("getUser") == 1
+
+
+async def test_unknown_slugs_are_an_error_with_all_positions(arena: ArenaClient) -> None:
+    desired = [{"user": "nobody"}, "a@example.org", {"user": "nobody-else"}]
+    with pytest.raises(ValueError, match="desired names users who do not exist at positions 0, 2"):
+        await plan_sync(arena, GROUP, desired)
+
+
+async def test_earlier_slug_of_a_renamed_member_is_remembered(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    user_id = sandbox.add_user("Bea Noor")
+    sandbox.add_member(GROUP, user_id)
+    store, desired = MemoryStore(), [{"user": "bea-noor"}]
+    await plan_sync(arena, GROUP, desired, store=store, key=KEY)
+    sandbox.rename_user(user_id, "Bea Voss")
+    plan = await plan_sync(arena, GROUP, desired, store=store, key=KEY)
+    assert plan.actions[0].kind == "keep"
+    assert plan.actions[0].user_id == user_id
+
+
+# Memory and cost
+
+
+@pytest.fixture
+def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty folder for the user's data, which has to be empty at the end."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("ARENA_SYNC_KEY", raising=False)
+    yield
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("data_home")
+async def test_plan_without_a_store_leaves_no_key_file(arena: ArenaClient) -> None:
+    plan = await plan_sync(arena, GROUP, ["new@example.org"])
+    assert plan.summary.invite == 1
+
+
+async def test_dry_run_teaches_the_memory_but_not_the_addresses(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    await arena.groups.invite(GROUP, email="bea@example.org")
+    store = MemoryStore()
+    await plan_sync(arena, GROUP, ["other@example.org"], store=store, key=KEY)
+    for number in sandbox.pending_invitations(GROUP):
+        sandbox.decline_invitation(number)
+    plan = await plan_sync(arena, GROUP, ["bea@example.org"], store=store, key=KEY)
+    assert str(plan.summary) == "keep 1, skip 1"
+    namespaces = ("reconcile/links", f"reconcile/{plan.group.id}")
+    stored = [await store.read(namespace) for namespace in namespaces]
+    assert all(stored)
+    assert "example.org" not in str(stored)
+
+
+@pytest.mark.parametrize("count", [0, 5, 230])
+async def test_requests_of_a_plan_are_at_least_those_of_applying_it(
+    sandbox: Sandbox, arena: ArenaClient, count: int
+) -> None:
+    members = sandbox.add_members(GROUP, count)
+    sandbox.add_invitations(GROUP, count)
+    desired = ["new@example.org", *members[2:]]
+    plan = await plan_sync(arena, GROUP, desired, store=MemoryStore(), key=KEY, max_removals=1.0)
+    before = len(sandbox.requests)
+    await plan.apply()
+    used = len(sandbox.requests) - before
+    assert used <= plan.requests <= used + 12

@@ -172,7 +172,7 @@ def test_empty_report_says_so_instead_of_charts() -> None:
     for words in (
         "Nobody has a pending invitation.",
         "There is no history yet.",
-        "no report of an",
+        "no report or sync of an",
     ):
         assert words in page.text
 

@@ -7,7 +7,8 @@ from typing import Final
 from arena_groups import HistoryPoint
 from arena_groups.models import GroupRole
 from arena_groups.reconcile import GroupReport, RosterPerson, RosterSnapshot
-from arena_groups.reconcile.report import ReportBaseline, make_report
+from arena_groups.reconcile.last_seen import SeenIds
+from arena_groups.reconcile.report import make_report
 
 NOW: Final = datetime(2026, 3, 11, 9, 30, tzinfo=UTC)  # a Wednesday
 NAMES: Final = (
@@ -89,8 +90,8 @@ def full_report(pending: int, *, days: int = 30, **options: object) -> GroupRepo
         )
         for number in range(pending)
     ]
-    baseline = ReportBaseline(
-        taken_at=NOW - timedelta(days=7), members=frozenset({1, 98}), invitations=frozenset({5})
+    baseline = SeenIds(
+        taken_at=NOW - timedelta(days=7), members=frozenset({1, 98}), invitations={5: None}
     )
     return make_report(
         roster(*people, members=len(NAMES) + 1, **options),  # type: ignore[arg-type]

@@ -58,15 +58,18 @@ class Knowledge:
         invited_at: Last moment at which an address was pending, by index of the person.
         accounts: People whose account was seen in the group, or invited by id.
         links: People of whom it is known that account and address belong together.
-        emailed_again: Plans with ``reinvite``, and people who had their one more email from them.
+        perhaps_links: The same, if a run that was killed has come so far.
+        joined_at: Moment at which each account joined.
+        emailed_again: Plans with ``reinvite``, and the addresses that they sent one more email.
     """
 
     tick: int = 0
     invited_at: dict[int, int] = field(factory=dict[int, int])
     accounts: set[int] = field(factory=set[int])
     links: set[int] = field(factory=set[int])
+    perhaps_links: set[int] = field(factory=set[int])
     joined_at: dict[int, int] = field(factory=dict[int, int])
-    emailed_again: set[tuple[str, int]] = field(factory=set[tuple[str, int]])
+    emailed_again: set[tuple[str, str]] = field(factory=set[tuple[str, str]])
 
     def knew(self, index: int, *, address: bool, account: bool, linked: bool) -> bool:
         """Return whether somebody was invited or a member before, under each of these names.

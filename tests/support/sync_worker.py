@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from arena_groups import ArenaClient, NoPacer, SQLiteStore, SyncPlan, plan_sync
 from tests.support.bulk import GROUP
@@ -37,7 +37,7 @@ async def run(api: str, path: str, data: Any) -> None:
         SQLiteStore(path) as store,
     ):
         if isinstance(data, dict):
-            plan = SyncPlan.from_dict(data)
+            plan = SyncPlan.from_dict(cast("dict[str, Any]", data))
         else:
             plan = await plan_sync(arena, GROUP, data, store=store, key=KEY, max_removals=1.0)
         print_line(plan.summary)

@@ -47,6 +47,7 @@ from arena_groups import (
     Links,
     MarkdownContent,
     Me,
+    MemberJoined,
     MembershipInvitation,
     Page,
     PageMeta,
@@ -65,9 +66,19 @@ from arena_groups import (
     UsersResource,
     UserTier,
     from_dict,
+    plan_sync,
     to_dict,
+    watch,
 )
 from arena_groups.oauth import OAuthClient
+from arena_groups.reconcile import (
+    RosterChangeKind,
+    RosterDiff,
+    RosterPerson,
+    RosterSnapshot,
+    diff_rosters,
+    snapshot_roster,
+)
 
 
 async def provide() -> str:
@@ -343,6 +354,26 @@ async def any_endpoint(arena: ArenaClient) -> None:
         assert_type(item["title"], JSONValue)
     view = arena.with_options(deadline=2.5)
     assert_type(await view.request("GET", "/v3/me", returns=Me), Me)
+
+
+async def rosters(arena: ArenaClient) -> None:
+    roster = await snapshot_roster(arena, "research-studio")
+    assert_type(roster, RosterSnapshot)
+    assert_type(roster.people[0].invited_at, datetime | None)
+    assert_type(RosterSnapshot.from_dict(roster.to_dict()), RosterSnapshot)
+    found = diff_rosters(roster, roster)
+    assert_type(found, RosterDiff)
+    for change in found.joined:
+        assert_type(change.before, RosterPerson | None)
+        assert_type(change.kind, RosterChangeKind)
+    await plan_sync(arena, "research-studio", roster.people)
+
+
+async def adders(arena: ArenaClient) -> None:
+    async for event in watch(arena, "research-studio", feed=True):
+        assert_type(event.observed_at, datetime)
+        if isinstance(event, MemberJoined):
+            assert_type(event.added_by, EmbeddedUser | None)
 
 
 def needs_timeout(error: TimeoutError) -> None: ...

@@ -1,16 +1,21 @@
 """Notifications: who added a member, where they say so, and never more than that."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from arena_groups import (
     ArenaClient,
     AuthenticationError,
     InvitationAccepted,
+    InviteCodeChanged,
     MemberJoined,
+    MemberLeft,
     MemoryStore,
     Store,
     WatchEvent,
@@ -18,6 +23,7 @@ from arena_groups import (
     watch,
 )
 from arena_groups.sandbox import Sandbox, faults
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.watching.feed import FeedPage, Notification, NotificationFeed, name_adders
 from tests.support.clients import single
 from tests.support.group_states import GROUP, NOW, invitation, member
@@ -46,9 +52,12 @@ def joined(user_id: int = 5) -> MemberJoined:
 
 
 def adder(page: list[Notification], after: int = 0) -> int | None:
-    (event,) = name_adders([joined()], FeedPage(page), after=after)
+    (event,), used = name_adders([joined()], FeedPage(page), after=after)
     assert isinstance(event, MemberJoined)
-    return None if event.added_by is None else event.added_by.id
+    if event.added_by is None:
+        return None
+    assert used == {event.key: max(each.id for each in page if each.item == user(5))}
+    return event.added_by.id
 
 
 def test_newest_notification_about_the_member_and_the_group_names_who_added_them() -> None:
@@ -88,7 +97,7 @@ def test_other_events_stay_as_they_are() -> None:
         invitation=invitation(1, 5),
         member=member(5),
     )
-    assert name_adders([accepted], FeedPage([notification(1, 5)]), after=0) == [accepted]
+    assert name_adders([accepted], FeedPage([notification(1, 5)]), after=0) == ([accepted], {})
 
 
 @pytest.fixture
@@ -182,6 +191,27 @@ async def test_event_that_is_repeated_after_a_crash_and_those_behind_it_keep_who
     assert adders([*first, *events]) == dict.fromkeys(fans, sandbox.users.member)
 
 
+async def test_watch_that_goes_on_uses_each_notification_once(
+    sandbox: Sandbox, clock: AutoAdvanceClock
+) -> None:
+    store = MemoryStore()
+    async with (
+        single(sandbox.tokens.owner, base_url=sandbox.url, clock=clock) as arena,
+        watch(arena, STUDIO, store=store, replay=True, feed=True) as watcher,
+    ):
+        while not isinstance(event := await anext(watcher), InviteCodeChanged):
+            pass  # what the replay begins with
+        fan = await add(sandbox)
+        event = await anext(watcher)
+        assert adders([event]) == {fan: sandbox.users.member}
+        sandbox.leave_group(STUDIO, fan)
+        assert isinstance(await anext(watcher), MemberLeft)
+    # Its position is in the store.
+    sandbox.add_member(STUDIO, fan)
+    async with single(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+        assert adders(await poll(arena, store)) == {fan: None}
+
+
 async def test_replayed_members_have_who_added_them(sandbox: Sandbox, arena: ArenaClient) -> None:
     fan = await add(sandbox)
     found = adders(await poll(arena, MemoryStore(), replay=True))
@@ -213,7 +243,7 @@ async def test_invalid_token_is_no_missing_notification(sandbox: Sandbox) -> Non
 
 
 def test_added_by_is_in_the_json_of_an_event_only_if_it_is_known() -> None:
-    (event,) = name_adders([joined()], FeedPage([notification(1, 5)]), after=0)
+    (event,), _ = name_adders([joined()], FeedPage([notification(1, 5)]), after=0)
     assert to_dict(event)["added_by"] == user(8)
     assert "added_by" not in to_dict(joined())
 
@@ -221,3 +251,61 @@ def test_added_by_is_in_the_json_of_an_event_only_if_it_is_known() -> None:
 async def test_feed_that_is_no_bool_is_refused(arena: ArenaClient) -> None:
     with pytest.raises(TypeError, match="feed"):
         watch(arena, STUDIO, feed=1)  # type: ignore[arg-type]
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["add", "join", "leave"]), st.integers(0, 2)), max_size=3
+)
+
+
+@settings(max_examples=20)
+@example([([("add", 0)], 0), ([("leave", 0)], None), ([("join", 0)], None)])
+@example([([("add", 0), ("add", 1)], 1), ([("leave", 1)], None), ([("join", 1)], None)])
+@given(st.lists(st.tuples(changes, st.none() | st.integers(0, 3)), min_size=1, max_size=6))
+def test_each_membership_names_who_added_it_whatever_crashes(
+    rounds: list[tuple[list[tuple[str, int]], int | None]],
+) -> None:
+    asyncio.run(check_rounds(rounds))
+
+
+async def check_rounds(rounds: list[tuple[list[tuple[str, int]], int | None]]) -> None:
+    """Change members, poll, and crash after some events; compare with what happened.
+
+    Between two complete polls each person changes once at most, so that every membership is seen.
+    """
+    async with Sandbox() as sandbox:
+        people = [sandbox.add_user(f"Person {number}") for number in range(3)]
+        for person in people:
+            sandbox.follow(person, sandbox.users.member)
+        expected: dict[int, int | None] = {}
+        store = MemoryStore()
+        async with single(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+            await poll(arena, store)
+            for batch, crash_after in rounds:
+                for number, kind in {number: kind for kind, number in batch}.items():
+                    await change(sandbox, people[number], kind, expected)
+                events: list[WatchEvent] = []
+                if crash_after is not None:
+                    async with watch(arena, STUDIO, store=store, feed=True, once=True) as watcher:
+                        async for event in watcher:
+                            events.append(event)
+                            if len(events) > crash_after:
+                                break
+                events += await poll(arena, store)
+                for user_id, added_by in adders(events).items():
+                    assert added_by == expected[user_id]
+
+
+async def change(sandbox: Sandbox, person: int, kind: str, expected: dict[int, int | None]) -> None:
+    is_member = person in sandbox.members(STUDIO)
+    match kind:
+        case "add" if not is_member:
+            await add_again(sandbox, person)
+            expected[person] = sandbox.users.member
+        case "join" if not is_member:
+            sandbox.add_member(STUDIO, person)
+            expected[person] = None
+        case "leave" if is_member:
+            sandbox.leave_group(STUDIO, person)
+        case _:
+            pass

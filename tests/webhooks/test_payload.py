@@ -133,5 +133,5 @@ def test_schema_refuses_data_of_another_type_and_allows_new_fields() -> None:
 
 @pytest.mark.parametrize("events", [[], every_event()[:2]])
 def test_body_takes_one_event(events: list[WatchEvent]) -> None:
-    with pytest.raises(ValueError, match="values to unpack"):
+    with pytest.raises(ValueError, match="events must be one"):
         json_body(events)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 import arena_groups
-from arena_groups._types import utc_now
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.invitation_list import (
@@ -37,6 +36,7 @@ from arena_groups.cli.options import (
     limit_option,
     parse_age,
     sort_option,
+    utc_now,
 )
 
 if TYPE_CHECKING:

@@ -6,18 +6,20 @@ import os
 import secrets
 import stat
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, opened_store
+from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
 
 if TYPE_CHECKING:
+    from arena_groups import ArenaClient, Store
     from arena_groups.reconcile import GroupReport
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -46,9 +48,10 @@ PRIVATE = 0o600
     "markdown",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write Markdown.",
+    help="Write Markdown, with masked addresses.",
 )
-@store_option("Show and record the history in this file or Redis.")
+@click.option("--mask", is_flag=True, help="Mask addresses in the output and in the page.")
+@store_option("Show and record the history here: a file or Redis. [default: that of sync]")
 @common_options
 @click.pass_obj
 def command(
@@ -57,18 +60,20 @@ def command(
     groups: tuple[str, ...],
     html: Path | None,
     markdown: Path | None,
+    mask: bool,
     store: str | Path | None,
 ) -> None:
-    """Show how groups stand: who has not answered, for how long, and what changed.
+    """Show how groups stand: who has not answered, and what changed.
 
-    Each GROUP is a slug, an id or the URL of its page. With --store, the report has the history
-    that watch and sync have recorded there, and what changed since the last report of an earlier
-    day.
+    Each GROUP is a slug, an id or the URL of its page. The report has the history that watch, sync
+    and earlier reports have recorded in STORE, and what changed since the last report or sync of
+    an earlier day. STORE holds ids and numbers for it, but no names.
 
-    The files of --html and --md hold the addresses of the people without an account who have
-    waited longest. Only you can read a new file.
+    The page of --html holds the addresses of the people without an account who have waited
+    longest, unless --mask is given. Only you can read a new file.
     """
-    run_async(settings, report_groups(settings, groups, html=html, markdown=markdown, place=store))
+    work = report_groups(settings, groups, html=html, markdown=markdown, mask=mask, place=store)
+    run_async(settings, work)
 
 
 async def report_groups(
@@ -77,44 +82,70 @@ async def report_groups(
     *,
     html: Path | None,
     markdown: Path | None,
+    mask: bool,
     place: str | Path | None,
 ) -> None:
     """Write the reports of groups to files, or else to standard output."""
     if html is not None:
         _check_extra()
+    from arena_groups.cli.report_view import masked_report
+    from arena_groups.reconcile import report_html, report_markdown
+
     reports = await _build(settings, groups, place)
+    masked = list(map(masked_report, reports))
+    shown = masked if mask else reports
     if html is not None:
-        from arena_groups.reconcile import report_html
-
-        _save(settings, html, report_html(reports), reports)
+        _save(html, report_html(shown))
+        more = ", and holds addresses" if shown != masked else ""
+        output.info(settings, f"{html} is written{more}")
     if markdown is not None:
-        from arena_groups.reconcile import report_markdown
-
-        _save(settings, markdown, report_markdown(reports), reports)
+        _save(markdown, report_markdown(masked))
+        output.info(settings, f"{markdown} is written")
     if html is None and markdown is None:
-        _write(settings, reports)
+        _write(settings, shown)
 
 
 async def _build(
     settings: Settings, groups: Sequence[str], place: str | Path | None
 ) -> list[GroupReport]:
     """Return the reports of groups, each group once."""
-    from contextlib import AsyncExitStack
-
     from arena_groups.reconcile import build_report
 
     reports: dict[int, GroupReport] = {}
-    async with AsyncExitStack() as stack:
-        store = None
+    async with connected(settings) as arena, AsyncExitStack() as stack:
         if place is not None:
-            store = await stack.enter_async_context(opened_store(place))
-        arena = await stack.enter_async_context(connected(settings))
+            store: Store | None = await stack.enter_async_context(opened_store(place))
+        else:
+            store = await _open_default_store(settings, arena, stack)
         with output.progress(settings) as shown:
             for group in dict.fromkeys(groups):
                 shown.update(f"reading {group}")
                 report = await build_report(arena, group, store=store)
                 reports.setdefault(report.group_id, report)
     return [*reports.values()]
+
+
+async def _open_default_store(
+    settings: Settings, arena: ArenaClient, stack: AsyncExitStack
+) -> Store | None:
+    """Return the store of `sync` for the account; ``None`` for a guest, or if it cannot be used.
+
+    A report is complete without a history. So a disk that is read-only does not prevent one.
+    """
+    from arena_groups import ArenaError
+    from arena_groups.cli.sync_run import default_store
+
+    if settings.sandbox or not settings.token_source:
+        return None
+    user_id = (await arena.me()).id
+    try:
+        path = default_store(base_url_of(settings), user_id)
+        store = await stack.enter_async_context(opened_store(path))
+        await store.read("seen")
+    except (ArenaError, OSError) as error:
+        output.notify(settings, f"the report has no history: {error}")
+        return None
+    return store
 
 
 def _check_extra() -> None:
@@ -139,7 +170,7 @@ def _write(settings: Settings, reports: Sequence[GroupReport]) -> None:
         output.write_each(settings, REPORTS, map(ReportRow, reports), NOUN)
 
 
-def _save(settings: Settings, path: Path, text: str, reports: Sequence[GroupReport]) -> None:
+def _save(path: Path, text: str) -> None:
     """Write a file, and replace an old one as a whole. A new file is private."""
     if path.exists() and not path.is_file():  # a pipe, for example
         path.write_text(text, "utf-8")
@@ -155,10 +186,3 @@ def _save(settings: Settings, path: Path, text: str, reports: Sequence[GroupRepo
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    more = ", and holds addresses" if any(map(_has_addresses, reports)) else ""
-    output.info(settings, f"{path} is written{more}")
-
-
-def _has_addresses(report: GroupReport) -> bool:
-    invited = report.changes.invited if report.changes is not None else ()
-    return any(person.email and person.name is None for person in (*report.oldest, *invited))

@@ -207,7 +207,7 @@ def item_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
 class Results(Generic[T]):
     """A list of results, written one by one to standard output, and counted."""
 
-    def __init__(self, settings: Settings, view: View[T], noun: Noun) -> None:
+    def __init__(self, settings: Settings, view: View[T], noun: Noun | None) -> None:
         stream = stdout_stream()
         self._writer: Writer[T] = list_writer(
             settings.chosen_format(terminal=stream.isatty()), stream, view
@@ -222,9 +222,9 @@ class Results(Generic[T]):
         self.count += 1
 
     def close(self) -> None:
-        """Write the end of the output and, at a terminal, the number of results."""
+        """Write the end of the output and, at a terminal, the number if results have a noun."""
         self._writer.close()
-        if is_terminal(sys.stderr) and not self._settings.quiet:
+        if self._noun is not None and is_terminal(sys.stderr) and not self._settings.quiet:
             write_stderr(counted(self.count, self._noun))
 
 

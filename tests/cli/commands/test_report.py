@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
 
@@ -25,7 +26,43 @@ def test_json_has_the_numbers(at: At, capsys: Captured, sandbox: Sandbox) -> Non
     assert report["pending"] == sum(report["ages"].values()) == len(pending)
     assert len(report["oldest"]) == 10
     assert report["has_invite_code"] is True
-    assert (report["changes"], report["history"]) == (None, [])
+    assert report["changes"] is None
+    assert [day["pending"] for day in report["history"]] == [len(pending)]
+
+
+def test_default_store_is_that_of_sync(
+    at: At, capsys: Captured, home: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email\nann@example.net\n")
+    for _ in range(2):
+        assert at("sync", "night-shift", str(people), "--add-only", "--yes") == 0
+    capsys.readouterr()
+    assert at("report", "night-shift") == 0
+    out, err = capsys.readouterr()
+    assert sum(day["sent"] for day in json.loads(out)["history"]) == 1
+    assert err == ""
+    (file,) = home.rglob("*.sqlite")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_default_store_that_cannot_be_used_is_a_note(at: At, capsys: Captured, home: Path) -> None:
+    (home / ".local").write_text("not a folder")
+    assert at("report", GROUP) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["history"] == []
+    assert "the report has no history" in json.loads(err)["note"]["message"]
+
+
+def test_guest_and_private_sandbox_have_no_store(
+    sandbox: Sandbox, capsys: Captured, home: Path
+) -> None:
+    line = ["report", "research-studio", "--format", "json"]
+    assert run([*line, "--sandbox"]) == 0
+    assert json.loads(capsys.readouterr().out)["history"] == []
+    assert run([*line, "--base-url", sandbox.url]) == 0
+    assert json.loads(capsys.readouterr().out)["pending"] is None
+    assert not list(home.rglob("*.sqlite"))
 
 
 @pytest.mark.parametrize("chosen", ["json", "ndjson", "csv"])
@@ -80,8 +117,11 @@ def test_files_are_private_and_replaced(at: At, capsys: Captured, tmp_path: Path
     assert at("report", GROUP, "--html", str(page), "--md", str(text), chosen="table") == 0
     out, err = capsys.readouterr()
     assert out == ""
-    lines = [f"arena-groups: {file} is written, and holds addresses\n" for file in (page, text)]
-    assert err == "".join(lines)
+    first, second = err.splitlines()
+    assert first == f"arena-groups: {page} is written, and holds addresses"
+    assert second == f"arena-groups: {text} is written"
+    assert "wanjiru.tesfaye@example.com" in page.read_text("utf-8")
+    assert "@example" not in text.read_text("utf-8")
     for file, start in ((page, "<!DOCTYPE html>"), (text, "# Research Studio")):
         assert file.read_text("utf-8").startswith(start)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -93,6 +133,20 @@ def test_files_are_private_and_replaced(at: At, capsys: Captured, tmp_path: Path
     assert stat.S_IMODE(page.stat().st_mode) == 0o644
     assert {file.name for file in tmp_path.iterdir()} >= {"report.html", "report.md"}
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("chosen", ["json", "ndjson", "table"])
+def test_masked_output_has_no_address(
+    at: At, capsys: Captured, tmp_path: Path, chosen: str
+) -> None:
+    page = tmp_path / "report.html"
+    assert at("report", GROUP, "--mask", chosen=chosen) == 0
+    assert at("report", GROUP, "--mask", "--html", str(page), chosen=chosen) == 0
+    out, err = capsys.readouterr()
+    assert "w***@e***.com" in out
+    assert "w***@e***.com" in page.read_text("utf-8")
+    assert "@example" not in out + err + page.read_text("utf-8")
+    assert "holds addresses" not in err
 
 
 def test_file_of_a_link_is_replaced_where_it_leads(at: At, tmp_path: Path) -> None:

@@ -119,6 +119,23 @@ def test_roster_rows_are_input_of_invitations_send(
     assert targets == [normalize_invite_target(each) for each in expected]
 
 
+@pytest.mark.parametrize("chosen", FORMATS)
+def test_roster_rows_are_a_list_for_sync_that_changes_nothing(
+    at: At, capsys: Captured, tmp_path: Path, chosen: str
+) -> None:
+    saved = save(at, capsys, tmp_path / f"people.{chosen}", chosen=chosen)
+    assert at("sync", GROUP, str(saved), "--dry-run", "--exit-code") == 0
+    capsys.readouterr()
+
+
+def test_roster_of_several_groups_is_a_list_for_sync_of_groups(
+    at: At, capsys: Captured, tmp_path: Path
+) -> None:
+    saved = save(at, capsys, tmp_path / "people.csv", GROUP, "night-shift")
+    assert at("sync", "--groups", str(saved), "--dry-run", "--exit-code") == 0
+    capsys.readouterr()
+
+
 def test_roster_of_a_group_given_twice_is_written_once(
     at: At, sandbox: Sandbox, capsys: Captured
 ) -> None:

@@ -1,0 +1,105 @@
+"""Plan files of ``arena-groups sync``: JSON with addresses, private to the user."""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from arena_groups._types import JSONValue
+from arena_groups.cli.errors import CliError, ExitCode
+from arena_groups.cli.output.sanitize import json_text
+
+if TYPE_CHECKING:
+    from arena_groups import SyncPlan
+
+# ruff: noqa: PLC0415 - keeps --help fast
+
+PRIVATE: Final = 0o600
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+HAS_PERMISSIONS: Final = hasattr(os, "geteuid")
+
+Warn = Callable[[str], None]
+
+
+def write_plans(path: Path, plans: Sequence["SyncPlan"]) -> None:
+    """Write one plan as an object, several as an array. Only the user can read the file.
+
+    The file is replaced as a whole.
+
+    Raises:
+        CliError: If the path is a symbolic link, or not a file.
+        OSError: If the file cannot be written.
+    """
+    check_plan_path(path)
+    written = [plan.to_dict() for plan in plans]
+    text = json_text(written[0] if len(written) == 1 else written, indent=2)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_plan_path(path: Path) -> None:
+    """Raise ``CliError`` if a plan cannot be written there: to a symbolic link, for example."""
+    if path.is_symlink():
+        hint = "name the file that it leads to"
+        raise CliError("usage", f"{path} is a symbolic link", hint=hint)
+    if path.exists() and not path.is_file():
+        raise CliError("usage", f"{path} is not a file", hint="name another file for --plan")
+
+
+def read_plans(path: Path, warn: Warn) -> list["SyncPlan"]:
+    """Return the plans in a file.
+
+    Raises:
+        CliError: If the file has no plans, or others could have changed it.
+        OSError: If the file cannot be read.
+    """
+    # Without O_NONBLOCK, a FIFO would wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _check_permissions(path, os.fstat(file.fileno()), warn)
+        plans = _parse(file.read())
+    if not plans:
+        raise _unusable(path)
+    return plans
+
+
+def _parse(content: bytes) -> list["SyncPlan"]:
+    """Return the plans in a content, or none. It raises no error, whose frames had addresses."""
+    from arena_groups import SyncPlan
+
+    try:
+        found: JSONValue = json.loads(content)
+        documents = found if isinstance(found, list) else [found]
+        plans = [SyncPlan.from_dict(each) for each in documents if isinstance(each, dict)]
+        return plans if len(plans) == len(documents) else []
+    except (ValueError, TypeError, RecursionError):
+        return []
+
+
+def _check_permissions(path: Path, status: os.stat_result, warn: Warn) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unusable(path)
+    if not HAS_PERMISSIONS:
+        return
+    if status.st_uid != os.geteuid() or status.st_mode & OTHERS_WRITE:
+        hint = "make a new plan, in a file that only you can write"
+        raise CliError("system", f"other users could have changed the plan in {path}", hint=hint)
+    if status.st_mode & OTHERS:
+        warn(f"{path} holds addresses, and other users can read it: run chmod 600 on it")
+
+
+def _unusable(path: Path) -> CliError:
+    text = f"{path.name} is not a plan of sync"
+    return CliError("validation", text, ExitCode.VALIDATION, "nothing was changed")

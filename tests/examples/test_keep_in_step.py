@@ -1,0 +1,102 @@
+"""Example: a workflow that keeps a group in step with a file in a repository."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena_groups.cli.main import run
+from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.support.examples import EXAMPLES, GROUP
+from tests.support.redis_server import RedisServer
+
+pytest.importorskip("redis", reason="redis is in the extra redis")
+yaml = pytest.importorskip("yaml")
+
+FOLDER = EXAMPLES / "keep_in_step"
+TEXT = (FOLDER / "workflow.yml").read_text("utf-8")
+WORKFLOW: dict[Any, Any] = yaml.safe_load(TEXT)
+PLAN, APPLY = WORKFLOW["jobs"]["plan"], WORKFLOW["jobs"]["apply"]
+SECRETS = {"ARENA_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY"}
+
+
+def command(job: dict[str, Any]) -> list[str]:
+    """Return the words of the job's command, for the group of the tests."""
+    (line,) = (step["run"] for step in job["steps"] if step.get("run", "").startswith("arena-"))
+    return [word.replace('"$GROUP"', GROUP) for word in str(line).split()[1:]]
+
+
+def test_commands_of_the_workflow_plan_and_apply(
+    redis_server: RedisServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(FOLDER / "people.csv", tmp_path)
+    monkeypatch.setenv("ARENA_STORE", redis_server.url)
+    monkeypatch.setenv("ARENA_SYNC_KEY", "a random text of 16 bytes or more")
+    with ThreadedSandbox() as sandbox:
+        monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
+        sandbox.add_group("Night Walks", slug=GROUP)
+        sandbox.add_members(GROUP, 1)
+        monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.read_only)
+        assert run(command(PLAN)) == 0
+        assert sandbox.emails == ()
+        comment = (tmp_path / "plan.md").read_text("utf-8")
+        assert comment.startswith(f"### `{GROUP}: invite 3, held 1, keep 1 (")
+        assert "| invite | `a***@e***.org` | 2 |" in comment
+
+        monkeypatch.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+        for _ in range(2):
+            assert run(command(APPLY)) == 0
+        assert [each.address for each in sandbox.emails if each.address][:1] == ["ada@example.org"]
+        assert len(sandbox.emails) <= 3
+    out, err = capsys.readouterr()
+    assert "@example" not in out + err + comment
+
+
+def test_workflow_gives_secrets_to_no_fork() -> None:
+    triggers = WORKFLOW[True]  # YAML reads "on" as a boolean
+    assert set(triggers) == {"pull_request", "push", "schedule"}
+    assert "head.repo.full_name == github.repository" in PLAN["if"]
+    assert "github.ref == 'refs/heads/main'" in APPLY["if"]
+    assert "secrets." not in "".join(line for line in TEXT.splitlines() if "env:" in line)
+    for job in (PLAN, APPLY):
+        (step,) = (step for step in job["steps"] if set(step.get("env", ())) >= SECRETS)
+        assert step["run"].startswith("arena-groups sync")
+        assert "environment" in job
+
+
+def test_workflow_has_least_permissions_and_the_actions_of_this_project() -> None:
+    assert WORKFLOW["permissions"] == {}
+    assert PLAN["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert APPLY["permissions"] == {"contents": "read"}
+    ours = "".join(
+        each.read_text("utf-8") for each in (EXAMPLES.parent / ".github/workflows").glob("*.yml")
+    )
+    used = re.findall(r"uses: (\S+@[0-9a-f]{40}  # \S+)", TEXT)
+    assert len(used) == TEXT.count("uses: ") == 4
+    assert all(each in ours for each in used)
+
+
+def test_workflow_has_no_finding_of_the_linter(tmp_path: Path) -> None:
+    linter = shutil.which("zizmor")
+    if linter is None:
+        pytest.skip("zizmor is in the dependency group dev")
+    folder = tmp_path / ".github/workflows"
+    folder.mkdir(parents=True)
+    shutil.copy(FOLDER / "workflow.yml", folder)
+    line = [linter, "--offline", "--persona", "pedantic", "--quiet", tmp_path]
+    done = subprocess.run(line, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_files_name_each_other() -> None:
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    assert all(f"`{name}`" in readme for name in SECRETS)
+    assert "[workflow.yml](workflow.yml)" in readme
+    assert "[keep_in_step](keep_in_step)" in (EXAMPLES / "README.md").read_text("utf-8")
