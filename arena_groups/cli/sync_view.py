@@ -160,7 +160,8 @@ class RowFactory:
 
     def _text(self, action: SyncAction) -> str:
         if action.reason is SyncReason.POSSIBLY_ACCEPTED:
-            people = counted(len(action.candidates), ("new member", "new members"))
+            count = max(action.candidate_count, len(action.candidates))
+            people = counted(count, ("new member", "new members"))
             return f"may be one of {people}"
         if action.reason is SyncReason.WAITS_FOR_LINK:
             lines = self._lines(action.waits_for)

@@ -95,7 +95,8 @@ class SyncAction:
         positions: Indexes of the inputs that name the person, from 0; more than one for
             duplicates.
         note: The note of the input.
-        candidates: Ids of members who may be the person (``unresolved``).
+        candidates: Ids of members who may be the person (``unresolved``), at most 100.
+        candidate_count: Number of members who may be the person.
         held: The action that is held: ``"revoke"`` or ``"remove"``.
         waits_for: Indexes of the inputs that have to be resolved first (``held``), at most 100.
         waits_for_count: Number of people who have to be resolved first, with those whom ``keep``
@@ -112,6 +113,7 @@ class SyncAction:
     positions: tuple[int, ...] = ()
     note: str | None = field(default=None, repr=hidden)
     candidates: tuple[int, ...] = ()
+    candidate_count: int = 0
     held: Literal["revoke", "remove"] | None = None
     waits_for: tuple[int, ...] = ()
     waits_for_count: int = 0
@@ -121,7 +123,8 @@ class SyncAction:
     def text(self) -> str:
         """The reason in plain words, with what would resolve a held one. It has no address."""
         return _TEXTS_OF_KINDS.get((self.kind, self.reason), _TEXTS[self.reason]).format(
-            count=len(self.candidates), inputs=_inputs(self.waits_for, self.waits_for_count)
+            count=max(self.candidate_count, len(self.candidates)),
+            inputs=_inputs(self.waits_for, self.waits_for_count),
         )
 
 

@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 NOT_IN_LIST: Final = -1
-MAX_WAITS_FOR: Final = 100
-"""Largest number of inputs that a held action lists."""
+MAX_LISTED: Final = 100
+"""Largest number of inputs or members that one action lists."""
 
 
 @frozen(kw_only=True)
@@ -149,6 +149,7 @@ class _Planner:
             for each in snapshot.members
             if each.id not in self._linked_ids
         ]
+        self._members_after: dict[int, tuple[int, ...]] = {}
         self._reinvited = set[str]()
         if settings.reinvite != "all":
             named = [identify(person, facts, digest, linked) for person in settings.reinvite]
@@ -214,7 +215,8 @@ class _Planner:
                 action,
                 kind=ActionKind.UNRESOLVED,
                 reason=SyncReason.POSSIBLY_ACCEPTED,
-                candidates=candidates,
+                candidates=candidates[:MAX_LISTED],
+                candidate_count=len(candidates),
             )
         reason = SyncReason.LEFT if was_member else SyncReason.NOT_ACCEPTED
         return evolve(action, kind=ActionKind.SKIP, reason=reason)
@@ -245,7 +247,10 @@ class _Planner:
         if not identity.is_open:
             return ()
         after = self._after(identity)
-        return tuple(sorted(user_id for since, user_id in self._unlinked if since > after))
+        if after not in self._members_after:
+            ids = sorted(user_id for since, user_id in self._unlinked if since > after)
+            self._members_after[after] = tuple(ids)
+        return self._members_after[after]
 
     def _open_desired(self, actions: Iterable[SyncAction]) -> list[_Open]:
         return [
@@ -389,7 +394,7 @@ class _Suspects:
         found = [each.position for each in suspects if each.is_asked is is_asked]
         positions = tuple(position for position in found if position != NOT_IN_LIST)
         reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
-        return reason, positions[:MAX_WAITS_FOR], len(found)
+        return reason, positions[:MAX_LISTED], len(found)
 
 
 def removal_limit(max_removals: float, people: int) -> int:

@@ -204,6 +204,7 @@ actions = st.builds(
     positions=positions,
     note=st.none() | st.text(),
     candidates=st.lists(ids, max_size=3).map(tuple),
+    candidate_count=st.integers(0, 500),
     held=st.sampled_from(["revoke", "remove"]),
     waits_for=positions,
     waits_for_count=st.integers(0, 500),

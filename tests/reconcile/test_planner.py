@@ -389,6 +389,11 @@ def test_many_people_are_planned_quickly(story: Story) -> None:
     names += [f"new{number}@example.org" for number in range(count)]
     plan = story.plan(*names)
     assert len(plan.inputs()) == len(names)
+    story.see(*range(2 * count, 3 * count))
+    unresolved = story.plan(*names).of_input(0)
+    assert unresolved.kind is ActionKind.UNRESOLVED
+    assert (len(unresolved.candidates), unresolved.candidate_count) == (100, count)
+    assert f"one of {count} members" in unresolved.text
     held = plan.of_member(count)
     assert held.kind is ActionKind.HELD
     assert (len(held.waits_for), held.waits_for_count) == (100, count)

@@ -17,7 +17,6 @@ from arena_groups.webhooks import (
     WebhookSender,
     list_backlog,
     list_dead_letters,
-    purge_dead_letters,
     retry_dead_letters,
 )
 from tests.support.servers import http, serving
@@ -234,39 +233,6 @@ class TestGivingUp:
                 summary = await sending.drain(DAY)
         assert (summary.waiting, summary.dead) == (0, 3)
         assert [each.event.sequence async for each in list_dead_letters(store)] == [1, 2, 3]
-
-    @in_virtual_time
-    async def test_dead_letters_are_sent_again_in_order_and_deleted(self) -> None:
-        store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
-        async with serving(receiver) as server:
-            sender = local_sender(server.url, give_up_after=60)
-            async with delivery(store, sender) as sending:
-                for group in (7, 8):
-                    await enqueue(sending, range(1, 151), group=group)
-                assert (await sending.drain(200)).dead == 300
-            (left,) = await list_backlog(store)
-            assert (left.waiting, left.dead) == (0, 300)
-
-            receiver.answer = lambda key: DOWN if key == event(120).key else http()
-            result = await retry_dead_letters(sender, store=store, wall=wall)
-            assert str(result) == "269 sent, 1 failed, 30 skipped"
-            assert receiver.order_of(7) == keys(range(1, 120))
-            assert receiver.order_of(8) == keys(range(1, 151), group=8)
-            letters = [each async for each in list_dead_letters(store)]
-            assert [each.event.sequence for each in letters] == list(range(120, 151))
-            (left,) = await list_backlog(store)
-            assert left.dead == 31
-
-            receiver.answer = lambda _: http()
-            chosen = [letters[3].id, letters[1].id, "unknown/7/1"]
-            result = await retry_dead_letters(sender, store=store, ids=chosen, wall=wall)
-            assert result.sent == 2
-            assert receiver.accepted[-2:] == keys([121, 123])
-            assert await purge_dead_letters(store, ids=[letters[0].id]) == 1
-            assert await purge_dead_letters(store, endpoint="other") == 0
-            assert await purge_dead_letters(store) == 28
-            (left,) = await list_backlog(store)
-            assert left.dead == 0
 
     @in_virtual_time
     async def test_endpoint_that_nobody_has_any_more_is_forgotten(self) -> None:

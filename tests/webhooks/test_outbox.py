@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arena_groups import MemoryStore, StoreError
 from arena_groups.stores.base import NO_CONDITIONS
 from arena_groups.webhooks.outbox import Outbox, index_namespace
-from arena_groups.webhooks.records import PAGE, Cursor, OutboxIndex
+from arena_groups.webhooks.records import PAGE
 from tests.support.thorough import repetitions
 from tests.support.webhooks import KilledError, MortalStore, event
 
@@ -222,16 +222,6 @@ async def test_outbox_of_another_version_is_refused() -> None:
         await opened(store)
 
 
-@pytest.mark.parametrize(
-    "records", [{"tail/7": "x"}, {"tail/7": "1", "cursor/one/7": "nonsense", "endpoint/one": "0 "}]
-)
-async def test_damaged_index_is_reported(records: dict[str, str]) -> None:
-    index = OutboxIndex()
-    index.load({"endpoint/one": "0 x", **records})
-    with pytest.raises(StoreError, match="damaged"):
-        index.waiting("one")
-
-
 async def test_damaged_event_is_reported_without_its_text() -> None:
     store = MemoryStore()
     outbox = await opened(store)
@@ -242,13 +232,3 @@ async def test_damaged_event_is_reported_without_its_text() -> None:
         with pytest.raises(StoreError, match="damaged") as caught:
             _ = [each.event for each in await fresh.entries(7, 0, 1)]
         assert "ada" not in str(caught.value)
-
-
-@given(
-    position=st.integers(0, 10**12),
-    since=st.none() | st.integers(0, 2**33).map(float),
-    failure=st.sampled_from(["", "503 Service Unavailable", "no connection (x)"]),
-)
-def test_cursor_is_read_as_written(position: int, since: float | None, failure: str) -> None:
-    cursor = Cursor(position, since, failure)
-    assert Cursor.read(cursor.text) == cursor
