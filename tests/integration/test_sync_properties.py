@@ -56,7 +56,7 @@ from tests.support.sync_group import (
 )
 from tests.support.thorough import repetitions
 
-EXAMPLES: Final = repetitions(50, thorough=500)
+EXAMPLES: Final = repetitions(35, thorough=500)
 STEPS: Final = repetitions(15, thorough=30)
 KEY: Final = b"a key of the tests that is long enough"
 PEOPLE: Final = 8
@@ -501,7 +501,10 @@ class SyncedGroup(RuleBasedStateMachine):
     async def _applied(self, made: MadePlan, on_drift: Any, kill: Kill | None = None) -> list[Any]:
         """Apply a plan in a process that may be killed, and return the results until then."""
         store = MortalStore(self.records)
-        run = made.plan.apply(self.arena, store=store, key=KEY, on_drift=on_drift)
+        at_once = 1 + self.known.tick % 3
+        run = made.plan.apply(
+            self.arena, store=store, key=KEY, on_drift=on_drift, concurrency=at_once
+        )
         results: list[Any] = []
 
         async def collect() -> None:
