@@ -33,8 +33,8 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGE = re.compile(r"(\d{1,6})([mhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
 
 
 class Format(StrEnum):
@@ -279,15 +279,15 @@ def as_secrets(
 
 
 def parse_age(text: str) -> timedelta:
-    """Parse an age such as ``30d``: a number and one of the units m, h, d and w.
+    """Parse an age such as ``30d``: a number and one of the units s, m, h, d and w.
 
     Raises:
         ValueError: If ``text`` is anything else.
     """
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
-        raise ValueError(f"invalid age {text!r}: use for example 30d (units: m, h, d, w)")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        raise ValueError(f"invalid age {text!r}: use for example 30d (units: s, m, h, d, w)")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 def format_age(age: timedelta) -> str:

@@ -195,6 +195,11 @@ class WebhookSender:
         check_flag(include_emails, "include_emails")
         self._settings = _Settings(target, network, keys, format, include_emails)
 
+    @property
+    def signed(self) -> bool:
+        """Whether requests are signed."""
+        return bool(self._settings.keys)
+
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:
         """Return a connection that is closed with the block."""

@@ -92,6 +92,7 @@ def test_json_errors_only_with_explicit_json_format() -> None:
 @pytest.mark.parametrize(
     ("text", "age"),
     [
+        ("45s", timedelta(seconds=45)),
         ("90m", timedelta(minutes=90)),
         ("12h", timedelta(hours=12)),
         ("30d", timedelta(days=30)),

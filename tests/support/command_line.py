@@ -24,6 +24,7 @@ Typing = Callable[[str], None]
 
 ENVIRONMENT = (
     "ARENA_TOKEN", "ARENA_BASE_URL", "ARENA_LOG", "ARENA_STORE", "ARENA_SYNC_KEY",
+    "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET",
     "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
     "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
@@ -117,9 +118,14 @@ class BrokenStream(io.StringIO):
 
 
 class InterruptingStream(io.StringIO):
-    """A stream at which the user presses Ctrl-C when the first text appears."""
+    """A stream at which the user presses Ctrl-C when a text appears: the first, or ``marker``."""
+
+    def __init__(self, marker: str = "") -> None:
+        super().__init__()
+        self._marker = marker
 
     def write(self, text: str) -> int:
         written = super().write(text)
-        signal.raise_signal(signal.SIGINT)
+        if self._marker in text:
+            signal.raise_signal(signal.SIGINT)
         return written

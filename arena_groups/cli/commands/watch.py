@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
-from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, opened_store
-from arena_groups.cli.errors import CliError
+from arena_groups.cli.durations import Duration, PastTime
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import (
     Format,
@@ -23,12 +21,19 @@ from arena_groups.cli.options import (
     common_options,
     store_option,
 )
+from arena_groups.cli.watch_config import WatchConfig
+from arena_groups.cli.watch_health import as_address
+from arena_groups.cli.webhook_options import make_senders, webhook_options
+
+if TYPE_CHECKING:
+    from arena_groups._api import Secret
+    from arena_groups.cli.watch_service import WatchRun
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
 INTERVAL = 60.0
 CONCURRENCY = 8
-EVENT_NOUN = ("event", "events")
+DELIVER_FOR = 300.0
 
 
 @example("From cron, print what is new since the last run", "watch GROUP --once --store FILE")
@@ -40,16 +45,23 @@ EVENT_NOUN = ("event", "events")
     "Share the groups with the same command on other machines",
     "watch GROUP --shared --store redis://HOST",
 )
+@example(
+    "Send the events of all your groups to a webhook",
+    "watch --all-groups --store FILE --webhook https://example.org/hook",
+)
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
 @click.command("watch", cls=Command)
-@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
+@click.argument("groups", metavar="[GROUP]...", nargs=-1, callback=as_groups)
+@click.option(
+    "--all-groups", is_flag=True, help="Watch every group that you manage, also later ones."
+)
 @click.option(
     "--interval",
-    type=float,
+    type=Duration(),
     default=INTERVAL,
-    metavar="SECONDS",
-    help="Seconds between polls. [default: 60]",
+    metavar="TIME",
+    help="Time between polls, such as 90s or 5m. [default: 1m]",
 )
 @click.option(
     "--concurrency",
@@ -76,46 +88,89 @@ EVENT_NOUN = ("event", "events")
     help="Run a command for each event, with the event as JSON on its standard input.",
 )
 @click.option("--replay", is_flag=True, help="Report what already exists as events, too.")
+@click.option(
+    "--since",
+    type=PastTime(),
+    metavar="TIME",
+    help="Begin with pending invitations sent since then: an age (2h) or a date.",
+)
 @click.option("--once", is_flag=True, help="Stop after one poll.")
+@webhook_options
+@click.option(
+    "--deliver-for",
+    type=Duration(zero=True),
+    default=DELIVER_FOR,
+    metavar="TIME",
+    help="With --once, try to deliver for so long. [default: 5m]",
+)
+@click.option(
+    "--health",
+    "health_at",
+    callback=as_address,
+    metavar="HOST:PORT",
+    help="Serve /health and /metrics at this address.",
+)
 @click.option("--ndjson", is_flag=True, help="Short for --format ndjson.")
 @common_options
-@click.pass_obj
+@click.pass_context
 def command(
-    settings: Settings,
+    context: click.Context,
+    /,
     *,
+    line: str | None,
+    ndjson: bool,
+    webhooks: tuple[Secret, ...],
+    webhook_format: str | None,
+    secret_file: Path | None,
+    give_up_after: float | None,
+    allow_private_targets: bool,
+    config: WatchConfig | None,
     groups: tuple[str, ...],
+    all_groups: bool,
     interval: float,
     concurrency: int,
     store: str | Path | None,
     shared: bool,
     name: str,
-    line: str | None,
     replay: bool,
+    since: datetime | None,
     once: bool,
-    ndjson: bool,
+    deliver_for: float,
+    health_at: tuple[str, int] | None,
 ) -> None:
-    """Watch groups and print events, until Ctrl-C.
+    """Watch groups and print events, until Ctrl-C or SIGTERM.
 
     Each GROUP is a slug, an id or the URL of its page; only an id still works after the group is
-    renamed. The first poll reports no events unless --replay is given.
+    renamed. The first poll reports no events unless --replay or --since is given.
 
     The command of --exec runs without a shell. ARENA_EVENT, ARENA_EVENT_KEY, ARENA_GROUP and
     ARENA_GROUP_ID are set in its environment. If it fails, the watch ends; with --store, the
     next start delivers the same event again.
 
+    Webhooks are signed with the secret of ARENA_WEBHOOK_SECRET. An event that an endpoint does not
+    accept waits in STORE and is sent again. To keep URLs and passwords out of the list of
+    processes, set ARENA_WEBHOOK_URL and ARENA_STORE, or use --config.
+
     With --shared, one process watches each group, and another takes over within two intervals
-    after a crash. If STORE is Redis, the processes share the rate limit of their token, too. To
-    keep the password of Redis out of the list of processes, set ARENA_STORE instead of --store.
+    after a crash. If STORE is Redis, the processes share the rate limit of their token, too.
     """
-    if shared and store is None:
-        raise click.UsageError("--shared needs a --store that all processes use")
-    if shared and once:
-        raise click.UsageError("--shared and --once cannot be combined")
+    settings = context.ensure_object(Settings)
     if ndjson:
         settings.format = Format.NDJSON
-    work = watch_groups(
-        settings,
-        groups,
+    groups, all_groups = _chosen_groups(context, groups, all_groups=all_groups)
+    senders = make_senders(
+        webhooks,
+        config,
+        chosen_format=webhook_format,
+        secret_file=secret_file,
+        give_up_after=give_up_after,
+        allow_private=allow_private_targets,
+    )
+    from arena_groups.cli.watch_service import Termination, WatchRun, watch_groups
+
+    run = WatchRun(
+        groups=groups,
+        all_groups=all_groups,
         interval=interval,
         concurrency=concurrency,
         place=store,
@@ -123,71 +178,57 @@ def command(
         name=name,
         words=None if line is None else parse_command(line),
         replay=replay,
+        since=since,
         once=once,
+        health_at=health_at,
+        senders=senders,
+        deliver_for=deliver_for,
     )
-    run_async(settings, work)
+    _check(run)
+    for note in _notes(run):
+        output.info(settings, note)
+    termination = Termination()
+    try:
+        run_async(settings, termination.run(watch_groups(settings, run)))
+    finally:
+        termination.close()
 
 
-class FailureReporter:
-    """Reports failed polls: the first ones of a row, then fewer and fewer of the same."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._last: dict[str | int, str] = {}
-
-    def __call__(self, failure: arena_groups.PollFailure) -> None:
-        """Report a failure. Raise one that will not heal."""
-        if isinstance(failure.error, arena_groups.PacerError):
-            raise failure.error  # Redis has never shared the rate limit
-        text, count = str(failure.error), failure.failures
-        is_power_of_two = count & (count - 1) == 0
-        if is_power_of_two or text != self._last.get(failure.group):
-            row = f" ({count} in a row)" if count > 1 else ""
-            seconds = max(1.0, failure.retry_in)
-            output.info(
-                self._settings, f"{failure.group}: {text}; next try in {seconds:.0f} s{row}"
-            )
-        self._last[failure.group] = text
+def _chosen_groups(
+    context: click.Context, groups: tuple[str, ...], *, all_groups: bool
+) -> tuple[tuple[str, ...], bool]:
+    """Return the groups, and whether to watch all: the command line comes before the file."""
+    on_line = {
+        name
+        for name in ("groups", "all_groups")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    if len(on_line) == 1:
+        return (groups, False) if "groups" in on_line else ((), all_groups)
+    if bool(groups) is all_groups:
+        raise click.UsageError("give either GROUP or --all-groups")
+    return groups, all_groups
 
 
-async def watch_groups(
-    settings: Settings,
-    groups: Sequence[str],
-    *,
-    interval: float,
-    concurrency: int,
-    place: str | Path | None,
-    shared: bool,
-    name: str,
-    words: Sequence[str] | None,
-    replay: bool,
-    once: bool,
-) -> None:
-    """Write the events of groups, or run a command for each event."""
-    report = FailureReporter(settings)
-    redis = place if shared and isinstance(place, str) else None
-    async with opened_store(place) as store, connected(settings, redis=redis) as arena:
-        watcher = arena_groups.watch(
-            arena,
-            *groups,
-            interval=interval,
-            concurrency=concurrency,
-            store=store,
-            name=name,
-            replay=replay,
-            once=once,
-            shared=shared,
-            on_failure=report,
-        )
-        results = None if words is not None else output.Results(settings, output.EVENTS, EVENT_NOUN)
-        async with watcher:
-            async for event in watcher:
-                if results is not None:
-                    results.write(event)
-                elif words is not None:
-                    await _run(words, event)
-        if results is not None:
-            results.close()
+def _check(run: WatchRun) -> None:
+    if run.shared and run.place is None:
+        raise click.UsageError("--shared needs a --store that all processes use")
+    if run.shared and run.once:
+        raise click.UsageError("--shared and --once cannot be combined")
+    if run.replay and run.since is not None:
+        raise click.UsageError("--replay and --since cannot be combined")
+
+
+def _notes(run: WatchRun) -> list[str]:
+    """Return warnings about choices that are allowed, and probably not meant."""
+    notes = list[str]()
+    if run.place is None and run.once and not run.replay and run.since is None:
+        notes.append("--once without --store reports nothing: the first poll has no events")
+    elif run.place is None and run.senders:
+        notes.append("without --store, what waits for a webhook is lost when the program ends")
+    if any(each.format == "json" and not each.signed for each in run.senders):
+        notes.append("webhooks are not signed: set ARENA_WEBHOOK_SECRET")
+    return notes
 
 
 def parse_command(line: str) -> list[str]:
@@ -199,39 +240,3 @@ def parse_command(line: str) -> list[str]:
     if not words:
         raise click.UsageError("--exec needs a command")
     return words
-
-
-async def _run(words: Sequence[str], event: arena_groups.WatchEvent) -> None:
-    import asyncio
-
-    text = output.json_text(arena_groups.to_dict(event)) + "\n"
-    process = await asyncio.create_subprocess_exec(
-        *words,
-        stdin=asyncio.subprocess.PIPE,
-        env={
-            **os.environ,
-            "ARENA_EVENT": event.kind,
-            "ARENA_EVENT_KEY": event.key,
-            "ARENA_GROUP": _as_environment(event.group.slug),
-            "ARENA_GROUP_ID": str(event.group.id),
-        },
-    )
-    try:
-        # JSON can hold half of a surrogate pair, which UTF-8 cannot, as an escape.
-        await process.communicate(text.encode("utf-8", "backslashreplace"))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    if process.returncode != 0:
-        raise CliError(
-            "command",
-            f"{words[0]} failed with exit code {process.returncode} for {event.key}",
-            hint="with --store, the next start delivers the event again",
-        )
-
-
-def _as_environment(text: str) -> str:
-    """Return a text without the characters that no variable can hold."""
-    encoding = sys.getfilesystemencoding()
-    return text.replace("\0", "\ufffd").encode(encoding, "replace").decode(encoding)

@@ -125,6 +125,10 @@ def _date(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
+def _local_time(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
@@ -407,6 +411,7 @@ def event_subject(event: WatchEvent) -> str:
 
 EVENTS: View[WatchEvent] = View(
     table=(
+        Column("TIME", lambda e: _local_time(e.observed_at), width=16),
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
         Column("EVENT", describe_event, width=21),
         Column("WHO", event_subject, width=20, share=2),
@@ -416,5 +421,6 @@ EVENTS: View[WatchEvent] = View(
         Column("group", lambda e: e.group.slug),
         Column("kind", lambda e: e.kind),
         Column("who", event_subject),
+        Column("observed_at", lambda e: _iso(e.observed_at)),
     ),
 )

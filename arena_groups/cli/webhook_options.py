@@ -1,0 +1,167 @@
+"""Options that name the endpoints of webhooks, and the senders that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urlsplit
+
+import click
+
+from arena_groups.cli.durations import Duration
+from arena_groups.cli.options import as_secrets
+from arena_groups.cli.watch_config import (
+    FORMATS,
+    WatchConfig,
+    WebhookConfig,
+    read_config,
+    read_secret_file,
+)
+
+if TYPE_CHECKING:
+    from arena_groups._api import Secret
+    from arena_groups.webhooks import WebhookFormat, WebhookSender
+
+F = TypeVar("F", bound=Callable[..., object])
+
+# ruff: noqa: PLC0415 - keeps --help fast
+
+URL_VARIABLE = "ARENA_WEBHOOK_URL"
+SECRET_VARIABLE = "ARENA_WEBHOOK_SECRET"  # noqa: S105 - its name, not a secret
+GIVE_UP_AFTER = 3 * 86_400.0
+FORMATS_BY_HOST: Mapping[str, str] = {
+    "hooks.slack.com": "slack",
+    "discord.com": "discord",
+    "discordapp.com": "discord",
+}
+
+
+def _load_config(
+    context: click.Context, _option: click.Parameter, path: Path | None
+) -> WatchConfig | None:
+    """Read the file, whose values come after those of options and variables."""
+    if path is None:
+        return None
+    config = read_config(path)
+    context.default_map = {**(context.default_map or {}), **config.parameters}
+    return config
+
+
+_OPTIONS = (
+    click.option(
+        "--webhook",
+        "webhooks",
+        multiple=True,
+        envvar=URL_VARIABLE,
+        callback=as_secrets,
+        metavar="URL",
+        help="Send events to this HTTPS URL; repeat it for several.",
+    ),
+    click.option(
+        "--webhook-format",
+        type=click.Choice(FORMATS),
+        metavar="FORMAT",
+        help="json, slack or discord. [default: by the host of URL, else json]",
+    ),
+    click.option(
+        "--webhook-secret-file",
+        "secret_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="File with the secret that signs webhooks. [default: ARENA_WEBHOOK_SECRET]",
+    ),
+    click.option(
+        "--give-up-after",
+        type=Duration(),
+        metavar="TIME",
+        help="Put an event aside that was not accepted for so long. [default: 3d]",
+    ),
+    click.option(
+        "--allow-private-targets",
+        is_flag=True,
+        help="Also send to private and loopback addresses, and by plain HTTP to loopback.",
+    ),
+    click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        is_eager=True,
+        callback=_load_config,
+        metavar="FILE",
+        help="Read the options from this TOML file.",
+    ),
+)
+
+
+def webhook_options(command: F) -> F:
+    """Add the options that name endpoints, and ``--config``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_senders(
+    urls: Sequence[Secret],
+    config: WatchConfig | None,
+    *,
+    chosen_format: str | None,
+    secret_file: Path | None,
+    give_up_after: float | None,
+    allow_private: bool,
+) -> list[WebhookSender]:
+    """Return the senders of the options or the variable, or else of the file.
+
+    Raises:
+        UsageError: A URL or a secret is not valid. Neither is shown.
+    """
+    shared = read_secret_file(secret_file) if secret_file else os.environ.get(SECRET_VARIABLE)
+    endpoints = [WebhookConfig(url=each.reveal(), format=chosen_format) for each in urls]
+    if not endpoints and config is not None:
+        endpoints = list(config.webhooks)
+    senders: list[WebhookSender] = []
+    for number, endpoint in enumerate(endpoints, start=1):
+        try:
+            senders.append(
+                _sender(
+                    endpoint,
+                    shared or None,
+                    give_up_after=give_up_after or GIVE_UP_AFTER,
+                    allow_private=allow_private,
+                )
+            )
+        except ValueError as error:
+            raise click.UsageError(f"webhook {number}: {in_options(str(error))}") from None
+    return senders
+
+
+def _sender(
+    endpoint: WebhookConfig, secret: str | None, *, give_up_after: float, allow_private: bool
+) -> WebhookSender:
+    from arena_groups.webhooks import WebhookSender
+
+    chosen = endpoint.format or format_of(endpoint.url)
+    own = endpoint.allow_private_targets
+    return WebhookSender(
+        endpoint.url,
+        secret=endpoint.secret or (secret if chosen == "json" else None),
+        format=cast("WebhookFormat", chosen),
+        name=endpoint.name,
+        include_emails=endpoint.include_emails,
+        allow_private=allow_private if own is None else own,
+        give_up_after=endpoint.give_up_after or give_up_after,
+    )
+
+
+def format_of(url: str) -> str:
+    """Return the format that the host of a URL takes."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return "json"
+    return FORMATS_BY_HOST.get(host, "json")
+
+
+def in_options(text: str) -> str:
+    """Return a message of the library with the names of the command line."""
+    return text.replace("allow_private=True", "--allow-private-targets")
