@@ -103,7 +103,17 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
         ("[[webhooks]]\nurl = 'x'\nsecret = [1]", r"webhooks\[1\].secret must be a text or a list"),
         ("[[webhooks]]\nurl = 'x'\nsecret = 'a'\nsecret_file = 'b'", "cannot be combined"),
         ("[[webhooks]]\nurl = 'x'\n[[webhooks]]\nurl = 2", r"webhooks\[2\].url must be a text"),
+        ("interval = 0", "interval must be a duration such as .*, more than 0"),
+        ("give_up_after = '0s'", "give_up_after must be a duration"),
+        ("store = ''", "store must be a text that is not empty"),
+        ("[[webhooks]]\nurl = 'x'\ngive_up_after = 0", r"webhooks\[1\].give_up_after must be"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = ''", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = []", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = ['']", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret_file = ' '", r"webhooks\[1\].secret_file must be"),
         ("groups = [", "watch.toml: "),
+        (f"interval = {'9' * 5000}", "watch.toml: a number is too long"),
+        (f"groups = {'[' * 9999}", "watch.toml: .* nested too deeply"),
     ],
 )
 def test_wrong_keys_and_types_are_named(tmp_path: Path, text: str, message: str) -> None:
