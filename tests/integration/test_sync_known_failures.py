@@ -130,8 +130,9 @@ async def test_people_who_left_are_not_invited_for_ever(spring: Spring, by: str)
     spring.sandbox.accept_invitation(spring.pending[1])
     await spring.sync([name, BEN])
     spring.sandbox.leave_group(GROUP, ana)
-    for _ in range(3):
-        plan = await spring.sync([name, BEN])
+    for _ in range(2):
+        await spring.sync([name, BEN])
+    plan = await spring.sync([name, BEN])
     skipped = the(plan, ActionKind.SKIP)
     assert (skipped.reason, skipped.user_id) == (SyncReason.LEFT, ana)
     assert not plan.has_drift
@@ -160,8 +161,9 @@ async def test_people_who_never_answered_are_not_invited_for_ever(
         spring.sandbox.decline_invitation(invitation)
     else:
         await spring.arena.groups.revoke_invitation(GROUP, invitation)
-    for _ in range(3):
-        plan = await spring.sync([ANA])
+    for _ in range(2):
+        await spring.sync([ANA])
+    plan = await spring.sync([ANA])
     assert the(plan, ActionKind.SKIP).reason is SyncReason.NOT_ACCEPTED
     assert spring.emails == {ANA: 1}
 

@@ -8,7 +8,7 @@ the people are, and by what the client could know.
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from math import floor
 from typing import Any, Final
@@ -368,9 +368,9 @@ class SyncedGroup(RuleBasedStateMachine):
     async def _plan(
         self, listed: dict[int, set[str]], names: list[Any], choice: Settings
     ) -> MadePlan:
-        reinvite: Any = choice.reinvite
-        if reinvite != "all":
-            reinvite = [self.people[index].address for index in reinvite]
+        reinvite: Any = "all"
+        if not isinstance(choice.reinvite, str):
+            reinvite = [self.people[index].address for index in choice.reinvite]
         kept: list[Any] = [
             self.people[index].account
             if form == "id" and self.people[index].account is not None
@@ -525,7 +525,7 @@ class SyncedGroup(RuleBasedStateMachine):
         return results
 
     @contextmanager
-    def _killing(self, kill: Kill | None, store: MortalStore) -> Iterator[None]:
+    def _killing(self, kill: Kill | None, store: MortalStore) -> Generator[None]:
         if kill is None:
             yield
         elif kill.at == "write":
@@ -693,7 +693,7 @@ class SyncedGroup(RuleBasedStateMachine):
             reinvite = made.settings.reinvite
             again = made.plan.id, email.address.lower()
             once_more = again not in known.emailed_again and (
-                reinvite == "all" or index in reinvite
+                isinstance(reinvite, str) or index in reinvite
             )
             if once_more:
                 known.emailed_again.add(again)
