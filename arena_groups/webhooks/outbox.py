@@ -71,6 +71,7 @@ class Outbox:
         self._token: str | None = None
         self._heartbeat = 0
         self._lock = asyncio.Lock()
+        self._cleaned: set[int] = set()
         self._pages: OrderedDict[tuple[int, int], dict[str, str]] = OrderedDict()
 
     @property
@@ -251,13 +252,16 @@ class Outbox:
         if not self._can_truncate(group):
             return
         await self.refresh()  # another process may have added an endpoint, which needs them
-        if self._can_truncate(group):
-            first, passed = self.index.first(group), self.index.passed(group)
-            for start in range(first - first % PAGE, passed, PAGE):
-                await self._delete(group, range(max(first, start), min(passed, start + PAGE)))
-            await self._change(
-                lambda index: {first_name(group): str(max(passed, index.first(group)))}
-            )
+        if not self._can_truncate(group):
+            return
+        first, passed = self.index.first(group), self.index.passed(group)
+        # Before they are deleted: a process that adds an event in the place of one must see it.
+        await self._change(lambda index: {first_name(group): str(max(passed, index.first(group)))})
+        if group not in self._cleaned:  # a process may have been killed here
+            self._cleaned.add(group)
+            first = max(0, first - 2 * PAGE)
+        for start in range(first - first % PAGE, passed, PAGE):
+            await self._delete(group, range(max(first, start), min(passed, start + PAGE)))
 
     def _can_truncate(self, group: int) -> bool:
         first, passed = self.index.first(group), self.index.passed(group)

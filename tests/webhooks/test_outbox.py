@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arena_groups import MemoryStore, StoreError
@@ -116,6 +116,7 @@ async def deliver(outbox: Outbox, seen: list[int], count: int) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
+@example(seed=3441)
 @settings(max_examples=repetitions(60, thorough=1000), deadline=None)
 def test_events_of_two_processes_at_once_are_all_kept_while_a_third_delivers(seed: int) -> None:
     async def play() -> None:
@@ -159,6 +160,28 @@ async def test_delivered_events_are_deleted_when_every_endpoint_has_them() -> No
     assert await store.read("deliveries/default/7/2") == {}
     await outbox.append(event(251), 0)
     assert await read_all(outbox, start=250) == [251]
+
+
+async def test_events_that_a_killed_process_has_not_deleted_are_deleted_by_the_next() -> None:
+    disk = MemoryStore()
+    store = MortalStore(disk)
+    outbox = await opened(store)
+    await outbox.take_over()
+    for number in range(1, 6):
+        await outbox.append(event(number), 0)
+    await outbox.advance("one", 7, 0, 5)
+    dying = MortalStore(disk, 4)  # registered, taken over, advanced, and all passed
+    with pytest.raises(KilledError):
+        outbox = await opened(dying)
+        await outbox.take_over()
+        await outbox.advance("two", 7, 0, 5)
+    assert len(await disk.read("deliveries/default/7/0")) == 5
+    outbox = await opened(disk)
+    await outbox.take_over()
+    await outbox.append(event(6), 0)
+    for endpoint in ENDPOINTS:
+        await outbox.advance(endpoint, 7, 5, 6)
+    assert await disk.read("deliveries/default/7/0") == {}
 
 
 async def test_event_that_only_a_new_endpoint_of_another_process_needs_is_not_deleted() -> None:
