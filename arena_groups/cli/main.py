@@ -30,6 +30,7 @@ COMMANDS = {
     "roster": "List members and pending invitations of groups.",
     "report": "Show how groups stand: who has not answered, and what changed.",
     "watch": "Watch groups and print events.",
+    "deliveries": "Show and repeat deliveries to webhooks.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         SyncReason,
         SyncResult,
     )
-    from arena_groups.reconcile.apply import SyncRun, SyncSummary
     from arena_groups.reconcile.desired import DesiredLike, DesiredPerson, Person
     from arena_groups.reconcile.memory import link
     from arena_groups.reconcile.plan import PlanSummary, SyncPlan
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         RosterDiff,
         diff_rosters,
     )
+    from arena_groups.reconcile.run import SyncRun, SyncSummary
 
 _HOMES = {
     "ActionKind": "actions",
@@ -61,8 +61,8 @@ _HOMES = {
     "SyncPlan": "plan",
     "SyncReason": "actions",
     "SyncResult": "actions",
-    "SyncRun": "apply",
-    "SyncSummary": "apply",
+    "SyncRun": "run",
+    "SyncSummary": "run",
     "WeekCounts": "report",
     "build_report": "report",
     "diff_rosters": "roster_diff",

@@ -13,10 +13,10 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import JSONValue
 from arena_groups.models import EmbeddedGroup
 from arena_groups.reconcile.actions import ActionKind, SyncAction
-from arena_groups.reconcile.apply import OnDrift, SyncRun
 from arena_groups.reconcile.desired import Person
 from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
 from arena_groups.reconcile.planner import PlanSettings, planned_removals, removal_limit
+from arena_groups.reconcile.run import OnDrift, SyncRun
 from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
 

@@ -152,6 +152,7 @@ class SyncedGroup(RuleBasedStateMachine):
         self.hidden: set[int] = set()
         self.observing = False
         self.uncertain: set[int] = set()
+        self.promised: set[int] = set()
         self.saved: MadePlan | None = None
         self.applied: set[str] = set()
         self.runner.run(self._open())
@@ -571,7 +572,7 @@ class SyncedGroup(RuleBasedStateMachine):
             self._check_removal(made, account, results)
         for invitation in revoked:
             self._check_revocation(made, pending[invitation])
-        self._check_emails(made, before[2], pending, members)
+        self._check_emails(made, before[2])
         self.known.links |= resolved & {i for i, each in enumerate(self.people) if each.is_same}
         rows = {index for index, forms in made.listed.items() if forms & set(BY_BOTH)}
         self.known.perhaps_links |= rows
@@ -670,51 +671,54 @@ class SyncedGroup(RuleBasedStateMachine):
     def _is_listed_address(self, index: int, invitation: MembershipInvitation) -> bool:
         return (invitation.invitee_email or "").lower() == self.people[index].address
 
-    def _check_emails(
-        self,
-        made: MadePlan,
-        before: int,
-        pending: dict[int, MembershipInvitation],
-        members: set[int],
-    ) -> None:
-        known = self.known
+    def _check_emails(self, made: MadePlan, before: int) -> None:
         sent = self.sandbox.emails[before:]
-        now = self.runner.run(self._pending())
+        assert len({each.address.lower() for each in sent}) == len(sent), "two emails in one run"
         emailed: dict[int, int] = {}
         for email in sent:
+            address = email.address.lower()
             index = next(
-                i
-                for i, each in enumerate(self.people)
-                if email.address.lower() in {each.address, each.account_address}
+                number
+                for number, each in enumerate(self.people)
+                if address in {each.address, each.account_address}
             )
             emailed[email.invitation_id] = index
-            by_address, by_account = made.names(index)
-            assert by_address or by_account, f"{index} is not listed"
-            reinvite = made.settings.reinvite
-            again = made.plan.id, email.address.lower()
-            once_more = again not in known.emailed_again and (
-                isinstance(reinvite, str) or index in reinvite
-            )
-            if once_more:
-                known.emailed_again.add(again)
-            linked = bool(made.listed[index] & set(BY_BOTH))
-            if not self.people[index].is_same and not linked:
-                by_address = email.address.lower() == self.people[index].address
-                by_account = not by_address
-            knew = known.knew(index, address=by_address, account=by_account, linked=linked)
-            is_uncertain = index in self.uncertain
-            assert not knew or once_more or is_uncertain, f"{index} got another email"
-        assert len({each.address.lower() for each in sent}) == len(sent), "two emails in one run"
-        self.uncertain -= set(emailed.values())
-        if self.died and emailed:
-            self.uncertain.add([*emailed.values()][-1])
+            self._check_email(made, index, address)
+        people = set(emailed.values())
+        self.uncertain -= people
+        self.promised -= people
+        if self.died and made.settings.reinvite:
+            # A later run sends what this one was asked for, whether or not it names them again.
+            self.promised |= set(made.listed) - people
+        if self.died:
+            self.uncertain |= {*[*emailed.values()][-1:]}
+        self._learn_from_emails(made, emailed)
+
+    def _check_email(self, made: MadePlan, index: int, address: str) -> None:
+        known, reinvite = self.known, made.settings.reinvite
+        by_address, by_account = made.names(index)
+        assert by_address or by_account, f"{index} is not listed"
+        named_again = isinstance(reinvite, str) or index in reinvite
+        once_more = named_again and (made.plan.id, address) not in known.emailed_again
+        if once_more:
+            known.emailed_again.add((made.plan.id, address))
+        linked = bool(made.listed[index] & set(BY_BOTH))
+        if not self.people[index].is_same and not linked:
+            by_address = address == self.people[index].address
+            by_account = not by_address
+        knew = known.knew(index, address=by_address, account=by_account, linked=linked)
+        is_due = index in self.uncertain | self.promised
+        assert not knew or once_more or is_due, f"{index} got another email"
+
+    def _learn_from_emails(self, made: MadePlan, emailed: dict[int, int]) -> None:
+        pending = self.runner.run(self._pending())
         for number, index in emailed.items():
-            invitation = now.get(number)
+            invitation = pending.get(number)
             by_address, by_account = made.names(index)
             if by_account and (invitation is None or invitation.invitee_email is None):
-                known.accounts.add(index)
+                self.known.accounts.add(index)
             if by_address and (invitation is None or invitation.invitee_email is not None):
-                known.invited_at[index] = known.tick
+                self.known.invited_at[index] = self.known.tick
 
     @invariant()
     def owner_is_there(self) -> None:

@@ -1,0 +1,143 @@
+"""The commands under ``arena-groups deliveries``: events that wait or were given up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from arena_groups.cli import output
+from arena_groups.cli.connect import opened_store
+from arena_groups.cli.errors import CliError
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+)
+from arena_groups.cli.options import Settings, common_options, store_option
+from arena_groups.cli.watch_config import WatchConfig
+from arena_groups.cli.webhook_options import make_senders, webhook_options
+
+if TYPE_CHECKING:
+    from arena_groups._api import Secret
+    from arena_groups.webhooks import WebhookSender
+
+# ruff: noqa: PLC0415 - keeps --help fast
+
+ENDPOINT_NOUN = ("endpoint", "endpoints")
+
+
+@example("Send again what an endpoint did not accept", "deliveries retry --store FILE")
+@example("Show what waits for each endpoint", "deliveries list --store FILE")
+@click.group("deliveries", cls=CommandGroup, invoke_without_command=True)
+@common_options
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show and repeat deliveries to webhooks."""
+    show_help_without_command(context)
+
+
+@example("Of one endpoint", "deliveries list --store FILE --endpoint example.org")
+@command.command("list", short_help="Show what waits for each endpoint, and what was given up.")
+@store_option("The store of the watch: a file, or Redis.")
+@click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
+@click.option("--endpoint", metavar="HOST", help="Show the endpoints at this host only.")
+@common_options
+@click.pass_obj
+def list_(settings: Settings, *, store: str | Path | None, name: str, endpoint: str | None) -> None:
+    """Show how many events wait for each endpoint of a watch, and how many were given up.
+
+    Of a URL, only scheme and host are shown.
+    """
+    run_async(settings, list_deliveries(settings, _required(store), name, endpoint))
+
+
+@example(
+    "With the endpoints of a configuration file",
+    "deliveries retry --config watch.toml --endpoint example.org",
+)
+@command.command("retry", short_help="Send again what was given up.")
+@store_option("The store of the watch: a file, or Redis.")
+@click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
+@click.option("--endpoint", metavar="HOST", help="Send to the endpoints at this host only.")
+@webhook_options
+@common_options
+@click.pass_obj
+def retry(
+    settings: Settings,
+    *,
+    store: str | Path | None,
+    name: str,
+    endpoint: str | None,
+    webhooks: tuple[Secret, ...],
+    webhook_format: str | None,
+    secret_file: Path | None,
+    give_up_after: float | None,
+    allow_private_targets: bool,
+    config: WatchConfig | None,
+) -> None:
+    """Send the events that were given up again, each once.
+
+    The URLs come from ARENA_WEBHOOK_URL, --config or --webhook. Events that are not accepted stay
+    where they are, and the exit code is 1. A watch may run at the same time.
+    """
+    place = _required(store)
+    senders = make_senders(
+        webhooks,
+        config,
+        chosen_format=webhook_format,
+        secret_file=secret_file,
+        give_up_after=give_up_after,
+        allow_private=allow_private_targets,
+    )
+    chosen = [each for each in senders if _is_at(each.target, endpoint)]
+    if not chosen:
+        raise click.UsageError("no endpoint: set ARENA_WEBHOOK_URL, or use --config or --webhook")
+    run_async(settings, retry_deliveries(settings, place, name, chosen))
+
+
+async def list_deliveries(
+    settings: Settings, place: str | Path, name: str, host: str | None
+) -> None:
+    """Write a line for each endpoint."""
+    from arena_groups.cli.delivery_rows import BACKLOGS, BacklogRow
+    from arena_groups.webhooks import list_backlog
+
+    async with opened_store(place) as store:
+        found = await list_backlog(store, name=name)
+    rows = [BacklogRow.of(each) for each in found if _is_at(each.target, host)]
+    output.write_each(settings, BACKLOGS, rows, ENDPOINT_NOUN)
+
+
+async def retry_deliveries(
+    settings: Settings, place: str | Path, name: str, senders: list[WebhookSender]
+) -> None:
+    """Send what was given up, and write the result of each endpoint."""
+    from arena_groups.cli.delivery_rows import RETRIES, RetryRow
+    from arena_groups.webhooks import retry_dead_letters
+
+    left = 0
+    results = output.Results(settings, RETRIES, ENDPOINT_NOUN)
+    async with opened_store(place) as store:
+        for sender in senders:
+            summary = await retry_dead_letters(sender, store=store, name=name)
+            results.write(RetryRow.of(sender.target, summary))
+            left += summary.failed + summary.skipped
+    results.close()
+    if left:
+        shown = output.counted(left, ("event", "events"))
+        raise CliError("delivery", f"{shown} not accepted", hint="try again later")
+
+
+def _required(store: str | Path | None) -> str | Path:
+    if store is None:
+        raise click.UsageError("give the --store of the watch")
+    return store
+
+
+def _is_at(target: str, host: str | None) -> bool:
+    """Return whether a scheme and host are of ``host``, which may have a scheme, too."""
+    return host is None or host in {target, urlsplit(target).hostname, target.partition("://")[2]}

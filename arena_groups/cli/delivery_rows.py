@@ -1,0 +1,97 @@
+"""Rows of ``arena-groups deliveries``: an endpoint in each, by scheme and host only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from arena_groups.cli.output.rows import Row
+from arena_groups.cli.output.views import Column, View
+from arena_groups.cli.webhook_options import in_options
+
+if TYPE_CHECKING:
+    from arena_groups.webhooks import Backlog, RetrySummary
+
+__all__ = ["BACKLOGS", "RETRIES", "BacklogRow", "RetryRow"]
+
+
+@frozen(kw_only=True)
+class BacklogRow(Row):
+    """What waits for an endpoint, and what was given up."""
+
+    endpoint: str
+    name: str
+    waiting: int
+    dead: int
+    oldest: str | None
+    last_failure: str
+
+    @classmethod
+    def of(cls, backlog: Backlog) -> BacklogRow:
+        """Return the row of an endpoint."""
+        return cls(
+            endpoint=backlog.target,
+            name=backlog.endpoint,
+            waiting=backlog.waiting,
+            dead=backlog.dead,
+            oldest=_iso(backlog.oldest),
+            last_failure=in_options(backlog.last_failure),
+        )
+
+
+@frozen(kw_only=True)
+class RetryRow(Row):
+    """Result of sending what was given up for an endpoint."""
+
+    endpoint: str
+    sent: int
+    failed: int
+    skipped: int
+
+    @classmethod
+    def of(cls, target: str, summary: RetrySummary) -> RetryRow:
+        """Return the row of an endpoint."""
+        return cls(
+            endpoint=target, sent=summary.sent, failed=summary.failed, skipped=summary.skipped
+        )
+
+
+def _iso(moment: float | None) -> str | None:
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+BACKLOGS: View[BacklogRow] = View(
+    table=(
+        Column("ENDPOINT", lambda row: row.endpoint, width=24, share=1),
+        Column("WAITING", lambda row: row.waiting, width=7),
+        Column("DEAD", lambda row: row.dead, width=5),
+        Column("OLDEST", lambda row: row.oldest, width=20),
+        Column("LAST FAILURE", lambda row: row.last_failure, width=12, share=2),
+    ),
+    csv=(
+        Column("endpoint", lambda row: row.endpoint),
+        Column("name", lambda row: row.name),
+        Column("waiting", lambda row: row.waiting),
+        Column("dead", lambda row: row.dead),
+        Column("oldest", lambda row: row.oldest),
+        Column("last_failure", lambda row: row.last_failure),
+    ),
+)
+RETRIES: View[RetryRow] = View(
+    table=(
+        Column("ENDPOINT", lambda row: row.endpoint, width=30, share=1),
+        Column("SENT", lambda row: row.sent, width=7),
+        Column("FAILED", lambda row: row.failed, width=7),
+        Column("SKIPPED", lambda row: row.skipped, width=7),
+    ),
+    csv=(
+        Column("endpoint", lambda row: row.endpoint),
+        Column("sent", lambda row: row.sent),
+        Column("failed", lambda row: row.failed),
+        Column("skipped", lambda row: row.skipped),
+    ),
+)
