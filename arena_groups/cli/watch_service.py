@@ -53,6 +53,7 @@ class WatchRun:
     words: Sequence[str] | None
     replay: bool
     since: datetime | None
+    feed: bool
     once: bool
     health_at: tuple[str, int] | None
     senders: Sequence[WebhookSender]
@@ -74,6 +75,8 @@ class Termination:
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
 
         def stop(*_: object) -> None:
+            if self.requested:
+                return  # a second cancellation would end what closes everything
             self.requested = True
             loop.call_soon_threadsafe(task.cancel)
             self._timer = threading.Timer(STOP_WITHIN, os._exit, [ExitCode.OK])
@@ -183,6 +186,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
             name=run.name,
             replay=run.replay,
             since=run.since,
+            feed=run.feed,
             once=run.once,
             shared=run.shared,
             on_failure=FailureReporter(settings),
