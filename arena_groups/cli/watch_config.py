@@ -84,6 +84,7 @@ KEYS: Mapping[str, Kind] = {
     "exec": TEXT,
     "replay": FLAG,
     "since": TIME,
+    "feed": FLAG,
     "health": TEXT,
     "deliver_for": DURATION_OR_ZERO,
     "give_up_after": DURATION,

@@ -20,8 +20,9 @@ name = "digest"
 exec = "python welcome.py"
 replay = false
 since = 2026-01-31
+feed = true
 health = "127.0.0.1:8081"
-deliver_for = 60
+deliver_for = 0
 give_up_after = "1d"
 allow_private_targets = false
 
@@ -57,8 +58,9 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
         "line": "python welcome.py",
         "replay": False,
         "since": "2026-01-31",
+        "feed": True,
         "health_at": "127.0.0.1:8081",
-        "deliver_for": "60",
+        "deliver_for": "0",
         "give_up_after": "1d",
         "allow_private_targets": False,
     }

@@ -94,6 +94,11 @@ DELIVER_FOR = 300.0
     metavar="TIME",
     help="Begin with pending invitations sent since then: an age (2h) or a date.",
 )
+@click.option(
+    "--feed",
+    is_flag=True,
+    help="Read your notifications, too, which may say who added a member.",
+)
 @click.option("--once", is_flag=True, help="Stop after one poll.")
 @webhook_options
 @click.option(
@@ -134,6 +139,7 @@ def command(
     name: str,
     replay: bool,
     since: datetime | None,
+    feed: bool,
     once: bool,
     deliver_for: float,
     health_at: tuple[str, int] | None,
@@ -179,6 +185,7 @@ def command(
         words=None if line is None else parse_command(line),
         replay=replay,
         since=since,
+        feed=feed,
         once=once,
         health_at=health_at,
         senders=senders,
