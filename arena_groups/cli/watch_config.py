@@ -198,7 +198,7 @@ def _check_private(path: Path) -> None:
 
 
 def read_secret_file(path: Path) -> str:
-    """Return the secrets in a private file, one in a line or separated by blanks."""
+    """Return the secrets in a private file, one in a line or separated by spaces."""
     text = _read_text(path)
     _check_private(path)
     if not text.split():

@@ -95,9 +95,7 @@ DELIVER_FOR = 300.0
     help="Begin with pending invitations sent since then: an age (2h) or a date.",
 )
 @click.option(
-    "--feed",
-    is_flag=True,
-    help="Read your notifications, too, which may say who added a member.",
+    "--feed", is_flag=True, help="Also read your notifications, for who added a new member."
 )
 @click.option("--once", is_flag=True, help="Stop after one poll.")
 @webhook_options
