@@ -86,7 +86,7 @@ class SyncOptions:
     on_drift: Literal["refuse", "skip"] = "refuse"
     dry_run: bool = False
     exit_code: bool = False
-    result: str | None = None
+    result: Path | None = None
     plan: Path | None = None
     markdown: Path | None = None
     mask: bool = False

@@ -22,6 +22,7 @@ from arena_groups.cli.options import (
     common_options,
     store_option,
 )
+from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,17 +124,17 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
     help="With --apply, if the group has changed: do nothing, or the rest. [default: refuse]",
 )
 @store_option("Remember people in this file or Redis. [default: a file in your data folder]")
-@click.option("--result", metavar="FILE", help="Write each result, as CSV.")
+@click.option("--result", type=OutputFile(), metavar="FILE", help="Write each result, as CSV.")
 @click.option(
     "--plan",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Save the plan in this private file, for --apply. Change nothing.",
 )
 @click.option(
     "--md",
     "markdown",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Write the plan as Markdown, with masked addresses.",
 )
@@ -156,7 +157,7 @@ def command(
     reinvite: tuple[Secret, ...],
     on_drift: str,
     store: str | Path | None,
-    result: str | None,
+    result: Path | None,
     plan: Path | None,
     markdown: Path | None,
     mask: bool,
@@ -271,7 +272,7 @@ def _check_paths(options: SyncOptions, read: Mapping[str, str | None]) -> None:
         if path is None:
             continue
         for other, used in others.items():
-            if used is not None and is_same_file(Path(path), used):
+            if used is not None and is_same_file(path, used):
                 raise CliError(
                     "usage",
                     f"{name} and {other} are the same file, which would be overwritten",
