@@ -199,6 +199,11 @@ class ArenaClient(EndpointMethods):
         return self._session.record_requests()
 
     @property
+    def base_url(self) -> str:
+        """The address of the API, without a slash at its end."""
+        return self._session.base_url
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """The rate limit in the last response; ``None`` before the first one."""
         return self._session.rate_limit

@@ -77,7 +77,9 @@ class PlanApplication:
         self._arena = arena
         self._store = MemoryStore() if store is None else store
         self._group_id = plan.group.id
-        self._memory = GroupMemory(self._store, self._group_id, key or SyncKey.random())
+        self._memory = GroupMemory(
+            self._store, self._group_id, key or SyncKey.random(), server=arena.base_url
+        )
         self._refuses_drift = refuses_drift
         self._concurrency = concurrency
         self._on_claim_wait = on_claim_wait

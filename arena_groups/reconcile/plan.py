@@ -63,6 +63,7 @@ class SyncPlan:
 
     Args:
         id: Identifies the plan, so that applying it again continues an interrupted run.
+        server: The address of the API that the group was read from.
         group: The group.
         created_at: The time at which the group was read.
         actions: What happens to each person, with the reasons.
@@ -76,6 +77,7 @@ class SyncPlan:
     """
 
     id: str
+    server: str
     group: EmbeddedGroup
     created_at: datetime
     actions: tuple[SyncAction, ...]
@@ -177,10 +179,12 @@ class SyncPlan:
 
         Returns:
             The run. Nothing is requested before it is iterated over or awaited. It raises
-            :class:`DriftError`, and :class:`SyncError` if the store belongs to another key.
+            :class:`DriftError`, and :class:`SyncError` if the store belongs to another key or
+            server.
 
         Raises:
             RemovalLimitError: The plan has more removals than its limit.
+            SyncError: The client is one of another server than that of the plan.
             ValueError: There is no client, or no store although addresses are invited; or
                 another argument is out of range.
         """

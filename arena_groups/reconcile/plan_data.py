@@ -29,6 +29,7 @@ class PlanData:
 
     version: int
     id: str
+    server: str
     group: EmbeddedGroup
     created_at: Timestamp
     member_count: int

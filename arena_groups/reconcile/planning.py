@@ -92,7 +92,7 @@ async def plan_sync(
             out of range.
         TypeError: An argument has the wrong type.
         SyncPermissionError: The token's user may not manage members and invitations.
-        SyncError: The store belongs to another key.
+        SyncError: The store belongs to another key, or to another server.
         StoreError: The store cannot be read or written.
     """
     reference = GroupReference(group)
@@ -111,7 +111,8 @@ async def plan_sync(
     if not isinstance(rows, Mapping):
         raise rows
     found = await in_background(arena).groups.get(name)
-    memory = GroupMemory(MemoryStore() if store is None else store, found.id, sync_key)
+    used = MemoryStore() if store is None else store
+    memory = GroupMemory(used, found.id, sync_key, server=arena.base_url)
     snapshot = await memory.observe(lambda: read_snapshot(arena, found.id))
     await record_snapshot(store, snapshot)
     users = await _find_users(arena, rows, snapshot, memory.facts.slugs)
@@ -121,6 +122,7 @@ async def plan_sync(
     settings = evolve(settings, keep=people["keep"], reinvite=ALL if is_all else people["reinvite"])
     return SyncPlan(
         id=uuid4().hex,
+        server=arena.base_url,
         group=_embedded_group(snapshot.group),
         created_at=datetime.now(UTC),
         actions=make_plan(people["desired"], snapshot, memory.facts, settings, memory.digest),

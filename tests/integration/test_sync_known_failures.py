@@ -470,6 +470,33 @@ async def test_an_invitation_whose_address_is_hidden_is_not_revoked(spring: Spri
     assert spring.emails == {ANA: 1, BEN: 1}
 
 
+async def test_a_store_of_another_server_removes_nobody(spring: Spring) -> None:
+    """There, the ids of users belong to others."""
+    spring.user(ANA, member=True)
+    await spring.sync([ANA])
+    async with Sandbox() as elsewhere:
+        elsewhere.add_group("Spring", slug=GROUP)
+        elsewhere.add_user("Ben", email=BEN)
+        elsewhere.add_member(GROUP, ana := elsewhere.add_user("Ana", email=ANA))
+        async with make_client(elsewhere, clock=AutoAdvanceClock()) as stranger:
+            there = evolve(spring, sandbox=elsewhere, arena=stranger)
+            with pytest.raises(SyncError, match="use another store"):
+                await there.sync([ANA])
+            assert there.members == {ana}
+
+
+async def test_a_plan_for_another_server_does_nothing(spring: Spring) -> None:
+    """Group and users with the same ids are others there."""
+    spring.user(ANA, member=True)
+    plan = SyncPlan.from_dict((await spring.plan([BEN])).to_dict())
+    async with Sandbox() as elsewhere:
+        elsewhere.add_group("Spring", slug=GROUP)
+        async with make_client(elsewhere, clock=AutoAdvanceClock()) as stranger:
+            with pytest.raises(SyncError, match="this client uses"):
+                plan.apply(stranger, store=MemoryStore(), key=KEY)
+            assert not elsewhere.requests
+
+
 async def test_a_renamed_account_is_the_same_person(spring: Spring) -> None:
     ana = spring.user(ANA, member=True)
     people = [DesiredPerson(user="ana"), BEN]

@@ -29,6 +29,7 @@ USER = from_dict(EmbeddedUser, documents.embedded_user(id=7))
 def make_plan(*actions: SyncAction, **fields: Any) -> SyncPlan:
     values: dict[str, Any] = {
         "id": "plan-1",
+        "server": "https://api.example.org",
         "group": GROUP,
         "created_at": datetime(2026, 3, 1, tzinfo=UTC),
         "actions": actions,
