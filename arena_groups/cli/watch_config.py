@@ -38,7 +38,9 @@ class Kind:
 
 
 def _is_list_of(value: object, *kinds: type) -> bool:
-    return isinstance(value, list) and all(type(each) in kinds for each in value)
+    if not isinstance(value, list):
+        return False
+    return all(type(each) in kinds for each in cast("list[object]", value))
 
 
 def _is_duration(value: object) -> bool:
@@ -204,7 +206,7 @@ def _webhook(table: Mapping[str, object], where: str, folder: Path) -> WebhookCo
     if "secret_file" in table:
         values["secret"] = read_secret_file(folder / str(values.pop("secret_file")))
     elif isinstance(secrets := table.get("secret"), list):
-        values["secret"] = " ".join(secrets)
+        values["secret"] = " ".join(cast("list[str]", secrets))
     if "give_up_after" in table:
         values["give_up_after"] = parse_duration(str(table["give_up_after"]))
     return WebhookConfig(**cast("dict[str, Any]", values))  # whose types were checked
@@ -225,5 +227,5 @@ def _as_argument(value: object) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, list):
-        return [str(each) for each in value]
+        return [str(each) for each in cast("list[object]", value)]
     return value.isoformat() if isinstance(value, date) else str(value)
