@@ -79,7 +79,9 @@ async def plan_sync(
         remove_only: Only remove and revoke. Invites nobody.
         max_removals: The largest number of removals and revocations, or as a float the largest
             fraction of members and pending invitations together. One is always within a fraction
-            above 0. A plan above it cannot be applied.
+            above 0. What is held counts too, except that of those that wait for a link only as
+            many count as are more than the people whom they may be. A plan above it cannot be
+            applied.
         keep: People who are never removed and whose invitations are not revoked.
         reinvite: People who are invited although they were before, or ``"all"``.
 

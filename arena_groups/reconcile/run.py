@@ -14,8 +14,9 @@ from arena_groups._pagination.prefetch import cancel_from_finalizer
 from arena_groups._types import AsyncCloseable, ReadOnlyMapping
 from arena_groups.errors import SyncError
 from arena_groups.reconcile.actions import ActionKind, SyncOutcome, SyncResult
-from arena_groups.reconcile.apply import PlanApplication, check_limit
+from arena_groups.reconcile.apply import PlanApplication
 from arena_groups.reconcile.drift import EFFECTS
+from arena_groups.reconcile.limit import check_limit
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.sync_key import SyncKey
 from arena_groups.stores import Store
@@ -102,7 +103,8 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
                 f"the plan was made for a group of {plan.server}, and this client uses"
                 f" {arena.base_url}: make a new plan"
             )
-        check_limit(plan, plan.actions, plan.member_count + plan.pending_count)
+        people = plan.member_count + plan.pending_count
+        check_limit(plan.actions, plan.settings.max_removals, people)
         by_address = any(
             each.kind is ActionKind.INVITE and each.user_id is None for each in plan.actions
         )
