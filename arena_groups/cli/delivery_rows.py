@@ -29,15 +29,15 @@ class BacklogRow(Row):
     last_failure: str
 
     @classmethod
-    def of(cls, backlog: Backlog) -> BacklogRow:
-        """Return the row of an endpoint."""
+    def of(cls, backlog: Backlog, given_up_for: str = "") -> BacklogRow:
+        """Return the row of an endpoint; ``given_up_for`` is the failure of its dead letters."""
         return cls(
             endpoint=backlog.target,
             name=backlog.endpoint,
             waiting=backlog.waiting,
             dead=backlog.dead,
             oldest=_iso(backlog.oldest),
-            last_failure=in_options(backlog.last_failure),
+            last_failure=in_options(backlog.last_failure or given_up_for),
         )
 
 
@@ -49,12 +49,17 @@ class RetryRow(Row):
     sent: int
     failed: int
     skipped: int
+    last_failure: str
 
     @classmethod
     def of(cls, target: str, summary: RetrySummary) -> RetryRow:
         """Return the row of an endpoint."""
         return cls(
-            endpoint=target, sent=summary.sent, failed=summary.failed, skipped=summary.skipped
+            endpoint=target,
+            sent=summary.sent,
+            failed=summary.failed,
+            skipped=summary.skipped,
+            last_failure=in_options(summary.last_failure),
         )
 
 
@@ -83,15 +88,17 @@ BACKLOGS: View[BacklogRow] = View(
 )
 RETRIES: View[RetryRow] = View(
     table=(
-        Column("ENDPOINT", lambda row: row.endpoint, width=30, share=1),
+        Column("ENDPOINT", lambda row: row.endpoint, width=24, share=1),
         Column("SENT", lambda row: row.sent, width=7),
         Column("FAILED", lambda row: row.failed, width=7),
         Column("SKIPPED", lambda row: row.skipped, width=7),
+        Column("LAST FAILURE", lambda row: row.last_failure, width=12, share=2),
     ),
     csv=(
         Column("endpoint", lambda row: row.endpoint),
         Column("sent", lambda row: row.sent),
         Column("failed", lambda row: row.failed),
         Column("skipped", lambda row: row.skipped),
+        Column("last_failure", lambda row: row.last_failure),
     ),
 )

@@ -75,6 +75,7 @@ KEYS: Mapping[str, Kind] = {
     "exec": TEXT,
     "replay": FLAG,
     "since": TIME,
+    "feed": FLAG,
     "health": TEXT,
     "deliver_for": DURATION,
     "give_up_after": DURATION,
@@ -181,7 +182,7 @@ def _check_private(path: Path) -> None:
 
 
 def read_secret_file(path: Path) -> str:
-    """Return the secrets in a private file, one in a line or separated by blanks."""
+    """Return the secrets in a private file, one in a line or separated by spaces."""
     text = _read_text(path)
     _check_private(path)
     if not text.split():

@@ -36,7 +36,7 @@ EVENT_NOUN = ("event", "events")
 GROUP_NOUN = ("group", "groups")
 STOP_WITHIN = 4.0  # seconds, to close everything after SIGTERM
 KILL_AFTER = 2.0  # seconds, for the command of an event
-BACKLOG_EVERY = 2.0  # seconds between two looks at the deliveries
+BACKLOG_EVERY = 2.0  # seconds between two reports about the deliveries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ class WatchRun:
     words: Sequence[str] | None
     replay: bool
     since: datetime | None
+    feed: bool
     once: bool
     health_at: tuple[str, int] | None
     senders: Sequence[WebhookSender]
@@ -183,6 +184,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
             name=run.name,
             replay=run.replay,
             since=run.since,
+            feed=run.feed,
             once=run.once,
             shared=run.shared,
             on_failure=FailureReporter(settings),
@@ -190,6 +192,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
         )
         await stack.enter_async_context(watcher)
         delivery = await stack.enter_async_context(_delivering(settings, run, store))
+        dead = 0 if delivery is None else delivery.summary().dead
         handler = _EventHandler(settings, run, delivery)
         if run.health_at is not None:
             started = time.monotonic()
@@ -217,7 +220,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
             await handler(event)
         handler.close()
         if delivery is not None:
-            await _drain(run, delivery)
+            await _drain(run, delivery, dead)
 
 
 class _EventHandler:
@@ -257,34 +260,54 @@ async def _delivering(
     from arena_groups.webhooks import Delivery
 
     async with Delivery(run.senders, store=store, name=run.name, shared=run.shared) as delivery:
-        reporter = asyncio.ensure_future(_report_backlog(settings, delivery))
+        reporter = BacklogReporter(settings, delivery)
+        repeated = asyncio.ensure_future(reporter.run())
         try:
             yield delivery
         finally:
-            reporter.cancel()
-            await asyncio.wait([reporter])
+            repeated.cancel()
+            await asyncio.wait([repeated])
+            reporter.report()
 
 
-async def _report_backlog(settings: Settings, delivery: Delivery) -> None:
-    before = delivery.backlog()
-    while True:
-        await asyncio.sleep(BACKLOG_EVERY)
-        after = delivery.backlog()
-        for note in backlog_notes(before, after):
-            output.info(settings, note)
-        before = after
+class BacklogReporter:
+    """Reports what is new about endpoints, every few seconds and at the end."""
+
+    def __init__(self, settings: Settings, delivery: Delivery) -> None:
+        self._settings = settings
+        self._delivery = delivery
+        self._before = delivery.backlog()
+
+    async def run(self) -> None:
+        """Report until this is cancelled."""
+        while True:
+            await asyncio.sleep(BACKLOG_EVERY)
+            self.report()
+
+    def report(self) -> None:
+        """Report what is new since the last time."""
+        before, self._before = self._before, self._delivery.backlog()
+        for note in backlog_notes(before, self._before):
+            output.info(self._settings, note)
 
 
-async def _drain(run: WatchRun, delivery: Delivery) -> None:
-    """Deliver what is left, for some time. Raise an error if events are left then."""
+async def _drain(run: WatchRun, delivery: Delivery, dead: int) -> None:
+    """Deliver what is left, for some time. Raise an error if events are left then, or given up.
+
+    ``dead`` is the number of events that were given up before this run.
+    """
     summary = await delivery.drain(run.deliver_for)
     if summary.waiting:
         targets = ", ".join(sorted({each.target for each in delivery.backlog() if each.waiting}))
         left = output.counted(summary.waiting, EVENT_NOUN)
-        hint = "the next run sends them" if run.place else "use --store to send them next time"
+        hint = "the next run tries again" if run.place else "use --store to try again next time"
         raise CliError(
             "delivery", f"{left} not delivered to {targets} in {run.deliver_for:g} s", hint=hint
         )
+    if summary.dead > dead:
+        given_up = output.counted(summary.dead - dead, EVENT_NOUN)
+        hint = "send them again with `arena-groups deliveries retry`" if run.place else ""
+        raise CliError("delivery", f"{given_up} given up: not accepted for too long", hint=hint)
 
 
 async def run_command(words: Sequence[str], event: arena_groups.WatchEvent) -> None:

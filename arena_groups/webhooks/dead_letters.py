@@ -57,6 +57,8 @@ class RetrySummary:
     """How many were sent and not accepted."""
     skipped: int
     """How many were not sent, as an earlier one of their group was not accepted."""
+    last_failure: str = ""
+    """Why the last one that was not accepted has failed, in plain words; empty without any."""
 
     def __str__(self) -> str:
         return f"{self.sent} sent, {self.failed} failed, {self.skipped} skipped"
@@ -180,19 +182,22 @@ async def retry_dead_letters(
         StoreError: The store cannot be read or written, or is damaged.
     """
     sent = failed = skipped = 0
+    last_failure = ""
     broken: set[str] = set()
     async with sender.connect() as connection:
         async for page in _pages(store, name, sender.endpoint):
             letters = page.letters(ids)
             while letters and page.group not in broken:
                 batch, letters = letters[: sender.max_events], letters[sender.max_events :]
-                if await _send(connection, page, batch, store=store, name=name, now=wall()):
+                failure = await _send(connection, page, batch, store=store, name=name, now=wall())
+                if failure is None:
                     sent += len(batch)
                 else:
                     failed += len(batch)
+                    last_failure = failure
                     broken.add(page.group)
             skipped += len(letters)
-    return RetrySummary(sent=sent, failed=failed, skipped=skipped)
+    return RetrySummary(sent=sent, failed=failed, skipped=skipped, last_failure=last_failure)
 
 
 async def _send(
@@ -203,11 +208,12 @@ async def _send(
     store: Store,
     name: str,
     now: float,
-) -> bool:
+) -> str | None:
+    """Send some letters of a page. Return why they were not accepted, or ``None`` if they were."""
     attempt = await connection.send([letter.event for _, letter in batch], now)
     if attempt.delivered:
         await _delete(store, name, page, [number for number, _ in batch])
-        return True
+        return None
     updates = {
         number: letter_text(
             page.records[number].partition("\n")[2], letter.target, attempt.failure, now
@@ -219,7 +225,7 @@ async def _send(
         updates,
         expected={number: page.records[number] for number in updates},
     )
-    return False
+    return attempt.failure
 
 
 async def _delete(store: Store, name: str, page: _Page, numbers: Sequence[str]) -> None:

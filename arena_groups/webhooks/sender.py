@@ -130,7 +130,7 @@ class WebhookSender:
         url: The HTTPS URL. Addresses that are not public are refused, also after the name was
             resolved.
         secret: The secret that the receiver knows too, from :func:`generate_secret`; while it is
-            replaced, the new and the old one. In a text, they are separated by blanks. ``None``
+            replaced, the new and the old one. In a text, they are separated by spaces. ``None``
             sends no signature.
         format: ``"json"``; ``"slack"`` and ``"discord"`` send what their incoming webhooks take,
             several events at once, without a signature.

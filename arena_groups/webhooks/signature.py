@@ -76,7 +76,7 @@ def as_secrets(given: str | Iterable[str]) -> tuple[Secret, ...]:
 
 
 def read_keys(secrets: Iterable[Secret]) -> tuple[SigningKey, ...]:
-    """Return the keys of secrets; one text can hold several that are separated by blanks.
+    """Return the keys of secrets; one text can hold several that are separated by spaces.
 
     Raises ``ValueError`` if there is none, or one is not valid; ``TypeError`` for no texts.
     """
@@ -108,7 +108,7 @@ def verify(
 
     Args:
         secrets: The secret, or several while one is replaced: one valid signature is enough. In
-            a text, they are separated by blanks.
+            a text, they are separated by spaces.
         headers: The headers of the request; their names may be in upper or lower case.
         body: The body of the request as it was received: bytes, and not parsed JSON.
         tolerance: Seconds that the time of the attempt may differ from ``now``, in both directions.

@@ -174,7 +174,7 @@ class TestWebhooks:
         failed = finish(watch(*line, "--replay", "--deliver-for", "1s", **variables))
         assert failed.code == 1
         assert "1 event not delivered to http://127.0.0.1 in 1 s" in failed.err
-        assert "the next run sends them" in failed.err
+        assert "the next run tries again" in failed.err
         assert HIDDEN not in failed.err
         endpoint.status = 204
         before = len(endpoint.keys)
@@ -184,6 +184,19 @@ class TestWebhooks:
         assert len(set(endpoint.keys)) == 1
         last = finish(watch(*line, **variables))
         assert (last.code, len(endpoint.keys)) == (0, before + 1)
+
+    def test_events_that_are_given_up_are_an_error_and_named(
+        self, watch: Watch, endpoint: Endpoint, tmp_path: Path
+    ) -> None:
+        endpoint.status = 503
+        line = with_webhook(endpoint, tmp_path / "s.db", "--once", "--replay")
+        variables = {"ARENA_WEBHOOK_URL": endpoint.url, "ARENA_WEBHOOK_SECRET": SECRET}
+        failed = finish(watch(*line, "--give-up-after", "0.001", **variables))
+        assert failed.code == 1
+        assert "http://127.0.0.1: gave up 1 event" in failed.err
+        assert "1 event given up" in failed.err
+        assert "`arena-groups deliveries retry`" in failed.err
+        assert finish(watch(*line, **variables)).code == 0  # it is not given up again
 
     def test_failure_and_recovery_are_reported_without_the_url(
         self, watch: Watch, endpoint: Endpoint, tmp_path: Path
@@ -380,6 +393,28 @@ class TestStart:
         )
         done = finish(watch(GROUP, "--once", "--since", "2999-01-01", "--ndjson"))
         assert (done.code, done.out, done.err) == (0, "", "")
+
+    @pytest.mark.parametrize("in_file", [False, True])
+    def test_feed_says_who_added_a_member(
+        self,
+        watch: Watch,
+        start: Start,
+        sandbox: ThreadedSandbox,
+        tmp_path: Path,
+        in_file: bool,
+    ) -> None:
+        config = tmp_path / "watch.toml"
+        config.write_text('groups = ["research-studio"]\nfeed = true\nstore = "s.db"\n')
+        options = ["research-studio", "--feed", "--store", str(tmp_path / "s.db")]
+        line = ["--config", str(config)] if in_file else options
+        assert finish(watch(*line, "--once")).code == 0
+        fan = sandbox.add_user("Fan")
+        sandbox.follow(fan, sandbox.users.member)
+        member = {"ARENA_BASE_URL": sandbox.url, "ARENA_TOKEN": sandbox.tokens.member}
+        added = finish(start("invitations", "send", "research-studio", str(fan), **member))
+        assert added.code == 0
+        (event,) = finish(watch(*line, "--once", "--ndjson")).out.splitlines()
+        assert json.loads(event)["added_by"]["id"] == sandbox.users.member
 
 
 class TestHealth:

@@ -22,8 +22,9 @@ from arena_groups.cli.watch_config import WatchConfig
 from arena_groups.cli.webhook_options import make_senders, webhook_options
 
 if TYPE_CHECKING:
+    from arena_groups import Store
     from arena_groups._api import Secret
-    from arena_groups.webhooks import WebhookSender
+    from arena_groups.webhooks import Backlog, WebhookSender
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -40,7 +41,7 @@ def command(context: click.Context) -> None:
     show_help_without_command(context)
 
 
-@example("Of one endpoint", "deliveries list --store FILE --endpoint example.org")
+@example("Show one endpoint", "deliveries list --store FILE --endpoint example.org")
 @command.command("list", short_help="Show what waits for each endpoint, and what was given up.")
 @store_option("The store of the watch: a file, or Redis.")
 @click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
@@ -48,15 +49,15 @@ def command(context: click.Context) -> None:
 @common_options
 @click.pass_obj
 def list_(settings: Settings, *, store: str | Path | None, name: str, endpoint: str | None) -> None:
-    """Show how many events wait for each endpoint of a watch, and how many were given up.
+    """Show how many events wait for each endpoint of a watch, and how many are dead letters.
 
-    Of a URL, only scheme and host are shown.
+    A dead letter is an event that was given up. Of a URL, only scheme and host are shown.
     """
     run_async(settings, list_deliveries(settings, _required(store), name, endpoint))
 
 
 @example(
-    "With the endpoints of a configuration file",
+    "Send to one endpoint of a configuration file",
     "deliveries retry --config watch.toml --endpoint example.org",
 )
 @command.command("retry", short_help="Send again what was given up.")
@@ -79,7 +80,7 @@ def retry(
     allow_private_targets: bool,
     config: WatchConfig | None,
 ) -> None:
-    """Send the events that were given up again, each once.
+    """Send dead letters, the events that were given up, once more.
 
     The URLs come from ARENA_WEBHOOK_URL, --config or --webhook. Events that are not accepted stay
     where they are, and the exit code is 1. A watch may run at the same time.
@@ -107,9 +108,22 @@ async def list_deliveries(
     from arena_groups.webhooks import list_backlog
 
     async with opened_store(place) as store:
-        found = await list_backlog(store, name=name)
-    rows = [BacklogRow.of(each) for each in found if _is_at(each.target, host)]
+        found = [each for each in await list_backlog(store, name=name) if _is_at(each.target, host)]
+        rows = [BacklogRow.of(each, await _given_up_for(store, name, each)) for each in found]
     output.write_each(settings, BACKLOGS, rows, ENDPOINT_NOUN)
+
+
+async def _given_up_for(store: Store, name: str, backlog: Backlog) -> str:
+    """Return why the latest dead letter of an endpoint has failed; empty if there is none."""
+    from arena_groups.webhooks import list_dead_letters
+
+    if not backlog.dead or backlog.last_failure:
+        return ""
+    letters = [
+        (letter.failed_at, letter.failure)
+        async for letter in list_dead_letters(store, name=name, endpoint=backlog.endpoint)
+    ]
+    return max(letters, default=(0.0, ""))[1]
 
 
 async def retry_deliveries(
@@ -129,7 +143,9 @@ async def retry_deliveries(
     results.close()
     if left:
         shown = output.counted(left, ("event", "events"))
-        raise CliError("delivery", f"{shown} not accepted", hint="try again later")
+        raise CliError(
+            "delivery", f"{shown} not accepted", hint="they stay dead letters: try later"
+        )
 
 
 def _required(store: str | Path | None) -> str | Path:

@@ -94,6 +94,9 @@ DELIVER_FOR = 300.0
     metavar="TIME",
     help="Begin with pending invitations sent since then: an age (2h) or a date.",
 )
+@click.option(
+    "--feed", is_flag=True, help="Also read your notifications, for who added a new member."
+)
 @click.option("--once", is_flag=True, help="Stop after one poll.")
 @webhook_options
 @click.option(
@@ -134,6 +137,7 @@ def command(
     name: str,
     replay: bool,
     since: datetime | None,
+    feed: bool,
     once: bool,
     deliver_for: float,
     health_at: tuple[str, int] | None,
@@ -179,6 +183,7 @@ def command(
         words=None if line is None else parse_command(line),
         replay=replay,
         since=since,
+        feed=feed,
         once=once,
         health_at=health_at,
         senders=senders,

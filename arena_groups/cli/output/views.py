@@ -409,12 +409,19 @@ def event_subject(event: WatchEvent) -> str:
             return ""
 
 
+def _subject_and_adder(event: WatchEvent) -> str:
+    """Return the person that an event is about, and who added them, if that is known."""
+    if isinstance(event, MemberJoined) and event.added_by is not None:
+        return f"{event_subject(event)}, added by {event.added_by.name}"
+    return event_subject(event)
+
+
 EVENTS: View[WatchEvent] = View(
     table=(
         Column("TIME", lambda e: _local_time(e.observed_at), width=16),
         Column("GROUP", lambda e: e.group.slug, width=16, share=1),
         Column("EVENT", describe_event, width=21),
-        Column("WHO", event_subject, width=20, share=2),
+        Column("WHO", _subject_and_adder, width=20, share=2),
     ),
     csv=(
         Column("key", lambda e: e.key),

@@ -83,6 +83,7 @@ def test_list_shows_each_endpoint_by_its_host(store: str, capsys: Captured) -> N
     assert run(["deliveries", "list", "--store", store]) == 0
     (row,) = rows(capsys)
     assert (row["endpoint"], row["waiting"], row["dead"]) == ("http://127.0.0.1", 0, 3)
+    assert row["last_failure"] == "status 410"
     assert "s3cr3t-path" not in str(row)
 
 
@@ -106,7 +107,8 @@ def test_retry_sends_what_was_given_up(
     monkeypatch.setenv("ARENA_WEBHOOK_URL", endpoint.webhook)
     monkeypatch.setenv("ARENA_STORE", store)
     assert run(["deliveries", "retry", "--allow-private-targets"]) == 0
-    assert rows(capsys) == [{"endpoint": "http://127.0.0.1", "sent": 3, "failed": 0, "skipped": 0}]
+    counts = {"sent": 3, "failed": 0, "skipped": 0, "last_failure": ""}
+    assert rows(capsys) == [{"endpoint": "http://127.0.0.1", **counts}]
     assert endpoint.ids == [event(number).key for number in (1, 2, 3)]
     assert run(["deliveries", "list"]) == 0
     assert [row["dead"] for row in rows(capsys)] == [0]
@@ -120,7 +122,9 @@ def test_retry_that_is_not_accepted_fails_and_keeps_the_events(
     assert run([*line, "--webhook", endpoint.webhook]) == 1
     read = capsys.readouterr()
     assert "3 events not accepted" in read.err
-    assert json.loads(read.out)["failed"] == 1
+    row = json.loads(read.out)
+    assert (row["failed"], row["skipped"]) == (1, 2)
+    assert row["last_failure"].startswith("500")
     assert "s3cr3t-path" not in read.out + read.err
     assert run(["deliveries", "list", "--store", store]) == 0
     assert [row["dead"] for row in rows(capsys)] == [3]

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
+from arena_groups import MemberJoined
 from arena_groups.cli.output.rows import AuthStatusRow
-from arena_groups.cli.output.views import AUTH_STATUS
+from arena_groups.cli.output.views import AUTH_STATUS, EVENTS
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
+from tests.support.group_states import invitation
+from tests.support.watch_events import every_event
 
 GROUP = "night-shift"
 
@@ -20,7 +24,7 @@ def test_events_table_describes_each_kind_of_event(
         assert at("watch", GROUP, *store, chosen="table") == 0
         rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()[1:]]
         cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
-        return {row[1]: row[2] if len(row) > 2 else "" for row in cells}
+        return {row[2]: row[3] if len(row) > 3 else "" for row in cells}
 
     assert watch() == {}
     accepted, declined = sandbox.pending_invitations(GROUP)
@@ -91,3 +95,14 @@ def status_with(*, limit: int | None, left: int | None, reset: float | None) -> 
 
 def cells(status: AuthStatusRow) -> dict[str, object]:
     return {column.title: column.cell(status) for column in AUTH_STATUS.table}
+
+
+def test_table_of_events_says_who_added_a_member_if_that_is_known() -> None:
+    joined = next(event for event in every_event() if isinstance(event, MemberJoined))
+    invitee = invitation(1, 6).invitee
+    assert invitee is not None
+    adder = evolve(invitee, name="Grace")
+    who = EVENTS.table[-1]
+    assert who.cell(joined) == f"Ada ({joined.member.slug})"
+    added = evolve(joined, added_by=adder)
+    assert who.cell(added) == f"Ada ({joined.member.slug}), added by Grace"
