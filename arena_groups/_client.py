@@ -139,6 +139,7 @@ class ArenaClient(EndpointMethods):
             clock=time,
         )
         self._clock = time
+        self._base_url = network.base_url
 
     def with_options(
         self,
@@ -201,7 +202,7 @@ class ArenaClient(EndpointMethods):
     @property
     def base_url(self) -> str:
         """The address of the API, without a slash at its end."""
-        return self._session.base_url
+        return self._base_url
 
     @property
     def rate_limit(self) -> RateLimit | None:

@@ -121,11 +121,6 @@ class Session:
         return self._registry.closed
 
     @property
-    def base_url(self) -> str:
-        """The address of the API."""
-        return self._transport.base_url
-
-    @property
     def rate_limit(self) -> RateLimit | None:
         """The rate limit in the last response."""
         return self._latest.rate_limit
