@@ -1,6 +1,7 @@
 """Watch as a service: webhooks, secrets, health, and its end by signals, in real processes."""
 
 import json
+import os
 import shlex
 import signal
 import socket
@@ -9,6 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -364,6 +366,30 @@ class TestSignals:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
         assert stop(process).code == 0
+
+    def test_second_sigterm_does_not_disturb_the_end_after_the_first(
+        self, watch: Watch, tmp_path: Path
+    ) -> None:
+        script = tmp_path / "stubborn.py"
+        script.write_text(
+            "import os, signal, sys, time\n"
+            "signal.signal(signal.SIGTERM, lambda *_: print('again', flush=True))\n"
+            "print(os.getpid(), flush=True)\n"
+            "time.sleep(600)\n"
+        )
+        process = watch(GROUP, "--replay", "--exec", shlex.join([sys.executable, str(script)]))
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "again\n"
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(STOP_WITHIN) == 0
+            with pytest.raises(ProcessLookupError):
+                os.kill(child, 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     def test_sigterm_ends_a_watch_whose_output_nobody_reads(
         self, watch: Watch, sandbox: ThreadedSandbox
