@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,24 +44,32 @@ def _is_list_of(value: object, *kinds: type) -> bool:
     return all(type(each) in kinds for each in cast("list[object]", value))
 
 
-def _is_duration(value: object) -> bool:
+def _is_duration(value: object, *, zero: bool = False) -> bool:
     if type(value) not in {str, int, float}:
         return False
     try:
-        parse_duration(str(value))
+        return parse_duration(str(value)) > 0 or zero
     except ValueError:
         return False
-    return True
 
 
-TEXT = Kind("a text", lambda value: isinstance(value, str))
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+TEXT = Kind("a text that is not empty", _is_text)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 NUMBER = Kind("a whole number", lambda value: type(value) is int)
-DURATION = Kind('a duration such as "1m"', _is_duration)
+DURATION = Kind('a duration such as "1m", more than 0', _is_duration)
+DURATION_OR_ZERO = Kind('a duration such as "1m"', partial(_is_duration, zero=True))
 TIME = Kind('a date, or a text such as "2h"', lambda value: isinstance(value, str | date))
 NAMES = Kind("a list of texts and ids", lambda value: _is_list_of(value, str, int))
 SECRETS = Kind(
-    "a text or a list of texts", lambda value: isinstance(value, str) or _is_list_of(value, str)
+    "a text or a list of texts, not empty", lambda value: _is_text(value) or _are_texts(value)
 )
 TABLES = Kind("a list of tables: write [[webhooks]]", lambda value: _is_list_of(value, dict))
 
@@ -77,8 +86,9 @@ KEYS: Mapping[str, Kind] = {
     "since": TIME,
     "feed": FLAG,
     "health": TEXT,
-    "deliver_for": DURATION,
+    "deliver_for": DURATION_OR_ZERO,
     "give_up_after": DURATION,
+    "include_emails": FLAG,
     "allow_private_targets": FLAG,
     "webhooks": TABLES,
 }
@@ -91,6 +101,7 @@ WEBHOOK_KEYS: Mapping[str, Kind] = {
     "include_emails": FLAG,
     "give_up_after": DURATION,
     "allow_private_targets": FLAG,
+    "trust_env": FLAG,
 }
 PARAMETERS = {"exec": "line", "health": "health_at"}
 """Names of the command's parameters that differ from those of the keys."""
@@ -104,9 +115,10 @@ class WebhookConfig:
     format: str | None = None
     secret: str | None = field(default=None, repr=False)
     name: str | None = None
-    include_emails: bool = False
+    include_emails: bool | None = None
     give_up_after: float | None = None
     allow_private_targets: bool | None = None
+    trust_env: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +145,7 @@ def read_config(path: Path) -> WatchConfig:
     """
     content = _read_text(path)
     try:
-        document = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise click.UsageError(f"{path}: {error}") from None
-    try:
-        config = parse_config(document, path.parent)
+        config = parse_config(_parse_toml(content), path.parent)
     except ValueError as error:
         raise click.UsageError(f"{path}: {error}") from None
     if config.has_secrets:
@@ -169,6 +177,17 @@ def parse_config(document: Mapping[str, object], folder: Path) -> WatchConfig:
     return WatchConfig(
         parameters=parameters, webhooks=webhooks, has_secrets=bool(webhooks) or has_url
     )
+
+
+def _parse_toml(text: str) -> dict[str, object]:
+    """Return a document. Raise ``ValueError`` for whatever is wrong in it."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError):
+        pass
+    raise ValueError("a number is too long, or a list is nested too deeply")
 
 
 def _check_private(path: Path) -> None:

@@ -75,6 +75,8 @@ class Termination:
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
 
         def stop(*_: object) -> None:
+            if self.requested:
+                return  # a second cancellation would end what closes everything
             self.requested = True
             loop.call_soon_threadsafe(task.cancel)
             self._timer = threading.Timer(STOP_WITHIN, os._exit, [ExitCode.OK])

@@ -94,6 +94,8 @@ class _Matcher:
         if current is None:
             return self._changed(action, None, "the person is not in the list any more")
         if current.kind is ActionKind.INVITE and current.round == action.round:
+            if action.user_id is not None and current.user_id not in {action.user_id, None}:
+                return self._changed(action, None, "the address is now that of another user")
             return ActionMatch(action=action, current=current)
         if current.reason in {SyncReason.MEMBER, SyncReason.OWNER, SyncReason.OWN_USER}:
             return self._changed(action, SyncOutcome.ALREADY_MEMBER, "is a member")

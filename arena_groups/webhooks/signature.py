@@ -129,9 +129,9 @@ def verify(
     check_instance(body, "body", bytes | bytearray | memoryview, ", as it was received")
     check_seconds(tolerance, "tolerance", zero=True, endless=True)
     found = {name.lower(): value for name, value in headers.items()}
-    webhook_id = found.get(ID_HEADER)
+    webhook_id = found.get(ID_HEADER, "")
     timestamp = _timestamp(found.get(TIMESTAMP_HEADER))
-    if not webhook_id or timestamp is None or not found.get(SIGNATURE_HEADER):
+    if not _is_id(webhook_id) or timestamp is None or not found.get(SIGNATURE_HEADER):
         raise WebhookVerificationError("a header of the webhook is missing or invalid")
     difference = timestamp - (time.time() if now is None else now)
     if not math.fabs(difference) <= tolerance:
@@ -163,6 +163,11 @@ def _length(base64: Secret) -> int:
         return len(b64decode(base64.reveal(), validate=True))
     except ValueError:
         return 0
+
+
+def _is_id(text: str) -> bool:
+    """Return whether a text can be signed. Servers decode bytes that are no text to surrogates."""
+    return bool(text) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _timestamp(text: str | None) -> int | None:

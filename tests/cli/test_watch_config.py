@@ -20,17 +20,20 @@ name = "digest"
 exec = "python welcome.py"
 replay = false
 since = 2026-01-31
+feed = true
 health = "127.0.0.1:8081"
-deliver_for = 60
+deliver_for = 0
 give_up_after = "1d"
+include_emails = true
 allow_private_targets = false
 
 [[webhooks]]
 url = "{URL}"
 secret = ["{SECRET}", "whsec_b2xk"]
 name = "crm"
-include_emails = true
+include_emails = false
 give_up_after = "2h"
+trust_env = true
 
 [[webhooks]]
 url = "https://hooks.slack.com/x"
@@ -57,9 +60,11 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
         "line": "python welcome.py",
         "replay": False,
         "since": "2026-01-31",
+        "feed": True,
         "health_at": "127.0.0.1:8081",
-        "deliver_for": "60",
+        "deliver_for": "0",
         "give_up_after": "1d",
+        "include_emails": True,
         "allow_private_targets": False,
     }
     assert config.webhooks == [
@@ -67,8 +72,9 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
             url=URL,
             secret=f"{SECRET} whsec_b2xk",
             name="crm",
-            include_emails=True,
+            include_emails=False,
             give_up_after=7200.0,
+            trust_env=True,
         ),
         WebhookConfig(url="https://hooks.slack.com/x", format="slack"),
     ]
@@ -103,7 +109,17 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
         ("[[webhooks]]\nurl = 'x'\nsecret = [1]", r"webhooks\[1\].secret must be a text or a list"),
         ("[[webhooks]]\nurl = 'x'\nsecret = 'a'\nsecret_file = 'b'", "cannot be combined"),
         ("[[webhooks]]\nurl = 'x'\n[[webhooks]]\nurl = 2", r"webhooks\[2\].url must be a text"),
+        ("interval = 0", "interval must be a duration such as .*, more than 0"),
+        ("give_up_after = '0s'", "give_up_after must be a duration"),
+        ("store = ''", "store must be a text that is not empty"),
+        ("[[webhooks]]\nurl = 'x'\ngive_up_after = 0", r"webhooks\[1\].give_up_after must be"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = ''", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = []", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret = ['']", r"webhooks\[1\].secret must be .* not empty"),
+        ("[[webhooks]]\nurl = 'x'\nsecret_file = ' '", r"webhooks\[1\].secret_file must be"),
         ("groups = [", "watch.toml: "),
+        (f"interval = {'9' * 5000}", "watch.toml: a number is too long"),
+        (f"groups = {'[' * 9999}", "watch.toml: .* nested too deeply"),
     ],
 )
 def test_wrong_keys_and_types_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """Watch as a service: webhooks, secrets, health, and its end by signals, in real processes."""
 
 import json
+import os
 import shlex
 import signal
 import socket
@@ -9,6 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.status = 204
         self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.tunnels: list[str] = []
         self.hanging = threading.Event()
         self.resumed = threading.Event()
         endpoint = self
@@ -48,6 +51,11 @@ class Endpoint:
                 if endpoint.hanging.is_set():
                     endpoint.resumed.wait(HANG_TIMEOUT)
                 self.send_response(endpoint.status)
+                self.end_headers()
+
+            def do_CONNECT(self) -> None:  # as a proxy, which refuses
+                endpoint.tunnels.append(self.path)
+                self.send_response(502)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -151,6 +159,53 @@ class TestWebhooks:
         assert len(endpoint.keys) == 2
         assert len(set(endpoint.keys)) == 1
         assert (tmp_path / "s.db").exists()
+
+    @pytest.mark.parametrize(
+        ("shared", "own", "shown"),
+        [("", "", False), ("true", "", True), ("true", "false", False), ("false", "true", True)],
+    )
+    def test_addresses_are_sent_if_the_option_or_the_endpoint_says_so(
+        self,
+        watch: Watch,
+        endpoint: Endpoint,
+        sandbox: ThreadedSandbox,
+        tmp_path: Path,
+        shared: str,
+        own: str,
+        shown: bool,
+    ) -> None:
+        sandbox.add_invitations(GROUP, 4)
+        config = tmp_path / "watch.toml"
+        config.write_text(
+            f'groups = ["{GROUP}"]\nreplay = true\nallow_private_targets = true\n'
+            f'[[webhooks]]\nurl = "{endpoint.url}"\nsecret = "{SECRET}"\n'
+            + (f"include_emails = {own}\n" if own else "")
+        )
+        config.chmod(0o600)
+        more = ["--include-emails"] if shared == "true" else []
+        done = finish(watch("--config", str(config), "--once", "--quiet", *more))
+        assert done.code == 0
+        events = [json.loads(body)["data"] for _, body in endpoint.requests]
+        sent = [each["invitation"] for each in events if each["kind"] == "invitation-sent"]
+        assert len(sent) == 4
+        assert any(each["invitee_email"] is not None for each in sent) is shown
+
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_proxy_of_the_environment_is_used_only_if_the_file_says_so(
+        self, watch: Watch, endpoint: Endpoint, tmp_path: Path, asked: bool
+    ) -> None:
+        config = tmp_path / "watch.toml"
+        config.write_text(
+            f'[[webhooks]]\nurl = "https://hook.invalid/{HIDDEN}"\nsecret = "{SECRET}"\n'
+            f"trust_env = {str(asked).lower()}\n"
+        )
+        config.chmod(0o600)
+        proxy = endpoint.url.removesuffix(HIDDEN)
+        options = ["--config", str(config), "--once", "--replay", "--deliver-for", "1s"]
+        done = finish(watch(GROUP, *options, https_proxy=proxy))
+        assert done.code == 1
+        assert set(endpoint.tunnels) == ({"hook.invalid:443"} if asked else set())
+        assert HIDDEN not in done.err
 
     def test_option_comes_before_the_file(
         self, watch: Watch, endpoint: Endpoint, sandbox: ThreadedSandbox, tmp_path: Path
@@ -311,6 +366,30 @@ class TestSignals:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
         assert stop(process).code == 0
+
+    def test_second_sigterm_does_not_disturb_the_end_after_the_first(
+        self, watch: Watch, tmp_path: Path
+    ) -> None:
+        script = tmp_path / "stubborn.py"
+        script.write_text(
+            "import os, signal, sys, time\n"
+            "signal.signal(signal.SIGTERM, lambda *_: print('again', flush=True))\n"
+            "print(os.getpid(), flush=True)\n"
+            "time.sleep(600)\n"
+        )
+        process = watch(GROUP, "--replay", "--exec", shlex.join([sys.executable, str(script)]))
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "again\n"
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(STOP_WITHIN) == 0
+            with pytest.raises(ProcessLookupError):
+                os.kill(child, 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     def test_sigterm_ends_a_watch_whose_output_nobody_reads(
         self, watch: Watch, sandbox: ThreadedSandbox

@@ -13,6 +13,7 @@ import pytest
 
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
+from tests.support.clients import single
 from tests.support.command_line import (
     BrokenStream,
     Finished,
@@ -25,6 +26,7 @@ from tests.support.redis_server import RedisServer
 
 Watch = Callable[..., Finished]
 GROUP = "blank-page"
+STUDIO = "research-studio"
 WELCOME = """
 import json, os, sys
 event = json.load(sys.stdin)
@@ -72,6 +74,21 @@ def test_once_with_store_reports_events_since_last_run(
     assert kinds(watch(GROUP, *store)) == ["invitation-sent", "member-joined"]
     assert kinds(watch(GROUP, *store)) == []
     assert kinds(watch(GROUP, *store, "--name", "other", "--replay")) != []
+
+
+def test_feed_names_who_added_a_member(watch: Watch, sandbox: Sandbox, tmp_path: Path) -> None:
+    line = [STUDIO, "--store", str(tmp_path / "s.db"), "--once", "--ndjson", "--feed"]
+    assert kinds(watch(*line)) == []
+    fan = sandbox.add_user("Fan")
+    sandbox.follow(fan, sandbox.users.member)
+    asyncio.run(add(sandbox, fan))
+    (event,) = map(json.loads, watch(*line).out.splitlines())
+    assert (event["member"]["id"], event["added_by"]["id"]) == (fan, sandbox.users.member)
+
+
+async def add(sandbox: Sandbox, person: int) -> None:
+    async with single(sandbox.tokens.member, base_url=sandbox.url) as other:
+        assert (await other.groups.invite(STUDIO, user_id=person)).outcome == "added"
 
 
 def test_replay_as_table_has_a_line_per_event(watch: Watch, sandbox: Sandbox) -> None:
