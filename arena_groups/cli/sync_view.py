@@ -262,9 +262,7 @@ def write_tables(stream: TextIO, rows: Iterable[PlanRow]) -> None:
         writer = list_writer(Format.TABLE, stream, view)
         for row in same:
             writer.write(row)
-        stream.writelines(
-            f"({hint})\n" for hint in dict.fromkeys(row.resolve for row in same if row.resolve)
-        )
+        stream.writelines(f"({hint})\n" for hint in hints(same))
         stream.write("\n")
 
 
