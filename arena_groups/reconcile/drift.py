@@ -5,10 +5,16 @@ from typing import Final
 
 from attrs import frozen
 
-from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncReason
+from arena_groups.reconcile.actions import (
+    ActionKind,
+    SyncAction,
+    SyncOutcome,
+    SyncReason,
+    describe,
+)
 from arena_groups.reconcile.facts import SyncSnapshot
 
-__all__ = ["ActionMatch", "describe", "match_actions"]
+__all__ = ["ActionMatch", "match_actions"]
 
 EFFECTS: Final = frozenset(
     {ActionKind.INVITE, ActionKind.REVOKE, ActionKind.REMOVE, ActionKind.HELD}
@@ -119,18 +125,6 @@ class _Matcher:
             return ActionMatch(action=action, outcome=outcome)
         text = f"{describe(action)}: {change}"
         return ActionMatch(action=action, outcome=SyncOutcome.DRIFTED, change=text)
-
-
-def describe(action: SyncAction) -> str:
-    """Return an action in words without an address."""
-    verb = f"{action.held} (held)" if action.held else action.kind.value
-    if action.user is not None:
-        return f"{verb} {action.user.slug}"
-    if action.user_id is not None:
-        return f"{verb} user {action.user_id}"
-    if action.positions:
-        return f"{verb} input {', '.join(map(str, action.positions))}"
-    return f"{verb} invitation {action.invitation_id}"
 
 
 def _removes_member(action: SyncAction) -> bool:

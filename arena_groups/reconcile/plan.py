@@ -12,7 +12,7 @@ from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._types import JSONValue
 from arena_groups.models import EmbeddedGroup
-from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.actions import ActionKind, SyncAction, describe
 from arena_groups.reconcile.desired import Person
 from arena_groups.reconcile.limit import planned_removals, removal_limit, surplus
 from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
@@ -245,7 +245,11 @@ class SyncPlan:
 
     def __str__(self) -> str:
         lines = [f"{self.group.slug}: {self.summary}"]
-        lines += [_line(each) for each in self.actions if each.kind is not ActionKind.KEEP]
+        lines += [
+            f"  {describe(each)}: {each.text}"
+            for each in self.actions
+            if each.kind is not ActionKind.KEEP
+        ]
         if self.over_limit:
             lines.append(
                 f"{self.planned_removals} removals and revocations are over the limit of"
@@ -255,20 +259,6 @@ class SyncPlan:
 
     def __repr__(self) -> str:
         return f"<SyncPlan {self.id} of {self.group.slug}: {self.summary}>"
-
-
-def _line(action: SyncAction) -> str:
-    """Return an action as a line without addresses."""
-    kind = f"held ({action.held})" if action.held else action.kind.value
-    if action.user is not None:
-        who = action.user.slug
-    elif action.user_id is not None:
-        who = f"user {action.user_id}"
-    elif action.positions:
-        who = f"input {', '.join(map(str, action.positions))}"
-    else:
-        who = f"invitation {action.invitation_id}"
-    return f"  {kind} {who}: {action.text}"
 
 
 set_public_module(globals(), ["SyncPlan"])

@@ -6,7 +6,8 @@ import pytest
 
 from arena_groups import EmbeddedUser, Group, GroupMember, MembershipInvitation, from_dict
 from arena_groups.reconcile import ActionKind, SyncAction, SyncReason
-from arena_groups.reconcile.drift import describe, match_actions
+from arena_groups.reconcile.actions import describe
+from arena_groups.reconcile.drift import match_actions
 from arena_groups.reconcile.facts import SyncSnapshot
 from tests.support import documents
 
