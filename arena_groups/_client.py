@@ -139,6 +139,7 @@ class ArenaClient(EndpointMethods):
             clock=time,
         )
         self._clock = time
+        self._base_url = network.base_url
 
     def with_options(
         self,
@@ -197,6 +198,11 @@ class ArenaClient(EndpointMethods):
             A context manager, which returns the growing list of events.
         """
         return self._session.record_requests()
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API, without a slash at its end."""
+        return self._base_url
 
     @property
     def rate_limit(self) -> RateLimit | None:

@@ -130,7 +130,7 @@ class RemovalLimitError(SyncError):
     """A plan would remove, revoke or hold more people than its limit allows.
 
     Args:
-        planned: The number of removals, revocations and held actions in the plan.
+        planned: The number of removals, revocations and held actions that count.
         limit: The largest number that is allowed.
     """
 

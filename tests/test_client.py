@@ -50,6 +50,8 @@ class TestClient:
         assert isinstance(arena.groups, GroupsResource)
         assert isinstance(arena.users, UsersResource)
         assert arena.rate_limit is None
+        assert arena.base_url == "https://api.are.na"
+        assert arena.with_options(timeout=1).base_url == arena.base_url
         assert arena.closed is False
 
     async def test_error_within_the_block_closes_the_client(self) -> None:

@@ -133,7 +133,8 @@ def parse_rows(text: str) -> list[tuple[int, list[str]]] | str:
     first = next(filter(str.strip, io.StringIO(text, newline="")), "")
     # Spreadsheets choose the delimiter by country. An email address contains no comma.
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict, as a quote that nothing closes would hide the lines after it.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:

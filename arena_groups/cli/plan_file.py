@@ -2,22 +2,21 @@
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from arena_groups._types import JSONValue
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.output.sanitize import json_text
+from arena_groups.cli.output_file import replace_file
 
 if TYPE_CHECKING:
     from arena_groups import SyncPlan
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
-PRIVATE: Final = 0o600
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 HAS_PERMISSIONS: Final = hasattr(os, "geteuid")
@@ -37,16 +36,7 @@ def write_plans(path: Path, plans: Sequence["SyncPlan"]) -> None:
     check_plan_path(path)
     written = [plan.to_dict() for plan in plans]
     text = json_text(written[0] if len(written) == 1 else written, indent=2)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_file(path, f"{text}\n")
 
 
 def check_plan_path(path: Path) -> None:
@@ -70,27 +60,33 @@ def read_plans(path: Path, warn: Warn) -> list["SyncPlan"]:
     with os.fdopen(descriptor, "rb") as file:
         _check_permissions(path, os.fstat(file.fileno()), warn)
         plans = _parse(file.read())
-    if not plans:
-        raise _unusable(path)
+    if isinstance(plans, str):
+        raise _unusable(path, plans)
     return plans
 
 
-def _parse(content: bytes) -> list["SyncPlan"]:
-    """Return the plans in a content, or none. It raises no error, whose frames had addresses."""
+def _parse(content: bytes) -> list["SyncPlan"] | str:
+    """Return the plans in a content, or the problem, without a value of it.
+
+    It raises no error: a traceback would show the addresses in its frames.
+    """
     from arena_groups import SyncPlan
 
     try:
         found: JSONValue = json.loads(content)
-        documents = found if isinstance(found, list) else [found]
-        plans = [SyncPlan.from_dict(each) for each in documents if isinstance(each, dict)]
-        return plans if len(plans) == len(documents) else []
-    except (ValueError, TypeError, RecursionError):
-        return []
+    except (ValueError, RecursionError):
+        return "it is not valid JSON"
+    documents = found if isinstance(found, list) else [found]
+    try:
+        plans = [SyncPlan.from_dict(cast("dict[str, JSONValue]", each)) for each in documents]
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return plans or "it is empty"
 
 
 def _check_permissions(path: Path, status: os.stat_result, warn: Warn) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _unusable(path)
+        raise _unusable(path, "it is not a file")
     if not HAS_PERMISSIONS:
         return
     if status.st_uid != os.geteuid() or status.st_mode & OTHERS_WRITE:
@@ -100,6 +96,6 @@ def _check_permissions(path: Path, status: os.stat_result, warn: Warn) -> None:
         warn(f"{path} holds addresses, and other users can read it: run chmod 600 on it")
 
 
-def _unusable(path: Path) -> CliError:
-    text = f"{path.name} is not a plan of sync"
+def _unusable(path: Path, problem: str) -> CliError:
+    text = f"{path.name} is not a plan of sync: {problem}"
     return CliError("validation", text, ExitCode.VALIDATION, "nothing was changed")

@@ -100,6 +100,8 @@ def _csv_records(text: str) -> Records | str:
     if isinstance(rows, str):
         return rows
     titles = [cell.strip().casefold() for cell in rows[0][1]]
+    if doubled := [each for each in titles if each in KNOWN_TITLES and titles.count(each) > 1]:
+        return f"there is more than one column {doubled[0]}"
     if _columns(titles):
         return [(line, _cells(titles, cells)) for line, cells in rows[1:]]
     if any(len(cells) > 1 for _, cells in rows):
@@ -108,11 +110,8 @@ def _csv_records(text: str) -> Records | str:
 
 
 def _cells(titles: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
-    """Return the cells by title. Of two columns with the same title, the first counts."""
-    found: dict[str, str] = {}
-    for title, cell in zip(titles, cells, strict=False):  # short and long lines are common
-        found.setdefault(title, unescape_formula(cell.strip()).strip())
-    return found
+    pairs = zip(titles, cells, strict=False)  # short and long lines are common
+    return {title: unescape_formula(cell.strip()).strip() for title, cell in pairs}
 
 
 def _json_records(text: str) -> Records | str:

@@ -88,6 +88,7 @@ KEYS: Mapping[str, Kind] = {
     "health": TEXT,
     "deliver_for": DURATION_OR_ZERO,
     "give_up_after": DURATION,
+    "include_emails": FLAG,
     "allow_private_targets": FLAG,
     "webhooks": TABLES,
 }
@@ -100,6 +101,7 @@ WEBHOOK_KEYS: Mapping[str, Kind] = {
     "include_emails": FLAG,
     "give_up_after": DURATION,
     "allow_private_targets": FLAG,
+    "trust_env": FLAG,
 }
 PARAMETERS = {"exec": "line", "health": "health_at"}
 """Names of the command's parameters that differ from those of the keys."""
@@ -113,9 +115,10 @@ class WebhookConfig:
     format: str | None = None
     secret: str | None = field(default=None, repr=False)
     name: str | None = None
-    include_emails: bool = False
+    include_emails: bool | None = None
     give_up_after: float | None = None
     allow_private_targets: bool | None = None
+    trust_env: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

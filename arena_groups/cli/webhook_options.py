@@ -79,6 +79,9 @@ _OPTIONS = (
         help="Put an event aside that was not accepted for so long. [default: 3d]",
     ),
     click.option(
+        "--include-emails", is_flag=True, help="Also send the addresses of people who are invited."
+    ),
+    click.option(
         "--allow-private-targets",
         is_flag=True,
         help="Also send to private and loopback addresses, and by plain HTTP to loopback.",
@@ -108,6 +111,7 @@ def make_senders(
     chosen_format: str | None,
     secret_file: Path | None,
     give_up_after: float | None,
+    include_emails: bool,
     allow_private: bool,
 ) -> list[WebhookSender]:
     """Return the senders of the options or the variable, or else of the file.
@@ -127,6 +131,7 @@ def make_senders(
                     endpoint,
                     shared or None,
                     give_up_after=give_up_after or GIVE_UP_AFTER,
+                    include_emails=include_emails,
                     allow_private=allow_private,
                 )
             )
@@ -136,21 +141,31 @@ def make_senders(
 
 
 def _sender(
-    endpoint: WebhookConfig, secret: str | None, *, give_up_after: float, allow_private: bool
+    endpoint: WebhookConfig,
+    secret: str | None,
+    *,
+    give_up_after: float,
+    include_emails: bool,
+    allow_private: bool,
 ) -> WebhookSender:
     from arena_groups.webhooks import WebhookSender
 
     chosen = endpoint.format or format_of(endpoint.url)
-    own = endpoint.allow_private_targets
     return WebhookSender(
         endpoint.url,
         secret=endpoint.secret or (secret if chosen == "json" else None),
         format=cast("WebhookFormat", chosen),
         name=endpoint.name,
-        include_emails=endpoint.include_emails,
-        allow_private=allow_private if own is None else own,
+        include_emails=_chosen(endpoint.include_emails, include_emails),
+        allow_private=_chosen(endpoint.allow_private_targets, allow_private),
         give_up_after=endpoint.give_up_after or give_up_after,
+        trust_env=endpoint.trust_env,
     )
+
+
+def _chosen(own: bool | None, shared: bool) -> bool:
+    """Return the value of an endpoint, or else that of all."""
+    return shared if own is None else own
 
 
 def format_of(url: str) -> str:

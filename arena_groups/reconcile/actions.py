@@ -10,7 +10,7 @@ from arena_groups._exports import set_public_module
 from arena_groups._types import hidden
 from arena_groups.models import EmbeddedUser
 
-__all__ = ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult"]
+__all__ = ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult", "describe"]
 
 
 class ActionKind(StrEnum):
@@ -150,6 +150,18 @@ class SyncResult:
         return self.outcome is SyncOutcome.FAILED
 
 
+def describe(action: SyncAction) -> str:
+    """Return an action in words without an address."""
+    verb = f"{action.held} (held)" if action.held else action.kind.value
+    if action.user is not None:
+        return f"{verb} {action.user.slug}"
+    if action.user_id is not None:
+        return f"{verb} user {action.user_id}"
+    if action.positions:
+        return f"{verb} input {', '.join(map(str, action.positions))}"
+    return f"{verb} invitation {action.invitation_id}"
+
+
 _AGAIN: Final = "reinvite sends another invitation"
 _LINK: Final = "name the user beside the address in the list, or link the two (link() or sync link)"
 _TEXTS: Final[Mapping[SyncReason, str]] = {
@@ -193,4 +205,8 @@ def _inputs(positions: tuple[int, ...], count: int) -> str:
     return f"{noun} {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
-set_public_module(globals(), __all__, "arena_groups.reconcile")
+set_public_module(
+    globals(),
+    ["ActionKind", "SyncAction", "SyncOutcome", "SyncReason", "SyncResult"],
+    "arena_groups.reconcile",
+)

@@ -28,19 +28,20 @@ from arena_groups.bulk import (
     remove_many,
     revoke_many,
 )
-from arena_groups.errors import ArenaError, DriftError, RemovalLimitError
+from arena_groups.errors import ArenaError, DriftError
 from arena_groups.models import InviteOutcome, MembershipInvitation
 from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncResult
 from arena_groups.reconcile.drift import ActionMatch, match_actions
 from arena_groups.reconcile.facts import InvitationFact, SyncSnapshot, user_key
 from arena_groups.reconcile.last_seen import record_snapshot
+from arena_groups.reconcile.limit import check_limit
 from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.plan_data import PlanData
-from arena_groups.reconcile.planner import make_plan, planned_removals, removal_limit
+from arena_groups.reconcile.planner import make_plan
 from arena_groups.reconcile.sync_key import SyncKey
 from arena_groups.stores import MemoryStore, Store
 
-__all__ = ["PlanApplication", "check_limit"]
+__all__ = ["PlanApplication"]
 
 _OUTCOMES: Final = {
     BulkOutcome.INVITED: SyncOutcome.INVITED,
@@ -77,11 +78,14 @@ class PlanApplication:
         self._arena = arena
         self._store = MemoryStore() if store is None else store
         self._group_id = plan.group.id
-        self._memory = GroupMemory(self._store, self._group_id, key or SyncKey.random())
+        self._memory = GroupMemory(
+            self._store, self._group_id, key or SyncKey.random(), server=arena.base_url
+        )
         self._refuses_drift = refuses_drift
         self._concurrency = concurrency
         self._on_claim_wait = on_claim_wait
         self._epoch = 0
+        self._people = 0
         self._facts_before = self._memory.facts
         self._sent: list[MembershipInvitation] = []
         self._inviting: BulkRun[InviteTarget] | None = None
@@ -104,13 +108,13 @@ class PlanApplication:
         changes = [each.change for each in matches if each.change]
         if changes and self._refuses_drift:
             raise DriftError(changes)
+        todo = [each for each in matches if each.outcome is None]
+        # Again, as the group may have become smaller.
+        self._people = len(snapshot.members) + len(snapshot.invitations)
+        self._check_limit(todo)
         for each in matches:
             if each.outcome is not None:
                 yield SyncResult(action=each.action, outcome=each.outcome)
-        todo = [each for each in matches if each.outcome is None]
-        # Again, as the group may have become smaller.
-        people = len(snapshot.members) + len(snapshot.invitations)
-        check_limit(self._plan, [each.current or each.action for each in todo], people)
         # Not in a dry run: the list of a plan that nobody applies may be wrong.
         await self._memory.say(self._said_users())
         if not todo:
@@ -174,6 +178,8 @@ class PlanApplication:
         sent = [each for each in self._sent if each.id not in known]
         snapshot = evolve(snapshot, invitations=(*sent, *snapshot.invitations))
         matches = match_actions(actions, self._actions_for(snapshot), snapshot, begun=True)
+        # Again, as a link may have been recorded meanwhile by somebody else.
+        self._check_limit(matches)
         for each in matches:
             is_held = _is(each, ActionKind.HELD)
             if (outcome := SyncOutcome.HELD if is_held else each.outcome) is not None:
@@ -191,6 +197,10 @@ class PlanApplication:
             async with remove_many(arena, group, users, concurrency=concurrency) as removals:
                 async for removal in removals:
                     yield _removal_result(removed[removal.position], removal)
+
+    def _check_limit(self, matches: Iterable[ActionMatch]) -> None:
+        actions = [each.current for each in matches if each.current is not None]
+        check_limit(actions, self._plan.settings.max_removals, self._people)
 
     def _actions_for(self, snapshot: SyncSnapshot) -> tuple[SyncAction, ...]:
         """Return a new plan with the same people and settings."""
@@ -215,14 +225,6 @@ class PlanApplication:
         if action.user_id is not None:
             return user_key(action.user_id)
         return self._memory.digest(mailbox(action.email or ""))
-
-
-def check_limit(plan: PlanData, actions: Iterable[SyncAction], people: int) -> None:
-    """Raise ``RemovalLimitError`` if actions remove more than the plan may, of so many people."""
-    planned = planned_removals(actions)
-    limit = removal_limit(plan.settings.max_removals, people)
-    if planned > limit:
-        raise RemovalLimitError(planned, limit)
 
 
 def _target(action: SyncAction) -> InviteTarget:

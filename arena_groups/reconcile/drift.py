@@ -5,10 +5,16 @@ from typing import Final
 
 from attrs import frozen
 
-from arena_groups.reconcile.actions import ActionKind, SyncAction, SyncOutcome, SyncReason
+from arena_groups.reconcile.actions import (
+    ActionKind,
+    SyncAction,
+    SyncOutcome,
+    SyncReason,
+    describe,
+)
 from arena_groups.reconcile.facts import SyncSnapshot
 
-__all__ = ["ActionMatch", "describe", "match_actions"]
+__all__ = ["ActionMatch", "match_actions"]
 
 EFFECTS: Final = frozenset(
     {ActionKind.INVITE, ActionKind.REVOKE, ActionKind.REMOVE, ActionKind.HELD}
@@ -94,6 +100,8 @@ class _Matcher:
         if current is None:
             return self._changed(action, None, "the person is not in the list any more")
         if current.kind is ActionKind.INVITE and current.round == action.round:
+            if action.user_id is not None and current.user_id not in {action.user_id, None}:
+                return self._changed(action, None, "the address is now that of another user")
             return ActionMatch(action=action, current=current)
         if current.reason in {SyncReason.MEMBER, SyncReason.OWNER, SyncReason.OWN_USER}:
             return self._changed(action, SyncOutcome.ALREADY_MEMBER, "is a member")
@@ -117,18 +125,6 @@ class _Matcher:
             return ActionMatch(action=action, outcome=outcome)
         text = f"{describe(action)}: {change}"
         return ActionMatch(action=action, outcome=SyncOutcome.DRIFTED, change=text)
-
-
-def describe(action: SyncAction) -> str:
-    """Return an action in words without an address."""
-    verb = f"{action.held} (held)" if action.held else action.kind.value
-    if action.user is not None:
-        return f"{verb} {action.user.slug}"
-    if action.user_id is not None:
-        return f"{verb} user {action.user_id}"
-    if action.positions:
-        return f"{verb} input {', '.join(map(str, action.positions))}"
-    return f"{verb} invitation {action.invitation_id}"
 
 
 def _removes_member(action: SyncAction) -> bool:

@@ -139,6 +139,13 @@ class GroupFacts:
     links: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
     slugs: Mapping[str, tuple[int, ...]] = field(factory=_no_ids)
 
+    @property
+    def latest_epoch(self) -> int:
+        """The last epoch that a fact is about."""
+        memberships = [each.left or each.since for each in self.members.values()]
+        invitations = [each.gone or each.after for each in self.invited.values()]
+        return max([*memberships, *invitations], default=0)
+
     def apply(self, changes: FactChanges) -> "GroupFacts":
         """Return the facts with changes."""
         invited = {**self.invited, **changes.invited}

@@ -41,6 +41,7 @@ LINKS: Final = "reconcile/links"
 VERSION: Final = "version"
 CURRENT_VERSION: Final = "1"
 KEY: Final = "key"
+SERVER: Final = "server"
 EPOCH: Final = "epoch"
 MEMBER: Final = "member/"
 INVITED: Final = "invited/"
@@ -76,13 +77,14 @@ class GroupMemory:
     """Facts about one group in a store.
 
     Every method that reads or writes raises :class:`StoreError`, and :class:`SyncError` if the
-    store belongs to another key.
+    store belongs to another key or to another server, whose ids mean other people.
     """
 
-    def __init__(self, store: Store, group_id: int, key: SyncKey) -> None:
+    def __init__(self, store: Store, group_id: int, key: SyncKey, *, server: str) -> None:
         self._store = store
         self._namespace = f"reconcile/{group_id}"
         self._key = key
+        self._server = server
         self._loaded = _Loaded({}, {}, GroupFacts())
 
     @property
@@ -102,11 +104,11 @@ class GroupMemory:
         return self._key.digest(mailbox)
 
     async def load(self) -> GroupFacts:
-        """Read the facts, and check that the store belongs to the key."""
+        """Read the facts, and check that the store belongs to the key and the server."""
         links = await self._store.read(LINKS)
         records = await self._store.read(self._namespace)
         for each in (links, records):
-            _check_records(each, self._key)
+            _check_records(each, self._key, self._server)
         self._loaded = _Loaded(records, links, _read_facts(records, links))
         return self.facts
 
@@ -193,7 +195,7 @@ class GroupMemory:
         """Set records, and return all of them; ``None`` if one has changed since."""
         if not updates:
             return records
-        updates = {**_header(self._key), **updates}
+        updates = {**_header(self._key, self._server), **updates}
         expected = {name: records.get(name) for name in updates}
         if not await self._store.compare_and_set(namespace, updates, expected=expected):
             return None
@@ -266,7 +268,7 @@ async def link(
     Raises:
         ValueError: ``email`` is not an address, ``key`` is too short, or a user is named by slug
             without ``arena``.
-        SyncError: The store belongs to another key.
+        SyncError: The store belongs to another key, or to another server than that of ``arena``.
         StoreError: The store cannot be read or written.
     """
     sync_key = try_find_sync_key(key)
@@ -280,12 +282,13 @@ async def link(
         raise ValueError(f"email {problem}")
     check_store(store)
     user_id = await _find_user_id(UserReference(user), arena)
+    server = None if arena is None else arena.base_url
     while True:
         records = await store.read(LINKS)
-        _check_records(records, sync_key)
+        _check_records(records, sync_key, server)
         name = LINK + digest
         text = _text(evolve(_read_link(records, name), said=(user_id,)))
-        updates = {**_header(sync_key), name: text}
+        updates = {**_header(sync_key, server), name: text}
         expected = {each: records.get(each) for each in updates}
         if await store.compare_and_set(LINKS, updates, expected=expected):
             return user_id
@@ -299,11 +302,13 @@ async def _find_user_id(user: UserReference, arena: ArenaClient | None) -> int:
     return (await arena.users.get(user.name)).id
 
 
-def _header(key: SyncKey) -> Updates:
-    return {VERSION: CURRENT_VERSION, KEY: key.fingerprint}
+def _header(key: SyncKey, server: str | None) -> Updates:
+    """Return the records that say whose the others are; without a server if none is known."""
+    header: Updates = {VERSION: CURRENT_VERSION, KEY: key.fingerprint}
+    return header if server is None else {**header, SERVER: server}
 
 
-def _check_records(records: Records, key: SyncKey) -> None:
+def _check_records(records: Records, key: SyncKey, server: str | None) -> None:
     version = records.get(VERSION, CURRENT_VERSION)
     if version != CURRENT_VERSION:
         raise StoreError(
@@ -315,10 +320,15 @@ def _check_records(records: Records, key: SyncKey) -> None:
             "the store was written with another key, so nobody in it would be recognized:"
             " set ARENA_SYNC_KEY to the earlier key, or use another store"
         )
+    if server is not None and (known := records.get(SERVER, server)) != server:
+        raise SyncError(
+            f"the store is about people of {known}, and their ids mean others at {server}:"
+            " use another store"
+        )
 
 
 def _read_facts(records: Records, links: Records) -> GroupFacts:
-    return GroupFacts(
+    facts = GroupFacts(
         epoch=_parse(records.get(EPOCH, "0"), int, EPOCH),
         members={
             _parse(name, int, MEMBER): _parse(text, MemberFact, MEMBER)
@@ -330,6 +340,10 @@ def _read_facts(records: Records, links: Records) -> GroupFacts:
         links={name: _read_link(links, LINK + name).ids for name, _ in _named(links, LINK)},
         slugs={name: _parse(text, tuple[int, ...], SLUG) for name, text in _named(records, SLUG)},
     )
+    # With a lower epoch, members who come now would look as if they had been there before.
+    if facts.latest_epoch > facts.epoch:
+        raise _damaged(EPOCH)
+    return facts
 
 
 def _fact_updates(facts: GroupFacts, changes: FactChanges) -> Updates:
@@ -379,7 +393,11 @@ def _parse(text: str, kind: type[T], what: str) -> T:
     with suppress(msgspec.MsgspecError, ValueError):
         return msgspec.json.decode(text, type=kind)
     # Outside of the handler, as the cause shows the record.
-    raise StoreError(f"a record {what} in the store is damaged: use another store")
+    raise _damaged(what)
+
+
+def _damaged(what: str) -> StoreError:
+    return StoreError(f"a record {what} in the store is damaged: use another store")
 
 
 set_public_module(globals(), ["link"], "arena_groups.reconcile")

@@ -12,10 +12,11 @@ from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._types import JSONValue
 from arena_groups.models import EmbeddedGroup
-from arena_groups.reconcile.actions import ActionKind, SyncAction
+from arena_groups.reconcile.actions import ActionKind, SyncAction, describe
 from arena_groups.reconcile.desired import Person
+from arena_groups.reconcile.limit import planned_removals, removal_limit, surplus
 from arena_groups.reconcile.plan_data import VERSION, PlanData, parse_plan, plain_plan
-from arena_groups.reconcile.planner import PlanSettings, planned_removals, removal_limit
+from arena_groups.reconcile.planner import PlanSettings
 from arena_groups.reconcile.run import OnDrift, SyncRun
 from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
@@ -63,6 +64,7 @@ class SyncPlan:
 
     Args:
         id: Identifies the plan, so that applying it again continues an interrupted run.
+        server: The address of the API that the group was read from.
         group: The group.
         created_at: The time at which the group was read.
         actions: What happens to each person, with the reasons.
@@ -76,6 +78,7 @@ class SyncPlan:
     """
 
     id: str
+    server: str
     group: EmbeddedGroup
     created_at: datetime
     actions: tuple[SyncAction, ...]
@@ -117,13 +120,7 @@ class SyncPlan:
         if summary.invite or summary.revoke or summary.remove:
             return True
         held = [each for each in self.actions if each.kind is ActionKind.HELD]
-        # If there are more members than people they may be, some of them are not desired.
-        waits = sorted(
-            max(each.waits_for_count, len(each.waits_for)) for each in held if each.held == "remove"
-        )
-        return len(waits) < len(held) or any(
-            count < number for number, count in enumerate(waits, start=1)
-        )
+        return any(each.held == "revoke" for each in held) or surplus(held) > 0
 
     @property
     def removal_limit(self) -> int:
@@ -134,7 +131,9 @@ class SyncPlan:
     def planned_removals(self) -> int:
         """The number of removals and revocations that count for the limit.
 
-        Those that are held are among them if the invitations of this plan may clear them.
+        Those that are held until the invitations of this plan show who somebody is are among
+        them. Of those that wait for a link, as many count as are more than the people whom they
+        wait for.
         """
         return planned_removals(self.actions)
 
@@ -166,8 +165,8 @@ class SyncPlan:
             arena: The client; by default the one that made the plan.
             store: The store; by default the one that the plan was made with. Invitations by
                 address need one.
-            key: The key of the digests; by default the one that the plan was made with, else
-                ``ARENA_SYNC_KEY``, or a private file.
+            key: The key of the digests; by default the one that the plan was made with, if it was
+                made with a store, else ``ARENA_SYNC_KEY``, or a private file.
             on_drift: What happens if actions do not fit the group any more: ``"refuse"`` raises
                 an error before anything is done, ``"skip"`` carries out the others.
             concurrency: Number of people to process at a time.
@@ -177,10 +176,12 @@ class SyncPlan:
 
         Returns:
             The run. Nothing is requested before it is iterated over or awaited. It raises
-            :class:`DriftError`, and :class:`SyncError` if the store belongs to another key.
+            :class:`DriftError`, and :class:`SyncError` if the store belongs to another key or
+            server.
 
         Raises:
             RemovalLimitError: The plan has more removals than its limit.
+            SyncError: The client is one of another server than that of the plan.
             ValueError: There is no client, or no store although addresses are invited; or
                 another argument is out of range.
         """
@@ -203,9 +204,11 @@ class SyncPlan:
 
     def _key_for(self, store: Store | None, key: str | bytes | None) -> SyncKey | Exception | None:
         """Return the key for a store; ``None`` if there is no store."""
-        if key is None and store is None:
-            return self._key if self._store is not None else None
-        return self._key if key is None and store is self._store else try_find_sync_key(key)
+        if key is not None:
+            return try_find_sync_key(key)
+        if self._store is not None:
+            return self._key
+        return None if store is None else try_find_sync_key(None)
 
     def to_dict(self) -> dict[str, JSONValue]:
         """Return the plan as plain JSON data. It has the addresses: keep it private.
@@ -242,7 +245,11 @@ class SyncPlan:
 
     def __str__(self) -> str:
         lines = [f"{self.group.slug}: {self.summary}"]
-        lines += [_line(each) for each in self.actions if each.kind is not ActionKind.KEEP]
+        lines += [
+            f"  {describe(each)}: {each.text}"
+            for each in self.actions
+            if each.kind is not ActionKind.KEEP
+        ]
         if self.over_limit:
             lines.append(
                 f"{self.planned_removals} removals and revocations are over the limit of"
@@ -252,20 +259,6 @@ class SyncPlan:
 
     def __repr__(self) -> str:
         return f"<SyncPlan {self.id} of {self.group.slug}: {self.summary}>"
-
-
-def _line(action: SyncAction) -> str:
-    """Return an action as a line without addresses."""
-    kind = f"held ({action.held})" if action.held else action.kind.value
-    if action.user is not None:
-        who = action.user.slug
-    elif action.user_id is not None:
-        who = f"user {action.user_id}"
-    elif action.positions:
-        who = f"input {', '.join(map(str, action.positions))}"
-    else:
-        who = f"invitation {action.invitation_id}"
-    return f"  {kind} {who}: {action.text}"
 
 
 set_public_module(globals(), ["SyncPlan"])

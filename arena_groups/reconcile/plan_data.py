@@ -1,7 +1,8 @@
 """Plans as plain data, for files, and back."""
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -29,6 +30,7 @@ class PlanData:
 
     version: int
     id: str
+    server: str
     group: EmbeddedGroup
     created_at: Timestamp
     member_count: int
@@ -85,12 +87,35 @@ def _problems(plan: PlanData) -> Iterator[str]:
         yield "id: is empty"
     if plan.member_count < 0 or plan.pending_count < 0:
         yield "member_count, pending_count: must be 0 or more"
+    if not plan.people:
+        yield "people: is empty"
+    yield from _settings_problems(plan.settings)
+    yield from _people_problems("people", plan.people)
+    emails: dict[int, tuple[str, ...]] = {}
     for number, person in enumerate(plan.people):
-        if problem := _person_problem(person):
-            yield f"people[{number}]{problem}"
+        if not emails.keys().isdisjoint(person.positions):
+            yield f"people[{number}].positions: has one of another person"
+        emails |= dict.fromkeys(person.positions, person.emails)
     for number, action in enumerate(plan.actions):
-        if problem := _action_problem(action):
+        if problem := _action_problem(action, emails):
             yield f"actions[{number}]: {problem}"
+
+
+def _settings_problems(settings: PlanSettings) -> Iterator[str]:
+    limit = settings.max_removals
+    if not 0 <= limit < math.inf or (isinstance(limit, float) and limit > 1):
+        yield "settings.max_removals: must be an int, or a fraction from 0.0 to 1.0"
+    if settings.add_only and settings.remove_only:
+        yield "settings: add_only and remove_only exclude each other"
+    yield from _people_problems("settings.keep", settings.keep)
+    if settings.reinvite != "all":
+        yield from _people_problems("settings.reinvite", settings.reinvite)
+
+
+def _people_problems(what: str, people: Iterable[Person]) -> Iterator[str]:
+    for number, person in enumerate(people):
+        if problem := _person_problem(person):
+            yield f"{what}[{number}]{problem}"
 
 
 def _person_problem(person: Person) -> str:
@@ -102,15 +127,17 @@ def _person_problem(person: Person) -> str:
     return "" if person.positions else ".positions: is empty"
 
 
-def _action_problem(action: SyncAction) -> str:
+def _action_problem(action: SyncAction, emails: Mapping[int, Iterable[str]]) -> str:
     """Return what an action lacks to be carried out."""
     needed = action.held if action.kind is ActionKind.HELD else action.kind.value
     match needed:
         case None:
             return "a held action needs held"
         case "invite" if action.user_id is None:
-            problem = address_problem(action.email)
-            return "an invitation needs an email address or a user id" if problem else ""
+            if address_problem(action.email):
+                return "an invitation needs an email address or a user id"
+            known = {email for each in action.positions for email in emails.get(each, ())}
+            return "" if action.email in known else "the email address is not that of the person"
         case "revoke" if action.invitation_id is None:
             return "a revocation needs an invitation id"
         case "remove" if action.user_id is None:

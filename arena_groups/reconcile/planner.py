@@ -4,9 +4,7 @@ A desired address whose user is not known is *open*: its owner may be a member a
 members show no address. While an address is open, nobody who may be its owner is removed.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from typing import Final, Literal
 
 from attrs import evolve, frozen
@@ -33,8 +31,6 @@ from arena_groups.reconcile.identities import (
 __all__ = [
     "PlanSettings",
     "make_plan",
-    "planned_removals",
-    "removal_limit",
 ]
 
 NOT_IN_LIST: Final = -1
@@ -395,24 +391,6 @@ class _Suspects:
         positions = tuple(position for position in found if position != NOT_IN_LIST)
         reason = SyncReason.WAITS_FOR_INVITATIONS if is_asked else SyncReason.WAITS_FOR_LINK
         return reason, positions[:MAX_LISTED], len(found)
-
-
-def removal_limit(max_removals: float, people: int) -> int:
-    """Return the largest number of removals for a number of members and pending invitations."""
-    if isinstance(max_removals, int):
-        return max_removals
-    # Exact, as 0.29 * 100 is less than 29.
-    limit = math.floor(Fraction(repr(max_removals)) * people)
-    return max(1, limit) if max_removals > 0 else 0
-
-
-def planned_removals(actions: Iterable[SyncAction]) -> int:
-    """Return how many removals and revocations a run of a plan may carry out."""
-    return sum(
-        action.kind in {ActionKind.REMOVE, ActionKind.REVOKE}
-        or action.reason is SyncReason.WAITS_FOR_INVITATIONS
-        for action in actions
-    )
 
 
 def _held(action: SyncAction, held: Literal["revoke", "remove"], why: _Suspicion) -> SyncAction:

@@ -79,7 +79,9 @@ async def plan_sync(
         remove_only: Only remove and revoke. Invites nobody.
         max_removals: The largest number of removals and revocations, or as a float the largest
             fraction of members and pending invitations together. One is always within a fraction
-            above 0. A plan above it cannot be applied.
+            above 0. What is held counts too, except that of those that wait for a link only as
+            many count as are more than the people whom they may be. A plan above it cannot be
+            applied.
         keep: People who are never removed and whose invitations are not revoked.
         reinvite: People who are invited although they were before, or ``"all"``.
 
@@ -92,7 +94,7 @@ async def plan_sync(
             out of range.
         TypeError: An argument has the wrong type.
         SyncPermissionError: The token's user may not manage members and invitations.
-        SyncError: The store belongs to another key.
+        SyncError: The store belongs to another key, or to another server.
         StoreError: The store cannot be read or written.
     """
     reference = GroupReference(group)
@@ -111,7 +113,8 @@ async def plan_sync(
     if not isinstance(rows, Mapping):
         raise rows
     found = await in_background(arena).groups.get(name)
-    memory = GroupMemory(MemoryStore() if store is None else store, found.id, sync_key)
+    used = MemoryStore() if store is None else store
+    memory = GroupMemory(used, found.id, sync_key, server=arena.base_url)
     snapshot = await memory.observe(lambda: read_snapshot(arena, found.id))
     await record_snapshot(store, snapshot)
     users = await _find_users(arena, rows, snapshot, memory.facts.slugs)
@@ -121,6 +124,7 @@ async def plan_sync(
     settings = evolve(settings, keep=people["keep"], reinvite=ALL if is_all else people["reinvite"])
     return SyncPlan(
         id=uuid4().hex,
+        server=arena.base_url,
         group=_embedded_group(snapshot.group),
         created_at=datetime.now(UTC),
         actions=make_plan(people["desired"], snapshot, memory.facts, settings, memory.digest),

@@ -12,9 +12,11 @@ from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.prefetch import cancel_from_finalizer
 from arena_groups._types import AsyncCloseable, ReadOnlyMapping
+from arena_groups.errors import SyncError
 from arena_groups.reconcile.actions import ActionKind, SyncOutcome, SyncResult
-from arena_groups.reconcile.apply import PlanApplication, check_limit
+from arena_groups.reconcile.apply import PlanApplication
 from arena_groups.reconcile.drift import EFFECTS
+from arena_groups.reconcile.limit import check_limit
 from arena_groups.reconcile.plan_data import PlanData
 from arena_groups.reconcile.sync_key import SyncKey
 from arena_groups.stores import Store
@@ -96,7 +98,13 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         check_callable(on_claim_wait, "on_claim_wait", arguments=1)
         if on_drift not in ("refuse", "skip"):
             raise ValueError("on_drift must be 'refuse' or 'skip'")
-        check_limit(plan, plan.actions, plan.member_count + plan.pending_count)
+        if plan.server != arena.base_url:
+            raise SyncError(
+                f"the plan was made for a group of {plan.server}, and this client uses"
+                f" {arena.base_url}: make a new plan"
+            )
+        people = plan.member_count + plan.pending_count
+        check_limit(plan.actions, plan.settings.max_removals, people)
         by_address = any(
             each.kind is ActionKind.INVITE and each.user_id is None for each in plan.actions
         )

@@ -30,7 +30,9 @@ from arena_groups.cli.sync_file import ListedPerson, parse_list, read_list, spli
         ("invitee_id,invitee_email\n,ada@example.org\n", [ListedPerson(2, "ada@example.org")]),
         ("email,group\n'-ada@example.org,studio\n",
          [ListedPerson(2, "-ada@example.org", group="studio")]),
-        ("email,email\na@example.org,b@example.org", [ListedPerson(2, "a@example.org")]),
+        ('email,note\na@example.org,"two\nlines, ""quoted"""\nb@example.org,5" pipe\n',
+         [ListedPerson(3, "a@example.org", note='two\nlines, "quoted"'),
+          ListedPerson(4, "b@example.org", note='5" pipe')]),
         ("email,user\nada@example.org\n", [ListedPerson(2, "ada@example.org")]),
         ('{"user_id": 4, "email": null}\n\n{"email": "a@example.org"}\n',
          [ListedPerson(1, user=4), ListedPerson(3, "a@example.org")]),
@@ -70,6 +72,13 @@ def test_parse_list_returns_people_with_line_numbers(
         ('{"role": ["x"], "user": "ada"}\n{"user_id": true}', "line 2 has a value"),
         ("[" * 100_000, "not valid JSON"),
         ("user,group,taken_at\nada,x,1\nada,y,2\nbo,x,3\n", "at several times"),
+        ("email,user,Email\na@example.org,,\n,,secret@example.org\n", "more than one column email"),
+        ('email,note\na@example.org,"hi\nsecret@example.org,x\n', "line 3 is not valid CSV"),
+        (
+            'email,note\na@example.org,"x\nsecret@example.org,"y"\nb@example.org,z\n',
+            "line 3 is not",
+        ),
+        ('"a@example.org\nsecret@example.org\n', "line 2 is not valid CSV"),
     ],
 )
 def test_parse_list_invalid_text_names_the_reason_and_lines(text: str, problem: str) -> None:

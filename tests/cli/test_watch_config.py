@@ -24,14 +24,16 @@ feed = true
 health = "127.0.0.1:8081"
 deliver_for = 0
 give_up_after = "1d"
+include_emails = true
 allow_private_targets = false
 
 [[webhooks]]
 url = "{URL}"
 secret = ["{SECRET}", "whsec_b2xk"]
 name = "crm"
-include_emails = true
+include_emails = false
 give_up_after = "2h"
+trust_env = true
 
 [[webhooks]]
 url = "https://hooks.slack.com/x"
@@ -62,6 +64,7 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
         "health_at": "127.0.0.1:8081",
         "deliver_for": "0",
         "give_up_after": "1d",
+        "include_emails": True,
         "allow_private_targets": False,
     }
     assert config.webhooks == [
@@ -69,8 +72,9 @@ def test_every_key_becomes_the_value_of_a_parameter(tmp_path: Path) -> None:
             url=URL,
             secret=f"{SECRET} whsec_b2xk",
             name="crm",
-            include_emails=True,
+            include_emails=False,
             give_up_after=7200.0,
+            trust_env=True,
         ),
         WebhookConfig(url="https://hooks.slack.com/x", format="slack"),
     ]

@@ -38,6 +38,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.status = 204
         self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.tunnels: list[str] = []
         self.hanging = threading.Event()
         self.resumed = threading.Event()
         endpoint = self
@@ -50,6 +51,11 @@ class Endpoint:
                 if endpoint.hanging.is_set():
                     endpoint.resumed.wait(HANG_TIMEOUT)
                 self.send_response(endpoint.status)
+                self.end_headers()
+
+            def do_CONNECT(self) -> None:  # as a proxy, which refuses
+                endpoint.tunnels.append(self.path)
+                self.send_response(502)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -67,7 +73,7 @@ class Endpoint:
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     found = Endpoint()
-    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield found
     found.resumed.set()
@@ -153,6 +159,53 @@ class TestWebhooks:
         assert len(endpoint.keys) == 2
         assert len(set(endpoint.keys)) == 1
         assert (tmp_path / "s.db").exists()
+
+    @pytest.mark.parametrize(
+        ("shared", "own", "shown"),
+        [("", "", False), ("true", "", True), ("true", "false", False), ("false", "true", True)],
+    )
+    def test_addresses_are_sent_if_the_option_or_the_endpoint_says_so(
+        self,
+        watch: Watch,
+        endpoint: Endpoint,
+        sandbox: ThreadedSandbox,
+        tmp_path: Path,
+        shared: str,
+        own: str,
+        shown: bool,
+    ) -> None:
+        sandbox.add_invitations(GROUP, 4)
+        config = tmp_path / "watch.toml"
+        config.write_text(
+            f'groups = ["{GROUP}"]\nreplay = true\nallow_private_targets = true\n'
+            f'[[webhooks]]\nurl = "{endpoint.url}"\nsecret = "{SECRET}"\n'
+            + (f"include_emails = {own}\n" if own else "")
+        )
+        config.chmod(0o600)
+        more = ["--include-emails"] if shared == "true" else []
+        done = finish(watch("--config", str(config), "--once", "--quiet", *more))
+        assert done.code == 0
+        events = [json.loads(body)["data"] for _, body in endpoint.requests]
+        sent = [each["invitation"] for each in events if each["kind"] == "invitation-sent"]
+        assert len(sent) == 4
+        assert any(each["invitee_email"] is not None for each in sent) is shown
+
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_proxy_of_the_environment_is_used_only_if_the_file_says_so(
+        self, watch: Watch, endpoint: Endpoint, tmp_path: Path, asked: bool
+    ) -> None:
+        config = tmp_path / "watch.toml"
+        config.write_text(
+            f'[[webhooks]]\nurl = "https://hook.invalid/{HIDDEN}"\nsecret = "{SECRET}"\n'
+            f"trust_env = {str(asked).lower()}\n"
+        )
+        config.chmod(0o600)
+        proxy = endpoint.url.removesuffix(HIDDEN)
+        options = ["--config", str(config), "--once", "--replay", "--deliver-for", "1s"]
+        done = finish(watch(GROUP, *options, https_proxy=proxy))
+        assert done.code == 1
+        assert set(endpoint.tunnels) == ({"hook.invalid:443"} if asked else set())
+        assert HIDDEN not in done.err
 
     def test_option_comes_before_the_file(
         self, watch: Watch, endpoint: Endpoint, sandbox: ThreadedSandbox, tmp_path: Path

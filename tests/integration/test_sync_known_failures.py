@@ -306,6 +306,47 @@ async def test_a_list_of_the_wrong_group_is_over_the_limit_though_all_are_held(
     assert spring.writes == 0
 
 
+async def test_members_who_are_more_than_the_people_they_may_be_are_over_the_limit(
+    spring: Spring,
+) -> None:
+    await spring.sync([ANA])
+    spring.sandbox.decline_invitation(spring.pending[0])
+    spring.sandbox.add_members(GROUP, 15)
+    plan = await spring.plan([ANA], max_removals=0.25)
+    assert (plan.summary.held, plan.planned_removals, plan.removal_limit) == (15, 14, 4)
+    with pytest.raises(RemovalLimitError):
+        await plan.apply()
+
+
+async def test_links_that_are_recorded_during_a_run_do_not_lift_its_limit(spring: Spring) -> None:
+    people = addresses(8)
+    await spring.sync(people)
+    for invitation in spring.pending:
+        spring.sandbox.decline_invitation(invitation)
+    members = spring.sandbox.add_members(GROUP, 8)
+    plan = await spring.plan([*people, ANA], max_removals=0.25)
+    assert (plan.summary.held, plan.planned_removals) == (8, 0)
+    run = plan.apply()
+    assert (await anext(run)).outcome is SyncOutcome.INVITED
+    for address in people:
+        await link(address, members[0], store=spring.store, key=KEY)
+    with pytest.raises(RemovalLimitError) as caught:
+        await run
+    assert (caught.value.planned, caught.value.limit) == (7, 2)
+    assert spring.members == set(members)
+
+
+async def test_members_from_before_the_first_run_are_learned_without_emails(
+    spring: Spring,
+) -> None:
+    people = [spring.user(email, member=True) for email in addresses(8)]
+    assert (await spring.plan(addresses(8), max_removals=0.25)).over_limit
+    await spring.sync(addresses(8), add_only=True)
+    assert spring.emails == {}
+    await spring.sync(addresses(7), max_removals=0.25)
+    assert spring.members == set(people[:7])
+
+
 async def test_another_spelling_of_an_address_is_the_same_person(spring: Spring) -> None:
     await spring.sync(["Ana@Example.org"])
     plan = await spring.sync([" ana@EXAMPLE.ORG ", ANA])
@@ -468,6 +509,33 @@ async def test_an_invitation_whose_address_is_hidden_is_not_revoked(spring: Spri
         await plan.apply()
     assert spring.pending == [ana]
     assert spring.emails == {ANA: 1, BEN: 1}
+
+
+async def test_a_store_of_another_server_removes_nobody(spring: Spring) -> None:
+    """There, the ids of users belong to others."""
+    spring.user(ANA, member=True)
+    await spring.sync([ANA])
+    async with Sandbox() as elsewhere:
+        elsewhere.add_group("Spring", slug=GROUP)
+        elsewhere.add_user("Ben", email=BEN)
+        elsewhere.add_member(GROUP, ana := elsewhere.add_user("Ana", email=ANA))
+        async with make_client(elsewhere, clock=AutoAdvanceClock()) as stranger:
+            there = evolve(spring, sandbox=elsewhere, arena=stranger)
+            with pytest.raises(SyncError, match="use another store"):
+                await there.sync([ANA])
+            assert there.members == {ana}
+
+
+async def test_a_plan_for_another_server_does_nothing(spring: Spring) -> None:
+    """Group and users with the same ids are others there."""
+    spring.user(ANA, member=True)
+    plan = SyncPlan.from_dict((await spring.plan([BEN])).to_dict())
+    async with Sandbox() as elsewhere:
+        elsewhere.add_group("Spring", slug=GROUP)
+        async with make_client(elsewhere, clock=AutoAdvanceClock()) as stranger:
+            with pytest.raises(SyncError, match="this client uses"):
+                plan.apply(stranger, store=MemoryStore(), key=KEY)
+            assert not elsewhere.requests
 
 
 async def test_a_renamed_account_is_the_same_person(spring: Spring) -> None:

@@ -15,6 +15,7 @@ from arena_groups import (
     ArenaClient,
     BlockedError,
     MemoryStore,
+    SQLiteStore,
     Store,
     StoreError,
     SyncPlan,
@@ -176,6 +177,15 @@ async def test_apply_with_another_key_is_refused_before_anything_is_changed(
         await plan_sync(arena, GROUP, [1], store=store, key="another key, long enough")
     assert before == {name: await store.read(name) for name in before}
     assert requests_of(sandbox) == []
+
+
+async def test_apply_with_the_store_opened_again_uses_the_key_of_the_plan(
+    arena: ArenaClient, tmp_path: Path
+) -> None:
+    async with SQLiteStore(tmp_path / "sync.db") as store:
+        plan_ = await plan(arena, ["ada@example.org"], store)
+    async with SQLiteStore(tmp_path / "sync.db") as store:
+        assert str(await plan_.apply(store=store)) == "1 invited"
 
 
 async def test_apply_after_a_change_refuses_and_names_what_has_changed(

@@ -6,7 +6,8 @@ import pytest
 
 from arena_groups import EmbeddedUser, Group, GroupMember, MembershipInvitation, from_dict
 from arena_groups.reconcile import ActionKind, SyncAction, SyncReason
-from arena_groups.reconcile.drift import describe, match_actions
+from arena_groups.reconcile.actions import describe
+from arena_groups.reconcile.drift import match_actions
 from arena_groups.reconcile.facts import SyncSnapshot
 from tests.support import documents
 
@@ -21,9 +22,16 @@ SNAPSHOT: Final = SyncSnapshot(
 )
 
 
-def invite(number: int = 0, kind: ActionKind = ActionKind.INVITE) -> SyncAction:
+def invite(
+    number: int = 0, kind: ActionKind = ActionKind.INVITE, user_id: int | None = None
+) -> SyncAction:
     return SyncAction(
-        kind=kind, reason=SyncReason.PENDING, email=ADDRESS, positions=(0, 3), round=number
+        kind=kind,
+        reason=SyncReason.PENDING,
+        email=ADDRESS,
+        user_id=user_id,
+        positions=(0, 3),
+        round=number,
     )
 
 
@@ -57,6 +65,8 @@ def revoke(invitation_id: int = PENDING, *, held: bool = False) -> SyncAction:
     [
         (invite(), invite()),
         (invite(2), invite(2)),
+        (invite(), invite(user_id=MEMBER)),  # the address was linked meanwhile
+        (invite(user_id=MEMBER), invite()),  # continues what an interrupted run has begun
         (remove(), remove()),
         (revoke(), revoke()),
         (remove(held=True), remove(held=True)),
@@ -97,8 +107,13 @@ def test_action_that_does_not_fit_is_drift_unless_the_plan_was_begun(
     assert (match.current, match.outcome, match.change) == (None, outcome, "")
 
 
-def test_person_who_is_not_in_the_list_any_more_is_drift_even_if_the_plan_was_begun() -> None:
-    (match,) = match_actions([invite()], [], SNAPSHOT, begun=True)
+@pytest.mark.parametrize(
+    ("planned", "current"), [(invite(), []), (invite(user_id=MEMBER), [invite(user_id=GONE)])]
+)
+def test_another_person_in_the_list_is_drift_even_if_the_plan_was_begun(
+    planned: SyncAction, current: list[SyncAction]
+) -> None:
+    (match,) = match_actions([planned], current, SNAPSHOT, begun=True)
     assert match.outcome == "drifted"
 
 

@@ -17,7 +17,7 @@ from arena_groups.reconcile.memory import GroupMemory, read_snapshot
 from arena_groups.reconcile.sync_key import find_sync_key
 from arena_groups.sandbox import Sandbox
 from arena_groups.stores.base import NO_CONDITIONS
-from tests.support.bulk import GROUP, journal_namespace
+from tests.support.bulk import GROUP, journal_namespace, make_client
 
 KEY: Final = "a key of this test, long enough"
 ADA: Final = "ada.lovelace@example.org"
@@ -42,7 +42,7 @@ class RecordingStore(MemoryStore):
 
 
 def make_memory(store: MemoryStore, sandbox: Sandbox) -> GroupMemory:
-    return GroupMemory(store, sandbox.groups[GROUP], find_sync_key(KEY))
+    return GroupMemory(store, sandbox.groups[GROUP], find_sync_key(KEY), server=sandbox.url)
 
 
 async def test_store_has_no_address_no_note_and_no_name(
@@ -186,6 +186,7 @@ async def test_plans_that_were_begun_long_ago_are_forgotten(sandbox: Sandbox) ->
     ("name", "text", "message"),
     [
         ("epoch", "one", "a record epoch in the store is damaged"),
+        ("epoch", "-1", "a record epoch in the store is damaged"),
         ("invited/ab", "{}", "a record invited/ in the store is damaged"),
         ("invited/ab", '{"after": "ada@example.org"}', "a record invited/"),
         ("member/ab", '{"since": 1}', "a record member/"),
@@ -202,6 +203,50 @@ async def test_load_of_damaged_records_raises_without_showing_them(
     with pytest.raises(StoreError, match=re.escape(message)) as caught:
         await make_memory(store, sandbox).load()
     assert "@" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("invited/ab", '{"after": 2}'),
+        ("invited/ab", '{"after": 0, "gone": 2}'),
+        ("member/7", '{"since": 2}'),
+        ("member/7", '{"since": 1, "left": 2}'),
+    ],
+)
+@pytest.mark.parametrize("epoch", [None, "1"])
+async def test_epoch_that_is_lower_than_that_of_a_fact_is_damaged(
+    sandbox: Sandbox, name: str, text: str, epoch: str | None
+) -> None:
+    """Whoever joins then would look as if they had been a member before the invitation."""
+    store = MemoryStore()
+    namespace = f"reconcile/{sandbox.groups[GROUP]}"
+    await store.compare_and_set(namespace, {name: text, "epoch": epoch})
+    with pytest.raises(StoreError, match="a record epoch in the store is damaged"):
+        await make_memory(store, sandbox).load()
+    await store.compare_and_set(namespace, {"epoch": "2"})
+    assert (await make_memory(store, sandbox).load()).epoch == 2
+
+
+async def test_store_of_another_server_is_refused(sandbox: Sandbox, arena: ArenaClient) -> None:
+    store = MemoryStore()
+    await plan_sync(arena, GROUP, [ADA], store=store, key=KEY)
+    async with Sandbox() as elsewhere:
+        elsewhere.add_group("Spring", slug=GROUP)
+        async with make_client(elsewhere) as stranger:
+            with pytest.raises(SyncError, match=f"people of {sandbox.url}.*use another store"):
+                await plan_sync(stranger, GROUP, [ADA], store=store, key=KEY)
+            with pytest.raises(SyncError, match="use another store"):
+                await link(ADA, 5, store=store, arena=stranger, key=KEY)
+
+
+async def test_link_without_a_client_leaves_the_server_open(
+    sandbox: Sandbox, arena: ArenaClient
+) -> None:
+    store = MemoryStore()
+    await link(ADA, 5, store=store, key=KEY)
+    await plan_sync(arena, GROUP, [ADA], store=store, key=KEY)
+    assert await link(ADA, 6, store=store, key=KEY) == 6
 
 
 async def test_link_replaces_what_was_said_and_keeps_what_was_shown(

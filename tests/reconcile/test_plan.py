@@ -1,6 +1,7 @@
 """Plans as values: summary, drift, limit, texts, and plain data."""
 
 import json
+import math
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ USER = from_dict(EmbeddedUser, documents.embedded_user(id=7))
 def make_plan(*actions: SyncAction, **fields: Any) -> SyncPlan:
     values: dict[str, Any] = {
         "id": "plan-1",
+        "server": "https://api.example.org",
         "group": GROUP,
         "created_at": datetime(2026, 3, 1, tzinfo=UTC),
         "actions": actions,
@@ -102,35 +104,11 @@ def test_drift_is_what_certainly_differs(actions: list[SyncAction], has_drift: b
     assert make_plan(*actions).has_drift is has_drift
 
 
-@pytest.mark.parametrize(
-    ("max_removals", "people", "limit"),
-    [
-        (0.25, 12, 3),
-        (0.25, 3, 1),
-        (0.25, 0, 1),
-        (0.0, 100, 0),
-        (0, 100, 0),
-        (1, 100, 1),
-        (1.0, 100, 100),
-        (0.29, 100, 29),  # the product of the floats is less
-        (7, 3, 7),
-    ],
-)
-def test_limit_is_a_number_or_an_exact_fraction(
-    max_removals: float, people: int, limit: int
-) -> None:
-    plan = make_plan(
-        settings=PlanSettings(max_removals=max_removals), member_count=people, pending_count=0
-    )
-    assert plan.removal_limit == limit
-
-
-def test_limit_counts_what_the_run_may_carry_out() -> None:
-    waiting = [held(number, asked=True) for number in range(3)]
-    for_ever = [held(number) for number in range(9)]
-    plan = make_plan(*waiting, *for_ever)
-    assert (plan.planned_removals, plan.removal_limit, plan.over_limit) == (3, 3, False)
-    assert make_plan(*waiting, *for_ever, remove()).over_limit
+def test_plan_over_its_limit_says_so() -> None:
+    plan = make_plan(*map(remove, range(4)))
+    assert (plan.planned_removals, plan.removal_limit, plan.over_limit) == (4, 3, True)
+    assert "4 removals and revocations are over the limit of 3" in str(plan)
+    assert not make_plan(*map(remove, range(3))).over_limit
 
 
 def test_requests_grow_with_actions_and_pages() -> None:
@@ -157,10 +135,6 @@ def test_texts_show_no_address() -> None:
     assert "remove" in str(plan)
     assert "the person of input 0" in str(plan)
     assert "inputs 0, 1, 2 and 6 more" in str(plan)
-
-
-def test_text_says_that_the_plan_is_over_its_limit() -> None:
-    assert "over the limit of 3" in str(make_plan(*map(remove, range(4))))
 
 
 @pytest.mark.parametrize("reason", SyncReason)
@@ -223,8 +197,10 @@ plans = st.builds(
     created_at=st.datetimes(timezones=st.just(UTC)),
     actions=st.lists(actions, max_size=4).map(tuple),
     settings=plan_settings,
-    people=st.lists(people, max_size=3).map(tuple),
-).map(lambda plan: evolve(plan, actions=plan.actions))
+    people=st.lists(people, min_size=1, max_size=3).map(
+        lambda found: tuple(evolve(each, positions=(n,)) for n, each in enumerate(found))
+    ),
+)
 
 
 @given(plans)
@@ -268,6 +244,19 @@ def test_what_is_no_dict_is_refused(data: Any) -> None:
         ({"people": [dict[str, int]()]}, r"people\[0\]: has no address and no user"),
         ({"people": [{"user_ids": [5]}]}, r"people\[0\].positions: is empty"),
         ({"people": [{"emails": ["ada"]}]}, r"people\[0\].emails: has a text"),
+        ({"people": []}, "people: is empty"),
+        (
+            {"people": [{"user_ids": [number], "positions": [3, number]} for number in (1, 2)]},
+            r"people\[1\].positions: has one of another person",
+        ),
+        ({"settings": {"keep": [{"emails": [EMAIL]}]}}, r"settings.keep\[0\].positions: is empty"),
+        ({"settings": {"keep": [{"positions": [0]}]}}, r"settings.keep\[0\]: has no address"),
+        ({"settings": {"reinvite": [{"emails": ["ada"]}]}}, r"settings.reinvite\[0\].emails: "),
+        ({"settings": {"max_removals": -1}}, "settings.max_removals: must be"),
+        ({"settings": {"max_removals": 1.5}}, "settings.max_removals: must be"),
+        ({"settings": {"max_removals": math.inf}}, "settings.max_removals: must be"),
+        ({"settings": {"max_removals": math.nan}}, "settings.max_removals: must be"),
+        ({"settings": {"add_only": True, "remove_only": True}}, "exclude each other"),
         ({"settings": {"reinvite": EMAIL}}, "settings.reinvite: "),
         ({"settings": {"max_removals": EMAIL}}, "settings.max_removals: "),
     ],
@@ -287,6 +276,8 @@ def test_damaged_plan_is_refused_with_the_place_and_without_its_values(
         ({"reason": "because"}, r"actions\[0\].reason: unknown enum value"),
         ({"user_id": EMAIL}, r"actions\[0\].user_id: Expected `int \| null`"),
         ({"email": None}, r"actions\[0\]: an invitation needs an email address or a user id"),
+        ({"email": "other@example.org"}, r"actions\[0\]: the email address is not that of the"),
+        ({"positions": [1]}, r"actions\[0\]: the email address is not that of the person"),
         ({"kind": "revoke"}, r"actions\[0\]: a revocation needs an invitation id"),
         ({"kind": "remove"}, r"actions\[0\]: a removal needs a user id"),
         ({"kind": "held"}, r"actions\[0\]: a held action needs held"),

@@ -12,10 +12,8 @@ from arena_groups import Group, MembershipInvitation, from_dict
 from arena_groups.reconcile import ActionKind, Person, PlanSettings, SyncAction, SyncReason
 from arena_groups.reconcile.desired import DesiredRow, merge_rows
 from arena_groups.reconcile.facts import GroupFacts, intend, learn, observe, pending_keys, user_key
-from arena_groups.reconcile.planner import (
-    make_plan,
-    planned_removals,
-)
+from arena_groups.reconcile.limit import planned_removals, surplus
+from arena_groups.reconcile.planner import make_plan
 from tests.support import documents
 from tests.support.group_world import ADDRESSES, OWNER, World, digest, snapshot
 
@@ -193,6 +191,9 @@ class Plans(RuleBasedStateMachine):
         assert planned_removals(actions) <= len(self.snapshot.members) + len(
             self.snapshot.invitations
         )
+        waiting = [each for each in actions if each.reason is SyncReason.WAITS_FOR_LINK]
+        removals = [each for each in waiting if each.held == "remove"]
+        assert surplus(removals) <= sum(each.user_id not in safe for each in removals)
 
     def check_action(self, action: SyncAction, safe: set[int], desired: Truth, kept: Truth) -> None:
         match action.kind:

@@ -302,7 +302,7 @@ class TestAnswers:
         ) as sending:  # fmt: skip
             await sending.enqueue(event(1))
             await sending.drain(6)
-            assert sending.backlog()[0].last_failure == "no answer within the time limit"
+            assert sending.backlog()[0].last_failure == "no response within the time limit"
             receiver.answer = lambda _: http()
             assert (await sending.drain(20)).delivered == 1
 

@@ -77,6 +77,7 @@ def retry(
     webhook_format: str | None,
     secret_file: Path | None,
     give_up_after: float | None,
+    include_emails: bool,
     allow_private_targets: bool,
     config: WatchConfig | None,
 ) -> None:
@@ -92,6 +93,7 @@ def retry(
         chosen_format=webhook_format,
         secret_file=secret_file,
         give_up_after=give_up_after,
+        include_emails=include_emails,
         allow_private=allow_private_targets,
     )
     chosen = [each for each in senders if _is_at(each.target, endpoint)]

@@ -126,6 +126,7 @@ def command(
     webhook_format: str | None,
     secret_file: Path | None,
     give_up_after: float | None,
+    include_emails: bool,
     allow_private_targets: bool,
     config: WatchConfig | None,
     groups: tuple[str, ...],
@@ -168,6 +169,7 @@ def command(
         chosen_format=webhook_format,
         secret_file=secret_file,
         give_up_after=give_up_after,
+        include_emails=include_emails,
         allow_private=allow_private_targets,
     )
     from arena_groups.cli.watch_service import Termination, WatchRun, watch_groups

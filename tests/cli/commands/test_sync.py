@@ -67,7 +67,9 @@ def test_invalid_limit_says_what_to_use(
     ("line", "words"),
     [
         ("sync", "give either GROUP and FILE"),
-        ("sync {group}", "FILE is missing"),
+        ("sync {group}", "name both, GROUP and FILE"),
+        ("sync people.csv", "name both, GROUP and FILE"),
+        ("sync link not-an-address ada-osei", "EMAIL is not an email address: write it as"),
         ("sync {group} {file} --groups {file}", "give either"),
         ("sync {group} {file} --apply plan.json", "give either"),
         ("sync --apply plan.json --dry-run", "--dry-run cannot be combined with --apply"),
@@ -275,13 +277,27 @@ def test_plan_is_not_written_through_a_link(
     assert not dangling or not target.exists()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "[5]", '{"version": 99}', "\xff", "[" * 9999])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is not valid JSON"),
+        ("\xff", "it is not valid JSON"),
+        ("[" * 9999, "it is not valid JSON"),
+        ("[]", "it is empty"),
+        ("{}", "it has no version"),
+        ("[5]", "a plan must be a dict"),
+        ('{"version": 99}', "make a new plan"),
+        ('{"version": 1, "id": "5"}', "the plan is damaged"),
+    ],
+)
 def test_other_file_is_not_a_plan(
-    text: str, at: At, tmp_path: Path, capsys: Captured, sandbox: Sandbox
+    text: str, problem: str, at: At, tmp_path: Path, capsys: Captured, sandbox: Sandbox
 ) -> None:
     file = tmp_path / "plan.json"
     file.write_text(text, "latin-1")
     file.chmod(0o600)
     assert at("sync", "--apply", str(file), "--yes") == 4
-    assert "plan.json is not a plan of sync" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "plan.json is not a plan of sync: " in shown
+    assert problem in shown
     assert sandbox.requests == ()
