@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from arena_groups.cli.durations import Duration
+from arena_groups.cli.errors import in_options
 from arena_groups.cli.options import as_secrets
 from arena_groups.cli.watch_config import (
     FORMATS,
@@ -175,8 +176,3 @@ def format_of(url: str) -> str:
     except ValueError:
         return "json"
     return FORMATS_BY_HOST.get(host, "json")
-
-
-def in_options(text: str) -> str:
-    """Return a message of the library with the names of the command line."""
-    return text.replace("allow_private=True", "--allow-private-targets")

@@ -253,6 +253,24 @@ class TestWebhooks:
         assert "`arena-groups deliveries retry`" in failed.err
         assert finish(watch(*line, **variables)).code == 0  # it is not given up again
 
+    def test_watch_of_other_groups_with_the_same_name_ends_the_first(
+        self, watch: Watch, endpoint: Endpoint, sandbox: ThreadedSandbox, tmp_path: Path
+    ) -> None:
+        variables = {"ARENA_WEBHOOK_URL": endpoint.url, "ARENA_WEBHOOK_SECRET": SECRET}
+        line = with_webhook(endpoint, tmp_path / "s.db", "--interval", "0.3")
+        first = watch(*line, "--replay", "--ndjson", **variables)
+        assert first.stdout is not None
+        first.stdout.readline()
+        until_blocking(lambda: len(endpoint.requests) == 1)
+        second = watch("night-shift", *line[1:], "--replay", **variables)
+        assert second.stdout is not None
+        second.stdout.readline()
+        sandbox.add_members(GROUP, 1)
+        done = finish(first)
+        assert done.code == 1
+        assert "use --shared for all of them, or give each another --name" in done.err
+        assert stop(second).code == 0
+
     def test_failure_and_recovery_are_reported_without_the_url(
         self, watch: Watch, endpoint: Endpoint, tmp_path: Path
     ) -> None:
