@@ -95,6 +95,27 @@ def test_list_of_one_host(store: str, host: str, count: int, capsys: Captured) -
     assert len(rows(capsys)) == count
 
 
+def test_list_reads_the_store_of_a_configuration_file(
+    store: str, tmp_path: Path, capsys: Captured
+) -> None:
+    config = tmp_path / "watch.toml"
+    config.write_text(f"groups = ['one']\nstore = '{store}'\nname = 'other'\n")
+    assert run(["deliveries", "list", "--config", str(config)]) == 0
+    assert rows(capsys) == []
+    assert run(["deliveries", "list", "--config", str(config), "--name", "default"]) == 0
+    assert [row["dead"] for row in rows(capsys)] == [3]
+
+
+@pytest.mark.parametrize("line", [["list"], ["retry", "--webhook", "https://a.example/"]])
+def test_store_that_does_not_exist_is_an_error_and_not_made(
+    line: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "typo.db"
+    assert run(["deliveries", *line, "--store", str(path)]) == 1
+    assert f"there is no store at {path}" in capsys.readouterr().err
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("chosen", ["table", "json", "csv"])
 def test_list_in_other_formats(store: str, chosen: str, capsys: Captured) -> None:
     assert run(["deliveries", "list", "--store", store, "--format", chosen]) == 0
@@ -135,13 +156,15 @@ def test_retry_that_is_not_accepted_fails_and_keeps_the_events(
     [
         (["list"], "give the --store"),
         (["retry"], "give the --store"),
-        (["retry", "--store", "x.db"], "no endpoint"),
+        (["retry", "--store", "STORE"], "no endpoint"),
         (
-            ["retry", "--store", "x.db", "--webhook", "https://a.example/", "--endpoint", "b"],
+            ["retry", "--store", "STORE", "--webhook", "https://a.example/", "--endpoint", "b"],
             "no endpoint",
         ),
     ],
 )
-def test_missing_options_are_errors(options: list[str], message: str, capsys: Captured) -> None:
-    assert run(["deliveries", *options]) == 1
+def test_missing_options_are_errors(
+    store: str, options: list[str], message: str, capsys: Captured
+) -> None:
+    assert run(["deliveries", *(store if each == "STORE" else each for each in options)]) == 1
     assert message in capsys.readouterr().err
