@@ -69,7 +69,7 @@ class ImportOptions:
 
     file: str
     column: str | None = None
-    result: str | None = None
+    result: Path | None = None
     journal: str | None = None
     dry_run: bool = False
     predict: bool = False
@@ -124,7 +124,7 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
 def _check_paths(options: ImportOptions) -> None:
     """Raise an error if the result file would replace the recipients or the journal."""
     for option, path in (("--from", options.file), ("--journal", options.journal)):
-        if options.result and path and is_same_file(Path(options.result), path):
+        if options.result and path and is_same_file(options.result, path):
             raise CliError(
                 "usage",
                 f"--result and {option} are the same file, which would be overwritten",

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Final, cast
 from arena_groups._types import JSONValue
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.output.sanitize import json_text
+from arena_groups.cli.output_file import replace_file
 
 if TYPE_CHECKING:
     from arena_groups import SyncPlan
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
-PRIVATE: Final = 0o600
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 HAS_PERMISSIONS: Final = hasattr(os, "geteuid")
@@ -37,16 +36,7 @@ def write_plans(path: Path, plans: Sequence["SyncPlan"]) -> None:
     check_plan_path(path)
     written = [plan.to_dict() for plan in plans]
     text = json_text(written[0] if len(written) == 1 else written, indent=2)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_file(path, f"{text}\n")
 
 
 def check_plan_path(path: Path) -> None:

@@ -38,13 +38,13 @@ class ResultFile:
 
 
 @contextmanager
-def result_file(path: str | None, titles: Sequence[str]) -> Generator[ResultFile, None, None]:
+def result_file(path: Path | None, titles: Sequence[str]) -> Generator[ResultFile, None, None]:
     """Yield the result file at a path, or none for ``None``."""
     if path is None:
         yield ResultFile(None, titles)
         return
     # A name can hold half of a surrogate pair, which UTF-8 cannot.
-    with Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         yield ResultFile(stream, titles)
 
 

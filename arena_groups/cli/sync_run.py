@@ -44,6 +44,7 @@ from arena_groups.cli.sync_view import (
     RowFactory,
     describe_cost,
     markdown,
+    slugs_in,
     write_tables,
 )
 from arena_groups.reconcile import DesiredPerson, SyncOutcome, SyncReason, link
@@ -86,7 +87,7 @@ class SyncOptions:
     on_drift: Literal["refuse", "skip"] = "refuse"
     dry_run: bool = False
     exit_code: bool = False
-    result: str | None = None
+    result: Path | None = None
     plan: Path | None = None
     markdown: Path | None = None
     mask: bool = False
@@ -98,6 +99,13 @@ class _Part:
 
     plan: SyncPlan
     rows: RowFactory
+
+
+def _part(plan: SyncPlan, options: SyncOptions, lines: Sequence[int] = ()) -> _Part:
+    rows = RowFactory(
+        group=plan.group.slug, lines=lines, slugs=slugs_in(plan.actions), mask=options.mask
+    )
+    return _Part(plan, rows)
 
 
 @frozen
@@ -128,8 +136,7 @@ async def sync_lists(
                 shown.update(f"reading {group}")
                 plan = await _plan(session, group, people, options)
                 lines = [person.line for person in people]
-                rows = RowFactory(group=plan.group.slug, lines=lines, mask=options.mask)
-                parts.append(_Part(plan, rows))
+                parts.append(_part(plan, options, lines))
         _check_groups(lists, parts)
         await _show_and_apply(settings, session, parts, options)
 
@@ -148,7 +155,7 @@ async def sync_saved(settings: Settings, path: Path, options: SyncOptions) -> No
     """Apply the plans in a file, after a confirmation."""
     output.require_confirmation(settings)
     plans = read_plans(path, lambda text: output.notify(settings, text))
-    parts = [_Part(plan, RowFactory(group=plan.group.slug, mask=options.mask)) for plan in plans]
+    parts = [_part(plan, options) for plan in plans]
     async with _session(settings, options.store) as session:
         await _show_and_apply(settings, session, parts, options)
 

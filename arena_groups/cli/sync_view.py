@@ -1,7 +1,8 @@
 """Plans and results of ``arena-groups sync``: rows for every format, and Markdown."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TextIO
 
 from attrs import field, frozen
@@ -27,6 +28,8 @@ SHOWN_KINDS: Final = (
     ActionKind.UNRESOLVED,
 )
 MAX_MARKDOWN_ROWS: Final = 200  # a comment of GitHub has room for 65,536 characters
+MAX_CANDIDATES: Final = 5
+PLAIN_SLUG: Final = re.compile("[A-Za-z0-9_-]+")  # no effect in Markdown
 TEXTS: Final = {
     SyncReason.NOT_IN_GROUP: "not in the group",
     SyncReason.INTERRUPTED: "an earlier run ended before it knew the outcome",
@@ -107,11 +110,13 @@ class RowFactory:
     Attributes:
         group: Slug of the group.
         lines: Number of the line of each input; empty if it is not known.
+        slugs: Slug of each user that the plan shows, by id.
         mask: Show masked addresses, and no notes.
     """
 
     group: str
     lines: Sequence[int] = ()
+    slugs: Mapping[int, str] = field(factory=dict[int, str])
     mask: bool = False
 
     def plan_row(self, action: SyncAction) -> PlanRow:
@@ -158,11 +163,20 @@ class RowFactory:
     def _lines(self, positions: Iterable[int]) -> tuple[int, ...]:
         return tuple(self.lines[each] for each in positions) if self.lines else ()
 
+    def _candidates(self, ids: Sequence[int], count: int) -> str:
+        """Return users as ``sync link`` takes them. A slug of other characters is not shown."""
+        slugs = [self.slugs.get(each, "") for each in ids[:MAX_CANDIDATES]]
+        shown = [
+            slug if PLAIN_SLUG.fullmatch(slug) else str(number)
+            for slug, number in zip(slugs, ids, strict=False)
+        ]
+        return ", ".join([*shown, "…"] if len(shown) < count else shown)
+
     def _text(self, action: SyncAction) -> str:
         if action.reason is SyncReason.POSSIBLY_ACCEPTED:
             count = max(action.candidate_count, len(action.candidates))
-            people = counted(count, ("new member", "new members"))
-            return f"may be one of {people}"
+            people = "the new member" if count == 1 else f"one of {count} new members:"
+            return f"may be {people} {self._candidates(action.candidates, count)}"
         if action.reason is SyncReason.WAITS_FOR_LINK:
             lines = self._lines(action.waits_for)
             if not action.waits_for:
@@ -172,6 +186,11 @@ class RowFactory:
         if action.kind is ActionKind.UNRESOLVED:
             return "may be a member"
         return TEXTS.get(action.reason, action.reason.value.replace("_", " "))
+
+
+def slugs_in(actions: Iterable[SyncAction]) -> dict[int, str]:
+    """Return the slug of each user that actions show, by id."""
+    return {each.user.id: each.user.slug for each in actions if each.user is not None}
 
 
 def masked(email: str) -> str:
@@ -249,8 +268,10 @@ def by_kind(rows: Iterable[PlanRow]) -> Iterator[tuple[ActionKind, list[PlanRow]
 
 
 def write_tables(stream: TextIO, rows: Iterable[PlanRow]) -> None:
-    """Write a table for each kind of action."""
-    for kind, same in by_kind(rows):
+    """Write a table for each kind of action. A hint for several of them is below the last one."""
+    found = list(by_kind(rows))
+    places = {hint: kind for kind, same in found for hint in hints(same)}
+    for kind, same in found:
         view: View[PlanRow] = View(
             table=(
                 Column(f"{kind.upper()} {len(same)}", who, width=20, share=1),
@@ -262,7 +283,7 @@ def write_tables(stream: TextIO, rows: Iterable[PlanRow]) -> None:
         writer = list_writer(Format.TABLE, stream, view)
         for row in same:
             writer.write(row)
-        stream.writelines(f"({hint})\n" for hint in hints(same))
+        stream.writelines(f"({hint})\n" for hint, shown_at in places.items() if shown_at is kind)
         stream.write("\n")
 
 

@@ -93,7 +93,7 @@ class Termination:
             if not self.requested:
                 raise
         finally:
-            if before is not None:
+            if before is not None and not self.requested:
                 signal.signal(signal.SIGTERM, before)
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
             on_groups=groups,
         )
         await stack.enter_async_context(watcher)
-        delivery = await stack.enter_async_context(_delivering(settings, run, store))
+        delivery = await stack.enter_async_context(_delivering(settings, run, store, watcher))
         dead = 0 if delivery is None else delivery.summary().dead
         handler = _EventHandler(settings, run, delivery)
         if run.health_at is not None:
@@ -253,15 +253,22 @@ class _EventHandler:
 
 @asynccontextmanager
 async def _delivering(
-    settings: Settings, run: WatchRun, store: arena_groups.Store
+    settings: Settings,
+    run: WatchRun,
+    store: arena_groups.Store,
+    watcher: arena_groups.Watcher,
 ) -> AsyncGenerator[Delivery | None, None]:
     """Deliver to the endpoints while the block runs, and report failures. ``None`` without any."""
     if not run.senders:
         yield None
         return
+    from arena_groups.watching.delivering import closing_on_failure
     from arena_groups.webhooks import Delivery
 
-    async with Delivery(run.senders, store=store, name=run.name, shared=run.shared) as delivery:
+    async with (
+        Delivery(run.senders, store=store, name=run.name, shared=run.shared) as delivery,
+        closing_on_failure(delivery, watcher.aclose),
+    ):
         reporter = BacklogReporter(settings, delivery)
         repeated = asyncio.ensure_future(reporter.run())
         try:

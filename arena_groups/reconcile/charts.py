@@ -12,6 +12,8 @@ from typing import Final
 import svg
 from attrs import frozen
 
+from arena_groups.reconcile.report_tables import date_text
+
 __all__ = ["Series", "bar_chart", "line_chart", "tick_values"]
 
 WIDTH: Final = 360
@@ -93,10 +95,9 @@ def line_chart(title: str, description: str, days: Sequence[date], series: Seque
         elements.append(svg.Path(d=line, class_=["line", "ab"[index]]))
         # A line of one day cannot be seen.
         elements.append(svg.Circle(cx=places[-1], cy=heights[-1], r=3, class_=["dot", "ab"[index]]))
-    for place, day in _date_labels(places, days):
-        anchor = "first" if place == places[0] and len(days) > 1 else "last"
-        classes = ("label", anchor) if place in (places[0], places[-1]) else ("label",)
-        elements.append(_text(f"{day.day} {day:%b %Y}", place, BASE + 14, *classes))
+    ends = [(places[0], days[0], "first"), (places[-1], days[-1], "last")]
+    for place, day, anchor in ends if len(days) > 1 else ends[-1:]:
+        elements.append(_text(date_text(day), place, BASE + 14, "label", anchor))
     return _chart(title, description, [*elements, *_legend(series, lines=True)])
 
 
@@ -120,14 +121,6 @@ class _Scale:
 
     def y(self, number: int) -> float:
         return round(BASE - (BASE - TOP) * number / self.ticks[-1], 2)
-
-
-def _date_labels(places: Sequence[float], days: Sequence[date]) -> list[tuple[float, date]]:
-    """Return the first and the last day with their places."""
-    labels = [(places[0], days[0])]
-    if len(days) > 1:
-        labels.append((places[-1], days[-1]))
-    return labels
 
 
 def _grid(scale: _Scale) -> list[svg.Element]:

@@ -1,7 +1,8 @@
 """Delivery of a watch's events: the protocols of what delivers them, the loop, and its result."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from attrs import define, frozen
@@ -13,7 +14,7 @@ from arena_groups.errors import ArenaError, StoreError
 from arena_groups.stores import Store
 from arena_groups.watching.events import WatchEvent
 
-__all__ = ["DeliveryLoop", "DeliverySummary", "EventDelivery", "EventSender"]
+__all__ = ["DeliveryLoop", "DeliverySummary", "EventDelivery", "EventSender", "closing_on_failure"]
 
 
 @frozen(kw_only=True)
@@ -33,6 +34,11 @@ class DeliverySummary:
 
 class EventDelivery(Protocol):
     """Delivery in progress."""
+
+    @property
+    def failed(self) -> asyncio.Event:
+        """Event that is set when the delivery cannot go on: its methods raise why."""
+        ...
 
     async def enqueue(self, event: WatchEvent) -> None:
         """Save an event for every endpoint. Afterwards it can be acknowledged."""
@@ -84,9 +90,11 @@ class DeliveryLoop:
         senders: Sequence[EventSender],
         deliver_for: float,
         is_closed: Callable[[], bool],
+        close: Callable[[], Awaitable[None]],
     ) -> DeliverySummary:
         """Deliver events until there are no more, then what is left, unless the watch is closed.
 
+        If the delivery fails, the watch is closed, as it may have no event for a long time.
         The next event is requested, which acknowledges the last one, only after that was saved,
         also by the next call if this one fails.
         """
@@ -97,7 +105,8 @@ class DeliveryLoop:
         async with senders[0].delivery(
             senders, store=self.store, name=self.name, shared=self.shared, clock=self.clock
         ) as delivery:
-            error = await self._save_all(events, delivery)
+            async with closing_on_failure(delivery, close):
+                error = await self._save_all(events, delivery)
             summary = await delivery.drain(0.0 if is_closed() else deliver_for)
         if error is not None:
             raise error
@@ -122,6 +131,25 @@ class DeliveryLoop:
                 if not self.once:
                     raise
                 first = first or error
+
+
+@asynccontextmanager
+async def closing_on_failure(
+    delivery: EventDelivery, close: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[None, None]:
+    """Close the watch of a delivery if that fails while the block runs."""
+
+    async def close_after_failure() -> None:
+        await delivery.failed.wait()
+        await close()
+
+    task = asyncio.create_task(close_after_failure())
+    try:
+        yield
+    finally:
+        if not delivery.failed.is_set():
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 set_public_module(globals(), ["DeliverySummary"])

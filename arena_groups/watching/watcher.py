@@ -162,10 +162,13 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         Raises:
             ValueError: There is no sender, or ``deliver_for`` is negative.
             TypeError: A sender is something else.
-            StoreError: The store failed, or another process delivers the events now.
+            StoreError: The store failed, or another process delivers the events now, which closes
+                the watch.
             ArenaError: As ``anext()`` raises it. What is saved is delivered by the next call.
         """
-        return await self._deliveries.run(self, senders, deliver_for, lambda: self._closed)
+        return await self._deliveries.run(
+            self, senders, deliver_for, lambda: self._closed, self.aclose
+        )
 
     async def aclose(self) -> None:
         """Close the watch, without acknowledging the event delivered last.

@@ -91,6 +91,10 @@ class Delivery(AsyncCloseable):
         wall: The source of Unix time.
         jitter: The source of random numbers from 0 to 1.
 
+    Attributes:
+        failed: Event that is set when the delivery cannot go on: :meth:`enqueue` and :meth:`drain`
+            raise why.
+
     Raises:
         ValueError: There is no sender, two of them have one endpoint, or ``name`` is not valid.
         TypeError: An argument has the wrong type.
@@ -118,6 +122,7 @@ class Delivery(AsyncCloseable):
         self._jitter = jitter
         self._outbox = Outbox(store, name)
         self._lanes = [_Lane(each, EndpointSchedule(jitter)) for each in _checked(senders)]
+        self.failed = asyncio.Event()
         self._progress = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._renewed = -math.inf
@@ -129,7 +134,7 @@ class Delivery(AsyncCloseable):
         if not self._shared:
             await self._outbox.take_over()
         self._work = asyncio.create_task(self._run(), name=TASK)
-        self._work.add_done_callback(lambda _: self._progress.set())
+        self._work.add_done_callback(self._end)
         return self
 
     async def aclose(self) -> None:
@@ -229,6 +234,11 @@ class Delivery(AsyncCloseable):
     async def _register(self) -> None:
         targets = {lane.sender.endpoint: lane.sender.target for lane in self._lanes}
         await self._outbox.register(targets, self._wall())
+
+    def _end(self, work: "asyncio.Task[None]") -> None:
+        if not work.cancelled():
+            self.failed.set()
+        self._progress.set()
 
     def _check_work(self) -> None:
         if self._work is None:

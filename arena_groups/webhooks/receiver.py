@@ -37,13 +37,13 @@ class ReceivedWebhook:
     body: object = field(repr=hidden)
     """The body, parsed from JSON."""
     status: int
-    """Status of the answer."""
+    """Status of the response."""
     headers: Mapping[str, str] = field(repr=hidden, hash=False)
     """Headers of the request, with names in lower case."""
 
     @property
     def accepted(self) -> bool:
-        """Whether the answer says that the webhook was received."""
+        """Whether the response says that the webhook was received."""
         return 200 <= self.status < 300
 
     @property
@@ -80,11 +80,11 @@ class WebhookReceiver:
     def __init__(self, secret: str | None = None) -> None:
         self._secret = generate_secret() if secret is None else secret
         self._received: list[ReceivedWebhook] = []
-        self._answers: list[tuple[int, float | None]] = []
+        self._responses: list[tuple[int, float | None]] = []
         self._changed = threading.Condition()
         handler = partial(_Handler, self._receive)
         self._server = ThreadingHTTPServer((LOOPBACK, 0), handler, bind_and_activate=False)
-        self._server.daemon_threads = False  # closing waits for the answers in progress
+        self._server.daemon_threads = False  # closing waits for the responses in progress
         self._thread: threading.Thread | None = None
 
     @property
@@ -117,7 +117,7 @@ class WebhookReceiver:
 
         Args:
             times: The number of requests.
-            status: The status of the answers, 300 to 599.
+            status: The status of the responses, 300 to 599.
             retry_after: Seconds in a header ``Retry-After``; ``None`` sends none.
 
         Raises:
@@ -126,7 +126,7 @@ class WebhookReceiver:
         check_range(times, "times", 1)
         check_range(status, "status", 300, 599)
         with self._changed:
-            self._answers += [(status, retry_after)] * times
+            self._responses += [(status, retry_after)] * times
 
     def wait(self, count: int = 1, *, timeout: float = WAIT) -> tuple[ReceivedWebhook, ...]:
         """Wait for webhooks, and return all that were accepted so far.
@@ -176,12 +176,12 @@ class WebhookReceiver:
         return f"<WebhookReceiver with {len(self.webhooks)} webhooks>"
 
     def _receive(self, headers: Mapping[str, str], raw: bytes) -> tuple[int, float | None]:
-        """Record a request, and return the status of its answer and of ``Retry-After``."""
+        """Record a request, and return the status of its response and of ``Retry-After``."""
         status, body = self._judge(headers, raw)
         retry_after: float | None = None
         with self._changed:
-            if 200 <= status < 300 and self._answers:
-                status, retry_after = self._answers.pop(0)
+            if 200 <= status < 300 and self._responses:
+                status, retry_after = self._responses.pop(0)
             webhook = ReceivedWebhook(
                 id=headers.get("webhook-id"), body=body, status=status, headers=headers
             )

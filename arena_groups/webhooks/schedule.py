@@ -32,7 +32,7 @@ class Attempt:
     """Result of one request to an endpoint.
 
     Attributes:
-        status: The status of the answer; ``None`` without one.
+        status: The status of the response; ``None`` without one.
         failure: Why the events were not delivered, in plain words; empty if they were.
         retry_after: The seconds that the endpoint asks to wait, if any.
     """

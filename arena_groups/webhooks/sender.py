@@ -48,7 +48,7 @@ WebhookFormat = Literal["json", "slack", "discord"]
 
 GIVE_UP_AFTER: Final = 3 * 86_400.0
 TIMEOUT: Final = 10.0
-MAX_ANSWER: Final = 4096  # bytes that are read of an answer
+MAX_RESPONSE: Final = 4096  # bytes that are read of a response
 NO_CONNECTION: Final = "no connection"
 UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)
 CAUSES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
@@ -56,9 +56,9 @@ CAUSES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], .
     (UNTRUSTED, "no TLS connection: its certificate is not trusted, or it refused ours"),
     (aiohttp.ClientConnectorDNSError, "its host was not found"),
     (aiohttp.ClientConnectorError, NO_CONNECTION),
-    (TimeoutError, "no answer within the time limit"),
-    (aiohttp.ServerDisconnectedError, "it closed the connection without an answer"),
-    (ConnectionError, "it closed the connection without an answer"),
+    (TimeoutError, "no response within the time limit"),
+    (aiohttp.ServerDisconnectedError, "it closed the connection without a response"),
+    (ConnectionError, "it closed the connection without a response"),
 )
 
 
@@ -123,7 +123,7 @@ class WebhookSender:
     specification: ``webhook-id`` is the event's ``key``, ``webhook-timestamp`` the time of the
     attempt, and ``webhook-signature`` has one signature by each secret.
 
-    An event is delivered if the answer is 2xx. Everything else is a failure, and so is a redirect,
+    An event is delivered if the response is 2xx. Everything else is a failure, also a redirect,
     which is not followed. No part of the URL after its host is shown in a ``repr``, log or error.
 
     Args:
@@ -209,7 +209,7 @@ class WebhookSender:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             auto_decompress=False,
-            read_bufsize=MAX_ANSWER,
+            read_bufsize=MAX_RESPONSE,
         ) as session:
             yield Connection(self._settings, session)
 
@@ -268,14 +268,14 @@ class Connection:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Attempt(failure=_cause(error))
         async with response:
-            # So that the connection can be used again; a longer answer closes it.
+            # So that the connection can be used again; a longer response closes it.
             with suppress(aiohttp.ClientError, OSError):
-                await response.content.read(MAX_ANSWER)
+                await response.content.read(MAX_RESPONSE)
         retry_after = parse_retry_after(response.headers.get("Retry-After"), now)
         return Attempt(response.status, _failure(response.status), retry_after)
 
     async def _post(self, message: _Message) -> aiohttp.ClientResponse:
-        """Send a request, and return its answer once its headers are there."""
+        """Send a request, and return its response once its headers are there."""
         proxy, tls = self._settings.network.proxy, self._settings.network.tls
         return await self._session.post(
             self._settings.target.url.reveal(),
@@ -289,12 +289,12 @@ class Connection:
 
 
 def _cause(error: Exception) -> str:
-    """Return why there was no answer, in plain words, without a part of the URL."""
+    """Return why there was no response, in plain words, without a part of the URL."""
     if isinstance(error.__cause__, TargetRefusedError):
         error = error.__cause__
     known = next((text for kind, text in CAUSES if isinstance(error, kind)), None)
     if known is None:
-        return "its answer is not valid HTTP"
+        return "its response is not valid HTTP"
     number = getattr(error, "errno", None)
     return f"{known} ({os.strerror(number)})" if known == NO_CONNECTION and number else known
 

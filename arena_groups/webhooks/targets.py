@@ -201,7 +201,7 @@ def _host_problem(host: str, *, allow_private: bool) -> str:
         pass
     last = host.rpartition(".")[2]
     if last.isdigit() or last.startswith("0x") or not last:
-        return "a number or a name that ends in a dot: write four decimal numbers, or a name"
+        return "a host that is a number or ends in a dot: write four decimal numbers, or a name"
     if last == "localhost" and not allow_private:
         return f"a loopback address ({ALLOW})"
     return ""

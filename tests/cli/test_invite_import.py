@@ -19,6 +19,7 @@ from arena_groups.bulk.journal import InviteJournal
 from arena_groups.cli import errors
 from arena_groups.cli.people_file import read_invitees
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, RateLimited
 from tests.support.command_line import (
     At,
@@ -29,6 +30,12 @@ from tests.support.faults import ReplaceText
 
 ADA = InviteTarget(email="ada@example.org")
 GROUP = "blank-page"
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the waits of the commands, such as those between two writes."""
+    monkeypatch.setattr("arena_groups._pacing.pacer.SystemClock", AutoAdvanceClock)
 
 
 # Each may begin a formula, look as if it were escaped already, or look like either.
@@ -43,6 +50,7 @@ ODD_ADDRESSES = (
 )
 
 
+@pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_import_reads_the_csv_of_the_invitation_list(
@@ -65,6 +73,7 @@ def test_import_reads_the_csv_of_the_invitation_list(
     assert {*ODD_ADDRESSES} < {*addresses}
 
 
+@pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("kind", ["csv of send", "result file"])
 def test_import_reads_the_csv_that_send_writes(
     at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured,

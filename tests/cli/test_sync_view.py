@@ -13,6 +13,7 @@ from arena_groups.cli.sync_view import (
     describe_cost,
     markdown,
     masked,
+    slugs_in,
     who,
     write_tables,
 )
@@ -55,7 +56,7 @@ ACTIONS = (
         candidates=(7, 8),
     ),
 )
-ROWS = RowFactory(group="studio", lines=[2, 3, 4, 9])
+ROWS = RowFactory(group="studio", lines=[2, 3, 4, 9], slugs=slugs_in(ACTIONS))
 
 
 def tables(actions: Sequence[SyncAction], factory: RowFactory = ROWS) -> str:
@@ -71,10 +72,9 @@ def test_tables_group_the_actions_and_say_how_to_resolve_them() -> None:
         "\n"
         "HELD 1                          LINE   REASON\n"
         "Ada | Osei (ada-osei)                  remove: may be the person of line 3\n"
-        "(fill the column user, or run: arena-groups sync link EMAIL USER)\n"
         "\n"
         "UNRESOLVED 1                    LINE   REASON\n"
-        "bo@example.org                  3      may be one of 2 new members\n"
+        "bo@example.org                  3      may be one of 2 new members: ada-osei, 8\n"
         "(fill the column user, or run: arena-groups sync link EMAIL USER)\n"
         "\n"
     )
@@ -148,7 +148,7 @@ def test_cost_is_in_requests_and_minutes(requests: int, limit: int | None, expec
 
 
 def test_markdown_shows_names_as_code() -> None:
-    factory = RowFactory(group="studio", lines=ROWS.lines, mask=True)
+    factory = evolve(ROWS, mask=True)
     text = markdown("studio: invite 1", map(factory.plan_row, ACTIONS), warning="too many")
     assert text == (
         "### `studio: invite 1`\n\n"
@@ -157,7 +157,7 @@ def test_markdown_shows_names_as_code() -> None:
         "| --- | --- | --- | --- |\n"
         "| invite | `n***@e***.org` | 2 9 | not in the group |\n"
         "| held | `Ada \\| Osei (ada-osei)` |  | remove: may be the person of line 3 |\n"
-        "| unresolved | `b***@e***.org` | 3 | may be one of 2 new members |\n\n"
+        "| unresolved | `b***@e***.org` | 3 | may be one of 2 new members: ada-osei, 8 |\n\n"
         "`fill the column user, or run: arena-groups sync link EMAIL USER`\n"
     )
 
@@ -167,3 +167,21 @@ def test_markdown_of_many_people_is_cut() -> None:
     text = markdown("studio", rows)
     assert text.count("| invite |") == 200
     assert text.endswith("… and 50 more\n")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "count", "text"),
+    [
+        ((7,), 1, "may be the new member ada-osei"),
+        ((8,), 1, "may be the new member 8"),
+        ((9,), 1, "may be the new member 9"),
+        ((7, 1, 2, 3, 4), 5, "may be one of 5 new members: ada-osei, 1, 2, 3, 4"),
+        ((7, 1, 2, 3, 4, 5), 150, "may be one of 150 new members: ada-osei, 1, 2, 3, 4, …"),
+    ],
+)
+def test_candidates_are_named_as_sync_link_takes_them(
+    candidates: tuple[int, ...], count: int, text: str
+) -> None:
+    factory = evolve(ROWS, slugs={7: "ada-osei", 9: "[x](https://example.org)"})
+    action = evolve(ACTIONS[3], candidates=candidates, candidate_count=count)
+    assert factory.plan_row(action).text == text

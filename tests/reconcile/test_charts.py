@@ -1,5 +1,6 @@
 """Charts as SVG."""
 
+import re
 from datetime import date, timedelta
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
@@ -67,7 +68,27 @@ def test_lines_are_within_the_chart(values: list[int], gap: int) -> None:
     for dot in dots:
         assert 0 <= float(dot.attrib["cx"]) <= WIDTH
         assert 0 <= float(dot.attrib["cy"]) <= HEIGHT
-    assert len([path for path in elements(chart, "path") if path.get("d")]) == 2
+    lines = [path.attrib["d"] for path in elements(chart, "path")]
+    for line, dot in zip(lines, dots, strict=True):
+        places = [tuple(map(float, each.split())) for each in re.findall(r"[ML]([-\d. ]+)", line)]
+        assert len(places) == len(values)
+        assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
+        assert places[-1] == (float(dot.attrib["cx"]), float(dot.attrib["cy"]))
+
+
+@pytest.mark.parametrize(
+    ("gap", "labels"),
+    [
+        (0, {"9 Mar 2026": "label last"}),
+        (40, {"9 Mar 2026": "label first", "18 Apr 2026": "label last"}),
+    ],
+)
+def test_lines_have_the_first_and_the_last_day_below(gap: int, labels: dict[str, str]) -> None:
+    days = [DAY, DAY + timedelta(days=gap)] if gap else [DAY]
+    chart = line_chart("Title", "Words", days, [Series("A", [1] * len(days))])
+    found = {each.text: each.get("class") for each in elements(chart, "text")}
+    assert found.items() >= labels.items()
+    assert len([each for each in found.values() if each and "label" in each]) == len(labels)
 
 
 def test_chart_says_in_words_what_it_shows_and_escapes_them() -> None:

@@ -381,7 +381,7 @@ def test_contradicting_links_protect_all(story: Story) -> None:
 # Size
 
 
-def test_many_people_are_planned_quickly(story: Story) -> None:
+def test_plan_of_thousands_lists_a_hundred_people_and_counts_the_others(story: Story) -> None:
     count = 3000
     pending = [invitation(number, email=f"p{number}@example.org") for number in range(1, count)]
     story.see(*range(count, 2 * count), pending=pending)

@@ -1,12 +1,13 @@
 """Planning against the sandbox: reading, memory, names, and wrong arguments."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from arena_groups import ArenaClient, MemoryStore, SyncError, plan_sync
+from arena_groups import ArenaClient, MemoryStore, NoPacer, Permit, SyncError, plan_sync
 from arena_groups.reconcile import DesiredPerson, SyncOutcome
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import GROUP, list_requests, make_client
@@ -35,6 +36,30 @@ async def test_plan_sync_sends_no_write(sandbox: Sandbox, arena: ArenaClient) ->
     sandbox.add_invitations(GROUP, 3)
     await plan_sync(arena, GROUP, ["new@example.org"], store=MemoryStore(), key=KEY)
     assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+class RecordingPacer(NoPacer):
+    """Pacer that counts the requests of each priority."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.priorities = Counter[str]()
+
+    async def acquire(self, *, priority: str = "foreground", **options: Any) -> Permit | None:
+        self.priorities[priority] += 1
+        return await super().acquire(**options)
+
+
+async def test_plan_sync_and_apply_send_every_request_in_the_background(sandbox: Sandbox) -> None:
+    sandbox.add_invitations(GROUP, 2)
+    (former,) = sandbox.add_members(GROUP, 1)
+    pacer, store = RecordingPacer(), MemoryStore()
+    desired = ["new@example.org", DesiredPerson(user="noor-halvorsen")]
+    async with make_client(sandbox, pacer=pacer) as arena:
+        plan = await plan_sync(arena, GROUP, desired, store=store, key=KEY, max_removals=1.0)
+        await plan.apply()
+    assert former not in sandbox.members(GROUP)
+    assert pacer.priorities.keys() == {"background"}
 
 
 async def test_plan_sync_by_somebody_who_may_not_manage_is_refused(sandbox: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """The loop that saves the events of a watch: what is saved when, and what an error leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from arena_groups import (
 )
 from arena_groups.watching.delivering import DeliveryLoop
 from tests.support.virtual_time import LoopClock
+from tests.support.waiting import run_other_tasks
 from tests.support.webhooks import event
 
 Step = WatchEvent | ArenaError
@@ -31,6 +33,10 @@ class Events(AsyncIterator[WatchEvent]):
         self._steps = list(steps)
         self._current: WatchEvent | None = None
         self.acknowledged: list[WatchEvent] = []
+        self.closed = asyncio.Event()
+
+    async def aclose(self) -> None:
+        self.closed.set()
 
     async def __anext__(self) -> WatchEvent:
         if self._current is not None:
@@ -53,6 +59,7 @@ class Sender:
         self.saved: list[WatchEvent] = []
         self.waited: list[float] = []
         self.options: dict[str, Any] = {}
+        self.failed = asyncio.Event()
 
     def delivery(self, senders: Sequence[Any], **options: Any) -> Any:
         self.options = options
@@ -71,6 +78,8 @@ class Sender:
         self.saved.append(event)
 
     async def drain(self, timeout: float) -> DeliverySummary:  # noqa: ASYNC109
+        if self.failed.is_set():
+            raise BROKEN
         self.waited.append(timeout)
         return DeliverySummary(delivered=len(self.saved), waiting=0, dead=0)
 
@@ -82,7 +91,7 @@ def loop(*, once: bool = False) -> DeliveryLoop:
 async def run(
     found: DeliveryLoop, events: Events, sender: Sender, *, closed: bool = False
 ) -> DeliverySummary:
-    return await found.run(events, [sender], 60, lambda: closed)
+    return await found.run(events, [sender], 60, lambda: closed, events.aclose)
 
 
 async def test_every_event_is_saved_before_it_is_acknowledged() -> None:
@@ -116,6 +125,21 @@ async def test_watch_that_polls_once_delivers_everything_before_it_raises_an_err
 async def test_store_error_ends_a_watch_that_polls_once() -> None:
     with pytest.raises(StoreError):
         await run(loop(once=True), Events([BROKEN, event(1)]), Sender())
+
+
+async def test_delivery_that_fails_ends_a_watch_that_waits_for_an_event() -> None:
+    class Waiting(Events):
+        async def __anext__(self) -> WatchEvent:
+            await self.closed.wait()
+            raise StopAsyncIteration
+
+    events, sender = Waiting([]), Sender()
+    running = asyncio.create_task(run(loop(), events, sender))
+    await run_other_tasks()
+    assert not events.closed.is_set()
+    sender.failed.set()
+    with pytest.raises(StoreError, match="disk is full"):
+        await running
 
 
 async def test_closed_watch_does_not_wait_for_what_is_left() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from arena_groups import MemoryStore, Store, StoreError
+from arena_groups import MemoryStore, Store, StoreError, watch
+from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.webhooks import (
     Delivery,
@@ -19,6 +20,7 @@ from arena_groups.webhooks import (
     list_dead_letters,
     retry_dead_letters,
 )
+from tests.support.clients import single
 from tests.support.servers import http, serving
 from tests.support.stores import KINDS, FaultyStore, open_store
 from tests.support.virtual_time import LoopClock, in_virtual_time
@@ -37,6 +39,7 @@ from tests.support.webhooks import (
 )
 
 DAY = 86_400.0
+GROUPS = ("blank-page", "research-studio")
 DOWN = http(status="503 Service Unavailable")
 
 
@@ -299,7 +302,7 @@ class TestAnswers:
         ) as sending:  # fmt: skip
             await sending.enqueue(event(1))
             await sending.drain(6)
-            assert sending.backlog()[0].last_failure == "no answer within the time limit"
+            assert sending.backlog()[0].last_failure == "no response within the time limit"
             receiver.answer = lambda _: http()
             assert (await sending.drain(20)).delivered == 1
 
@@ -355,6 +358,25 @@ class TestProcesses:
                         await old.drain(60)
                         await old.enqueue(event(9))
         assert receiver.order_of(7) == keys(range(1, 3))
+
+    @in_virtual_time
+    async def test_watch_ends_soon_after_another_with_its_name_delivers(self) -> None:
+        store, receiver = MemoryStore(), Receiver()
+        async with Sandbox() as sandbox, serving(receiver) as server:
+            arena = single(sandbox.tokens.owner, base_url=sandbox.url, clock=LoopClock())
+            async with arena:
+                old, new = (watch(arena, group, store=store) for group in GROUPS)
+                async with old, new:
+                    running = asyncio.create_task(old.deliver([local_sender(server.url)]))
+                    await asyncio.sleep(90)
+                    other = asyncio.create_task(new.deliver([local_sender(server.url)]))
+                    await asyncio.sleep(90)
+                    sandbox.add_member(GROUPS[0], sandbox.add_user("Fan"))
+                    with pytest.raises(StoreError, match=r"shared=True .*, or .* different names"):
+                        await asyncio.wait_for(running, 90)
+                    await new.aclose()
+                    await other
+        assert len(receiver.accepted) == 1
 
     @in_virtual_time
     async def test_one_of_two_replicas_delivers_the_events_of_both(self) -> None:

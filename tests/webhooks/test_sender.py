@@ -86,8 +86,8 @@ async def test_success_is_any_2xx(status: int) -> None:
         (http(status="500 x"), "500 Internal Server Error"),
         (http(status="599 x"), "599"),
         (http(status="304 x"), "a redirect (304), which is not followed: use the URL it leads to"),
-        (b"nonsense\r\n\r\n", "its answer is not valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\n" + b"x" * 100_000, "its answer is not valid HTTP"),
+        (b"nonsense\r\n\r\n", "its response is not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x" * 100_000, "its response is not valid HTTP"),
     ],
 )
 async def test_other_answer_is_a_failure(response: bytes, failure: str) -> None:
@@ -115,7 +115,7 @@ async def test_retry_after_is_read_as_seconds_and_as_a_date(
 async def test_closed_port_and_hanging_server_are_failures() -> None:
     async with serving(b"") as server:
         found = await attempt(local_sender(server.url, timeout=0.05))
-        assert found.failure == "no answer within the time limit"
+        assert found.failure == "no response within the time limit"
     found = await attempt(local_sender(server.url))
     assert found.failure == "no connection (Connection refused)"
 
@@ -123,7 +123,7 @@ async def test_closed_port_and_hanging_server_are_failures() -> None:
 async def test_server_that_closes_the_connection_is_a_failure() -> None:
     async with serving(b"", closing=True) as server:
         found = await attempt(local_sender(server.url))
-    assert found.failure == "it closed the connection without an answer"
+    assert found.failure == "it closed the connection without a response"
 
 
 async def test_only_the_beginning_of_an_answer_is_read() -> None:

@@ -38,8 +38,11 @@ from arena_groups.cli.options import (
     sort_option,
     utc_now,
 )
+from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from arena_groups._api import Secret
     from arena_groups.cli.batch import BatchFailure
 
@@ -140,7 +143,9 @@ def list_(
     "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
 )
 @click.option("--column", metavar="TITLE", help="CSV column, if not email, user_id or user.")
-@click.option("--result", metavar="FILE", help="Write the result of each line, as CSV.")
+@click.option(
+    "--result", type=OutputFile(), metavar="FILE", help="Write the result of each line, as CSV."
+)
 @click.option(
     "--journal", metavar="FILE", help="Record progress here, so that the same command can resume."
 )
@@ -159,7 +164,7 @@ def send(
     user_ids: tuple[int, ...],
     file: str | None,
     column: str | None,
-    result: str | None,
+    result: Path | None,
     journal: str | None,
     dry_run: bool,
     predict: bool,

@@ -14,6 +14,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
 from arena_groups.cli.options import Settings, common_options, group_argument
+from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     import segno
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - keeps --help fast
 
 F = TypeVar("F", bound=Callable[..., object])
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = OutputFile()
 QUIET_ZONE = 4  # modules, as the standard asks for
 SCALE = 8  # pixels per module
 # White on black in every terminal, as scanners expect dark modules on a light background.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import stat
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -17,6 +15,8 @@ from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
+from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
+from arena_groups.cli.result_file import is_same_file
 
 if TYPE_CHECKING:
     from arena_groups import ArenaClient, Store
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - keeps --help fast
 
 NOUN = ("report", "reports")
-PRIVATE = 0o600
 
 
 @example("Get the numbers as JSON", "report GROUP --format json")
@@ -39,14 +38,14 @@ PRIVATE = 0o600
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Write one HTML page with charts, which loads nothing else.",
 )
 @click.option(
     "--md",
     "markdown",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Write Markdown, with masked addresses.",
 )
@@ -72,6 +71,8 @@ def command(
     The page of --html holds the addresses of the people without an account who have waited
     longest, unless --mask is given. Only you can read a new file.
     """
+    if html is not None and markdown is not None and is_same_file(html, str(markdown)):
+        raise click.UsageError("--html and --md are the same file: name another one for --md")
     work = report_groups(settings, groups, html=html, markdown=markdown, mask=mask, place=store)
     run_async(settings, work)
 
@@ -176,13 +177,5 @@ def _save(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
         return
     target = path.resolve()
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else PRIVATE
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        draft.chmod(mode)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_file(target, text, mode=mode)

@@ -22,6 +22,7 @@ from arena_groups.cli.options import (
     common_options,
     store_option,
 )
+from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
 
 @example("Apply a saved plan", "sync --apply plan.json")
 @example(
-    "Save the plan, to apply it after a look at it",
+    "Save the plan, to read it and apply it later",
     "sync GROUP people.csv --plan plan.json",
 )
 @example(
@@ -123,17 +124,17 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
     help="With --apply, if the group has changed: do nothing, or the rest. [default: refuse]",
 )
 @store_option("Remember people in this file or Redis. [default: a file in your data folder]")
-@click.option("--result", metavar="FILE", help="Write each result, as CSV.")
+@click.option("--result", type=OutputFile(), metavar="FILE", help="Write each result, as CSV.")
 @click.option(
     "--plan",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Save the plan in this private file, for --apply. Change nothing.",
 )
 @click.option(
     "--md",
     "markdown",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Write the plan as Markdown, with masked addresses.",
 )
@@ -156,7 +157,7 @@ def command(
     reinvite: tuple[Secret, ...],
     on_drift: str,
     store: str | Path | None,
-    result: str | None,
+    result: Path | None,
     plan: Path | None,
     markdown: Path | None,
     mask: bool,
@@ -215,12 +216,14 @@ def link(context: click.Context, *, email: Secret, user: str, store: str | Path 
     """Record that EMAIL belongs to USER, a slug, an id or a URL, so that sync knows the member.
 
     With - for EMAIL, the address is typed at a prompt, or read from standard input. Only a digest
-    of it is stored.
+    of it is stored. A later link of the same address replaces it.
     """
     from arena_groups._api import Secret
     from arena_groups.cli.sync_run import link_address
 
     address = Secret(output.ask_secret("Email")) if email.reveal() == "-" else email
+    if problem := address.address_problem():
+        raise click.UsageError(f"EMAIL {problem}: write it as ada@example.org")
     settings = context.ensure_object(Settings)
     place = _usable_store(context, settings, store)
     run_async(settings, link_address(settings, address, user, place))
@@ -237,7 +240,9 @@ def _check_names(
     if sum(given) != 1:
         raise click.UsageError("give either GROUP and FILE, or --groups FILE, or --apply FILE")
     if group is not None and file is None:
-        raise click.UsageError("FILE is missing: name the list, or - for standard input")
+        raise click.UsageError(
+            "name both, GROUP and FILE; FILE is the list, or - for standard input"
+        )
 
 
 def _check_options(context: click.Context, *, dry_run: bool) -> None:
@@ -271,7 +276,7 @@ def _check_paths(options: SyncOptions, read: Mapping[str, str | None]) -> None:
         if path is None:
             continue
         for other, used in others.items():
-            if used is not None and is_same_file(Path(path), used):
+            if used is not None and is_same_file(path, used):
                 raise CliError(
                     "usage",
                     f"{name} and {other} are the same file, which would be overwritten",

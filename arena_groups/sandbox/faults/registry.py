@@ -151,7 +151,7 @@ def target_options() -> list[str]:
 
 
 def _options(kind: type[Fault]) -> tuple[str, ...]:
-    fields = sorted(attrs.fields(kind), key=lambda each: each.kw_only)
+    fields = sorted((each for each in attrs.fields(kind) if each.init), key=lambda f: f.kw_only)
     return tuple(_shown(each) for each in fields)
 
 

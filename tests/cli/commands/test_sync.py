@@ -67,7 +67,9 @@ def test_invalid_limit_says_what_to_use(
     ("line", "words"),
     [
         ("sync", "give either GROUP and FILE"),
-        ("sync {group}", "FILE is missing"),
+        ("sync {group}", "name both, GROUP and FILE"),
+        ("sync people.csv", "name both, GROUP and FILE"),
+        ("sync link not-an-address ada-osei", "EMAIL is not an email address: write it as"),
         ("sync {group} {file} --groups {file}", "give either"),
         ("sync {group} {file} --apply plan.json", "give either"),
         ("sync --apply plan.json --dry-run", "--dry-run cannot be combined with --apply"),

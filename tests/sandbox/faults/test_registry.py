@@ -447,3 +447,9 @@ def test_message_of_an_invalid_option_is_the_sentence_alone(
 def test_add_with_option_of_another_type_raises(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be a .*, not"):
         Sandbox().faults.add(Reset(), **options)
+
+
+def test_options_of_faults_are_those_that_a_spec_can_set() -> None:
+    options = [option for fault in describe_faults() for option in fault.options]
+    assert "pages=10" in options
+    assert not [option for option in options if option.startswith("_")]
