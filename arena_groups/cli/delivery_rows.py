@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from arena_groups.cli.errors import in_options
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.views import Column, View
-from arena_groups.cli.webhook_options import in_options
 
 if TYPE_CHECKING:
     from arena_groups.webhooks import Backlog, RetrySummary

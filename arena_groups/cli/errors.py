@@ -84,6 +84,11 @@ _HINTS = {
     "decode": "check --base-url or ARENA_BASE_URL if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
+_IN_OPTIONS = {
+    "allow_private=True": "--allow-private-targets",
+    "pass shared=True to all of them": "use --shared for all of them",
+    "give them different names": "give each another --name",
+}
 _NOT_FOUND_HINTS = {
     "GET /v3/groups/{id}/invite": (
         "check the group; if it has no invite code yet, create one with"
@@ -129,7 +134,14 @@ def describe_api(error: arena_groups.ArenaError, token_source: str = "") -> CliE
         if isinstance(error, arena_groups.ArenaAPIError):
             described.retry_after = error.retry_after
         return described
-    return CliError(kind, str(error), code, hint)
+    return CliError(kind, in_options(str(error)), code, hint)
+
+
+def in_options(text: str) -> str:
+    """Return a message of the library with the names of the command line."""
+    for name, option in _IN_OPTIONS.items():
+        text = text.replace(name, option)
+    return text
 
 
 def no_token(*, withheld: bool = False) -> CliError:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
+from arena_groups.cli.errors import in_options
 from arena_groups.cli.options import as_secrets
 from arena_groups.cli.watch_config import (
     FORMATS,
@@ -30,6 +32,10 @@ F = TypeVar("F", bound=Callable[..., object])
 URL_VARIABLE = "ARENA_WEBHOOK_URL"
 SECRET_VARIABLE = "ARENA_WEBHOOK_SECRET"  # noqa: S105 - its name, not a secret
 GIVE_UP_AFTER = 3 * 86_400.0
+ENDPOINT_OPTIONS = frozenset(
+    {"webhook_format", "secret_file", "give_up_after", "include_emails", "allow_private_targets"}
+)
+"""Parameters that say nothing without an endpoint."""
 FORMATS_BY_HOST: Mapping[str, str] = {
     "hooks.slack.com": "slack",
     "discord.com": "discord",
@@ -113,7 +119,7 @@ def make_senders(
         UsageError: A URL or a secret is not valid. Neither is shown.
     """
     shared = read_secret_file(secret_file) if secret_file else os.environ.get(SECRET_VARIABLE)
-    endpoints = [WebhookConfig(url=each.reveal(), format=chosen_format) for each in urls]
+    endpoints = [WebhookConfig(url=each.reveal()) for each in urls]
     if not endpoints and config is not None:
         endpoints = list(config.webhooks)
     senders: list[WebhookSender] = []
@@ -123,6 +129,7 @@ def make_senders(
                 _sender(
                     endpoint,
                     shared or None,
+                    chosen_format=chosen_format,
                     give_up_after=give_up_after or GIVE_UP_AFTER,
                     include_emails=include_emails,
                     allow_private=allow_private,
@@ -130,20 +137,40 @@ def make_senders(
             )
         except ValueError as error:
             raise click.UsageError(f"webhook {number}: {in_options(str(error))}") from None
+    _check_effects(senders)
     return senders
+
+
+def _check_effects(senders: Sequence[WebhookSender]) -> None:
+    """Raise ``UsageError`` for options on the command line that have no effect."""
+    context = click.get_current_context()
+    given = {
+        option.name: option.opts[0]
+        for option in context.command.params
+        if option.name in ENDPOINT_OPTIONS
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    }
+    if given and not senders:
+        name = next(iter(given.values()))
+        raise click.UsageError(f"{name} needs a webhook: see --webhook")
+    if "secret_file" in given and not any(each.signed for each in senders):
+        raise click.UsageError(
+            f"{given['secret_file']} has no effect: Slack and Discord check no signatures"
+        )
 
 
 def _sender(
     endpoint: WebhookConfig,
     secret: str | None,
     *,
+    chosen_format: str | None,
     give_up_after: float,
     include_emails: bool,
     allow_private: bool,
 ) -> WebhookSender:
     from arena_groups.webhooks import WebhookSender
 
-    chosen = endpoint.format or format_of(endpoint.url)
+    chosen = endpoint.format or chosen_format or format_of(endpoint.url)
     return WebhookSender(
         endpoint.url,
         secret=endpoint.secret or (secret if chosen == "json" else None),
@@ -168,8 +195,3 @@ def format_of(url: str) -> str:
     except ValueError:
         return "json"
     return FORMATS_BY_HOST.get(host, "json")
-
-
-def in_options(text: str) -> str:
-    """Return a message of the library with the names of the command line."""
-    return text.replace("allow_private=True", "--allow-private-targets")

@@ -149,7 +149,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         """Deliver the events to endpoints, until the watch ends or is closed.
 
         An event is acknowledged as soon as it is in the store of the watch for every endpoint. It
-        is delivered at least once, in the order of its group, over restarts too.
+        is delivered at least once, in the order of its group, over restarts too. Watches with the
+        same store and name have one outbox: if they are not ``shared``, the last to start delivers,
+        and the others end, even if their groups differ.
 
         Args:
             senders: The endpoints, such as :class:`arena_groups.webhooks.WebhookSender`.

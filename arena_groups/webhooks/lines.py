@@ -18,8 +18,9 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["Markup", "describe", "fill", "size"]
+__all__ = ["NO_NAME", "Markup", "describe", "fill", "size"]
 
+NO_NAME: Final = "(no name)"
 MAX_NAME: Final = 80
 MAX_URL: Final = 200
 # Categories of characters that control a text or break a line, and what is not a character.
@@ -48,7 +49,7 @@ class Markup:
 
     def linked(self, text: str, url: str) -> str:
         """Return such a text as a link, without the URL if that is too long."""
-        label = self.text(text) or "(no name)"
+        label = self.text(text) or NO_NAME
         return self.link(label, url) if len(url) <= MAX_URL else label
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from arena_groups.watching.events import WatchEvent
-from arena_groups.webhooks.lines import Markup, describe, fill, more, size
+from arena_groups.webhooks.lines import NO_NAME, Markup, describe, fill, more, size
 
 __all__ = ["MAX_EVENTS", "slack_body"]
 
@@ -40,7 +40,7 @@ def slack_body(events: Sequence[WatchEvent], *, include_emails: bool = False) ->
     shown, left = fill(lines, MAX_TOTAL - size(title) - 1)
     if left:
         shown.append(more(left))
-    first = f"{MARKUP.text(group.name)}: {lines[0]}"
+    first = f"{MARKUP.text(group.name) or NO_NAME}: {lines[0]}"
     notification = first if len(lines) == 1 else f"{first}, {more(len(lines) - 1)}"
     body = {
         "text": notification,

@@ -27,6 +27,14 @@ from arena_groups.cli.errors import CliError, describe
 Captured = pytest.CaptureFixture[str]
 
 
+def test_message_has_the_names_of_the_options() -> None:
+    text = "run one, pass shared=True to all of them, or give them different names (or else)"
+    described = describe(StoreError(text))
+    assert described is not None
+    shown = "run one, use --shared for all of them, or give each another --name (or else)"
+    assert described.message == shown
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [

@@ -190,6 +190,32 @@ class TestWebhooks:
         assert len(sent) == 4
         assert any(each["invitee_email"] is not None for each in sent) is shown
 
+    def test_secret_file_for_slack_only_is_refused(self, start: Start, tmp_path: Path) -> None:
+        secret = tmp_path / "secret"
+        secret.write_text(SECRET)
+        secret.chmod(0o600)
+        url = f"https://hooks.slack.com/{HIDDEN}"
+        done = finish(start("watch", GROUP, "--webhook", url, "--webhook-secret-file", str(secret)))
+        assert (done.code, done.out) == (1, "")
+        assert "--webhook-secret-file has no effect" in done.err
+        assert HIDDEN not in done.err
+
+    def test_format_is_also_that_of_endpoints_of_the_file(
+        self, watch: Watch, endpoint: Endpoint, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "watch.toml"
+        config.write_text(
+            f'groups = ["{GROUP}"]\nreplay = true\nallow_private_targets = true\n'
+            f'[[webhooks]]\nurl = "{endpoint.url}/one"\n'
+            f'[[webhooks]]\nurl = "{endpoint.url}/two"\nformat = "json"\nsecret = "{SECRET}"\n'
+        )
+        config.chmod(0o600)
+        options = ["--config", str(config), "--webhook-format", "discord", "--once", "--quiet"]
+        done = finish(watch(*options))
+        assert (done.code, done.err) == (0, "")
+        bodies = [set(json.loads(body)) for _, body in endpoint.requests]
+        assert sorted(min(each) for each in bodies) == ["allowed_mentions", "data"]
+
     @pytest.mark.parametrize("asked", [True, False])
     def test_proxy_of_the_environment_is_used_only_if_the_file_says_so(
         self, watch: Watch, endpoint: Endpoint, tmp_path: Path, asked: bool
@@ -252,6 +278,24 @@ class TestWebhooks:
         assert "1 event given up" in failed.err
         assert "`arena-groups deliveries retry`" in failed.err
         assert finish(watch(*line, **variables)).code == 0  # it is not given up again
+
+    def test_watch_of_other_groups_with_the_same_name_ends_the_first(
+        self, watch: Watch, endpoint: Endpoint, sandbox: ThreadedSandbox, tmp_path: Path
+    ) -> None:
+        variables = {"ARENA_WEBHOOK_URL": endpoint.url, "ARENA_WEBHOOK_SECRET": SECRET}
+        line = with_webhook(endpoint, tmp_path / "s.db", "--interval", "0.3")
+        first = watch(*line, "--replay", "--ndjson", **variables)
+        assert first.stdout is not None
+        first.stdout.readline()
+        until_blocking(lambda: len(endpoint.requests) == 1)
+        second = watch("night-shift", *line[1:], "--replay", **variables)
+        assert second.stdout is not None
+        second.stdout.readline()
+        sandbox.add_members(GROUP, 1)
+        done = finish(first)
+        assert done.code == 1
+        assert "use --shared for all of them, or give each another --name" in done.err
+        assert stop(second).code == 0
 
     def test_failure_and_recovery_are_reported_without_the_url(
         self, watch: Watch, endpoint: Endpoint, tmp_path: Path
@@ -444,6 +488,10 @@ class TestStart:
             ([GROUP, "--config", "no-such-file.toml"], "no such file"),
             ([GROUP, "--webhook-secret-file", "no-such-file"], "no such file"),
             ([GROUP, "--webhook-format", "xml"], "xml"),
+            ([GROUP, "--webhook-format", "slack"], "--webhook-format needs a webhook"),
+            ([GROUP, "--include-emails"], "--include-emails needs a webhook"),
+            ([GROUP, "--give-up-after", "1d"], "--give-up-after needs a webhook"),
+            ([GROUP, "--allow-private-targets"], "--allow-private-targets needs a webhook"),
         ],
     )
     def test_wrong_options_are_errors(self, start: Start, options: list[str], message: str) -> None:

@@ -100,6 +100,13 @@ def test_any_name_is_within_the_limits(name: str, count: int) -> None:
     check_limits(slack_body((every_event(name, group=name) * 5)[:count], include_emails=True))
 
 
+@pytest.mark.parametrize("name", ["", "\u200b", "\ud83d"])
+def test_group_without_a_name_that_can_be_shown_is_mentioned(name: str) -> None:
+    body = slack_body(every_event(group=name)[:1])
+    check_limits(body)
+    assert json.loads(body)["text"].startswith("(no name): ")
+
+
 @pytest.mark.parametrize("events", [[], every_event()[:1] * (MAX_EVENTS + 1)])
 def test_body_of_too_few_or_too_many_events_is_refused(events: list[WatchEvent]) -> None:
     with pytest.raises(ValueError, match="1 to 50"):
