@@ -328,11 +328,14 @@ def _question(parts: Sequence[_Part]) -> str:
 
 
 def _limit_error(part: _Part) -> CliError:
-    return CliError(
-        "removal_limit",
-        _limit_text(part),
-        hint="nothing was changed; if the list is right, raise --max-removals, such as 50% or 20",
-    )
+    reasons = {action.reason for action in part.plan.actions}
+    ways = ["raise --max-removals, such as 50% or 20"]
+    if SyncReason.WAITS_FOR_LINK in reasons:
+        ways.insert(0, "say with sync link whose the addresses are")
+    if SyncReason.WAITS_FOR_INVITATIONS in reasons:
+        ways.insert(0, "run it with --add-only first, which shows which members are in the list")
+    hint = f"nothing was changed; if the list is right, {', or '.join(ways)}"
+    return CliError("removal_limit", _limit_text(part), hint=hint)
 
 
 def _limit_text(part: _Part) -> str:

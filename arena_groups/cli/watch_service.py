@@ -305,11 +305,16 @@ async def _drain(run: WatchRun, delivery: Delivery, dead: int) -> None:
     """
     summary = await delivery.drain(run.deliver_for)
     if summary.waiting:
-        targets = ", ".join(sorted({each.target for each in delivery.backlog() if each.waiting}))
+        waiting = [each for each in delivery.backlog() if each.waiting]
+        targets = ", ".join(sorted({each.target for each in waiting}))
+        reasons = ", ".join(sorted({each.last_failure for each in waiting if each.last_failure}))
         left = output.counted(summary.waiting, EVENT_NOUN)
         hint = "the next run tries again" if run.place else "use --store to try again next time"
         raise CliError(
-            "delivery", f"{left} not delivered to {targets} in {run.deliver_for:g} s", hint=hint
+            "delivery",
+            f"{left} not delivered to {targets} in {run.deliver_for:g} s"
+            + (f": {in_options(reasons)}" if reasons else ""),
+            hint=hint,
         )
     if summary.dead > dead:
         given_up = output.counted(summary.dead - dead, EVENT_NOUN)

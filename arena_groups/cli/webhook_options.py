@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from arena_groups.cli.durations import Duration
 from arena_groups.cli.errors import in_options
 from arena_groups.cli.options import as_secrets
 from arena_groups.cli.watch_config import (
@@ -63,7 +62,7 @@ _OPTIONS = (
         envvar=URL_VARIABLE,
         callback=as_secrets,
         metavar="URL",
-        help="Send events to this HTTPS URL; repeat it for several.",
+        help="Send events to this HTTPS URL. May be repeated.",
     ),
     click.option(
         "--webhook-format",
@@ -77,12 +76,6 @@ _OPTIONS = (
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
         help="File with the secret that signs webhooks. [default: ARENA_WEBHOOK_SECRET]",
-    ),
-    click.option(
-        "--give-up-after",
-        type=Duration(),
-        metavar="TIME",
-        help="Put an event aside that was not accepted for so long. [default: 3d]",
     ),
     click.option(
         "--include-emails", is_flag=True, help="Also send the addresses of people who are invited."
@@ -116,7 +109,7 @@ def make_senders(
     *,
     chosen_format: str | None,
     secret_file: Path | None,
-    give_up_after: float | None,
+    give_up_after: float | None = None,
     include_emails: bool,
     allow_private: bool,
 ) -> list[WebhookSender]:

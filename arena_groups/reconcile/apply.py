@@ -4,12 +4,7 @@ The outcomes of the invitations show who of the members is not desired. So nobod
 before all invitations have ended, and then the plan is made again from what was learned.
 """
 
-from collections.abc import (
-    AsyncGenerator,
-    Callable,
-    Iterable,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 

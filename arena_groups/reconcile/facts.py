@@ -24,6 +24,7 @@ from arena_groups.models import (
 )
 
 __all__ = [
+    "USER",
     "Digest",
     "FactChanges",
     "GroupFacts",

@@ -17,6 +17,7 @@ from arena_groups._exports import set_public_module
 from arena_groups.errors import StoreError, SyncError, SyncPermissionError
 from arena_groups.models import InviteResult
 from arena_groups.reconcile.facts import (
+    USER,
     FactChanges,
     GroupFacts,
     IntentState,
@@ -26,6 +27,7 @@ from arena_groups.reconcile.facts import (
     intend,
     learn,
     observe,
+    user_key,
 )
 from arena_groups.reconcile.sync_key import SyncKey, try_find_sync_key
 from arena_groups.stores import Store
@@ -335,7 +337,8 @@ def _read_facts(records: Records, links: Records) -> GroupFacts:
             for name, text in _named(records, MEMBER)
         },
         invited={
-            name: _parse(text, InvitationFact, INVITED) for name, text in _named(records, INVITED)
+            _invited_key(name): _parse(text, InvitationFact, INVITED)
+            for name, text in _named(records, INVITED)
         },
         links={name: _read_link(links, LINK + name).ids for name, _ in _named(links, LINK)},
         slugs={name: _parse(text, tuple[int, ...], SLUG) for name, text in _named(records, SLUG)},
@@ -344,6 +347,11 @@ def _read_facts(records: Records, links: Records) -> GroupFacts:
     if facts.latest_epoch > facts.epoch:
         raise _damaged(EPOCH)
     return facts
+
+
+def _invited_key(name: str) -> str:
+    is_user = name.startswith(USER)
+    return user_key(_parse(name.removeprefix(USER), int, INVITED)) if is_user else name
 
 
 def _fact_updates(facts: GroupFacts, changes: FactChanges) -> Updates:

@@ -17,6 +17,7 @@ from arena_groups.reconcile.facts import (
     Digest,
     GroupFacts,
     IntentState,
+    InvitationFact,
     SyncSnapshot,
     pending_keys,
     user_key,
@@ -264,20 +265,22 @@ class _Planner:
         ]
 
     def _open(self, identity: Identity, *, is_asked: bool) -> _Open:
-        facts = [self._facts.invited[key] for key in identity.digests if key in self._facts.invited]
         return _Open(
-            after=max((fact.after for fact in facts), default=0),
+            after=self._after(identity),
             has_user=not identity.is_open,
             position=identity.position,
             is_asked=is_asked,
             is_pending=any(key in self._pending for key in identity.keys),
-            gone=next((fact.gone for fact in facts), None),
+            gone=next((fact.gone for fact in self._sent_to_addresses(identity)), None),
         )
 
     def _after(self, identity: Identity) -> int:
         """Return the last epoch whose members are certainly not an open person."""
-        facts = [self._facts.invited[key] for key in identity.digests if key in self._facts.invited]
-        return max((fact.after for fact in facts), default=0)
+        return max((fact.after for fact in self._sent_to_addresses(identity)), default=0)
+
+    def _sent_to_addresses(self, identity: Identity) -> list[InvitationFact]:
+        invited = self._facts.invited
+        return [invited[key] for key in identity.digests if key in invited]
 
     def _since(self, member: GroupMember) -> int:
         fact = self._facts.members.get(member.id)

@@ -255,7 +255,7 @@ class TestWebhooks:
         variables = {"ARENA_WEBHOOK_URL": endpoint.url, "ARENA_WEBHOOK_SECRET": SECRET}
         failed = finish(watch(*line, "--replay", "--deliver-for", "1s", **variables))
         assert failed.code == 1
-        assert "1 event not delivered to http://127.0.0.1 in 1 s" in failed.err
+        assert "1 event not delivered to http://127.0.0.1 in 1 s: 503 Service" in failed.err
         assert "the next run tries again" in failed.err
         assert HIDDEN not in failed.err
         endpoint.status = 204

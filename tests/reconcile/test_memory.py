@@ -189,6 +189,7 @@ async def test_plans_that_were_begun_long_ago_are_forgotten(sandbox: Sandbox) ->
         ("epoch", "-1", "a record epoch in the store is damaged"),
         ("invited/ab", "{}", "a record invited/ in the store is damaged"),
         ("invited/ab", '{"after": "ada@example.org"}', "a record invited/"),
+        ("invited/user:ab", '{"after": 0}', "a record invited/"),
         ("member/ab", '{"since": 1}', "a record member/"),
         ("slug/ada", "7", "a record slug/"),
         ("version", "2", "has version 2, and this version of arena-groups reads version 1"),

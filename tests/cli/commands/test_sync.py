@@ -233,10 +233,22 @@ def test_too_many_removals_change_nothing(
     error = json.loads(capsys.readouterr().err.splitlines()[-1])["error"]
     assert error["type"] == "removal_limit"
     assert "3 removals and revocations are over the limit of 1" in error["message"]
-    assert "--max-removals" in error["hint"]
+    assert "if the list is right, raise --max-removals" in error["hint"]
     assert writes(sandbox) == []
     assert at("sync", GROUP, file, "--dry-run") == 0
     assert "over the limit" in capsys.readouterr().err
+
+
+def test_too_many_who_are_held_name_the_way_to_find_out_who_they_are(
+    at: At, sandbox: Sandbox, people: People, capsys: Captured
+) -> None:
+    file = people("email\nnew@example.org\n")
+    assert at("sync", GROUP, file, "--yes") == 1
+    error = json.loads(capsys.readouterr().err.splitlines()[-1])["error"]
+    assert "run it with --add-only first" in error["hint"]
+    assert writes(sandbox) == []
+    assert at("sync", GROUP, file, "--keep", "other@example.org", "--yes") == 1
+    assert "sync link" in capsys.readouterr().err
 
 
 def test_sync_without_terminal_needs_yes(
