@@ -24,7 +24,7 @@ from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
 from arena_groups.webhooks.outbox import Outbox
 from arena_groups.webhooks.records import OutboxEntry
-from arena_groups.webhooks.schedule import EndpointSchedule, is_given_up, retry_delay
+from arena_groups.webhooks.schedule import Attempt, EndpointSchedule, is_given_up, retry_delay
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
 __all__ = ["Backlog", "Delivery"]
@@ -360,7 +360,14 @@ class Delivery(AsyncCloseable):
         lane.oldest[group] = entries[0].at
         if self._shared and self._clock.now() - self._renewed > LEASE / 2:
             await self._renew()  # the process was paused: another one may deliver now
-        attempt = await connection.send([each.event for each in entries], self._wall())
+        try:
+            events = [each.event for each in entries]
+        except StoreError as error:  # a damaged record
+            lane.schedule.record(group, Attempt(failure=str(error)), self._clock.now())
+            logger.error("events of group %d are held: %s", group, error)
+            await outbox.record_failure(sender.endpoint, group, str(error), self._wall())
+            return 0
+        attempt = await connection.send(events, self._wall())
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
             lane.delivered += len(entries)
