@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from random import random
@@ -23,11 +23,11 @@ from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
 from arena_groups.webhooks.outbox import Outbox
-from arena_groups.webhooks.records import OutboxEntry
+from arena_groups.webhooks.records import OutboxEntry, OutboxIndex
 from arena_groups.webhooks.schedule import Attempt, EndpointSchedule, is_given_up, retry_delay
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
-__all__ = ["Backlog", "Delivery"]
+__all__ = ["Backlog", "Delivery", "backlog_of"]
 
 logger = logging.getLogger("arena_groups")
 
@@ -215,20 +215,9 @@ class Delivery(AsyncCloseable):
         return f"<Delivery to {', '.join(lane.sender.target for lane in self._lanes)}>"
 
     def _backlog_of(self, lane: _Lane) -> Backlog:
-        index, endpoint = self._outbox.index, lane.sender.endpoint
-        waiting = index.waiting(endpoint)
-        cursors = [index.cursor(endpoint, group) for group in waiting]
-        failing = [each for each in cursors if each.failing_since is not None]
-        first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
-        return Backlog(
-            endpoint=endpoint,
-            target=lane.sender.target,
-            delivered=lane.delivered,
-            waiting=sum(waiting.values()),
-            dead=sum(index.dead_pages(endpoint).values()),
-            oldest=min((at for group, at in lane.oldest.items() if group in waiting), default=None),
-            failing_since=None if first is None else first.failing_since,
-            last_failure="" if first is None else first.failure,
+        index, sender = self._outbox.index, lane.sender
+        return backlog_of(
+            index, sender.endpoint, sender.target, lane.oldest, delivered=lane.delivered
         )
 
     async def _register(self) -> None:
@@ -417,6 +406,31 @@ class Delivery(AsyncCloseable):
         await self._clock.wait(asyncio.Event(), seconds)
 
 
+def backlog_of(
+    index: OutboxIndex,
+    endpoint: str,
+    target: str,
+    oldest: Mapping[int, float],
+    *,
+    delivered: int = 0,
+) -> Backlog:
+    """Return what waits for an endpoint. ``oldest`` has the time of a group's first such event."""
+    waiting = index.waiting(endpoint)
+    cursors = [index.cursor(endpoint, group) for group in waiting]
+    failing = [each for each in cursors if each.failing_since is not None]
+    first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
+    return Backlog(
+        endpoint=endpoint,
+        target=target,
+        delivered=delivered,
+        waiting=sum(waiting.values()),
+        dead=sum(index.dead_pages(endpoint).values()),
+        oldest=min((at for group, at in oldest.items() if group in waiting), default=None),
+        failing_since=None if first is None else first.failing_since,
+        last_failure="" if first is None else first.failure,
+    )
+
+
 def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     """Return senders of different endpoints. Raise an error for others, and for none."""
     if not senders:
@@ -428,4 +442,4 @@ def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     return senders
 
 
-set_public_module(globals(), __all__, "arena_groups.webhooks")
+set_public_module(globals(), ["Backlog", "Delivery"], "arena_groups.webhooks")
