@@ -26,7 +26,7 @@ from arena_groups.reconcile import (
 
 RowT = TypeVar("RowT", bound=Row)
 
-NOTHING_COMPARED = "nothing was compared"
+ROSTER_FILES = "OLD and NEW are files that `arena-groups roster` writes"
 MAX_DIGITS = 19  # of an id; longer numbers are not ids
 
 
@@ -232,9 +232,9 @@ def read_rosters(file: str) -> dict[int, RosterSnapshot]:
         CliError: If the file is not a roster.
         OSError: If the file cannot be opened.
     """
-    found = parse_rosters(read_text(file, hint=NOTHING_COMPARED))
+    found = parse_rosters(read_text(file, hint=ROSTER_FILES))
     if isinstance(found, str):
-        raise unreadable(file, found, NOTHING_COMPARED)
+        raise unreadable(file, found, ROSTER_FILES)
     return found
 
 

@@ -44,7 +44,7 @@ TEXTS: Final = {
     SyncReason.NOT_ACCEPTED: "did not accept an earlier invitation",
     SyncReason.ADD_ONLY: "not in the list; nobody is removed, because of --add-only",
     SyncReason.REMOVE_ONLY: "not invited, because of --remove-only",
-    SyncReason.WAITS_FOR_INVITATIONS: "may be one who is invited now",
+    SyncReason.WAITS_FOR_INVITATIONS: "may be somebody who is invited now",
 }
 LINK: Final = "fill the column user, or run: arena-groups sync link EMAIL USER"
 REINVITE: Final = "to invite them again: --reinvite WHO"

@@ -54,7 +54,9 @@ def _is_duration(value: object, *, zero: bool = False) -> bool:
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+    if not isinstance(value, list) or not value:
+        return False
+    return all(map(_is_text, cast("list[object]", value)))
 
 
 def _is_text(value: object) -> bool:

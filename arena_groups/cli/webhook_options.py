@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from arena_groups.cli.durations import Duration
 from arena_groups.cli.errors import in_options
 from arena_groups.cli.options import as_secrets
 from arena_groups.cli.watch_config import (
@@ -55,6 +54,19 @@ def _load_config(
     return config
 
 
+def config_option(*, exposed: bool) -> Callable[[F], F]:
+    """Return a decorator that adds ``--config``; ``exposed`` passes the file to the command."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        is_eager=True,
+        callback=_load_config,
+        expose_value=exposed,
+        metavar="FILE",
+        help="Read the options from this TOML file.",
+    )
+
+
 _OPTIONS = (
     click.option(
         "--webhook",
@@ -63,7 +75,7 @@ _OPTIONS = (
         envvar=URL_VARIABLE,
         callback=as_secrets,
         metavar="URL",
-        help="Send events to this HTTPS URL; repeat it for several.",
+        help="Send events to this HTTPS URL. May be repeated.",
     ),
     click.option(
         "--webhook-format",
@@ -79,12 +91,6 @@ _OPTIONS = (
         help="File with the secret that signs webhooks. [default: ARENA_WEBHOOK_SECRET]",
     ),
     click.option(
-        "--give-up-after",
-        type=Duration(),
-        metavar="TIME",
-        help="Put an event aside that was not accepted for so long. [default: 3d]",
-    ),
-    click.option(
         "--include-emails", is_flag=True, help="Also send the addresses of people who are invited."
     ),
     click.option(
@@ -92,19 +98,12 @@ _OPTIONS = (
         is_flag=True,
         help="Also send to private and loopback addresses, and by plain HTTP to loopback.",
     ),
-    click.option(
-        "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        is_eager=True,
-        callback=_load_config,
-        metavar="FILE",
-        help="Read the options from this TOML file.",
-    ),
 )
 
 
 def webhook_options(command: F) -> F:
     """Add the options that name endpoints, and ``--config``."""
+    command = config_option(exposed=True)(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -116,7 +115,7 @@ def make_senders(
     *,
     chosen_format: str | None,
     secret_file: Path | None,
-    give_up_after: float | None,
+    give_up_after: float | None = None,
     include_emails: bool,
     allow_private: bool,
 ) -> list[WebhookSender]:

@@ -230,7 +230,7 @@ def _merge(rows: Rows, users: _Users) -> Mapping[str, tuple[Person, ...]] | Valu
     for what, each in rows.items():
         unknown = [row.position for row in each if row.slug and users.ids[row.slug] is None]
         if unknown:
-            return ValueError(f"{what} names users who do not exist at {listed_positions(unknown)}")
+            return ValueError(f"{what} names users who do not exist: {listed_positions(unknown)}")
         reassigned = [row.position for row in each if row.slug in users.reassigned]
         if reassigned:
             return ValueError(

@@ -329,8 +329,8 @@ def test_person_who_cannot_be_invited_does_not_stop_the_others(
         ("desired gives x at positions 0, 2", "the list gives x at lines 5, 9"),
         ("desired has x at position 1 and 3 more", "the list has x at line 7 and 3 more"),
         (
-            "keep names users who do not exist at position 0",
-            "--keep names users who do not exist at number 1",
+            "keep names users who do not exist: position 0",
+            "--keep names users who do not exist: number 1",
         ),
         ("reinvite has x at positions 0, 9", "--reinvite has x at numbers 1, 10"),
         ("ARENA_SYNC_KEY must have 16 bytes", "ARENA_SYNC_KEY must have 16 bytes"),

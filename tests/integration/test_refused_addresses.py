@@ -291,7 +291,7 @@ async def test_plan_that_fails_while_it_reads_shows_no_address(operation: str) -
             await plan_sync(arena, "spring", rows, keep=[GOOD], store=MemoryStore(), key="k" * 20)
         assert_hidden(caught.value)
         sandbox.faults.clear()
-        with pytest.raises(ValueError, match="users who do not exist at position 1") as refused:
+        with pytest.raises(ValueError, match="users who do not exist: position 1") as refused:
             await plan_sync(arena, "spring", rows, keep=[GOOD], store=MemoryStore(), key="k" * 20)
         assert_hidden(refused.value)
 

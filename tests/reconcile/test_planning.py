@@ -176,7 +176,7 @@ async def test_slug_of_anybody_else_is_looked_up_once(sandbox: Sandbox, arena: A
 
 async def test_unknown_slugs_are_an_error_with_all_positions(arena: ArenaClient) -> None:
     desired = [{"user": "nobody"}, "a@example.org", {"user": "nobody-else"}]
-    with pytest.raises(ValueError, match="desired names users who do not exist at positions 0, 2"):
+    with pytest.raises(ValueError, match="desired names users who do not exist: positions 0, 2"):
         await plan_sync(arena, GROUP, desired)
 
 

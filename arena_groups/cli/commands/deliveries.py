@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from arena_groups.cli.main import (
 )
 from arena_groups.cli.options import Settings, common_options, store_option
 from arena_groups.cli.watch_config import WatchConfig
-from arena_groups.cli.webhook_options import make_senders, webhook_options
+from arena_groups.cli.webhook_options import config_option, make_senders, webhook_options
 
 if TYPE_CHECKING:
     from arena_groups import Store
@@ -46,6 +47,7 @@ def command(context: click.Context) -> None:
 @store_option("The store of the watch: a file, or Redis.")
 @click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
 @click.option("--endpoint", metavar="HOST", help="Show the endpoints at this host only.")
+@config_option(exposed=False)
 @common_options
 @click.pass_obj
 def list_(settings: Settings, *, store: str | Path | None, name: str, endpoint: str | None) -> None:
@@ -76,7 +78,6 @@ def retry(
     webhooks: tuple[Secret, ...],
     webhook_format: str | None,
     secret_file: Path | None,
-    give_up_after: float | None,
     include_emails: bool,
     allow_private_targets: bool,
     config: WatchConfig | None,
@@ -92,14 +93,14 @@ def retry(
         config,
         chosen_format=webhook_format,
         secret_file=secret_file,
-        give_up_after=give_up_after,
         include_emails=include_emails,
         allow_private=allow_private_targets,
     )
     chosen = [each for each in senders if _is_at(each.target, endpoint)]
     if not chosen:
         raise click.UsageError("no endpoint: set ARENA_WEBHOOK_URL, or use --config or --webhook")
-    run_async(settings, retry_deliveries(settings, place, name, chosen))
+    known = {each.endpoint for each in senders}
+    run_async(settings, retry_deliveries(settings, place, name, chosen, known=known))
 
 
 async def list_deliveries(
@@ -129,11 +130,19 @@ async def _given_up_for(store: Store, name: str, backlog: Backlog) -> str:
 
 
 async def retry_deliveries(
-    settings: Settings, place: str | Path, name: str, senders: list[WebhookSender]
+    settings: Settings,
+    place: str | Path,
+    name: str,
+    senders: Sequence[WebhookSender],
+    *,
+    known: Collection[str],
 ) -> None:
-    """Send what was given up, and write the result of each endpoint."""
+    """Send dead letters, and write the result of each endpoint.
+
+    Dead letters of endpoints that are not ``known`` are reported: a URL may be missing.
+    """
     from arena_groups.cli.delivery_rows import RETRIES, RetryRow
-    from arena_groups.webhooks import retry_dead_letters
+    from arena_groups.webhooks import list_backlog, retry_dead_letters
 
     left = 0
     results = output.Results(settings, RETRIES, ENDPOINT_NOUN)
@@ -142,7 +151,12 @@ async def retry_deliveries(
             summary = await retry_dead_letters(sender, store=store, name=name)
             results.write(RetryRow.of(sender.target, summary))
             left += summary.failed + summary.skipped
+        others = [each for each in await list_backlog(store, name=name) if each.dead]
     results.close()
+    for each in others:
+        if each.endpoint not in known:
+            count = output.counted(each.dead, ("dead letter", "dead letters"))
+            output.info(settings, f"{count} of {each.target} not sent: its URL was not given")
     if left:
         shown = output.counted(left, ("event", "events"))
         raise CliError(
@@ -153,6 +167,8 @@ async def retry_deliveries(
 def _required(store: str | Path | None) -> str | Path:
     if store is None:
         raise click.UsageError("give the --store of the watch")
+    if isinstance(store, Path) and not store.exists():
+        raise CliError("system", f"there is no store {store}", hint="name the store of the watch")
     return store
 
 

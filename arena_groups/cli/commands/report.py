@@ -12,7 +12,7 @@ import click
 
 from arena_groups.cli import output
 from arena_groups.cli.connect import base_url_of, connected, opened_store
-from arena_groups.cli.errors import CliError
+from arena_groups.cli.errors import CliError, describe
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
 from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
@@ -144,7 +144,7 @@ async def _open_default_store(
         store = await stack.enter_async_context(opened_store(path))
         await store.read("seen")
     except (ArenaError, OSError) as error:
-        output.notify(settings, f"the report has no history: {error}")
+        output.notify(settings, f"the report has no history: {describe(error) or error}")
         return None
     return store
 

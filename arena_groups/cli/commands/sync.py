@@ -109,14 +109,14 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
     multiple=True,
     callback=as_secrets,
     metavar="WHO",
-    help="Never remove this person. Can be repeated.",
+    help="Never remove this person. May be repeated.",
 )
 @click.option(
     "--reinvite",
     multiple=True,
     callback=as_secrets,
     metavar="WHO",
-    help="Invite this person again, or all: those who left or did not accept.",
+    help="Invite this person again, or all: those who left or did not accept. May be repeated.",
 )
 @click.option(
     "--on-drift",

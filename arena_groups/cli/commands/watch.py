@@ -100,11 +100,17 @@ DELIVER_FOR = 300.0
 @click.option("--once", is_flag=True, help="Stop after one poll.")
 @webhook_options
 @click.option(
+    "--give-up-after",
+    type=Duration(),
+    metavar="TIME",
+    help="Give up an event that an endpoint has not accepted for this long. [default: 3d]",
+)
+@click.option(
     "--deliver-for",
     type=Duration(zero=True),
     default=DELIVER_FOR,
     metavar="TIME",
-    help="With --once, try to deliver for so long. [default: 5m]",
+    help="With --once, try to deliver for this long. [default: 5m]",
 )
 @click.option(
     "--health",

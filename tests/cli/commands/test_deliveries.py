@@ -95,6 +95,17 @@ def test_list_of_one_host(store: str, host: str, count: int, capsys: Captured) -
     assert len(rows(capsys)) == count
 
 
+def test_list_reads_the_store_of_a_configuration_file(
+    store: str, tmp_path: Path, capsys: Captured
+) -> None:
+    config = tmp_path / "watch.toml"
+    config.write_text(f"groups = ['one']\nstore = '{store}'\nname = 'other'\n")
+    assert run(["deliveries", "list", "--config", str(config)]) == 0
+    assert rows(capsys) == []
+    assert run(["deliveries", "list", "--config", str(config), "--name", "default"]) == 0
+    assert [row["dead"] for row in rows(capsys)] == [3]
+
+
 @pytest.mark.parametrize("chosen", ["table", "json", "csv"])
 def test_list_in_other_formats(store: str, chosen: str, capsys: Captured) -> None:
     assert run(["deliveries", "list", "--store", store, "--format", chosen]) == 0
@@ -135,13 +146,37 @@ def test_retry_that_is_not_accepted_fails_and_keeps_the_events(
     [
         (["list"], "give the --store"),
         (["retry"], "give the --store"),
-        (["retry", "--store", "x.db"], "no endpoint"),
+        (["retry", "--store", "{store}"], "no endpoint"),
         (
-            ["retry", "--store", "x.db", "--webhook", "https://a.example/", "--endpoint", "b"],
+            ["retry", "--store", "{store}", "--webhook", "https://a.example/", "--endpoint", "b"],
             "no endpoint",
         ),
     ],
 )
-def test_missing_options_are_errors(options: list[str], message: str, capsys: Captured) -> None:
-    assert run(["deliveries", *options]) == 1
+def test_missing_options_are_errors(
+    store: str, options: list[str], message: str, capsys: Captured
+) -> None:
+    assert run(["deliveries", *(option.format(store=store) for option in options)]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["list", "retry"])
+def test_store_that_does_not_exist_is_an_error_and_not_created(
+    command: str, tmp_path: Path, capsys: Captured
+) -> None:
+    store = tmp_path / "none.db"
+    line = ["deliveries", command, "--store", str(store)]
+    more = ["--webhook", "https://a.example/"] if command == "retry" else []
+    assert run([*line, *more]) == 1
+    assert f"there is no store {store}" in capsys.readouterr().err
+    assert not store.exists()
+
+
+def test_retry_names_dead_letters_whose_endpoint_was_not_given(
+    store: str, capsys: Captured
+) -> None:
+    line = ["deliveries", "retry", "--store", store, "--webhook", "https://a.example/"]
+    assert run(line) == 0
+    read = capsys.readouterr()
+    assert json.loads(read.out)["sent"] == 0
+    assert "3 dead letters of http://127.0.0.1 not sent: its URL was not given" in read.err

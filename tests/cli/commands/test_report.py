@@ -51,7 +51,8 @@ def test_default_store_that_cannot_be_used_is_a_note(at: At, capsys: Captured, h
     assert at("report", GROUP) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["history"] == []
-    assert "the report has no history" in json.loads(err)["note"]["message"]
+    message = json.loads(err)["note"]["message"]
+    assert message.startswith("the report has no history: cannot open ")
 
 
 def test_guest_and_private_sandbox_have_no_store(

@@ -208,7 +208,7 @@ def test_file_that_is_not_a_roster_is_refused_without_its_text(
     error = json.loads(capsys.readouterr().err)["error"]
     assert problem in error["message"]
     assert "old.csv" in error["message"]
-    assert error["hint"] == "nothing was compared"
+    assert error["hint"] == "OLD and NEW are files that `arena-groups roster` writes"
     assert "example.org" not in str(error)
 
 
