@@ -122,6 +122,7 @@ class ArenaClient(EndpointMethods):
             tls=ssl,
             trust_env=trust_env,
         )
+        pacing: Pacer = QuotaPacer(clock=time) if pacer is None else pacer
         transport = Transport(
             network,
             session=session,
@@ -133,11 +134,12 @@ class ArenaClient(EndpointMethods):
             credentials=CredentialsProvider(given, network.base_url),
             transport=transport,
             options=CallOptions(timeout=checked_timeout(timeout), retry=checked_retry(retry)),
-            pacer=QuotaPacer(clock=time) if pacer is None else pacer,
+            pacer=pacing,
             cache=MemoryCache() if isinstance(cache, Unset) else cache,
             observers=Observers(on_request, on_wait),
             clock=time,
         )
+        self._pacer = pacing
         self._clock = time
         self._base_url = network.base_url
 
@@ -208,6 +210,11 @@ class ArenaClient(EndpointMethods):
     def rate_limit(self) -> RateLimit | None:
         """The rate limit in the last response; ``None`` before the first one."""
         return self._session.rate_limit
+
+    @property
+    def pacer(self) -> Pacer:
+        """The rate limiter of the client; its ``snapshot()`` has the quota that is left."""
+        return self._pacer
 
     @property
     def clock(self) -> Clock:

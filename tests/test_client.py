@@ -6,7 +6,15 @@ from unittest.mock import AsyncMock, create_autospec
 
 import pytest
 
-from arena_groups import ArenaClient, GroupsResource, Me, Paginator, UsersResource, from_dict
+from arena_groups import (
+    ArenaClient,
+    GroupsResource,
+    Me,
+    NoPacer,
+    Paginator,
+    UsersResource,
+    from_dict,
+)
 from arena_groups._api import OPERATIONS
 from tests.support import documents
 from tests.support.cases import Case, check_not_found, check_request_and_result
@@ -83,6 +91,14 @@ class TestClient:
             invite = await arena.groups.invite_code("research-studio")
         assert found == list(range(150, 0, -1))
         assert invite.url == documents.CODE_URL
+
+    def test_pacer_is_the_one_that_was_given_or_its_own(self) -> None:
+        given = NoPacer()
+        one, other, third = ArenaClient(pacer=given), ArenaClient(), ArenaClient()
+        assert one.pacer is given
+        assert one.with_options(timeout=1).pacer is given
+        assert other.pacer is not third.pacer
+        assert other.pacer.snapshot().used == 0
 
     async def test_two_clients_share_no_rate_limit(self, mock_api: MockAPI) -> None:
         url = "https://api.are.na/v3/ping"

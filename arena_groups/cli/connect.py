@@ -38,7 +38,6 @@ def retry_policy() -> arena_groups.RetryPolicy:
 async def connected(
     settings: Settings,
     *,
-    pacer: arena_groups.Pacer | None = None,
     retry: arena_groups.RetryPolicy | None = None,
     redis: str | None = None,
     background: bool = False,
@@ -60,18 +59,19 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, pacer=pacer, app=APP
+                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, app=APP
             ) as arena,
         ):
             yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
         async with AsyncExitStack() as stack:
+            pacer: arena_groups.Pacer | None = None
             if redis is not None:
                 from arena_groups.redis import RedisPacer
 
-                shared = RedisPacer(redis, token=None if login is None else login.token)
-                pacer = await stack.enter_async_context(shared)
+                secret = None if login is None else login.token
+                pacer = await stack.enter_async_context(RedisPacer(redis, token=secret))
             token = None if login is None else login.token.reveal()
             arena = arena_groups.ArenaClient(
                 token,

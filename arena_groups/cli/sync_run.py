@@ -22,7 +22,6 @@ from arena_groups import (
     DriftError,
     InviteTarget,
     PacerSnapshot,
-    QuotaPacer,
     RetryPolicy,
     Store,
     SyncPlan,
@@ -113,7 +112,6 @@ class _Session:
     """What a run needs to plan and to apply."""
 
     arena: ArenaClient
-    pacer: QuotaPacer
     store: Store
     key: bytes | None = field(repr=False)
 
@@ -178,17 +176,14 @@ async def _session(settings: Settings, place: str | Path | None) -> AsyncGenerat
 
     A private sandbox ends with the command, and so do its store and its key.
     """
-    pacer = QuotaPacer()
     async with AsyncExitStack() as stack:
-        arena = await stack.enter_async_context(
-            connected(settings, pacer=pacer, retry=RetryPolicy())
-        )
+        arena = await stack.enter_async_context(connected(settings, retry=RetryPolicy()))
         if place is None and not settings.sandbox:
             with output.progress(settings):
                 place = default_store(base_url_of(settings), (await arena.me()).id)
         store = await stack.enter_async_context(opened_store(place))
         key = secrets.token_bytes(KEY_LENGTH) if settings.sandbox else None
-        yield _Session(arena, pacer, store, key)
+        yield _Session(arena, store, key)
 
 
 def default_store(base_url: str, user_id: int) -> Path:
@@ -244,7 +239,7 @@ def with_lines(message: str, lines: Sequence[int]) -> str:
 async def _show_and_apply(
     settings: Settings, session: _Session, parts: Sequence[_Part], options: SyncOptions
 ) -> None:
-    quota = session.pacer.snapshot()
+    quota = session.arena.pacer.snapshot()
     if options.markdown is not None:
         text = "\n".join(_as_markdown(part, quota) for part in parts)
         options.markdown.write_text(text, "utf-8", errors="backslashreplace")

@@ -41,7 +41,7 @@ class WatchState:
         list_late_by: Seconds for which a watch of all groups has been waiting for the first list.
         backlog: What waits for each endpoint.
         limit: The rate limit; ``None`` if it is not known yet.
-        used: How many requests this process has sent in the window; ``None`` if not known.
+        used: How many requests were sent in the window, as far as this process knows.
     """
 
     time: float
@@ -51,7 +51,7 @@ class WatchState:
     list_late_by: float = 0.0
     backlog: Sequence[Backlog] = ()
     limit: int | None = None
-    used: int | None = None
+    used: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -62,9 +62,7 @@ class WatchState:
 
 def health_document(state: WatchState) -> dict[str, object]:
     """Return the state, ready for JSON."""
-    remaining = None
-    if state.limit is not None and state.used is not None:
-        remaining = max(state.limit - state.used, 0)
+    remaining = None if state.limit is None else max(state.limit - state.used, 0)
     return {
         "status": "ok" if state.healthy else "late",
         "interval": state.interval,
@@ -126,8 +124,8 @@ def render_metrics(state: WatchState) -> str:
                  if (times := [each.oldest for each in found if each.oldest is not None])]),
         _metric("quota_limit", "gauge", "Requests that a window allows.",
                 [] if state.limit is None else [({}, float(state.limit))]),
-        _metric("quota_used", "gauge", "Requests that this process has sent in the window.",
-                [] if state.used is None else [({}, float(state.used))]),
+        _metric("quota_used", "gauge", "Requests sent in the window, as far as known.",
+                [({}, float(state.used))]),
     ]  # fmt: skip
     return "".join(metrics)
 

@@ -160,7 +160,7 @@ def backlog_notes(before: Sequence[Backlog], after: Sequence[Backlog]) -> list[s
         if new.failing_since is not None and new.last_failure != old.last_failure:
             waiting = output.counted(new.waiting, EVENT_NOUN)
             notes.append(f"{new.target}: {in_options(new.last_failure)}; {waiting} waiting")
-        elif new.failing_since is None and old.failing_since is not None and not new.waiting:
+        elif old.failing_since is not None and new.delivered > old.delivered and not new.waiting:
             notes.append(f"{new.target}: events are delivered again")
         if new.dead > old.dead:
             given_up = output.counted(new.dead - old.dead, EVENT_NOUN)
@@ -173,8 +173,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(run.place))
         redis = run.place if run.shared and isinstance(run.place, str) else None
-        pacer = None if redis else arena_groups.QuotaPacer()
-        arena = await stack.enter_async_context(connected(settings, pacer=pacer, redis=redis))
+        arena = await stack.enter_async_context(connected(settings, redis=redis))
         groups = GroupsReporter(settings, run)
         watcher = arena_groups.watch(
             arena,
@@ -201,8 +200,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
 
             def state() -> WatchState:
                 late = 0.0 if groups.started else time.monotonic() - started - run.interval
-                quota = None if pacer is None else pacer.snapshot()
-                known = arena.rate_limit
+                quota = arena.pacer.snapshot()
                 return WatchState(
                     time=time.time(),
                     interval=run.interval,
@@ -210,8 +208,8 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
                     events=handler.counts,
                     list_late_by=late,
                     backlog=() if delivery is None else delivery.backlog(),
-                    limit=None if known is None else known.limit,
-                    used=None if quota is None else quota.used,
+                    limit=quota.limit,
+                    used=quota.used,
                 )
 
             url = await stack.enter_async_context(serving_health(*run.health_at, state))

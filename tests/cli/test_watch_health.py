@@ -106,12 +106,14 @@ class TestHealthy:
             "quota": {"limit": 120, "remaining": 100},
         }
 
-    @pytest.mark.parametrize(("limit", "used"), [(None, 5), (120, None), (None, None)])
-    def test_unknown_quota_has_no_remaining_requests(
-        self, limit: int | None, used: int | None
+    @pytest.mark.parametrize(
+        ("limit", "used", "remaining"), [(None, 5, None), (120, 0, 120), (120, 130, 0)]
+    )
+    def test_remaining_requests_are_unknown_without_a_limit(
+        self, limit: int | None, used: int, remaining: int | None
     ) -> None:
         document = health_document(state(limit=limit, used=used))
-        assert document["quota"] == {"limit": limit, "remaining": None}
+        assert document["quota"] == {"limit": limit, "remaining": remaining}
 
 
 class TestMetrics:

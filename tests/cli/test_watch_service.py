@@ -24,6 +24,7 @@ from arena_groups.cli.watch_service import FailureReporter, backlog_notes
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from arena_groups.webhooks import Backlog
 from tests.support.command_line import Captured, Finished, Process, Start
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 GROUP = "blank-page"
@@ -589,6 +590,21 @@ class TestHealth:
             assert secret not in metrics + json.dumps(found)
         assert stop(process).code == 0
 
+    def test_replicas_serve_the_quota_that_they_share(
+        self, watch: Watch, sandbox: ThreadedSandbox, redis_server: RedisServer
+    ) -> None:
+        line = [GROUP, "--shared", "--replay", "--ndjson", "--health", "127.0.0.1:0"]
+        process = watch(*line, ARENA_STORE=redis_server.url)
+        url = next_line(process, "health at ").split("health at ")[1].split("/health")[0]
+        assert process.stdout is not None
+        assert process.stdout.readline()  # a poll is over
+        _, text = self.fetch(f"{url}/health")
+        quota = json.loads(text)["quota"]
+        assert quota["limit"] > quota["remaining"] > 0
+        _, metrics = self.fetch(f"{url}/metrics")
+        assert "arena_groups_quota_used " in metrics
+        assert stop(process).code == 0
+
     def test_taken_port_is_an_error_before_anything_is_polled(
         self, watch: Watch, sandbox: ThreadedSandbox
     ) -> None:
@@ -646,8 +662,13 @@ def backlog(**changes: Any) -> Backlog:
         ),
         (
             {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection"},
-            {},
+            {"delivered": 1},
             ["https://h: events are delivered again"],
+        ),
+        (
+            {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection", "delivered": 4},
+            {"dead": 1, "delivered": 4},
+            ["https://h: gave up 1 event; see `arena-groups deliveries list`"],
         ),
         (
             {"dead": 1},

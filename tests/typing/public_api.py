@@ -49,6 +49,7 @@ from arena_groups import (
     Me,
     MemberJoined,
     MembershipInvitation,
+    Pacer,
     Page,
     PageMeta,
     Paginator,
@@ -120,6 +121,7 @@ async def clients(external: aiohttp.ClientSession) -> None:
         assert_type(arena.users, UsersResource)
         assert_type(ArenaClient.groups, type[GroupsResource])
         assert_type(arena.rate_limit, RateLimit | None)
+        assert_type(arena.pacer, Pacer)
         assert_type(arena.closed, bool)
         assert_type(await arena.me(), Me)
         await arena.ping()

@@ -62,12 +62,11 @@ def status(settings: Settings) -> None:
 
 async def show_status(settings: Settings) -> None:
     """Write the user of the token, and its scopes and quota."""
-    pacer = arena_groups.QuotaPacer()
     login = None if settings.sandbox else find_token(settings)
     require_token(settings)
-    async with connected(settings, pacer=pacer) as arena:
+    async with connected(settings) as arena:
         me = await arena.me()
-    quota = pacer.snapshot()
+        quota = arena.pacer.snapshot()
     granted = () if login is None else login.scopes
     status = output.AuthStatusRow(
         base_url=SANDBOX_SOURCE if settings.sandbox else base_url_of(settings),
