@@ -664,8 +664,13 @@ def backlog(**changes: Any) -> Backlog:
         ),
         (
             {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection"},
-            {},
+            {"delivered": 1},
             ["https://h: events are delivered again"],
+        ),
+        (
+            {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection", "delivered": 4},
+            {"dead": 1, "delivered": 4},
+            ["https://h: gave up 1 event; see `arena-groups deliveries list`"],
         ),
         (
             {"dead": 1},
