@@ -46,7 +46,7 @@ from arena_groups.cli.sync_view import (
     slugs_in,
     write_tables,
 )
-from arena_groups.reconcile import DesiredPerson, SyncOutcome, SyncReason, link
+from arena_groups.reconcile import ActionKind, DesiredPerson, SyncOutcome, SyncReason, link
 from arena_groups.reconcile.sync_key import data_folder
 
 ACTIONS: Final = ("action", "actions")
@@ -98,6 +98,21 @@ class _Part:
 
     plan: SyncPlan
     rows: RowFactory
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the plan was saved by an earlier command. Then the lines are not known."""
+        return not self.rows.lines
+
+    @property
+    def clearable(self) -> int:
+        """Number of held actions that may be carried out.
+
+        After a plan was saved, a link may have been recorded.
+        """
+        held = [each for each in self.plan.actions if each.kind is ActionKind.HELD]
+        asked = [each for each in held if each.reason is SyncReason.WAITS_FOR_INVITATIONS]
+        return len(held if self.is_saved else asked)
 
 
 def _part(plan: SyncPlan, options: SyncOptions, lines: Sequence[int] = ()) -> _Part:
@@ -312,15 +327,14 @@ def _as_markdown(part: _Part, quota: PacerSnapshot) -> str:
 def _is_busy(part: _Part) -> bool:
     """Return whether there is something to carry out."""
     summary = part.plan.summary
-    return bool(summary.invite or summary.revoke or summary.remove)
+    return bool(summary.invite or summary.revoke or summary.remove or part.clearable)
 
 
 def _question(parts: Sequence[_Part]) -> str:
     total = sum((Counter(asdict(part.plan.summary)) for part in parts), Counter[str]())
     changes = [f"{verb} {total[verb]}" for verb in ("invite", "revoke", "remove") if total[verb]]
-    reasons = Counter(action.reason for part in parts for action in part.plan.actions)
-    if held := reasons[SyncReason.WAITS_FOR_INVITATIONS]:
-        changes.append(f"then remove or revoke up to {held} who are held")
+    if held := sum(part.clearable for part in parts):
+        changes.append(f"{'then ' if changes else ''}remove or revoke up to {held} who are held")
     group = parts[0].plan.group.slug
     where = f"in {group}" if len(parts) == 1 else f"in {len(parts)} groups"
     text = ", ".join(changes)
@@ -390,7 +404,7 @@ async def _apply(
                         failures += [result.error] if result.error is not None else []
                         shown.update(f"{row.group}: {run.done} of {run.total}")
     except DriftError as error:
-        raise _drift_error(settings, error, saved=not parts[0].rows.lines) from None
+        raise _drift_error(settings, error, saved=parts[0].is_saved) from None
     except (CancelledError, ArenaError):
         output.notify(
             settings, f"stopped after {output.counted(results.count, ACTIONS)}: {RESUMES}"

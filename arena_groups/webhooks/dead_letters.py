@@ -7,11 +7,18 @@ from typing import Final
 
 from attrs import frozen
 
+from arena_groups._arguments import check_instance
 from arena_groups._exports import set_public_module
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
 from arena_groups.webhooks.delivery import Backlog, backlog_of
-from arena_groups.webhooks.outbox import Outbox, index_namespace, letters_namespace, page_namespace
+from arena_groups.webhooks.outbox import (
+    Outbox,
+    check_outbox,
+    index_namespace,
+    letters_namespace,
+    page_namespace,
+)
 from arena_groups.webhooks.records import OutboxEntry, OutboxIndex, damaged, dead_name, letter_text
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
@@ -97,6 +104,7 @@ async def list_backlog(store: Store, *, name: str = DEFAULT_NAME) -> list[Backlo
 
     Raises:
         StoreError: The store cannot be read, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     index = await _index(store, name)
     dead = {page.split("/")[0] for page in index.dead_pages()}
@@ -121,6 +129,7 @@ async def list_dead_letters(
 
     Raises:
         StoreError: The store cannot be read, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     async for page in _pages(store, name, endpoint):
         for _, letter in page.letters(None):
@@ -147,6 +156,7 @@ async def purge_dead_letters(
 
     Raises:
         StoreError: The store cannot be read or written, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     deleted = 0
     async for page in _pages(store, name, endpoint):
@@ -180,7 +190,10 @@ async def retry_dead_letters(
 
     Raises:
         StoreError: The store cannot be read or written, or is damaged.
+        TypeError: An argument has the wrong type.
     """
+    check_instance(sender, "sender", WebhookSender)
+    check_outbox(store, name)
     sent = failed = skipped = 0
     last_failure = ""
     broken: set[str] = set()
@@ -256,6 +269,7 @@ async def _pages(store: Store, name: str, endpoint: str | None) -> AsyncIterator
 
 
 async def _index(store: Store, name: str) -> OutboxIndex:
+    check_outbox(store, name)
     outbox = Outbox(store, name)
     await outbox.refresh()
     return outbox.index

@@ -8,21 +8,20 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from random import random
-from typing import Final, cast
+from typing import Final
 
 from attrs import define, field, frozen
 
-from arena_groups._arguments import check_flag, check_instance, check_seconds, check_text
+from arena_groups._arguments import check_flag, check_instance, check_seconds, check_sequence
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
-from arena_groups.stores.base import check_store
 from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
-from arena_groups.webhooks.outbox import Outbox
+from arena_groups.webhooks.outbox import Outbox, check_outbox
 from arena_groups.webhooks.records import OutboxEntry, OutboxIndex
 from arena_groups.webhooks.schedule import Attempt, EndpointSchedule, is_given_up, retry_delay
 from arena_groups.webhooks.sender import Connection, WebhookSender
@@ -111,11 +110,7 @@ class Delivery(AsyncCloseable):
         wall: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random,
     ) -> None:
-        if "/" in check_text(name, "name"):
-            raise ValueError("name must be a text without slashes")
-        check_store(store)
-        if cast("object", store) is None:
-            raise TypeError("store must be a store, such as SQLiteStore(path)")
+        check_outbox(store, name)
         self._shared = check_flag(shared, "shared")
         self._clock = SystemClock() if clock is None else clock
         self._wall = wall
@@ -433,6 +428,7 @@ def backlog_of(
 
 def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     """Return senders of different endpoints. Raise an error for others, and for none."""
+    check_sequence(senders, "senders", "[WebhookSender(url)]")
     if not senders:
         raise ValueError("name at least one sender")
     for each in senders:

@@ -516,6 +516,12 @@ class TestStore:
     ("change", "kind", "match"),
     [
         ({"senders": []}, ValueError, "at least one sender"),
+        (
+            {"senders": WebhookSender("https://example.org")},
+            TypeError,
+            "senders must be a sequence",
+        ),
+        ({"senders": "https://example.org"}, TypeError, "senders must be a sequence"),
         ({"senders": ["https://example.org"]}, TypeError, "WebhookSender"),
         ({"store": None}, TypeError, "store"),
         ({"store": "file.db"}, TypeError, "store"),

@@ -48,7 +48,8 @@ LIST = "email,user,note\nnew@example.org,,spring\n,zora-member,\npending@example
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("10%", 0.1), ("20", 20), ("0", 0), ("100%", 1.0), (" 2.5 % ", 0.025)]
+    ("text", "expected"),
+    [("10%", 0.1), ("20", 20), ("0", 0), ("100%", 1.0), (" 2.5 % ", 0.025), ("0.7%", 0.007)],
 )
 def test_limit_is_a_number_or_a_percentage(text: str, expected: float) -> None:
     found = parse_limit(text)
