@@ -148,7 +148,8 @@ async def sync_lists(
         with output.progress(settings) as shown:
             for group, people in lists.items():
                 shown.update(f"reading {group}")
-                plan = await _plan(session, group, people, options)
+                with output.naming_group(settings, group, lists):
+                    plan = await _plan(session, group, people, options)
                 lines = [person.line for person in people]
                 parts.append(_part(plan, options, lines))
         _check_groups(lists, parts)

@@ -11,7 +11,7 @@ from arena_groups._arguments import check_instance
 from arena_groups._exports import set_public_module
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
-from arena_groups.webhooks.delivery import Backlog
+from arena_groups.webhooks.delivery import Backlog, backlog_of
 from arena_groups.webhooks.outbox import (
     Outbox,
     check_outbox,
@@ -276,24 +276,14 @@ async def _index(store: Store, name: str) -> OutboxIndex:
 
 
 async def _backlog(store: Store, name: str, index: OutboxIndex, endpoint: str) -> Backlog:
-    waiting = index.waiting(endpoint)
-    cursors = {group: index.cursor(endpoint, group) for group in waiting}
-    oldest = list[float]()
-    for group, cursor in cursors.items():
-        records = await store.read(page_namespace(name, group, cursor.position))
-        if (found := records.get(str(cursor.position))) is not None:
-            oldest.append(OutboxEntry.read(cursor.position, found).at)
-    failing = [each for each in cursors.values() if each.failing_since is not None]
-    first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
-    return Backlog(
-        endpoint=endpoint,
-        target=index.endpoint_seen(endpoint)[1],
-        waiting=sum(waiting.values()),
-        dead=sum(index.dead_pages(endpoint).values()),
-        oldest=min(oldest, default=None),
-        failing_since=None if first is None else first.failing_since,
-        last_failure="" if first is None else first.failure,
-    )
+    oldest = dict[int, float]()
+    for group in index.waiting(endpoint):
+        position = index.cursor(endpoint, group).position
+        records = await store.read(page_namespace(name, group, position))
+        if (found := records.get(str(position))) is not None:
+            oldest[group] = OutboxEntry.read(position, found).at
+    _, target = index.endpoint_seen(endpoint)
+    return backlog_of(index, endpoint, target, oldest)
 
 
 def _letter(group: str, number: str, record: str) -> DeadLetter:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from random import random
@@ -22,11 +22,11 @@ from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
 from arena_groups.webhooks.outbox import Outbox, check_outbox
-from arena_groups.webhooks.records import OutboxEntry
-from arena_groups.webhooks.schedule import EndpointSchedule, is_given_up, retry_delay
+from arena_groups.webhooks.records import OutboxEntry, OutboxIndex
+from arena_groups.webhooks.schedule import Attempt, EndpointSchedule, is_given_up, retry_delay
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
-__all__ = ["Backlog", "Delivery"]
+__all__ = ["Backlog", "Delivery", "backlog_of"]
 
 logger = logging.getLogger("arena_groups")
 
@@ -210,20 +210,9 @@ class Delivery(AsyncCloseable):
         return f"<Delivery to {', '.join(lane.sender.target for lane in self._lanes)}>"
 
     def _backlog_of(self, lane: _Lane) -> Backlog:
-        index, endpoint = self._outbox.index, lane.sender.endpoint
-        waiting = index.waiting(endpoint)
-        cursors = [index.cursor(endpoint, group) for group in waiting]
-        failing = [each for each in cursors if each.failing_since is not None]
-        first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
-        return Backlog(
-            endpoint=endpoint,
-            target=lane.sender.target,
-            delivered=lane.delivered,
-            waiting=sum(waiting.values()),
-            dead=sum(index.dead_pages(endpoint).values()),
-            oldest=min((at for group, at in lane.oldest.items() if group in waiting), default=None),
-            failing_since=None if first is None else first.failing_since,
-            last_failure="" if first is None else first.failure,
+        index, sender = self._outbox.index, lane.sender
+        return backlog_of(
+            index, sender.endpoint, sender.target, lane.oldest, delivered=lane.delivered
         )
 
     async def _register(self) -> None:
@@ -355,7 +344,14 @@ class Delivery(AsyncCloseable):
         lane.oldest[group] = entries[0].at
         if self._shared and self._clock.now() - self._renewed > LEASE / 2:
             await self._renew()  # the process was paused: another one may deliver now
-        attempt = await connection.send([each.event for each in entries], self._wall())
+        try:
+            events = [each.event for each in entries]
+        except StoreError as error:  # a damaged record
+            lane.schedule.record(group, Attempt(failure=str(error)), self._clock.now())
+            logger.error("events of group %d are held: %s", group, error)
+            await outbox.record_failure(sender.endpoint, group, str(error), self._wall())
+            return 0
+        attempt = await connection.send(events, self._wall())
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
             lane.delivered += len(entries)
@@ -405,6 +401,31 @@ class Delivery(AsyncCloseable):
         await self._clock.wait(asyncio.Event(), seconds)
 
 
+def backlog_of(
+    index: OutboxIndex,
+    endpoint: str,
+    target: str,
+    oldest: Mapping[int, float],
+    *,
+    delivered: int = 0,
+) -> Backlog:
+    """Return what waits for an endpoint. ``oldest`` has the time of a group's first such event."""
+    waiting = index.waiting(endpoint)
+    cursors = [index.cursor(endpoint, group) for group in waiting]
+    failing = [each for each in cursors if each.failing_since is not None]
+    first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
+    return Backlog(
+        endpoint=endpoint,
+        target=target,
+        delivered=delivered,
+        waiting=sum(waiting.values()),
+        dead=sum(index.dead_pages(endpoint).values()),
+        oldest=min((at for group, at in oldest.items() if group in waiting), default=None),
+        failing_since=None if first is None else first.failing_since,
+        last_failure="" if first is None else first.failure,
+    )
+
+
 def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     """Return senders of different endpoints. Raise an error for others, and for none."""
     check_sequence(senders, "senders", "[WebhookSender(url)]")
@@ -417,4 +438,4 @@ def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     return senders
 
 
-set_public_module(globals(), __all__, "arena_groups.webhooks")
+set_public_module(globals(), ["Backlog", "Delivery"], "arena_groups.webhooks")
