@@ -24,6 +24,7 @@ from arena_groups import (
     PacerSnapshot,
     RetryPolicy,
     Store,
+    SyncError,
     SyncPlan,
     plan_sync,
 )
@@ -408,6 +409,8 @@ async def _apply(
                         shown.update(f"{row.group}: {run.done} of {run.total}")
     except DriftError as error:
         raise _drift_error(settings, error, saved=parts[0].is_saved) from None
+    except SyncError:
+        raise  # the same command would be refused again
     except (CancelledError, ArenaError):
         output.notify(
             settings, f"stopped after {output.counted(results.count, ACTIONS)}: {RESUMES}"
