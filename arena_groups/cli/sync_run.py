@@ -345,7 +345,9 @@ def _question(parts: Sequence[_Part]) -> str:
 
 def _limit_error(part: _Part) -> CliError:
     reasons = {action.reason for action in part.plan.actions}
-    ways = ["raise --max-removals, such as 50% or 20"]
+    is_saved = not part.rows.lines  # such a plan keeps its limit
+    raise_limit = "make a new plan with a higher" if is_saved else "raise"
+    ways = [f"{raise_limit} --max-removals, such as 50% or 20"]
     if SyncReason.WAITS_FOR_LINK in reasons:
         ways.insert(0, "say with sync link whose the addresses are")
     if SyncReason.WAITS_FOR_INVITATIONS in reasons:
