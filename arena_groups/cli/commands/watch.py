@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,16 @@ CONCURRENCY = 8
 DELIVER_FOR = 300.0
 
 
+class GroupsArgument(click.Argument):
+    """Groups of the command line or, without any there, those of the configuration file."""
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, object]
+    ) -> tuple[object, ParameterSource]:
+        """Read the value; before version 8.3, click took no groups for a value."""
+        return super().consume_value(ctx, {name: opts[name] for name in opts if opts[name] != ()})
+
+
 @example("From cron, print what is new since the last run", "watch GROUP --once --store FILE")
 @example(
     "Run a command for each event, and resume after a restart",
@@ -53,7 +64,7 @@ DELIVER_FOR = 300.0
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
 @click.command("watch", cls=Command)
-@click.argument("groups", metavar="[GROUP]...", nargs=-1, callback=as_groups)
+@click.argument("groups", cls=GroupsArgument, metavar="[GROUP]...", nargs=-1, callback=as_groups)
 @click.option(
     "--all-groups", is_flag=True, help="Watch every group that you manage, also later ones."
 )
