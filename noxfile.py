@@ -30,9 +30,11 @@ CORE = [
     "tests/test_client.py",
     "tests/test_errors.py",
     "tests/models",
+    "tests/reconcile",
     "tests/test_packaging.py",
     "tests/test_retry.py",
     "tests/watching",
+    "tests/webhooks",
 ]
 DOCUMENT = "https://api.are.na/v3/openapi.json"
 

@@ -17,6 +17,7 @@ __all__ = [
     "check_methods",
     "check_range",
     "check_seconds",
+    "check_sequence",
     "check_text",
     "iterable_problem",
     "seconds",
@@ -113,6 +114,12 @@ def check_iterable(value: object, what: str, items: str) -> None:
     """Raise ``TypeError`` if ``value`` is not an iterable, async or not, or a single string."""
     if problem := iterable_problem(value, what, items):
         raise TypeError(problem)
+
+
+def check_sequence(value: object, what: str, example: str) -> None:
+    """Raise ``TypeError`` if ``value`` is not a sequence of other things than characters."""
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise TypeError(f"{what} must be a sequence, such as {example}, not {_name(value)}")
 
 
 def check_arity(function: Callable[..., object], what: str, arguments: int) -> None:

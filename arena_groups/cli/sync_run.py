@@ -24,6 +24,7 @@ from arena_groups import (
     PacerSnapshot,
     RetryPolicy,
     Store,
+    SyncError,
     SyncPlan,
     plan_sync,
 )
@@ -46,7 +47,7 @@ from arena_groups.cli.sync_view import (
     slugs_in,
     write_tables,
 )
-from arena_groups.reconcile import DesiredPerson, SyncOutcome, SyncReason, link
+from arena_groups.reconcile import ActionKind, DesiredPerson, SyncOutcome, SyncReason, link
 from arena_groups.reconcile.sync_key import data_folder
 
 ACTIONS: Final = ("action", "actions")
@@ -99,6 +100,21 @@ class _Part:
     plan: SyncPlan
     rows: RowFactory
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the plan was saved by an earlier command. Then the lines are not known."""
+        return not self.rows.lines
+
+    @property
+    def clearable(self) -> int:
+        """Number of held actions that may be carried out.
+
+        After a plan was saved, a link may have been recorded.
+        """
+        held = [each for each in self.plan.actions if each.kind is ActionKind.HELD]
+        asked = [each for each in held if each.reason is SyncReason.WAITS_FOR_INVITATIONS]
+        return len(held if self.is_saved else asked)
+
 
 def _part(plan: SyncPlan, options: SyncOptions, lines: Sequence[int] = ()) -> _Part:
     rows = RowFactory(
@@ -132,7 +148,8 @@ async def sync_lists(
         with output.progress(settings) as shown:
             for group, people in lists.items():
                 shown.update(f"reading {group}")
-                plan = await _plan(session, group, people, options)
+                with output.naming_group(settings, group, lists):
+                    plan = await _plan(session, group, people, options)
                 lines = [person.line for person in people]
                 parts.append(_part(plan, options, lines))
         _check_groups(lists, parts)
@@ -312,15 +329,14 @@ def _as_markdown(part: _Part, quota: PacerSnapshot) -> str:
 def _is_busy(part: _Part) -> bool:
     """Return whether there is something to carry out."""
     summary = part.plan.summary
-    return bool(summary.invite or summary.revoke or summary.remove)
+    return bool(summary.invite or summary.revoke or summary.remove or part.clearable)
 
 
 def _question(parts: Sequence[_Part]) -> str:
     total = sum((Counter(asdict(part.plan.summary)) for part in parts), Counter[str]())
     changes = [f"{verb} {total[verb]}" for verb in ("invite", "revoke", "remove") if total[verb]]
-    reasons = Counter(action.reason for part in parts for action in part.plan.actions)
-    if held := reasons[SyncReason.WAITS_FOR_INVITATIONS]:
-        changes.append(f"then remove or revoke up to {held} who are held")
+    if held := sum(part.clearable for part in parts):
+        changes.append(f"{'then ' if changes else ''}remove or revoke up to {held} who are held")
     group = parts[0].plan.group.slug
     where = f"in {group}" if len(parts) == 1 else f"in {len(parts)} groups"
     text = ", ".join(changes)
@@ -329,7 +345,9 @@ def _question(parts: Sequence[_Part]) -> str:
 
 def _limit_error(part: _Part) -> CliError:
     reasons = {action.reason for action in part.plan.actions}
-    ways = ["raise --max-removals, such as 50% or 20"]
+    is_saved = not part.rows.lines  # such a plan keeps its limit
+    raise_limit = "make a new plan with a higher" if is_saved else "raise"
+    ways = [f"{raise_limit} --max-removals, such as 50% or 20"]
     if SyncReason.WAITS_FOR_LINK in reasons:
         ways.insert(0, "say with sync link whose the addresses are")
     if SyncReason.WAITS_FOR_INVITATIONS in reasons:
@@ -390,7 +408,9 @@ async def _apply(
                         failures += [result.error] if result.error is not None else []
                         shown.update(f"{row.group}: {run.done} of {run.total}")
     except DriftError as error:
-        raise _drift_error(settings, error, saved=not parts[0].rows.lines) from None
+        raise _drift_error(settings, error, saved=parts[0].is_saved) from None
+    except SyncError:
+        raise  # the same command would be refused again
     except (CancelledError, ArenaError):
         output.notify(
             settings, f"stopped after {output.counted(results.count, ACTIONS)}: {RESUMES}"

@@ -160,7 +160,7 @@ def backlog_notes(before: Sequence[Backlog], after: Sequence[Backlog]) -> list[s
         if new.failing_since is not None and new.last_failure != old.last_failure:
             waiting = output.counted(new.waiting, EVENT_NOUN)
             notes.append(f"{new.target}: {in_options(new.last_failure)}; {waiting} waiting")
-        elif new.failing_since is None and old.failing_since is not None and not new.waiting:
+        elif old.failing_since is not None and new.delivered > old.delivered and not new.waiting:
             notes.append(f"{new.target}: events are delivered again")
         if new.dead > old.dead:
             given_up = output.counted(new.dead - old.dead, EVENT_NOUN)

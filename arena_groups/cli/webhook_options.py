@@ -54,6 +54,19 @@ def _load_config(
     return config
 
 
+def config_option(*, exposed: bool) -> Callable[[F], F]:
+    """Return a decorator that adds ``--config``; ``exposed`` passes the file to the command."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        is_eager=True,
+        callback=_load_config,
+        expose_value=exposed,
+        metavar="FILE",
+        help="Read the options from this TOML file.",
+    )
+
+
 _OPTIONS = (
     click.option(
         "--webhook",
@@ -85,19 +98,12 @@ _OPTIONS = (
         is_flag=True,
         help="Also send to private and loopback addresses, and by plain HTTP to loopback.",
     ),
-    click.option(
-        "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        is_eager=True,
-        callback=_load_config,
-        metavar="FILE",
-        help="Read the options from this TOML file.",
-    ),
 )
 
 
 def webhook_options(command: F) -> F:
     """Add the options that name endpoints, and ``--config``."""
+    command = config_option(exposed=True)(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

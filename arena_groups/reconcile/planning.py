@@ -171,6 +171,7 @@ def _checked_settings(add_only: object, remove_only: object, max_removals: objec
     adds, removes = check_flag(add_only, "add_only"), check_flag(remove_only, "remove_only")
     if adds and removes:
         raise ValueError("add_only and remove_only exclude each other: pass one of them")
+    check_instance(max_removals, "max_removals", int | float)
     if not isinstance(max_removals, float):
         number: float = check_range(max_removals, "max_removals", 0)
     elif math.isnan(max_removals) or not 0 <= max_removals <= 1:

@@ -7,6 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from arena_groups._api import mailbox
+from arena_groups._arguments import check_instance
 from arena_groups._exports import set_public_module
 from arena_groups.models._common import Timestamp
 from arena_groups.reconcile.roster import RosterPerson, RosterSnapshot
@@ -144,7 +145,10 @@ def diff_rosters(old: RosterSnapshot, new: RosterSnapshot) -> RosterDiff:
 
     Raises:
         ValueError: The rosters are of different groups.
+        TypeError: An argument is not a roster.
     """
+    for what, each in (("old", old), ("new", new)):
+        check_instance(each, what, RosterSnapshot, ", as snapshot_roster() returns it")
     if old.group_id != new.group_id:
         raise ValueError(f"the rosters are of different groups: {old.group_id} and {new.group_id}")
     members_only = not (old.pending_visible and new.pending_visible)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from attrs import define, frozen
 
-from arena_groups._arguments import check_methods, check_seconds
+from arena_groups._arguments import check_methods, check_seconds, check_sequence
 from arena_groups._exports import set_public_module
 from arena_groups._types import Clock
 from arena_groups.errors import ArenaError, StoreError
@@ -99,6 +99,7 @@ class DeliveryLoop:
         also by the next call if this one fails.
         """
         check_seconds(deliver_for, "deliver_for", zero=True, endless=True)
+        check_sequence(senders, "senders", "[WebhookSender(url)]")
         if not senders:
             raise ValueError("name at least one sender")
         check_methods(senders[0], "each of senders", ["delivery"], "WebhookSender(url)")

@@ -7,11 +7,18 @@ from typing import Final
 
 from attrs import frozen
 
+from arena_groups._arguments import check_instance
 from arena_groups._exports import set_public_module
 from arena_groups.stores import Store
 from arena_groups.watching import WatchEvent
-from arena_groups.webhooks.delivery import Backlog
-from arena_groups.webhooks.outbox import Outbox, index_namespace, letters_namespace, page_namespace
+from arena_groups.webhooks.delivery import Backlog, backlog_of
+from arena_groups.webhooks.outbox import (
+    Outbox,
+    check_outbox,
+    index_namespace,
+    letters_namespace,
+    page_namespace,
+)
 from arena_groups.webhooks.records import OutboxEntry, OutboxIndex, damaged, dead_name, letter_text
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
@@ -97,6 +104,7 @@ async def list_backlog(store: Store, *, name: str = DEFAULT_NAME) -> list[Backlo
 
     Raises:
         StoreError: The store cannot be read, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     index = await _index(store, name)
     dead = {page.split("/")[0] for page in index.dead_pages()}
@@ -121,6 +129,7 @@ async def list_dead_letters(
 
     Raises:
         StoreError: The store cannot be read, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     async for page in _pages(store, name, endpoint):
         for _, letter in page.letters(None):
@@ -147,6 +156,7 @@ async def purge_dead_letters(
 
     Raises:
         StoreError: The store cannot be read or written, or is damaged.
+        TypeError: An argument has the wrong type.
     """
     deleted = 0
     async for page in _pages(store, name, endpoint):
@@ -180,7 +190,10 @@ async def retry_dead_letters(
 
     Raises:
         StoreError: The store cannot be read or written, or is damaged.
+        TypeError: An argument has the wrong type.
     """
+    check_instance(sender, "sender", WebhookSender)
+    check_outbox(store, name)
     sent = failed = skipped = 0
     last_failure = ""
     broken: set[str] = set()
@@ -256,30 +269,21 @@ async def _pages(store: Store, name: str, endpoint: str | None) -> AsyncIterator
 
 
 async def _index(store: Store, name: str) -> OutboxIndex:
+    check_outbox(store, name)
     outbox = Outbox(store, name)
     await outbox.refresh()
     return outbox.index
 
 
 async def _backlog(store: Store, name: str, index: OutboxIndex, endpoint: str) -> Backlog:
-    waiting = index.waiting(endpoint)
-    cursors = {group: index.cursor(endpoint, group) for group in waiting}
-    oldest = list[float]()
-    for group, cursor in cursors.items():
-        records = await store.read(page_namespace(name, group, cursor.position))
-        if (found := records.get(str(cursor.position))) is not None:
-            oldest.append(OutboxEntry.read(cursor.position, found).at)
-    failing = [each for each in cursors.values() if each.failing_since is not None]
-    first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
-    return Backlog(
-        endpoint=endpoint,
-        target=index.endpoint_seen(endpoint)[1],
-        waiting=sum(waiting.values()),
-        dead=sum(index.dead_pages(endpoint).values()),
-        oldest=min(oldest, default=None),
-        failing_since=None if first is None else first.failing_since,
-        last_failure="" if first is None else first.failure,
-    )
+    oldest = dict[int, float]()
+    for group in index.waiting(endpoint):
+        position = index.cursor(endpoint, group).position
+        records = await store.read(page_namespace(name, group, position))
+        if (found := records.get(str(position))) is not None:
+            oldest[group] = OutboxEntry.read(position, found).at
+    _, target = index.endpoint_seen(endpoint)
+    return backlog_of(index, endpoint, target, oldest)
 
 
 def _letter(group: str, number: str, record: str) -> DeadLetter:

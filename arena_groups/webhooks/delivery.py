@@ -4,30 +4,29 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from random import random
-from typing import Final, cast
+from typing import Final
 
 from attrs import define, field, frozen
 
-from arena_groups._arguments import check_flag, check_instance, check_seconds, check_text
+from arena_groups._arguments import check_flag, check_instance, check_seconds, check_sequence
 from arena_groups._exports import set_public_module
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups._types import AsyncCloseable, Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
-from arena_groups.stores.base import check_store
 from arena_groups.watching import WatchEvent
 from arena_groups.watching.delivering import DeliverySummary
 from arena_groups.watching.lease import LeaseObserver
-from arena_groups.webhooks.outbox import Outbox
-from arena_groups.webhooks.records import OutboxEntry
-from arena_groups.webhooks.schedule import EndpointSchedule, is_given_up, retry_delay
+from arena_groups.webhooks.outbox import Outbox, check_outbox
+from arena_groups.webhooks.records import OutboxEntry, OutboxIndex
+from arena_groups.webhooks.schedule import Attempt, EndpointSchedule, is_given_up, retry_delay
 from arena_groups.webhooks.sender import Connection, WebhookSender
 
-__all__ = ["Backlog", "Delivery"]
+__all__ = ["Backlog", "Delivery", "backlog_of"]
 
 logger = logging.getLogger("arena_groups")
 
@@ -111,11 +110,7 @@ class Delivery(AsyncCloseable):
         wall: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random,
     ) -> None:
-        if "/" in check_text(name, "name"):
-            raise ValueError("name must be a text without slashes")
-        check_store(store)
-        if cast("object", store) is None:
-            raise TypeError("store must be a store, such as SQLiteStore(path)")
+        check_outbox(store, name)
         self._shared = check_flag(shared, "shared")
         self._clock = SystemClock() if clock is None else clock
         self._wall = wall
@@ -215,20 +210,9 @@ class Delivery(AsyncCloseable):
         return f"<Delivery to {', '.join(lane.sender.target for lane in self._lanes)}>"
 
     def _backlog_of(self, lane: _Lane) -> Backlog:
-        index, endpoint = self._outbox.index, lane.sender.endpoint
-        waiting = index.waiting(endpoint)
-        cursors = [index.cursor(endpoint, group) for group in waiting]
-        failing = [each for each in cursors if each.failing_since is not None]
-        first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
-        return Backlog(
-            endpoint=endpoint,
-            target=lane.sender.target,
-            delivered=lane.delivered,
-            waiting=sum(waiting.values()),
-            dead=sum(index.dead_pages(endpoint).values()),
-            oldest=min((at for group, at in lane.oldest.items() if group in waiting), default=None),
-            failing_since=None if first is None else first.failing_since,
-            last_failure="" if first is None else first.failure,
+        index, sender = self._outbox.index, lane.sender
+        return backlog_of(
+            index, sender.endpoint, sender.target, lane.oldest, delivered=lane.delivered
         )
 
     async def _register(self) -> None:
@@ -360,7 +344,14 @@ class Delivery(AsyncCloseable):
         lane.oldest[group] = entries[0].at
         if self._shared and self._clock.now() - self._renewed > LEASE / 2:
             await self._renew()  # the process was paused: another one may deliver now
-        attempt = await connection.send([each.event for each in entries], self._wall())
+        try:
+            events = [each.event for each in entries]
+        except StoreError as error:  # a damaged record
+            lane.schedule.record(group, Attempt(failure=str(error)), self._clock.now())
+            logger.error("events of group %d are held: %s", group, error)
+            await outbox.record_failure(sender.endpoint, group, str(error), self._wall())
+            return 0
+        attempt = await connection.send(events, self._wall())
         lane.schedule.record(group, attempt, self._clock.now())
         if attempt.delivered:
             lane.delivered += len(entries)
@@ -410,8 +401,34 @@ class Delivery(AsyncCloseable):
         await self._clock.wait(asyncio.Event(), seconds)
 
 
+def backlog_of(
+    index: OutboxIndex,
+    endpoint: str,
+    target: str,
+    oldest: Mapping[int, float],
+    *,
+    delivered: int = 0,
+) -> Backlog:
+    """Return what waits for an endpoint. ``oldest`` has the time of a group's first such event."""
+    waiting = index.waiting(endpoint)
+    cursors = [index.cursor(endpoint, group) for group in waiting]
+    failing = [each for each in cursors if each.failing_since is not None]
+    first = min(failing, key=lambda each: each.failing_since or 0.0, default=None)
+    return Backlog(
+        endpoint=endpoint,
+        target=target,
+        delivered=delivered,
+        waiting=sum(waiting.values()),
+        dead=sum(index.dead_pages(endpoint).values()),
+        oldest=min((at for group, at in oldest.items() if group in waiting), default=None),
+        failing_since=None if first is None else first.failing_since,
+        last_failure="" if first is None else first.failure,
+    )
+
+
 def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     """Return senders of different endpoints. Raise an error for others, and for none."""
+    check_sequence(senders, "senders", "[WebhookSender(url)]")
     if not senders:
         raise ValueError("name at least one sender")
     for each in senders:
@@ -421,4 +438,4 @@ def _checked(senders: Sequence[WebhookSender]) -> Sequence[WebhookSender]:
     return senders
 
 
-set_public_module(globals(), __all__, "arena_groups.webhooks")
+set_public_module(globals(), ["Backlog", "Delivery"], "arena_groups.webhooks")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from arena_groups.watching.events import WatchEvent
-from arena_groups.webhooks.lines import Markup, describe, fill, more, size
+from arena_groups.webhooks.lines import Markup, summarize
 
 __all__ = ["MAX_EVENTS", "discord_body"]
 
@@ -32,16 +32,11 @@ def discord_body(events: Sequence[WatchEvent], *, include_emails: bool = False) 
     Raises:
         ValueError: There is no event, or there are too many.
     """
-    if not 1 <= len(events) <= MAX_EVENTS:
-        raise ValueError(f"events must be 1 to {MAX_EVENTS}")
-    group = events[-1].group
-    title = f"**{MARKUP.linked(group.name, group.url)}**"
-    lines = [describe(event, MARKUP, include_emails=include_emails) for event in events]
-    shown, left = fill(lines, MAX_CONTENT - size(title) - 1)
-    if left:
-        shown.append(more(left))
+    found = summarize(
+        events, MARKUP, most=MAX_EVENTS, limit=MAX_CONTENT, include_emails=include_emails
+    )
     body: dict[str, object] = {
-        "content": "\n".join([title, *shown]),
+        "content": "\n".join([found.title, *found.shown]),
         "allowed_mentions": {"parse": []},  # nobody is notified, whatever a name contains
         "flags": SUPPRESS_EMBEDS,
     }
@@ -58,4 +53,4 @@ def _link(label: str, url: str) -> str:
     return f"[{label}](<{url}>)"
 
 
-MARKUP: Final = Markup(_escape, _link)
+MARKUP: Final = Markup("**", _escape, _link)

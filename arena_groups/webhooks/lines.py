@@ -18,7 +18,7 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-__all__ = ["NO_NAME", "Markup", "describe", "fill", "size"]
+__all__ = ["NO_NAME", "Markup", "Summary", "describe", "fill", "more", "size", "summarize"]
 
 NO_NAME: Final = "(no name)"
 MAX_NAME: Final = 80
@@ -33,10 +33,12 @@ class Markup:
     """Markup of a chat service.
 
     Attributes:
+        bold: Sign before and after a text in bold type.
         escape: Function that returns a text in which nothing is markup.
         link: Function that returns a link, from an escaped label and a URL.
     """
 
+    bold: str
     escape: Callable[[str], str]
     link: Callable[[str, str], str]
 
@@ -58,6 +60,39 @@ def _visible(character: str) -> str:
         return character
     category = unicodedata.category(character)
     return character if category not in _CONTROL else " " if category != "Cf" else ""
+
+
+@frozen
+class Summary:
+    """Text about events of one group.
+
+    Attributes:
+        title: The group, in bold type.
+        lines: A line for each event.
+        shown: The lines that fit, and one that says how many do not.
+    """
+
+    title: str
+    lines: Sequence[str]
+    shown: Sequence[str]
+
+
+def summarize(
+    events: Sequence[WatchEvent], markup: Markup, *, most: int, limit: int, include_emails: bool
+) -> Summary:
+    """Return the text about 1 to ``most`` events; what is shown has ``limit`` characters at most.
+
+    Raises ``ValueError`` for another number of events.
+    """
+    if not 1 <= len(events) <= most:
+        raise ValueError(f"events must be 1 to {most}")
+    group = events[-1].group
+    title = f"{markup.bold}{markup.linked(group.name, group.url)}{markup.bold}"
+    lines = [describe(event, markup, include_emails=include_emails) for event in events]
+    shown, left = fill(lines, limit - size(title) - 1)
+    if left:
+        shown.append(more(left))
+    return Summary(title, lines, shown)
 
 
 def describe(event: WatchEvent, markup: Markup, *, include_emails: bool) -> str:

@@ -11,10 +11,11 @@ from itertools import groupby
 from secrets import token_hex
 from typing import Final
 
+from arena_groups._arguments import check_text
 from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
-from arena_groups.stores.base import NO_CONDITIONS
+from arena_groups.stores.base import NO_CONDITIONS, check_store
 from arena_groups.watching import WatchEvent
 from arena_groups.watching.checkpoint import FENCING_TOKEN, HEARTBEAT
 from arena_groups.watching.lease import LeaseObserver, LeaseRecord
@@ -34,7 +35,7 @@ from arena_groups.webhooks.records import (
     tail_name,
 )
 
-__all__ = ["Outbox", "index_namespace", "letters_namespace", "page_namespace"]
+__all__ = ["Outbox", "check_outbox", "index_namespace", "letters_namespace", "page_namespace"]
 
 MAX_CACHED_PAGES: Final = 100
 
@@ -52,6 +53,15 @@ def letters_namespace(name: str, page: str) -> str:
 def page_namespace(name: str, group: int, position: int) -> str:
     """Return the namespace of the page with an event."""
     return f"deliveries/{name}/{group}/{page_of(position)}"
+
+
+def check_outbox(store: object, name: object) -> None:
+    """Raise an error for what is not a store, or not the name of a watch in it."""
+    if "/" in check_text(name, "name"):
+        raise ValueError("name must be a text without slashes")
+    check_store(store)
+    if store is None:
+        raise TypeError("store must be a store, such as SQLiteStore(path)")
 
 
 class Outbox:

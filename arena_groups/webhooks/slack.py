@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from arena_groups.watching.events import WatchEvent
-from arena_groups.webhooks.lines import NO_NAME, Markup, describe, fill, more, size
+from arena_groups.webhooks.lines import NO_NAME, Markup, more, size, summarize
 
 __all__ = ["MAX_EVENTS", "slack_body"]
 
@@ -32,19 +32,14 @@ def slack_body(events: Sequence[WatchEvent], *, include_emails: bool = False) ->
     Raises:
         ValueError: There is no event, or there are too many.
     """
-    if not 1 <= len(events) <= MAX_EVENTS:
-        raise ValueError(f"events must be 1 to {MAX_EVENTS}")
-    group = events[-1].group
-    title = f"*{MARKUP.linked(group.name, group.url)}*"
-    lines = [describe(event, MARKUP, include_emails=include_emails) for event in events]
-    shown, left = fill(lines, MAX_TOTAL - size(title) - 1)
-    if left:
-        shown.append(more(left))
-    first = f"{MARKUP.text(group.name) or NO_NAME}: {lines[0]}"
-    notification = first if len(lines) == 1 else f"{first}, {more(len(lines) - 1)}"
+    found = summarize(
+        events, MARKUP, most=MAX_EVENTS, limit=MAX_TOTAL, include_emails=include_emails
+    )
+    first = f"{MARKUP.text(events[-1].group.name) or NO_NAME}: {found.lines[0]}"
+    notification = first if len(events) == 1 else f"{first}, {more(len(events) - 1)}"
     body = {
         "text": notification,
-        "blocks": [_section(text) for text in _sections([title, *shown])],
+        "blocks": [_section(text) for text in _sections([found.title, *found.shown])],
         "unfurl_links": False,
         "unfurl_media": False,
     }
@@ -85,4 +80,4 @@ def _link(label: str, url: str) -> str:
     return f"<{url.translate(_ENTITIES)}|{label}>"
 
 
-MARKUP: Final = Markup(_escape, _link)
+MARKUP: Final = Markup("*", _escape, _link)

@@ -130,6 +130,40 @@ def test_saved_plan_is_applied(
     assert emails(sandbox) == ["new@example.org"]
 
 
+def test_saved_plan_whose_only_action_was_held_is_carried_out_after_a_link(
+    at: At, sandbox: Sandbox, people: People, tmp_path: Path, capsys: Captured
+) -> None:
+    plan = str(tmp_path / "plan.json")
+    line = ["sync", GROUP, people(LIST), "--keep", "yuki-member"]
+    assert at(*line, "--yes") == 0
+    sandbox.decline_invitation(sandbox.pending_invitations(GROUP)[0])
+    sandbox.add_member(GROUP, "tomasz-whetu")
+    assert at(*line, "--plan", plan) == 0
+    capsys.readouterr()
+    assert at("sync", "--apply", plan, "--yes", chosen="ndjson") == 0
+    assert outcomes(capsys.readouterr().out) == [("held", "tomasz-whetu")]
+    assert at("sync", "link", "new@example.org", "yuki-member") == 0
+    capsys.readouterr()
+    assert at("sync", "--apply", plan, "--yes", chosen="ndjson") == 0
+    assert outcomes(capsys.readouterr().out) == [("removed", "tomasz-whetu")]
+
+
+def test_saved_plan_for_another_server_is_refused(
+    at: At, sandbox: Sandbox, people: People, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "plan.json"
+    assert at("sync", GROUP, people(LIST), "--plan", str(file)) == 0
+    plan = json.loads(file.read_text("utf-8"))
+    assert plan["server"] == sandbox.url
+    file.write_text(json.dumps({**plan, "server": "https://api.example.org"}), "utf-8")
+    capsys.readouterr()
+    assert at("sync", "--apply", str(file), "--yes") == 1
+    shown = capsys.readouterr().err
+    assert "the plan was made for a group of https://api.example.org" in shown
+    assert "the same command" not in shown
+    assert emails(sandbox) == []
+
+
 def test_saved_plan_of_a_group_that_has_changed_is_refused_or_does_the_rest(
     at: At, sandbox: Sandbox, people: People, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from arena_groups import PollFailure, StoreError
+from arena_groups.cli.main import run
 from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.watch_service import FailureReporter, backlog_notes
 from arena_groups.sandbox.threaded import ThreadedSandbox
@@ -325,13 +326,14 @@ class TestWebhooks:
     )
     @pytest.mark.parametrize("more", [[], ["--verbose"], ["--format", "json"]])
     def test_url_that_is_refused_is_not_shown(
-        self, start: Start, url: str, message: str, more: list[str]
+        self, capfd: pytest.CaptureFixture[str], url: str, message: str, more: list[str]
     ) -> None:
-        done = finish(start("watch", GROUP, "--webhook", url, *more))
-        assert (done.code, done.out) == (1, "")
-        assert message in done.err
-        assert HIDDEN not in done.err
-        assert done.err.count("\n") == 1
+        code = run(["watch", GROUP, "--webhook", url, *more])
+        out, err = capfd.readouterr()
+        assert (code, out) == (1, "")
+        assert message in err
+        assert HIDDEN not in err
+        assert err.count("\n") == 1
 
     def test_wrong_secret_is_not_shown(self, start: Start) -> None:
         url = "https://example.org/"
@@ -662,8 +664,13 @@ def backlog(**changes: Any) -> Backlog:
         ),
         (
             {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection"},
-            {},
+            {"delivered": 1},
             ["https://h: events are delivered again"],
+        ),
+        (
+            {"waiting": 1, "failing_since": 5.0, "last_failure": "no connection", "delivered": 4},
+            {"dead": 1, "delivered": 4},
+            ["https://h: gave up 1 event; see `arena-groups deliveries list`"],
         ),
         (
             {"dead": 1},

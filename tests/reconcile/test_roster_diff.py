@@ -1,6 +1,7 @@
 """Differences between rosters: each kind, and their sum."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -112,6 +113,14 @@ def test_diff_compares_members_only_if_pending_are_not_visible(hides: str) -> No
 def test_diff_of_different_groups_is_refused() -> None:
     with pytest.raises(ValueError, match="different groups: 7 and 8"):
         diff_rosters(roster(), evolve(roster(), group_id=8))
+
+
+@pytest.mark.parametrize("wrong", [None, {}, [], RosterSnapshot])
+def test_diff_of_something_else_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="old must be a RosterSnapshot"):
+        diff_rosters(wrong, roster())
+    with pytest.raises(TypeError, match="new must be a RosterSnapshot"):
+        diff_rosters(roster(), wrong)
 
 
 _roles = st.none() | st.sampled_from([GroupRole.OWNER, GroupRole.MEMBER])

@@ -152,6 +152,8 @@ async def test_closed_watch_does_not_wait_for_what_is_left() -> None:
     ("senders", "deliver_for", "kind", "match"),
     [
         ([], 1, ValueError, "at least one sender"),
+        (Sender(), 1, TypeError, "senders must be a sequence"),
+        ("https://example.org", 1, TypeError, "senders must be a sequence"),
         (["https://example.org"], 1, TypeError, "each of senders"),
         ([Sender], 1, TypeError, "each of senders"),
         ([Sender()], -1, ValueError, "deliver_for"),

@@ -1,5 +1,8 @@
 """Dead letters: listed, sent again and deleted."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 
 from arena_groups import MemoryStore, StoreError
@@ -94,3 +97,47 @@ async def test_damaged_dead_letter_is_reported_without_its_text() -> None:
     with pytest.raises(StoreError, match="damaged") as caught:
         _ = [each async for each in list_dead_letters(store)]
     assert "ada" not in str(caught.value)
+
+
+async def _list(store: Any, name: Any) -> None:
+    async for _ in list_dead_letters(store, name=name):
+        pass
+
+
+async def _retry(store: Any, name: Any) -> None:
+    await retry_dead_letters(WebhookSender("https://example.org"), store=store, name=name)
+
+
+async def _purge(store: Any, name: Any) -> None:
+    await purge_dead_letters(store, name=name)
+
+
+async def _count(store: Any, name: Any) -> None:
+    await list_backlog(store, name=name)
+
+
+@pytest.mark.parametrize("function", [_list, _retry, _purge, _count])
+@pytest.mark.parametrize(
+    ("store", "name", "kind", "match"),
+    [
+        ("watch.db", "default", TypeError, "store must be"),
+        (None, "default", TypeError, "store must be"),
+        (MemoryStore(), None, TypeError, "name must be a str"),
+        (MemoryStore(), "a/b", ValueError, "slashes"),
+    ],
+)
+async def test_invalid_store_or_name_is_refused(
+    function: Callable[[Any, Any], Awaitable[None]],
+    store: object,
+    name: object,
+    kind: type[Exception],
+    match: str,
+) -> None:
+    with pytest.raises(kind, match=match):
+        await function(store, name)
+
+
+async def test_retry_of_a_url_without_sender_is_refused() -> None:
+    url: Any = "https://example.org"
+    with pytest.raises(TypeError, match="sender must be a WebhookSender"):
+        await retry_dead_letters(url, store=MemoryStore())

@@ -20,6 +20,7 @@ from arena_groups.webhooks import (
     list_dead_letters,
     retry_dead_letters,
 )
+from arena_groups.webhooks.outbox import page_namespace
 from tests.support.clients import single
 from tests.support.servers import http, serving
 from tests.support.stores import KINDS, FaultyStore, open_store
@@ -448,6 +449,26 @@ class TestStore:
         assert receiver.order_of(7) == keys([1])
 
     @in_virtual_time
+    async def test_damaged_event_holds_its_group_and_no_other(self) -> None:
+        store, receiver = MemoryStore(), Receiver()
+        async with serving(receiver) as server:
+            sender = local_sender(server.url)
+            async with delivery(store, sender) as on:
+                await enqueue(on, range(1, 2))
+                await on.drain(60)
+            receiver.accepted.clear()
+            async with delivery(store, sender) as on:
+                await enqueue(on, range(2, 4))
+                await store.compare_and_set(page_namespace("default", 7, 1), {"1": "1.0 {}"})
+                await enqueue(on, range(1, 4), group=8)
+                summary = await on.drain(600)
+                assert summary.waiting == 2
+                (found,) = on.backlog()
+                assert "is damaged" in found.last_failure
+            assert "is damaged" in (await list_backlog(store))[0].last_failure
+        assert receiver.accepted == keys(range(1, 4), 8)
+
+    @in_virtual_time
     async def test_event_that_the_store_has_lost_does_not_hold_the_next(self) -> None:
         store, receiver = MemoryStore(), Receiver(lambda _: DOWN)
         async with serving(receiver) as server:
@@ -495,6 +516,12 @@ class TestStore:
     ("change", "kind", "match"),
     [
         ({"senders": []}, ValueError, "at least one sender"),
+        (
+            {"senders": WebhookSender("https://example.org")},
+            TypeError,
+            "senders must be a sequence",
+        ),
+        ({"senders": "https://example.org"}, TypeError, "senders must be a sequence"),
         ({"senders": ["https://example.org"]}, TypeError, "WebhookSender"),
         ({"store": None}, TypeError, "store"),
         ({"store": "file.db"}, TypeError, "store"),

@@ -10,7 +10,7 @@ from tests.support.watch_events import every_event
 
 ANY_WAY = "declined, revoked, expired or accepted"
 SOMEBODY = "a person without a known account"
-PLAIN = Markup(escape=lambda text: text, link=lambda label, _: label)
+PLAIN = Markup(bold="", escape=lambda text: text, link=lambda label, _: label)
 
 
 def test_each_event_is_described() -> None:

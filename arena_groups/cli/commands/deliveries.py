@@ -20,7 +20,7 @@ from arena_groups.cli.main import (
 )
 from arena_groups.cli.options import Settings, common_options, store_option
 from arena_groups.cli.watch_config import WatchConfig
-from arena_groups.cli.webhook_options import make_senders, webhook_options
+from arena_groups.cli.webhook_options import config_option, make_senders, webhook_options
 
 if TYPE_CHECKING:
     from arena_groups import Store
@@ -47,6 +47,7 @@ def command(context: click.Context) -> None:
 @store_option("The store of the watch: a file, or Redis.")
 @click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
 @click.option("--endpoint", metavar="HOST", help="Show the endpoints at this host only.")
+@config_option(exposed=False)
 @common_options
 @click.pass_obj
 def list_(settings: Settings, *, store: str | Path | None, name: str, endpoint: str | None) -> None:

@@ -121,7 +121,8 @@ async def _build(
         with output.progress(settings) as shown:
             for group in dict.fromkeys(groups):
                 shown.update(f"reading {group}")
-                report = await build_report(arena, group, store=store)
+                with output.naming_group(settings, group, groups):
+                    report = await build_report(arena, group, store=store)
                 reports.setdefault(report.group_id, report)
     return [*reports.values()]
 

@@ -50,7 +50,7 @@ async def list_rosters(settings: Settings, groups: Sequence[str]) -> None:
     seen: set[int] = set()
     async with connected(settings) as arena:
         for group in dict.fromkeys(groups):
-            with output.progress(settings):
+            with output.naming_group(settings, group, groups), output.progress(settings):
                 roster = await snapshot_roster(arena, group)
             if roster.group_id in seen:
                 continue  # given by its slug and by its id

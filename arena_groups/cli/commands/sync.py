@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -54,7 +55,7 @@ def parse_limit(text: str) -> float:
     match = _PERCENT.fullmatch(text)
     if match is None or float(match[1]) > 100:
         raise ValueError(f"{text!r} is neither a percentage nor a number: use 10% or 20")
-    return float(match[1]) / 100
+    return float(Fraction(match[1]) / 100)
 
 
 def _limit_option(_context: click.Context, _option: click.Parameter, text: str) -> float:

@@ -5,11 +5,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Sized
 from contextlib import contextmanager
 from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
 
+from arena_groups import ArenaError
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
@@ -27,6 +28,17 @@ def info(settings: Settings, text: str) -> None:
 def notify(settings: Settings, text: str) -> None:
     """Write a note that the user has to see, even with ``--quiet``."""
     write_stderr(_format(settings, "note", {"message": text}, f"arena-groups: {text}"))
+
+
+@contextmanager
+def naming_group(settings: Settings, group: str, groups: Sized) -> Generator[None, None, None]:
+    """Name the group at which the block ends with an error, if it is one of several."""
+    try:
+        yield
+    except (ArenaError, CliError):
+        if len(groups) > 1:
+            notify(settings, f"stopped at {group}")
+        raise
 
 
 def write_error(settings: Settings, error: CliError) -> None:

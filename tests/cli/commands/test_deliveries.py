@@ -95,6 +95,17 @@ def test_list_of_one_host(store: str, host: str, count: int, capsys: Captured) -
     assert len(rows(capsys)) == count
 
 
+def test_list_reads_the_store_of_a_configuration_file(
+    store: str, tmp_path: Path, capsys: Captured
+) -> None:
+    config = tmp_path / "watch.toml"
+    config.write_text(f"groups = ['one']\nstore = '{store}'\nname = 'other'\n")
+    assert run(["deliveries", "list", "--config", str(config)]) == 0
+    assert rows(capsys) == []
+    assert run(["deliveries", "list", "--config", str(config), "--name", "default"]) == 0
+    assert [row["dead"] for row in rows(capsys)] == [3]
+
+
 @pytest.mark.parametrize("chosen", ["table", "json", "csv"])
 def test_list_in_other_formats(store: str, chosen: str, capsys: Captured) -> None:
     assert run(["deliveries", "list", "--store", store, "--format", chosen]) == 0

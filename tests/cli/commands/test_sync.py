@@ -48,7 +48,8 @@ LIST = "email,user,note\nnew@example.org,,spring\n,zora-member,\npending@example
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("10%", 0.1), ("20", 20), ("0", 0), ("100%", 1.0), (" 2.5 % ", 0.025)]
+    ("text", "expected"),
+    [("10%", 0.1), ("20", 20), ("0", 0), ("100%", 1.0), (" 2.5 % ", 0.025), ("0.7%", 0.007)],
 )
 def test_limit_is_a_number_or_a_percentage(text: str, expected: float) -> None:
     found = parse_limit(text)
@@ -237,6 +238,13 @@ def test_too_many_removals_change_nothing(
     assert writes(sandbox) == []
     assert at("sync", GROUP, file, "--dry-run") == 0
     assert "over the limit" in capsys.readouterr().err
+    plan = str(Path(file).with_name("plan.json"))
+    assert at("sync", GROUP, file, "--plan", plan) == 0
+    capsys.readouterr()
+    assert at("sync", "--apply", plan, "--yes") == 1
+    error = json.loads(capsys.readouterr().err.splitlines()[-1])["error"]
+    assert "make a new plan with a higher --max-removals" in error["hint"]
+    assert writes(sandbox) == []
 
 
 def test_too_many_who_are_held_name_the_way_to_find_out_who_they_are(

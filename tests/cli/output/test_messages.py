@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,27 @@ def test_ask_secret_at_terminal_hides_input(monkeypatch: pytest.MonkeyPatch) -> 
         "arena_groups.cli.output.messages.getpass", lambda question: f" {question} "
     )
     assert ask_secret("Token").startswith("Token (input is hidden)")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["roster", "blank-page", "no-such-group"],
+        ["report", "blank-page", "no-such-group"],
+        ["sync", "--groups", "FILE", "--dry-run"],
+    ],
+)
+def test_error_in_one_of_several_groups_names_it(
+    line: list[str], at: At, tmp_path: Path, capsys: Captured
+) -> None:
+    people = tmp_path / "groups.csv"
+    people.write_text("group,email\nblank-page,a@example.org\nno-such-group,a@example.org\n")
+    assert at(*(str(people) if part == "FILE" else part for part in line)) == 3
+    notes = capsys.readouterr().err.splitlines()
+    assert "stopped at no-such-group" in notes[-2]
+    assert "404" in notes[-1]
+
+
+def test_error_in_the_only_group_is_one_line(at: At, capsys: Captured) -> None:
+    assert at("roster", "no-such-group") == 3
+    assert len(capsys.readouterr().err.splitlines()) == 1
