@@ -136,7 +136,7 @@ async def test_sync_records_for_reports(sandbox: Sandbox, arena: ArenaClient) ->
     await plan.apply()
     report = await build_report(arena, "spring", store=store)
     assert [(point.members, point.pending, point.sent) for point in report.history] == [(1, 1, 1)]
-    text = "".join((await store.read(f"seen/{sandbox.groups['one']}")).values())
+    text = "".join((await store.read(f"seen/{sandbox.groups['spring']}")).values())
     assert "@" not in text
 
 
