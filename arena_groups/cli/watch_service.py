@@ -135,6 +135,8 @@ class GroupsReporter:
     def start(self, count: int) -> None:
         """Report the number of groups at the start."""
         self.started = True
+        if not count:
+            output.info(self._settings, "there is no group whose invitations you may manage")
         if not self._run.once:
             shown = output.counted(count, GROUP_NOUN)
             output.info(self._settings, f"watching {shown} every {self._run.interval:g} s")

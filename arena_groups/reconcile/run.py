@@ -186,9 +186,11 @@ class SyncRun(AsyncCloseable, AsyncIterator[SyncResult]):
         """
         self._closed = True
         step = self._step
-        if step is not None and not step.done():
+        if step is not None:
             step.cancel()
             await asyncio.wait((step,))
+            if not step.cancelled():
+                step.exception()  # asyncio logs an error that nobody has asked for
         async with self._closing:
             await self._results.aclose()
 

@@ -122,9 +122,12 @@ class WebhookReceiver:
 
         Raises:
             ValueError: A number is out of range.
+            TypeError: An argument has the wrong type.
         """
         check_range(times, "times", 1)
         check_range(status, "status", 300, 599)
+        if retry_after is not None:
+            check_seconds(retry_after, "retry_after", zero=True)
         with self._changed:
             self._responses += [(status, retry_after)] * times
 
@@ -222,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, retry_after = self._receive(headers, self.rfile.read(int(length)))
         self.send_response(status)
         if retry_after is not None:
-            self.send_header("Retry-After", f"{retry_after:g}")
+            self.send_header("Retry-After", f"{retry_after:.3f}".rstrip("0").rstrip("."))
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -524,6 +524,13 @@ class TestStart:
         done = finish(watch(GROUP, "--once", "--since", "2999-01-01", "--ndjson"))
         assert (done.code, done.out, done.err) == (0, "", "")
 
+    def test_user_without_groups_to_watch_gets_a_note(
+        self, watch: Watch, sandbox: ThreadedSandbox
+    ) -> None:
+        done = finish(watch("--all-groups", "--once", "--replay", token=sandbox.tokens.stranger))
+        assert (done.code, done.out) == (0, "")
+        assert "there is no group whose invitations you may manage" in done.err
+
     @pytest.mark.parametrize("in_file", [False, True])
     def test_feed_says_who_added_a_member(
         self,

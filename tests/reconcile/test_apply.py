@@ -1,6 +1,7 @@
 """Application of plans to a group of the sandbox."""
 
 import asyncio
+import gc
 import math
 import time
 from collections import Counter
@@ -307,6 +308,35 @@ async def test_aclose_leaves_nothing_behind_and_a_new_run_continues(
     summary = await plan_.apply()
     assert summary.done == 5
     assert sorted(sent_emails(sandbox)) == addresses(5)
+
+
+@pytest.mark.parametrize("is_closed_first", [False, True])
+async def test_error_of_a_closed_run_is_not_logged_as_one_that_nobody_has_asked_for(
+    arena: ArenaClient, caplog: pytest.LogCaptureFixture, *, is_closed_first: bool
+) -> None:
+    failing = asyncio.Event()
+
+    class FailingStore(MemoryStore):
+        async def read(self, namespace: str) -> dict[str, str]:
+            with suppress(asyncio.CancelledError):
+                await failing.wait()
+            raise StoreError("broken")
+
+    plan_ = await plan(arena, ["ada@example.org"], MemoryStore())
+    run = plan_.apply(store=FailingStore())
+    waiting = asyncio.create_task(anext(run))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    if not is_closed_first:
+        failing.set()
+        for _ in range(9):  # the run ends meanwhile
+            await asyncio.sleep(0)
+    await run.aclose()
+    del run, waiting
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not [each for each in caplog.records if "never retrieved" in each.message]
 
 
 @asynccontextmanager

@@ -84,12 +84,12 @@ async def test_repetitions_of_an_id_count_once() -> None:
 
 async def test_fail_answers_the_next_requests_with_an_error() -> None:
     with WebhookReceiver() as receiver:
-        receiver.fail(status=429, retry_after=7)
+        receiver.fail(status=429, retry_after=7_000_001)
         receiver.fail(2)
         async with sender(receiver).connect() as connection:
             found = [await connection.send(every_event()[:1]) for _ in range(4)]
         assert [each.status for each in found] == [429, 503, 503, 204]
-        assert found[0].retry_after == 7
+        assert found[0].retry_after == 7_000_001
         assert len(receiver.webhooks) == 1
 
 
@@ -128,10 +128,17 @@ def test_too_long_a_body_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"times": 0}, "times"), ({"status": 204}, "status"), ({"status": 600}, "status")],
+    [
+        ({"times": 0}, "times"),
+        ({"status": 204}, "status"),
+        ({"status": 600}, "status"),
+        ({"retry_after": -1}, "retry_after"),
+        ({"retry_after": float("nan")}, "retry_after"),
+        ({"retry_after": "7"}, "retry_after"),
+    ],
 )
 def test_fail_with_a_bad_argument_raises(arguments: Any, message: str) -> None:
-    with WebhookReceiver() as receiver, pytest.raises(ValueError, match=message):
+    with WebhookReceiver() as receiver, pytest.raises((TypeError, ValueError), match=message):
         receiver.fail(**arguments)
 
 

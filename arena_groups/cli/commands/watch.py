@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -230,6 +231,8 @@ def _check(run: WatchRun) -> None:
         raise click.UsageError("--shared and --once cannot be combined")
     if run.replay and run.since is not None:
         raise click.UsageError("--replay and --since cannot be combined")
+    if run.words and shutil.which(run.words[0]) is None:
+        raise click.UsageError(f"--exec: there is no command {run.words[0]} that can be run")
 
 
 def _notes(run: WatchRun) -> list[str]:
