@@ -291,8 +291,10 @@ class Plans(RuleBasedStateMachine):
         if account not in self.world.members:
             assert address not in desired.emails
             # An address that is not in the list may belong to a user who signed up later and is
-            # skipped, as nothing is asked about them.
-            is_skipped = action.email is not None and account not in invited
+            # skipped, as nothing is asked about them. It may be hidden now, and remembered.
+            remembered = self.facts.invited.get(digest(address or ""))
+            is_known = action.email is not None or remembered is not None
+            is_skipped = is_known and account not in invited
             assert is_skipped or account not in desired.ids
         self.world.pending.pop(action.invitation_id or 0, None)
 
