@@ -123,7 +123,7 @@ class SyncAction:
     def text(self) -> str:
         """The reason in plain words, with what would resolve a held one. It has no address."""
         return _TEXTS_OF_KINDS.get((self.kind, self.reason), _TEXTS[self.reason]).format(
-            count=max(self.candidate_count, len(self.candidates)),
+            members=_members(max(self.candidate_count, len(self.candidates))),
             inputs=_inputs(self.waits_for, self.waits_for_count),
         )
 
@@ -178,9 +178,7 @@ _TEXTS: Final[Mapping[SyncReason, str]] = {
     SyncReason.NOT_ACCEPTED: f"invited before, and did not accept: {_AGAIN}",
     SyncReason.ADD_ONLY: "not in the list, and add_only removes nobody",
     SyncReason.REMOVE_ONLY: "not in the group, and remove_only invites nobody",
-    SyncReason.POSSIBLY_ACCEPTED: (
-        "invited before, and may be one of {count} members who came since: " + _LINK
-    ),
+    SyncReason.POSSIBLY_ACCEPTED: ("invited before, and may be {members} who came since: " + _LINK),
     SyncReason.WAITS_FOR_INVITATIONS: (
         "may be {inputs}: the outcomes of the invitations in this plan show it"
     ),
@@ -193,6 +191,10 @@ _TEXTS_OF_KINDS: Final[Mapping[tuple[ActionKind, SyncReason], str]] = {
     ),
 }
 MAX_SHOWN_INPUTS: Final = 3
+
+
+def _members(count: int) -> str:
+    return "the member" if count == 1 else f"one of {count} members"
 
 
 def _inputs(positions: tuple[int, ...], count: int) -> str:

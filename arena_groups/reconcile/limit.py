@@ -38,6 +38,8 @@ def planned_removals(actions: Iterable[SyncAction]) -> int:
 def surplus(held: Iterable[SyncAction]) -> int:
     """Return how many of the held actions are certainly about people who are not desired.
 
+    Those who are invited in the plan do not count as desired here: the outcomes show who they are.
+
     Each person accounts for one action. So of twenty members who may be twenty people, none is
     certain; of fifteen who may be one person, fourteen are.
     """

@@ -67,9 +67,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(address=addresses)
     def decline(self, address: str) -> None:
-        number = self.world.invitation_of(address)
-        if number is not None:
-            del self.world.pending[number]
+        self.world.decline(address)
 
     @rule(address=addresses)
     def leave(self, address: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from arena_groups._history import HistoryCounts, read_history, record_history
 from arena_groups.reconcile import build_report
 from arena_groups.reconcile.last_seen import SeenIds, changes_between, record_seen
 from arena_groups.sandbox import Sandbox
-from tests.support.clients import single
 from tests.support.reports import NOW
 from tests.support.stores import KINDS, FaultyStore, open_store
 
@@ -131,27 +129,14 @@ async def test_damaged_records_are_replaced() -> None:
     assert [point.members for point in await read_history(store, GROUP)] == [1]
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        running.add_group("One", slug="one")
-        yield running
-
-
-@pytest.fixture
-async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
-    async with single(sandbox.tokens.owner, base_url=sandbox.url) as client:
-        yield client
-
-
 async def test_sync_records_for_reports(sandbox: Sandbox, arena: ArenaClient) -> None:
     store = MemoryStore()
-    await plan_sync(arena, "one", ["ada@example.org"], store=store, key=KEY)
-    plan = await plan_sync(arena, "one", ["ada@example.org"], store=store, key=KEY)
+    await plan_sync(arena, "spring", ["ada@example.org"], store=store, key=KEY)
+    plan = await plan_sync(arena, "spring", ["ada@example.org"], store=store, key=KEY)
     await plan.apply()
-    report = await build_report(arena, "one", store=store)
+    report = await build_report(arena, "spring", store=store)
     assert [(point.members, point.pending, point.sent) for point in report.history] == [(1, 1, 1)]
-    text = "".join((await store.read(f"seen/{sandbox.groups['one']}")).values())
+    text = "".join((await store.read(f"seen/{sandbox.groups['spring']}")).values())
     assert "@" not in text
 
 
@@ -160,15 +145,15 @@ async def test_watch_and_sync_count_an_invitation_once(
 ) -> None:
     store = MemoryStore()
     for _ in range(2):
-        plan = await plan_sync(arena, "one", ["ada@example.org"], store=store, key=KEY)
+        plan = await plan_sync(arena, "spring", ["ada@example.org"], store=store, key=KEY)
         await plan.apply()
-        async with aclosing(watch(arena, "one", store=store, once=True)) as watcher:
+        async with aclosing(watch(arena, "spring", store=store, once=True)) as watcher:
             async for _event in watcher:
                 pass
-    await arena.groups.invite("one", email="bob@example.org")
-    async with aclosing(watch(arena, "one", store=store, once=True)) as watcher:
+    await arena.groups.invite("spring", email="bob@example.org")
+    async with aclosing(watch(arena, "spring", store=store, once=True)) as watcher:
         assert len([event async for event in watcher]) == 1
-    report = await build_report(arena, "one", store=store)
+    report = await build_report(arena, "spring", store=store)
     assert sum(point.sent for point in report.history) == 2
 
 
@@ -184,6 +169,8 @@ async def test_history_that_cannot_be_written_does_not_break_a_sync(
                 self.failing = False
 
     with caplog.at_level(logging.WARNING, "arena_groups"):
-        plan = await plan_sync(arena, "one", ["ada@example.org"], store=HalfBrokenStore(), key=KEY)
+        plan = await plan_sync(
+            arena, "spring", ["ada@example.org"], store=HalfBrokenStore(), key=KEY
+        )
     assert plan.summary.invite == 1
     assert "history" in caplog.text

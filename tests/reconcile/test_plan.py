@@ -145,6 +145,19 @@ def test_each_reason_has_a_text(kind: ActionKind, reason: SyncReason) -> None:
     assert "{" not in text
 
 
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "may be the member who"), (2, "may be one of 2 members who")]
+)
+def test_unresolved_action_says_how_many_members_it_may_be(count: int, text: str) -> None:
+    action = SyncAction(
+        kind=ActionKind.UNRESOLVED,
+        reason=SyncReason.POSSIBLY_ACCEPTED,
+        candidates=tuple(range(1, count + 1)),
+        candidate_count=count,
+    )
+    assert text in action.text
+
+
 @pytest.mark.parametrize("waits_for", [(), (3,), (3, 4)])
 def test_held_action_says_what_would_resolve_it(waits_for: tuple[int, ...]) -> None:
     assert "link()" in held(waits_for=waits_for).text

@@ -1,7 +1,6 @@
 """Reports of groups: their numbers, and what they keep in a store."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -112,41 +111,28 @@ def test_changes_are_by_id() -> None:
     assert found.closed == (60_000,)
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        running.add_group("One", slug="one")
-        yield running
-
-
-@pytest.fixture
-async def arena(sandbox: Sandbox) -> AsyncIterator[ArenaClient]:
-    async with single(sandbox.tokens.owner, base_url=sandbox.url) as client:
-        yield client
-
-
 class TestBuildReport:
     async def test_report_of_a_group(self, sandbox: Sandbox, arena: ArenaClient) -> None:
-        sandbox.add_members("one", 4)
-        await arena.groups.invite("one", email="ada@example.org")
-        report = await build_report(arena, "one")
-        assert (report.group, report.members, report.pending) == ("one", 5, 1)
+        sandbox.add_members("spring", 4)
+        await arena.groups.invite("spring", email="ada@example.org")
+        report = await build_report(arena, "spring")
+        assert (report.group, report.members, report.pending) == ("spring", 5, 1)
         assert report.has_invite_code is False
         assert report.oldest[0].email == "ada@example.org"
         assert report.owner is not None
         assert report.owner.user_id == sandbox.users.owner
-        await arena.groups.create_invite_code("one")
-        assert (await build_report(arena, sandbox.groups["one"])).has_invite_code is True
+        await arena.groups.create_invite_code("spring")
+        assert (await build_report(arena, sandbox.groups["spring"])).has_invite_code is True
 
     async def test_report_of_a_stranger_says_what_is_not_visible_and_records_nothing(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:
-        store, group = MemoryStore(), sandbox.groups["one"]
-        sandbox.add_members("one", 3)
-        await build_report(arena, "one", store=store)
+        store, group = MemoryStore(), sandbox.groups["spring"]
+        sandbox.add_members("spring", 3)
+        await build_report(arena, "spring", store=store)
         before = await store.read(f"history/{group}"), await store.read(f"seen/{group}")
         async with single(sandbox.tokens.stranger, base_url=sandbox.url) as other:
-            report = await build_report(other, "one", store=store)
+            report = await build_report(other, "spring", store=store)
         assert (report.pending, report.has_invite_code, report.changes) == (None, None, None)
         assert [point.members for point in report.history] == [4]
         assert before == (await store.read(f"history/{group}"), await store.read(f"seen/{group}"))
@@ -154,9 +140,9 @@ class TestBuildReport:
     async def test_report_of_a_guest_has_the_members_that_a_guest_sees(
         self, sandbox: Sandbox
     ) -> None:
-        sandbox.add_members("one", 3)
+        sandbox.add_members("spring", 3)
         async with single(base_url=sandbox.url) as guest:
-            report = await build_report(guest, "one", store=MemoryStore())
+            report = await build_report(guest, "spring", store=MemoryStore())
         assert report.members > 0
         assert (report.pending, report.has_invite_code, report.history) == (None, None, ())
 
@@ -165,7 +151,7 @@ class TestBuildReport:
     ) -> None:
         sandbox.faults.add(Blocked(), operation="getGroupInvite")
         with pytest.raises(BlockedError):
-            await build_report(arena, "one")
+            await build_report(arena, "spring")
 
     async def test_unknown_group_raises(self, arena: ArenaClient) -> None:
         with pytest.raises(NotFoundError):
@@ -173,14 +159,14 @@ class TestBuildReport:
 
     async def test_wrong_arguments_raise(self, arena: ArenaClient) -> None:
         with pytest.raises(TypeError, match="arena must be"):
-            await build_report("one", arena)  # type: ignore[arg-type]
+            await build_report("spring", arena)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="store must be"):
-            await build_report(arena, "one", store="a.db")  # type: ignore[arg-type]
+            await build_report(arena, "spring", store="a.db")  # type: ignore[arg-type]
 
     async def test_store_has_numbers_and_ids_only(self, arena: ArenaClient) -> None:
-        await arena.groups.invite("one", email="ada@example.org")
+        await arena.groups.invite("spring", email="ada@example.org")
         store = MemoryStore()
-        report = await build_report(arena, "one", store=store)
+        report = await build_report(arena, "spring", store=store)
         (point,) = report.history
         assert (point.members, point.pending) == (1, 1)
         for namespace in ("history", "seen"):
@@ -194,10 +180,10 @@ class TestBuildReport:
     async def test_changes_are_those_since_a_report_of_an_earlier_day(
         self, sandbox: Sandbox, arena: ArenaClient
     ) -> None:
-        store, group = MemoryStore(), sandbox.groups["one"]
-        (member,) = sandbox.add_members("one", 1)
-        assert (await build_report(arena, "one", store=store)).changes is None
-        assert (await build_report(arena, "one", store=store)).changes is None  # the same day
+        store, group = MemoryStore(), sandbox.groups["spring"]
+        (member,) = sandbox.add_members("spring", 1)
+        assert (await build_report(arena, "spring", store=store)).changes is None
+        assert (await build_report(arena, "spring", store=store)).changes is None  # the same day
         # The records of this day become those of yesterday and of the day before.
         records = await store.read(f"seen/{group}")
         (text,) = records.values()
@@ -212,10 +198,10 @@ class TestBuildReport:
             f"seen/{group}",
             {**dict.fromkeys(records), before: older.to_text(), yesterday: baseline.to_text()},
         )
-        sandbox.leave_group("one", member)
-        (joined,) = sandbox.add_members("one", 1)
+        sandbox.leave_group("spring", member)
+        (joined,) = sandbox.add_members("spring", 1)
         for _ in range(2):
-            changes = (await build_report(arena, "one", store=store)).changes
+            changes = (await build_report(arena, "spring", store=store)).changes
             assert changes is not None
             assert [person.user_id for person in changes.joined] == [joined]
             assert changes.left == (member,)

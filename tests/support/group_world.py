@@ -94,3 +94,8 @@ class World:
         if number is not None:
             del self.pending[number]
             self.members.add(self.sign_up(address))
+
+    def decline(self, address: str) -> None:
+        number = self.invitation_of(address)
+        if number is not None:
+            del self.pending[number]
