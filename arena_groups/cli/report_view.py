@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,7 @@ SPACE_BESIDE_BARS: Final = 50
 NARROWEST: Final = 48
 NUMBER: Final = 7
 TEXT: Final = 12
+GAP: Final = 2
 SHOWN: Final = ("ages", "inviters", "oldest", "changes")
 WITH_BARS: Final = ("ages", "inviters")
 
@@ -133,20 +135,29 @@ def _parts(console: Console, report: GroupReport) -> Iterator[RenderableType]:
 
 
 def _table(console: Console, table: ReportTable) -> Table:
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title, value in zip(table.columns, table.rows[0], strict=True):
-        if isinstance(value, int):
-            shown.add_column(title, justify="right", min_width=NUMBER)
-        else:
-            shown.add_column(title, overflow="fold", min_width=min(len(title), TEXT))
+    # Without the padding of rich: its versions differ in the least width of the last column.
+    shown = Table(box=None, padding=0, header_style="dim")
     bar = min(BAR, console.width - SPACE_BESIDE_BARS) if table.key in WITH_BARS else 0
+    gaps = [GAP] * (len(table.columns) - 1) + [GAP if bar > 0 else 0]
+    for title, value, gap in zip(table.columns, table.rows[0], gaps, strict=True):
+        header = _spaced(title, gap)
+        if isinstance(value, int):
+            shown.add_column(header, justify="right", min_width=NUMBER + gap)
+        else:
+            shown.add_column(header, overflow="fold", min_width=min(len(title), TEXT) + gap)
     if bar > 0:
         shown.add_column(no_wrap=True)
     numbers = [row[1] if isinstance(row[1], int) else 0 for row in table.rows]
     for row, number in zip(table.rows, numbers, strict=True):
         bars = [_bar(console, number, max(numbers), bar)] if bar > 0 else []
-        shown.add_row(*[_cell(value) for value in row], *bars)
+        cells = [_spaced(_cell(value), gap) for value, gap in zip(row, gaps, strict=True)]
+        shown.add_row(*cells, *bars)
     return shown
+
+
+def _spaced(cell: Text | str, gap: int) -> Padding:
+    """Return a cell with a gap to the next column."""
+    return Padding(cell, (0, gap, 0, 0))
 
 
 def _bar(console: Console, number: int, largest: int, width: int) -> Text:
@@ -156,7 +167,7 @@ def _bar(console: Console, number: int, largest: int, width: int) -> Text:
 
 
 def _grid(columns: int) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid = Table.grid(padding=(0, GAP, 0, 0))
     for _ in range(columns):
         grid.add_column(overflow="fold")
     return grid
