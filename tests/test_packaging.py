@@ -15,6 +15,7 @@ from typing import Any
 from xml.dom.minidom import parseString
 
 import pytest
+import yaml
 
 import arena_groups
 
@@ -151,7 +152,6 @@ class TestWorkflows:
 
     @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
     def test_workflow_is_valid_and_has_few_permissions(self, workflow: Path) -> None:
-        yaml = pytest.importorskip("yaml")
         loaded = yaml.safe_load(workflow.read_text("utf-8"))
         assert loaded["permissions"] in ({}, {"contents": "read"})
         for job in loaded["jobs"].values():
@@ -159,7 +159,6 @@ class TestWorkflows:
             assert all(("uses" in step) != ("run" in step) for step in job["steps"])
 
     def test_tests_run_on_each_system_and_python(self) -> None:
-        yaml = pytest.importorskip("yaml")
         matrix = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]["tests"]["strategy"]
         assert matrix["matrix"] == {
             "system": ["ubuntu-latest", "macos-latest", "windows-latest"],
@@ -167,7 +166,6 @@ class TestWorkflows:
         }
 
     def test_contract_is_checked_every_week(self) -> None:
-        yaml = pytest.importorskip("yaml")
         workflow = yaml.safe_load(read(".github/workflows/contract.yml"))
         (schedule,) = workflow[True]["schedule"]  # YAML 1.1 reads "on" as a boolean
         assert re.fullmatch(r"\d+ \d+ \* \* \d", schedule["cron"])
@@ -175,14 +173,12 @@ class TestWorkflows:
 
     @pytest.mark.parametrize("name", ["bug_report", "feature_request"])
     def test_issue_forms_are_valid(self, name: str) -> None:
-        yaml = pytest.importorskip("yaml")
         form = yaml.safe_load(read(f".github/ISSUE_TEMPLATE/{name}.yml"))
         assert {"name", "description", "body"} <= form.keys()
         ids = [each["id"] for each in form["body"] if each["type"] != "markdown"]
         assert len(ids) == len(set(ids)) > 1
 
     def test_updates_are_checked_for_each_manifest_and_wait_a_week(self) -> None:
-        yaml = pytest.importorskip("yaml")
         places = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
         assert {(each["package-ecosystem"], each["directory"]) for each in places} == {
             ("github-actions", "/"),
@@ -201,7 +197,6 @@ class TestRelease:
 
     @pytest.fixture
     def jobs(self) -> Any:
-        yaml = pytest.importorskip("yaml")
         return yaml.safe_load(read(".github/workflows/release.yml"))["jobs"]
 
     def test_build_is_a_job_with_pinned_tools_only(self, jobs: Any) -> None:

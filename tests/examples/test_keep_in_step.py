@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from arena_groups.cli.main import run
 from arena_groups.sandbox.threaded import ThreadedSandbox
@@ -14,7 +15,6 @@ from tests.support.examples import EXAMPLES, GROUP
 from tests.support.redis_server import RedisServer
 
 pytest.importorskip("redis", reason="redis is in the extra redis")
-yaml = pytest.importorskip("yaml")
 
 FOLDER = EXAMPLES / "keep_in_step"
 TEXT = (FOLDER / "workflow.yml").read_text("utf-8")
