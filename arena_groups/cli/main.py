@@ -267,13 +267,13 @@ def run(arguments: Sequence[str]) -> int:
         # When the reader of a pipe has gone, click replaces sys.stdout and exits.
         if sys.stdout is stdout:
             raise
-        from arena_groups.cli.output.messages import discard_output
+        from arena_groups.cli.output.messages import flush_or_discard
 
-        discard_output(stdout)
+        flush_or_discard(stdout)
         return 0
     except Exception as error:
         from arena_groups.cli.errors import describe
-        from arena_groups.cli.output.messages import discard_output, write_error
+        from arena_groups.cli.output.messages import flush_or_discard, write_error
 
         described = describe(error, settings.token_source)
         if described is None:
@@ -281,7 +281,7 @@ def run(arguments: Sequence[str]) -> int:
         if settings.format is None and isinstance(error, click.UsageError):
             settings.format = find_format(arguments)
         if isinstance(error, OSError):
-            discard_output(sys.stdout)
+            flush_or_discard(sys.stdout)
         write_error(settings, described)
         return described.code
     return code if isinstance(code, int) else 0
@@ -292,7 +292,7 @@ def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None
     import asyncio
 
     from arena_groups.cli.errors import ExitCode
-    from arena_groups.cli.output.messages import discard_output, log_to_stderr
+    from arena_groups.cli.output.messages import flush_or_discard, log_to_stderr
 
     try:
         with log_to_stderr(settings):
@@ -300,4 +300,4 @@ def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     except BrokenPipeError:
-        discard_output(sys.stdout)
+        flush_or_discard(sys.stdout)

@@ -4,6 +4,7 @@ import errno
 import json
 import sys
 from io import StringIO
+from pathlib import Path
 
 import click
 import pytest
@@ -105,6 +106,19 @@ def test_run_disk_full_returns_system_error(
     monkeypatch.setattr(sys, "stdout", BrokenStream(errno.ENOSPC))
     assert run(["invitations", "list", GROUP, *as_person("owner")]) == 1
     assert capsys.readouterr().err == "arena-groups: error of the system\n"
+
+
+def test_run_system_error_elsewhere_leaves_standard_output_as_it_is(
+    as_person: AsPerson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    results = tmp_path / "results.txt"
+    with results.open("w") as stream:
+        stream.write("before, ")
+        monkeypatch.setattr(sys, "stdout", stream)
+        line = ["api", "POST", "/v3/groups", "--input", str(tmp_path / "no-such-file.json")]
+        assert run([*line, *as_person("owner")]) == 1
+        stream.write("after")
+    assert results.read_text() == "before, after"
 
 
 @pytest.mark.parametrize("good_writes", [0, 4])

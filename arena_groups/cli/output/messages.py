@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
 
@@ -54,7 +54,7 @@ def write_stderr(line: str, *, end: str = "\n") -> None:
     try:
         print(line, end=end, file=_or_null(sys.stderr), flush=True)
     except OSError:
-        discard_output(sys.stderr)
+        flush_or_discard(sys.stderr)
 
 
 @contextmanager
@@ -143,16 +143,19 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def discard_output(stream: TextIO | None) -> None:
-    """Discard what the stream still buffers, so that flushing it at exit cannot fail."""
+def flush_or_discard(stream: TextIO | None) -> None:
+    """Write what the stream still buffers.
+
+    What cannot be written is discarded, so that flushing the stream at exit cannot fail.
+    """
     if stream is None:
         return
-    try:
-        target = stream.fileno()
-    except (OSError, ValueError):
-        return
-    with open(os.devnull, "wb") as devnull:  # noqa: PTH123
-        os.dup2(devnull.fileno(), target)
+    with suppress(OSError, ValueError):  # it is closed, or has no file
+        try:
+            stream.flush()
+        except OSError:
+            with open(os.devnull, "wb") as devnull:  # noqa: PTH123
+                os.dup2(devnull.fileno(), stream.fileno())
 
 
 def _or_null(stream: TextIO | None) -> TextIO:

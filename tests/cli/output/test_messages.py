@@ -56,18 +56,34 @@ def test_closed_streams_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     messages.stdout_stream().write("unread")
     messages.write_stderr("unread")
-    messages.discard_output(sys.stdout)
+    messages.flush_or_discard(sys.stdout)
     assert not messages.is_terminal(sys.stdout)
 
 
-def test_discard_output_drops_buffered_text() -> None:
+def test_flush_or_discard_drops_text_that_cannot_be_written() -> None:
     ours, theirs = os.pipe()
     with os.fdopen(theirs, "w") as stream:
         stream.write("held back")
-        messages.discard_output(stream)
+        os.close(ours)
+        messages.flush_or_discard(stream)
+        stream.write("held back, too")  # closing the stream would fail
+
+
+def test_flush_or_discard_keeps_a_stream_that_can_be_written() -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "w") as stream:
+        stream.write("first, ")
+        messages.flush_or_discard(stream)
+        stream.write("second")
     with os.fdopen(ours) as stream:
-        assert stream.read() == ""
-    messages.discard_output(io.StringIO())
+        assert stream.read() == "first, second"
+
+
+def test_flush_or_discard_stream_without_a_file_is_left_alone() -> None:
+    stream = io.StringIO()
+    messages.flush_or_discard(stream)
+    stream.close()
+    messages.flush_or_discard(stream)
 
 
 def test_write_stderr_broken_stream_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
