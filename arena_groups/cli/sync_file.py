@@ -22,6 +22,7 @@ from arena_groups.cli.people_file import (
 
 GROUP, NOTE = "group", "note"
 TAKEN_AT = "taken_at"  # the time of a roster
+PENDING_VISIBLE = "pending_visible"  # of a roster: false if it has members only
 KNOWN_TITLES = frozenset({GROUP, NOTE, TAKEN_AT, *chain.from_iterable(COLUMNS)})
 NOTHING_CHANGED = "nothing was changed"
 
@@ -48,21 +49,23 @@ class ListedPerson:
     group: str | None = None
 
 
-def read_list(file: str) -> list[ListedPerson]:
+def read_list(file: str, *, add_only: bool = False) -> list[ListedPerson]:
     """Return the people in a file, or on standard input for ``-``. Skip empty lines.
+
+    A roster without the pending invitations is only a list of people to add.
 
     Raises:
         CliError: If the file cannot be read or lists nobody, or if lines name no valid person;
             the message names the lines.
         OSError: If the file cannot be opened.
     """
-    found = parse_list(read_text(file, hint=NOTHING_CHANGED))
+    found = parse_list(read_text(file, hint=NOTHING_CHANGED), add_only=add_only)
     if isinstance(found, str):
         raise unreadable(file, found, NOTHING_CHANGED)
     return found
 
 
-def parse_list(text: str) -> list[ListedPerson] | str:
+def parse_list(text: str, *, add_only: bool = False) -> list[ListedPerson] | str:
     """Return the people in a text, or why it cannot be used.
 
     It raises no error: a traceback would show the addresses in its frames.
@@ -77,10 +80,22 @@ def parse_list(text: str) -> list[ListedPerson] | str:
     found = [_person(line, record) for line, record in records]
     if invalid := [each for each in found if isinstance(each, int)]:
         return f"no valid email address or user in {numbered(invalid)}"
+    people = [each for each in found if isinstance(each, ListedPerson)]
+    return _roster_problem(records, add_only=add_only) or people
+
+
+def _roster_problem(records: Records, *, add_only: bool) -> str:
+    """Return why the rows of a roster cannot be used, or nothing."""
     times = {(record.get(GROUP), record.get(TAKEN_AT)) for _, record in records}
     if len(times) > len({group for group, _ in times}):
         return "it has rosters of one group at several times: leave the lines of one of them"
-    return [each for each in found if isinstance(each, ListedPerson)]
+    visible = {record.get(PENDING_VISIBLE, "").casefold() for _, record in records}
+    if "false" in visible and not add_only:
+        return (
+            "it is a roster without the pending invitations, which would all be revoked: take it as"
+            " somebody who may manage invitations, or use --add-only"
+        )
+    return ""
 
 
 def split_by_group(people: Iterable[ListedPerson]) -> dict[str, list[ListedPerson]] | str:
@@ -121,7 +136,10 @@ def _json_records(text: str) -> Records | str:
     except (ValueError, RecursionError):
         return _ndjson_records(text)
     if isinstance(document, dict):
+        visible = {PENDING_VISIBLE: document.get(PENDING_VISIBLE)}
         document = document.get("people", [document])
+        if isinstance(document, list):
+            document = [visible | each if isinstance(each, dict) else each for each in document]
     items = document if isinstance(document, list) else [document]
     return _checked_records(enumerate(items, start=1), "item")
 
@@ -142,11 +160,13 @@ def _checked_records(items: Iterable[tuple[int, JSONValue]], noun: str) -> Recor
         if not isinstance(item, dict):
             return f"{noun} {number} is not a JSON object"
         cells = {title.casefold(): cell for title, cell in item.items() if cell is not None}
+        visible = cells.pop(PENDING_VISIBLE, "")
         known = {title: cell for title, cell in cells.items() if title in KNOWN_TITLES}
         if any(
             isinstance(cell, bool) or not isinstance(cell, str | int) for cell in known.values()
         ):
             return f"{noun} {number} has a value that is neither text nor a whole number"
+        known[PENDING_VISIBLE] = str(visible)  # a bool, or a text
         records.append((number, {title: str(cell).strip() for title, cell in known.items()}))
     return records
 

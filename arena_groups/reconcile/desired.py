@@ -73,6 +73,7 @@ class DesiredRow:
         slug: The slug of the user, whose id has to be looked up.
         user: The user, if the input had a model of it.
         note: The note.
+        pending_visible: ``False`` for a row of a roster without the pending invitations.
     """
 
     position: int
@@ -81,6 +82,7 @@ class DesiredRow:
     slug: str | None = None
     user: EmbeddedUser | None = None
     note: str | None = field(default=None, repr=hidden)
+    pending_visible: bool = True
 
 
 @frozen(kw_only=True)
@@ -218,7 +220,10 @@ def _row(item: object) -> DesiredRow:
             email, number, user, note = (
                 _blank_as_none(row.get(name)) for name in ("email", "user_id", "user", "note")
             )
-            return _row_of(email, user if number is None else number, note)
+            found = _row_of(email, user if number is None else number, note)
+            # A bool, or in CSV a text.
+            visible = str(row.get("pending_visible")).strip().casefold() != "false"
+            return evolve(found, pending_visible=visible)
         case RosterPerson():
             return _row_of(item.email, item.user_id, None)
         case MembershipInvitation():

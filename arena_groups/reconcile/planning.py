@@ -89,9 +89,10 @@ async def plan_sync(
         The plan.
 
     Raises:
-        ValueError: ``desired`` is empty; a list has an invalid or unknown person, or gives one
-            address to different users (the message has the positions); or another argument is
-            out of range.
+        ValueError: ``desired`` is empty, or has rows of a roster without the pending invitations
+            (``pending_visible`` is false) and ``add_only`` is not set; a list has an invalid or
+            unknown person, or gives one address to different users (the message has the
+            positions); or another argument is out of range.
         TypeError: An argument has the wrong type.
         SyncPermissionError: The token's user may not manage members and invitations.
         SyncError: The store belongs to another key, or to another server.
@@ -108,7 +109,7 @@ async def plan_sync(
     name = reference.name
     check_store(store)
     settings = _checked_settings(add_only, remove_only, max_removals)
-    rows = await _read(lists)
+    rows = await _read(lists, add_only=settings.add_only)
     del lists
     if not isinstance(rows, Mapping):
         raise rows
@@ -183,7 +184,7 @@ def _checked_settings(add_only: object, remove_only: object, max_removals: objec
     return PlanSettings(add_only=adds, remove_only=removes, max_removals=number)
 
 
-async def _read(given: _Given) -> Rows | ValueError | TypeError:
+async def _read(given: _Given, *, add_only: bool) -> Rows | ValueError | TypeError:
     """Read all lists to their ends."""
     rows: dict[str, Sequence[DesiredRow]] = {}
     for what in given.lists:
@@ -196,6 +197,11 @@ async def _read(given: _Given) -> Rows | ValueError | TypeError:
         rows[what] = found
     if not rows["desired"]:
         return ValueError("desired is empty: nobody would stay in the group. Check the list")
+    if not add_only and not all(row.pending_visible for row in rows["desired"]):
+        return ValueError(
+            "desired is a roster without the pending invitations, which would all be revoked: take"
+            " it as somebody who may manage invitations, or pass add_only=True"
+        )
     return rows
 
 

@@ -88,6 +88,27 @@ def test_parse_list_invalid_text_names_the_reason_and_lines(text: str, problem: 
     assert "secret" not in found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user_id,pending_visible\n4,false\n",
+        "user_id,Pending_Visible\n4,true\n5,FALSE\n",
+        '[{"user_id": 4, "pending_visible": false}]',
+        '{"user_id": 4, "pending_visible": false}',
+        '{"user_id": 4}\n{"user_id": 5, "pending_visible": "false"}\n',
+        '{"pending_visible": false, "people": [{"user_id": 4}]}',
+    ],
+)
+def test_roster_without_the_pending_invitations_is_only_a_list_to_add(text: str) -> None:
+    found = parse_list(text)
+    assert isinstance(found, str)
+    assert "roster without the pending invitations" in found
+    assert "--add-only" in found
+    assert isinstance(parse_list(text, add_only=True), list)
+    shown = text.replace("false", "true").replace("FALSE", "")
+    assert parse_list(shown) == parse_list(text, add_only=True)
+
+
 def test_read_list_of_another_encoding_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "latin.csv"
     file.write_bytes("email,note\nada@example.org,Zo\u00eb".encode("latin-1"))

@@ -135,6 +135,22 @@ async def test_plan_sync_with_wrong_argument_is_refused_before_a_request(
     assert not sandbox.requests
 
 
+@pytest.mark.parametrize("visible", [False, "false", " False "])
+async def test_roster_without_the_pending_invitations_is_refused(
+    sandbox: Sandbox, arena: ArenaClient, visible: object
+) -> None:
+    sandbox.add_invitations(GROUP, 3)
+    rows = [{"user_id": user_id, "pending_visible": visible} for user_id in sandbox.members(GROUP)]
+    before = len(sandbox.requests)
+    with pytest.raises(ValueError, match=r"without the pending invitations.*add_only=True"):
+        await plan_sync(arena, GROUP, rows)
+    assert len(sandbox.requests) == before
+    plan = await plan_sync(arena, GROUP, rows, add_only=True)
+    assert not plan.has_drift
+    shown = [{**row, "pending_visible": True} for row in rows]
+    assert (await plan_sync(arena, GROUP, shown)).summary.revoke == 3
+
+
 async def test_invitation_of_desired_user_that_was_sent_to_an_address_is_not_revoked(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:

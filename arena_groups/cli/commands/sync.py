@@ -200,7 +200,7 @@ def command(
     work = (
         sync_saved(settings, saved, options)
         if saved is not None
-        else sync_lists(settings, _read_lists(group, file, groups_file), options)
+        else sync_lists(settings, _read_lists(group, file, groups_file, add_only), options)
     )
     run_async(settings, work)
 
@@ -287,18 +287,18 @@ def _check_paths(options: SyncOptions, read: Mapping[str, str | None]) -> None:
 
 
 def _read_lists(
-    group: str | None, file: str | None, groups_file: str | None
+    group: str | None, file: str | None, groups_file: str | None, add_only: bool
 ) -> Mapping[str, Sequence[ListedPerson]]:
     """Return the list of each group."""
     from arena_groups.cli.people_file import unreadable
     from arena_groups.cli.sync_file import NOTHING_CHANGED, read_list, split_by_group
 
     if groups_file is not None:
-        found = split_by_group(read_list(groups_file))
+        found = split_by_group(read_list(groups_file, add_only=add_only))
         if isinstance(found, str):
             raise unreadable(groups_file, found, NOTHING_CHANGED)
         return found
-    people = read_list(file or "-")
+    people = read_list(file or "-", add_only=add_only)
     if len({person.group for person in people} - {None}) > 1:
         problem = "it lists people of several groups: use --groups"
         raise unreadable(file or "-", problem, NOTHING_CHANGED)
