@@ -110,6 +110,12 @@ async def read_rows(items: object, what: str) -> list[DesiredRow] | ValueError |
     An error of the iterable itself is raised.
     """
     problem = iterable_problem(items, what, "people")
+    if isinstance(items, str | bytes):
+        all_or = '"all" or ' if what == "reinvite" else ""
+        problem = (
+            f"{what} must be {all_or}an iterable of people, not a single string:"
+            ' for one person, pass a list such as ["ada"]'
+        )
     if isinstance(items, Mapping):
         problem = f"{what} must be an iterable of people, not a single row"
     if problem or not isinstance(items, Iterable | AsyncIterable):

@@ -151,6 +151,20 @@ async def test_roster_without_the_pending_invitations_is_refused(
     assert (await plan_sync(arena, GROUP, shown)).summary.revoke == 3
 
 
+@pytest.mark.parametrize("value", ["somebody", "ALL", b"all"])
+async def test_single_string_as_people_names_the_ways_to_pass_them(
+    sandbox: Sandbox, arena: ArenaClient, value: Any
+) -> None:
+    people = "an iterable of people, not a single string: for one person, pass a list such as"
+    with pytest.raises(TypeError, match=f'^reinvite must be "all" or {people}'):
+        await plan_sync(arena, GROUP, [1], reinvite=value)
+    with pytest.raises(TypeError, match=f"^keep must be {people}"):
+        await plan_sync(arena, GROUP, [1], keep=value)
+    with pytest.raises(TypeError, match=f"^desired must be {people}"):
+        await plan_sync(arena, GROUP, value)
+    assert not sandbox.requests
+
+
 async def test_invitation_of_desired_user_that_was_sent_to_an_address_is_not_revoked(
     sandbox: Sandbox, arena: ArenaClient
 ) -> None:
