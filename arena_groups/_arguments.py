@@ -18,6 +18,7 @@ __all__ = [
     "check_range",
     "check_seconds",
     "check_sequence",
+    "check_store_name",
     "check_text",
     "iterable_problem",
     "seconds",
@@ -68,6 +69,14 @@ def check_text(value: object, what: str) -> str:
     if not value.strip():
         raise ValueError(f"{what} must not be empty")
     return value
+
+
+def check_store_name(value: object, what: str) -> str:
+    """Return ``value`` if it can be a part of the name of a record in a store."""
+    text = check_text(value, what)
+    if "/" in text:
+        raise ValueError(f"{what} must be a text without slashes")
+    return text
 
 
 def check_instance(value: object, what: str, kind: type | UnionType, hint: str = "") -> None:

@@ -15,6 +15,7 @@ from arena_groups._arguments import (
     check_methods,
     check_range,
     check_seconds,
+    check_store_name,
     check_text,
 )
 
@@ -81,6 +82,14 @@ def test_empty_text_raises_value_error() -> None:
         check_text(" ", "name")
     with pytest.raises(TypeError, match=r"^name must be a str, not bytes$"):
         check_text(b"a", "name")
+
+
+def test_store_name_with_a_slash_raises_value_error() -> None:
+    assert check_store_name("a", "name") == "a"
+    with pytest.raises(ValueError, match=r"^name must be a text without slashes$"):
+        check_store_name("a/b", "name")
+    with pytest.raises(ValueError, match=r"^name must not be empty$"):
+        check_store_name("", "name")
 
 
 def test_class_in_place_of_an_instance_is_named() -> None:

@@ -10,7 +10,7 @@ from arena_groups._arguments import (
     check_instance,
     check_range,
     check_seconds,
-    check_text,
+    check_store_name,
 )
 from arena_groups._client import ArenaClient
 from arena_groups._exports import set_public_module
@@ -102,8 +102,7 @@ def watch(
     if bool(references) is all_groups:
         raise ValueError("name at least one group to watch, or pass all_groups=True and no groups")
     check_seconds(interval, "interval")
-    if "/" in check_text(name, "name"):
-        raise ValueError("name must be a text without slashes")
+    check_store_name(name, "name")
     check_range(concurrency, "concurrency", 1)
     check_store(store)
     check_callable(on_failure, "on_failure", arguments=1)

@@ -11,7 +11,7 @@ from itertools import groupby
 from secrets import token_hex
 from typing import Final
 
-from arena_groups._arguments import check_text
+from arena_groups._arguments import check_store_name
 from arena_groups._types import Clock
 from arena_groups.errors import StoreError
 from arena_groups.stores import Store
@@ -57,8 +57,7 @@ def page_namespace(name: str, group: int, position: int) -> str:
 
 def check_outbox(store: object, name: object) -> None:
     """Raise an error for what is not a store, or not the name of a watch in it."""
-    if "/" in check_text(name, "name"):
-        raise ValueError("name must be a text without slashes")
+    check_store_name(name, "name")
     check_store(store)
     if store is None:
         raise TypeError("store must be a store, such as SQLiteStore(path)")

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from arena_groups._api import Secret
 from arena_groups._api.response import parse_retry_after
-from arena_groups._arguments import check_flag, check_seconds, check_text
+from arena_groups._arguments import check_flag, check_seconds, check_store_name
 from arena_groups._exports import set_public_module
 from arena_groups._http.config import user_agent
 from arena_groups._http.network import Network, checked_network
@@ -182,8 +182,8 @@ class WebhookSender:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}")
         if keys and format != "json":
             raise ValueError(f"secret cannot be used with format={format!r}: it has no signature")
-        if name is not None and "/" in check_text(name, "name"):
-            raise ValueError("name must be a text without slashes")
+        if name is not None:
+            check_store_name(name, "name")
         self.target = target.label
         self.endpoint = address.fingerprint()[:16] if name is None else name
         self.give_up_after = check_seconds(give_up_after, "give_up_after", endless=True)
