@@ -234,8 +234,9 @@ async def _find_users(
 def _merge(rows: Rows, users: _Users) -> Mapping[str, tuple[Person, ...]] | ValueError:
     """Return the people of all lists, or an error if a user is unknown or rows contradict."""
     people: dict[str, tuple[Person, ...]] = {}
+    known = {slug: number for slug, number in users.ids.items() if number is not None}
     for what, each in rows.items():
-        unknown = [row.position for row in each if row.slug and users.ids[row.slug] is None]
+        unknown = [row.position for row in each if row.slug and row.slug not in known]
         if unknown:
             return ValueError(f"{what} names users who do not exist: {listed_positions(unknown)}")
         reassigned = [row.position for row in each if row.slug in users.reassigned]
@@ -244,7 +245,6 @@ def _merge(rows: Rows, users: _Users) -> Mapping[str, tuple[Person, ...]] | Valu
                 f"{what} names users by slugs that others had before, at"
                 f" {listed_positions(reassigned)}: use their ids"
             )
-        known = {slug: number for slug, number in users.ids.items() if number is not None}
         named = [evolve(row, user=row.user or users.users.get(row.slug or "")) for row in each]
         found = merge_rows(named, known, what)
         if not isinstance(found, list):
