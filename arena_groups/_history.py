@@ -134,7 +134,7 @@ async def record_history(
     Args:
         store: The store.
         group_id: The group.
-        source: Who has counted, such as ``"watch/default"`` or ``"snapshot"``.
+        source: The name of the recorder, such as ``"watch/default"`` or ``"snapshot"``.
         at: The time, with a time zone. Its UTC day names the record.
         members: Members now.
         pending: Pending invitations now.

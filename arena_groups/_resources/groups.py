@@ -149,7 +149,7 @@ class GroupsResource(GroupListsResource):
             The token's user as a member, also if they were one before.
 
         Raises:
-            ValueError: There is no code, or another than that in the URL; nothing was sent.
+            ValueError: ``invite_token`` and the URL have no code, or differ; nothing was sent.
             ForbiddenError: The code is wrong.
             NotFoundError: The code is wrong, or the group does not exist.
         """

@@ -28,7 +28,7 @@ COMMANDS = {
     "sync": "Bring groups in step with a list of people.",
     "invite-code": "Show, create and delete a group's invite code.",
     "roster": "List members and pending invitations of groups.",
-    "report": "Show how groups stand: who has not answered, and what changed.",
+    "report": "Show who has not answered in groups, and what has changed.",
     "watch": "Watch groups and print events.",
     "deliveries": "Show and repeat deliveries to webhooks.",
     "api": "Call any endpoint of the API, and print the response as JSON.",

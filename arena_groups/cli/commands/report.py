@@ -62,14 +62,14 @@ def command(
     mask: bool,
     store: str | Path | None,
 ) -> None:
-    """Show how groups stand: who has not answered, and what changed.
+    """Show who has not answered in groups, and what has changed.
 
     Each GROUP is a slug, an id or the URL of its page. The report has the history that watch, sync
     and earlier reports have recorded in STORE, and what changed since the last report or sync of
     an earlier day. STORE holds ids and numbers for it, but no names.
 
-    The page of --html holds the addresses of the people without an account who have waited
-    longest, unless --mask is given. Only you can read a new file.
+    The page of --html has the addresses of people without an account, if they are among the ten
+    oldest invitations, unless --mask is given. Only you can read a new file.
     """
     if html is not None and markdown is not None and is_same_file(html, str(markdown)):
         raise click.UsageError("--html and --md are the same file: name another one for --md")
