@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from arena_groups._version import __version__
-from arena_groups.cli.options import CommonOption, Settings, common_options, find_format
+from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -53,6 +53,14 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         write_options(self, ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command, if the common options fit each other and the command."""
+        settings = ctx.ensure_object(Settings)
+        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        if settings.bom and not writes_csv:
+            raise click.UsageError("--bom needs --format csv", ctx)
+        return super().invoke(ctx)
 
 
 class CommandWithSubcommands(Command):
