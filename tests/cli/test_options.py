@@ -118,7 +118,12 @@ def test_optional_group_argument_is_the_word_or_else_the_default(
 ) -> None:
     monkeypatch.setenv("ARENA_GROUP", default)
     found: list[str] = []
-    show = click.command("show")(optional_group_argument(found.append))
+
+    @click.command("show")
+    @optional_group_argument
+    def show(group: str) -> None:
+        found.append(group)
+
     show.main(line.split(), standalone_mode=False)
     assert found == [group]
 
