@@ -249,14 +249,14 @@ def _run_in_running_loop(
 
 def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
     """Return the sandbox that the test's markers describe, not started yet."""
-    from arena_groups.sandbox import threaded  # noqa: PLC0415
+    from arena_groups.sandbox import specs  # noqa: PLC0415
 
-    groups = _specs(node, "arena_group", threaded.GroupSpec)
-    faults = _specs(node, "arena_fault", threaded.make_fault_spec)
-    quotas = _specs(node, "arena_quota", threaded.QuotaSpec)
-    quota = quotas[-1] if quotas else threaded.QuotaSpec()
+    groups = _specs(node, "arena_group", specs.GroupSpec)
+    faults = _specs(node, "arena_fault", specs.make_fault_spec)
+    quotas = _specs(node, "arena_quota", specs.QuotaSpec)
+    quota = quotas[-1] if quotas else specs.QuotaSpec()
     try:
-        sandbox = threaded.build_sandbox(groups, faults, quota)
+        sandbox = specs.build_sandbox(groups, faults, quota)
     except ValueError as error:
         problem = str(error)
     else:

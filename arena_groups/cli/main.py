@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 
 from arena_groups._version import __version__
-from arena_groups.cli.options import CommonOption, Settings, common_options, find_format
+from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -36,7 +36,6 @@ COMMANDS = {
     "completion": "Print a script that adds shell completion.",
 }
 """Short help of each command by name, known without importing the command."""
-SHELLS = ("bash", "zsh", "fish")
 
 Example = tuple[str, str]
 """A purpose, and the command line that serves it, without the program's name."""
@@ -54,6 +53,14 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         write_options(self, ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command, if the common options fit each other and the command."""
+        settings = ctx.ensure_object(Settings)
+        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        if settings.bom and not writes_csv:
+            raise click.UsageError("--bom needs --format csv", ctx)
+        return super().invoke(ctx)
 
 
 class CommandWithSubcommands(Command):
@@ -220,32 +227,6 @@ def _is_common(option: click.Option) -> bool:
 def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
-
-
-@example("zsh, in ~/.zshrc", "completion zsh > ~/.arena-groups.zsh; source ~/.arena-groups.zsh")
-@example("fish", "completion fish > ~/.config/fish/completions/arena-groups.fish")
-@example(
-    "bash 4.4 or newer, in ~/.bashrc",
-    "completion bash > ~/.arena-groups.bash; source ~/.arena-groups.bash",
-)
-@app.command("completion", cls=Command)
-@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
-@click.pass_context
-def completion(context: click.Context, shell: str) -> None:
-    """Print a script that adds shell completion.
-
-    SHELL is bash, zsh or fish.
-    """
-    from click.shell_completion import ShellComplete, get_completion_class
-
-    found = get_completion_class(shell)
-    if found is None:
-        raise click.UsageError(f"the installed click has no completion for {shell}")
-    root = context.find_root()
-    name = root.info_name or ""
-    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"
-    # Not found.source(): for bash it first runs the bash of this machine to check its version.
-    click.echo(ShellComplete.source(found(root.command, {}, name, variable)))
 
 
 def show_help_without_command(context: click.Context) -> None:

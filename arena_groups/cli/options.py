@@ -1,5 +1,6 @@
 """Options and arguments: those of every command, and those that several commands share."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
 """Name of the command line in the User-Agent."""
+GROUP_VARIABLE = "ARENA_GROUP"
 STORE_VARIABLE = "ARENA_STORE"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
@@ -62,6 +64,10 @@ class Settings:
         yes: Skip confirmation prompts.
         quiet: Suppress notes, counts and progress.
         verbose: Log requests on standard error.
+        no_pager: Write tables to the terminal, without a pager.
+        utc: Show times in UTC; ``False`` for those of the local time zone.
+        columns: Names of the fields to show, in this order; ``None`` for those of the command.
+        bom: Begin CSV with a byte order mark.
         token_source: Source of the token, in words; empty until a token is found.
     """
 
@@ -71,6 +77,10 @@ class Settings:
     yes: bool = False
     quiet: bool = False
     verbose: bool = False
+    no_pager: bool = False
+    utc: bool = False
+    columns: tuple[str, ...] | None = None
+    bom: bool = False
     token_source: str = field(default="", compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
@@ -108,6 +118,18 @@ def _set_format(context: click.Context, parameter: click.Parameter, value: objec
     _set_option(context, parameter, None if value is None else Format(str(value)))
 
 
+def _set_columns(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value is None:
+        return
+    names = tuple(name.strip() for name in str(value).split(","))
+    if "" in names:
+        raise click.BadParameter("use names separated by commas, as id,name", context, parameter)
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"{name!r} comes twice", context, parameter)
+    _set_option(context, parameter, names)
+
+
 def _flag(*names: str, text: str) -> Callable[[Decorated], Decorated]:
     return click.option(
         *names, cls=CommonOption, is_flag=True, callback=_set_option, expose_value=False, help=text
@@ -125,6 +147,17 @@ _COMMON_OPTIONS = (
         is_eager=True,
         help="table, json, ndjson or csv. [default: table at a terminal, ndjson elsewhere]",
     ),
+    click.option(
+        "--columns",
+        cls=CommonOption,
+        metavar="NAMES",
+        callback=_set_columns,
+        expose_value=False,
+        help="Show only these fields, as id,name.",
+    ),
+    _flag("--bom", text="Begin CSV with a byte order mark, for Excel."),
+    _flag("--utc", text="Show times in UTC, not in the local time zone."),
+    _flag("--no-pager", text="Write tables without a pager."),
     _flag("--sandbox", text="Use a private sandbox instead of Are.na. Needs no token."),
     click.option(
         "--base-url",
@@ -240,6 +273,38 @@ def _name(text: str, *, is_group: bool) -> str:
 def group_argument(command: F) -> F:
     """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
     return click.argument("group", callback=as_group)(command)
+
+
+def default_group() -> str | None:
+    """Return the group that commands use if none is given: that of ARENA_GROUP, if it is set.
+
+    Raises:
+        click.UsageError: If it cannot be a group.
+    """
+    text = os.environ.get(GROUP_VARIABLE)
+    if not text:
+        return None
+    try:
+        return _name(text, is_group=True)
+    except click.BadParameter as error:
+        raise click.UsageError(f"{GROUP_VARIABLE}: {error.message}") from None
+
+
+def _group_or_default(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> str | None:
+    group = default_group() if text is None else as_group(context, parameter, text)
+    if group is None and not context.resilient_parsing:
+        raise click.MissingParameter(ctx=context, param=parameter)
+    return group
+
+
+def optional_group_argument(command: F) -> F:
+    """Add the argument GROUP, which may be left out if there is a default group.
+
+    Only for commands that read, and whose only word is GROUP.
+    """
+    return click.argument("group", required=False, callback=_group_or_default)(command)
 
 
 def store_option(text: str) -> Callable[[F], F]:

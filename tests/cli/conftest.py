@@ -41,7 +41,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
-    for variable in ("ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
+    for variable in ("ARENA_GROUP", "ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))

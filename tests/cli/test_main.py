@@ -181,14 +181,6 @@ def test_help_is_written_to_current_stdout(monkeypatch: pytest.MonkeyPatch) -> N
     assert out.getvalue().startswith("Usage: arena-groups groups")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_script(capsys: Captured, shell: str) -> None:
-    assert run(["completion", shell]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    assert f"_ARENA_GROUPS_COMPLETE={shell}_complete" in out
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -10,7 +10,14 @@ import pytest
 
 from arena_groups import Permit, QuotaPacer
 from arena_groups.cli import main as application
-from arena_groups.cli.options import Format, Settings, find_format, format_age, parse_age
+from arena_groups.cli.options import (
+    Format,
+    Settings,
+    find_format,
+    format_age,
+    optional_group_argument,
+    parse_age,
+)
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
 
@@ -50,6 +57,87 @@ def test_common_flags_anywhere_on_the_line_are_set(settings: Settings) -> None:
 def test_common_option_given_twice_last_one_wins(settings: Settings) -> None:
     parse(settings, "--format csv --base-url http://a invitations list g --format json")
     assert settings == Settings(format=Format.JSON, base_url="http://a")
+
+
+def test_options_of_the_output_anywhere_on_the_line_are_set(settings: Settings) -> None:
+    parse(settings, "--utc groups --no-pager list --columns id,slug --format csv --bom")
+    assert settings == Settings(
+        format=Format.CSV, utc=True, no_pager=True, columns=("id", "slug"), bom=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [("id", ("id",)), (" slug , id ", ("slug", "id")), ("b,a,c", ("b", "a", "c"))],
+)
+def test_columns_are_read_in_their_order(
+    settings: Settings, value: str, names: tuple[str, ...]
+) -> None:
+    application.app.main(
+        ["groups", "list", "--columns", value], standalone_mode=False, obj=settings
+    )
+    assert settings.columns == names
+
+
+@pytest.mark.parametrize("value", ["", ",", "id,,slug", "id,", "id,slug,id"])
+def test_columns_without_names_or_with_a_name_twice_are_usage_errors(
+    settings: Settings, value: str
+) -> None:
+    line = ["groups", "list", "--columns", value]
+    with pytest.raises(click.BadParameter, match="id"):
+        application.app.main(line, standalone_mode=False, obj=settings)
+
+
+@pytest.mark.parametrize(
+    "line", ["groups list --bom", "--bom groups list --format json", "auth status --bom"]
+)
+def test_bom_without_csv_is_usage_error(settings: Settings, line: str) -> None:
+    with pytest.raises(click.UsageError, match="--format csv"):
+        parse(settings, line)
+
+
+def test_bom_with_a_result_in_csv_is_accepted(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("ann@example.org\n", "utf-8")
+    result = tmp_path / "result.csv"
+    parse(settings, f"invitations send g --from {file} --result {result} --bom")
+    assert settings.bom
+
+
+@pytest.mark.parametrize(
+    ("line", "default", "group"),
+    [
+        ("", "research-studio", "research-studio"),
+        ("night-shift", "research-studio", "night-shift"),
+        ("https://www.are.na/group/night-shift", "", "night-shift"),
+        ("", "https://www.are.na/group/research-studio", "research-studio"),
+    ],
+)
+def test_optional_group_argument_is_the_word_or_else_the_default(
+    monkeypatch: pytest.MonkeyPatch, line: str, default: str, group: str
+) -> None:
+    monkeypatch.setenv("ARENA_GROUP", default)
+    found: list[str] = []
+
+    @click.command("show")
+    @optional_group_argument
+    def show(group: str) -> None:
+        found.append(group)
+
+    show.main(line.split(), standalone_mode=False)
+    assert found == [group]
+
+
+@pytest.mark.parametrize("default", ["", "https://evil.example/group/x/invite/c0de-4711"])
+def test_optional_group_argument_without_a_usable_default_is_usage_error(
+    monkeypatch: pytest.MonkeyPatch, default: str
+) -> None:
+    monkeypatch.setenv("ARENA_GROUP", default)
+    show = click.command("show")(optional_group_argument(lambda group: group))
+    with pytest.raises(click.UsageError) as caught:
+        show.main([], standalone_mode=False)
+    assert ("ARENA_GROUP" if default else "GROUP") in caught.value.format_message()
+    assert "4711" not in caught.value.format_message()
 
 
 def test_format_unknown_is_usage_error(settings: Settings) -> None:
