@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _ITERATIONS = 10
+_LATEST = datetime(9001, 1, 1, tzinfo=UTC).timestamp()  # code may add days to the time
 
 
 def system_time() -> float:
@@ -35,6 +36,8 @@ class SandboxClock:
             raise ValueError(
                 "the sandbox's clock only moves forward, by a finite number of seconds"
             )
+        if self.timestamp() + step > _LATEST:
+            raise ValueError("the sandbox's clock ends with the year 9000")
         self._ahead += step
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ from arena_groups.sandbox.control_request import (
     ControlError,
     ControlRequest,
 )
-from arena_groups.sandbox.control_state import CONTROL_PREFIX
+from arena_groups.sandbox.control_views import CONTROL_PREFIX
 from arena_groups.sandbox.names import as_id
 from arena_groups.sandbox.responses import HTML_TYPE
 from arena_groups.sandbox.server_protocol import SerializedResponse
