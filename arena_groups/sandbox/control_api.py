@@ -132,10 +132,10 @@ ROUTES = (
 
 _PAGES = (
     ("GET", "/"),
+    ("POST", "/"),
     ("GET", "/static/{file}"),
     ("GET", "/emails/{id}"),
-    ("POST", "/emails/{id}/accept"),
-    ("POST", "/emails/{id}/decline"),
+    ("POST", "/emails/{id}"),
 )
 
 

@@ -369,7 +369,7 @@ async def test_missing_unknown_and_null_fields_are_400(http: Api, route: Control
             {"seconds": -1},
             "The sandbox's clock only moves forward, by a finite number of seconds.",
         ),
-        ("/advance", {"seconds": 1e18}, "The sandbox's clock ends with the year 9000."),
+        ("/advance", {"seconds": 1e18}, "The sandbox's clock ends with the year 8999."),
         ("/reset", {"seed": "x"}, "The field seed must be a whole number."),
         ("/reset", {"when": 1}, "Unknown field 'when': use one of seed."),
         ("/faults", {}, "Name a fault: as spec alone, or as fault with options."),
