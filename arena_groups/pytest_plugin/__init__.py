@@ -7,52 +7,77 @@ a fixture is used. PYTEST_DONT_REWRITE: it has no assertions.
 from __future__ import annotations
 
 import inspect
-import re
-import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from arena_groups.pytest_plugin import markers
 
-    from arena_groups import ArenaClient
-    from arena_groups.sandbox import Sandbox
-    from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from arena_groups import ArenaClient, Clock
+    from arena_groups.sandbox import AutoAdvanceClock, Sandbox
     from arena_groups.sandbox.faults import InjectedFault
-    from arena_groups.sandbox.threaded import ThreadedSandbox
     from arena_groups.webhooks import WebhookReceiver
 
-__all__ = ["arena_client", "arena_clock", "arena_sandbox", "arena_webhooks"]
+__all__ = [
+    "ClientFactory",
+    "SandboxFactory",
+    "arena_client",
+    "arena_client_factory",
+    "arena_clock",
+    "arena_sandbox",
+    "arena_sandbox_factory",
+    "arena_webhooks",
+]
 
-_T = TypeVar("_T")
-
-_CHECK_SECONDS = 0.02
-_CLOSE_CHECKS = 500
-_EXAMPLES = {
-    "arena_group": "arena_group('night-walks', members=3)",
-    "arena_fault": "arena_fault('server-failure', times=1)",
-    "arena_quota": "arena_quota('free')",
-}
 _SANDBOX: pytest.StashKey[Sandbox] = pytest.StashKey()
+_SHARED: pytest.StashKey[dict[int, str]] = pytest.StashKey()
 _REQUIRED_FAULTS: pytest.StashKey[Sequence[InjectedFault]] = pytest.StashKey()
 
-GROUP = (
-    "arena_group(slug, *, name=None, owner='owner', members=0, invitations=0, followers=0, "
-    "private=False, description=None, days_old=0): adds a group to arena_sandbox, or people to an "
-    "existing one; members are a number or a list of names."
-)
-FAULT = (
-    "arena_fault(fault, *, must_apply=False, **options): injects a fault into arena_sandbox before "
-    "the test, as in arena_fault('server-failure', times=1); with must_apply the test fails if the "
-    "fault is not applied to any request."
-)
-QUOTA = (
-    "arena_quota(tier=None, *, limit=None, window=60): sets the rate limit of arena_sandbox: that "
-    "of a tier ('free'), or a number of requests in each window, in seconds."
-)
+
+class SandboxFactory(Protocol):
+    """Type of the fixture `arena_sandbox_factory`."""
+
+    def __call__(
+        self, *markers: pytest.FixtureRequest | pytest.MarkDecorator
+    ) -> AbstractContextManager[Sandbox]:
+        """Return a sandbox that runs in a thread of its own, within a `with` block.
+
+        Meanwhile `ARENA_TOKEN` and `ARENA_BASE_URL` name it, or the one that is opened within.
+
+        Args:
+            *markers: Markers of the plugin, such as `pytest.mark.arena_group("night-walks")`, or
+                the `request` of a fixture, for the markers of its test, class or module.
+
+        Returns:
+            The context manager.
+        """
+        ...
+
+
+class ClientFactory(Protocol):
+    """Type of the fixture `arena_client_factory`."""
+
+    def __call__(
+        self, sandbox: Sandbox, token: str | None = None, *, clock: Clock | None = None
+    ) -> AbstractContextManager[ArenaClient]:
+        """Return a client for a sandbox, open within a `with` block.
+
+        It belongs to the event loop that first uses it, and is closed in that loop.
+
+        Args:
+            sandbox: The sandbox that it sends requests to.
+            token: The token; by default that of the owner.
+            clock: The clock for its waits; by default a new one that never really waits.
+
+        Returns:
+            The context manager.
+        """
+        ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,13 +86,14 @@ def pytest_configure(config: pytest.Config) -> None:
     Args:
         config: The configuration of the run.
     """
-    for marker in (GROUP, FAULT, QUOTA):
+    config.stash[_SHARED] = {}
+    for marker in markers.DESCRIPTIONS:
         config.addinivalue_line("markers", marker)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Fail a test whose markers have no effect, as it does not use the sandbox.
+    """Fail a test whose markers have no effect, and add its faults to a shared sandbox.
 
     Args:
         item: The test.
@@ -75,12 +101,23 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to set up the test.
     """
-    yield
-    unused = [mark.name for mark in item.own_markers if mark.name in _EXAMPLES]
-    if unused and not _may_use_sandbox(item):
+    markers.check_names(item)
+    try:
+        yield
+    except pytest.fail.Exception as failure:
+        _explain(failure, item)
+        raise
+    marks = [mark for mark in item.own_markers if mark.name in markers.EXAMPLES]
+    if not marks or _SANDBOX in item.stash:
+        return
+    shared: Sandbox | None = getattr(item, "funcargs", {}).get("arena_sandbox")
+    scope = item.config.stash[_SHARED].get(id(shared))
+    if shared is not None and scope is not None:
+        _apply_to_shared_sandbox(item, marks, shared, scope)
+    elif not _may_use_sandbox(item):
         pytest.fail(
-            f"@pytest.mark.{unused[0]} on {item.name}: the marker has no effect, as the test uses "
-            "neither the fixture arena_sandbox nor arena_client",
+            f"@pytest.mark.{marks[0].name} on {item.name}: the marker has no effect, as the test "
+            "uses neither the fixture arena_sandbox nor arena_client",
             pytrace=False,
         )
 
@@ -95,34 +132,78 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to run the test.
     """
-    yield
-    required: Sequence[InjectedFault] = item.stash.get(_REQUIRED_FAULTS, ())
-    for injected in required:
-        if not injected.call_count:
-            requests = len(item.stash[_SANDBOX].requests)
-            pytest.fail(
-                f"@pytest.mark.arena_fault on {item.name}: {injected.fault.name()} was not applied "
-                f"to any request ({requests} received)",
-                pytrace=False,
-            )
+    try:
+        yield
+    except (pytest.fail.Exception, Exception) as failure:
+        _explain(failure, item)
+        raise
+    _check_applied(item.stash.get(_REQUIRED_FAULTS, ()), item.stash.get(_SANDBOX, None), item.name)
+
+
+@pytest.fixture(scope="session")
+def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
+    """Return a function that opens sandboxes, for fixtures of any scope and for several of them.
+
+    Args:
+        request: The request of the fixture.
+
+    Returns:
+        The function, a `SandboxFactory`.
+    """
+    shared = request.config.stash[_SHARED]
+
+    @contextmanager
+    def open_sandbox(
+        *sources: pytest.FixtureRequest | pytest.MarkDecorator,
+    ) -> Iterator[Sandbox]:
+        marks, node, scope = _marks_from(sources)
+        test = node if isinstance(node, pytest.Item) else None
+        sandbox, required = markers.build(marks)
+        with sandbox, pytest.MonkeyPatch.context() as environment:
+            environment.setenv("ARENA_TOKEN", sandbox.tokens.owner)
+            environment.setenv("ARENA_BASE_URL", sandbox.url)
+            if test is None:
+                shared[id(sandbox)] = scope
+            else:
+                test.stash[_SANDBOX], test.stash[_REQUIRED_FAULTS] = sandbox, required
+            try:
+                yield sandbox
+            finally:
+                shared.pop(id(sandbox), None)
+            if test is None:
+                _check_applied(required, sandbox, f"a sandbox of the scope {scope!r}")
+
+    return open_sandbox
+
+
+@pytest.fixture(scope="session")
+def arena_client_factory() -> ClientFactory:
+    """Return a function that opens clients of a sandbox, for fixtures of any scope.
+
+    Returns:
+        The function, a `ClientFactory`.
+    """
+    from arena_groups.pytest_plugin.client import open_client  # noqa: PLC0415
+
+    return open_client
 
 
 @pytest.fixture
-def arena_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+def arena_sandbox(
+    request: pytest.FixtureRequest, arena_sandbox_factory: SandboxFactory
+) -> Iterator[Sandbox]:
     """Serve an embedded Are.na while the test runs, set up by the markers of the test.
 
     Meanwhile ``ARENA_TOKEN`` is the token of its owner, and ``ARENA_BASE_URL`` its URL.
 
     Args:
         request: The test that uses the fixture.
+        arena_sandbox_factory: Opens the sandbox.
 
     Yields:
         The sandbox. It runs in a thread, and belongs to this test alone.
     """
-    node: pytest.Item = request.node
-    with _sandbox_for(node) as sandbox, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ARENA_TOKEN", sandbox.tokens.owner)
-        environment.setenv("ARENA_BASE_URL", sandbox.url)
+    with arena_sandbox_factory(request) as sandbox:
         yield sandbox
 
 
@@ -136,13 +217,15 @@ def arena_clock(arena_sandbox: Sandbox) -> AutoAdvanceClock:
     Returns:
         The clock. Its ``waits`` are the seconds of all waits so far.
     """
-    from arena_groups.sandbox.fake_clock import AutoAdvanceClock  # noqa: PLC0415
+    from arena_groups.sandbox import AutoAdvanceClock  # noqa: PLC0415
 
     return AutoAdvanceClock(arena_sandbox.advance)
 
 
 @pytest.fixture
-def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Iterator[ArenaClient]:
+def arena_client(
+    arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock, arena_client_factory: ClientFactory
+) -> Iterator[ArenaClient]:
     """Open a client of ``arena_sandbox`` with the owner's token, which never really waits.
 
     It belongs to the event loop that first uses it, and is closed in that loop.
@@ -150,21 +233,13 @@ def arena_client(arena_sandbox: Sandbox, arena_clock: AutoAdvanceClock) -> Itera
     Args:
         arena_sandbox: The sandbox that it sends requests to.
         arena_clock: The clock for its waits.
+        arena_client_factory: Opens the client.
 
     Yields:
         The client.
     """
-    from arena_groups import ArenaClient  # noqa: PLC0415
-
-    closer = _Closer()
-
-    async def token() -> str:
-        await closer.attach(client)
-        return arena_sandbox.tokens.owner
-
-    client = ArenaClient(token, base_url=arena_sandbox.url, clock=arena_clock)
-    yield client
-    closer.close()
+    with arena_client_factory(arena_sandbox, clock=arena_clock) as client:
+        yield client
 
 
 @pytest.fixture
@@ -185,109 +260,67 @@ def arena_webhooks() -> Iterator[WebhookReceiver]:
         yield receiver
 
 
-class _Closer:
-    """Closes a client in the event loop that uses it, whichever library or thread runs it."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._keeper: AsyncGenerator[None] | None = None
-
-    async def attach(self, client: ArenaClient) -> None:
-        """Have the client closed before the running loop is."""
-        import asyncio  # noqa: PLC0415
-
-        if self._keeper is None:
-            self._loop = asyncio.get_running_loop()
-            # A loop closes its async generators before it is closed itself.
-            self._keeper = _close_at_the_end(client)
-            await anext(self._keeper)
-
-    def close(self) -> None:
-        """Close the client now, if its loop outlives the test."""
-        loop, keeper = self._loop, self._keeper
-        if loop is None or keeper is None or loop.is_closed():
-            return
-        if loop.is_running():
-            _run_in_running_loop(loop, keeper.aclose)
+def _marks_from(
+    sources: Sequence[object],
+) -> tuple[list[pytest.Mark], pytest.Item | pytest.Collector | None, str]:
+    """Return the marks for a sandbox, and the node and the scope of the fixture that opens it."""
+    marks: list[pytest.Mark] = []
+    node: pytest.Item | pytest.Collector | None = None
+    scope = "session"
+    for source in sources:
+        if isinstance(source, pytest.FixtureRequest):
+            node, scope = source.node, source.scope
+            marks = [*markers.marks_of(source.node), *marks]
+        elif isinstance(source, pytest.MarkDecorator) and source.name in markers.EXAMPLES:
+            marks.append(source.mark)
         else:
-            loop.run_until_complete(keeper.aclose())
+            raise TypeError(
+                "arena_sandbox_factory: pass request, or markers such as "
+                f"pytest.mark.{markers.EXAMPLES['arena_group']}, not {source!r}"
+            )
+    return marks, node, scope
 
 
-async def _close_at_the_end(client: ArenaClient) -> AsyncGenerator[None]:
-    try:
-        yield
-    finally:
-        await client.aclose()
-
-
-def _run_in_running_loop(
-    loop: asyncio.AbstractEventLoop, function: Callable[[], Awaitable[None]]
+def _apply_to_shared_sandbox(
+    item: pytest.Item, marks: Sequence[pytest.Mark], sandbox: Sandbox, scope: str
 ) -> None:
-    """Run a function in a loop that runs already, as a rule in another thread, and wait for it."""
-    import asyncio  # noqa: PLC0415
-
-    done = threading.Event()
-    tasks: list[asyncio.Task[None]] = []
-
-    async def run() -> None:
-        try:
-            # The loop may be about to end, and runs the function itself then.
-            with suppress(RuntimeError):
-                await function()
-        finally:
-            done.set()
-
-    with suppress(RuntimeError):  # the loop was closed in the meantime
-        loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(run())))
-    with suppress(RuntimeError):
-        if asyncio.get_running_loop() is loop:
-            return
-    for _ in range(_CLOSE_CHECKS):
-        if done.wait(_CHECK_SECONDS) or not loop.is_running():
-            return
+    """Add the faults of a test to a sandbox that it shares, for the time of the test."""
+    for mark in marks:
+        if mark.name != "arena_fault":
+            pytest.fail(
+                f"@pytest.mark.{mark.name} on {item.name}: the marker has no effect, as "
+                f"arena_sandbox has the scope {scope!r} and was set up before the test. Mark the "
+                f"{scope}, or pass the marker to arena_sandbox_factory",
+                pytrace=False,
+            )
+    added = markers.add_faults(sandbox, marks)
+    for injected, _ in added:
+        item.addfinalizer(injected.remove)
+    item.stash[_SANDBOX] = sandbox
+    item.stash[_REQUIRED_FAULTS] = [injected for injected, required in added if required]
 
 
-def _sandbox_for(node: pytest.Item) -> ThreadedSandbox:
-    """Return the sandbox that the test's markers describe, not started yet."""
-    from arena_groups.sandbox import specs  # noqa: PLC0415
-
-    groups = _specs(node, "arena_group", specs.GroupSpec)
-    faults = _specs(node, "arena_fault", specs.make_fault_spec)
-    quotas = _specs(node, "arena_quota", specs.QuotaSpec)
-    quota = quotas[-1] if quotas else specs.QuotaSpec()
-    try:
-        sandbox = specs.build_sandbox(groups, faults, quota)
-    except ValueError as error:
-        problem = str(error)
-    else:
-        node.stash[_SANDBOX] = sandbox
-        placed = zip(sandbox.faults, faults, strict=True)
-        node.stash[_REQUIRED_FAULTS] = [injected for injected, spec in placed if spec.must_apply]
-        return sandbox
-    pytest.fail(f"arena_sandbox: {problem}", pytrace=False)
+def _check_applied(required: Sequence[InjectedFault], sandbox: Sandbox | None, name: str) -> None:
+    for injected in required:
+        if sandbox is not None and not injected.call_count:
+            pytest.fail(
+                f"@pytest.mark.arena_fault on {name}: {injected.fault.name()} was not applied to "
+                f"any request ({len(sandbox.requests)} received)",
+                pytrace=False,
+            )
 
 
 def _may_use_sandbox(item: pytest.Item) -> bool:
     """Return whether a test uses the sandbox, or has `request`, which may get it later."""
-    if _SANDBOX in item.stash or "arena_sandbox" in getattr(item, "fixturenames", ()):
+    if "arena_sandbox" in getattr(item, "fixturenames", ()):
         return True
     function = getattr(item, "function", None)
     return function is not None and "request" in inspect.signature(function).parameters
 
 
-def _specs(node: pytest.Item, name: str, make_spec: Callable[..., _T]) -> list[_T]:
-    """Return the specs of all markers of one name, those nearest to the test last."""
-    return [_make_spec(mark, make_spec) for mark in reversed(list(node.iter_markers(name)))]
+def _explain(failure: BaseException, item: pytest.Item) -> None:
+    """Add to a failure of a test that uses the plugin what to do about it."""
+    if any(name.startswith("arena_") for name in getattr(item, "fixturenames", ())):
+        from arena_groups.pytest_plugin import hints  # noqa: PLC0415
 
-
-def _make_spec(mark: pytest.Mark, make_spec: Callable[..., _T]) -> _T:
-    if not mark.args and not mark.kwargs:
-        pytest.fail(
-            f"@pytest.mark.{mark.name}: arguments are missing, as in {_EXAMPLES[mark.name]}",
-            pytrace=False,
-        )
-    try:
-        return make_spec(*mark.args, **mark.kwargs)
-    except (TypeError, ValueError) as error:
-        problem = re.sub(r"^[\w.]+\(\) ", "", str(error))
-    pytest.fail(f"@pytest.mark.{mark.name}: {problem}", pytrace=False)
+        hints.add_hint(failure, item)

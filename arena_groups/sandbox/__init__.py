@@ -13,19 +13,23 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.seed import SEEDED_AT
 from arena_groups.sandbox.server import DEFAULT_SEED, Applications, Sandbox, Tokens, Users
+from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = [
     "DEFAULT_SEED",
     "SEEDED_AT",
     "Application",
     "Applications",
+    "AutoAdvanceClock",
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
     "SandboxNotFoundError",
     "SentEmail",
+    "ThreadedSandbox",
     "Tier",
     "Tokens",
     "Users",

@@ -8,7 +8,8 @@ import attrs
 from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import system_time
 from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault, check_type
-from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
+from arena_groups.sandbox.faults.registry import FAULTS, InjectedFault, parse_spec
+from arena_groups.sandbox.server import Sandbox
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400
@@ -232,8 +233,21 @@ def build_sandbox(
             raise ValueError(f"group {spec.slug!r}: {error}") from error
     sandbox.advance(age)
     for each in faults:
-        sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
+        add_fault(sandbox, each)
     return sandbox
+
+
+def add_fault(sandbox: Sandbox, spec: FaultSpec) -> InjectedFault:
+    """Add a fault to a sandbox.
+
+    Args:
+        sandbox: The sandbox.
+        spec: The fault.
+
+    Returns:
+        The fault in place.
+    """
+    return sandbox.faults.add(spec.fault, **attrs.asdict(spec.target, recurse=False))
 
 
 def _check_only_adds(spec: GroupSpec) -> None:
