@@ -5,6 +5,7 @@ async with Sandbox() as sandbox:
         ...
 """
 
+from arena_groups.sandbox.accounts import Applications, SandboxUser, Tokens, Users
 from arena_groups.sandbox.backend import SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
@@ -15,7 +16,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.seed import SEEDED_AT
-from arena_groups.sandbox.server import DEFAULT_SEED, Applications, Sandbox, Tokens, Users
+from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RecordedRequest",
     "Sandbox",
     "SandboxNotFoundError",
+    "SandboxUser",
     "SentEmail",
     "ThreadedSandbox",
     "Tier",

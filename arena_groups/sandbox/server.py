@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 import attrs
 from aiohttp import web
 
-from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.accounts import new_applications, new_tokens, seeded_users
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.entities import (
     Application,
-    CredentialRecord,
     RecordedRequest,
     Tier,
     is_redirect_uri,
@@ -27,71 +26,14 @@ from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.hosts import HostNames
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
-from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
+from arena_groups.sandbox.seed import new_backend
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
 from arena_groups.sandbox.service import SandboxService
 
 DEFAULT_SEED = 1
-REDIRECT_URIS = (
-    "http://127.0.0.1/callback",
-    "http://[::1]/callback",
-    "https://app.example.org/callback",
-)
-
 _LARGEST_PORT = 65_535
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 _SHUTDOWN_SECONDS = 1.0
-
-
-@attrs.frozen
-class Tokens:
-    """Bearer tokens of the seeded users. They do not show in `repr`.
-
-    Attributes:
-        owner: Of the owner of the seeded groups, with the read and write scopes.
-        member: Of a member of `research-studio`.
-        follower: Of a user who follows the owner and is not a member.
-        read_only: Of the owner, with the read scope.
-        stranger: Of a user who follows no one.
-        limited: Of the owner, always over the rate limit: every request is a 429.
-    """
-
-    owner: str = attrs.field(repr=False)
-    member: str = attrs.field(repr=False)
-    follower: str = attrs.field(repr=False)
-    read_only: str = attrs.field(repr=False)
-    stranger: str = attrs.field(repr=False)
-    limited: str = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Users:
-    """Ids of the users behind the tokens.
-
-    Attributes:
-        owner: The owner of the seeded groups.
-        member: A member of `research-studio`.
-        follower: A user who follows the owner and is not a member.
-        stranger: A user who follows no one.
-    """
-
-    owner: int
-    member: int
-    follower: int
-    stranger: int
-
-
-@attrs.frozen
-class Applications:
-    """OAuth apps that are registered from the start.
-
-    Attributes:
-        public: An app without a client secret.
-        confidential: An app with a client secret.
-    """
-
-    public: Application
-    confidential: Application
 
 
 class Sandbox(SandboxControl):
@@ -153,14 +95,9 @@ class Sandbox(SandboxControl):
         backend, known_users, user_factory = new_backend(seed, sandbox_clock, accounts)
         super().__init__(backend, user_factory, known_users.owner, accounts or "supporter")
         backend.oauth.rng = Random(f"oauth {seed}")
-        self.tokens = _new_tokens(backend, known_users)
-        self.applications = self._new_applications()
-        self.users = Users(
-            known_users.owner.id,
-            known_users.member.id,
-            known_users.follower.id,
-            known_users.stranger.id,
-        )
+        self.tokens = new_tokens(backend, known_users)
+        self.applications = new_applications(backend, known_users)
+        self.users = seeded_users(known_users)
         self._host = host
         self._port = port
         self._sleep = sleep
@@ -214,8 +151,8 @@ class Sandbox(SandboxControl):
         """Return the connection data for a client in any language, ready as JSON.
 
         Returns:
-            `url`, `groups` (ids by slug), `tokens`, `users` (ids) and `applications`; tokens and
-            client secrets are in clear.
+            `url`, `groups` (ids by slug), `tokens`, `users` (id, slug and name) and
+            `applications`; tokens and client secrets are in clear.
         """
         return {
             "url": self.url,
@@ -335,12 +272,6 @@ class Sandbox(SandboxControl):
         except RedirectToAppError as error:
             return error.location
 
-    def _new_applications(self) -> Applications:
-        return Applications(
-            public=self.add_application("Pocket Atlas", *REDIRECT_URIS),
-            confidential=self.add_application("Night Desk", *REDIRECT_URIS, confidential=True),
-        )
-
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -368,19 +299,3 @@ def _credentials_of(app: Application) -> dict[str, str | None]:
         "client_secret": app.client_secret,
         "redirect_uri": app.redirect_uri,
     }
-
-
-def _new_tokens(backend: Backend, known_users: KnownUsers) -> Tokens:
-    owner = known_users.owner.id
-
-    def token(label: str, credential: CredentialRecord) -> str:
-        return new_token(backend, label, credential)
-
-    return Tokens(
-        owner=token("owner", CredentialRecord(owner)),
-        member=token("member", CredentialRecord(known_users.member.id)),
-        follower=token("follower", CredentialRecord(known_users.follower.id)),
-        read_only=token("read_only", CredentialRecord(owner, write=False)),
-        stranger=token("stranger", CredentialRecord(known_users.stranger.id)),
-        limited=token("limited", CredentialRecord(owner, exhausted=True)),
-    )

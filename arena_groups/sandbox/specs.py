@@ -63,8 +63,10 @@ def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[int]", value: int) 
         raise ValueError("window needs a tier or limit=")
 
 
-def _check_limit(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _check_limit(spec: "QuotaSpec", field: "attrs.Attribute[Any]", value: object) -> None:
     _check_count(spec, field, value)
+    if spec.tier is not None:
+        raise ValueError(f"use the tier {spec.tier!r} or limit=, not both: a tier has its limit")
     if value == 0:
         raise ValueError(
             "limit must be at least 1: sandbox.tokens.limited belongs to a caller who is always "
@@ -267,14 +269,15 @@ class _GroupBuilder:
     def __init__(self, sandbox: ThreadedSandbox, members: Set[str]) -> None:
         self._sandbox = sandbox
         self._members = members
-        self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
+        users = attrs.asdict(sandbox.users, recurse=False)
+        self._user_ids: dict[str, int] = {name: user.id for name, user in users.items()}
 
     def build(self, spec: GroupSpec) -> None:
         sandbox = self._sandbox
         group = sandbox.groups.get(spec.slug)
         if group is None:
             if spec.owner not in {*self._user_ids, *self._members}:
-                users = ", ".join(attrs.asdict(sandbox.users))
+                users = ", ".join(attrs.asdict(sandbox.users, recurse=False))
                 raise ValueError(
                     f"there is no user {spec.owner!r} to own it: use one of {users}, or a name in "
                     "the members of a group"
