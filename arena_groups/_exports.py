@@ -35,7 +35,7 @@ def lazy_exports(
 
 def defining_modules(package: str) -> dict[str, str]:
     """Return the module that defines each lazily loaded name, for tools that read sources."""
-    homes = _homes_by_package.get(package, {})
+    homes = _homes_by_package[package]
     return {name: f"{package}.{home}" for name, home in homes.items()}
 
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
+from arena_groups._exports import lazy_exports
 from arena_groups.pytest_plugin import markers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
 
-    from arena_groups import ArenaClient, Clock
+    from arena_groups import ArenaClient
+    from arena_groups.pytest_plugin.factories import ClientFactory, SandboxFactory
     from arena_groups.sandbox import AutoAdvanceClock, Sandbox
     from arena_groups.sandbox.faults import InjectedFault
     from arena_groups.webhooks import WebhookReceiver
@@ -34,50 +35,13 @@ __all__ = [
     "arena_webhooks",
 ]
 
+__getattr__, _ = lazy_exports(
+    __name__, {"ClientFactory": "factories", "SandboxFactory": "factories"}
+)
+
 _SANDBOX: pytest.StashKey[Sandbox] = pytest.StashKey()
 _SHARED: pytest.StashKey[dict[int, str]] = pytest.StashKey()
 _REQUIRED_FAULTS: pytest.StashKey[Sequence[InjectedFault]] = pytest.StashKey()
-
-
-class SandboxFactory(Protocol):
-    """Type of the fixture `arena_sandbox_factory`."""
-
-    def __call__(
-        self, *markers: pytest.FixtureRequest | pytest.MarkDecorator
-    ) -> AbstractContextManager[Sandbox]:
-        """Return a sandbox that runs in a thread of its own, within a `with` block.
-
-        Meanwhile `ARENA_TOKEN` and `ARENA_BASE_URL` name it, or the one that is opened within.
-
-        Args:
-            *markers: Markers of the plugin, such as `pytest.mark.arena_group("night-walks")`, or
-                the `request` of a fixture, for the markers of its test, class or module.
-
-        Returns:
-            The context manager.
-        """
-        ...
-
-
-class ClientFactory(Protocol):
-    """Type of the fixture `arena_client_factory`."""
-
-    def __call__(
-        self, sandbox: Sandbox, token: str | None = None, *, clock: Clock | None = None
-    ) -> AbstractContextManager[ArenaClient]:
-        """Return a client for a sandbox, open within a `with` block.
-
-        It belongs to the event loop that first uses it, and is closed in that loop.
-
-        Args:
-            sandbox: The sandbox that it sends requests to.
-            token: The token; by default that of the owner.
-            clock: The clock for its waits; by default a new one that never really waits.
-
-        Returns:
-            The context manager.
-        """
-        ...
 
 
 def pytest_configure(config: pytest.Config) -> None:

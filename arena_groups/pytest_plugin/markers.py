@@ -52,9 +52,8 @@ def build(marks: Sequence[pytest.Mark]) -> tuple[ThreadedSandbox, list[InjectedF
     groups = _specs(marks, "arena_group", specs.GroupSpec)
     faults = _specs(marks, "arena_fault", specs.make_fault_spec)
     quotas = _specs(marks, "arena_quota", specs.QuotaSpec)
-    quota = quotas[-1] if quotas else specs.QuotaSpec()
     try:
-        sandbox = specs.build_sandbox(groups, faults, quota)
+        sandbox = specs.build_sandbox(groups, faults, quotas[-1] if quotas else None)
     except ValueError as error:
         problem = str(error)
     else:

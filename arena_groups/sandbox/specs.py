@@ -57,10 +57,10 @@ def _check_tier(_spec: object, _field: "attrs.Attribute[Any]", value: object) ->
         raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {value!r}")
 
 
-def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[int]", value: int) -> None:
+def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[Any]", value: object) -> None:
     _check_at_least_one(spec, field, value)
-    if value != field.default and spec.tier is None and spec.limit is None:
-        raise ValueError("window needs a tier or limit=")
+    if spec.tier is None and spec.limit is None:
+        raise ValueError("give a tier or limit=")
 
 
 def _check_limit(spec: "QuotaSpec", field: "attrs.Attribute[Any]", value: object) -> None:
@@ -112,11 +112,11 @@ class GroupSpec:
 
 @attrs.frozen
 class QuotaSpec:
-    """The rate limit of a sandbox.
+    """The rate limit of a sandbox: that of a tier, or a number of requests.
 
     Attributes:
         tier: Enforces the limit of this tier.
-        limit: Requests per window, instead of the limit of a tier.
+        limit: Requests per window for every caller.
         window: The length of a window in whole seconds.
     """
 
@@ -201,14 +201,14 @@ def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = (
 
 
 def build_sandbox(
-    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
+    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec | None = None
 ) -> ThreadedSandbox:
     """Return a sandbox that matches the specifications, not started yet.
 
     Args:
         groups: The groups to add.
         faults: The faults to add.
-        quota: The rate limit.
+        quota: The rate limit; None enforces none.
 
     Returns:
         The sandbox.
@@ -218,12 +218,16 @@ def build_sandbox(
     """
     oldest_first = sorted(groups, key=lambda each: -each.days_old)
     oldest = oldest_first[0].days_old * DAY if oldest_first else 0.0
-    sandbox = ThreadedSandbox(
-        tier=quota.tier,
-        limit=quota.limit,
-        window=quota.window,
-        clock=lambda: system_time() - oldest,
-    )
+
+    def clock() -> float:
+        return system_time() - oldest
+
+    if quota is None:
+        sandbox = ThreadedSandbox(clock=clock)
+    else:
+        sandbox = ThreadedSandbox(
+            tier=quota.tier, limit=quota.limit, window=quota.window, clock=clock
+        )
     named = [spec.members for spec in oldest_first if not isinstance(spec.members, int)]
     builder, age = _GroupBuilder(sandbox, {name for names in named for name in names}), oldest
     for spec in oldest_first:

@@ -110,8 +110,7 @@ def _source_file(kind: type) -> Path:
     """Return the file that defines a class, which may report its package as its own."""
     home = importlib.import_module(kind.__module__)
     if hasattr(home, "__path__"):
-        homes = defining_modules(home.__name__)
-        home = importlib.import_module(homes.get(kind.__name__, home.__name__))
+        home = importlib.import_module(defining_modules(home.__name__)[kind.__name__])
     return Path(inspect.getsourcefile(home) or "")
 
 
