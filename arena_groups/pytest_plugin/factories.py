@@ -19,7 +19,7 @@ class SandboxFactory(Protocol):
     """Type of the fixture `arena_sandbox_factory`."""
 
     def __call__(
-        self, *markers: pytest.FixtureRequest | pytest.MarkDecorator
+        self, *markers: "pytest.FixtureRequest | pytest.MarkDecorator"
     ) -> AbstractContextManager[Sandbox]:
         """Return a sandbox that runs in a thread of its own, within a `with` block.
 
