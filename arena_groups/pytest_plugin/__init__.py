@@ -74,7 +74,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     marks = [mark for mark in item.own_markers if mark.name in markers.EXAMPLES]
     if not marks or _SANDBOX in item.stash:
         return
-    shared: Sandbox | None = getattr(item, "funcargs", {}).get("arena_sandbox")
+    shared = _sandbox_of(item)
     scope = item.config.stash[_SHARED].get(id(shared))
     if shared is not None and scope is not None:
         _apply_to_shared_sandbox(item, marks, shared, scope)
@@ -88,7 +88,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Fail a test that has passed although a fault with ``must_apply`` was not applied.
+    """Fail a test whose sandbox has failed, or whose fault with ``must_apply`` was not applied.
 
     Args:
         item: The test.
@@ -96,11 +96,15 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to run the test.
     """
+    sandbox = _sandbox_of(item)
+    earlier = 0 if sandbox is None else len(sandbox.failures)
     try:
         yield
     except (pytest.fail.Exception, Exception) as failure:
         _explain(failure, item)
+        _raise_failure(sandbox, earlier)
         raise
+    _raise_failure(sandbox, earlier)
     _check_applied(item.stash.get(_REQUIRED_FAULTS, ()), item.stash.get(_SANDBOX, None), item.name)
 
 
@@ -124,8 +128,8 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
         test = node if isinstance(node, pytest.Item) else None
         sandbox, required = markers.build(marks)
         with sandbox, pytest.MonkeyPatch.context() as environment:
-            environment.setenv("ARENA_TOKEN", sandbox.tokens.owner)
-            environment.setenv("ARENA_BASE_URL", sandbox.url)
+            for name, value in sandbox.environment.items():
+                environment.setenv(name, value)
             if test is None:
                 shared[id(sandbox)] = scope
             else:
@@ -262,6 +266,20 @@ def _apply_to_shared_sandbox(
         item.addfinalizer(injected.remove)
     item.stash[_SANDBOX] = sandbox
     item.stash[_REQUIRED_FAULTS] = [injected for injected, required in added if required]
+
+
+def _sandbox_of(item: pytest.Item) -> Sandbox | None:
+    """Return the sandbox of a test, if one was opened for it or for its class or module."""
+    shared: Sandbox | None = getattr(item, "funcargs", {}).get("arena_sandbox")
+    found = shared if id(shared) in item.config.stash[_SHARED] else None
+    return item.stash.get(_SANDBOX, found)
+
+
+def _raise_failure(sandbox: Sandbox | None, earlier: int) -> None:
+    """Raise the first exception of a test that prevented an answer of its sandbox."""
+    for failure in () if sandbox is None else sandbox.failures[earlier:][:1]:
+        failure.add_note("This was raised in arena_sandbox, which answered with a 500.")
+        raise failure
 
 
 def _check_applied(required: Sequence[InjectedFault], sandbox: Sandbox | None, name: str) -> None:

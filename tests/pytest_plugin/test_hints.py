@@ -45,7 +45,11 @@ MISTAKES = """
 
     @pytest.mark.asyncio
     async def test_no_await(arena_client):
-        assert arena_client.me().name == "Ada Osei"
+        call = arena_client.me()
+        try:
+            assert call.name == "Ada Osei"
+        finally:
+            call.close()  # otherwise it warns during a later test
 
     @pytest.mark.asyncio
     async def test_no_async_for(arena_client):
@@ -94,8 +98,7 @@ def test_usual_mistakes_say_what_to_do(suite: Suite) -> None:
         markers = arena_quotas(tier): another marker
         """
     )
-    # Whatever a coroutine that was never awaited warns of, somewhen later.
-    result = run(suite, "-W", "ignore", "-rfE")
+    result = run(suite, "-W", "ignore")
     result.assert_outcomes(passed=1, failed=4, errors=4)
     for test, line in {
         "test_unmarked": "pytest-asyncio is in strict mode: mark the test with @pytest.mark.*",
@@ -140,3 +143,49 @@ def test_trio_is_reported(suite: Suite) -> None:
     result = run(suite, "-p", "anyio", "-p", "no:asyncio", "-o", "addopts=", "-W", "ignore")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E * Trio is not supported: let the fixture anyio_backend *"])
+
+
+def test_failure_of_the_sandbox_is_the_failure_of_the_test(suite: Suite) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from arena_groups import ServerError
+        from arena_groups.sandbox.faults import BodyFault, Latency
+
+        class Broken(BodyFault):
+            def transform(self, serialized, body):
+                raise KeyError("the mistake in the fault")
+
+        async def test_fault(arena_client, arena_sandbox):
+            arena_sandbox.faults.add(Broken(), times=1)
+            await arena_client.me()
+
+        async def test_where(arena_client, arena_sandbox):
+            arena_sandbox.faults.add(Latency(0), where=lambda request: request.nothing)
+            with pytest.raises(ServerError):
+                await arena_client.me()
+
+        @pytest.fixture(scope="class")
+        def arena_sandbox(request, arena_sandbox_factory):
+            with arena_sandbox_factory(request) as sandbox:
+                yield sandbox
+
+        class TestShared:
+            @pytest.mark.xfail(raises=KeyError, strict=True)
+            @pytest.mark.arena_fault(Broken(), times=1)
+            async def test_fault(self, arena_client):
+                await arena_client.me()
+
+            async def test_later(self, arena_client, arena_sandbox):
+                await arena_client.me()
+                assert [type(each) for each in arena_sandbox.failures] == [KeyError]
+        """
+    )
+    result = run(suite)
+    result.assert_outcomes(failed=2, passed=1, xfailed=1)
+    for test, error in {
+        "test_fault": "E * KeyError: 'the mistake in the fault'",
+        "test_where": "E * AttributeError: 'RecordedRequest' object has no attribute 'nothing'",
+    }.items():
+        note = "E * This was raised in arena_sandbox, which answered with a 500."
+        result.stdout.fnmatch_lines([f"*_ {test} _*", error, note])

@@ -1,5 +1,6 @@
 """Pytest plugin, in test suites that use it."""
 
+import doctest
 import json
 import os
 import re
@@ -958,11 +959,29 @@ class TestGuide:
         for name, code in files.items():
             (suite.path / name).write_text(code, "utf-8")
         suite.syspathinsert()
-        tests = len(re.findall(r"^(?:async )?def test_", "\n".join(files.values()), re.MULTILINE))
+        tests = len(re.findall(r"^ *(?:async )?def test_", "\n".join(files.values()), re.MULTILINE))
         assert tests >= 10
         # Of newer versions of Starlette, which the plugin has no part in.
         ours = ("-W", "error", "-W", "ignore:Using `httpx` with")
         run(suite, *ours).assert_outcomes(passed=tests)
+
+    def test_doctest_of_the_guide_runs(self) -> None:
+        results = doctest.testfile(str(ROOT / "docs/testing.md"), module_relative=False)
+        assert results.failed == 0
+        assert results.attempted >= 5
+
+    def test_doctests_may_use_the_fixtures(self, suite: Suite) -> None:
+        suite.makefile(
+            ".txt",
+            test_doc="""
+            >>> import asyncio
+            >>> asyncio.run(getfixture("arena_client").me()).slug
+            'ada-osei'
+            >>> "research-studio" in getfixture("arena_sandbox").groups
+            True
+            """,
+        )
+        run(suite, "-W", "error").assert_outcomes(passed=1)
 
 
 ANOTHER_PROJECT = """
