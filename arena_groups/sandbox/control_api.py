@@ -45,11 +45,9 @@ def get_state(context: ControlContext, _path: Values, _fields: JSONObject) -> JS
 ROUTES = (ControlRoute("GET", "/state", get_state),)
 
 _PAGES = {
-    "/": ("GET",),
+    "/": ("GET", "POST"),
     "/static/{file}": ("GET",),
-    "/emails/{id}": ("GET",),
-    "/emails/{id}/accept": ("POST",),
-    "/emails/{id}/decline": ("POST",),
+    "/emails/{id}": ("GET", "POST"),
 }
 
 

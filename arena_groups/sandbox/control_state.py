@@ -186,7 +186,7 @@ class SandboxState(ABC):
             seconds: A duration in seconds, or a `timedelta`.
 
         Raises:
-            ValueError: The duration is negative or not finite.
+            ValueError: The duration is negative, not finite, or leads past the year 8999.
         """
         self._backend.clock.advance(seconds)
 

@@ -139,3 +139,13 @@ async def test_failure_of_a_fault_is_kept(session: aiohttp.ClientSession) -> Non
             sandbox.faults.clear()
         assert (await Api(sandbox, session).get("/v3/ping")).status == 200
         assert [type(each) for each in sandbox.failures] == [KeyError, LookupError]
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e300, timedelta.max])
+async def test_advance_past_the_last_year_raises_and_leaves_the_clock_alone(
+    http: Api, sandbox: Sandbox, seconds: float | timedelta
+) -> None:
+    sandbox.advance(timedelta(days=1000))
+    with pytest.raises(ValueError, match="ends with the year 8999"):
+        sandbox.advance(seconds)
+    assert (await http.get("/v3/groups/1001")).status == 200
