@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from arena_groups.cli.csv_text import STDIN
 from arena_groups.cli.output.sanitize import csv_line
 from arena_groups.cli.output.views import Cell
-from arena_groups.cli.people_file import STDIN
 
 
 class ResultFile:

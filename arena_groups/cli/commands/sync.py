@@ -290,7 +290,7 @@ def _read_lists(
     group: str | None, file: str | None, groups_file: str | None, add_only: bool
 ) -> Mapping[str, Sequence[ListedPerson]]:
     """Return the list of each group."""
-    from arena_groups.cli.people_file import unreadable
+    from arena_groups.cli.csv_text import unreadable
     from arena_groups.cli.sync_file import NOTHING_CHANGED, read_list, split_by_group
 
     if groups_file is not None:
