@@ -10,7 +10,7 @@ from arena_groups._exports import lazy_exports
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
-    from arena_groups._api.issues import (
+    from arena_groups._api.plain_data import (
         from_dict,
         to_dict,
     )
@@ -312,12 +312,12 @@ _HOMES = {
     "WaitHook": "_http.events",
     "Watcher": "watching.watcher",
     "WebhookVerificationError": "errors",
-    "from_dict": "_api.issues",
+    "from_dict": "_api.plain_data",
     "invite_many": "bulk.invite",
     "plan_sync": "reconcile.planning",
     "remove_many": "bulk.delete",
     "revoke_many": "bulk.delete",
-    "to_dict": "_api.issues",
+    "to_dict": "_api.plain_data",
     "watch": "watching.start",
 }
 

@@ -127,7 +127,7 @@ class Soak:
         await self.arena.groups.members(STUDIO).collect(limit=10)
         await self.arena.groups.contents(STUDIO).first()
         await self.arena.groups.followers(STUDIO).count()
-        await self.arena.users.groups(self.sandbox.users.owner)
+        await self.arena.users.groups(self.sandbox.users.owner.id)
 
     async def code(self, group: int) -> None:
         """Create an invite code, and delete it."""

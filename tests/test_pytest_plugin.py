@@ -76,7 +76,7 @@ class TestLoops:
         {mark}
         async def test_one(arena_client, arena_sandbox):
             clients.append(arena_client)
-            assert (await arena_client.me()).id == arena_sandbox.users.owner
+            assert (await arena_client.me()).id == arena_sandbox.users.owner.id
 
         {mark}
         async def test_two(arena_client, arena_sandbox):
@@ -532,7 +532,7 @@ class TestMarkers:
                                      description="Not mine")
             async def test_it(arena_client, arena_sandbox):
                 group = await arena_client.groups.get("night-walks")
-                assert (group.name, group.user.id) == ("Walks", arena_sandbox.users.owner)
+                assert (group.name, group.user.id) == ("Walks", arena_sandbox.users.owner.id)
                 members = [each.name async for each in arena_client.groups.members("night-walks")]
                 assert members == ["Ada Osei", "Minh Castellanos", "ada"]
                 ages = [
@@ -854,7 +854,7 @@ class TestSandbox:
             async def test_it(arena_sandbox):
                 assert os.environ["ARENA_BASE_URL"] == arena_sandbox.url
                 async with ArenaClient() as arena:
-                    assert (await arena.me()).id == arena_sandbox.users.owner
+                    assert (await arena.me()).id == arena_sandbox.users.owner.id
             """,
         )
         assert os.environ["ARENA_TOKEN"] == "a-real-one"

@@ -42,9 +42,8 @@ from arena_groups._api.shapes import (
     type_of,
     union_of_models_factory,
 )
-from arena_groups._exports import set_public_module
 from arena_groups._types import JSONItem, JSONValue, OpenEnum
-from arena_groups.errors import DecodeError, DecodeIssue
+from arena_groups.errors import DecodeIssue
 from arena_groups.models import (
     Link,
     Links,
@@ -58,9 +57,8 @@ from arena_groups.models.pages import PartialPage
 __all__ = [
     "decode_valid_items",
     "decode_with_issues",
-    "from_dict",
     "structure",
-    "to_dict",
+    "unstructure",
 ]
 
 T = TypeVar("T")
@@ -74,47 +72,6 @@ LEAP_SECOND = re.compile(r"(.{11}\d{2}:\d{2}):60(\.\d+)?(.*)", re.ASCII)
 RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
 )
-
-
-def from_dict(model: type[T], data: Mapping[str, object]) -> T:
-    """Turn plain JSON data into a model: the inverse of :func:`to_dict`.
-
-    Args:
-        model: The class of the model.
-        data: The data, with the names of the API's JSON.
-
-    Returns:
-        The model.
-
-    Raises:
-        DecodeError: The data is not what the model needs; every issue has its path.
-    """
-    result = structure(model, _plain(data))
-    del data
-    if isinstance(result, DecodeFailure):
-        raise DecodeError(getattr(model, "__name__", "content"), result.issues)
-    return result
-
-
-def to_dict(model: object) -> dict[str, object]:
-    """Turn a model into a dict ready for JSON, with the names of the API's JSON.
-
-    Datetimes become RFC 3339 strings, and enums become strings. A field that the API may leave
-    out is left out if it is ``None``. The dict contains the email addresses and invite codes of
-    the model.
-
-    Args:
-        model: The model.
-
-    Returns:
-        The data.
-
-    Raises:
-        TypeError: The object is not a model.
-    """
-    if isinstance(model, type) or not attrs.has(type(model)):
-        raise TypeError(f"to_dict takes a model of arena_groups, not {type(model).__name__}")
-    return cast("dict[str, object]", _converter().unstructure(model))
 
 
 def decode_with_issues(returns: type[T], body: bytes) -> T | DecodeFailure:
@@ -164,16 +121,17 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _plain(data: object) -> object:
-    return dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else data
-
-
 def structure(returns: type[T], document: object, *, path: str = "") -> T | DecodeFailure:
     """Plain data at ``path`` as ``returns``, or all that is wrong with it."""
     try:
         return _converter().structure(document, returns)
     except Exception as error:  # noqa: BLE001 - groups, and whatever a body may provoke
         return DecodeFailure(decode_issues(error, path))
+
+
+def unstructure(model: object) -> dict[str, object]:
+    """Return a model as plain data."""
+    return cast("dict[str, object]", _converter().unstructure(model))
 
 
 def _exactly(kind: type) -> StructureHook:
@@ -441,6 +399,3 @@ def _below(path: str, below: str) -> str:
     if not path:
         return below.removeprefix(".")
     return path + below if not below or below[0] in ".[" else f"{path}.{below}"
-
-
-set_public_module(globals(), ["from_dict", "to_dict"])

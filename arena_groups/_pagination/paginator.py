@@ -57,6 +57,7 @@ class Paginator(Generic[ItemT]):
             first request.
         owner_first: The list begins with the owner of a group, who may change.
         skipped: Counts the items that are left out, if any are.
+        name: The operation and its subject, for the ``repr``. It must not contain a secret.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Paginator(Generic[ItemT]):
         confirm: bool = False,
         owner_first: bool = False,
         skipped: SkippedItems | None = None,
+        name: str = "",
     ) -> None:
         self._begin = begin if skipped is None else lambda: noting(skipped.note, begin())
         self._skipped = skipped
@@ -77,6 +79,7 @@ class Paginator(Generic[ItemT]):
         self._start_page = start_page
         self._limit = limit
         self._concurrency = concurrency
+        self._name = name
 
     @property
     def skipped(self) -> int:
@@ -156,10 +159,14 @@ class Paginator(Generic[ItemT]):
         return ConcurrentItemIterator(pages, walk, limit, self._concurrency)
 
     def __repr__(self) -> str:
-        return (
-            f"Paginator(start_page={self._start_page}, limit={self._limit}, "
-            f"concurrency={self._concurrency})"
-        )
+        options = {
+            "start_page": self._start_page,
+            "limit": self._limit,
+            "concurrency": self._concurrency,
+            "confirm": self._confirm,
+        }
+        shown = ", ".join(f"{name}={value}" for name, value in options.items())
+        return f"<Paginator of {self._name}: {shown}>" if self._name else f"<Paginator: {shown}>"
 
 
 class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):

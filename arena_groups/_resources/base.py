@@ -1,5 +1,6 @@
 """Base of all resources: sending an operation, and listing one."""
 
+import re
 from asyncio import Lock
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
@@ -33,6 +34,7 @@ ResourceT = TypeVar("ResourceT", bound="Resource")
 OnDecodeError = Literal["raise", "skip"]
 
 MAX_PER = 100
+SLUG = re.compile(r"[a-z0-9-]{1,50}")
 
 
 class Resource:
@@ -88,6 +90,7 @@ class Resource:
         return self._paginator(
             operation,
             partial(self._begin_list, path_params, {"per": per, **given}, unwanted),
+            subject="me" if path_params is None else _shown_name(path_params["id"]),
             start_page=start_page,
             limit=limit,
             concurrency=concurrency,
@@ -101,6 +104,7 @@ class Resource:
         operation: Operation[Page[ItemT]],
         begin: Callable[[Operation[Page[ItemT]]], PageFetchers[ItemT]],
         *,
+        subject: str = "",
         start_page: int,
         limit: int | None,
         concurrency: int,
@@ -127,6 +131,7 @@ class Resource:
             confirm=confirm,
             owner_first=owner_first,
             skipped=SkippedItems(operation.name) if skips else None,
+            name=f"{operation.name}({subject})" if subject else operation.name,
         )
 
     def _begin_list(
@@ -142,6 +147,13 @@ class Resource:
             return PageFetchers(own.send_page, own.prefetch_page)
         pages = page_fetchers(session, build_request(operation, path_params, query=query))
         return pages if unwanted is None else noting(unwanted.note, pages)
+
+
+def _shown_name(name: str) -> str:
+    """Return a slug or id as a ``repr`` may show it, and "…" for what may be something else."""
+    if name.isdecimal():
+        return name
+    return repr(name) if SLUG.fullmatch(name) else "…"
 
 
 def page_fetchers(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:

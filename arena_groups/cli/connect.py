@@ -153,4 +153,4 @@ def refuse_base_url(settings: Settings) -> None:
 def require_token(settings: Settings) -> None:
     """Raise an error, before anything is sent, if there is no token."""
     if not settings.sandbox and not settings.token_source:
-        raise no_token(withheld=bool(os.environ.get(TOKEN_VARIABLE)))
+        raise no_token()

@@ -1,7 +1,7 @@
 """Pages of a list."""
 
-from collections.abc import Mapping
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Generic, SupportsIndex, TypeVar, overload
 
 from attrs import field, frozen
 
@@ -37,12 +37,36 @@ class PageMeta:
 
 @frozen(kw_only=True)
 class Page(Generic[T]):
-    """One page of a list."""
+    """One page of a list. It has the length, the order and the indices of ``data``.
+
+    A page without items is false, as an empty list is, even if pages follow.
+    """
 
     data: list[T] = field(hash=False)
     """Items of the page. There can be fewer than ``per_page``, even if pages follow."""
     meta: PageMeta
     """Position of the page."""
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.data)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> T | list[T]:
+        return self.data[index]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.data
+
+    def __reversed__(self) -> Iterator[T]:
+        return reversed(self.data)
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final, Self
 from attrs import evolve, field, frozen
 
 from arena_groups._api import GroupRef, GroupReference, mailbox
-from arena_groups._api.issues import from_dict, to_dict
+from arena_groups._api.plain_data import from_dict, to_dict
 from arena_groups._client import ArenaClient, in_background
 from arena_groups._exports import set_public_module
 from arena_groups._types import hidden, utc_now

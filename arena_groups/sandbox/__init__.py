@@ -5,6 +5,7 @@ async with Sandbox() as sandbox:
         ...
 """
 
+from arena_groups.sandbox.accounts import Applications, SandboxUser, Tokens, Users
 from arena_groups.sandbox.backend import SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
@@ -14,7 +15,7 @@ from arena_groups.sandbox.entities import (
     Tier,
 )
 from arena_groups.sandbox.seed import SEEDED_AT
-from arena_groups.sandbox.server import DEFAULT_SEED, Applications, Sandbox, Tokens, Users
+from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox
 
 __all__ = [
     "DEFAULT_SEED",
@@ -25,6 +26,7 @@ __all__ = [
     "RecordedRequest",
     "Sandbox",
     "SandboxNotFoundError",
+    "SandboxUser",
     "SentEmail",
     "Tier",
     "Tokens",

@@ -14,7 +14,7 @@ def system_time() -> float:
 
 
 class SandboxClock:
-    """Unix time from a source in seconds, which can be moved forward, never back."""
+    """Unix time from a source in seconds, which moves forward only, until it is reset."""
 
     def __init__(self, source: Callable[[], float] = system_time) -> None:
         self._source = source
@@ -36,6 +36,10 @@ class SandboxClock:
                 "the sandbox's clock only moves forward, by a finite number of seconds"
             )
         self._ahead += step
+
+    def reset(self) -> None:
+        """Return to the time of the source."""
+        self._ahead = 0.0
 
 
 class AutoAdvanceClock:

@@ -3,95 +3,31 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
 from urllib.parse import urlsplit
 
-import attrs
 from aiohttp import web
 
 from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.entities import (
-    Application,
-    CredentialRecord,
-    RecordedRequest,
-    Tier,
-    is_redirect_uri,
-    new_request_log,
-)
+from arena_groups.sandbox.control_request import ControlContext
+from arena_groups.sandbox.control_server import ControlServer
+from arena_groups.sandbox.entities import Application, Tier, is_redirect_uri
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
-from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.hosts import HostNames
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
-from arena_groups.sandbox.seed import KnownUsers, new_backend, new_token
+from arena_groups.sandbox.seed import SeedPlan
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
 from arena_groups.sandbox.service import SandboxService
 
 DEFAULT_SEED = 1
-REDIRECT_URIS = (
-    "http://127.0.0.1/callback",
-    "http://[::1]/callback",
-    "https://app.example.org/callback",
-)
-
 _LARGEST_PORT = 65_535
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 _SHUTDOWN_SECONDS = 1.0
-
-
-@attrs.frozen
-class Tokens:
-    """Bearer tokens of the seeded users. They do not show in `repr`.
-
-    Attributes:
-        owner: Of the owner of the seeded groups, with the read and write scopes.
-        member: Of a member of `research-studio`.
-        follower: Of a user who follows the owner and is not a member.
-        read_only: Of the owner, with the read scope.
-        stranger: Of a user who follows no one.
-        limited: Of the owner, always over the rate limit: every request is a 429.
-    """
-
-    owner: str = attrs.field(repr=False)
-    member: str = attrs.field(repr=False)
-    follower: str = attrs.field(repr=False)
-    read_only: str = attrs.field(repr=False)
-    stranger: str = attrs.field(repr=False)
-    limited: str = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Users:
-    """Ids of the users behind the tokens.
-
-    Attributes:
-        owner: The owner of the seeded groups.
-        member: A member of `research-studio`.
-        follower: A user who follows the owner and is not a member.
-        stranger: A user who follows no one.
-    """
-
-    owner: int
-    member: int
-    follower: int
-    stranger: int
-
-
-@attrs.frozen
-class Applications:
-    """OAuth apps that are registered from the start.
-
-    Attributes:
-        public: An app without a client secret.
-        confidential: An app with a client secret.
-    """
-
-    public: Application
-    confidential: Application
 
 
 class Sandbox(SandboxControl):
@@ -148,36 +84,30 @@ class Sandbox(SandboxControl):
         if tier is not None and tier not in get_args(Tier):
             raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {tier!r}")
         sandbox_clock = SandboxClock(clock)
-        # Accounts are never guests.
-        accounts: Tier | None = "free" if tier == "guest" else tier
-        backend, known_users, user_factory = new_backend(seed, sandbox_clock, accounts)
-        super().__init__(backend, user_factory, known_users.owner, accounts or "supporter")
-        backend.oauth.rng = Random(f"oauth {seed}")
-        self.tokens = _new_tokens(backend, known_users)
-        self.applications = self._new_applications()
-        self.users = Users(
-            known_users.owner.id,
-            known_users.member.id,
-            known_users.follower.id,
-            known_users.stranger.id,
+        rate_limiter = SandboxRateLimiter(
+            sandbox_clock,
+            window=window,
+            limit=limit,
+            tier="guest" if tier == "guest" else None,
+            enforced=tier is not None,
         )
+        # Accounts are never guests.
+        plan = SeedPlan(seed, tier="free" if tier == "guest" else tier)
+        backend = Backend(sandbox_clock, Random(seed))
+        super().__init__(backend, plan, rate_limiter)
         self._host = host
         self._port = port
         self._sleep = sleep
         self._running: tuple[LoopbackServer, web.ServerRunner] | None = None
-        self._request_log = new_request_log()
-        self._faults = FaultRegistry(Random(f"faults {seed}"))
-        one_tier: Tier | None = "guest" if tier == "guest" else None
-        rate_limiter = SandboxRateLimiter(
-            sandbox_clock, window=window, limit=limit, tier=one_tier, enforced=tier is not None
-        )
+        hosts = HostNames.of(host, allowed_hosts)
         self._service = SandboxService(
             backend,
             rate_limiter,
             self._request_log,
             self._faults,
-            HostNames.of(host, allowed_hosts),
+            hosts,
             lambda: self.url,
+            ControlServer(ControlContext(self, backend), hosts).respond,
         )
 
     def __repr__(self) -> str:
@@ -195,38 +125,6 @@ class Sandbox(SandboxControl):
         host = _LOOPBACK.get(self._host, self._host)
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}"
-
-    @property
-    def requests(self) -> Sequence[RecordedRequest]:
-        """The requests received so far, oldest first (at most the last 100,000)."""
-        return tuple(entry.record for entry in self._request_log)
-
-    def clear_requests(self) -> None:
-        """Clear the list of received requests."""
-        self._request_log.clear()
-
-    @property
-    def faults(self) -> FaultRegistry:
-        """The faults in place: none, until one is added."""
-        return self._faults
-
-    def describe(self) -> dict[str, object]:
-        """Return the connection data for a client in any language, ready as JSON.
-
-        Returns:
-            `url`, `groups` (ids by slug), `tokens`, `users` (ids) and `applications`; tokens and
-            client secrets are in clear.
-        """
-        return {
-            "url": self.url,
-            "groups": dict(self.groups),
-            "tokens": attrs.asdict(self.tokens),
-            "users": attrs.asdict(self.users),
-            "applications": {
-                "public": _credentials_of(self.applications.public),
-                "confidential": _credentials_of(self.applications.confidential),
-            },
-        }
 
     async def start(self) -> None:
         """Start listening. After the first start the port, and so the URL, stays the same.
@@ -335,12 +233,6 @@ class Sandbox(SandboxControl):
         except RedirectToAppError as error:
             return error.location
 
-    def _new_applications(self) -> Applications:
-        return Applications(
-            public=self.add_application("Pocket Atlas", *REDIRECT_URIS),
-            confidential=self.add_application("Night Desk", *REDIRECT_URIS, confidential=True),
-        )
-
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -360,27 +252,3 @@ def _check_int(value: object, name: str, low: int | None = None, high: int | Non
     if low is not None and (value < low or (high is not None and value > high)):
         span = f"{low} or more" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {span}, not {value}")
-
-
-def _credentials_of(app: Application) -> dict[str, str | None]:
-    return {
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-        "redirect_uri": app.redirect_uri,
-    }
-
-
-def _new_tokens(backend: Backend, known_users: KnownUsers) -> Tokens:
-    owner = known_users.owner.id
-
-    def token(label: str, credential: CredentialRecord) -> str:
-        return new_token(backend, label, credential)
-
-    return Tokens(
-        owner=token("owner", CredentialRecord(owner)),
-        member=token("member", CredentialRecord(known_users.member.id)),
-        follower=token("follower", CredentialRecord(known_users.follower.id)),
-        read_only=token("read_only", CredentialRecord(owner, write=False)),
-        stranger=token("stranger", CredentialRecord(known_users.stranger.id)),
-        limited=token("limited", CredentialRecord(owner, exhausted=True)),
-    )

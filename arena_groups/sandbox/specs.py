@@ -253,14 +253,15 @@ class _GroupBuilder:
     def __init__(self, sandbox: ThreadedSandbox, members: Set[str]) -> None:
         self._sandbox = sandbox
         self._members = members
-        self._user_ids: dict[str, int] = attrs.asdict(sandbox.users)
+        users = attrs.asdict(sandbox.users, recurse=False)
+        self._user_ids: dict[str, int] = {name: user.id for name, user in users.items()}
 
     def build(self, spec: GroupSpec) -> None:
         sandbox = self._sandbox
         group = sandbox.groups.get(spec.slug)
         if group is None:
             if spec.owner not in {*self._user_ids, *self._members}:
-                users = ", ".join(attrs.asdict(sandbox.users))
+                users = ", ".join(attrs.asdict(sandbox.users, recurse=False))
                 raise ValueError(
                     f"there is no user {spec.owner!r} to own it: use one of {users}, or a name in "
                     "the members of a group"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from secrets import token_hex
 from typing import Final, Self, TypeVar
 
-from arena_groups._api.issues import from_dict, to_dict
+from arena_groups._api.plain_data import from_dict, to_dict
 from arena_groups._types import UNSET, Unset
 from arena_groups.errors import DecodeError, StoreError
 from arena_groups.models import GroupMember, MembershipInvitation

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from attrs import evolve, frozen
 
-from arena_groups._api.issues import from_dict
+from arena_groups._api.plain_data import from_dict
 from arena_groups._client import ArenaClient
 from arena_groups.errors import (
     ArenaError,

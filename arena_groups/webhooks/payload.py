@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final, cast
 
-from arena_groups._api.issues import to_dict
+from arena_groups._api.plain_data import to_dict
 from arena_groups._exports import set_public_module
 from arena_groups.watching.events import WatchEvent
 

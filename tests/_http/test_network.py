@@ -188,7 +188,7 @@ class TestTokensOfOtherServers:
         self, sandbox: Sandbox
     ) -> None:
         with pytest.raises(ValueError, match="sandbox"):
-            ArenaClient(sandbox.token_for(sandbox.users.member))
+            ArenaClient(sandbox.token_for(sandbox.users.member.id))
 
 
 class TestContexts:

@@ -288,7 +288,11 @@ async def test_page_that_is_missing_within_a_list_raises_not_found(source: Churn
 
 
 def test_repr_shows_the_options(paginator: Paginator[Item]) -> None:
-    assert repr(paginator) == "Paginator(start_page=1, limit=None, concurrency=1)"
+    options = "start_page=1, limit=None, concurrency=1, confirm=False"
+    assert repr(paginator) == f"<Paginator: {options}>"
+    assert repr(list_of(fetching(ChurningList(1)), name="x.y(1)")) == (
+        f"<Paginator of x.y(1): {options}>"
+    )
 
 
 async def test_close_during_a_request_ends_the_pages(source: ChurningList) -> None:

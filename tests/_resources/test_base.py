@@ -126,3 +126,48 @@ class TestArguments:
         paginator.pages()
         assert await paginator.collect() == []
         assert mock_api.requests == {}
+
+
+class TestRepr:
+    @pytest.mark.parametrize("operation", sorted(LISTS))
+    def test_list_names_its_operation_and_options(self, operation: str) -> None:
+        shown = repr(LISTS[operation](ArenaClient(), limit=5, concurrency=2, confirm=True))
+        name = {"mine": "users.groups(me)"}.get(operation, f"{_full(operation)}('x')")
+        assert shown == (
+            f"<Paginator of {name}: start_page=1, limit=5, concurrency=2, confirm=True>"
+        )
+
+    @pytest.mark.parametrize(
+        ("group", "name"),
+        [
+            ("research-studio", "'research-studio'"),
+            (1001, "1001"),
+            ("1001", "1001"),
+            ("https://www.are.na/group/night-walks", "'night-walks'"),
+            (f"https://www.are.na/group/night-walks/invite/{CODE}", "'night-walks'"),
+        ],
+    )
+    def test_list_names_its_group(self, group: str | int, name: str) -> None:
+        shown = repr(ArenaClient().groups.invitations(group))
+        assert shown.startswith(f"<Paginator of groups.invitations({name}): ")
+        assert CODE not in shown
+
+    @pytest.mark.parametrize("secret", ["aB3_" * 8, "a1" * 32, "c0de_71BE", "Ada Osei"])
+    def test_what_may_be_a_secret_in_the_place_of_a_slug_is_hidden(self, secret: str) -> None:
+        for shown in (
+            repr(ArenaClient().groups.members(secret)),
+            repr(ArenaClient().users.followers(secret)),
+        ):
+            assert secret not in shown
+            assert "(…)" in shown
+
+    def test_list_of_any_endpoint_shows_the_route_without_values(self) -> None:
+        shown = repr(
+            ArenaClient().paginate("/v3/groups/{id}/x", path={"id": EMAIL}, query={"q": EMAIL})
+        )
+        assert shown.startswith("<Paginator of GET /v3/groups/{id}/x: start_page=1, ")
+        assert EMAIL not in shown
+
+
+def _full(operation: str) -> str:
+    return operation if "." in operation else f"groups.{operation}"

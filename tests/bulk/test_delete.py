@@ -141,13 +141,13 @@ class TestRemove:
         count = len(sandbox.members(GROUP)) - 1
         summary = await remove_many(arena, GROUP, where=lambda _: True)
         assert summary.counts == {BulkOutcome.REMOVED: count}
-        assert sandbox.members(GROUP) == [sandbox.users.owner]
+        assert sandbox.members(GROUP) == [sandbox.users.owner.id]
 
     async def test_stale_total_leaves_no_member(self, arena: ArenaClient, sandbox: Sandbox) -> None:
         sandbox.add_members(GROUP, 450)
         sandbox.faults.add(StaleTotal(1000))
         await remove_many(arena, GROUP, where=lambda _: True)
-        assert sandbox.members(GROUP) == [sandbox.users.owner]
+        assert sandbox.members(GROUP) == [sandbox.users.owner.id]
 
     async def test_passed_users_have_results_in_order(
         self, arena: ArenaClient, sandbox: Sandbox
@@ -155,7 +155,7 @@ class TestRemove:
         first, second = sandbox.add_members("blank-page", 2)
         member = await arena.groups.members("blank-page").first()
         assert member is not None
-        targets: list[Any] = [first, member, sandbox.users.stranger, first, "x", second]
+        targets: list[Any] = [first, member, sandbox.users.stranger.id, first, "x", second]
         assert await outcomes_of(remove_many(arena, "blank-page", targets)) == [
             "removed", "owner", "already_gone", "duplicate", "failed", "removed",
         ]  # fmt: skip

@@ -139,7 +139,7 @@ class TestOutcomes:
         await arena.groups.invite(GROUP, email="Lev@example.org")
         sandbox.clear_requests()
         targets = [
-            "lev@EXAMPLE.org", "ada@example.org", known, sandbox.users.follower,
+            "lev@EXAMPLE.org", "ada@example.org", known, sandbox.users.follower.id,
             " ADA@example.org ", "noor@example.org", 999_999, "bo@example.org",
         ]  # fmt: skip
         run = invite_many(arena, GROUP, targets, concurrency=3)
@@ -181,7 +181,7 @@ class TestRepeatedRuns:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         store = MemoryStore()
-        targets = [*addresses(3), sandbox.users.follower]
+        targets = [*addresses(3), sandbox.users.follower.id]
         await invite_many(arena, GROUP, targets, store=store)
         sandbox.clear_requests()
         run = invite_many(arena, GROUP, targets, store=store)
@@ -330,7 +330,7 @@ class TestClaims:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         """Also if the lists were read since it expired, for an address."""
-        store, user = MemoryStore(), sandbox.users.follower
+        store, user = MemoryStore(), sandbox.users.follower.id
         await claim_elsewhere(sandbox, store, *addresses(1))
         await claim_elsewhere(sandbox, store, user)
 
@@ -593,7 +593,7 @@ class TestUnknownOutcomes:
         self, arena: ArenaClient, sandbox: Sandbox
     ) -> None:
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, GROUP, [sandbox.users.follower], clock=AutoAdvanceClock())
+        run = invite_many(arena, GROUP, [sandbox.users.follower.id], clock=AutoAdvanceClock())
         (result,) = [each async for each in run]
         assert (result.outcome, result.from_journal) == (BulkOutcome.ADDED, False)
 
@@ -674,7 +674,7 @@ class TestUnknownOutcomes:
     ) -> None:
         sandbox.add_members(GROUP, 350)
         sandbox.faults.add(Reset(after=True), operation=INVITE, times=1)
-        run = invite_many(arena, GROUP, [sandbox.users.follower], clock=AutoAdvanceClock())
+        run = invite_many(arena, GROUP, [sandbox.users.follower.id], clock=AutoAdvanceClock())
         assert await outcomes_of(run) == ["added"]
         first_pages = 1 + 4 + 1  # the owner is checked after the members
         assert list_requests(sandbox) == first_pages + 1 + 1

@@ -32,7 +32,7 @@ async def test_roster_finds_every_member_and_pending_invitation(
 async def test_roster_does_not_contain_others(arena: ArenaClient, sandbox: Sandbox) -> None:
     roster = await load(arena, sandbox.groups["research-studio"])
     for target in (
-        InviteTarget(user_id=sandbox.users.stranger),
+        InviteTarget(user_id=sandbox.users.stranger.id),
         InviteTarget(email="nobody@example.org"),
     ):
         assert not roster.contains(target)

@@ -57,7 +57,7 @@ def test_import_reads_the_csv_of_the_invitation_list(
     at: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured, delimiter: str, encoding: str
 ) -> None:
     options = [f"--email={address}" for address in ODD_ADDRESSES]
-    followed = str(sandbox.users.stranger)
+    followed = str(sandbox.users.stranger.id)
     assert at("invitations", "send", GROUP, *options, "--user-id", followed) == 0
     capsys.readouterr()
     assert at("invitations", "list", GROUP, "--sort", "oldest", chosen="csv") == 0
@@ -171,11 +171,11 @@ def test_result_file_holds_names_that_utf8_cannot_encode(
     user = sandbox.add_user("Nemo Nobody")
     sandbox.faults.add(ReplaceText(b"Nemo Nobody", rb"Ne\rmo \ud800"))
     result = tmp_path / "result.csv"
-    file = people(f"user_id\n{user}\n{sandbox.users.stranger}\n")
+    file = people(f"user_id\n{user}\n{sandbox.users.stranger.id}\n")
     assert at("invitations", "send", GROUP, "--from", file, "--result", str(result)) == 0
     first, second = csv.DictReader(io.StringIO(result.read_bytes().decode(), newline=""))
     assert first["name"] == "Ne\rmo \\ud800"
-    assert second["user_id"] == str(sandbox.users.stranger)
+    assert second["user_id"] == str(sandbox.users.stranger.id)
 
 
 def test_full_disk_keeps_addresses_out_of_the_frames_of_the_result_file(

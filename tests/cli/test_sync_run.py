@@ -277,7 +277,7 @@ def test_default_store_is_private_and_of_the_account(
 ) -> None:
     assert at("sync", GROUP, people(LIST), "--dry-run") == 0
     (store,) = home.rglob("*.sqlite")
-    me = sandbox.users.owner
+    me = sandbox.users.owner.id
     assert store.name == f"127.0.0.1-{sandbox.url.rpartition(':')[2]}-{me}.sqlite"
     if os.name == "posix":
         assert stat.S_IMODE(store.stat().st_mode) == 0o600

@@ -546,12 +546,12 @@ class TestStart:
         line = ["--config", str(config)] if in_file else options
         assert finish(watch(*line, "--once")).code == 0
         fan = sandbox.add_user("Fan")
-        sandbox.follow(fan, sandbox.users.member)
+        sandbox.follow(fan, sandbox.users.member.id)
         member = {"ARENA_BASE_URL": sandbox.url, "ARENA_TOKEN": sandbox.tokens.member}
         added = finish(start("invitations", "send", "research-studio", str(fan), **member))
         assert added.code == 0
         (event,) = finish(watch(*line, "--once", "--ndjson")).out.splitlines()
-        assert json.loads(event)["added_by"]["id"] == sandbox.users.member
+        assert json.loads(event)["added_by"]["id"] == sandbox.users.member.id
 
 
 class TestHealth:

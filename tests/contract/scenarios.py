@@ -108,12 +108,12 @@ async def _lists(client: SandboxClient) -> None:
         await client.ask(200, "GET", path, "owner", {"id": BARE})
     for path in (MEMBERS, CONTENTS, FOLLOWERS):
         await _pages(client, path, GUEST, STUDIO)
-    for user in (client.sandbox.users.follower, client.sandbox.users.stranger):
+    for user in (client.sandbox.users.follower.id, client.sandbox.users.stranger.id):
         for who in (GUEST, "owner"):
             await client.ask(200, "GET", USER, who, {"id": user})
             for path in USER_LISTS:
                 await _pages(client, path, who, user)
-    for user in (client.sandbox.users.owner, "ada-osei"):
+    for user in (client.sandbox.users.owner.id, "ada-osei"):
         await _pages(client, USER_GROUPS, "owner", user)
 
 
@@ -149,7 +149,7 @@ async def _notifications(client: SandboxClient) -> None:
         query = {"limit": 5}
         await client.ask(400, "GET", NOTIFICATIONS, "owner", query={name: "no-cursor"})
     fan = client.sandbox.add_user("Fan Of Somebody")
-    client.sandbox.follow(fan, client.sandbox.users.member)
+    client.sandbox.follow(fan, client.sandbox.users.member.id)
     await client.ask(201, "POST", INVITATIONS, "member", {"id": STUDIO}, body={"user_id": fan})
     await client.ask(200, "GET", NOTIFICATIONS, "owner", query={"limit": 1, "unread": "true"})
     newcomer = client.sandbox.add_user("Nobody Yet")
@@ -208,7 +208,7 @@ async def _membership(client: SandboxClient) -> None:
     await client.ask(204, "DELETE", ME_IN_GROUP, "member", path_params)
     await client.ask(204, "DELETE", ME_IN_GROUP, "member", path_params)
     await client.ask(201, "POST", MEMBERS, "member", path_params, body=body)
-    member = {**path_params, "user_id": sandbox.users.member}
+    member = {**path_params, "user_id": sandbox.users.member.id}
     await client.ask(403, "DELETE", MEMBER, "stranger", member)
     await client.ask(204, "DELETE", MEMBER, "owner", member)
     await client.ask(404, "DELETE", MEMBER, "owner", member)
@@ -217,9 +217,9 @@ async def _membership(client: SandboxClient) -> None:
 async def _invitations(client: SandboxClient) -> None:
     sandbox = client.sandbox
     path_params = {"id": sandbox.add_group("Guest List")}
-    by_id: JSON = {"user_id": sandbox.users.stranger}
+    by_id: JSON = {"user_id": sandbox.users.stranger.id}
     by_address: JSON = {"email": "nobody.yet@example.org"}
-    follower: JSON = {"user_id": sandbox.users.follower}
+    follower: JSON = {"user_id": sandbox.users.follower.id}
     await client.ask(403, "POST", INVITATIONS, "stranger", path_params, body=by_id)
     await client.ask(404, "POST", INVITATIONS, "owner", path_params, body={"user_id": 987_654})
     for body in (by_id, by_address):
@@ -228,11 +228,11 @@ async def _invitations(client: SandboxClient) -> None:
     await client.ask(
         422, "POST", INVITATIONS, "owner", path_params, body={"email": "ada@localhost"}
     )
-    client.sandbox.allow_inviting_new_addresses(sandbox.users.owner, allowed=False)
+    client.sandbox.allow_inviting_new_addresses(sandbox.users.owner.id, allowed=False)
     await client.ask(
         403, "POST", INVITATIONS, "owner", path_params, body={"email": "new@example.org"}
     )
-    client.sandbox.allow_inviting_new_addresses(sandbox.users.owner)
+    client.sandbox.allow_inviting_new_addresses(sandbox.users.owner.id)
     await _invite(client, path_params, follower, 201, "added")
     await _invite(client, path_params, follower, 200, "already_member")
     await _revocations(client, path_params)
@@ -277,8 +277,8 @@ def _path_params_for(sandbox: Sandbox, operation: DocumentedOperation) -> dict[s
     users = sandbox.users
     name = next(iter(sandbox.channels)) if operation.path.startswith(CHANNEL) else STUDIO
     known: dict[str, str | int] = {
-        "id": users.follower if operation.path.startswith(USER) else name,
-        "user_id": users.member,
+        "id": users.follower.id if operation.path.startswith(USER) else name,
+        "user_id": users.member.id,
         "invitation_id": sandbox.pending_invitations(STUDIO)[0],
     }
     return {name: known[name] for name in operation.path_params}

@@ -55,13 +55,13 @@ def names_of(slug: str, user_id: int) -> list[Any]:
 async def test_person_with_several_names_is_looked_up_and_invited_once(
     arena: ArenaClient, sandbox: Sandbox, first: int, concurrency: int
 ) -> None:
-    names = names_of(STRANGER, sandbox.users.stranger)
+    names = names_of(STRANGER, sandbox.users.stranger.id)
     names = [*names[first:], *names[:first]]
     run = invite_many(arena, GROUP, [*addresses(1), *names], concurrency=concurrency)
     results = [result async for result in run]
     assert [result.outcome.value for result in results] == ["invited"] * 2 + ["duplicate"] * 4
     assert [result.duplicate_of for result in results[2:]] == [1] * 4
-    assert {result.target.user_id for result in results[1:]} == {sandbox.users.stranger}
+    assert {result.target.user_id for result in results[1:]} == {sandbox.users.stranger.id}
     assert lookups(sandbox) == [f"/v3/users/{STRANGER}"]
     assert executed_invites(sandbox) == 2
 
@@ -96,7 +96,7 @@ async def test_repeated_run_finds_the_person_in_the_journal_under_every_name(
     arena: ArenaClient, sandbox: Sandbox, again: str
 ) -> None:
     store = MemoryStore()
-    people = {"slug": InviteTarget(user=STRANGER), "id": sandbox.users.stranger}
+    people = {"slug": InviteTarget(user=STRANGER), "id": sandbox.users.stranger.id}
     first = invite_many(arena, GROUP, [people["slug"]], store=store)
     assert await outcomes_of(first) == ["invited"]
     sandbox.clear_requests()
@@ -139,8 +139,8 @@ async def test_lost_response_for_a_slug_is_settled_by_the_lists(
 async def test_members_and_invited_people_need_no_lookup(
     arena: ArenaClient, sandbox: Sandbox
 ) -> None:
-    sandbox.add_member(GROUP, sandbox.users.member)
-    await arena.groups.invite(GROUP, user_id=sandbox.users.stranger)
+    sandbox.add_member(GROUP, sandbox.users.member.id)
+    await arena.groups.invite(GROUP, user_id=sandbox.users.stranger.id)
     people = [InviteTarget(user="minh-castellanos"), InviteTarget(user=STRANGER)]
     run = invite_many(arena, GROUP, people)
     assert await outcomes_of(run) == ["already_member", "already_invited"]
@@ -172,8 +172,8 @@ async def test_dry_run_with_prediction_reads_the_followers_once(
 ) -> None:
     fans = [sandbox.add_user(f"Fan Number{number}") for number in range(3)]
     for fan in fans:
-        sandbox.follow(fan, sandbox.users.owner)
-    people = [*addresses(1), InviteTarget(user=FOLLOWER), sandbox.users.stranger, *fans]
+        sandbox.follow(fan, sandbox.users.owner.id)
+    people = [*addresses(1), InviteTarget(user=FOLLOWER), sandbox.users.stranger.id, *fans]
     run = invite_many(arena, GROUP, people, dry_run=True, predict=True, concurrency=concurrency)
     assert await outcomes_of(run) == [
         "would_invite", "would_add", "would_invite", *["would_add"] * 3,
@@ -205,16 +205,16 @@ async def test_prediction_without_a_dry_run_is_refused(arena: ArenaClient) -> No
 async def test_members_are_removed_by_slug_url_and_id(
     arena: ArenaClient, sandbox: Sandbox, concurrency: int
 ) -> None:
-    for user in (sandbox.users.stranger, sandbox.users.follower):
+    for user in (sandbox.users.stranger.id, sandbox.users.follower.id):
         sandbox.add_member(GROUP, user)
     users = [
         STRANGER,
         f"https://www.are.na/{FOLLOWER}",
-        sandbox.users.stranger,
+        sandbox.users.stranger.id,
         "nobody",
         "ada-osei",
     ]
     run = remove_many(arena, GROUP, users, concurrency=concurrency)
     assert await outcomes_of(run) == ["removed", "removed", "duplicate", "failed", "owner"]
-    assert sandbox.members(GROUP) == [sandbox.users.owner]
+    assert sandbox.members(GROUP) == [sandbox.users.owner.id]
     assert len(lookups(sandbox)) == 4

@@ -39,7 +39,7 @@ async def test_items_are_yielded_in_order(
 
 
 async def test_every_list_accepts_a_concurrency(sandbox: Sandbox, arena: ArenaClient) -> None:
-    members, owner = sandbox.members(STUDIO), sandbox.users.owner
+    members, owner = sandbox.members(STUDIO), sandbox.users.owner.id
     found = await arena.groups.members(STUDIO, per=2, concurrency=3).collect()
     assert [member.id for member in found] == members
     for concurrency in (1, 3):

@@ -121,15 +121,15 @@ class TestUsers:
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         me = await owner.me()
-        assert (me.id, me.email) == (sandbox.users.owner, "ada.osei@example.org")
+        assert (me.id, me.email) == (sandbox.users.owner.id, "ada.osei@example.org")
         assert me.counts.notifications == 3
         assert last(sandbox) == ("GET", "/v3/me", {}, 200)
 
     async def test_users_groups_returns_the_groups_in_order(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        mine = await owner.users.groups(sandbox.users.owner).collect()
-        assert last(sandbox) == ("GET", f"/v3/users/{sandbox.users.owner}/groups", FIRST, 200)
+        mine = await owner.users.groups(sandbox.users.owner.id).collect()
+        assert last(sandbox) == ("GET", f"/v3/users/{sandbox.users.owner.id}/groups", FIRST, 200)
         assert {group.slug for group in mine} >= {STUDIO, "night-shift", "blank-page"}
         assert [group.name for group in mine] == sorted(group.name for group in mine)
         newest = await owner.users.groups("ada-osei", sort=GroupSort.CREATED_AT_DESC).collect()
@@ -140,7 +140,7 @@ class TestUsers:
     async def test_users_get_returns_the_user_by_every_name(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        member = await owner.users.get(sandbox.users.member)
+        member = await owner.users.get(sandbox.users.member.id)
         assert last(sandbox) == ("GET", f"/v3/users/{member.id}", {}, 200)
         assert member.url == "https://www.are.na/minh-castellanos"
         for name in (member, member.slug, member.url, f"{member.url.upper()[:19]}{member.slug}?a"):
@@ -157,12 +157,12 @@ class TestUsers:
         assert len(followers) == me.counts.followers > 5
         newest = await owner.users.followers(me.slug).collect()
         assert followers == (newest[::-1] if sort is ConnectionSort.CREATED_AT_ASC else newest)
-        assert sandbox.users.follower in {each.id for each in followers}
+        assert sandbox.users.follower.id in {each.id for each in followers}
 
     async def test_users_following_is_a_union_with_a_filter(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        follower = sandbox.users.follower
+        follower = sandbox.users.follower.id
         everything = await owner.users.following(follower, per=3).collect()
         assert {type(each) for each in everything} == {User, Channel, Group}
         for kind in FollowableType:
@@ -182,7 +182,7 @@ class TestUsers:
         assert {each.id for each in found} == set(sandbox.groups.values())
         paths = [request.path for request in sandbox.requests]
         assert paths.count("/v3/me") == 1
-        assert {*paths[1:]} == {f"/v3/users/{sandbox.users.owner}/groups"}
+        assert {*paths[1:]} == {f"/v3/users/{sandbox.users.owner.id}/groups"}
 
     async def test_groups_mine_without_a_token_raises(self, enter: Enter) -> None:
         guest = await enter(None)
@@ -192,7 +192,7 @@ class TestUsers:
     async def test_users_groups_hides_private_groups_from_others(
         self, sandbox: Sandbox, stranger: ArenaClient
     ) -> None:
-        seen = [group.slug async for group in stranger.users.groups(sandbox.users.owner)]
+        seen = [group.slug async for group in stranger.users.groups(sandbox.users.owner.id)]
         assert STUDIO in seen
         assert "night-shift" not in seen
 
@@ -217,7 +217,7 @@ class TestGroups:
             "Tide Tables", description="*When?*", avatar_url="https://images.example/t.png"
         )
         assert last(sandbox) == ("POST", "/v3/groups", {}, 201)
-        assert (created.name, created.user.id) == ("Tide Tables", sandbox.users.owner)
+        assert (created.name, created.user.id) == ("Tide Tables", sandbox.users.owner.id)
         assert created.description is not None
         assert created.description.markdown == "*When?*"
         assert created.can.destroy is True
@@ -263,14 +263,14 @@ class TestMembers:
         invite = await owner.groups.invite_code(STUDIO)
         joined = await stranger.groups.join(STUDIO, invite_token=invite.code)
         assert last(sandbox) == ("POST", f"/v3/groups/{STUDIO}/members", {}, 201)
-        assert (joined.id, joined.role) == (sandbox.users.stranger, GroupRole.MEMBER)
+        assert (joined.id, joined.role) == (sandbox.users.stranger.id, GroupRole.MEMBER)
         again = await stranger.groups.join(STUDIO, invite_token=invite.code)
         assert last(sandbox)[3] == 200
         assert again == joined
         for _ in range(2):
             await stranger.groups.leave(STUDIO)
             assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/me", {}, 204)
-        assert sandbox.users.stranger not in sandbox.members(STUDIO)
+        assert sandbox.users.stranger.id not in sandbox.members(STUDIO)
 
     async def test_join_with_a_wrong_code_raises_forbidden(
         self, sandbox: Sandbox, stranger: ArenaClient
@@ -278,12 +278,12 @@ class TestMembers:
         with pytest.raises(ForbiddenError) as caught:
             await stranger.groups.join(STUDIO, invite_token=CODE)
         assert CODE not in str(caught.value)
-        assert sandbox.users.stranger not in sandbox.members(STUDIO)
+        assert sandbox.users.stranger.id not in sandbox.members(STUDIO)
 
     async def test_removed_member_cannot_be_removed_again(
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
-        member = sandbox.users.member
+        member = sandbox.users.member.id
         await owner.groups.remove_member(STUDIO, member)
         assert last(sandbox) == ("DELETE", f"/v3/groups/{STUDIO}/members/{member}", {}, 204)
         assert member not in sandbox.members(STUDIO)
@@ -342,25 +342,25 @@ class TestInvitations:
         self, sandbox: Sandbox, owner: ArenaClient
     ) -> None:
         users = sandbox.users
-        added = await owner.groups.invite(STUDIO, user_id=users.follower)
+        added = await owner.groups.invite(STUDIO, user_id=users.follower.id)
         assert last(sandbox) == ("POST", f"/v3/groups/{STUDIO}/invitations", {}, 201)
         assert added.outcome is InviteOutcome.ADDED
         assert added.user is not None
-        assert (added.user.id, added.invitation) == (users.follower, None)
-        assert users.follower in sandbox.members(STUDIO)
+        assert (added.user.id, added.invitation) == (users.follower.id, None)
+        assert users.follower.id in sandbox.members(STUDIO)
 
-        invited = await owner.groups.invite(STUDIO, user_id=users.stranger)
+        invited = await owner.groups.invite(STUDIO, user_id=users.stranger.id)
         assert last(sandbox)[3] == 201
         assert invited.outcome is InviteOutcome.INVITED
         assert invited.invitation is not None
         assert invited.invitation.id == sandbox.pending_invitations(STUDIO)[0]
 
-        pending = await owner.groups.invite(STUDIO, user_id=users.stranger)
+        pending = await owner.groups.invite(STUDIO, user_id=users.stranger.id)
         assert last(sandbox)[3] == 200
         assert pending.outcome is InviteOutcome.INVITATION_PENDING
         assert pending.invitation == invited.invitation
 
-        member = await owner.groups.invite(STUDIO, user_id=users.member)
+        member = await owner.groups.invite(STUDIO, user_id=users.member.id)
         assert last(sandbox)[3] == 200
         assert (member.outcome, member.invitation) == (InviteOutcome.ALREADY_MEMBER, None)
 
@@ -510,8 +510,8 @@ class TestErrors:
             arena.groups.delete(STUDIO),
             arena.groups.join(STUDIO, invite_token=CODE),
             arena.groups.leave(STUDIO),
-            arena.groups.remove_member(STUDIO, sandbox.users.member),
-            arena.groups.invite(STUDIO, user_id=sandbox.users.stranger),
+            arena.groups.remove_member(STUDIO, sandbox.users.member.id),
+            arena.groups.invite(STUDIO, user_id=sandbox.users.stranger.id),
             arena.groups.revoke_invitation(STUDIO, sandbox.pending_invitations(STUDIO)[0]),
             arena.groups.create_invite_code(STUDIO),
             arena.groups.delete_invite_code(STUDIO),

@@ -79,7 +79,7 @@ async def test_url_of_an_invite_is_enough_to_join(arena: ArenaClient, sandbox: S
     invite = await arena.groups.invite_code(STUDIO)
     async with single(sandbox.tokens.stranger, base_url=sandbox.url) as stranger:
         member = await stranger.groups.join(invite.url)
-        assert member.id == sandbox.users.stranger
+        assert member.id == sandbox.users.stranger.id
         assert await stranger.groups.join(STUDIO, invite_token=invite.code) == member
 
 
@@ -89,7 +89,9 @@ async def test_bulk_calls_take_a_group_by_every_name(
 ) -> None:
     group = await arena.groups.get("blank-page")
     given = NAMES[name](group)
-    invited = await invite_many(arena, given, [sandbox.users.follower, sandbox.users.stranger])
+    invited = await invite_many(
+        arena, given, [sandbox.users.follower.id, sandbox.users.stranger.id]
+    )
     assert invited.done == 2
     assert not invited.failed
     assert (await revoke_many(arena, given, where=lambda _: True)).done == 1
@@ -144,9 +146,9 @@ async def test_invite_by_slug_url_and_model(arena: ArenaClient, sandbox: Sandbox
 async def test_member_is_removed_by_slug_and_invitation_is_revoked_by_model(
     arena: ArenaClient, sandbox: Sandbox
 ) -> None:
-    sandbox.add_member(STUDIO, sandbox.users.stranger)
+    sandbox.add_member(STUDIO, sandbox.users.stranger.id)
     await arena.groups.remove_member(STUDIO, "https://www.are.na/tomasz-whetu")
-    assert sandbox.users.stranger not in {
+    assert sandbox.users.stranger.id not in {
         member.id async for member in arena.groups.members(STUDIO)
     }
     invitation = await arena.groups.invitations(STUDIO).first()

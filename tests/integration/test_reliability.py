@@ -55,4 +55,4 @@ async def test_cancellation_at_any_moment_leaks_neither_permits_nor_connections(
             cancelled += sum(isinstance(each, asyncio.CancelledError) for each in ended)
             assert (pacer.snapshot().in_flight, pacer.snapshot().waiting) == (0, 0)
         assert cancelled
-        assert (await arena.me()).id == sandbox.users.owner
+        assert (await arena.me()).id == sandbox.users.owner.id

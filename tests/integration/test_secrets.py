@@ -342,7 +342,7 @@ async def test_all_operations_with_faults_show_no_secret(
             for name, call in MATRIX.items():
                 for number in range(5):
                     group = sandbox.add_group(f"{name} {number}")
-                    sandbox.add_member(group, sandbox.users.member)
+                    sandbox.add_member(group, sandbox.users.member.id)
                     sandbox.add_invitations(group, 2)
                     try:
                         shown.append(repr(await call.run(arena, sandbox, group)))

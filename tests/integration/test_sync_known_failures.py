@@ -491,7 +491,7 @@ async def test_an_invitation_that_may_not_be_sent_clears_nobody_for_removal(
     spring: Spring,
 ) -> None:
     stranger = spring.user(CAS, member=True)
-    spring.sandbox.allow_inviting_new_addresses(spring.sandbox.users.owner, allowed=False)
+    spring.sandbox.allow_inviting_new_addresses(spring.sandbox.users.owner.id, allowed=False)
     with pytest.raises(ForbiddenError):
         await (await spring.plan([ANA])).apply()
     assert spring.members == {stranger}
@@ -571,9 +571,9 @@ async def test_an_unknown_user_is_an_error_and_removes_nobody(spring: Spring) ->
 async def test_the_owner_who_is_not_on_the_list_is_not_removed(spring: Spring) -> None:
     ana = spring.user(ANA, member=True)
     plan = await spring.sync([ana])
-    owner = next(each for each in plan.actions if each.user_id == spring.sandbox.users.owner)
+    owner = next(each for each in plan.actions if each.user_id == spring.sandbox.users.owner.id)
     assert (owner.kind, owner.reason) == (ActionKind.KEEP, SyncReason.OWNER)
-    assert spring.sandbox.members(GROUP) == [spring.sandbox.users.owner, ana]
+    assert spring.sandbox.members(GROUP) == [spring.sandbox.users.owner.id, ana]
 
 
 @frozen

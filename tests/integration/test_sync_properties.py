@@ -160,7 +160,7 @@ class SyncedGroup(RuleBasedStateMachine):
     async def _open(self) -> None:
         await self.sandbox.start()
         self.group = self.sandbox.add_group("Reading Room", slug="reading-room")
-        self.owner = self.sandbox.users.owner
+        self.owner = self.sandbox.users.owner.id
         self.arena = ArenaClient(
             self.sandbox.tokens.owner,
             base_url=self.sandbox.url,

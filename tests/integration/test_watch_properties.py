@@ -108,7 +108,7 @@ class WatchedGroup(RuleBasedStateMachine):
         others = [
             each
             for each in self.sandbox.members(self.group)[1:]
-            if each != self.sandbox.users.owner
+            if each != self.sandbox.users.owner.id
         ]
         return others[pick % len(others)] if others else None
 
@@ -152,20 +152,20 @@ class WatchedGroup(RuleBasedStateMachine):
 
     @rule(pick=picks, back=st.booleans())
     def transfer_ownership(self, pick: int, back: bool) -> None:
-        member = self.sandbox.users.owner if back else self._any_member(pick)
+        member = self.sandbox.users.owner.id if back else self._any_member(pick)
         if member is not None:
             self.sandbox.transfer_ownership(self.group, member)
 
     @rule(new=st.booleans())
     def change_code(self, new: bool) -> None:
-        if self.sandbox.members(self.group)[0] == self.sandbox.users.owner:
+        if self.sandbox.members(self.group)[0] == self.sandbox.users.owner.id:
             self._call(lambda: self.arena.groups.delete_invite_code(self.group))
             if new:
                 self._call(lambda: self.arena.groups.create_invite_code(self.group))
 
     @rule(name=st.sampled_from(["Reading Room", "Writing Room"]))
     def rename(self, name: str) -> None:
-        if self.sandbox.members(self.group)[0] == self.sandbox.users.owner:
+        if self.sandbox.members(self.group)[0] == self.sandbox.users.owner.id:
             self._call(lambda: self.arena.groups.update(self.group, name=name))
 
     @rule(pick=picks, after=st.integers(0, 3), kind=st.sampled_from(["accept", "leave", "join"]))
@@ -211,7 +211,7 @@ class WatchedGroup(RuleBasedStateMachine):
             self.folder.cleanup()
 
     async def _check_the_end(self) -> None:
-        self.sandbox.transfer_ownership(self.group, self.sandbox.users.owner)
+        self.sandbox.transfer_ownership(self.group, self.sandbox.users.owner.id)
         self.changes_during_poll = []
         for _ in range(2):
             self.clock.time += FULL_POLL

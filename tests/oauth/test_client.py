@@ -164,7 +164,7 @@ class TestTokens:
         token = await oauth.exchange_code(*approved(oauth, sandbox))
         assert token.scopes == (Scope.READ,)
         async with ArenaClient(token.access_token, base_url=sandbox.url) as arena:
-            assert (await arena.me()).id == sandbox.users.owner
+            assert (await arena.me()).id == sandbox.users.owner.id
             with pytest.raises(ForbiddenError, match="scope write"):
                 await arena.groups.create(name="By an app")
 
@@ -177,7 +177,7 @@ class TestTokens:
         assert first.scopes == (scope,)
         assert first.access_token != second.access_token
         async with ArenaClient(first.access_token, base_url=sandbox.url) as arena:
-            assert (await arena.me()).id == sandbox.users.owner
+            assert (await arena.me()).id == sandbox.users.owner.id
 
     async def test_concurrent_flows_return_the_token_of_each_person(
         self, sandbox: Sandbox, oauth: OAuthClient

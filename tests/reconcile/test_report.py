@@ -120,7 +120,7 @@ class TestBuildReport:
         assert report.has_invite_code is False
         assert report.oldest[0].email == "ada@example.org"
         assert report.owner is not None
-        assert report.owner.user_id == sandbox.users.owner
+        assert report.owner.user_id == sandbox.users.owner.id
         await arena.groups.create_invite_code("spring")
         assert (await build_report(arena, sandbox.groups["spring"])).has_invite_code is True
 

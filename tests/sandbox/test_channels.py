@@ -148,14 +148,14 @@ async def test_addition_to_a_group_notifies_the_user_and_the_others_in_the_group
     before = {token: await newest(token) for token in (tokens.owner, tokens.member)}
     counts = await unread(tokens.owner)
     fan = sandbox.add_user("Fan")
-    sandbox.follow(fan, sandbox.users.member)
+    sandbox.follow(fan, sandbox.users.member.id)
     path = "/v3/groups/research-studio/invitations"
     reply = await http.send("POST", path, tokens.member, body={"user_id": fan})
     assert reply.body["outcome"] == "added"
     for token in (tokens.owner, sandbox.token_for(fan)):
         (found,) = (await newest(token))["data"]
         assert found["kind"] == "added_user_to_group"
-        assert found["actor"]["id"] == sandbox.users.member
+        assert found["actor"]["id"] == sandbox.users.member.id
         assert (found["item"]["type"], found["item"]["id"]) == ("User", fan)
         assert found["target"]["slug"] == "research-studio"
         assert (found["parent"], found["is_read"]) == (None, False)
@@ -174,10 +174,10 @@ async def test_addition_to_a_group_notifies_the_user_and_the_others_in_the_group
 async def test_notifications_of_a_deleted_group_are_gone(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
-    group = sandbox.add_group("Brief", owner=sandbox.users.member)
-    sandbox.follow("ada-osei", sandbox.users.member)
+    group = sandbox.add_group("Brief", owner=sandbox.users.member.id)
+    sandbox.follow("ada-osei", sandbox.users.member.id)
     path = f"/v3/groups/{group}/invitations"
-    await http.send("POST", path, tokens.member, body={"user_id": sandbox.users.owner})
+    await http.send("POST", path, tokens.member, body={"user_id": sandbox.users.owner.id})
     await http.send("DELETE", f"/v3/groups/{group}", tokens.member)
     me = (await http.send("GET", "/v3/me", tokens.owner)).body
     page = (await http.send("GET", f"{NOTIFICATIONS}?unread=true&limit=100", tokens.owner)).body

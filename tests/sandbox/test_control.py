@@ -9,9 +9,9 @@ from tests.sandbox.api import Api
 async def test_follow_and_unfollow_decide_invite_outcome(http: Api, sandbox: Sandbox) -> None:
     path, token = "/v3/groups/1001/invitations", sandbox.tokens.owner
     sandbox.follow("tomasz-whetu", "ada-osei")
-    sandbox.unfollow(sandbox.users.follower, sandbox.users.owner)
-    stranger = await http.post(path, token, {"user_id": sandbox.users.stranger})
-    follower = await http.post(path, token, {"user_id": sandbox.users.follower})
+    sandbox.unfollow(sandbox.users.follower.id, sandbox.users.owner.id)
+    stranger = await http.post(path, token, {"user_id": sandbox.users.stranger.id})
+    follower = await http.post(path, token, {"user_id": sandbox.users.follower.id})
     assert stranger.body["outcome"] == "added"
     assert follower.body["outcome"] == "invited"
 
@@ -43,7 +43,7 @@ async def test_add_group_sets_fields(http: Api, sandbox: Sandbox) -> None:
     assert (await http.get("/v3/groups/mine")).status == 401
     found = (await http.get("/v3/groups/mine", sandbox.tokens.stranger)).body
     assert found["description"]["plain"] == "Hello"
-    assert found["user"]["id"] == sandbox.users.stranger
+    assert found["user"]["id"] == sandbox.users.stranger.id
 
 
 @pytest.mark.parametrize("slug", ["research-studio", "", "1001", "a/b", "a b", "..", "é"])
@@ -59,9 +59,9 @@ def test_add_group_without_name_raises() -> None:
 
 def test_add_member_twice_adds_once() -> None:
     sandbox = Sandbox()
-    for user in (sandbox.users.owner, sandbox.users.stranger, sandbox.users.stranger):
+    for user in (sandbox.users.owner.id, sandbox.users.stranger.id, sandbox.users.stranger.id):
         sandbox.add_member("blank-page", user)
-    assert sandbox.members("blank-page") == [sandbox.users.owner, sandbox.users.stranger]
+    assert sandbox.members("blank-page") == [sandbox.users.owner.id, sandbox.users.stranger.id]
 
 
 async def test_add_invitations_lists_newest_first(http: Api, sandbox: Sandbox) -> None:
@@ -107,9 +107,9 @@ def test_transfer_ownership_swaps_owner_and_member() -> None:
     first, second = sandbox.add_members("relay", 2)
     sandbox.transfer_ownership("relay", first)
     sandbox.transfer_ownership("relay", first)
-    assert sandbox.members("relay") == [first, sandbox.users.owner, second]
+    assert sandbox.members("relay") == [first, sandbox.users.owner.id, second]
     with pytest.raises(ValueError, match="is not a member"):
-        sandbox.transfer_ownership("relay", sandbox.users.stranger)
+        sandbox.transfer_ownership("relay", sandbox.users.stranger.id)
 
 
 def test_leave_group_removes_member() -> None:
@@ -117,8 +117,8 @@ def test_leave_group_removes_member() -> None:
     sandbox.add_group("Relay", slug="relay")
     (member,) = sandbox.add_members("relay", 1)
     sandbox.leave_group("relay", member)
-    assert sandbox.members("relay") == [sandbox.users.owner]
-    for other in (member, sandbox.users.owner):
+    assert sandbox.members("relay") == [sandbox.users.owner.id]
+    for other in (member, sandbox.users.owner.id):
         with pytest.raises(ValueError, match="cannot leave"):
             sandbox.leave_group("relay", other)
 

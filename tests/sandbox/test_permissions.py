@@ -29,7 +29,7 @@ CONTENTS = f"/v3/groups/{STUDIO}/contents"
 def callers(sandbox: Sandbox) -> Iterator[tuple[int | None, str | None]]:
     """Yield the id and a token of each member, of others, and of a guest."""
     users = sandbox.users
-    for user in {*sandbox.members(STUDIO), users.follower, users.stranger}:
+    for user in {*sandbox.members(STUDIO), users.follower.id, users.stranger.id}:
         yield user, sandbox.token_for(user)
     yield None, None
 
@@ -42,7 +42,7 @@ async def test_private_block_is_visible_to_author_only(http: Api, sandbox: Sandb
                 assert content["user"]["id"] == user
                 seen.setdefault(content["id"], set()).add(user)
     assert len(seen) >= 5
-    assert {sandbox.users.owner, sandbox.users.member} <= {user for (user,) in seen.values()}
+    assert {sandbox.users.owner.id, sandbox.users.member.id} <= {user for (user,) in seen.values()}
 
 
 async def test_private_block_stays_visible_after_leaving(
@@ -53,7 +53,7 @@ async def test_private_block_stays_visible_after_leaving(
         return [each["id"] for each in blocks if each["visibility"] == "private"]
 
     before = private_blocks(await http.every_page(CONTENTS, tokens.member))
-    sandbox.leave_group(STUDIO, sandbox.users.member)
+    sandbox.leave_group(STUDIO, sandbox.users.member.id)
     assert before
     assert private_blocks(await http.every_page(CONTENTS, tokens.member)) == before
 

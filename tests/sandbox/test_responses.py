@@ -53,7 +53,7 @@ async def test_half_of_a_surrogate_pair_is_sent_as_an_escape(
 ) -> None:
     group = sandbox.add_group(name, slug="halves", description=name)
     sandbox.add_member(group, sandbox.add_user(name))
-    sandbox.rename_user(sandbox.users.owner, name)
+    sandbox.rename_user(sandbox.users.owner.id, name)
     for path in ("/v3/me", "/v3/groups/halves", "/v3/groups/halves/members"):
         reply = await http.get(path, tokens.owner)
         assert reply.status == 200

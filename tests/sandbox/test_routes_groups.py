@@ -31,7 +31,7 @@ async def test_get_group_returns_fields(http: Api, sandbox: Sandbox) -> None:
     group = (await http.get(STUDIO)).body
     assert group["name"] == "Research Studio"
     assert group["initials"] == "RS"
-    assert group["user"]["id"] == sandbox.users.owner
+    assert group["user"]["id"] == sandbox.users.owner.id
     assert group["counts"]["users"] == len(sandbox.members("research-studio"))
     assert group["counts"]["channels"] > 0
     assert "<strong>" in group["description"]["html"]
@@ -63,7 +63,7 @@ async def test_private_group_is_visible_to_members_only(
         assert (await http.get(path)).status == 401
         assert (await http.get(path, tokens.stranger)).status == 403
         assert (await http.get(path, tokens.owner)).status == 200
-    sandbox.add_member("night-shift", sandbox.users.stranger)
+    sandbox.add_member("night-shift", sandbox.users.stranger.id)
     assert (await http.get(PRIVATE, tokens.stranger)).status == 200
 
 
@@ -79,7 +79,7 @@ async def test_create_group_returns_new_group(http: Api, sandbox: Sandbox, token
     assert re.fullmatch(r"night-birds-[a-z0-9_-]+", group["slug"])
     assert group["description"]["html"] == "<p><em>Owls</em></p>"
     assert group["avatar"] is None
-    assert group["user"]["id"] == sandbox.users.stranger
+    assert group["user"]["id"] == sandbox.users.stranger.id
     assert group["counts"] == {"channels": 0, "users": 1}
     assert (await http.get(f"/v3/groups/{group['slug']}", tokens.stranger)).body == group
     assert sandbox.groups[group["slug"]] == group["id"]

@@ -77,7 +77,7 @@ def test_invite_outcome_by_state(
 
 
 async def test_invite_follower_by_id_adds(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
-    follower = sandbox.users.follower
+    follower = sandbox.users.follower.id
     reply = await http.post(INVITATIONS, tokens.owner, {"user_id": follower})
     assert (reply.status, reply.body["outcome"]) == (201, "added")
     assert reply.body["user"]["id"] == follower
@@ -88,12 +88,12 @@ async def test_invite_follower_by_id_adds(http: Api, sandbox: Sandbox, tokens: T
 
 async def test_invite_other_user_by_id_invites(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     # The follower follows the owner, but not the member who invites here.
-    reply = await http.post(INVITATIONS, tokens.member, {"user_id": sandbox.users.follower})
+    reply = await http.post(INVITATIONS, tokens.member, {"user_id": sandbox.users.follower.id})
     assert (reply.status, reply.body["outcome"]) == (201, "invited")
     invitation = reply.body["invitation"]
     assert invitation["invitee"] == reply.body["user"]
     assert invitation["invitee_email"] is None
-    assert invitation["invited_by"]["id"] == sandbox.users.member
+    assert invitation["invited_by"]["id"] == sandbox.users.member.id
     (email,) = sandbox.emails
     assert email.invitation_id == invitation["id"]
     assert email.address == "noor.halvorsen@example.org"
@@ -103,9 +103,9 @@ async def test_invite_address_of_user_invites(http: Api, sandbox: Sandbox, token
     body = {"email": "Noor.Halvorsen@EXAMPLE.org"}
     reply = await http.post(INVITATIONS, tokens.owner, body)
     assert (reply.status, reply.body["outcome"]) == (201, "invited")
-    assert reply.body["user"]["id"] == sandbox.users.follower
+    assert reply.body["user"]["id"] == sandbox.users.follower.id
     assert reply.body["invitation"]["invitee_email"] == body["email"]
-    again = await http.post(INVITATIONS, tokens.owner, {"user_id": sandbox.users.follower})
+    again = await http.post(INVITATIONS, tokens.owner, {"user_id": sandbox.users.follower.id})
     assert (again.status, again.body["outcome"]) == (200, "invitation_pending")
 
 
@@ -134,8 +134,8 @@ async def test_invite_user_with_invited_address_is_pending(
 
 async def test_invite_member_is_already_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for body in (
-        {"user_id": sandbox.users.owner},
-        {"user_id": sandbox.users.member},
+        {"user_id": sandbox.users.owner.id},
+        {"user_id": sandbox.users.member.id},
         {"email": "minh.castellanos@example.org"},
     ):
         reply = await http.post(INVITATIONS, tokens.member, body)
@@ -204,7 +204,7 @@ async def test_invite_accepts_integral_float_as_id(
     for number, outcome in (("3.0", "added"), ("3e0", "already_member"), ("30.0e-1", None)):
         data = b'{"user_id": %b}' % number.encode()
         reply = await http.send("POST", INVITATIONS, tokens.owner, data=data, headers=JSON)
-        assert reply.body["user"]["id"] == sandbox.users.follower == 3
+        assert reply.body["user"]["id"] == sandbox.users.follower.id == 3
         assert reply.body["outcome"] == outcome or outcome is None
     for number in ("1e300", "-4.0"):
         data = b'{"user_id": %b}' % number.encode()
@@ -224,16 +224,16 @@ class TestNewAddresses:
     async def test_without_permission_only_users_can_be_invited(
         self, http: Api, sandbox: Sandbox, tokens: Tokens
     ) -> None:
-        sandbox.allow_inviting_new_addresses(sandbox.users.member, allowed=False)
+        sandbox.allow_inviting_new_addresses(sandbox.users.member.id, allowed=False)
         refused = await http.post(INVITATIONS, tokens.member, self.NEW)
         assert (refused.status, refused.body["error"]) == (403, "Forbidden")
         assert not sandbox.emails
         for body in (
             {"email": "noor.halvorsen@example.org"},
-            {"user_id": sandbox.users.stranger},
+            {"user_id": sandbox.users.stranger.id},
         ):
             assert (await http.post(INVITATIONS, tokens.member, body)).status == 201
-        sandbox.allow_inviting_new_addresses(sandbox.users.member)
+        sandbox.allow_inviting_new_addresses(sandbox.users.member.id)
         assert (await http.post(INVITATIONS, tokens.member, self.NEW)).status == 201
 
     async def test_unconfirmed_account_lacks_permission(self, http: Api, sandbox: Sandbox) -> None:
@@ -294,11 +294,11 @@ async def test_revoke_unknown_invitation_is_not_found(
 
 
 async def test_accept_invitation_adds_member(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
-    body = {"user_id": sandbox.users.stranger}
+    body = {"user_id": sandbox.users.stranger.id}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
-    assert sandbox.accept_invitation(invitation) == sandbox.users.stranger
+    assert sandbox.accept_invitation(invitation) == sandbox.users.stranger.id
     assert sandbox.invitation_state(invitation) == "accepted"
-    assert sandbox.members("research-studio")[1] == sandbox.users.stranger
+    assert sandbox.members("research-studio")[1] == sandbox.users.stranger.id
     assert (await http.delete(f"{INVITATIONS}/{invitation}", tokens.owner)).status == 422
 
 
@@ -316,17 +316,17 @@ async def test_accept_invitation_of_address_adds_user(
 async def test_accept_invitation_of_member_adds_once(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
-    body = {"user_id": sandbox.users.stranger}
+    body = {"user_id": sandbox.users.stranger.id}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
-    sandbox.add_member("research-studio", sandbox.users.stranger)
+    sandbox.add_member("research-studio", sandbox.users.stranger.id)
     sandbox.accept_invitation(invitation)
-    assert sandbox.members("research-studio").count(sandbox.users.stranger) == 1
+    assert sandbox.members("research-studio").count(sandbox.users.stranger.id) == 1
 
 
 async def test_declined_invitation_cannot_be_revoked(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
-    body = {"user_id": sandbox.users.stranger}
+    body = {"user_id": sandbox.users.stranger.id}
     invitation = (await http.post(INVITATIONS, tokens.owner, body)).body["invitation"]["id"]
     sandbox.decline_invitation(invitation)
     assert sandbox.invitation_state(invitation) == "declined"

@@ -18,11 +18,11 @@ async def test_ping_with_any_token_succeeds(http: Api, token: str | None) -> Non
 @reads_only
 async def test_me_returns_caller(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     for token, user_id in [
-        (tokens.owner, sandbox.users.owner),
-        (tokens.read_only, sandbox.users.owner),
-        (tokens.member, sandbox.users.member),
-        (tokens.follower, sandbox.users.follower),
-        (tokens.stranger, sandbox.users.stranger),
+        (tokens.owner, sandbox.users.owner.id),
+        (tokens.read_only, sandbox.users.owner.id),
+        (tokens.member, sandbox.users.member.id),
+        (tokens.follower, sandbox.users.follower.id),
+        (tokens.stranger, sandbox.users.stranger.id),
     ]:
         assert (await http.get("/v3/me", token)).body["id"] == user_id
 
@@ -39,8 +39,8 @@ async def test_me_counts_followers_and_following(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
     before = (await http.get("/v3/me", tokens.stranger)).body["counts"]
-    sandbox.follow(sandbox.users.stranger, sandbox.users.member)
-    sandbox.follow(sandbox.users.owner, sandbox.users.stranger)
+    sandbox.follow(sandbox.users.stranger.id, sandbox.users.member.id)
+    sandbox.follow(sandbox.users.owner.id, sandbox.users.stranger.id)
     after = (await http.get("/v3/me", tokens.stranger)).body["counts"]
     assert after["following"] == before["following"] + 1
     assert after["followers"] == before["followers"] + 1
@@ -49,11 +49,11 @@ async def test_me_counts_followers_and_following(
 async def test_private_groups_are_listed_for_user_only(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
-    path = f"/v3/users/{sandbox.users.owner}/groups"
+    path = f"/v3/users/{sandbox.users.owner.id}/groups"
     private = sandbox.groups["night-shift"]
     for token in (tokens.owner, tokens.read_only):
         assert set((await http.get(path, token)).ids) == set(sandbox.groups.values())
-    sandbox.add_member(private, sandbox.users.member)
+    sandbox.add_member(private, sandbox.users.member.id)
     for other in (None, tokens.member, tokens.stranger):
         assert private not in (await http.get(path, other)).ids
 
@@ -61,7 +61,7 @@ async def test_private_groups_are_listed_for_user_only(
 @reads_only
 async def test_user_groups_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox) -> None:
     by_slug = await http.get("/v3/users/minh-castellanos/groups")
-    by_id = await http.get(f"/v3/users/{sandbox.users.member}/groups")
+    by_id = await http.get(f"/v3/users/{sandbox.users.member.id}/groups")
     assert by_slug.ids == by_id.ids
     assert sandbox.groups["research-studio"] in by_id.ids
     assert sandbox.groups["blank-page"] not in by_id.ids
@@ -95,9 +95,9 @@ async def test_groups_of_unknown_user_are_not_found(http: Api, user: str) -> Non
 @reads_only
 async def test_user_by_slug_and_id_are_equal(http: Api, sandbox: Sandbox, tokens: Tokens) -> None:
     by_slug = await http.get("/v3/users/minh-castellanos")
-    by_id = await http.get(f"/v3/users/{sandbox.users.member}", tokens.stranger)
+    by_id = await http.get(f"/v3/users/{sandbox.users.member.id}", tokens.stranger)
     assert by_slug.body == by_id.body
-    assert (by_id.body["id"], by_id.body["type"]) == (sandbox.users.member, "User")
+    assert (by_id.body["id"], by_id.body["type"]) == (sandbox.users.member.id, "User")
     assert "email" not in by_id.body
 
 
@@ -109,12 +109,12 @@ async def test_unknown_user_is_not_found(http: Api, user: str, part: str) -> Non
 
 
 async def test_user_followers_are_newest_first_by_default(http: Api, sandbox: Sandbox) -> None:
-    owner = sandbox.users.owner
+    owner = sandbox.users.owner.id
     newcomer = sandbox.add_user("Iris Okafor")
     sandbox.follow(newcomer, owner)
     followers = await http.every_page(f"/v3/users/{owner}/followers", per=3)
     assert followers[0]["id"] == newcomer
-    assert sandbox.users.follower in [each["id"] for each in followers]
+    assert sandbox.users.follower.id in [each["id"] for each in followers]
     rising = await http.every_page(f"/v3/users/{owner}/followers?sort=created_at_asc", per=3)
     assert rising == followers[::-1]
     counted = (await http.get(f"/v3/users/{owner}")).body["counts"]["followers"]
@@ -122,15 +122,15 @@ async def test_user_followers_are_newest_first_by_default(http: Api, sandbox: Sa
 
 
 async def test_user_following_has_users_channels_and_groups(http: Api, sandbox: Sandbox) -> None:
-    path = f"/v3/users/{sandbox.users.follower}/following"
-    sandbox.follow(sandbox.users.follower, sandbox.users.member)
+    path = f"/v3/users/{sandbox.users.follower.id}/following"
+    sandbox.follow(sandbox.users.follower.id, sandbox.users.member.id)
     everything = await http.every_page(path, per=2)
     assert {each["type"] for each in everything} == {"User", "Channel", "Group"}
-    assert everything[0]["id"] == sandbox.users.member
+    assert everything[0]["id"] == sandbox.users.member.id
     for kind in ("User", "Channel", "Group"):
         some = (await http.get(f"{path}?type={kind}&per=100")).body["data"]
         assert some == [each for each in everything if each["type"] == kind]
-    counted = (await http.get(f"/v3/users/{sandbox.users.follower}")).body["counts"]["following"]
+    counted = (await http.get(f"/v3/users/{sandbox.users.follower.id}")).body["counts"]["following"]
     assert counted == 2
     assert (await http.get(f"{path}?type=Block")).status == 400
 
@@ -138,10 +138,10 @@ async def test_user_following_has_users_channels_and_groups(http: Api, sandbox: 
 async def test_user_following_hides_what_the_caller_may_not_see(
     http: Api, sandbox: Sandbox, tokens: Tokens
 ) -> None:
-    path = f"/v3/users/{sandbox.users.follower}/following?type=Group"
+    path = f"/v3/users/{sandbox.users.follower.id}/following?type=Group"
     (group,) = (await http.get(path)).body["data"]
     assert group["type"] == "Group"
-    sandbox.unfollow(sandbox.users.follower, sandbox.users.owner)
+    sandbox.unfollow(sandbox.users.follower.id, sandbox.users.owner.id)
     assert (await http.get(path.replace("Group", "User"))).body["data"] == []
     channels = path.replace("Group", "Channel&per=100")
     mine = (await http.get(channels, tokens.member)).ids

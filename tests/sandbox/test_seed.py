@@ -59,7 +59,7 @@ async def test_two_sandboxes_share_no_state(session: aiohttp.ClientSession) -> N
         await http.post(f"{STUDIO}/invite", token)
         for invitation in first.pending_invitations(1001)[:5]:
             first.accept_invitation(invitation)
-        first.follow(first.users.stranger, first.users.owner)
+        first.follow(first.users.stranger.id, first.users.owner.id)
         await http.delete("/v3/groups/1001", token)
         second.clear_requests()
         assert await everything(second, session) == before

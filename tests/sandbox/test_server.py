@@ -27,7 +27,12 @@ async def test_describe_is_json(sandbox: Sandbox) -> None:
         "limited",
     ]
     assert len(set(described["tokens"].values())) == 6
-    assert described["users"] == {"owner": 1, "member": 2, "follower": 3, "stranger": 4}
+    assert described["users"] == {
+        "owner": {"id": 1, "slug": "ada-osei", "name": "Ada Osei"},
+        "member": {"id": 2, "slug": "minh-castellanos", "name": "Minh Castellanos"},
+        "follower": {"id": 3, "slug": "noor-halvorsen", "name": "Noor Halvorsen"},
+        "stranger": {"id": 4, "slug": "tomasz-whetu", "name": "Tomasz Whetu"},
+    }
 
 
 async def test_repr_hides_tokens_codes_and_addresses(

@@ -63,7 +63,7 @@ class Call:
 def add_own_group(sandbox: Sandbox, name: str) -> int:
     """Add the group that the call ``name`` may change: two members, two pending invitations."""
     group = sandbox.add_group(f"For {name}")
-    sandbox.add_member(group, sandbox.users.member)
+    sandbox.add_member(group, sandbox.users.member.id)
     sandbox.add_invitations(group, 2)
     return group
 
@@ -73,18 +73,18 @@ def _first(sandbox: Sandbox, group: int) -> int:
 
 
 def _joined(sandbox: Sandbox) -> int:
-    group = sandbox.add_group("Elsewhere", owner=sandbox.users.member)
-    sandbox.add_member(group, sandbox.users.owner)
+    group = sandbox.add_group("Elsewhere", owner=sandbox.users.member.id)
+    sandbox.add_member(group, sandbox.users.owner.id)
     return group
 
 
 CALLS = {
     "ping": Call(READ, lambda a, s, g: a.ping()),
     "me": Call(READ, lambda a, s, g: a.me()),
-    "users.get": Call(READ, lambda a, s, g: a.users.get(s.users.member)),
-    "users.followers": Call(READ, lambda a, s, g: _page(a.users.followers(s.users.owner))),
-    "users.following": Call(READ, lambda a, s, g: _page(a.users.following(s.users.follower))),
-    "users.groups": Call(READ, lambda a, s, g: _page(a.users.groups(s.users.owner))),
+    "users.get": Call(READ, lambda a, s, g: a.users.get(s.users.member.id)),
+    "users.followers": Call(READ, lambda a, s, g: _page(a.users.followers(s.users.owner.id))),
+    "users.following": Call(READ, lambda a, s, g: _page(a.users.following(s.users.follower.id))),
+    "users.groups": Call(READ, lambda a, s, g: _page(a.users.groups(s.users.owner.id))),
     "groups.get": Call(READ, lambda a, s, g: a.groups.get(g)),
     "groups.members": Call(READ, lambda a, s, g: _page(a.groups.members(g))),
     "groups.invitations": Call(READ, lambda a, s, g: _page(a.groups.invitations(g))),
@@ -96,7 +96,9 @@ CALLS = {
     "groups.create_invite_code": Call(WRITE, lambda a, s, g: a.groups.create_invite_code(g)),
     "groups.delete": Call(GONE, lambda a, s, g: a.groups.delete(g)),
     "groups.leave": Call(SILENT, lambda a, s, g: a.groups.leave(_joined(s))),
-    "groups.remove_member": Call(GONE, lambda a, s, g: a.groups.remove_member(g, s.users.member)),
+    "groups.remove_member": Call(
+        GONE, lambda a, s, g: a.groups.remove_member(g, s.users.member.id)
+    ),
     "groups.revoke_invitation": Call(
         REVOKE, lambda a, s, g: a.groups.revoke_invitation(g, _first(s, g))
     ),

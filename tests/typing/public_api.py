@@ -291,6 +291,26 @@ def codec(document: dict[str, object]) -> None:
     assert_type(group, Group)
     assert_type(from_dict(Page[Group], document), Page[Group])
     assert_type(to_dict(group), dict[str, object])
+    assert_type(to_dict([group]), list[dict[str, object]])
+    assert_type(to_dict((group, group)), list[dict[str, object]])
+    assert_type(to_dict(from_dict(Page[Group], document)), dict[str, object])
+
+
+async def pages(arena: ArenaClient) -> None:
+    page = await arena.groups.members("studio")
+    assert_type(len(page), int)
+    assert_type(page[0], GroupMember)
+    assert_type(page[-2:], list[GroupMember])
+    assert_type(list(page), list[GroupMember])
+    assert_type([each.id for each in reversed(page)], list[int])
+    assert_type(to_dict(page.data), list[dict[str, object]])
+    if page and page[0] in page:
+        first, *_ = page
+        assert_type(first, GroupMember)
+    async for rows in arena.groups.contents("studio").pages():
+        for content in rows:
+            assert_type(content, Content)
+    page["data"]  # type: ignore[call-overload]
 
 
 def errors(refusal: ArenaAPIError, broken: DecodeError, late: ArenaTimeoutError) -> None:

@@ -121,7 +121,7 @@ async def add(sandbox: Sandbox, name: str = "Fan") -> int:
 
 
 async def add_again(sandbox: Sandbox, fan: int) -> None:
-    sandbox.follow(fan, sandbox.users.member)
+    sandbox.follow(fan, sandbox.users.member.id)
     async with single(sandbox.tokens.member, base_url=sandbox.url) as other:
         assert (await other.groups.invite(STUDIO, user_id=fan)).outcome == "added"
 
@@ -146,7 +146,7 @@ async def test_watch_names_who_added_a_member_and_only_then_reads_notifications(
     sandbox.add_member(STUDIO, other)
     sandbox.clear_requests()
     events = await poll(arena, store)
-    assert adders(events) == {fan: sandbox.users.member, other: None}
+    assert adders(events) == {fan: sandbox.users.member.id, other: None}
     assert len(events) == 2
     assert sum(request.operation == FEED for request in sandbox.requests) == 1
 
@@ -175,7 +175,7 @@ async def test_addition_of_an_earlier_membership_names_nobody(
         sandbox.leave_group(STUDIO, fan)
         await poll(arena, store)
         await add_again(sandbox, fan)
-        assert adders(await poll(arena, store)) == {fan: sandbox.users.member}
+        assert adders(await poll(arena, store)) == {fan: sandbox.users.member.id}
 
 
 async def test_event_that_is_repeated_after_a_crash_and_those_behind_it_keep_who_added_them(
@@ -188,7 +188,7 @@ async def test_event_that_is_repeated_after_a_crash_and_those_behind_it_keep_who
         first = [await anext(watcher), await anext(watcher)]
     events = await poll(arena, store)
     assert events[0] == first[1]
-    assert adders([*first, *events]) == dict.fromkeys(fans, sandbox.users.member)
+    assert adders([*first, *events]) == dict.fromkeys(fans, sandbox.users.member.id)
 
 
 async def test_watch_that_goes_on_uses_each_notification_once(
@@ -203,7 +203,7 @@ async def test_watch_that_goes_on_uses_each_notification_once(
             pass  # what the replay begins with
         fan = await add(sandbox)
         event = await anext(watcher)
-        assert adders([event]) == {fan: sandbox.users.member}
+        assert adders([event]) == {fan: sandbox.users.member.id}
         sandbox.leave_group(STUDIO, fan)
         assert isinstance(await anext(watcher), MemberLeft)
     # Its position is in the store.
@@ -215,8 +215,8 @@ async def test_watch_that_goes_on_uses_each_notification_once(
 async def test_replayed_members_have_who_added_them(sandbox: Sandbox, arena: ArenaClient) -> None:
     fan = await add(sandbox)
     found = adders(await poll(arena, MemoryStore(), replay=True))
-    assert found[fan] == sandbox.users.member
-    assert found[sandbox.users.member] is None
+    assert found[fan] == sandbox.users.member.id
+    assert found[sandbox.users.member.id] is None
 
 
 async def test_notifications_that_fail_are_a_warning_and_delay_no_event(
@@ -233,7 +233,7 @@ async def test_notifications_that_fail_are_a_warning_and_delay_no_event(
         sandbox.leave_group(STUDIO, fan)
         await poll(arena, store)
         await add_again(sandbox, fan)
-    assert adders(await poll(arena, store)) == {fan: sandbox.users.member}
+    assert adders(await poll(arena, store)) == {fan: sandbox.users.member.id}
 
 
 async def test_invalid_token_is_no_missing_notification(sandbox: Sandbox) -> None:
@@ -276,7 +276,7 @@ async def check_rounds(rounds: list[tuple[list[tuple[str, int]], int | None]]) -
     async with Sandbox() as sandbox:
         people = [sandbox.add_user(f"Person {number}") for number in range(3)]
         for person in people:
-            sandbox.follow(person, sandbox.users.member)
+            sandbox.follow(person, sandbox.users.member.id)
         expected: dict[int, int | None] = {}
         store = MemoryStore()
         async with single(sandbox.tokens.owner, base_url=sandbox.url) as arena:
@@ -301,7 +301,7 @@ async def change(sandbox: Sandbox, person: int, kind: str, expected: dict[int, i
     match kind:
         case "add" if not is_member:
             await add_again(sandbox, person)
-            expected[person] = sandbox.users.member
+            expected[person] = sandbox.users.member.id
         case "join" if not is_member:
             sandbox.add_member(STUDIO, person)
             expected[person] = None

@@ -149,7 +149,7 @@ class TestEvents:
             "member",
             "owner",
         )
-        sandbox.transfer_ownership("one", sandbox.users.owner)
+        sandbox.transfer_ownership("one", sandbox.users.owner.id)
         await take(watcher, 2)
         sandbox.leave_group("one", ada)
         (left,) = await take(watcher, 1)
@@ -182,7 +182,7 @@ class TestEvents:
     async def test_token_without_access_to_the_code_reports_the_other_events(
         self, sandbox: Sandbox, clock: AutoAdvanceClock
     ) -> None:
-        sandbox.add_member("one", sandbox.users.member)
+        sandbox.add_member("one", sandbox.users.member.id)
         async with single(sandbox.tokens.member, base_url=sandbox.url, clock=clock) as arena:
             watcher = await begin(arena, "one")
             sandbox.clear_requests()

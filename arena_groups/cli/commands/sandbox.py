@@ -201,8 +201,10 @@ def _fault_line(fault: FaultHelp) -> str:
 
 def _as_text(described: Mapping[str, object]) -> str:
     lines = [f"Sandbox running at {described['url']} (stop it with Ctrl-C)"]
+    users = cast("Mapping[str, Mapping[str, object]]", described["users"])
+    shown = {**described, "users": {name: user["slug"] for name, user in users.items()}}
     for title in ("groups", "users", "tokens"):
-        lines += ["", title, *_aligned(cast("Mapping[str, object]", described[title]))]
+        lines += ["", title, *_aligned(cast("Mapping[str, object]", shown[title]))]
     apps = cast("Mapping[str, Mapping[str, object]]", described["applications"])
     for name, app in apps.items():
         lines += ["", f"{name} application", *_aligned(app)]

@@ -85,7 +85,7 @@ def test_fields_fill_placeholders_then_the_body(at: At, sandbox: Sandbox, capsys
     assert at(*line, "-F", "description=null") == 0
     assert json.loads(capsys.readouterr().out)["description"] is None
     invite = ("api", "POST", "/v3/groups/{id}/invitations", "-F", f"id={created['id']}")
-    assert at(*invite, "-F", f"user_id={sandbox.users.stranger}") == 0
+    assert at(*invite, "-F", f"user_id={sandbox.users.stranger.id}") == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "invited"
     assert at("api", "DELETE", "/v3/groups/{id}", "-F", f"id={created['id']}") == 0
     assert capsys.readouterr().out == ""

@@ -207,7 +207,7 @@ def test_list_with_limit_0_sends_nothing(at: At, sandbox: Sandbox, capsys: Captu
 
 def test_send_reports_outcome_of_each_recipient(at: At, sandbox: Sandbox, capsys: Captured) -> None:
     line = ["--email", "ann@example.net", "--email", "ANN@example.net", "--user-id"]
-    members = ["--user-id", str(sandbox.users.member)]
+    members = ["--user-id", str(sandbox.users.member.id)]
     assert at("invitations", "send", "research-studio", *line, "3", *members) == 0
     outcomes = [each["outcome"] for each in listed(capsys)]
     assert outcomes == ["invited", "added", "already_member"]
@@ -291,7 +291,7 @@ def test_send_takes_addresses_slugs_urls_and_ids(
     rows = listed(capsys)
     assert [row["outcome"] for row in rows] == ["invited", "added", "invited", "added"]
     assert [row["user_id"] for row in rows] == [
-        None, sandbox.users.follower, sandbox.users.stranger, sandbox.users.member,
+        None, sandbox.users.follower.id, sandbox.users.stranger.id, sandbox.users.member.id,
     ]  # fmt: skip
     assert sandbox.emails[0].address == "ann@example.net"
     assert len([each for each in sandbox.requests if each.operation == "getUser"]) == 2
@@ -327,7 +327,7 @@ def test_send_dry_run_reports_each_recipient_and_only_reads(
             "duplicate",
         ]  # fmt: skip
         assert [row["user_id"] for row in rows] == [
-            None, sandbox.users.follower, sandbox.users.stranger, 2, None, 3,
+            None, sandbox.users.follower.id, sandbox.users.stranger.id, 2, None, 3,
         ]  # fmt: skip
     assert {request.method for request in sandbox.requests} == {"GET"}
     assert sandbox.emails == emails

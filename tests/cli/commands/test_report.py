@@ -90,7 +90,7 @@ def test_csv_has_a_number_for_each_age(at: At, capsys: Captured) -> None:
 def test_table_has_bars_and_no_control_characters(
     at: At, capsys: Captured, sandbox: Sandbox
 ) -> None:
-    sandbox.rename_user(sandbox.users.owner, "\x1b]0;evil\x07\u202eAda")
+    sandbox.rename_user(sandbox.users.owner.id, "\x1b]0;evil\x07\u202eAda")
     assert at("report", GROUP, chosen="table") == 0
     out = capsys.readouterr().out
     for words in ("Members", "Not answered", "Invite code", "How long people have not answered"):

@@ -165,7 +165,7 @@ def test_latest_of_several_rosters_in_a_file_counts(
     at: At, sandbox: Sandbox, capsys: Captured, tmp_path: Path
 ) -> None:
     first = save(at, capsys, tmp_path / "log.ndjson", "night-shift", chosen="ndjson")
-    sandbox.add_member("night-shift", sandbox.users.stranger)
+    sandbox.add_member("night-shift", sandbox.users.stranger.id)
     second = save(at, capsys, tmp_path / "second", "night-shift", chosen="ndjson")
     old = first.read_text("utf-8")
     first.write_text(second.read_text("utf-8") + old, "utf-8")

@@ -80,10 +80,10 @@ def test_feed_names_who_added_a_member(watch: Watch, sandbox: Sandbox, tmp_path:
     line = [STUDIO, "--store", str(tmp_path / "s.db"), "--once", "--ndjson", "--feed"]
     assert kinds(watch(*line)) == []
     fan = sandbox.add_user("Fan")
-    sandbox.follow(fan, sandbox.users.member)
+    sandbox.follow(fan, sandbox.users.member.id)
     asyncio.run(add(sandbox, fan))
     (event,) = map(json.loads, watch(*line).out.splitlines())
-    assert (event["member"]["id"], event["added_by"]["id"]) == (fan, sandbox.users.member)
+    assert (event["member"]["id"], event["added_by"]["id"]) == (fan, sandbox.users.member.id)
 
 
 async def add(sandbox: Sandbox, person: int) -> None:

@@ -56,7 +56,7 @@ def test_events_table_names_both_roles_of_a_changed_member(
 ) -> None:
     line = ["watch", "research-studio", "--once", "--store", str(tmp_path / "state.db")]
     assert at(*line, chosen="table") == 0
-    sandbox.transfer_ownership("research-studio", sandbox.users.member)
+    sandbox.transfer_ownership("research-studio", sandbox.users.member.id)
     assert at(*line, chosen="table", person="member") == 0
     out = capsys.readouterr().out
     assert "now owner, was member" in out
