@@ -182,7 +182,7 @@ def parse_invitees(text: str, column: str | None) -> Invitees | Problem:
 
 
 def parse_table(
-    text: str, *, unique: Collection[str], column: str | None = None, hint: str
+    text: str, *, unique: Collection[str], column: str | None = None, hint: str = ""
 ) -> PeopleTable | Problem:
     """Return the lines of a text with people, or why it has none.
 

@@ -117,8 +117,7 @@ def split_by_group(people: Iterable[ListedPerson]) -> dict[str, list[ListedPerso
 
 
 def _csv_records(text: str) -> Records | Problem:
-    hint = "call one of them email, user_id or user"
-    table = parse_table(text, unique=KNOWN_TITLES, hint=hint)
+    table = parse_table(text, unique=KNOWN_TITLES)
     if isinstance(table, Problem):
         return table
     titles = table.titles
