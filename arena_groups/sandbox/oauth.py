@@ -321,7 +321,7 @@ def _page(status: int, title: str, content: str, form_targets: str) -> SandboxRe
         **NO_STORE,
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
     }
     return SandboxResponse(status, headers=headers, page=_PAGE.format(title=title, content=content))
 

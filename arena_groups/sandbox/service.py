@@ -13,6 +13,7 @@ from aiohttp import HttpVersion11, http_exceptions, web
 
 from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control_request import is_control_path
+from arena_groups.sandbox.control_views import request_view
 from arena_groups.sandbox.entities import (
     CredentialRecord,
     LogEntry,
@@ -20,6 +21,7 @@ from arena_groups.sandbox.entities import (
     RequestLog,
     UserRecord,
 )
+from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
 from arena_groups.sandbox.hosts import HostNames, authority_of
@@ -183,7 +185,8 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 class SandboxService:
     """Processor of all requests to one backend, if they name one of the `hosts`.
 
-    `base_url` returns the URL of the sandbox, and `control` answers what is below `/__sandbox__/`.
+    `base_url` returns the URL of the sandbox, `events` is the feed of what happens, and `control`
+    answers what is below `/__sandbox__/`.
     """
 
     backend: Backend
@@ -192,7 +195,9 @@ class SandboxService:
     faults: FaultRegistry
     hosts: HostNames
     base_url: Callable[[], str]
+    events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
+    failures: list[BaseException] = attrs.field(factory=list, init=False, repr=False)
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
@@ -213,16 +218,32 @@ class SandboxService:
             serialized = await self._run_middleware(tuple(self.faults), context)
             serialized = self._with_date(context.fault_runner.transform_body(serialized))
             context.entry.mark_answered(serialized.status)
+            self._finish(context.entry)
             return await serialized.writer(serialized, connection)
         except (ClientGoneError, ConnectionError):
             connection.reset()
             return web.Response()
+        finally:
+            self._finish(context.entry)
 
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
         """Answer bytes that are not a request, or a request that raised an error."""
-        return self._reject(request, _error_for(error))
+        return self._reject(request, self._error_for(error))
+
+    def _error_for(self, error: BaseException | None) -> ApiError:
+        if isinstance(error, _BadMethod):
+            return method_not_allowed(_SERVED_METHODS)
+        if isinstance(error, http_exceptions.HttpProcessingError):
+            return unreadable_request()
+        return self._internal_error(error)
+
+    def _internal_error(self, error: BaseException | None) -> ApiError:
+        logger.error("The sandbox failed to answer a request", exc_info=error)
+        if error is not None:
+            self.failures.append(error)
+        return internal_error()
 
     def _reject(self, request: web.BaseRequest, error: ApiError) -> web.Response:
         rate_limit = count(self.rate_limiter, guest(request))
@@ -240,6 +261,7 @@ class SandboxService:
                 received_at=self._now(),
             )
         )
+        self.events.publish("request", partial(request_view, entry))
         return RequestContext(
             request=request,
             route=route,
@@ -250,6 +272,14 @@ class SandboxService:
             body=RequestBody(request),
             connection=connection,
         )
+
+    def _finish(self, entry: LogEntry) -> None:
+        if not entry.finished:
+            entry.finished = True
+            self.events.publish("request", partial(request_view, entry))
+
+    def _publish_change(self, action: str) -> None:
+        self.events.publish("change", lambda: {"action": action})
 
     async def _run_middleware(
         self, faults: Sequence[InjectedFault], context: RequestContext
@@ -274,9 +304,8 @@ class SandboxService:
             return await self._execute(context, _authorised_route(context))
         except ApiError as error:
             return error.response
-        except Exception:
-            logger.exception("The sandbox failed to answer a request")
-            return internal_error().response
+        except Exception as error:  # noqa: BLE001 - answered, logged and kept
+            return self._internal_error(error).response
 
     async def _execute(self, context: RequestContext, route: RouteMatch) -> SandboxResponse:
         body = await context.body.read() if route.operation.takes_body else b""
@@ -293,9 +322,13 @@ class SandboxService:
             content_type=context.request.content_type,
             body=body,
         )
-        context.fault_runner.mutate(self.backend, self.backend.find_group(route.group or ""))
+        group = self.backend.find_group(route.group or "")
+        if context.fault_runner.mutate(self.backend, group):
+            self._publish_change("faults")
         response = route.operation.handler(call)
         context.entry.mark_executed()
+        if route.operation.writes:
+            self._publish_change(route.operation.name)
 
         def fetch_page(number: int) -> SandboxResponse:
             query = {**call.query, "page": str(number)}
@@ -335,12 +368,3 @@ def _response_context(context: RequestContext) -> ResponseContext:
         signed_in=context.identity.user is not None,
         rate_limit=context.rate_limit,
     )
-
-
-def _error_for(error: BaseException | None) -> ApiError:
-    if isinstance(error, _BadMethod):
-        return method_not_allowed(_SERVED_METHODS)
-    if isinstance(error, http_exceptions.HttpProcessingError):
-        return unreadable_request()
-    logger.error("The sandbox failed to answer a request", exc_info=error)
-    return internal_error()

@@ -50,23 +50,27 @@ async def test_foreign_host_is_421(http: Api) -> None:
 async def test_write_of_another_origin_is_403(http: Api, sandbox: Sandbox, origin: str) -> None:
     given = origin.format(port=urlsplit(sandbox.url).port)
     first = sandbox.pending_invitations("research-studio")[0]
-    path = f"/__sandbox__/emails/{first}/accept"
-    reply = await http.send("POST", path, headers={"Origin": given})
+    path = f"/__sandbox__/emails/{first}"
+    reply = await http.send("POST", path, headers={"Origin": given}, data=b"action=accept")
     assert reply.status == 403
     assert sandbox.invitation_state(first) == "pending"
 
 
 async def test_write_of_own_origin_is_done(http: Api, sandbox: Sandbox) -> None:
     first, second = sandbox.pending_invitations("research-studio")[:2]
-    path = f"/__sandbox__/emails/{first}/accept"
-    reply = await http.send("POST", path, headers={"Origin": sandbox.url})
+    own = {"Content-Type": "application/x-www-form-urlencoded", "Origin": sandbox.url}
+    path = f"/__sandbox__/emails/{first}"
+    form = f"action=accept&invitation={first}".encode()
+    reply = await http.send("POST", path, headers=own, data=form)
     assert (reply.status, sandbox.invitation_state(first)) == (303, "accepted")
-    declined = await http.send("POST", f"/__sandbox__/emails/{second}/decline")
+    del own["Origin"]
+    form = f"action=decline&invitation={second}".encode()
+    declined = await http.send("POST", f"/__sandbox__/emails/{second}", headers=own, data=form)
     assert (declined.status, sandbox.invitation_state(second)) == (303, "declined")
 
 
 async def test_body_over_the_limit_is_413(http: Api) -> None:
-    path = "/__sandbox__/emails/1/accept"
+    path = "/__sandbox__/emails/1"
     reply = await http.send("POST", path, data=b"x" * (1024**2 + 1))
     assert reply.status == 413
     assert reply.body == {"error": "The request body is too large."}
