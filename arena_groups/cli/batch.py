@@ -19,10 +19,11 @@ from arena_groups import (
 )
 from arena_groups.cli.errors import CliError, describe_api
 from arena_groups.cli.options import Settings
+from arena_groups.cli.output.columns import View
 from arena_groups.cli.output.messages import confirm, is_interactive
+from arena_groups.cli.output.results import Noun, Results, counted
 from arena_groups.cli.output.rows import ActionRow, InviteRow
-from arena_groups.cli.output.views import ACTIONS, View
-from arena_groups.cli.output.writers import Noun, Results, counted
+from arena_groups.cli.output.views import ACTIONS
 from arena_groups.cli.run_progress import (
     OutcomeCounts,
     RunProgress,

@@ -41,13 +41,10 @@ from arena_groups.cli.invite_rows import (
     invite_summary,
 )
 from arena_groups.cli.options import Format, Settings
+from arena_groups.cli.output.columns import View
 from arena_groups.cli.output.messages import info, stdout_stream
-from arena_groups.cli.output.writers import (
-    Results,
-    progress,
-    progress_console,
-    write_one,
-)
+from arena_groups.cli.output.results import Results, progress, progress_console, write_one
+from arena_groups.cli.output.writers import csv_cell
 from arena_groups.cli.people_file import (
     MAX_DETAILS,
     BadLine,
@@ -116,13 +113,13 @@ class _Import:
         """Yield the results of the lines that name nobody, which are in the result file too."""
         for each in self.people.bad_lines:
             row = ImportRow(line=each.line, outcome=SKIPPED, error=_described(each))
-            self.results.write([column.cell(row) for column in IMPORT.csv])
+            self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
             yield row
 
     def row(self, result: BulkResult[InviteTarget]) -> ImportRow:
         """Return the row of a result, which is counted and in the result file too."""
         row = import_row(self.people.rows[result.position], result)
-        self.results.write([column.cell(row) for column in IMPORT.csv])
+        self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
         self.counts.add(row.outcome, from_journal=row.from_journal)
         return row
 
@@ -138,8 +135,7 @@ class _Import:
         row = InviteSummaryRow(
             total=found.done, from_journal=found.earlier.total(), people=people, **counts
         )
-        view = invite_summary(predict=self.options.predict, skip_invalid=self.options.skip_invalid)
-        write_one(settings, view, row)
+        write_one(settings, _summary_view(self.options), row)
 
 
 async def import_invitations(settings: Settings, group: str, options: ImportOptions) -> None:
@@ -148,6 +144,9 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
     A dry run writes what would happen to each.
     """
     _check_paths(options)
+    if settings.columns is not None:  # a wrong name is an error before anything is sent
+        view = IMPORT if options.dry_run else _summary_view(options)
+        view.select(settings.columns)
     people = _read(settings, options)
     async with AsyncExitStack() as stack:
         arena = await stack.enter_async_context(connected(settings, retry=RetryPolicy()))
@@ -162,6 +161,10 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
         targets = await _confirmed_targets(settings, arena, group, people.rows, store)
         run = _Import(settings, group, options, people, stack.enter_context(file))
         await _send(run, arena, targets, store)
+
+
+def _summary_view(options: ImportOptions) -> View[InviteSummaryRow]:
+    return invite_summary(predict=options.predict, skip_invalid=options.skip_invalid)
 
 
 def _read(settings: Settings, options: ImportOptions) -> Invitees:
@@ -208,7 +211,7 @@ async def _preview(run: _Import, arena: ArenaClient, store: Store | None) -> Non
     settings, options = run.settings, run.options
     targets = [row.target for row in run.people.rows]
     at_terminal = stdout_stream().isatty()
-    is_json = settings.chosen_format(terminal=at_terminal) is Format.JSON
+    is_json = settings.chosen_format(terminal=at_terminal) is Format.JSON and not settings.columns
     results = None if is_json else Results(settings, IMPORT, None)
     rows: list[ImportRow] = []
     failures: list[Exception] = []

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from attrs import field, frozen
 
 from arena_groups import BulkResult, InviteTarget
+from arena_groups.cli.output.columns import Column, Overflow, View
 from arena_groups.cli.output.rows import Row
-from arena_groups.cli.output.views import Column, View
 from arena_groups.cli.people_file import CsvRow
 
 
@@ -76,8 +76,14 @@ IMPORT: View[ImportRow] = View(
     table=(
         Column("LINE", lambda s: s.line, width=5),
         Column("OUTCOME", lambda s: s.outcome, width=15),
-        Column("INVITEE", lambda s: s.name or s.email or s.user or s.user_id, width=20, share=2),
-        Column("ERROR", lambda s: s.error, width=10, share=1),
+        Column(
+            "INVITEE",
+            lambda s: s.name or s.email or s.user or s.user_id,
+            width=20,
+            share=2,
+            overflow=Overflow.WRAP,
+        ),
+        Column("ERROR", lambda s: s.error, width=10, share=1, overflow=Overflow.WRAP),
     ),
     csv=(
         Column("line", lambda s: s.line),
@@ -87,7 +93,7 @@ IMPORT: View[ImportRow] = View(
         Column("user", lambda s: s.user),
         Column("name", lambda s: s.name),
         Column("invitation_id", lambda s: s.invitation_id),
-        Column("from_journal", lambda s: str(s.from_journal).lower()),
+        Column("from_journal", lambda s: s.from_journal),
         Column("error", lambda s: s.error),
     ),
 )

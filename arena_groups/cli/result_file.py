@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from arena_groups.cli.csv_text import STDIN
+from arena_groups.cli.output.columns import Cell
 from arena_groups.cli.output.sanitize import csv_line
-from arena_groups.cli.output.views import Cell
 
 
 class ResultFile:

@@ -17,7 +17,7 @@ from rich.text import Text
 from arena_groups import ArenaError, BulkOutcome, PacerSnapshot
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info, is_terminal, notify, write_stderr
-from arena_groups.cli.output.writers import Noun, counted, progress_console
+from arena_groups.cli.output.results import Noun, counted, progress_console
 
 WAITS_FOR_CLAIM = "waiting for the outcome of an earlier run"
 

@@ -34,6 +34,7 @@ from arena_groups.cli.batch import BatchFailure, raise_first_failure
 from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Format, Settings
+from arena_groups.cli.output.writers import csv_cell
 from arena_groups.cli.plan_file import check_plan_path, read_plans, write_plans
 from arena_groups.cli.result_file import ResultFile, result_file
 from arena_groups.cli.run_progress import (
@@ -412,7 +413,7 @@ async def _apply(
                 async with run:
                     async for result in run:
                         row = part.rows.result_row(result)
-                        file.write([column.cell(row) for column in RESULTS.csv])
+                        file.write([csv_cell(column.cell(row)) for column in RESULTS.csv])
                         shown.before_result()
                         results.write(row)
                         counts.add(result.outcome.value)
