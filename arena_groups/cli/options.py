@@ -258,8 +258,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
-    if not any(mark in text for mark in ("://", "@")):
-        return text  # the operation checks it
+    if not any(mark in text for mark in "/\\.@"):
+        return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
