@@ -178,7 +178,7 @@ def _active_faults(control: SandboxControl) -> Iterator[Content]:
 def _kinds(control: SandboxControl) -> tuple[Content, ...]:
     active = {each.fault.name() for each in control.faults}
     rows = ((_switch(each, active), _effect(each)) for each in describe_faults())
-    return (table("All faults", ("Fault", "Effect"), rows),)
+    return (table("Faults and their effects", ("Fault", "Effect"), rows),)
 
 
 def _effect(fault: FaultHelp) -> Element:

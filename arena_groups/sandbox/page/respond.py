@@ -88,7 +88,7 @@ def _submit(request: ControlRequest, context: ControlContext) -> SerializedRespo
 
 @cache
 def _read(name: str) -> bytes:
-    return files(__package__).joinpath(name).read_bytes()
+    return files("arena_groups.sandbox.page").joinpath(name).read_bytes()
 
 
 def _carry_out(form: Form, control: SandboxControl) -> None:
