@@ -6,7 +6,7 @@ async with Sandbox() as sandbox:
 """
 
 from arena_groups.sandbox.accounts import Applications, SandboxUser, Tokens, Users
-from arena_groups.sandbox.backend import SandboxNotFoundError
+from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
     InvitationState,
@@ -25,6 +25,7 @@ __all__ = [
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
+    "SandboxConflictError",
     "SandboxNotFoundError",
     "SandboxUser",
     "SentEmail",

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import attrs
@@ -45,6 +45,10 @@ AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
 
 class SandboxNotFoundError(LookupError):
     """The sandbox has no such user, group or invitation."""
+
+
+class SandboxConflictError(ValueError):
+    """The present state of the sandbox does not allow this."""
 
 
 @attrs.frozen
@@ -108,6 +112,7 @@ class Backend:
 
     clock: SandboxClock
     rng: random.Random = attrs.field(repr=False)
+    on_email: Callable[[SentEmail], object] = attrs.field(default=lambda _email: None, repr=False)
     users: dict[int, UserRecord] = attrs.field(factory=dict[int, UserRecord], repr=False)
     groups: dict[int, GroupRecord] = attrs.field(factory=dict[int, GroupRecord], repr=False)
     invitations: dict[int, InvitationRecord] = attrs.field(
@@ -134,7 +139,7 @@ class Backend:
     def restart(self, rng: random.Random) -> None:
         """Return to an empty state, at the time of the clock's source."""
         self.clock.reset()
-        empty = Backend(self.clock, rng)
+        empty = Backend(self.clock, rng, self.on_email)
         for field in attrs.fields(Backend):
             setattr(self, field.name, getattr(empty, field.name))
 
@@ -318,7 +323,7 @@ class Backend:
                 group.members[user.id] = None
             case "invited":
                 pending = self.add_invitation(group, caller, invitee=user, email=target.email)
-                self._send_email(pending, user)
+                self._send_email(pending)
             case _:
                 pass
         has_invitation = outcome in {"invited", "invitation_pending"}
@@ -340,7 +345,7 @@ class Backend:
     ) -> None:
         """End a pending invitation. Raises `ValueError` if it has ended already."""
         if invitation.state != "pending":
-            raise ValueError(f"the invitation is not pending but {invitation.state}")
+            raise SandboxConflictError(f"the invitation is not pending but {invitation.state}")
         invitation.state = state
         invitation.updated_at = at or self.clock.now()
         del self.groups[invitation.group_id].pending[invitation.id]
@@ -378,9 +383,23 @@ class Backend:
                 return invitation
         return None
 
-    def _send_email(self, invitation: InvitationRecord, user: UserRecord | None) -> None:
-        address = invitation.email or (user.email if user else "")
-        self.emails.append(SentEmail(invitation.id, address))
+    def email_for(self, invitation: InvitationRecord) -> SentEmail:
+        """Return the email of an invitation, as it is or would have been sent."""
+        inviter, invitee = self.users[invitation.invited_by], invitation.invitee_id
+        return SentEmail(
+            invitation_id=invitation.id,
+            address=invitation.email or (self.users[invitee].email if invitee else ""),
+            group_id=invitation.group_id,
+            group_name=self.groups[invitation.group_id].name,
+            inviter_id=inviter.id,
+            inviter_name=inviter.name,
+            sent_at=invitation.created_at,
+        )
+
+    def _send_email(self, invitation: InvitationRecord) -> None:
+        email = self.email_for(invitation)
+        self.emails.append(email)
+        self.on_email(email)
 
     # Names and ids
 

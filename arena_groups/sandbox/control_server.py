@@ -13,10 +13,14 @@ from arena_groups.sandbox.control_request import (
     ControlRequest,
     error_answer,
 )
-from arena_groups.sandbox.control_state import CONTROL_PREFIX
+from arena_groups.sandbox.control_views import CONTROL_PREFIX
 from arena_groups.sandbox.hosts import HostNames, authority_of
 from arena_groups.sandbox.responses import ApiError
-from arena_groups.sandbox.server_protocol import ClientConnection, SerializedResponse, to_response
+from arena_groups.sandbox.server_protocol import (
+    ClientConnection,
+    ClientGoneError,
+    SerializedResponse,
+)
 from arena_groups.sandbox.service import RequestBody, query_of
 
 logger = logging.getLogger(__name__)
@@ -39,7 +43,6 @@ class ControlServer:
         self, request: web.BaseRequest, connection: ClientConnection
     ) -> web.StreamResponse:
         """Answer a request, which is not logged, not counted and not open to faults."""
-        del connection
         try:
             answer = await self._answer(request)
         except ControlError as error:
@@ -49,7 +52,11 @@ class ControlServer:
             answer = error_answer(
                 ControlError(500, "The sandbox failed to answer. See its log for the traceback.")
             )
-        return to_response(answer)
+        try:
+            return await answer.writer(answer, connection)
+        except (ClientGoneError, ConnectionError):
+            connection.reset()
+            return web.Response()
 
     async def _answer(self, request: web.BaseRequest) -> SerializedResponse:
         try:

@@ -107,7 +107,10 @@ class Sandbox(SandboxControl):
             self._faults,
             hosts,
             lambda: self.url,
-            ControlServer(ControlContext(self, backend), hosts).respond,
+            self._events,
+            ControlServer(
+                ControlContext(self, backend, self._request_log, self._events), hosts
+            ).respond,
         )
 
     def __repr__(self) -> str:

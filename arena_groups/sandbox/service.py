@@ -13,6 +13,7 @@ from aiohttp import HttpVersion11, http_exceptions, web
 
 from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control_request import is_control_path
+from arena_groups.sandbox.control_views import request_view
 from arena_groups.sandbox.entities import (
     CredentialRecord,
     LogEntry,
@@ -20,6 +21,7 @@ from arena_groups.sandbox.entities import (
     RequestLog,
     UserRecord,
 )
+from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
 from arena_groups.sandbox.hosts import HostNames, authority_of
@@ -183,7 +185,8 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 class SandboxService:
     """Processor of all requests to one backend, if they name one of the `hosts`.
 
-    `base_url` returns the URL of the sandbox, and `control` answers what is below `/__sandbox__/`.
+    `base_url` returns the URL of the sandbox, `events` is the feed of what happens, and `control`
+    answers what is below `/__sandbox__/`.
     """
 
     backend: Backend
@@ -192,6 +195,7 @@ class SandboxService:
     faults: FaultRegistry
     hosts: HostNames
     base_url: Callable[[], str]
+    events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
 
     async def respond(
@@ -213,10 +217,13 @@ class SandboxService:
             serialized = await self._run_middleware(tuple(self.faults), context)
             serialized = self._with_date(context.fault_runner.transform_body(serialized))
             context.entry.mark_answered(serialized.status)
+            self._finish(context.entry)
             return await serialized.writer(serialized, connection)
         except (ClientGoneError, ConnectionError):
             connection.reset()
             return web.Response()
+        finally:
+            self._finish(context.entry)
 
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
@@ -240,6 +247,7 @@ class SandboxService:
                 received_at=self._now(),
             )
         )
+        self.events.publish("request", partial(request_view, entry))
         return RequestContext(
             request=request,
             route=route,
@@ -250,6 +258,14 @@ class SandboxService:
             body=RequestBody(request),
             connection=connection,
         )
+
+    def _finish(self, entry: LogEntry) -> None:
+        if not entry.finished:
+            entry.finished = True
+            self.events.publish("request", partial(request_view, entry))
+
+    def _publish_change(self, action: str) -> None:
+        self.events.publish("change", lambda: {"action": action})
 
     async def _run_middleware(
         self, faults: Sequence[InjectedFault], context: RequestContext
@@ -293,9 +309,13 @@ class SandboxService:
             content_type=context.request.content_type,
             body=body,
         )
-        context.fault_runner.mutate(self.backend, self.backend.find_group(route.group or ""))
+        group = self.backend.find_group(route.group or "")
+        if context.fault_runner.mutate(self.backend, group):
+            self._publish_change("faults")
         response = route.operation.handler(call)
         context.entry.mark_executed()
+        if route.operation.writes:
+            self._publish_change(route.operation.name)
 
         def fetch_page(number: int) -> SandboxResponse:
             query = {**call.query, "page": str(number)}

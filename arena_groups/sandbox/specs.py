@@ -7,16 +7,13 @@ import attrs
 
 from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import system_time
-from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault, check_type
-from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
+from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault
+from arena_groups.sandbox.faults.kinds import fault_target, named_fault, parse_spec
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400
 
 _TOO_MANY = 100_000
-
-_KINDS = {each.name(): each for each in FAULTS}
-_TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
 
 
 def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -165,36 +162,12 @@ def make_fault_spec(
 def _fault_and_target(fault: object, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
     if not isinstance(fault, str):
         found = as_fault(fault)
-        return found, _target(found.name(), options)
+        return found, fault_target(found.name(), options, others=["must_apply"])
     if ":" in fault:
         if options:
             raise ValueError(f"give all options in {fault!r}, or none")
         return parse_spec(fault)
-    return _named_fault(fault, options)
-
-
-def _named_fault(fault: str, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
-    kind = _KINDS.get(fault)
-    if kind is None:
-        raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(sorted(_KINDS))}")
-    fields = attrs.fields_dict(kind)
-    own = {name: value for name, value in options.items() if name in fields}
-    rest = {name: value for name, value in options.items() if name not in fields}
-    target = _target(fault, rest, list(fields))
-    for name, field in fields.items():
-        if name in own:
-            check_type(field, own[name])
-        elif field.default is attrs.NOTHING:
-            raise ValueError(f"the option {name} is required")
-    return kind(**own), target
-
-
-def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
-    unknown = [name for name in options if name not in _TARGET_OPTIONS]
-    if unknown:
-        allowed = ", ".join([*others, *_TARGET_OPTIONS, "must_apply"])
-        raise ValueError(f"{fault} has no option {unknown[0]!r}: use one of {allowed}")
-    return FaultTarget(**options)  # type: ignore[arg-type]
+    return named_fault(fault, options, ["must_apply"])
 
 
 def build_sandbox(

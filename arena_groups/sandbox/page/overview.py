@@ -9,7 +9,7 @@ import attrs
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.control_request import ControlContext
 from arena_groups.sandbox.entities import RecordedRequest
-from arena_groups.sandbox.faults.registry import FaultHelp, describe_faults
+from arena_groups.sandbox.faults.kinds import FaultHelp, describe_faults
 from arena_groups.sandbox.page.groups import group_list
 from arena_groups.sandbox.page.html import (
     Content,
