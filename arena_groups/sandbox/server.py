@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
@@ -141,6 +141,20 @@ class Sandbox(SandboxControl):
         host = _LOOPBACK.get(self._host, self._host)
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables with which programs use the sandbox, as its owner.
+
+        Raises:
+            RuntimeError: The sandbox has not been started yet.
+        """
+        return {"ARENA_BASE_URL": self.url, "ARENA_TOKEN": self.tokens.owner}
+
+    @property
+    def failures(self) -> Sequence[BaseException]:
+        """The exceptions that were answered with a 500, such as those of a fault of your own."""
+        return tuple(self._service.failures)
 
     async def start(self) -> None:
         """Start listening. After the first start the port, and so the URL, stays the same.

@@ -200,6 +200,7 @@ class SandboxService:
     base_url: Callable[[], str]
     events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
+    failures: list[BaseException] = attrs.field(factory=list, init=False, repr=False)
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
@@ -237,7 +238,20 @@ class SandboxService:
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
         """Answer bytes that are not a request, or a request that raised an error."""
-        return self._reject(request, _error_for(error))
+        return self._reject(request, self._error_for(error))
+
+    def _error_for(self, error: BaseException | None) -> ApiError:
+        if isinstance(error, _BadMethod):
+            return method_not_allowed(_SERVED_METHODS)
+        if isinstance(error, http_exceptions.HttpProcessingError):
+            return unreadable_request()
+        return self._internal_error(error)
+
+    def _internal_error(self, error: BaseException | None) -> ApiError:
+        logger.error("The sandbox failed to answer a request", exc_info=error)
+        if error is not None:
+            self.failures.append(error)
+        return internal_error()
 
     def _reject(self, request: web.BaseRequest, error: ApiError) -> web.Response:
         rate_limit = count(self.rate_limiter, guest(request))
@@ -298,9 +312,8 @@ class SandboxService:
             return await self._execute(context, _authorised_route(context))
         except ApiError as error:
             return error.response
-        except Exception:
-            logger.exception("The sandbox failed to answer a request")
-            return internal_error().response
+        except Exception as error:  # noqa: BLE001 - answered, logged and kept
+            return self._internal_error(error).response
 
     async def _execute(self, context: RequestContext, route: RouteMatch) -> SandboxResponse:
         body = await context.body.read() if route.operation.takes_body else b""
@@ -366,12 +379,3 @@ def _response_context(context: RequestContext) -> ResponseContext:
         signed_in=context.identity.user is not None,
         rate_limit=context.rate_limit,
     )
-
-
-def _error_for(error: BaseException | None) -> ApiError:
-    if isinstance(error, _BadMethod):
-        return method_not_allowed(_SERVED_METHODS)
-    if isinstance(error, http_exceptions.HttpProcessingError):
-        return unreadable_request()
-    logger.error("The sandbox failed to answer a request", exc_info=error)
-    return internal_error()
