@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,6 +17,7 @@ from arena_groups._version import __version__
 
 if TYPE_CHECKING:
     from arena_groups._api import GroupReference, Secret
+    from arena_groups.cli.output.pager import Pager
 
     NumberType = click.ParamType[int]
     StoreParamType = click.ParamType[str | Path]
@@ -25,6 +26,7 @@ else:
     StoreParamType = click.ParamType
 
 F = TypeVar("F", bound=Callable[..., object])
+T = TypeVar("T")
 Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
@@ -69,6 +71,7 @@ class Settings:
         columns: Names of the fields to show, in this order; ``None`` for those of the command.
         bom: Begin CSV with a byte order mark.
         token_source: Source of the token, in words; empty until a token is found.
+        pager: The running pager; ``None`` if there is none.
     """
 
     format: Format | None = None
@@ -82,6 +85,7 @@ class Settings:
     columns: tuple[str, ...] | None = None
     bom: bool = False
     token_source: str = field(default="", compare=False)
+    pager: "Pager | None" = field(default=None, compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
         """Return the format asked for; by default a table at a terminal, else ndjson."""
@@ -180,6 +184,20 @@ def common_options(command: Decorated) -> Decorated:
     return command
 
 
+def refuse_common_options(context: click.Context, *, except_for: Sequence[str] = ()) -> None:
+    """Raise ``UsageError`` for a common option on the command line that has no effect here."""
+    command: click.Context | None = context
+    while command is not None:
+        for option in command.command.params:
+            name = option.name or ""
+            is_given = command.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if isinstance(option, CommonOption) and is_given and name not in except_for:
+                raise click.UsageError(
+                    f"{max(option.opts, key=len)} has no effect on this command", context
+                )
+        command = command.parent
+
+
 class WholeNumber(NumberType):
     """An integer from ``minimum`` to ``maximum``, whose limits do not clutter the help."""
 
@@ -258,8 +276,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
-    if not any(mark in text for mark in ("://", "@")):
-        return text  # the operation checks it
+    if not any(mark in text for mark in "/\\.@"):
+        return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
@@ -314,6 +332,26 @@ def store_option(text: str) -> Callable[[F], F]:
     )
 
 
+def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from arena_groups.cli.csv_text import is_encoding  # noqa: PLC0415 - keeps --help fast
+
+        if not is_encoding(text):
+            forms = "utf-8, utf-16, windows-1252 or mac-roman"
+            raise click.BadParameter(f"there is no encoding {text!r}: use for example {forms}")
+    return text
+
+
+def encoding_option(command: F) -> F:
+    """Add ``--encoding``, of a file with people."""
+    return click.option(
+        "--encoding",
+        metavar="NAME",
+        callback=_as_encoding,
+        help="Encoding of the file. [default: UTF-8, or that of its byte order mark]",
+    )(command)
+
+
 def limit_option(command: F) -> F:
     """Add ``--limit``."""
     return click.option(
@@ -325,6 +363,20 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     """Return a decorator that adds ``--sort`` with these orders."""
     text = "Sort order." if default is None else f"Sort order. [default: {default}]"
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
+
+
+Arrange = Callable[[Sequence[T]], list[T]]
+"""A function that sorts a list."""
+
+
+def by(key: Callable[[T], Any], *, descending: bool = False) -> Arrange[T]:
+    """Return a function that sorts a list by a key. Equal items keep their order."""
+    return lambda items: sorted(items, key=key, reverse=descending)
+
+
+def web_option(command: F) -> F:
+    """Add ``--web``."""
+    return click.option("--web", is_flag=True, help="Open the page in a browser instead.")(command)
 
 
 def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":

@@ -14,14 +14,17 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.seed import SEEDED_AT
 from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox
+from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = [
     "DEFAULT_SEED",
     "SEEDED_AT",
     "Application",
     "Applications",
+    "AutoAdvanceClock",
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
@@ -29,6 +32,7 @@ __all__ = [
     "SandboxNotFoundError",
     "SandboxUser",
     "SentEmail",
+    "ThreadedSandbox",
     "Tier",
     "Tokens",
     "Users",

@@ -68,7 +68,7 @@ def test_options_of_the_output_anywhere_on_the_line_are_set(settings: Settings) 
 
 @pytest.mark.parametrize(
     ("value", "names"),
-    [("id", ("id",)), (" slug , id ", ("slug", "id")), ("b,a,c", ("b", "a", "c"))],
+    [("id", ("id",)), (" slug , id ", ("slug", "id")), ("slug,name,id", ("slug", "name", "id"))],
 )
 def test_columns_are_read_in_their_order(
     settings: Settings, value: str, names: tuple[str, ...]

@@ -20,7 +20,13 @@ from arena_groups.cli.connect import (
     uses_environment_token,
 )
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, describe_api
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import APP, ENTERED, PORT, Settings, common_options
 
 if TYPE_CHECKING:
@@ -49,6 +55,7 @@ def command(context: click.Context) -> None:
 
 @example("Check in a script whether a token works", "auth status > /dev/null")
 @example("Show the current user and quota", "auth status")
+@shows(lambda: output.AUTH_STATUS)
 @command.command("status", short_help="Show the current user, token source, scopes and quota.")
 @common_options
 @click.pass_obj

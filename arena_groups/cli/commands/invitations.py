@@ -23,7 +23,13 @@ from arena_groups.cli.invitation_list import (
     parse_wanted,
     sort_invitations,
 )
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
@@ -31,12 +37,15 @@ from arena_groups.cli.options import (
     as_secrets,
     as_user,
     common_options,
+    default_group,
+    encoding_option,
     format_age,
     group_argument,
     limit_option,
     parse_age,
     sort_option,
     utc_now,
+    web_option,
 )
 from arena_groups.cli.output_file import OutputFile
 
@@ -80,6 +89,7 @@ def command(context: click.Context) -> None:
     "invitations list --all-groups --older-than 30d",
 )
 @example("List the pending invitations of a group", "invitations list GROUP")
+@shows(lambda: output.invitations(utc_now(), with_group=True))
 @command.command("list", short_help="List the pending invitations of a group, or of all groups.")
 @click.argument("group", required=False, callback=as_group)
 @click.option(
@@ -93,10 +103,11 @@ def command(context: click.Context) -> None:
 )
 @click.option("--email", metavar="GLOB", help="Pattern of the address, such as *@example.org.")
 @click.option(
-    "--invited-by", metavar="USER", callback=as_user, help="Slug, id or URL of the inviter."
+    "--invited-by", metavar="USER", callback=as_user, help="Name, slug, id or URL of the inviter."
 )
 @sort_option("newest", "oldest", "invitee", "inviter", "group")
 @limit_option
+@web_option
 @common_options
 @click.pass_obj
 def list_(
@@ -109,6 +120,7 @@ def list_(
     invited_by: str | None,
     sort: str | None,
     limit: int | None,
+    web: bool,
 ) -> None:
     """List the pending invitations of GROUP, a slug, an id or a URL.
 
@@ -117,6 +129,13 @@ def list_(
     """
     if (group is None) is not all_groups:
         raise click.UsageError("give either GROUP or --all-groups")
+    if web:
+        from arena_groups.cli.web_page import open_group
+
+        if group is None:
+            raise click.UsageError("--web needs GROUP")
+        run_async(settings, open_group(settings, group))
+        return
     conditions = InvitationFilter(older_than=older_than, email=email, invited_by=invited_by)
     run_async(settings, list_invitations(settings, group, conditions, sort=sort, limit=limit))
 
@@ -126,9 +145,12 @@ def list_(
     "invitations send GROUP --from people.csv --journal spring.sqlite",
 )
 @example("Invite Are.na users by slug, URL and id", "invitations send GROUP mara-lindqvist 4711")
+@example(
+    "Show what would happen to each line", "invitations send GROUP --from people.csv --dry-run"
+)
 @example("Invite two people by address", "invitations send GROUP a@example.org b@example.org")
 @command.command("send", short_help="Invite people to a group, by address, slug, URL or user id.")
-@group_argument
+@click.argument("group", required=False, callback=as_group)
 @click.argument("who", metavar="[WHO]...", nargs=-1, callback=as_secrets)
 @click.option(
     "--email",
@@ -143,6 +165,8 @@ def list_(
     "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
 )
 @click.option("--column", metavar="TITLE", help="CSV column, if not email, user_id or user.")
+@encoding_option
+@click.option("--skip-invalid", is_flag=True, help="Invite the others if lines are not valid.")
 @click.option(
     "--result", type=OutputFile(), metavar="FILE", help="Write the result of each line, as CSV."
 )
@@ -154,16 +178,18 @@ def list_(
     "--predict", is_flag=True, help="With --dry-run, also show who would be added at once."
 )
 @common_options
-@click.pass_obj
+@click.pass_context
 def send(
-    settings: Settings,
+    context: click.Context,
     *,
-    group: str,
+    group: str | None,
     who: tuple[Secret, ...],
     emails: tuple[Secret, ...],
     user_ids: tuple[int, ...],
     file: str | None,
     column: str | None,
+    encoding: str | None,
+    skip_invalid: bool,
     result: Path | None,
     journal: str | None,
     dry_run: bool,
@@ -174,13 +200,19 @@ def send(
     Each WHO is an email address, or the slug, the id or the URL of an Are.na user. A user who
     follows you becomes a member at once; everyone else gets an email. With --from, all lines are
     checked first, and people who are members or already invited are skipped. With --dry-run,
-    nothing is sent: the outcomes are would_invite and, with --predict, would_add.
+    nothing is sent: the outcomes are would_invite and, with --predict, would_add. More than 50
+    emails are sent after a confirmation.
     """
+    settings = context.ensure_object(Settings)
     if predict and not dry_run:
         raise click.UsageError("--predict needs --dry-run")
+    group = default_group() if group is None and file is not None else group
+    if group is None:
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
     if file is None:
-        if any((column, result, journal)):
-            raise click.UsageError("--column, --result and --journal need --from")
+        if any((column, encoding, skip_invalid, result, journal)):
+            names = "--column, --encoding, --skip-invalid, --result and --journal"
+            raise click.UsageError(f"{names} need --from")
         if not (who or emails or user_ids):
             raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
         from arena_groups.bulk import normalize_invite_target
@@ -201,6 +233,8 @@ def send(
     options = ImportOptions(
         file=file,
         column=column,
+        encoding=encoding,
+        skip_invalid=skip_invalid,
         result=result,
         journal=journal,
         dry_run=dry_run,
@@ -218,9 +252,11 @@ async def preview_invitations(
 ) -> None:
     """Write what would happen to each recipient. Send nothing."""
     from arena_groups.cli.batch import ITEM_ERRORS, BatchFailure, raise_first_failure
+    from arena_groups.cli.run_progress import OutcomeCounts
 
     failures: list[BatchFailure] = []
-    results = output.Results(settings, output.INVITE_RESULTS, INVITATIONS)
+    counts = OutcomeCounts()
+    results = output.Results(settings, output.INVITE_RESULTS, None)
     async with connected(settings, background=True) as arena:
         run = arena_groups.invite_many(arena, group, recipients, dry_run=True, predict=predict)
         with output.progress(settings, beside_results=True) as shown:
@@ -234,8 +270,10 @@ async def preview_invitations(
                         raise result.error
                     else:
                         results.write(_preview_row(recipient, result))
+                    counts.add(result.outcome.value)
                     shown.update(f"{results.count} of {len(recipients)}")
     results.close()
+    counts.write(settings)
     raise_first_failure(failures, len(recipients), INVITATIONS, "checked")
 
 
@@ -243,9 +281,10 @@ async def send_invitations(
     settings: Settings, group: str, recipients: Sequence[arena_groups.InviteTarget]
 ) -> None:
     """Invite people, and write the result of each."""
-    from arena_groups.cli.batch import raise_first_failure, run_batch
+    from arena_groups.cli.batch import confirm_emails, raise_first_failure, run_batch
 
     async with connected(settings, background=True) as arena:
+        await confirm_emails(settings, arena, group, len(recipients))
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id
@@ -262,6 +301,7 @@ async def send_invitations(
 
 @example("Revoke the invitation of an address", "invitations revoke GROUP ada@example.org")
 @example("Revoke two invitations, after a confirmation", "invitations revoke GROUP 50001 50002")
+@shows(lambda: output.ACTIONS)
 @command.command("revoke")
 @group_argument
 @click.argument("who", metavar="WHO...", nargs=-1, required=True, callback=as_secrets)
@@ -292,7 +332,7 @@ async def revoke_invitations(settings: Settings, group: str, who: Sequence[Secre
             output.confirm(
                 settings,
                 f"Revoke {output.counted(len(found), INVITATIONS)}?",
-                output.loss_lines(found),
+                output.loss_lines(found, utc=settings.utc),
             )
             things = [(i.id, output.invitee(i)) for i in found]
         failures = await revoke_all(settings, arena, group, things)
@@ -346,7 +386,7 @@ async def expire_invitations(
             return
         if old:
             question = f"Revoke {output.counted(len(old), INVITATIONS)} of {group}?"
-            output.confirm(settings, question, output.loss_lines(old))
+            output.confirm(settings, question, output.loss_lines(old, utc=settings.utc))
         else:
             output.info_at_terminal(settings, f"no invitation is older than {format_age(age)}")
         failures = await revoke_all(

@@ -20,8 +20,21 @@ if TYPE_CHECKING:
         stdout_stream,
         write_stderr,
     )
-    from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow
+    from arena_groups.cli.output.results import (
+        Extent,
+        Results,
+        collect,
+        counted,
+        info_at_terminal,
+        progress,
+        total_of,
+        write_all,
+        write_each,
+        write_one,
+    )
+    from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow, title_of
     from arena_groups.cli.output.sanitize import json_text, one_line
+    from arena_groups.cli.output.times import day_text, moment_text
     from arena_groups.cli.output.views import (
         ACTIONS,
         AUTH_STATUS,
@@ -37,16 +50,6 @@ if TYPE_CHECKING:
         loss_lines,
         user_label,
     )
-    from arena_groups.cli.output.writers import (
-        Results,
-        collect,
-        counted,
-        info_at_terminal,
-        progress,
-        write_all,
-        write_each,
-        write_one,
-    )
 
 __all__ = [
     "ACTIONS",
@@ -60,12 +63,14 @@ __all__ = [
     "MEMBERS",
     "ActionRow",
     "AuthStatusRow",
+    "Extent",
     "InviteRow",
     "Results",
     "ask_secret",
     "collect",
     "confirm",
     "counted",
+    "day_text",
     "info",
     "info_at_terminal",
     "invitations",
@@ -75,12 +80,15 @@ __all__ = [
     "json_text",
     "log_to_stderr",
     "loss_lines",
+    "moment_text",
     "naming_group",
     "notify",
     "one_line",
     "progress",
     "require_confirmation",
     "stdout_stream",
+    "title_of",
+    "total_of",
     "user_label",
     "write_all",
     "write_each",
@@ -88,7 +96,7 @@ __all__ = [
     "write_stderr",
 ]
 
-_MODULES = ("messages", "rows", "sanitize", "views", "writers")
+_MODULES = ("messages", "results", "rows", "sanitize", "times", "views")
 
 
 def __getattr__(name: str) -> object:

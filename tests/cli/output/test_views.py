@@ -22,7 +22,8 @@ def test_events_table_describes_each_kind_of_event(
     def watch() -> dict[str, str]:
         store = ["--once", "--store", str(tmp_path / "state.db")]
         assert at("watch", GROUP, *store, chosen="table") == 0
-        rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()[1:]]
+        lines = capsys.readouterr().out.splitlines()[1:]
+        rows = [line.split("  ") for line in lines if line[0].isdigit()]
         cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
         return {row[2]: row[3] if len(row) > 3 else "" for row in cells}
 
