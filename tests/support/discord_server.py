@@ -1,4 +1,4 @@
-"""Server that stands for Discord: the REST API and the gateway, as a bot with commands uses them."""
+"""Server that stands for Discord: the REST API and the gateway that a bot with commands uses."""
 
 import asyncio
 import json
