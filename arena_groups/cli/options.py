@@ -315,16 +315,6 @@ def complete_group(
     return [*subcommand_items(context, incomplete), *group_items(context, incomplete)]
 
 
-def complete_group_or_file(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> "list[CompletionItem]":
-    """Return the groups of the user, and let the shell add files."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415 - keeps --help fast
-
-    files = CompletionItem(incomplete, type="file")
-    return [files, *complete_group(context, parameter, incomplete)]
-
-
 def group_argument(command: F) -> F:
     """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
     return click.argument("group", callback=as_group, shell_complete=complete_group)(command)

@@ -214,7 +214,7 @@ START = {
     "zsh": ["-f", "-i"],
 }
 SETUP = {
-    "bash": "source ./script; echo > \"$WORDS\"\n",
+    "bash": 'source ./script; echo > "$WORDS"\n',
     "zsh": 'autoload -U compinit; compinit -D -u; source ./script; echo > "$WORDS"\n',
 }
 
