@@ -276,8 +276,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
-    if not any(mark in text for mark in ("://", "@")):
-        return text  # the operation checks it
+    if not any(mark in text for mark in "/\\.@"):
+        return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
@@ -330,6 +330,26 @@ def store_option(text: str) -> Callable[[F], F]:
     return click.option(
         "--store", type=StoreType(), envvar=STORE_VARIABLE, metavar="STORE", help=text
     )
+
+
+def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from arena_groups.cli.csv_text import is_encoding  # noqa: PLC0415 - keeps --help fast
+
+        if not is_encoding(text):
+            forms = "utf-8, utf-16, windows-1252 or mac-roman"
+            raise click.BadParameter(f"there is no encoding {text!r}: use for example {forms}")
+    return text
+
+
+def encoding_option(command: F) -> F:
+    """Add ``--encoding``, of a file with people."""
+    return click.option(
+        "--encoding",
+        metavar="NAME",
+        callback=_as_encoding,
+        help="Encoding of the file. [default: UTF-8, or that of its byte order mark]",
+    )(command)
 
 
 def limit_option(command: F) -> F:
