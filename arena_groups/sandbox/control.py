@@ -278,9 +278,11 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
-        ids = [record.id for record in new_users(self._user_factory, count)]
-        self._group(group).members.update(dict.fromkeys(ids))
+        found = self._group(group)
+        ids = [record.id for record in new_users(self._user_factory, _checked(count))]
+        found.members.update(dict.fromkeys(ids))
         return ids
 
     @changes
@@ -296,8 +298,10 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
-        found, users = self._group(group), new_users(self._user_factory, count)
+        found = self._group(group)
+        users = new_users(self._user_factory, _checked(count))
         for user in users:
             self._backend.follow(user, found)
         return [user.id for user in users]
@@ -315,9 +319,15 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
-        times = [self.now] * count
-        found = self._group(group)
+        found, times = self._group(group), [self.now] * _checked(count)
         return [
             each.id for each in add_invitations(self._backend, self._user_factory, found, times)
         ]
+
+
+def _checked(count: int) -> int:
+    if count < 0:
+        raise ValueError(f"count must be 0 or more, not {count}")
+    return count
