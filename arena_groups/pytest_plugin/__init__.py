@@ -16,7 +16,7 @@ from arena_groups._exports import lazy_exports
 from arena_groups.pytest_plugin import markers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from arena_groups import ArenaClient
     from arena_groups.pytest_plugin.factories import ClientFactory, SandboxFactory
@@ -65,10 +65,11 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to set up the test.
     """
+    __tracebackhide__ = True
     markers.check_names(item)
     try:
         yield
-    except pytest.fail.Exception as failure:
+    except (pytest.fail.Exception, Exception) as failure:
         _explain(failure, item)
         raise
     marks = [mark for mark in item.own_markers if mark.name in markers.EXAMPLES]
@@ -96,6 +97,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to run the test.
     """
+    __tracebackhide__ = True
     sandbox = _sandbox_of(item)
     earlier = 0 if sandbox is None else len(sandbox.failures)
     try:
@@ -123,7 +125,7 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
     @contextmanager
     def open_sandbox(
         *sources: pytest.FixtureRequest | pytest.MarkDecorator,
-    ) -> Iterator[Sandbox]:
+    ) -> Generator[Sandbox]:
         marks, node, scope = _marks_from(sources)
         test = node if isinstance(node, pytest.Item) else None
         sandbox, required = markers.build(marks)
@@ -277,6 +279,7 @@ def _sandbox_of(item: pytest.Item) -> Sandbox | None:
 
 def _raise_failure(sandbox: Sandbox | None, earlier: int) -> None:
     """Raise the first exception of a test that prevented an answer of its sandbox."""
+    __tracebackhide__ = True
     for failure in () if sandbox is None else sandbox.failures[earlier:][:1]:
         failure.add_note("This was raised in arena_sandbox, which answered with a 500.")
         raise failure
