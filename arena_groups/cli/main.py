@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import augment_usage_errors
 
-from arena_groups._version import __version__
+from arena_groups._version import PROJECT_PAGE, __version__
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
@@ -209,6 +209,7 @@ def write_help(
                 formatter.write(f"{'':>{formatter.current_indent}}{NAME} {line}\n")
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
+    formatter.write(f"\nDocumentation: {PROJECT_PAGE}\n")
 
 
 def write_options(
