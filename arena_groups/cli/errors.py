@@ -144,12 +144,18 @@ def in_options(text: str) -> str:
     return text
 
 
-def no_token(*, withheld: bool = False) -> CliError:
+def no_token(base_url: str = "", *, withheld: bool = False, owner: str = "") -> CliError:
     """Return the error of a command that needs a token, if there is none.
 
-    ``withheld`` says that there is one in the environment, for another server.
+    ``withheld`` says that there is one in the environment, for another server than ``base_url``:
+    that of the variable ``owner``, or Are.na.
     """
-    hint = f"ARENA_TOKEN is for the server of ARENA_BASE_URL; {_LOG_IN}" if withheld else _LOG_IN
+    if withheld and owner:
+        hint = f"ARENA_TOKEN is for the server of {owner}; {_LOG_IN}"
+    elif withheld:
+        hint = f"ARENA_TOKEN is for Are.na; for {base_url}, set ARENA_BASE_URL too, or log in there"
+    else:
+        hint = _LOG_IN
     return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, hint)
 
 

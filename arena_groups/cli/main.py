@@ -31,11 +31,15 @@ COMMANDS = {
     "report": "Show who has not answered in groups, and what has changed.",
     "watch": "Watch groups and print events.",
     "deliveries": "Show and repeat deliveries to webhooks.",
+    "config": "Show and change the defaults of settings.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
 }
 """Short help of each command by name, known without importing the command."""
+
+WITHOUT_DEFAULTS = {None, "completion", "config", "help"}
+"""Commands that work even if the configuration file or a variable is wrong."""
 
 Example = tuple[str, str]
 """A purpose, and the command line that serves it, without the program's name."""
@@ -57,7 +61,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
         settings = ctx.ensure_object(Settings)
-        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
         return super().invoke(ctx)
@@ -227,6 +231,10 @@ def _is_common(option: click.Option) -> bool:
 def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
+    if context.invoked_subcommand not in WITHOUT_DEFAULTS:
+        from arena_groups.cli.defaults import read_defaults
+
+        context.ensure_object(Settings).defaults = read_defaults()
 
 
 def show_help_without_command(context: click.Context) -> None:

@@ -1,6 +1,5 @@
 """Options and arguments: those of every command, and those that several commands share."""
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -24,12 +23,12 @@ else:
     NumberType = click.ParamType  # generic in newer releases only
     StoreParamType = click.ParamType
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
 Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
 """Name of the command line in the User-Agent."""
-GROUP_VARIABLE = "ARENA_GROUP"
 STORE_VARIABLE = "ARENA_STORE"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
@@ -53,6 +52,24 @@ class Format(StrEnum):
         return self in {Format.JSON, Format.NDJSON}
 
 
+@dataclass(frozen=True)
+class Default(Generic[T]):
+    """Value of a setting for which there is no option, with its source in words."""
+
+    value: T
+    source: str
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings of variables, and else of the configuration file; ``None`` for those of neither."""
+
+    base_url: Default[str] | None = None
+    format: Default[Format] | None = None
+    group: Default[str] | None = None
+    pager: Default[bool] | None = None
+
+
 @dataclass
 class Settings:
     """Values of the common options, shared by all parts of one run.
@@ -60,7 +77,7 @@ class Settings:
     Attributes:
         format: Output format; ``None`` selects it by the kind of standard output.
         sandbox: Use a private sandbox instead of the API.
-        base_url: Base URL of the API; ``None`` for that of the environment, or Are.na's own.
+        base_url: Base URL of the API; ``None`` for that of the defaults, a login, or Are.na.
         yes: Skip confirmation prompts.
         quiet: Suppress notes, counts and progress.
         verbose: Log requests on standard error.
@@ -68,6 +85,8 @@ class Settings:
         utc: Show times in UTC; ``False`` for those of the local time zone.
         columns: Names of the fields to show, in this order; ``None`` for those of the command.
         bom: Begin CSV with a byte order mark.
+        defaults: Settings of variables and of the configuration file.
+        server: Base URL of the API that was chosen; ``None`` until it is needed.
         token_source: Source of the token, in words; empty until a token is found.
     """
 
@@ -81,16 +100,31 @@ class Settings:
     utc: bool = False
     columns: tuple[str, ...] | None = None
     bom: bool = False
+    defaults: Defaults = field(default_factory=Defaults, compare=False)
+    server: Default[str] | None = field(default=None, compare=False)
     token_source: str = field(default="", compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
         """Return the format asked for; by default a table at a terminal, else ndjson."""
-        return self.format or (Format.TABLE if terminal else Format.NDJSON)
+        return self.requested_format or (Format.TABLE if terminal else Format.NDJSON)
+
+    @property
+    def requested_format(self) -> Format | None:
+        """The format of ``--format``, or else of ARENA_FORMAT or the configuration file."""
+        default = self.defaults.format
+        return self.format or (None if default is None else default.value)
 
     @property
     def json_errors(self) -> bool:
         """``True`` if errors are written as JSON, which only an explicit format selects."""
-        return self.format is not None and self.format.is_json
+        chosen = self.requested_format
+        return chosen is not None and chosen.is_json
+
+    @property
+    def may_page(self) -> bool:
+        """``False`` if ``--no-pager`` or the configuration file turns the pager off."""
+        default = self.defaults.pager
+        return not self.no_pager and (default is None or default.value)
 
 
 def find_format(arguments: Sequence[str]) -> Format | None:
@@ -258,16 +292,26 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
+    try:
+        return name_in(text, is_group=is_group)
+    except ValueError as error:
+        del text  # the traceback must not hold the URL of an invite
+        raise click.BadParameter(str(error)) from None
+
+
+def name_in(text: str, *, is_group: bool) -> str:
+    """Return the slug or id of a group or user, in the URL of the page or alone.
+
+    Raises:
+        ValueError: If the text is another URL. The error does not show it.
+    """
     if not any(mark in text for mark in ("://", "@")):
         return text  # the operation checks it
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
     del text  # an error's traceback must not hold the URL of an invite
-    try:
-        return str(reference.name)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    return str(reference.name)
 
 
 def group_argument(command: F) -> F:
@@ -275,25 +319,17 @@ def group_argument(command: F) -> F:
     return click.argument("group", callback=as_group)(command)
 
 
-def default_group() -> str | None:
-    """Return the group that commands use if none is given: that of ARENA_GROUP, if it is set.
-
-    Raises:
-        click.UsageError: If it cannot be a group.
-    """
-    text = os.environ.get(GROUP_VARIABLE)
-    if not text:
-        return None
-    try:
-        return _name(text, is_group=True)
-    except click.BadParameter as error:
-        raise click.UsageError(f"{GROUP_VARIABLE}: {error.message}") from None
+def default_group(settings: Settings) -> str | None:
+    """Return the group of ARENA_GROUP, or else of the configuration file, if there is one."""
+    default = settings.defaults.group
+    return None if default is None else default.value
 
 
 def _group_or_default(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> str | None:
-    group = default_group() if text is None else as_group(context, parameter, text)
+    settings = context.ensure_object(Settings)
+    group = default_group(settings) if text is None else as_group(context, parameter, text)
     if group is None and not context.resilient_parsing:
         raise click.MissingParameter(ctx=context, param=parameter)
     return group
@@ -302,7 +338,7 @@ def _group_or_default(
 def optional_group_argument(command: F) -> F:
     """Add the argument GROUP, which may be left out if there is a default group.
 
-    Only for commands that read, and whose only word is GROUP.
+    It is for commands that only read, and whose only word is GROUP.
     """
     return click.argument("group", required=False, callback=_group_or_default)(command)
 

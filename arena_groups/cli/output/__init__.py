@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from arena_groups.cli.output.account_views import AUTH_STATUS, LOGINS, SETTINGS
     from arena_groups.cli.output.messages import (
         ask_secret,
         confirm,
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
         stdout_stream,
         write_stderr,
     )
-    from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow
+    from arena_groups.cli.output.rows import (
+        ActionRow,
+        AuthStatusRow,
+        InviteRow,
+        LoginRow,
+        SettingRow,
+    )
     from arena_groups.cli.output.sanitize import json_text, one_line
     from arena_groups.cli.output.views import (
         ACTIONS,
-        AUTH_STATUS,
         CONTENTS,
         EVENTS,
         FOLLOWERS,
@@ -57,11 +63,15 @@ __all__ = [
     "GROUPS",
     "INVITE_CODE",
     "INVITE_RESULTS",
+    "LOGINS",
     "MEMBERS",
+    "SETTINGS",
     "ActionRow",
     "AuthStatusRow",
     "InviteRow",
+    "LoginRow",
     "Results",
+    "SettingRow",
     "ask_secret",
     "collect",
     "confirm",
@@ -88,7 +98,7 @@ __all__ = [
     "write_stderr",
 ]
 
-_MODULES = ("messages", "rows", "sanitize", "views", "writers")
+_MODULES = ("account_views", "messages", "rows", "sanitize", "views", "writers")
 
 
 def __getattr__(name: str) -> object:

@@ -95,6 +95,30 @@ class InviteSummaryRow(Row):
 
 
 @frozen(kw_only=True)
+class LoginRow(Row):
+    """Stored login of an API.
+
+    Attributes:
+        current: Whether commands use it, if they name no API.
+        user: Slug of the user at the time of the login; empty if it was not known.
+    """
+
+    base_url: str
+    current: bool
+    user: str
+    token_source: str
+
+
+@frozen(kw_only=True)
+class SettingRow(Row):
+    """Setting with the value that commands use, and the source of the value in words."""
+
+    key: str
+    value: str | bool | None
+    source: str
+
+
+@frozen(kw_only=True)
 class AuthStatusRow(Row):
     """User, scopes and quota of a token.
 
@@ -105,6 +129,7 @@ class AuthStatusRow(Row):
         quota_window: Length of the window, in seconds.
         quota_left: Requests left at most. Other programs may use the same token.
         quota_resets_in: Seconds until the next window; ``None`` if unknown.
+        logins: Stored logins of all APIs.
     """
 
     base_url: str
@@ -119,6 +144,7 @@ class AuthStatusRow(Row):
     quota_window: float
     quota_left: int | None
     quota_resets_in: float | None
+    logins: Sequence[LoginRow] = ()
 
 
 KnownContent = (
