@@ -71,7 +71,11 @@ def parse_config(content: bytes, path: Path) -> Configuration:
         line = content.count(b"\n", 0, error.start) + 1
         _fail(path, f"line {line} is not UTF-8")
     except tomllib.TOMLDecodeError as error:
-        _fail(path, f"not TOML: {_lower(str(error))}")
+        last = content.count(b"\n") + 1
+        _fail(
+            path,
+            f"not TOML: {_lower(str(error))}".replace("end of document", f"line {last}, the end"),
+        )
     except (ValueError, RecursionError):  # a number or a nesting that is too long
         _fail(path, "not TOML")
     return checked_config(found, path)
@@ -111,17 +115,25 @@ def set_value(key: str, text: str) -> Path:
             value = _checked_base_url(text)
     except ValueError as error:
         raise click.UsageError(f"{key} {error}") from None
-    return _change(lambda document: document.__setitem__(key, _plain(value)))
+    kept = value.value if isinstance(value, Format) else value
+    return _change(lambda document: document.update({key: kept}))
 
 
 def unset_value(key: str) -> Path:
     """Remove a key from the file, if it is there, and return the path.
 
     Raises:
+        click.UsageError: If the key is unknown, and not in the file.
         CliError: If the file is wrong otherwise.
         OSError: If the file cannot be written.
     """
-    return _change(lambda document: document.pop(key, None))
+
+    def remove(document: dict[str, object]) -> None:
+        if key not in KEYS and key not in document:
+            raise click.UsageError(f"unknown key: {_keys_hint(key)}")
+        document.pop(key, None)
+
+    return _change(remove)
 
 
 def _change(change: "Callable[[dict[str, object]], object]") -> Path:
@@ -165,13 +177,15 @@ def _content(path: Path, *, may_be_missing: bool = False) -> bytes | None:
         return None
     except (OSError, ValueError) as error:
         _fail(path, _reason(error))
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode) and os.fspath(path) != os.devnull:
             _fail(path, "not a file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(MAX_SIZE + 1)
-        except OSError as error:
-            _fail(path, _reason(error))
+    except OSError as error:
+        _fail(path, _reason(error))
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_SIZE:
         _fail(path, f"larger than {MAX_SIZE} bytes")
     return content
@@ -184,8 +198,6 @@ def _fail(path: Path, problem: str, hint: str = "") -> NoReturn:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, IsADirectoryError):
-        return "not a file"
     reason = error.strerror if isinstance(error, OSError) else None
     return _lower(reason or "the path is not valid")
 
@@ -202,10 +214,6 @@ def _keys_hint(key: str) -> str:
     if "token" in key.lower():
         return "a token does not belong there: use `arena-groups auth login`"
     return f"the keys are {', '.join(KEYS)}"
-
-
-def _plain(value: object) -> object:
-    return value.value if isinstance(value, Format) else value
 
 
 def _checked_text(value: object) -> str:

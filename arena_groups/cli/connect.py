@@ -13,7 +13,7 @@ import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.defaults import BASE_URL_VARIABLE, BUILT_IN, LOGIN, first
+from arena_groups.cli.defaults import BASE_URL_VARIABLE, BUILT_IN, FILE, LOGIN, first
 from arena_groups.cli.errors import CliError, no_token
 from arena_groups.cli.options import APP, Default, Settings
 
@@ -178,7 +178,7 @@ def choose_server(settings: Settings, login: str | None) -> Default[str]:
         return Default(checked_base_url(chosen.value, insecure_http=False), chosen.source)
     except ValueError as error:
         problem = str(error).partition(" (")[0].removeprefix("base_url ")
-        inside = "" if chosen.source in {"--base-url", BASE_URL_VARIABLE} else "base_url in "
+        inside = "base_url in " if chosen.source in {FILE, LOGIN} else ""
         raise click.UsageError(f"{inside}{chosen.source} {problem}") from None
 
 

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from arena_groups.cli.config_file import Configuration, config_file, read_config
+from arena_groups.cli.config_file import Configuration, read_config
 from arena_groups.cli.options import Default, Defaults, Format, name_in
 
 T = TypeVar("T")
@@ -15,6 +14,7 @@ T = TypeVar("T")
 BASE_URL_VARIABLE = "ARENA_BASE_URL"
 FORMAT_VARIABLE = "ARENA_FORMAT"
 GROUP_VARIABLE = "ARENA_GROUP"
+FILE = "the configuration file"
 LOGIN = "the login"
 BUILT_IN = "the default"
 
@@ -26,24 +26,23 @@ def read_defaults() -> Defaults:
         click.UsageError: If a variable has a value that cannot be used.
         CliError: If the file cannot be used.
     """
-    return combine(os.environ, read_config(), config_file())
+    return combine(os.environ, read_config())
 
 
-def combine(variables: Mapping[str, str], file: Configuration, path: Path) -> Defaults:
+def combine(variables: Mapping[str, str], file: Configuration) -> Defaults:
     """Return the settings of variables, and else of a configuration file.
 
     Raises:
         click.UsageError: If a variable has a value that cannot be used.
     """
-    named = f"the file {path}"
+    base_url = variables.get(BASE_URL_VARIABLE) or None
+    form, group = _format(variables.get(FORMAT_VARIABLE)), _group(variables.get(GROUP_VARIABLE))
     return Defaults(
-        base_url=first((variables.get(BASE_URL_VARIABLE) or None, BASE_URL_VARIABLE),
-                       (file.base_url, named)),
-        format=first((_format(variables.get(FORMAT_VARIABLE)), FORMAT_VARIABLE),
-                     (file.format, named)),
-        group=first((_group(variables.get(GROUP_VARIABLE)), GROUP_VARIABLE), (file.group, named)),
-        pager=first((file.pager, named)),
-    )  # fmt: skip
+        base_url=first((base_url, BASE_URL_VARIABLE), (file.base_url, FILE)),
+        format=first((form, FORMAT_VARIABLE), (file.format, FILE)),
+        group=first((group, GROUP_VARIABLE), (file.group, FILE)),
+        pager=first((file.pager, FILE)),
+    )
 
 
 def first(*candidates: tuple[T | None, str]) -> Default[T] | None:

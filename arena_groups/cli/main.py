@@ -61,6 +61,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
         settings = ctx.ensure_object(Settings)
+        if settings.defaults_error is not None:
+            raise settings.defaults_error
         writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
@@ -232,9 +234,17 @@ def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
     if context.invoked_subcommand not in WITHOUT_DEFAULTS:
-        from arena_groups.cli.defaults import read_defaults
+        load_defaults(context.ensure_object(Settings))
 
-        context.ensure_object(Settings).defaults = read_defaults()
+
+def load_defaults(settings: Settings) -> None:
+    """Read the defaults of the settings. An error is kept, so that ``--help`` still works."""
+    from arena_groups.cli.defaults import read_defaults
+
+    try:
+        settings.defaults = read_defaults()
+    except Exception as error:  # noqa: BLE001 - raised before the command runs
+        settings.defaults_error = error
 
 
 def show_help_without_command(context: click.Context) -> None:
@@ -267,7 +277,7 @@ def run(arguments: Sequence[str]) -> int:
         described = describe(error, settings.token_source)
         if described is None:
             raise
-        if settings.format is None and isinstance(error, click.UsageError):
+        if settings.format is None and described.kind == "usage":
             settings.format = find_format(arguments)
         if isinstance(error, OSError):
             flush_or_discard(sys.stdout)

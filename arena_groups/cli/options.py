@@ -86,6 +86,7 @@ class Settings:
         columns: Names of the fields to show, in this order; ``None`` for those of the command.
         bom: Begin CSV with a byte order mark.
         defaults: Settings of variables and of the configuration file.
+        defaults_error: The error of a variable or of the configuration file, for commands to raise.
         server: Base URL of the API that was chosen; ``None`` until it is needed.
         token_source: Source of the token, in words; empty until a token is found.
     """
@@ -101,6 +102,7 @@ class Settings:
     columns: tuple[str, ...] | None = None
     bom: bool = False
     defaults: Defaults = field(default_factory=Defaults, compare=False)
+    defaults_error: Exception | None = field(default=None, compare=False)
     server: Default[str] | None = field(default=None, compare=False)
     token_source: str = field(default="", compare=False)
 
@@ -320,7 +322,13 @@ def group_argument(command: F) -> F:
 
 
 def default_group(settings: Settings) -> str | None:
-    """Return the group of ARENA_GROUP, or else of the configuration file, if there is one."""
+    """Return the group of ARENA_GROUP, or else of the configuration file, if there is one.
+
+    Raises:
+        Exception: The error of a variable or of the configuration file.
+    """
+    if settings.defaults_error is not None:
+        raise settings.defaults_error
     default = settings.defaults.group
     return None if default is None else default.value
 

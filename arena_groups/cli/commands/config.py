@@ -43,11 +43,10 @@ def setting_rows(settings: Settings) -> Sequence[output.SettingRow]:
     defaults = settings.defaults
     server = choose_server(settings, current_login(settings))
     chosen = first((settings.format, "--format")) or defaults.format
-    by_place = Default("table at a terminal, ndjson elsewhere", BUILT_IN)
     pager = first((False if settings.no_pager else None, "--no-pager")) or defaults.pager
     rows: tuple[tuple[str, Default[str] | Default[Format] | Default[bool] | Default[None]], ...] = (
         ("base_url", server),
-        ("format", chosen or by_place),
+        ("format", chosen or Default(None, BUILT_IN)),
         ("group", defaults.group or Default(None, BUILT_IN)),
         ("pager", pager or Default(True, BUILT_IN)),
     )
@@ -56,6 +55,7 @@ def setting_rows(settings: Settings) -> Sequence[output.SettingRow]:
             key=key,
             value=found.value.value if isinstance(found.value, Format) else found.value,
             source=found.source,
+            file=str(config_file()),
         )
         for key, found in rows
     ]

@@ -18,6 +18,9 @@ def _quota(status: AuthStatusRow) -> str:
     return f"{text} for the next {status.quota_resets_in:.0f} s"
 
 
+_NOTHING = {"format": "table, or ndjson in a pipe"}
+
+
 def _value(setting: SettingRow) -> Cell:
     return str(setting.value).lower() if isinstance(setting.value, bool) else setting.value
 
@@ -40,13 +43,14 @@ LOGINS: View[LoginRow] = View(
 SETTINGS: View[SettingRow] = View(
     table=(
         Column("SETTING", lambda s: s.key, width=8),
-        Column("VALUE", lambda s: _value(s) or "(none)", width=24, share=1),
+        Column("VALUE", lambda s: _value(s) or _NOTHING.get(s.key, "(none)"), width=24, share=1),
         Column("SOURCE", lambda s: s.source, width=20, share=2),
     ),
     csv=(
         Column("key", lambda s: s.key),
         Column("value", _value),
         Column("source", lambda s: s.source),
+        Column("file", lambda s: s.file),
     ),
 )
 

@@ -111,11 +111,18 @@ class LoginRow(Row):
 
 @frozen(kw_only=True)
 class SettingRow(Row):
-    """Setting with the value that commands use, and the source of the value in words."""
+    """Setting with the value that commands use.
+
+    Attributes:
+        value: The value; ``None`` if there is none, or if it depends on the place.
+        source: Source of the value, in words.
+        file: Path of the configuration file.
+    """
 
     key: str
     value: str | bool | None
     source: str
+    file: str
 
 
 @frozen(kw_only=True)
