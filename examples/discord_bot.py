@@ -8,6 +8,8 @@ owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080`
 
 import asyncio
 import os
+import sys
+from contextlib import suppress
 
 import discord
 from discord import app_commands
@@ -16,6 +18,11 @@ from discord.ext import commands
 from arena_groups import ArenaClient, ArenaError, MembershipInvitation, RateLimitError
 
 SHOWN = 15
+SETTINGS = {
+    "ARENA_TOKEN": "your token of Are.na",
+    "ARENA_GROUP": "the slug of the group",
+    "DISCORD_TOKEN": "the token of the bot, from Discord's developer portal",
+}
 
 
 class Invitations(commands.Cog):
@@ -24,14 +31,15 @@ class Invitations(commands.Cog):
     def __init__(self, arena: ArenaClient, group: str) -> None:
         self.arena = arena
         self.group = group
+        self.invitations = arena.groups.invitations(group, per=SHOWN)  # checks the name at once
 
     @app_commands.command(description="Who has not answered an invitation yet?")
     @app_commands.default_permissions(manage_guild=True)
     async def pending(self, interaction: discord.Interaction) -> None:
         """Respond to ``/pending``."""
         await interaction.response.defer(ephemeral=True)  # Discord waits only 3 seconds
-        page = await self.arena.groups.invitations(self.group, per=SHOWN)
-        lines = [f"**{page.meta.total_count}** pending", *map(line, page.data)]
+        page = await self.invitations
+        lines = [f"**{page.meta.total_count}** pending", *map(line, page)]
         await interaction.followup.send(
             "\n".join(lines), allowed_mentions=discord.AllowedMentions.none()
         )
@@ -81,8 +89,16 @@ class Bot(commands.Bot):
         await self.tree.sync()
 
 
+def check_settings() -> None:
+    """Raise ValueError for the first setting that is missing."""
+    for name, meaning in SETTINGS.items():
+        if not os.environ.get(name):
+            raise ValueError(f"{name} is not set: export {name}='…' with {meaning}")
+
+
 async def main() -> None:
     """Run the bot, with one client for all commands, until it is stopped."""
+    check_settings()
     discord.utils.setup_logging()
     async with (
         ArenaClient() as arena,
@@ -92,4 +108,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(main())
+    except (ArenaError, ValueError, discord.LoginFailure) as error:
+        sys.exit(f"discord_bot: {error}")

@@ -7,6 +7,7 @@ owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080`
 """
 
 import asyncio
+import math
 import os
 import sys
 from contextlib import suppress
@@ -45,9 +46,22 @@ def report(failure: PollFailure) -> None:
     print(f"doorkeeper: {failure.group}: {failure.error}", file=sys.stderr)
 
 
+def seconds(name: str, default: str) -> float:
+    """Return the seconds that a variable sets."""
+    try:
+        value = float(os.environ.get(name) or default)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a number of seconds above 0, such as {default}")
+    return value
+
+
 async def main(path: str, *groups: str) -> None:
     """Print messages until Ctrl-C."""
-    interval = float(os.environ.get("DOORKEEPER_INTERVAL", "60"))
+    if not os.environ.get("ARENA_TOKEN"):
+        raise ValueError("ARENA_TOKEN is not set: export ARENA_TOKEN='…' with your token")
+    interval = seconds("DOORKEEPER_INTERVAL", "60")
     async with ArenaClient() as arena, SQLiteStore(path) as store:
         watcher = watch(arena, *groups, store=store, interval=interval, on_failure=report)
         async with watcher:
@@ -62,5 +76,5 @@ if __name__ == "__main__":
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(main(*sys.argv[1:]))
-    except ArenaError as error:
+    except (ArenaError, ValueError) as error:
         sys.exit(f"doorkeeper: {error}")

@@ -1,6 +1,6 @@
 """Web service with FastAPI: all requests share one client, which lives as long as the app.
 
-    ARENA_TOKEN=… uvicorn --port 8081 --app-dir examples fastapi_service:app
+    ARENA_TOKEN=… python examples/fastapi_service.py
     curl http://127.0.0.1:8081/groups/research-studio/pending
     curl -H 'Content-Type: application/json' -d '{"email": "ada@example.org"}' \
         http://127.0.0.1:8081/groups/research-studio/invitations
@@ -9,16 +9,30 @@ To try it, run ``arena-groups sandbox --port 8080`` in another terminal. Set ``A
 owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 """
 
+import logging
+import math
+import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, TypedDict, cast
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from arena_groups import ArenaClient, ArenaError, NotFoundError, RateLimitError
+from arena_groups import (
+    ArenaClient,
+    ArenaConnectionError,
+    ArenaError,
+    NotFoundError,
+    RateLimitError,
+    UnprocessableError,
+)
+
+logger = logging.getLogger("fastapi_service")
 
 
 class State(TypedDict):
@@ -40,6 +54,7 @@ def get_client(request: Request) -> ArenaClient:
 
 
 Arena = Annotated[ArenaClient, Depends(get_client)]
+Slug = Annotated[str, Path(pattern=r"^[\w-]+$")]
 app = FastAPI(lifespan=lifespan)
 
 
@@ -63,30 +78,55 @@ class Invited(BaseModel):
 
 
 @app.get("/groups/{group}/pending")
-async def pending(group: str, arena: Arena) -> Pending:
+async def pending(group: Slug, arena: Arena) -> Pending:
     """Return the number of pending invitations, and the time of the oldest."""
     waiting = [each.created_at async for each in arena.groups.invitations(group)]
     return Pending(pending=len(waiting), oldest=min(waiting, default=None))
 
 
 @app.post("/groups/{group}/invitations")
-async def invite(group: str, invitee: Invitee, arena: Arena) -> Invited:
+async def invite(group: Slug, invitee: Invitee, arena: Arena) -> Invited:
     """Invite a person by email."""
     try:
         result = await arena.groups.invite(group, email=invitee.email)
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from None
+    except ValueError:  # nothing was sent
+        raise HTTPException(422, "the email address is not valid") from None
     return Invited(outcome=result.outcome)
 
 
 @app.exception_handler(ArenaError)
-async def arena_error(_request: Request, error: ArenaError) -> JSONResponse:
-    """Turn errors of the client into HTTP responses."""
+async def arena_error(request: Request, error: ArenaError) -> JSONResponse:
+    """Turn errors of the client into HTTP responses. What they say is for the log."""
+    logger.warning("%s: %s", request.method, error)
     match error:
         case NotFoundError():
-            return JSONResponse({"error": "no such group"}, 404)
+            return problem(404, "no such group")
+        case UnprocessableError():
+            return problem(422, error.message)
         case RateLimitError():
-            headers = {"Retry-After": f"{error.retry_after or 60:.0f}"}
-            return JSONResponse({"error": "too many requests"}, 503, headers)
-        case _:
-            return JSONResponse({"error": str(error)}, 502)
+            seconds = 60 if error.retry_after is None else max(1, math.ceil(error.retry_after))
+            return problem(503, "too many requests", {"Retry-After": str(seconds)})
+        case ArenaConnectionError():
+            return problem(503, "Are.na cannot be reached")
+        case _:  # the token of this service was rejected, or Are.na has failed
+            return problem(502, "Are.na did not answer as expected")
+
+
+def problem(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return the response to a request that failed, in the form of FastAPI's own."""
+    return JSONResponse({"detail": text}, status, headers)
+
+
+def main() -> None:
+    """Check the settings, and run the service until Ctrl-C."""
+    if not os.environ.get("ARENA_TOKEN"):
+        raise ValueError("ARENA_TOKEN is not set: export ARENA_TOKEN='…' with your token")
+    ArenaClient()  # raises ValueError for a setting that is not valid
+    uvicorn.run(app, host="127.0.0.1", port=8081)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"fastapi_service: {error}")

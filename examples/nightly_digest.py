@@ -7,6 +7,7 @@ owner's token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080`
 """
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +45,8 @@ def invitee(invitation: MembershipInvitation) -> str:
 
 async def main(group: str) -> None:
     """Print the digest of a group."""
+    if not os.environ.get("ARENA_TOKEN"):
+        raise ValueError("ARENA_TOKEN is not set: export ARENA_TOKEN='…' with your token")
     async with ArenaClient() as arena:
         pending = await arena.groups.invitations(group).collect()
     print(digest(group, pending, datetime.now(UTC)))
@@ -54,5 +57,5 @@ if __name__ == "__main__":
         sys.exit("usage: nightly_digest.py GROUP")
     try:
         asyncio.run(main(sys.argv[1]))
-    except ArenaError as error:
+    except (ArenaError, ValueError) as error:
         sys.exit(f"nightly_digest: {error}")

@@ -9,6 +9,7 @@ token that it prints, and ``ARENA_BASE_URL`` to ``http://127.0.0.1:8080``.
 
 import asyncio
 import csv
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ async def onboard(arena: ArenaClient, group: str, emails: Sequence[str]) -> bool
 
 async def main(group: str, file: Path) -> bool:
     """Invite the people in the file to the group; return whether none failed."""
+    if not os.environ.get("ARENA_TOKEN"):
+        raise ValueError("ARENA_TOKEN is not set: export ARENA_TOKEN='…' with your token")
     emails = addresses(file)
     async with ArenaClient() as arena:
         return await onboard(arena, group, emails)

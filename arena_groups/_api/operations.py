@@ -25,6 +25,9 @@ GROUP_MISSING: Final = (
     "check the slug or id; a rename changes the slug, and private groups are hidden"
 )
 USER_MISSING: Final = "check the user's slug or id"
+GROUP_HIDDEN: Final = "only its owner and its members see a private group"
+OWNER_ONLY: Final = "only the owner may change or delete a group"
+CODE_OF_OWNER: Final = "only those who manage a group, as its owner does, have its invite code"
 PAGING: Final = ("page", "per")
 
 
@@ -46,6 +49,7 @@ class Operation(Generic[ResultT_co]):
         idempotent: Whether sending it twice has the effect of sending it once.
         needs_token: Whether it is refused to guests.
         not_found_hint: What to check after a 404.
+        forbidden_hint: Who may do this, or why it can be refused; empty if that is not known.
         cacheable: Whether its response may be kept for conditional requests.
         advice: What to do if the outcome of a write is unknown.
         success_after_retry_statuses: The statuses which show, after an attempt whose response
@@ -65,6 +69,7 @@ class Operation(Generic[ResultT_co]):
     idempotent: bool = True
     needs_token: bool = False
     not_found_hint: str = GROUP_MISSING
+    forbidden_hint: str = ""
     cacheable: bool = False
     advice: str = "it does no harm to try again."
     success_after_retry_statuses: tuple[int, ...] = ()
@@ -117,6 +122,7 @@ GET_GROUP: Final = Operation(
     name="groups.get",
     method="GET",
     route="/v3/groups/{id}",
+    forbidden_hint=GROUP_HIDDEN,
     returns=Group,
     cacheable=True,
 )
@@ -134,6 +140,7 @@ UPDATE_GROUP: Final = Operation(
     name="groups.update",
     method="PUT",
     route="/v3/groups/{id}",
+    forbidden_hint=OWNER_ONLY,
     returns=Group,
     body=("name", "description", "avatar_url"),
     needs_token=True,
@@ -143,6 +150,7 @@ DELETE_GROUP: Final = Operation(
     name="groups.delete",
     method="DELETE",
     route="/v3/groups/{id}",
+    forbidden_hint=OWNER_ONLY,
     returns=NoneType,
     needs_token=True,
     success_after_retry_statuses=(404,),
@@ -151,6 +159,7 @@ MEMBERS: Final = Operation(
     name="groups.members",
     method="GET",
     route="/v3/groups/{id}/members",
+    forbidden_hint=GROUP_HIDDEN,
     returns=Page[GroupMember],
     query=PAGING,
     cacheable=True,
@@ -159,6 +168,7 @@ JOIN: Final = Operation(
     name="groups.join",
     method="POST",
     route="/v3/groups/{id}/members",
+    forbidden_hint="the invite code is wrong, or not valid any more: ask for the current one",
     returns=GroupMember,
     body=("invite_token",),
     needs_token=True,
@@ -167,6 +177,8 @@ LEAVE: Final = Operation(
     name="groups.leave",
     method="DELETE",
     route="/v3/groups/{id}/members/me",
+    forbidden_hint="the owner cannot leave a group: hand it over to another member first, in its "
+    "settings at Are.na, or delete it",
     returns=NoneType,
     needs_token=True,
 )
@@ -175,6 +187,7 @@ REMOVE_MEMBER: Final = Operation(
     method="DELETE",
     route="/v3/groups/{id}/members/{user_id}",
     not_found_hint="check the group, and that the user is a member",
+    forbidden_hint="only the owner may remove members, and the owner cannot be removed",
     returns=NoneType,
     needs_token=True,
     success_after_retry_statuses=(404,),
@@ -183,6 +196,7 @@ INVITATIONS: Final = Operation(
     name="groups.invitations",
     method="GET",
     route="/v3/groups/{id}/invitations",
+    forbidden_hint="only the owner and the members of a group see its invitations",
     returns=Page[MembershipInvitation],
     query=PAGING,
     needs_token=True,
@@ -193,6 +207,8 @@ INVITE: Final = Operation(
     not_found_hint="check the group, and the id of the user if one was given",
     method="POST",
     route="/v3/groups/{id}/invitations",
+    forbidden_hint="only the owner and the members may invite, and not all of them people "
+    "without an account",
     returns=InviteResult,
     body=("user_id", "email"),
     idempotent=False,
@@ -205,6 +221,7 @@ REVOKE_INVITATION: Final = Operation(
     method="DELETE",
     route="/v3/groups/{id}/invitations/{invitation_id}",
     not_found_hint="check the group, and that the invitation is one of its own",
+    forbidden_hint="only the inviter, the owner and the members may revoke an invitation",
     returns=NoneType,
     needs_token=True,
     advice="the invitation may be revoked or not, or accepted meanwhile; look in "
@@ -216,6 +233,7 @@ INVITE_CODE: Final = Operation(
     "or check its slug or id",
     method="GET",
     route="/v3/groups/{id}/invite",
+    forbidden_hint=CODE_OF_OWNER,
     returns=GroupInvite,
     needs_token=True,
 )
@@ -223,6 +241,7 @@ CREATE_INVITE_CODE: Final = Operation(
     name="groups.create_invite_code",
     method="POST",
     route="/v3/groups/{id}/invite",
+    forbidden_hint=CODE_OF_OWNER,
     returns=GroupInvite,
     needs_token=True,
 )
@@ -230,6 +249,7 @@ DELETE_INVITE_CODE: Final = Operation(
     name="groups.delete_invite_code",
     method="DELETE",
     route="/v3/groups/{id}/invite",
+    forbidden_hint=CODE_OF_OWNER,
     returns=NoneType,
     needs_token=True,
 )
@@ -237,6 +257,7 @@ CONTENTS: Final[Operation[Page[Content]]] = Operation(
     name="groups.contents",
     method="GET",
     route="/v3/groups/{id}/contents",
+    forbidden_hint=GROUP_HIDDEN,
     returns=Page[Content],
     query=(*PAGING, "sort", "type"),
     cacheable=True,
@@ -245,6 +266,7 @@ FOLLOWERS: Final = Operation(
     name="groups.followers",
     method="GET",
     route="/v3/groups/{id}/followers",
+    forbidden_hint=GROUP_HIDDEN,
     returns=Page[User],
     query=(*PAGING, "sort"),
     cacheable=True,

@@ -41,6 +41,8 @@ _GROUP_FORMS: Final = (
     "a slug, an id, a group, or a URL such as https://www.are.na/group/research-studio"
 )
 _NO_SLASH: Final = "a slug has no slash and no dot"
+_GROUP: Final = "group"
+_USER: Final = "user"
 _USER_FORMS: Final = "a slug, an id, a user, or a URL such as https://www.are.na/ada-osei"
 
 
@@ -134,7 +136,7 @@ def _group_slug(text: str) -> str | ValueError:
         case ["group", slug] | ["group", slug, "invite", _] if not _NOT_IN_SLUGS.search(slug):
             return slug
         case _:
-            return ValueError(f"group must be {_GROUP_FORMS}: {_NO_SLASH}")
+            return ValueError(f"group must be {_GROUP_FORMS}: {_page_problem(text, _GROUP)}")
 
 
 def _user_name(given: object) -> str | int | ValueError | TypeError:
@@ -156,7 +158,29 @@ def _user_slug(text: str) -> str | ValueError:
         case [slug] if slug not in _SITE_PAGES and not _NOT_IN_SLUGS.search(slug):
             return slug
         case _:
-            return ValueError(f"user must be {_USER_FORMS}: {_NO_SLASH}")
+            return ValueError(f"user must be {_USER_FORMS}: {_page_problem(text, _USER)}")
+
+
+def _page_problem(text: str, wanted: str) -> str:
+    """Return why a text is not the page of a group or user, without repeating any of it."""
+    if "://" not in text:
+        return _NO_SLASH
+    match page_segments(text):
+        case None:
+            return "this URL is not of a page on are.na"
+        case ["block", _]:
+            found = "block"
+        case ["group", _, *_]:
+            found = _GROUP
+        case [slug] if slug and slug not in _SITE_PAGES:
+            found = _USER
+        case [slug, _] if slug not in _SITE_PAGES:
+            found = "channel"
+        case _:
+            found = wanted
+    return (
+        f"this is the URL of a {found}" if found != wanted else f"this is not the URL of a {found}"
+    )
 
 
 def _invite_code(given: object) -> Secret | None:

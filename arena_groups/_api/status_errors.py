@@ -14,7 +14,7 @@ from arena_groups._api.edge import (
     is_edge_limit,
 )
 from arena_groups._api.error_body import BodyShape, ErrorBody, redacted, shown_text
-from arena_groups._api.operations import Operation
+from arena_groups._api.hints import make_hint
 from arena_groups._api.request import Request
 from arena_groups._api.response import (
     RawResponse,
@@ -22,7 +22,7 @@ from arena_groups._api.response import (
     parse_rate_limit,
     parse_retry_after,
 )
-from arena_groups._api.secrets import Credentials, TokenOrigin
+from arena_groups._api.secrets import Credentials
 from arena_groups.errors import (
     ArenaAPIError,
     AuthenticationError,
@@ -68,7 +68,7 @@ def make_status_error(
     error = body.error or reason or _phrase(status)
     fallback = shown_text(redacted(_fallback_message(response, body), secrets))
     message = _message(body, error, fallback)
-    hint = _hint(operation, status, origin, retry_after)
+    hint = make_hint(operation, response, body, origin, retry_after)
     kind = ERRORS.get(status, ServerError if status >= 500 else ArenaAPIError)
     blocked, edge_limit = is_blocked(operation, response, body), is_edge_limit(response, body)
     if blocked:
@@ -148,32 +148,3 @@ def _host(location: str) -> str | None:
         return urlsplit(location).hostname
     except ValueError:
         return None
-
-
-def _hint(
-    operation: Operation[T], status: int, origin: TokenOrigin, retry_after: float | None
-) -> str:
-    if status == 401:
-        scope = operation.writes and origin is not TokenOrigin.NONE
-        return _token_hint(origin) + "; for a write it needs the scope write" * scope
-    if status == 403 and operation.writes:
-        return (
-            "the token needs the scope write, and its user the right to do this"
-            if origin not in {TokenOrigin.NONE, TokenOrigin.WITHHELD}
-            else _token_hint(origin)
-        )
-    if status == 403:
-        return "the token's user may not see this"
-    if status == 404 and "{" in operation.route:
-        return operation.not_found_hint
-    if status == 429 and retry_after is not None:
-        return f"try again in {retry_after:.10g} s"
-    return ""
-
-
-def _token_hint(origin: TokenOrigin) -> str:
-    if origin is TokenOrigin.NONE:
-        return "no token was found: pass token= or set the environment variable ARENA_TOKEN"
-    if origin is TokenOrigin.WITHHELD:
-        return "ARENA_TOKEN was not sent, as it is for the server of ARENA_BASE_URL: pass token="
-    return f"the token came from {origin}"

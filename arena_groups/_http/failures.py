@@ -43,6 +43,10 @@ REFUSALS = frozenset(
         "TLSV13_ALERT_CERTIFICATE_REQUIRED",
     }
 )  # alerts of a server, as Python names them
+NOT_TLS = frozenset(
+    {"HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"}
+)  # reasons of OpenSSL for a peer that answers, but not in TLS
+TLS_ALERT = re.compile(r"b['\"]\\x15\\x03")  # as the parser of aiohttp shows its first bytes
 NO_CONNECTION = "no connection within the time limit"
 ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, NO_CONNECTION),
@@ -124,7 +128,9 @@ def map_aiohttp_error(
 def _is_retryable(error: Exception) -> bool:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return error.status in TRANSIENT_STATUSES
-    return not (isinstance(error, (*PERMANENT, RepeatedRequestError)) or _tls_refusal(error))
+    if isinstance(error, (*PERMANENT, RepeatedRequestError)):
+        return False
+    return not (_tls_refusal(error) or _expects_no_tls(error) or _speaks_tls(error))
 
 
 def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
@@ -133,11 +139,8 @@ def _cause(error: Exception, progress: RequestProgress, *, unsent: bool) -> str:
         return refused + _proxy_advice(error, progress)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate_problem(error, progress)
-    if refusal := _tls_refusal(error):
-        return (
-            f"the server refused the TLS connection ({refusal}): it may want a client certificate, "
-            "from load_cert_chain() of the context in ssl="
-        )
+    if problem := _tls_problem(error, progress):
+        return problem
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.strerror or type(error.os_error).__name__
         advice = f": check {progress.proxy_setting}" if _is_proxy(error, progress) else ""
@@ -172,6 +175,36 @@ def _tls_refusal(error: Exception) -> str:
     """
     alert = str(getattr(error.__cause__, "reason", None))
     return alert.lower().replace("_", " ") if alert in REFUSALS else ""
+
+
+def _tls_problem(error: Exception, progress: RequestProgress) -> str:
+    """Return why TLS does not come about: a refusal, or only one side speaks it; empty for none."""
+    if refusal := _tls_refusal(error):
+        return (
+            f"the server refused the TLS connection ({refusal}): it may want a client certificate, "
+            "from load_cert_chain() of the context in ssl="
+        )
+    if isinstance(error, aiohttp.ClientConnectorError) and _expects_no_tls(error):
+        setting = progress.proxy_setting if _is_proxy(error, progress) else "the base URL"
+        peer = _peer(error, progress)
+        return f"{peer} answers, but not in TLS: check https:// and the port in {setting}"
+    return "the server answers in TLS: write https:// in the base URL" if _speaks_tls(error) else ""
+
+
+def _expects_no_tls(error: Exception) -> bool:
+    """Return whether the peer of a TLS handshake answered in another protocol."""
+    return getattr(error, "os_error", None) is not None and _ssl_reason(error) in NOT_TLS
+
+
+def _ssl_reason(error: Exception) -> str:
+    return str(getattr(getattr(error, "os_error", None), "reason", None))
+
+
+def _speaks_tls(error: Exception) -> bool:
+    """Return whether the answer to plain HTTP is a record of TLS."""
+    if not isinstance(error, aiohttp.ClientResponseError):
+        return False
+    return TLS_ALERT.search(error.message) is not None
 
 
 def _proxy_advice(error: aiohttp.ClientHttpProxyError, progress: RequestProgress) -> str:

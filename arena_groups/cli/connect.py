@@ -200,6 +200,4 @@ def refuse_base_url(settings: Settings) -> None:
 def require_token(settings: Settings) -> None:
     """Raise an error, before anything is sent, if there is no token."""
     if not settings.sandbox and not settings.token_source:
-        owner = BASE_URL_VARIABLE if os.environ.get(BASE_URL_VARIABLE) else ""
-        withheld = bool(os.environ.get(TOKEN_VARIABLE))
-        raise no_token(base_url_of(settings), withheld=withheld, owner=owner)
+        raise no_token()

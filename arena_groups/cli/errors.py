@@ -80,7 +80,9 @@ _HINTS = {
         "this is the network edge in front of Are.na, not your token: check the network, a proxy or"
         " VPN, and how often you ask"
     ),
-    "connection": "check the network, and --base-url or ARENA_BASE_URL if given",
+    "connection": (
+        "check the network, and scheme, host and port of --base-url or ARENA_BASE_URL if given"
+    ),
     "decode": "check --base-url or ARENA_BASE_URL if given, or update arena-groups",
     "pagination": "try again in a moment",
 }
@@ -101,7 +103,14 @@ _NOT_FOUND_HINTS = {
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
+_FORBIDDEN_HINTS = {
+    "DELETE /v3/groups/{id}/members/me": (
+        "the owner cannot leave a group: hand it over to another member first, in its settings at"
+        " Are.na, or delete it with `arena-groups groups delete`"
+    ),
+}
 _LOG_IN = "log in with `arena-groups auth login`, set ARENA_TOKEN, or try --sandbox"
+_LOG_IN_AT_HOST = "log in with `arena-groups auth login`, with the --base-url that you use"
 
 
 def describe(error: Exception, token_source: str = "") -> CliError | None:
@@ -144,19 +153,18 @@ def in_options(text: str) -> str:
     return text
 
 
-def no_token(base_url: str = "", *, withheld: bool = False, owner: str = "") -> CliError:
-    """Return the error of a command that needs a token, if there is none.
+def no_token() -> CliError:
+    """Return the error of a command that needs a token, if there is none."""
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _log_in_hint())
 
-    ``withheld`` says that there is one in the environment, for another server than ``base_url``:
-    that of the variable ``owner``, or Are.na.
-    """
-    if withheld and owner:
-        hint = f"ARENA_TOKEN is for the server of {owner}; {_LOG_IN}"
-    elif withheld:
-        hint = f"ARENA_TOKEN is for Are.na; for {base_url}, set ARENA_BASE_URL too, or log in there"
-    else:
-        hint = _LOG_IN
-    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, hint)
+
+def _log_in_hint() -> str:
+    """Return what to do without a token: one in the environment is then for another server."""
+    if not os.environ.get("ARENA_TOKEN"):
+        return _LOG_IN
+    if os.environ.get("ARENA_BASE_URL"):
+        return f"ARENA_TOKEN is for the server of ARENA_BASE_URL: {_LOG_IN_AT_HOST}"
+    return f"ARENA_TOKEN is for Are.na: set ARENA_BASE_URL too, or {_LOG_IN_AT_HOST}"
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:
@@ -185,10 +193,19 @@ def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:
         (arena_groups.StoreError, "system", ExitCode.FAILURE),
         (arena_groups.PacerError, "system", ExitCode.FAILURE),
     )
+    if isinstance(error, arena_groups.BadRequestError) and _is_wrong_scheme(error):
+        return "connection", ExitCode.FAILURE
     for kind, name, code in kinds:
         if isinstance(error, kind):
             return name, code
     return "api", ExitCode.FAILURE
+
+
+def _is_wrong_scheme(error: arena_groups.BadRequestError) -> bool:
+    """Return whether the server has answered that its port speaks TLS."""
+    from arena_groups._api.hints import PLAIN_HTTP_HINT  # noqa: PLC0415 - keeps --help fast
+
+    return error.hint == PLAIN_HTTP_HINT
 
 
 def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
@@ -197,14 +214,29 @@ def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
         return _token_hint(token_source, writes=error.method not in ("", "GET", "HEAD"))
     if isinstance(error, arena_groups.NotFoundError):
         return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+    if kind == "forbidden" and isinstance(error, arena_groups.ForbiddenError):
+        return _forbidden_hint(error, token_source)
+    if kind == "connection" and isinstance(error, arena_groups.BadRequestError):
+        return ""  # it names the scheme
     return _HINTS.get(kind, "")
+
+
+def _forbidden_hint(error: arena_groups.ForbiddenError, token_source: str) -> str:
+    from arena_groups._api.hints import SCOPE_HINT  # noqa: PLC0415 - keeps --help fast
+
+    if not token_source:
+        return _log_in_hint()
+    if error.hint == SCOPE_HINT:
+        return f"the token came from {token_source}; log in with one that has the scope write"
+    rule = _FORBIDDEN_HINTS.get(f"{error.method} {error.route}", "")
+    return rule + f"; or {SCOPE_HINT}" * (bool(rule) and error.hint.endswith(SCOPE_HINT))
 
 
 def _token_hint(source: str, *, writes: bool) -> str:
     if source == ENTERED:
         return "it was not stored; create a token in your settings at Are.na"
     if not source:
-        return _LOG_IN
+        return _log_in_hint()
     scope = "for a write it needs the scope write; " if writes else ""
     return f"the token came from {source}; {scope}{_LOG_IN}"
 

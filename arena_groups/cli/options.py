@@ -201,7 +201,7 @@ _COMMON_OPTIONS = (
         metavar="URL",
         callback=_set_option,
         expose_value=False,
-        help="Base URL of the API. [default: ARENA_BASE_URL, or Are.na]",
+        help="Base URL of the API. [default: that of `config`, or Are.na]",
     ),
     _flag("-y", "--yes", text="Skip confirmation prompts."),
     _flag("-q", "--quiet", text="Suppress notes and progress."),

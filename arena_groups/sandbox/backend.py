@@ -2,12 +2,8 @@
 
 import itertools
 import random
-import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import TypeVar
 
 import attrs
 
@@ -27,15 +23,8 @@ from arena_groups.sandbox.entities import (
     UserRecord,
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.names import by_slug_or_id, is_valid_slug, slugify
 from arena_groups.sandbox.permissions import InviteOutcomeName, invite_outcome, is_in_group
-
-# Letters that have no decomposition into an ASCII letter and an accent.
-_SPECIAL_LETTERS = str.maketrans(
-    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ß": "ss", "\u0131": "i"}
-)
-_SLUG_LENGTH = 60
-
-_T = TypeVar("_T")
 
 # Blocks and channels have the same ids: an id alone does not identify the type.
 FIRST_IDS = {
@@ -51,10 +40,7 @@ FIRST_IDS = {
 }
 SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-MAX_ID_DIGITS = 19
 AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
-
-_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class SandboxNotFoundError(LookupError):
@@ -145,6 +131,13 @@ class Backend:
     def __attrs_post_init__(self) -> None:
         self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
 
+    def restart(self, rng: random.Random) -> None:
+        """Return to an empty state, at the time of the clock's source."""
+        self.clock.reset()
+        empty = Backend(self.clock, rng)
+        for field in attrs.fields(Backend):
+            setattr(self, field.name, getattr(empty, field.name))
+
     # Users
 
     def add_user(
@@ -174,7 +167,7 @@ class Backend:
 
     def find_user(self, ref: int | str) -> UserRecord | None:
         """Return the user with this id or slug."""
-        return _by_slug_or_id(ref, self._users_by_slug, self.users)
+        return by_slug_or_id(ref, self._users_by_slug, self.users)
 
     def find_user_by_address(self, email: str) -> UserRecord | None:
         """Return the user with this address, ignoring case."""
@@ -182,7 +175,7 @@ class Backend:
 
     def change_slug(self, user: UserRecord, slug: str) -> None:
         """Give a user another slug. Raises `ValueError` if it is taken or invalid."""
-        if self._users_by_slug.get(slug, user) is not user or not _is_valid_slug(slug):
+        if self._users_by_slug.get(slug, user) is not user or not is_valid_slug(slug):
             raise ValueError(f"the slug {slug!r} is taken or invalid")
         self._users_by_slug[slug] = self._users_by_slug.pop(user.slug)
         user.slug = slug
@@ -221,7 +214,7 @@ class Backend:
         """
         if not name.strip():
             raise ValueError("name must not be empty")
-        if slug is not None and (slug in self._groups_by_slug or not _is_valid_slug(slug)):
+        if slug is not None and (slug in self._groups_by_slug or not is_valid_slug(slug)):
             raise ValueError(f"the slug {slug!r} is taken or invalid")
         when = at or self.clock.now()
         group = GroupRecord(
@@ -238,7 +231,7 @@ class Backend:
 
     def find_group(self, ref: int | str) -> GroupRecord | None:
         """Return the group with this id or slug."""
-        return _by_slug_or_id(ref, self._groups_by_slug, self.groups)
+        return by_slug_or_id(ref, self._groups_by_slug, self.groups)
 
     def rename_group(self, group: GroupRecord, name: str) -> None:
         """Set the name and a new slug. The old slug is a 404 afterwards."""
@@ -423,28 +416,3 @@ class Backend:
         return next(
             slug for slug in itertools.chain([wanted], numbered) if slug not in self._users_by_slug
         )
-
-
-def _is_valid_slug(slug: str) -> bool:
-    return _SLUG.fullmatch(slug) is not None and not slug.isdigit()
-
-
-def _by_slug_or_id(ref: int | str, by_slug: dict[str, _T], by_id: dict[int, _T]) -> _T | None:
-    if isinstance(ref, int):
-        return by_id.get(ref)
-    return by_slug.get(ref) or by_id.get(as_id(ref) or 0)
-
-
-def as_id(text: str) -> int | None:
-    """Return the text as an id, or None if it is not written as one."""
-    if not (text.isascii() and text.isdigit()) or len(text) > MAX_ID_DIGITS:
-        return None
-    return int(text)
-
-
-@lru_cache(maxsize=4096)
-def slugify(words: str) -> str:
-    """Return the text as lower-case ASCII words joined by hyphens; empty if none remain."""
-    plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
-    ascii_only = plain.encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LENGTH].strip("-")

@@ -1,112 +1,16 @@
-"""Control methods of a sandbox: what users do outside the REST API, and the passing of time."""
+"""Control methods of a sandbox: what users do outside the REST API."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 
-from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
-from arena_groups.sandbox.entities import (
-    ChannelRecord,
-    CredentialRecord,
-    GroupRecord,
-    InvitationRecord,
-    InvitationState,
-    SentEmail,
-    Tier,
-    UserRecord,
-)
+from arena_groups.sandbox.control_state import SandboxState
+from arena_groups.sandbox.entities import CredentialRecord, Tier
 from arena_groups.sandbox.permissions import is_in_group
-from arena_groups.sandbox.seed import UserFactory, add_invitations, new_token, new_users
+from arena_groups.sandbox.seed import add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
 
 
-class SandboxControl:
-    """Direct access to the state of a sandbox, for tests.
-
-    Groups and users are named by id or slug.
-    """
-
-    def __init__(
-        self, backend: Backend, user_factory: UserFactory, owner: UserRecord, tier: Tier
-    ) -> None:
-        self._backend = backend
-        self._user_factory = user_factory
-        self._owner = owner
-        self._tier: Tier = tier
-
-    @property
-    def now(self) -> datetime:
-        """The sandbox's time, in UTC."""
-        return self._backend.clock.now()
-
-    @property
-    def groups(self) -> Mapping[str, int]:
-        """The id of every group, by slug."""
-        return {group.slug: group.id for group in self._backend.groups.values()}
-
-    @property
-    def channels(self) -> Mapping[str, int]:
-        """Ids of the channels of all groups by slug, private ones too."""
-        contents = (each for group in self._backend.groups.values() for each in group.contents)
-        return {each.slug: each.id for each in contents if isinstance(each, ChannelRecord)}
-
-    @property
-    def emails(self) -> Sequence[SentEmail]:
-        """The invitation emails "sent" so far, oldest first."""
-        return tuple(self._backend.emails)
-
-    def members(self, group: int | str) -> list[int]:
-        """Return the members of a group.
-
-        Args:
-            group: The id or slug of the group.
-
-        Returns:
-            User ids: the owner, then the members, newest first.
-
-        Raises:
-            SandboxNotFoundError: The group does not exist.
-        """
-        found = self._group(group)
-        return [found.owner_id, *reversed(found.members)]
-
-    def pending_invitations(self, group: int | str) -> list[int]:
-        """Return the pending invitations of a group.
-
-        Args:
-            group: The id or slug of the group.
-
-        Returns:
-            Invitation ids, newest first.
-
-        Raises:
-            SandboxNotFoundError: The group does not exist.
-        """
-        return list(reversed(self._group(group).pending))
-
-    def invitation_state(self, invitation_id: int) -> InvitationState:
-        """Return the state of an invitation.
-
-        Args:
-            invitation_id: The id of the invitation.
-
-        Returns:
-            `"pending"`, `"accepted"`, `"declined"` or `"revoked"`.
-
-        Raises:
-            SandboxNotFoundError: The invitation does not exist.
-        """
-        return self._invitation(invitation_id).state
-
-    def advance(self, seconds: float | timedelta) -> None:
-        """Move the sandbox's clock forward.
-
-        Args:
-            seconds: A duration in seconds, or a `timedelta`.
-
-        Raises:
-            ValueError: The duration is negative or not finite.
-        """
-        self._backend.clock.advance(seconds)
+class SandboxControl(SandboxState):
+    """What users of a sandbox do outside the REST API. Groups and users are named by id or slug."""
 
     def accept_invitation(self, invitation_id: int) -> int:
         """Accept an invitation as its invitee, who becomes a member.
@@ -383,21 +287,3 @@ class SandboxControl:
         return [
             each.id for each in add_invitations(self._backend, self._user_factory, found, times)
         ]
-
-    def _group(self, ref: int | str) -> GroupRecord:
-        group = self._backend.find_group(ref)
-        if group is None:
-            raise SandboxNotFoundError(f"there is no group {ref!r} in the sandbox")
-        return group
-
-    def _user(self, ref: int | str) -> UserRecord:
-        record = self._backend.find_user(ref)
-        if record is None:
-            raise SandboxNotFoundError(f"there is no user {ref!r} in the sandbox")
-        return record
-
-    def _invitation(self, invitation_id: int) -> InvitationRecord:
-        invitation = self._backend.invitations.get(invitation_id)
-        if invitation is None:
-            raise SandboxNotFoundError(f"there is no invitation {invitation_id} in the sandbox")
-        return invitation

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Literal
@@ -321,6 +321,8 @@ class RecordedRequest:
             method.
         executed: Whether the operation was carried out, whether or not its response arrived.
         faults: The names of the faults that were applied.
+        number: The number of the request, counted from 1.
+        received_at: When the request was received, in the sandbox's time.
     """
 
     method: str
@@ -330,6 +332,8 @@ class RecordedRequest:
     operation: str | None = None
     executed: bool = False
     faults: tuple[str, ...] = ()
+    number: int = 0
+    received_at: datetime | None = None
 
 
 @attrs.define(eq=False)
@@ -351,9 +355,28 @@ class LogEntry:
         self.record = attrs.evolve(self.record, faults=(*self.record.faults, fault))
 
 
-RequestLog = deque[LogEntry]
+class RequestLog:
+    """The requests received so far. When it is full, the oldest entries are dropped."""
 
+    def __init__(self) -> None:
+        self._entries: deque[LogEntry] = deque(maxlen=MAX_LOGGED_REQUESTS)
+        self._newest = 0
 
-def new_request_log() -> RequestLog:
-    """Return an empty log. When it is full, the oldest entries are dropped."""
-    return deque(maxlen=MAX_LOGGED_REQUESTS)
+    def __iter__(self) -> Iterator[LogEntry]:
+        return iter(tuple(self._entries))
+
+    def add(self, record: RecordedRequest) -> LogEntry:
+        """Add a request under the next number, and return its entry."""
+        self._newest += 1
+        entry = LogEntry(attrs.evolve(record, number=self._newest))
+        self._entries.append(entry)
+        return entry
+
+    def clear(self) -> None:
+        """Forget all requests. The numbers go on."""
+        self._entries.clear()
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest request, 0 before the first."""
+        return self._newest

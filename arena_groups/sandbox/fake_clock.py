@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _ITERATIONS = 10
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""End of the clock, well before the last date that a datetime can have."""
 
 
 def system_time() -> float:
@@ -14,7 +16,7 @@ def system_time() -> float:
 
 
 class SandboxClock:
-    """Unix time from a source in seconds, which can be moved forward, never back."""
+    """Unix time from a source in seconds, which moves forward only, until it is reset."""
 
     def __init__(self, source: Callable[[], float] = system_time) -> None:
         self._source = source
@@ -29,13 +31,19 @@ class SandboxClock:
         return datetime.fromtimestamp(self.timestamp(), tz=UTC)
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Move the clock forward. Raises `ValueError` if the step is negative or not finite."""
+        """Move the clock forward. Raises `ValueError` if the step is negative or too long."""
         step = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         if not 0 <= step < float("inf"):
             raise ValueError(
                 "the sandbox's clock only moves forward, by a finite number of seconds"
             )
+        if self.timestamp() + step > _LATEST:
+            raise ValueError("the sandbox's clock ends with the year 8999")
         self._ahead += step
+
+    def reset(self) -> None:
+        """Return to the time of the source."""
+        self._ahead = 0.0
 
 
 class AutoAdvanceClock:

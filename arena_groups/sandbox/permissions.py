@@ -182,6 +182,10 @@ class SandboxRateLimiter:
         self._enforced = enforced
         self._counted: dict[str, tuple[int, int]] = {}
 
+    def reset(self) -> None:
+        """Forget all requests that were counted."""
+        self._counted.clear()
+
     def limit_for(self, tier: Tier) -> int:
         """Return the requests per window that a caller of this tier may send."""
         if self._limit is not None:

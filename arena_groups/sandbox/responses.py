@@ -43,6 +43,12 @@ class ApiError(Exception):
         super().__init__(response.status)
         self.response = response
 
+    @property
+    def message(self) -> str:
+        """What is wrong, in words."""
+        details = (self.response.body or {}).get("details")
+        return str(details["message"]) if isinstance(details, dict) else ""
+
 
 def invalid_parameter(name: str, problem: str) -> ApiError:
     """Return a 400 for a path or query parameter."""

@@ -184,19 +184,20 @@ _TABLE = _by_template(EVERY_OPERATION)
 
 def find_route(method: str, raw_path: str) -> RouteMatch:
     """Return the route of a request. Raises the 404 or 405 of an unknown one."""
-    segments = _decoded_segments(raw_path)
+    segments = decoded_segments(raw_path)
     for template, methods in _TABLE.items():
-        values = _match(template.split("/"), segments)
+        values = match_template(template.split("/"), segments)
         if values is not None:
             if method in _UNSERVED_METHODS.get(template, ()):
                 raise not_served()
             return RouteMatch(_for_method(methods, method), values)
-    if any(_match(template, segments) is not None for template in _UNSERVED_TEMPLATES):
+    if any(match_template(template, segments) is not None for template in _UNSERVED_TEMPLATES):
         raise not_served()
     raise not_found("path")
 
 
-def _decoded_segments(raw_path: str) -> list[str]:
+def decoded_segments(raw_path: str) -> list[str]:
+    """Return the decoded parts of a path. Raises the 404 of a path that is not UTF-8."""
     # Split before decoding: an encoded slash is part of a name, not a separator.
     try:
         return [unquote_to_bytes(segment).decode() for segment in raw_path.split("/")]
@@ -204,7 +205,8 @@ def _decoded_segments(raw_path: str) -> list[str]:
         raise not_found("path") from None
 
 
-def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:
+def match_template(template: list[str], segments: list[str]) -> dict[str, str] | None:
+    """Return the values of the parameters of a template, None if the path does not match it."""
     if len(template) != len(segments):
         return None
     values: dict[str, str] = {}

@@ -91,16 +91,31 @@ def _fill_profile(user: UserRecord, rng: random.Random) -> None:
     user.sparse = rng.random() < 0.4
 
 
+@attrs.frozen
+class SeedPlan:
+    """What a backend is filled with.
+
+    Attributes:
+        seed: The seed of all generated data.
+        tier: Puts every account on one tier; by default tiers are mixed.
+    """
+
+    seed: int
+    tier: Tier | None = None
+
+
 def new_backend(
     seed: int, clock: SandboxClock, tier: Tier | None
 ) -> tuple[Backend, KnownUsers, UserFactory]:
-    """Return a seeded backend, its known users, and the factory of more users.
-
-    `tier` puts every account on one tier; by default tiers are mixed.
-    """
+    """Return a seeded backend, its known users, and the factory of more users."""
     backend = Backend(clock, random.Random(seed))
-    known_users = _add_known_users(backend, tier)
-    user_factory = UserFactory(backend, tier)
+    return backend, *fill_backend(backend, SeedPlan(seed, tier))
+
+
+def fill_backend(backend: Backend, plan: SeedPlan) -> tuple[KnownUsers, UserFactory]:
+    """Fill an empty backend. Return its known users, and the factory of more users."""
+    known_users = _add_known_users(backend, plan.tier)
+    user_factory = UserFactory(backend, plan.tier)
     studio = _group(
         backend, known_users.owner, "Research Studio", slug="research-studio", age_in_days=430
     )
@@ -111,7 +126,7 @@ def new_backend(
     _group(backend, known_users.owner, "Blank Page", slug="blank-page", age_in_days=3).sparse = True
     _other_groups(backend, known_users, user_factory)
     _follow(backend, known_users.follower, studio)
-    return backend, known_users, user_factory
+    return known_users, user_factory
 
 
 def new_token(backend: Backend, label: str, credential: CredentialRecord) -> str:

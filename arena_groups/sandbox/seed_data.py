@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from arena_groups.sandbox.backend import Backend, slugify
+from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.entities import (
     BlockKind,
     BlockRecord,
@@ -15,6 +15,7 @@ from arena_groups.sandbox.entities import (
     GroupRecord,
     JSONObject,
 )
+from arena_groups.sandbox.names import slugify
 from arena_groups.sandbox.rendering import markdown, timestamp
 
 _FIRST_NAMES = (

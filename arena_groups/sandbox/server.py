@@ -3,30 +3,24 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
 from urllib.parse import urlsplit
 
-import attrs
 from aiohttp import web
 
-from arena_groups.sandbox.accounts import new_applications, new_tokens, seeded_users
+from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.entities import (
-    Application,
-    RecordedRequest,
-    Tier,
-    is_redirect_uri,
-    new_request_log,
-)
+from arena_groups.sandbox.control_request import ControlContext
+from arena_groups.sandbox.control_server import ControlServer
+from arena_groups.sandbox.entities import Application, Tier, is_redirect_uri
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
-from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.hosts import HostNames
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import SandboxRateLimiter
-from arena_groups.sandbox.seed import new_backend
+from arena_groups.sandbox.seed import SeedPlan
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
 from arena_groups.sandbox.service import SandboxService
 
@@ -90,31 +84,30 @@ class Sandbox(SandboxControl):
         if tier is not None and tier not in get_args(Tier):
             raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {tier!r}")
         sandbox_clock = SandboxClock(clock)
+        rate_limiter = SandboxRateLimiter(
+            sandbox_clock,
+            window=window,
+            limit=limit,
+            tier="guest" if tier == "guest" else None,
+            enforced=tier is not None,
+        )
         # Accounts are never guests.
-        accounts: Tier | None = "free" if tier == "guest" else tier
-        backend, known_users, user_factory = new_backend(seed, sandbox_clock, accounts)
-        super().__init__(backend, user_factory, known_users.owner, accounts or "supporter")
-        backend.oauth.rng = Random(f"oauth {seed}")
-        self.tokens = new_tokens(backend, known_users)
-        self.applications = new_applications(backend, known_users)
-        self.users = seeded_users(known_users)
+        plan = SeedPlan(seed, tier="free" if tier == "guest" else tier)
+        backend = Backend(sandbox_clock, Random(seed))
+        super().__init__(backend, plan, rate_limiter)
         self._host = host
         self._port = port
         self._sleep = sleep
         self._running: tuple[LoopbackServer, web.ServerRunner] | None = None
-        self._request_log = new_request_log()
-        self._faults = FaultRegistry(Random(f"faults {seed}"))
-        one_tier: Tier | None = "guest" if tier == "guest" else None
-        rate_limiter = SandboxRateLimiter(
-            sandbox_clock, window=window, limit=limit, tier=one_tier, enforced=tier is not None
-        )
+        hosts = HostNames.of(host, allowed_hosts)
         self._service = SandboxService(
             backend,
             rate_limiter,
             self._request_log,
             self._faults,
-            HostNames.of(host, allowed_hosts),
+            hosts,
             lambda: self.url,
+            ControlServer(ControlContext(self, backend), hosts).respond,
         )
 
     def __repr__(self) -> str:
@@ -132,38 +125,6 @@ class Sandbox(SandboxControl):
         host = _LOOPBACK.get(self._host, self._host)
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}"
-
-    @property
-    def requests(self) -> Sequence[RecordedRequest]:
-        """The requests received so far, oldest first (at most the last 100,000)."""
-        return tuple(entry.record for entry in self._request_log)
-
-    def clear_requests(self) -> None:
-        """Clear the list of received requests."""
-        self._request_log.clear()
-
-    @property
-    def faults(self) -> FaultRegistry:
-        """The faults in place: none, until one is added."""
-        return self._faults
-
-    def describe(self) -> dict[str, object]:
-        """Return the connection data for a client in any language, ready as JSON.
-
-        Returns:
-            `url`, `groups` (ids by slug), `tokens`, `users` (id, slug and name) and
-            `applications`; tokens and client secrets are in clear.
-        """
-        return {
-            "url": self.url,
-            "groups": dict(self.groups),
-            "tokens": attrs.asdict(self.tokens),
-            "users": attrs.asdict(self.users),
-            "applications": {
-                "public": _credentials_of(self.applications.public),
-                "confidential": _credentials_of(self.applications.confidential),
-            },
-        }
 
     async def start(self) -> None:
         """Start listening. After the first start the port, and so the URL, stays the same.
@@ -291,11 +252,3 @@ def _check_int(value: object, name: str, low: int | None = None, high: int | Non
     if low is not None and (value < low or (high is not None and value > high)):
         span = f"{low} or more" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {span}, not {value}")
-
-
-def _credentials_of(app: Application) -> dict[str, str | None]:
-    return {
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-        "redirect_uri": app.redirect_uri,
-    }

@@ -1,7 +1,7 @@
 """Request handling: authentication, rate limit, faults, dispatch and the response."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.utils import format_datetime
@@ -12,6 +12,7 @@ import attrs
 from aiohttp import HttpVersion11, http_exceptions, web
 
 from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.control_request import is_control_path
 from arena_groups.sandbox.entities import (
     CredentialRecord,
     LogEntry,
@@ -182,7 +183,7 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 class SandboxService:
     """Processor of all requests to one backend, if they name one of the `hosts`.
 
-    `base_url` returns the URL of the sandbox.
+    `base_url` returns the URL of the sandbox, and `control` answers what is below `/__sandbox__/`.
     """
 
     backend: Backend
@@ -191,14 +192,18 @@ class SandboxService:
     faults: FaultRegistry
     hosts: HostNames
     base_url: Callable[[], str]
+    control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
     ) -> web.StreamResponse:
         """Answer a request: count and log it, apply the faults, run the operation, respond.
 
-        A request for another host is answered, but neither logged nor open to faults.
+        A request for another host is answered, but neither logged nor open to faults. So is one to
+        the control surface.
         """
+        if is_control_path(request.rel_url.raw_path):
+            return await self.control(request, connection)
         try:
             self.hosts.check(request)
         except ApiError as error:
@@ -226,15 +231,15 @@ class SandboxService:
 
     def _context_of(self, request: web.BaseRequest, connection: ClientConnection) -> RequestContext:
         route, identity = route_of(request), identify(self.backend, request)
-        entry = LogEntry(
+        entry = self.request_log.add(
             RecordedRequest(
                 request.method,
                 request.rel_url.raw_path,
                 query_of(request),
                 operation=route.operation.name if isinstance(route, RouteMatch) else None,
+                received_at=self._now(),
             )
         )
-        self.request_log.append(entry)
         return RequestContext(
             request=request,
             route=route,

@@ -234,3 +234,27 @@ def test_accepted_url_is_on_the_host_of_the_site(url: str) -> None:
         if "://" in url:
             host = url.split("://")[1].partition("/")[0]
             assert host.lower() in {"are.na", "www.are.na"} or "/" not in url
+
+
+@pytest.mark.parametrize(
+    ("url", "for_group", "for_user"),
+    [
+        ("https://www.are.na/mara-lindqvist", "the URL of a user", None),
+        ("https://www.are.na/mara-lindqvist/some-channel", "the URL of a channel", "of a channel"),
+        ("https://www.are.na/block/12345", "the URL of a block", "the URL of a block"),
+        ("https://www.are.na/group/research-studio", None, "this is the URL of a group"),
+        ("https://www.are.na/settings", "this is not the URL of a group", "not the URL of a user"),
+        ("https://evil.example/group/x", "not of a page on are.na", "not of a page on are.na"),
+        ("https://dev.are.na/group/x", "not of a page on are.na", "not of a page on are.na"),
+        ("a/b", "a slug has no slash and no dot", "a slug has no slash and no dot"),
+    ],
+)
+def test_url_of_another_page_is_named(
+    url: str, for_group: str | None, for_user: str | None
+) -> None:
+    for reference, expected in ((GroupReference(url), for_group), (UserReference(url), for_user)):
+        if expected is None:
+            assert reference.name
+            continue
+        with pytest.raises(ValueError, match=expected):
+            _ = reference.name

@@ -397,7 +397,7 @@ class TestHints:
 
     def test_403_on_a_read_names_no_scope(self) -> None:
         error = error_of(403, plain())
-        assert "may not see this" in str(error)
+        assert "see a private group" in str(error)
         assert "scope" not in str(error)
 
     def test_404_suggests_to_check_the_slug_or_id(self) -> None:

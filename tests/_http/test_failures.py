@@ -1,5 +1,8 @@
 """Errors of aiohttp in plain words, of proxies and of broken responses."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -147,6 +150,71 @@ PROBLEMS = {
     ),
     "body too short": (http(SECRET.encode(), length=30), r"Not enough data \w+ satisfy"),
 }
+
+
+class TestWrongScheme:
+    @pytest.mark.parametrize(
+        "greeting",
+        [
+            pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="http"),
+            pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", id="ssh"),
+            pytest.param(b"-ERR unknown command\r\n", id="redis"),
+        ],
+    )
+    @own_and_external
+    async def test_https_at_a_port_without_tls_says_so_and_is_not_repeated(
+        self, greeting: bytes, *, external: bool
+    ) -> None:
+        async with greeting_at(greeting) as port:
+            options: dict[str, Any] = {"base_url": f"https://127.0.0.1:{port}"}
+            if external:
+                options["session"] = aiohttp.ClientSession()
+            async with single(TOKEN, retry=RetryPolicy(), **options) as arena:
+                with pytest.raises(
+                    ArenaConnectionError, match="not in TLS: check https://"
+                ) as caught:
+                    await arena.groups.invite(STUDIO, email=EMAIL)
+            if external:
+                await options["session"].close()
+        error = caught.value
+        assert f"127.0.0.1:{port} answers" in str(error)
+        assert (error.retryable, error.attempts) == (False, 1)
+        assert (error.request_sent, error.outcome_unknown) == (False, False)
+
+    async def test_https_proxy_without_tls_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with greeting_at(http(b"", "400 Bad Request")) as port:
+            monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+            monkeypatch.delenv("https_proxy", raising=False)
+            async with single(TOKEN, base_url=API, trust_env=True) as arena:
+                with pytest.raises(ArenaConnectionError) as caught:
+                    await arena.groups.get(STUDIO)
+        assert str(caught.value).startswith("the proxy 127.0.0.1:")
+        assert "check https:// and the port in HTTPS_PROXY" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "alert", [b"\x15\x03\x01\x00\x02\x02\x46", b"\x15\x03\x03\x00\x02\x02\x0a"]
+    )
+    async def test_http_at_a_port_with_tls_says_so_and_is_not_repeated(self, alert: bytes) -> None:
+        async with connected(alert, closing=True, retry=RetryPolicy()) as (arena, server):
+            with pytest.raises(ArenaConnectionError, match="write https:// in the base URL"):
+                await arena.groups.get(STUDIO)
+        assert len(server.requests) == 1
+
+
+@asynccontextmanager
+async def greeting_at(greeting: bytes) -> AsyncIterator[int]:
+    """Run a server that speaks no TLS and hangs up; yield its port."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read(65536)
+            writer.write(greeting)
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 class TestBrokenResponses:

@@ -22,6 +22,7 @@ from arena_groups import (
     StoreError,
     UnprocessableError,
 )
+from arena_groups._api.hints import PLAIN_HTTP_HINT, SCOPE_HINT
 from arena_groups.cli.errors import CliError, describe
 
 Captured = pytest.CaptureFixture[str]
@@ -175,3 +176,46 @@ def test_as_dict_has_known_facts() -> None:
     assert CliError("usage", "no").as_dict() == {
         "error": {"type": "usage", "message": "no", "exit_code": 1}
     }
+
+
+LEAVE = {"method": "DELETE", "route": "/v3/groups/{id}/members/me"}
+
+
+def test_describe_refused_leave_tells_the_owner_how_to_hand_over() -> None:
+    rule = "the owner cannot leave a group"
+    described = describe(ForbiddenError(403, error="Forbidden", hint=rule, **LEAVE), "a file")
+    assert described is not None
+    assert "hand it over to another member first, in its settings at Are.na" in described.hint
+    assert "`arena-groups groups delete`" in described.hint
+    assert "scope" not in described.hint
+
+
+@pytest.mark.parametrize("hint", [SCOPE_HINT, f"the owner cannot leave a group; or {SCOPE_HINT}"])
+def test_describe_missing_scope_names_the_scope(hint: str) -> None:
+    described = describe(ForbiddenError(403, error="Forbidden", hint=hint, **LEAVE), "a file")
+    assert described is not None
+    assert "the scope write" in described.hint
+    assert ("the owner" in described.hint) is (hint != SCOPE_HINT)
+
+
+def test_describe_forbidden_without_token_hints_at_the_login() -> None:
+    described = describe(ForbiddenError(403, error="Forbidden", hint="no token: pass token="))
+    assert described is not None
+    assert "auth login" in described.hint
+    assert "token=" not in described.as_line()
+
+
+def test_describe_missing_token_does_not_name_a_variable_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ARENA_TOKEN", "t0k3n")
+    described = describe(AuthenticationError(401, error="Unauthorized"))
+    assert described is not None
+    assert "ARENA_TOKEN is for the server of ARENA_BASE_URL" in described.hint
+    assert "set ARENA_TOKEN" not in described.hint
+
+
+def test_describe_plain_http_at_a_port_with_tls_is_a_connection_error() -> None:
+    described = describe(BadRequestError(400, error="Bad Request", hint=PLAIN_HTTP_HINT))
+    assert described is not None
+    assert (described.kind, described.code, described.hint) == ("connection", 1, PLAIN_HTTP_HINT)

@@ -84,8 +84,8 @@ async def test_pending_lists_people_without_addresses(cog: Any, arena_client: Ar
     assert "someone without an account" in message
 
 
-async def test_pending_of_hundreds_is_shortened(cog: Any) -> None:
-    cog.group = "research-studio"
+async def test_pending_of_hundreds_is_shortened(bot: ModuleType, arena_client: ArenaClient) -> None:
+    cog = bot.Invitations(arena_client, "research-studio")
     interaction = await invoke(cog, cog.pending)
     assert len(interaction.messages[0].splitlines()) == 16
 
@@ -119,7 +119,15 @@ async def test_errors_of_the_api_become_messages(cog: Any, arena_sandbox: Sandbo
 async def test_other_errors_are_raised(cog: Any) -> None:
     cog.group = ""
     with pytest.raises(Exception, match="group"):
-        await invoke(cog, cog.pending)
+        await invoke(cog, cog.invite)
+
+
+@pytest.mark.parametrize("group", ["", "a.b", "a/b"])
+async def test_wrong_group_is_an_error_at_the_start(
+    bot: ModuleType, arena_client: ArenaClient, arena_sandbox: Sandbox, group: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^group "):
+        bot.Invitations(arena_client, group)
 
 
 async def test_bot_registers_both_commands(

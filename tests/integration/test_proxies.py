@@ -327,13 +327,14 @@ class TestFailures:
     async def test_proxy_that_does_not_speak_tls(self) -> None:
         async with speaking(b"SSH-2.0\r\n") as url, proxying() as proxy:
             address = url.replace("http://", f"https://{USER}:{PASSWORD}@")
-            text = await self.failure(behind(proxy, address=address), retryable=True)
-        assert text.startswith("cannot connect to the proxy 127.0.0.1:")
+            text = await self.failure(behind(proxy, address=address))
+        assert text.startswith("the proxy 127.0.0.1:")
+        assert "answers, but not in TLS: check https:// and the port in proxy= [" in text
 
     async def test_host_that_does_not_speak_tls(self) -> None:
         async with speaking(b"SSH-2.0\r\n") as url, proxying({f"{HOST}:443": url}) as proxy:
-            text = await self.failure(behind(proxy), retryable=True)
-        assert text.startswith(f"cannot connect to {HOST}:443 (")
+            text = await self.failure(behind(proxy))
+        assert text.startswith(f"{HOST}:443 answers, but not in TLS: check https://")
 
     async def test_proxy_that_never_answers(self) -> None:
         async with serving(b"") as silent, proxying() as proxy:

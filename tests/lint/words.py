@@ -29,6 +29,8 @@ PLACES: Final = (
     ".ci/run",
     ".github/**/*.md",
     ".github/**/*.yml",
+    "arena_groups/**/*.css",
+    "arena_groups/**/*.js",
     "arena_groups/**/*.lua",
     "arena_groups/**/*.py",
     "benchmarks/**/*.py",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups.sandbox import Sandbox, Tokens
-from arena_groups.sandbox.backend import slugify
+from arena_groups.sandbox.names import slugify
 from arena_groups.sandbox.rendering import initials, markdown
 from tests.sandbox.api import Api, reads_only
 

@@ -108,3 +108,13 @@ async def test_clock_argument_sets_timestamps(session: aiohttp.ClientSession) ->
 def test_advance_backwards_raises(seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         Sandbox().advance(seconds)
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e300, timedelta.max])
+async def test_advance_past_the_last_year_raises_and_leaves_the_clock_alone(
+    http: Api, sandbox: Sandbox, seconds: float | timedelta
+) -> None:
+    sandbox.advance(timedelta(days=1000))
+    with pytest.raises(ValueError, match="ends with the year 8999"):
+        sandbox.advance(seconds)
+    assert (await http.get("/v3/groups/1001")).status == 200

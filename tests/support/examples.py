@@ -10,6 +10,17 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+from arena_groups.sandbox.faults import (
+    Blocked,
+    CutBody,
+    DeepJSON,
+    EdgeError,
+    HTMLPage,
+    RateLimited,
+    RequestTimeout,
+    Reset,
+    ServerFailure,
+)
 from tests.support.waiting import HANG_TIMEOUT
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
@@ -55,3 +66,42 @@ def _run_here(command: list[str]) -> Completed:
             if isinstance(end.code, str):
                 err.write(f"{end.code}\n")
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+BAD_GROUPS: Final = (
+    "a.b", ".", "..", "%2E%2E", "a%2Fb", "a%5Cb", "%20", "a%20b", "%00", "a%0Ab", "%FF", "a;b",
+    "%F0%9F%A6%8A", "a@b", "https:%2F%2Fwww.are.na%2Fgroup%2Fnight-walks", "a%2Finvite%2Fcode",
+)  # fmt: skip
+"""What no group is called, as it stands in a path."""
+
+BAD_INVITEES: Final = (
+    b"", b"nonsense", b"[]", b"{}", b"null", b"3", b'"ada@example.org"', b"\xff\xfe",
+    b"[" * 100_000, b'{"email": null}', b'{"email": 1}', b'{"email": ["ada@example.org"]}',
+    b'{"email": ""}',
+    b'{"email": "nonsense"}', b'{"email": "a@b@c"}', b'{"email": "\\ud800@example.org"}',
+    b'{"email": "ada@example.org\\u0000"}', b'{"email": "ada@example.org,bo@example.org"}',
+    b'{"mail": "ada@example.org"}', b'[{"email": "ada@example.org"}]',
+)  # fmt: skip
+"""Bodies that name no person to invite."""
+
+
+API_FAILURES: Final = (
+    (ServerFailure(500), 502, "not answer"),
+    (ServerFailure(503, retry_after=1), 502, "not answer"),
+    (ServerFailure(502, html=True), 502, "not answer"),
+    (EdgeError(522), 502, "not answer"),
+    (Blocked(), 502, "not answer"),
+    (RequestTimeout(), 502, "not answer"),
+    (HTMLPage(), 502, "not answer"),
+    (DeepJSON(), 502, "not answer"),
+    (Reset(), 503, "cannot be reached"),
+    (CutBody(), 503, "cannot be reached"),
+    (RateLimited(retry_after=601), 503, "too many requests"),
+)
+"""Faults of the API, and the status and the text of a service's response."""
+
+
+def secrets_of(*texts: str) -> list[str]:
+    """Return the texts that show a token, an address or the place of the server."""
+    hidden = (os.environ["ARENA_TOKEN"], os.environ["ARENA_BASE_URL"], "@example.org", "127.0.0.1")
+    return [text for text in texts if any(each in text for each in hidden)]

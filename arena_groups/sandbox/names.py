@@ -1,0 +1,43 @@
+"""Slugs and ids: how they are derived, written and looked up."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import TypeVar
+
+# Letters that have no decomposition into an ASCII letter and an accent.
+_SPECIAL_LETTERS = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ß": "ss", "\u0131": "i"}
+)
+_SLUG_LENGTH = 60
+_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+MAX_ID_DIGITS = 19
+
+_T = TypeVar("_T")
+
+
+@lru_cache(maxsize=4096)
+def slugify(words: str) -> str:
+    """Return the text as lower-case ASCII words joined by hyphens; empty if none remain."""
+    plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))
+    ascii_only = plain.encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LENGTH].strip("-")
+
+
+def is_valid_slug(slug: str) -> bool:
+    """Return whether a text can be a slug, and is not taken for an id."""
+    return _SLUG.fullmatch(slug) is not None and not slug.isdigit()
+
+
+def as_id(text: str) -> int | None:
+    """Return the text as an id, or None if it is not written as one."""
+    if not (text.isascii() and text.isdigit()) or len(text) > MAX_ID_DIGITS:
+        return None
+    return int(text)
+
+
+def by_slug_or_id(ref: int | str, by_slug: dict[str, _T], by_id: dict[int, _T]) -> _T | None:
+    """Return the record with this slug or id; a slug of digits comes before an id."""
+    if isinstance(ref, int):
+        return by_id.get(ref)
+    return by_slug.get(ref) or by_id.get(as_id(ref) or 0)

@@ -1,0 +1,106 @@
+"use strict";
+
+// Shows what is new without a reload. The server renders everything: this script fetches the page
+// again and replaces the parts that have changed. Without it, the page works as plain HTML.
+
+const PAUSE = 300; // milliseconds between two fetches, however many events arrive
+const OFFLINE = "Not connected. Is the sandbox running?";
+const news = document.getElementById("news");
+let timer = null;
+let busy = false;
+let again = false;
+
+function announce(text) {
+  if (news.textContent !== text) news.textContent = text;
+}
+
+function replaceParts(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  const focused = document.activeElement && document.activeElement.id;
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const other = fresh.getElementById(part.id);
+    if (!other || other.innerHTML === part.innerHTML) continue;
+    part.replaceChildren(...document.importNode(other, true).childNodes);
+  }
+  if (focused && document.activeElement.id !== focused) {
+    const found = document.getElementById(focused);
+    if (found) found.focus({ preventScroll: true });
+  }
+}
+
+async function refresh() {
+  timer = null;
+  if (busy || document.hidden) {
+    again = true;
+    return;
+  }
+  busy = true;
+  again = false;
+  try {
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    replaceParts(await response.text());
+  } catch {
+    // The connection for events fails too, and announces it. When it is back, all is fetched.
+    again = false;
+  } finally {
+    busy = false;
+    if (again && !document.hidden) schedule();
+  }
+}
+
+function schedule() {
+  if (timer === null) timer = setTimeout(refresh, PAUSE);
+}
+
+async function send(form, button) {
+  const fields = new URLSearchParams(new FormData(form, button));
+  const response = await fetch(location.href, { method: "POST", body: fields });
+  replaceParts(await response.text());
+  const problem = document.querySelector("[role=alert]");
+  if (problem) problem.scrollIntoView({ block: "center" });
+  else announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
+}
+
+function follow() {
+  const events = new EventSource("/__sandbox__/events");
+  const counts = { email: 0, request: 0 };
+  events.addEventListener("open", () => {
+    announce("Live: new emails and requests appear as they come.");
+    schedule(); // what happened before the connection
+  });
+  events.addEventListener("error", () => announce(OFFLINE));
+  events.addEventListener("email", () => {
+    counts.email += 1;
+    announce(`${counts.email} new email${counts.email === 1 ? "" : "s"} in the inbox.`);
+    schedule();
+  });
+  for (const kind of ["request", "change"]) events.addEventListener(kind, schedule);
+  addEventListener("pagehide", () => events.close());
+}
+
+function addCopyButtons() {
+  if (!navigator.clipboard) return;
+  for (const box of document.querySelectorAll("[data-copy]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy the lines for ${box.dataset.copy}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(box.textContent);
+      announce("Copied.");
+    });
+    box.after(button);
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.submitter) return;
+  event.preventDefault();
+  send(event.target, event.submitter).catch(() => announce(OFFLINE));
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && again) schedule();
+});
+setInterval(schedule, 10_000); // for the clock
+addCopyButtons();
+follow();

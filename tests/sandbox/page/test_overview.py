@@ -1,0 +1,149 @@
+"""Requests, faults, the clock and the variables on the sandbox's page."""
+
+from datetime import timedelta
+
+import pytest
+
+from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.faults import Disconnect, Latency, describe_faults
+from arena_groups.sandbox.page.overview import SHOWN_REQUESTS
+from tests.sandbox.api import Api
+from tests.sandbox.page.reader import Node, open_page, submit
+
+
+async def section(http: Api, name: str) -> Node:
+    return (await open_page(http)).one("section", id=name)
+
+
+async def test_requests_are_listed_newest_first(http: Api, sandbox: Sandbox) -> None:
+    assert "has not received a request yet" in (await section(http, "requests")).text
+    sandbox.faults.add_spec("latency:seconds=0,times=1")
+    await http.get("/v3/groups/research-studio?x=<b>")
+    await http.get("/v3/nothing")
+    assert (await section(http, "requests")).rows() == [
+        ["GET /v3/nothingunknown operation", "404", ""],
+        ["GET /v3/groups/research-studio?x=<b>getGroup", "200", "latency"],
+    ]
+
+
+async def test_request_without_response_says_so(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Disconnect())
+    with pytest.raises(Exception, match=r"disconnected|reset"):
+        await http.post("/v3/groups")
+    sandbox.faults.clear()
+    assert (await section(http, "requests")).rows() == [
+        ["POST /v3/groupscreateGroup", "none", "disconnect"]
+    ]
+
+
+async def test_only_the_newest_requests_are_shown_until_cleared(
+    http: Api, sandbox: Sandbox
+) -> None:
+    total = SHOWN_REQUESTS + 3
+    for number in range(total):
+        await http.get(f"/v3/x{number}")
+    shown = await section(http, "requests")
+    assert len(shown.rows()) == SHOWN_REQUESTS
+    assert shown.rows()[0][0].startswith(f"GET /v3/x{total - 1}")
+    assert f"The newest {SHOWN_REQUESTS} of {total}" in shown.text
+    reply = await submit(http, section="requests", action="clear-requests")
+    assert (reply.status, reply.headers["Location"]) == (303, "/__sandbox__/#requests")
+    assert not sandbox.requests
+
+
+async def test_every_fault_has_a_switch_unless_it_needs_options(http: Api) -> None:
+    faults = await section(http, "faults")
+    switches = {each.text: each for each in faults.all("button", role="switch")}
+    names = {each.name for each in describe_faults()}
+    assert names - switches.keys() == {"redirect"}
+    assert {each.attributes["aria-checked"] for each in switches.values()} == {"false"}
+
+
+async def test_switch_turns_a_fault_on_and_off(http: Api, sandbox: Sandbox) -> None:
+    await submit(http, action="turn-on", fault="server-failure")
+    assert (await http.get("/v3/groups/1001")).status == 500
+    faults = await section(http, "faults")
+    switch = faults.one("button", id="fault-server-failure")
+    assert switch.attributes["aria-checked"] == "true"
+    assert "applied to 1 request" in faults.text
+    sandbox.faults.add(Latency())
+    sandbox.faults.add_spec("server-failure:status=503")
+    await submit(http, action=switch.attributes["value"], fault="server-failure")
+    assert [each.fault for each in sandbox.faults] == [Latency()]
+
+
+async def test_fault_in_place_can_be_turned_off_alone(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add_spec("latency:seconds=0")
+    sandbox.faults.add_spec("server-failure:status=503")
+    form = (await section(http, "faults")).one("ul").all("form")[1]
+    fields = {node.attributes["name"]: node.attributes["value"] for node in form.all("input")}
+    await submit(http, **fields, action="turn-off")
+    assert [each.fault for each in sandbox.faults] == [Latency(0)]
+    await submit(http, **fields, action="turn-off")
+    assert len(sandbox.faults) == 1
+    await submit(http, action="turn-off-all")
+    assert len(sandbox.faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("", "Unknown fault"),
+        ("no-such-fault", "Unknown fault"),
+        ("redirect", "The option location is required"),
+        ("latency:seconds=x", "Invalid seconds"),
+        ("<script>", "Unknown fault"),
+    ],
+)
+async def test_malformed_fault_is_rejected_on_the_page(
+    http: Api, sandbox: Sandbox, spec: str, message: str
+) -> None:
+    reply = await submit(http, action="turn-on", fault=spec)
+    assert reply.status == 400
+    assert "<script>alert" not in reply.content.decode()
+    assert f'role="alert">{message}' in reply.content.decode().replace(' class="problem"', "")
+    assert len(sandbox.faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "step"),
+    [
+        ("90", "seconds", timedelta(seconds=90)),
+        ("1.5", "hours", timedelta(minutes=90)),
+        ("2", "days", timedelta(days=2)),
+    ],
+)
+async def test_clock_is_moved_forward(
+    http: Api, sandbox: Sandbox, amount: str, unit: str, step: timedelta
+) -> None:
+    before = sandbox.now
+    reply = await submit(http, action="advance", amount=amount, unit=unit, section="clock")
+    assert (reply.status, reply.headers["Location"]) == (303, "/__sandbox__/#clock")
+    assert sandbox.now - before >= step
+    assert f"{sandbox.now:%Y-%m-%d}" in (await section(http, "clock")).text
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit"),
+    [("-1", "days"), ("", "days"), ("x", "days"), ("nan", "days"), ("inf", "days"), ("1", "years"),
+     ("1e300", "days"), ("9000000", "days")],
+)  # fmt: skip
+async def test_unusable_step_is_rejected_and_the_page_still_works(
+    http: Api, sandbox: Sandbox, amount: str, unit: str
+) -> None:
+    before = sandbox.now
+    assert (await submit(http, action="advance", amount=amount, unit=unit)).status == 400
+    assert sandbox.now - before < timedelta(hours=1)
+    await open_page(http)
+
+
+async def test_lines_and_tokens_can_be_copied(http: Api, sandbox: Sandbox) -> None:
+    connect = await section(http, "connect")
+    shell, powershell = (each.text for each in connect.all("pre"))
+    tokens = sandbox.tokens
+    assert shell == f"export ARENA_BASE_URL={sandbox.url}\nexport ARENA_TOKEN={tokens.owner}"
+    assert f'$env:ARENA_TOKEN = "{tokens.owner}"' in powershell
+    assert [row[1] for row in connect.rows()] == [
+        tokens.owner, tokens.read_only, tokens.member, tokens.follower, tokens.stranger,
+        tokens.limited,
+    ]  # fmt: skip
