@@ -18,9 +18,10 @@ TUTORIAL = (ROOT / "docs/getting-started.md").read_text("utf-8")
 NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]+_proxy")
 READ_BY_LIBRARIES = {
     "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS",
-    "HOME", "XDG_CONFIG_HOME", "APPDATA", "PYTHON_KEYRING_BACKEND", "BROWSER",
+    "HOME", "XDG_CONFIG_HOME", "APPDATA", "PYTHON_KEYRING_BACKEND", "BROWSER", "TZ",
 }  # fmt: skip
-WITHOUT_UNDERSCORE = {"LOCALAPPDATA"}  # read by the package; names_in() does not find it
+# Read by the package; names_in() does not find them.
+WITHOUT_UNDERSCORE = {"LOCALAPPDATA", "PAGER", "LESS"}
 
 
 def names_in(source: str) -> set[str]:

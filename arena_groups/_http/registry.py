@@ -14,6 +14,10 @@ ENDED_LOOP = (
     "the event loop that it was used in has ended: create a client in each event loop, or make all "
     "calls in one (as within `with TestClient(app)`)"
 )
+NO_LOOP = (
+    "a client needs a running event loop of asyncio: call it in a coroutine that asyncio runs, as "
+    "with asyncio.run(main()); Trio is not supported"
+)
 
 
 @define(eq=False)
@@ -82,7 +86,10 @@ class RequestRegistry:
             raise ClientStateError(
                 "this client was created before a fork: create one in each process"
             )
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ClientStateError(NO_LOOP) from None
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:

@@ -173,7 +173,8 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
     """Iterator over the items of a list, each once.
 
     Several tasks may share one iterator: each item goes to one of them. ``passes`` is how often
-    the list had been begun when the latest item was read.
+    the list had been begun when the latest item was read. ``total_count`` is the number of items
+    in the list, as the server counted them in the latest page; ``None`` before the first one.
     """
 
     def __init__(self) -> None:
@@ -183,6 +184,7 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
         self._closed = False
         self._failure = ""
         self.passes = 1
+        self.total_count: int | None = None
 
     def __aiter__(self) -> "ItemIterator[ItemT]":
         return self
@@ -246,6 +248,7 @@ class SequentialItemIterator(ItemIterator[ItemT]):
                 raise
         if page is None or page.meta.current_page < number:
             page = await _page_of_shorter_list(self._fetch, self._start_page, number, page)
+        self.total_count = page.meta.total_count
         self.passes = walk.passes
         new_items = walk.accept(page)
         if self._left is not None:
@@ -287,6 +290,7 @@ class ConcurrentItemIterator(ItemIterator[ItemT]):
             )
             if page is None:
                 return []  # closed meanwhile
+            self.total_count = page.meta.total_count
             self.passes = walk.passes
             new_items = walk.accept(page)
         except Exception:

@@ -20,10 +20,11 @@ from arena_groups import (
 )
 from arena_groups.cli.errors import CliError, describe_api
 from arena_groups.cli.options import Settings
+from arena_groups.cli.output.columns import View
 from arena_groups.cli.output.messages import info
+from arena_groups.cli.output.results import Noun, Results, counted, progress
 from arena_groups.cli.output.rows import ActionRow
-from arena_groups.cli.output.views import ACTIONS, View
-from arena_groups.cli.output.writers import Noun, Results, counted, progress
+from arena_groups.cli.output.views import ACTIONS
 
 T = TypeVar("T")
 R = TypeVar("R")

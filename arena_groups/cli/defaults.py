@@ -14,6 +14,7 @@ T = TypeVar("T")
 BASE_URL_VARIABLE = "ARENA_BASE_URL"
 FORMAT_VARIABLE = "ARENA_FORMAT"
 GROUP_VARIABLE = "ARENA_GROUP"
+PAGER_VARIABLE = "ARENA_PAGER"
 FILE = "the configuration file"
 LOGIN = "the login"
 BUILT_IN = "the default"
@@ -37,11 +38,12 @@ def combine(variables: Mapping[str, str], file: Configuration) -> Defaults:
     """
     base_url = variables.get(BASE_URL_VARIABLE) or None
     form, group = _format(variables.get(FORMAT_VARIABLE)), _group(variables.get(GROUP_VARIABLE))
+    pager = bool(variables.get(PAGER_VARIABLE)) or None
     return Defaults(
         base_url=first((base_url, BASE_URL_VARIABLE), (file.base_url, FILE)),
         format=first((form, FORMAT_VARIABLE), (file.format, FILE)),
         group=first((group, GROUP_VARIABLE), (file.group, FILE)),
-        pager=first((file.pager, FILE)),
+        pager=first((pager, PAGER_VARIABLE), (file.pager, FILE)),
     )
 
 

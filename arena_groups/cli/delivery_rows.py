@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from arena_groups.cli.errors import in_options
+from arena_groups.cli.options import Arrange, by
+from arena_groups.cli.output.columns import Column, Overflow, View
 from arena_groups.cli.output.rows import Row
-from arena_groups.cli.output.views import Column, View
 
 if TYPE_CHECKING:
     from arena_groups.webhooks import Backlog, RetrySummary
 
-__all__ = ["BACKLOGS", "RETRIES", "BacklogRow", "RetryRow"]
+__all__ = ["BACKLOGS", "BACKLOG_ORDERS", "RETRIES", "BacklogRow", "RetryRow"]
 
 
 @frozen(kw_only=True)
@@ -69,13 +70,29 @@ def _iso(moment: float | None) -> str | None:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _oldest(row: BacklogRow) -> datetime | None:
+    return None if row.oldest is None else datetime.fromisoformat(row.oldest)
+
+
+BACKLOG_ORDERS: dict[str, Arrange[BacklogRow]] = {
+    "endpoint": by(lambda row: row.endpoint),
+    "waiting": by(lambda row: row.waiting, descending=True),
+    "dead": by(lambda row: row.dead, descending=True),
+    "oldest": by(lambda row: row.oldest or "~"),  # after every date
+}
 BACKLOGS: View[BacklogRow] = View(
     table=(
-        Column("ENDPOINT", lambda row: row.endpoint, width=24, share=1),
+        Column("ENDPOINT", lambda row: row.endpoint, width=20, share=1, overflow=Overflow.KEEP),
         Column("WAITING", lambda row: row.waiting, width=7),
         Column("DEAD", lambda row: row.dead, width=5),
-        Column("OLDEST", lambda row: row.oldest, width=20),
-        Column("LAST FAILURE", lambda row: row.last_failure, width=12, share=2),
+        Column("OLDEST", _oldest, width=16, is_time=True, minutes=True),
+        Column(
+            "LAST FAILURE",
+            lambda row: row.last_failure,
+            width=12,
+            share=2,
+            overflow=Overflow.WRAP,
+        ),
     ),
     csv=(
         Column("endpoint", lambda row: row.endpoint),
@@ -88,11 +105,17 @@ BACKLOGS: View[BacklogRow] = View(
 )
 RETRIES: View[RetryRow] = View(
     table=(
-        Column("ENDPOINT", lambda row: row.endpoint, width=24, share=1),
+        Column("ENDPOINT", lambda row: row.endpoint, width=20, share=1, overflow=Overflow.KEEP),
         Column("SENT", lambda row: row.sent, width=7),
         Column("FAILED", lambda row: row.failed, width=7),
         Column("SKIPPED", lambda row: row.skipped, width=7),
-        Column("LAST FAILURE", lambda row: row.last_failure, width=12, share=2),
+        Column(
+            "LAST FAILURE",
+            lambda row: row.last_failure,
+            width=12,
+            share=2,
+            overflow=Overflow.WRAP,
+        ),
     ),
     csv=(
         Column("endpoint", lambda row: row.endpoint),

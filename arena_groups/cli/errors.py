@@ -158,6 +158,13 @@ def no_token() -> CliError:
     return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _log_in_hint())
 
 
+def malformed_token(problem: str, source: str) -> CliError:
+    """Return the error of a token that cannot be one, with its source in words."""
+    message = f"the token from {source} {problem}"
+    hint = "create a token in your settings at Are.na, and copy it alone"
+    return CliError("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
+
+
 def _log_in_hint() -> str:
     """Return what to do without a token: one in the environment is then for another server."""
     if not os.environ.get("ARENA_TOKEN"):

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 import arena_groups
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
+MAX_NEAR = 4
 MAX_DIGITS = 19  # of an id; longer numbers are not ids
 PENDING = ("pending invitation", "pending invitations")
 ORDERS: dict[str, Order] = {
@@ -45,18 +48,131 @@ async def list_invitations(
     """Write the pending invitations of a group; ``None`` is every group that the user manages.
 
     They are written as they arrive, unless ``sort`` is given.
+
+    Raises:
+        CliError: If ``conditions`` name an inviter whom neither the invitations nor the group have.
     """
     view = output.invitations(utc_now(), with_group=group is None)
+    reading = Reading()
     async with connected(settings) as arena:
         walk = (
-            _all_invitations(settings, arena) if group is None else group_invitations(arena, group)
+            reading.of_all(_all_invitations(settings, arena))
+            if group is None
+            else reading.of_group(arena.groups.invitations(group))
         )
-        async with aclosing(filtered(walk, conditions)) as chosen:
-            if sort is None:
-                await output.write_all(settings, view, chosen, PENDING, limit=limit)
+        chosen = filtered(walk, conditions)
+        if conditions.invited_by is not None:
+            chosen = _known_inviter(chosen, arena, group, conditions.invited_by, reading)
+        async with aclosing(chosen):
+            await output.write_all(
+                settings,
+                view,
+                chosen,
+                PENDING,
+                limit=limit,
+                arrange=None if sort is None else partial(sort_invitations, sort=sort),
+                extent=lambda: reading.extent(conditions),
+            )
+
+
+@dataclass
+class Reading:
+    """What is known of a list of invitations while it is read.
+
+    Attributes:
+        count: Number of invitations read so far.
+        total: Number of invitations in the list; ``None`` if it is not known.
+        inviters: The users who sent them, by id.
+        is_complete: All were read.
+    """
+
+    count: int = 0
+    total: int | None = None
+    inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=dict)
+    is_complete: bool = False
+
+    async def of_group(
+        self, invitations: arena_groups.Paginator[arena_groups.MembershipInvitation]
+    ) -> Walk:
+        """Yield the invitations of a group."""
+        items = aiter(invitations)
+        async for invitation in items:
+            self.total = output.total_of(items)
+            self._note(invitation)
+            yield invitation
+        self.is_complete = True
+
+    async def of_all(self, walk: Walk) -> Walk:
+        """Yield the invitations of all groups."""
+        async with aclosing(walk):
+            async for invitation in walk:
+                self._note(invitation)
+                yield invitation
+        self.is_complete, self.total = True, self.count
+
+    def _note(self, invitation: arena_groups.MembershipInvitation) -> None:
+        self.count += 1
+        self.inviters[invitation.invited_by.id] = invitation.invited_by
+
+    def extent(self, conditions: InvitationFilter) -> output.Extent:
+        """Return what is known of the list."""
+        total = self.count if self.is_complete else self.total
+        return output.Extent(total=total, is_filtered=conditions != InvitationFilter())
+
+
+async def _known_inviter(
+    chosen: Walk,
+    arena: arena_groups.ArenaClient,
+    group: str | None,
+    name: str,
+    reading: Reading,
+) -> Walk:
+    """Yield invitations. At the end, raise an error if nobody has the name of the inviter.
+
+    Who may be meant is whoever has sent one of the invitations, and the members of the group.
+    """
+    async with aclosing(chosen):
+        async for invitation in chosen:
+            yield invitation
+    if any(is_called(user, name) for user in reading.inviters.values()):
+        return
+    known: dict[int, arena_groups.EmbeddedUser] = {**reading.inviters}
+    if group is not None:
+        async for member in arena.groups.members(group):
+            if is_called(member, name):
                 return
-            found = sort_invitations(await output.collect(settings, chosen), sort)
-    output.write_each(settings, view, found[:limit], PENDING)
+            known.setdefault(member.id, member)
+    near = ", ".join(user.slug for user in near_users(name, [*known.values()]))
+    where = "in your groups" if group is None else f"in {group}"
+    raise CliError(
+        "not_found",
+        f"nobody called {name!r} has invited anybody {where}",
+        ExitCode.NOT_FOUND,
+        f"inviters are for example {near}" if near else "",
+    )
+
+
+def is_called(user: arena_groups.EmbeddedUser, name: str) -> bool:
+    """Return whether a text is the slug, the id or the name of a user."""
+    return name in {user.slug, str(user.id)} or _folded(name) == _folded(user.name)
+
+
+def near_users(
+    name: str, users: Sequence[arena_groups.EmbeddedUser]
+) -> list[arena_groups.EmbeddedUser]:
+    """Return the users whose slug, name or a word of it is like a text; without one, the first."""
+    found: dict[str, arena_groups.EmbeddedUser] = {}
+    for user in users:
+        words = _folded(user.name)
+        for text in (user.slug.casefold(), words, *words.split()):
+            found.setdefault(text, user)
+    close = get_close_matches(_folded(name), found, MAX_NEAR)
+    near = {found[text].id: found[text] for text in close}
+    return [*near.values()] or [*users[:MAX_NEAR]]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 async def group_invitations(
@@ -107,7 +223,7 @@ class InvitationFilter:
     Attributes:
         older_than: Minimum time since the invitation was sent.
         email: Pattern of the address, with ``*`` and ``?``.
-        invited_by: Slug or id of the user who sent it.
+        invited_by: Slug, id or name of the user who sent it.
     """
 
     older_than: timedelta | None = None
@@ -134,12 +250,11 @@ class InvitationFilter:
         return address is not None and address_matches(address, self.email)
 
     def _has_sender(self, invitation: arena_groups.MembershipInvitation) -> bool:
-        sender = invitation.invited_by
-        return self.invited_by is None or self.invited_by in {sender.slug, str(sender.id)}
+        return self.invited_by is None or is_called(invitation.invited_by, self.invited_by)
 
 
 def sort_invitations(
-    invitations: list[arena_groups.MembershipInvitation], sort: str
+    invitations: Sequence[arena_groups.MembershipInvitation], sort: str
 ) -> list[arena_groups.MembershipInvitation]:
     """Return invitations in one of the orders in ``ORDERS``."""
     key, descending = ORDERS[sort]

@@ -28,14 +28,11 @@ from arena_groups.cli.batch import (
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.options import Settings
+from arena_groups.cli.output.columns import Cell
 from arena_groups.cli.output.messages import info
+from arena_groups.cli.output.results import counted, progress_console, write_one
 from arena_groups.cli.output.rows import InviteSummaryRow
-from arena_groups.cli.output.views import INVITE_PREDICTION, INVITE_SUMMARY, Cell
-from arena_groups.cli.output.writers import (
-    counted,
-    progress_console,
-    write_one,
-)
+from arena_groups.cli.output.views import INVITE_PREDICTION, INVITE_SUMMARY
 from arena_groups.cli.people_file import CsvRow, read_invitees
 from arena_groups.cli.result_file import is_same_file, result_file
 

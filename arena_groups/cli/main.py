@@ -8,12 +8,16 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import augment_usage_errors
 
 from arena_groups._version import __version__
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
+
+if TYPE_CHECKING:
+    from arena_groups.cli.output.columns import View
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -49,6 +53,7 @@ class Command(click.Command):
     """A command whose help shows examples."""
 
     examples: Sequence[Example] = ()
+    view: "Callable[[], View[Any]] | None" = None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write usage, description, examples and options."""
@@ -66,6 +71,11 @@ class Command(click.Command):
         writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
+        if settings.columns is not None:
+            if self.view is None:
+                raise click.UsageError("this command has no --columns", ctx)
+            with augment_usage_errors(ctx):
+                self.view().select(settings.columns)
         return super().invoke(ctx)
 
 
@@ -175,6 +185,19 @@ def example(purpose: str, line: str) -> Callable[[F], F]:
     return add
 
 
+def shows(view: "Callable[[], View[Any]]") -> Callable[[F], F]:
+    """Return a decorator that names the view of a command's results, for ``--columns``.
+
+    It is a function, as views are imported only when they are used.
+    """
+
+    def add(command: F) -> F:
+        command.view = view  # type: ignore[attr-defined]
+        return command
+
+    return add
+
+
 def write_help(
     command: click.Command,
     examples: Sequence[Example],
@@ -277,7 +300,7 @@ def run(arguments: Sequence[str]) -> int:
         described = describe(error, settings.token_source)
         if described is None:
             raise
-        if settings.format is None and described.kind == "usage":
+        if settings.format is None:
             settings.format = find_format(arguments)
         if isinstance(error, OSError):
             flush_or_discard(sys.stdout)
@@ -300,3 +323,10 @@ def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     except BrokenPipeError:
         flush_or_discard(sys.stdout)
+    except asyncio.CancelledError:
+        if settings.pager is None or not settings.pager.left:
+            raise
+    finally:
+        if settings.pager is not None:
+            settings.pager.finish(settings)
+            settings.pager = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,6 +16,7 @@ from arena_groups._version import __version__
 
 if TYPE_CHECKING:
     from arena_groups._api import GroupReference, Secret
+    from arena_groups.cli.output.pager import Pager
 
     NumberType = click.ParamType[int]
     StoreParamType = click.ParamType[str | Path]
@@ -89,6 +90,7 @@ class Settings:
         defaults_error: The error of a variable or of the configuration file, for commands to raise.
         server: Base URL of the API that was chosen; ``None`` until it is needed.
         token_source: Source of the token, in words; empty until a token is found.
+        pager: The running pager; ``None`` if there is none.
     """
 
     format: Format | None = None
@@ -105,6 +107,7 @@ class Settings:
     defaults_error: Exception | None = field(default=None, compare=False)
     server: Default[str] | None = field(default=None, compare=False)
     token_source: str = field(default="", compare=False)
+    pager: "Pager | None" = field(default=None, compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
         """Return the format asked for; by default a table at a terminal, else ndjson."""
@@ -216,6 +219,20 @@ def common_options(command: Decorated) -> Decorated:
     return command
 
 
+def refuse_common_options(context: click.Context, *, except_for: Sequence[str] = ()) -> None:
+    """Raise ``UsageError`` for a common option on the command line that has no effect here."""
+    command: click.Context | None = context
+    while command is not None:
+        for option in command.command.params:
+            name = option.name or ""
+            is_given = command.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if isinstance(option, CommonOption) and is_given and name not in except_for:
+                raise click.UsageError(
+                    f"{max(option.opts, key=len)} has no effect on this command", context
+                )
+        command = command.parent
+
+
 class WholeNumber(NumberType):
     """An integer from ``minimum`` to ``maximum``, whose limits do not clutter the help."""
 
@@ -307,8 +324,8 @@ def name_in(text: str, *, is_group: bool) -> str:
     Raises:
         ValueError: If the text is another URL. The error does not show it.
     """
-    if not any(mark in text for mark in ("://", "@")):
-        return text  # the operation checks it
+    if not any(mark in text for mark in "/\\.@"):
+        return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
@@ -369,6 +386,20 @@ def sort_option(*orders: str, default: str | None = None) -> Callable[[F], F]:
     """Return a decorator that adds ``--sort`` with these orders."""
     text = "Sort order." if default is None else f"Sort order. [default: {default}]"
     return click.option("--sort", type=click.Choice(orders), default=default, help=text)
+
+
+Arrange = Callable[[Sequence[T]], list[T]]
+"""A function that sorts a list."""
+
+
+def by(key: Callable[[T], Any], *, descending: bool = False) -> Arrange[T]:
+    """Return a function that sorts a list by a key. Equal items keep their order."""
+    return lambda items: sorted(items, key=key, reverse=descending)
+
+
+def web_option(command: F) -> F:
+    """Add ``--web``."""
+    return click.option("--web", is_flag=True, help="Open the page in a browser instead.")(command)
 
 
 def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":

@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from arena_groups.cli.output.columns import Column, View
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import one_line
-from arena_groups.cli.output.views import Column, View
 from arena_groups.cli.output.writers import TableConsole
 from arena_groups.cli.sync_view import masked
 from arena_groups.reconcile import GroupReport, RosterPerson

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from arena_groups.cli.output.columns import Cell
 from arena_groups.cli.output.sanitize import csv_line
-from arena_groups.cli.output.views import Cell
 from arena_groups.cli.people_file import STDIN
 
 

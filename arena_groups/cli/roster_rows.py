@@ -10,10 +10,10 @@ from typing import TypeVar, cast
 from attrs import evolve, field, fields, frozen
 
 from arena_groups._types import hidden
-from arena_groups.cli.options import format_age
+from arena_groups.cli.options import Arrange, by, format_age
+from arena_groups.cli.output.columns import Cell, Column, Overflow, View
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import unescape_formula
-from arena_groups.cli.output.views import Cell, Column, View
 from arena_groups.cli.people_file import parse_rows, read_text, unreadable
 from arena_groups.models import GroupRole
 from arena_groups.reconcile import (
@@ -158,12 +158,14 @@ def _change_row(found: RosterDiff, change: RosterChange) -> RosterChangeRow:
 
 def roster_view(*, with_group: bool) -> View[RosterRow]:
     """Return the view of rosters. ``WAITING`` is the age of an invitation."""
-    group = Column[RosterRow]("GROUP", lambda row: row.group, width=15, share=1)
+    group = Column[RosterRow](
+        "GROUP", lambda row: row.group, width=12, share=1, overflow=Overflow.KEEP
+    )
     return View(
         table=(
             Column("ID", lambda row: row.user_id, width=9),
             *([group] if with_group else []),
-            Column("WHO", lambda row: row.person, width=16, share=2),
+            Column("WHO", lambda row: row.person, width=16, share=2, overflow=Overflow.WRAP),
             Column("STATE", lambda row: row.role or row.state, width=7),
             Column("WAITING", _waiting, width=7),
             Column(
@@ -171,6 +173,7 @@ def roster_view(*, with_group: bool) -> View[RosterRow]:
                 lambda row: row.invited_by_name,
                 width=10,
                 share=0 if with_group else 1,
+                overflow=Overflow.WRAP,
             ),
         ),
         csv=_columns(RosterRow),
@@ -179,16 +182,29 @@ def roster_view(*, with_group: bool) -> View[RosterRow]:
 
 def changes_view(*, with_group: bool) -> View[RosterChangeRow]:
     """Return the view of differences between rosters."""
-    group = Column[RosterChangeRow]("GROUP", lambda row: row.group, width=15, share=1)
+    group = Column[RosterChangeRow](
+        "GROUP", lambda row: row.group, width=12, share=1, overflow=Overflow.KEEP
+    )
     return View(
         table=(
             *([group] if with_group else []),
             Column("CHANGE", lambda row: row.change.replace("_", " "), width=12),
-            Column("WHO", lambda row: row.person, width=20, share=2),
-            Column("DETAILS", lambda row: row.details, width=20, share=2),
+            Column("WHO", lambda row: row.person, width=20, share=2, overflow=Overflow.WRAP),
+            Column("DETAILS", lambda row: row.details, width=20, share=2, overflow=Overflow.WRAP),
         ),
         csv=_columns(RosterChangeRow),
     )
+
+
+ROSTER_ORDERS: dict[str, Arrange[RosterRow]] = {
+    "name": by(lambda row: row.person.casefold()),
+    "state": by(lambda row: (row.state, row.role != GroupRole.OWNER)),
+    "waiting": by(lambda row: row.invited_at or "~"),  # after every date
+}
+CHANGE_ORDERS: dict[str, Arrange[RosterChangeRow]] = {
+    "name": by(lambda row: row.person.casefold()),
+    "change": by(lambda row: row.change),
+}
 
 
 def _columns(row: type[RowT]) -> tuple[Column[RowT], ...]:
@@ -201,7 +217,7 @@ def _columns(row: type[RowT]) -> tuple[Column[RowT], ...]:
 
 
 def _cell(value: object) -> Cell:
-    return str(value).lower() if isinstance(value, bool) else cast("Cell", value)
+    return cast("Cell", value)
 
 
 def _waiting(row: RosterRow) -> str:

@@ -35,6 +35,7 @@ from arena_groups.cli.batch import BatchFailure, raise_first_failure, report_cla
 from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Format, Settings
+from arena_groups.cli.output.writers import csv_cell
 from arena_groups.cli.plan_file import check_plan_path, read_plans, write_plans
 from arena_groups.cli.result_file import ResultFile, result_file
 from arena_groups.cli.sync_file import NOTHING_CHANGED, ListedPerson
@@ -402,7 +403,7 @@ async def _apply(
                 async with run:
                     async for result in run:
                         row = part.rows.result_row(result)
-                        file.write([column.cell(row) for column in RESULTS.csv])
+                        file.write([csv_cell(column.cell(row)) for column in RESULTS.csv])
                         results.write(row)
                         counts[result.outcome] += 1
                         failures += [result.error] if result.error is not None else []

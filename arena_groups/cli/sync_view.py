@@ -10,10 +10,11 @@ from attrs import field, frozen
 from arena_groups import PacerSnapshot
 from arena_groups._types import hidden
 from arena_groups.cli.options import Format
+from arena_groups.cli.output.columns import Column, View
+from arena_groups.cli.output.results import counted
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import one_line
-from arena_groups.cli.output.views import Column, View
-from arena_groups.cli.output.writers import counted, list_writer
+from arena_groups.cli.output.writers import list_writer
 from arena_groups.cli.people_file import numbered
 from arena_groups.models import EmbeddedUser
 from arena_groups.reconcile import ActionKind, SyncAction, SyncReason, SyncResult

@@ -6,7 +6,7 @@ async with Sandbox() as sandbox:
 """
 
 from arena_groups.sandbox.accounts import Applications, SandboxUser, Tokens, Users
-from arena_groups.sandbox.backend import SandboxNotFoundError
+from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
     Application,
     InvitationState,
@@ -14,20 +14,25 @@ from arena_groups.sandbox.entities import (
     SentEmail,
     Tier,
 )
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.seed import SEEDED_AT
 from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox
+from arena_groups.sandbox.threaded import ThreadedSandbox
 
 __all__ = [
     "DEFAULT_SEED",
     "SEEDED_AT",
     "Application",
     "Applications",
+    "AutoAdvanceClock",
     "InvitationState",
     "RecordedRequest",
     "Sandbox",
+    "SandboxConflictError",
     "SandboxNotFoundError",
     "SandboxUser",
     "SentEmail",
+    "ThreadedSandbox",
     "Tier",
     "Tokens",
     "Users",

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import attrs
@@ -23,7 +23,7 @@ from arena_groups.sandbox.entities import (
     UserRecord,
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
-from arena_groups.sandbox.names import by_slug_or_id, is_valid_slug, slugify
+from arena_groups.sandbox.names import NumberedNames, by_slug_or_id, is_valid_slug, slugify
 from arena_groups.sandbox.permissions import InviteOutcomeName, invite_outcome, is_in_group
 
 # Blocks and channels have the same ids: an id alone does not identify the type.
@@ -45,6 +45,10 @@ AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
 
 class SandboxNotFoundError(LookupError):
     """The sandbox has no such user, group or invitation."""
+
+
+class SandboxConflictError(ValueError):
+    """The present state of the sandbox does not allow this."""
 
 
 @attrs.frozen
@@ -108,6 +112,7 @@ class Backend:
 
     clock: SandboxClock
     rng: random.Random = attrs.field(repr=False)
+    on_email: Callable[[SentEmail], object] = attrs.field(default=lambda _email: None, repr=False)
     users: dict[int, UserRecord] = attrs.field(factory=dict[int, UserRecord], repr=False)
     groups: dict[int, GroupRecord] = attrs.field(factory=dict[int, GroupRecord], repr=False)
     invitations: dict[int, InvitationRecord] = attrs.field(
@@ -119,6 +124,7 @@ class Backend:
     )
     oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
     _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
+    _names: NumberedNames = attrs.field(factory=NumberedNames, init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
     _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
     _users_by_address: dict[str, UserRecord] = attrs.field(
@@ -134,7 +140,7 @@ class Backend:
     def restart(self, rng: random.Random) -> None:
         """Return to an empty state, at the time of the clock's source."""
         self.clock.reset()
-        empty = Backend(self.clock, rng)
+        empty = Backend(self.clock, rng, self.on_email)
         for field in attrs.fields(Backend):
             setattr(self, field.name, getattr(empty, field.name))
 
@@ -318,7 +324,7 @@ class Backend:
                 group.members[user.id] = None
             case "invited":
                 pending = self.add_invitation(group, caller, invitee=user, email=target.email)
-                self._send_email(pending, user)
+                self._send_email(pending)
             case _:
                 pass
         has_invitation = outcome in {"invited", "invitation_pending"}
@@ -340,7 +346,7 @@ class Backend:
     ) -> None:
         """End a pending invitation. Raises `ValueError` if it has ended already."""
         if invitation.state != "pending":
-            raise ValueError(f"the invitation is not pending but {invitation.state}")
+            raise SandboxConflictError(f"the invitation is not pending but {invitation.state}")
         invitation.state = state
         invitation.updated_at = at or self.clock.now()
         del self.groups[invitation.group_id].pending[invitation.id]
@@ -378,9 +384,23 @@ class Backend:
                 return invitation
         return None
 
-    def _send_email(self, invitation: InvitationRecord, user: UserRecord | None) -> None:
-        address = invitation.email or (user.email if user else "")
-        self.emails.append(SentEmail(invitation.id, address))
+    def email_for(self, invitation: InvitationRecord) -> SentEmail:
+        """Return the email of an invitation, as it is or would have been sent."""
+        inviter, invitee = self.users[invitation.invited_by], invitation.invitee_id
+        return SentEmail(
+            invitation_id=invitation.id,
+            address=invitation.email or (self.users[invitee].email if invitee else ""),
+            group_id=invitation.group_id,
+            group_name=self.groups[invitation.group_id].name,
+            inviter_id=inviter.id,
+            inviter_name=inviter.name,
+            sent_at=invitation.created_at,
+        )
+
+    def _send_email(self, invitation: InvitationRecord) -> None:
+        email = self.email_for(invitation)
+        self.emails.append(email)
+        self.on_email(email)
 
     # Names and ids
 
@@ -401,10 +421,11 @@ class Backend:
 
     def _free_address(self, local_part: str) -> str:
         domain = self.rng.choice(("example.org", "example.com", "example.net"))
-        address, numbers = f"{local_part}@{domain}", itertools.count(2)
-        while address in self._users_by_address or address in self._invited_addresses:
-            address = f"{local_part}{next(numbers)}@{domain}"
-        return address
+        return self._names.find(
+            f"{local_part}@{domain}",
+            lambda number: f"{local_part}{number}@{domain}",
+            lambda each: each in self._users_by_address or each in self._invited_addresses,
+        )
 
     def random_suffix(self) -> str:
         """Return letters, digits, `_` and `-`, as at the end of a slug."""
@@ -412,7 +433,6 @@ class Backend:
         return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
     def _free_user_slug(self, wanted: str) -> str:
-        numbered = (f"{wanted}-{number}" for number in itertools.count(2))
-        return next(
-            slug for slug in itertools.chain([wanted], numbered) if slug not in self._users_by_slug
+        return self._names.find(
+            wanted, lambda number: f"{wanted}-{number}", self._users_by_slug.__contains__
         )

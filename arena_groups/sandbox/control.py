@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from arena_groups.sandbox.control_state import SandboxState
+from arena_groups.sandbox.backend import SandboxConflictError
+from arena_groups.sandbox.control_state import SandboxState, changes
 from arena_groups.sandbox.entities import CredentialRecord, Tier
 from arena_groups.sandbox.permissions import is_in_group
 from arena_groups.sandbox.seed import add_invitations, new_token, new_users
@@ -12,6 +13,7 @@ from arena_groups.sandbox.validation import is_acceptable
 class SandboxControl(SandboxState):
     """What users of a sandbox do outside the REST API. Groups and users are named by id or slug."""
 
+    @changes
     def accept_invitation(self, invitation_id: int) -> int:
         """Accept an invitation as its invitee, who becomes a member.
 
@@ -25,11 +27,12 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The invitation does not exist.
-            ValueError: The invitation is no longer pending.
+            SandboxConflictError: The invitation is no longer pending.
         """
         invitation = self._invitation(invitation_id)
         return self._backend.accept(invitation).id
 
+    @changes
     def decline_invitation(self, invitation_id: int) -> None:
         """Decline an invitation as its invitee.
 
@@ -38,10 +41,11 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The invitation does not exist.
-            ValueError: The invitation is no longer pending.
+            SandboxConflictError: The invitation is no longer pending.
         """
         self._backend.close_invitation(self._invitation(invitation_id), "declined")
 
+    @changes
     def transfer_ownership(self, group: int | str, user: int | str) -> None:
         """Make a member the owner of a group. The previous owner becomes its newest member.
 
@@ -51,16 +55,17 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group or the user does not exist.
-            ValueError: The user is not a member.
+            SandboxConflictError: The user is not a member.
         """
         found, record = self._group(group), self._user(user)
         if not is_in_group(found, record):
-            raise ValueError(f"user {record.id} is not a member of the group")
+            raise SandboxConflictError(f"user {record.id} is not a member of the group")
         if record.id != found.owner_id:
             del found.members[record.id]
             found.members[found.owner_id] = None
             found.owner_id = record.id
 
+    @changes
     def leave_group(self, group: int | str, user: int | str) -> None:
         """Let a member leave a group.
 
@@ -70,13 +75,16 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group or the user does not exist.
-            ValueError: The user is the owner, or not a member.
+            SandboxConflictError: The user is the owner, or not a member.
         """
         found, record = self._group(group), self._user(user)
         if record.id not in found.members:
-            raise ValueError(f"user {record.id} is the owner or not a member: cannot leave")
+            raise SandboxConflictError(
+                f"user {record.id} is the owner or not a member: cannot leave"
+            )
         del found.members[record.id]
 
+    @changes
     def follow(self, user: int | str, other: int | str) -> None:
         """Let one user follow another. Inviting a follower by id adds the follower at once.
 
@@ -89,6 +97,7 @@ class SandboxControl(SandboxState):
         """
         self._backend.follow(self._user(user), self._user(other))
 
+    @changes
     def unfollow(self, user: int | str, other: int | str) -> None:
         """Let one user stop following another.
 
@@ -101,6 +110,7 @@ class SandboxControl(SandboxState):
         """
         self._backend.unfollow(self._user(user), self._user(other))
 
+    @changes
     def allow_inviting_new_addresses(self, user: int | str, *, allowed: bool = True) -> None:
         """Set whether a user may invite addresses without an account.
 
@@ -113,6 +123,7 @@ class SandboxControl(SandboxState):
         """
         self._user(user).may_invite_new_addresses = allowed
 
+    @changes
     def add_user(
         self,
         name: str,
@@ -155,6 +166,7 @@ class SandboxControl(SandboxState):
             self._backend.follow(record, other)
         return record.id
 
+    @changes
     def rename_user(self, user: int | str, name: str, *, slug: str | None = None) -> None:
         """Change the name of a user, as they can in their settings.
 
@@ -173,6 +185,7 @@ class SandboxControl(SandboxState):
             self._backend.change_slug(record, slug)
         record.name = name
 
+    @changes
     def token_for(self, user: int | str, *, write: bool = True) -> str:
         """Create a token for a user.
 
@@ -189,6 +202,7 @@ class SandboxControl(SandboxState):
         credential = CredentialRecord(self._user(user).id, write=write)
         return new_token(self._backend, "user", credential)
 
+    @changes
     def add_group(
         self,
         name: str,
@@ -220,6 +234,23 @@ class SandboxControl(SandboxState):
         group.description = description
         return group.id
 
+    @changes
+    def join_group(self, group: int | str, user: int | str) -> None:
+        """Let a user join a group, as with its invite code.
+
+        Args:
+            group: The id or slug of the group.
+            user: The id or slug of the user.
+
+        Raises:
+            SandboxNotFoundError: The group or the user does not exist.
+            SandboxConflictError: The user is in the group already.
+        """
+        if is_in_group(self._group(group), self._user(user)):
+            raise SandboxConflictError(f"user {self._user(user).id} is in the group already")
+        self.add_member(group, user)
+
+    @changes
     def add_member(self, group: int | str, user: int | str) -> None:
         """Make a user a member of a group. Does nothing if the user is one already.
 
@@ -234,6 +265,7 @@ class SandboxControl(SandboxState):
         if not is_in_group(found, record):
             found.members[record.id] = None
 
+    @changes
     def add_members(self, group: int | str, count: int) -> list[int]:
         """Add new users as members of a group.
 
@@ -251,6 +283,7 @@ class SandboxControl(SandboxState):
         self._group(group).members.update(dict.fromkeys(ids))
         return ids
 
+    @changes
     def add_followers(self, group: int | str, count: int) -> list[int]:
         """Add new users as followers of a group.
 
@@ -269,6 +302,7 @@ class SandboxControl(SandboxState):
             self._backend.follow(user, found)
         return [user.id for user in users]
 
+    @changes
     def add_invitations(self, group: int | str, count: int) -> list[int]:
         """Add pending invitations, some to new users, some to addresses. No emails are "sent".
 

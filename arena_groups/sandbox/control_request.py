@@ -9,8 +9,9 @@ import attrs
 
 from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.control_state import CONTROL_PREFIX
-from arena_groups.sandbox.entities import JSONObject, Tier
+from arena_groups.sandbox.control_views import CONTROL_PREFIX
+from arena_groups.sandbox.entities import JSONObject, RequestLog, Tier
+from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.server_protocol import SerializedResponse
 
 MAX_COUNT = 100_000
@@ -52,10 +53,12 @@ class ControlRequest:
 
 @attrs.frozen
 class ControlContext:
-    """What the control surface acts on: the methods of a sandbox, and its records."""
+    """What the control surface acts on: the methods of a sandbox, its records and its events."""
 
     control: SandboxControl
     backend: Backend
+    request_log: RequestLog
+    events: EventFeed
 
 
 def is_control_path(raw_path: str) -> bool:

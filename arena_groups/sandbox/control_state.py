@@ -1,9 +1,11 @@
 """State of a sandbox as tests see it: what is there, the clock, the log, and a new start."""
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
 
@@ -17,6 +19,7 @@ from arena_groups.sandbox.accounts import (
     token_credentials,
 )
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
+from arena_groups.sandbox.control_views import email_view, invitation_link
 from arena_groups.sandbox.entities import (
     Application,
     ChannelRecord,
@@ -29,12 +32,29 @@ from arena_groups.sandbox.entities import (
     Tier,
     UserRecord,
 )
+from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.faults.registry import FaultRegistry
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import SeedPlan, fill_backend
 
-CONTROL_PREFIX = "/__sandbox__"
-"""Start of the paths of the control surface."""
+_S = TypeVar("_S", bound="SandboxState")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def changes(
+    method: Callable[Concatenate[_S, _P], _R],
+) -> Callable[Concatenate[_S, _P], _R]:
+    """Make a method publish that it has changed the state."""
+    action = method.__name__
+
+    @functools.wraps(method)
+    def wrapper(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        result = method(self, *args, **kwargs)
+        self._publish_change(action)  # pyright: ignore[reportPrivateUsage]
+        return result
+
+    return wrapper
 
 
 class SandboxState(ABC):
@@ -49,7 +69,9 @@ class SandboxState(ABC):
         self._plan = plan
         self._rate_limiter = rate_limiter
         self._request_log = RequestLog()
-        self._faults = FaultRegistry(Random())
+        self._events = EventFeed()
+        self._faults = FaultRegistry(Random(), lambda: self._publish_change("faults"))
+        backend.on_email = self._publish_email
         self._tier: Tier = plan.tier or "supporter"
         self._fill(plan)
 
@@ -177,8 +199,9 @@ class SandboxState(ABC):
             SandboxNotFoundError: The invitation does not exist.
             RuntimeError: The sandbox has not been started yet.
         """
-        return f"{self.url}{CONTROL_PREFIX}/emails/{self._invitation(invitation_id).id}"
+        return invitation_link(self._invitation(invitation_id).id, self.url)
 
+    @changes
     def advance(self, seconds: float | timedelta) -> None:
         """Move the sandbox's clock forward.
 
@@ -190,6 +213,7 @@ class SandboxState(ABC):
         """
         self._backend.clock.advance(seconds)
 
+    @changes
     def reset(self, *, seed: int | None = None) -> None:
         """Start again: data, clock, faults, counted and recorded requests are as in a new sandbox.
 
@@ -213,6 +237,12 @@ class SandboxState(ABC):
         for application in (applications.public, applications.confidential):
             self._backend.oauth.applications[application.client_id] = application
         self.tokens, self.applications = tokens, applications
+
+    def _publish_change(self, action: str) -> None:
+        self._events.publish("change", lambda: {"action": action})
+
+    def _publish_email(self, email: SentEmail) -> None:
+        self._events.publish("email", lambda: email_view(self._backend, email, self.url))
 
     def _group(self, ref: int | str) -> GroupRecord:
         group = self._backend.find_group(ref)

@@ -200,17 +200,32 @@ class CredentialRecord:
     exhausted: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class SentEmail:
     """An invitation email that a real server would have sent.
 
     Attributes:
         invitation_id: The id of the invitation.
         address: The recipient. It does not show in `repr`.
+        group_id: The id of the group.
+        group_name: The name that the group had.
+        inviter_id: The id of the user who invited.
+        inviter_name: The name that the user had.
+        sent_at: When it was sent, in the sandbox's time.
     """
 
     invitation_id: int
     address: str = attrs.field(repr=False)
+    group_id: int
+    group_name: str
+    inviter_id: int
+    inviter_name: str
+    sent_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The subject line."""
+        return f"{self.inviter_name} invites you to the group {self.group_name}"
 
 
 @attrs.frozen
@@ -341,6 +356,7 @@ class LogEntry:
     """The log entry of one request, updated while the request is processed."""
 
     record: RecordedRequest
+    finished: bool = False
 
     def mark_executed(self) -> None:
         """Record that the operation was carried out."""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -41,3 +42,26 @@ def by_slug_or_id(ref: int | str, by_slug: dict[str, _T], by_id: dict[int, _T]) 
     if isinstance(ref, int):
         return by_id.get(ref)
     return by_slug.get(ref) or by_id.get(as_id(ref) or 0)
+
+
+class NumberedNames:
+    """Unused names: the wanted one, or else the wanted one with a number.
+
+    It remembers the next number of each name, so that the thousandth namesake is found as fast as
+    the second one.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def find(
+        self, wanted: str, with_number: Callable[[int], str], is_taken: Callable[[str], bool]
+    ) -> str:
+        """Return the wanted name if it is not taken, else the first one with a number, from 2."""
+        if not is_taken(wanted):
+            return wanted
+        number = self._next.get(wanted, 2)
+        while is_taken(with_number(number)):
+            number += 1
+        self._next[wanted] = number + 1
+        return with_number(number)

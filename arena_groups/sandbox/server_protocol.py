@@ -143,15 +143,19 @@ class ClientConnection:
 
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds`. Raises `ClientGoneError` as soon as the client has gone."""
-        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        await self.run(self._sleep(seconds))
+
+    async def run(self, work: Awaitable[None]) -> None:
+        """Wait for `work`. Cancels it and raises `ClientGoneError` once the client has gone."""
+        running = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({sleeping, self._closed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, self._closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
-            await asyncio.gather(sleeping, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
         if self._closed.done():
             raise ClientGoneError
-        sleeping.result()
+        running.result()
 
     async def hang(self) -> NoReturn:
         """Wait until the client has gone, then raise `ClientGoneError`."""
@@ -227,7 +231,7 @@ class SlowWriter:
     ) -> web.StreamResponse:
         """Send the chunks with a pause before each but the first."""
         body = serialized.body or b""
-        response = await _begin(serialized, connection, length=len(body))
+        response = await begin_response(serialized, connection, length=len(body))
         for start in range(0, len(body), self.size):
             if start:
                 await connection.pause(self.seconds)
@@ -249,7 +253,9 @@ class TruncatingWriter:
         """Send the first part and close or reset the connection."""
         body = serialized.body or b""
         chunked = self.chunked and connection.request.version >= HttpVersion11
-        response = await _begin(serialized, connection, length=None if chunked else len(body))
+        response = await begin_response(
+            serialized, connection, length=None if chunked else len(body)
+        )
         await response.write(first_part(body, self.sent))
         if self.reset:
             connection.reset()
@@ -270,7 +276,7 @@ class WrongLengthWriter:
         """Send the body; if the length is too high, wait for the client to disconnect."""
         body = serialized.body or b""
         announced = max(0, len(body) + self.by)
-        response = await _begin(serialized, connection, length=announced)
+        response = await begin_response(serialized, connection, length=announced)
         await response.write(body[:announced])
         if announced > len(body):
             await connection.hang()
@@ -303,14 +309,17 @@ def first_part(body: bytes, share: float) -> bytes:
     return body[: min(int(len(body) * share), max(0, len(body) - 1))]
 
 
-async def _begin(
+async def begin_response(
     serialized: SerializedResponse, connection: ClientConnection, *, length: int | None
 ) -> web.StreamResponse:
+    """Send the status and headers; without a length the body is chunked or ends the connection."""
     status = serialized.status or 500
     response = web.StreamResponse(status=status, reason=phrase(status), headers=serialized.headers)
-    if length is None:
+    if length is not None:
+        response.content_length = length
+    elif connection.request.version >= HttpVersion11:
         response.enable_chunked_encoding()
     else:
-        response.content_length = length
+        response.force_close()
     await response.prepare(connection.request)
     return response

@@ -13,6 +13,7 @@ from aiohttp import HttpVersion11, http_exceptions, web
 
 from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control_request import is_control_path
+from arena_groups.sandbox.control_views import request_view
 from arena_groups.sandbox.entities import (
     CredentialRecord,
     LogEntry,
@@ -20,10 +21,12 @@ from arena_groups.sandbox.entities import (
     RequestLog,
     UserRecord,
 )
+from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
 from arena_groups.sandbox.hosts import HostNames, authority_of
 from arena_groups.sandbox.operations import OperationCall
+from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.permissions import RateLimitStatus, SandboxRateLimiter
 from arena_groups.sandbox.rendering import JSONRenderer
 from arena_groups.sandbox.responses import (
@@ -183,7 +186,9 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 class SandboxService:
     """Processor of all requests to one backend, if they name one of the `hosts`.
 
-    `base_url` returns the URL of the sandbox, and `control` answers what is below `/__sandbox__/`.
+    Pages of other sites may write if the `origins` allow them.
+    `base_url` returns the URL of the sandbox, `events` is the feed of what happens, and `control`
+    answers what is below `/__sandbox__/`.
     """
 
     backend: Backend
@@ -191,8 +196,11 @@ class SandboxService:
     request_log: RequestLog
     faults: FaultRegistry
     hosts: HostNames
+    origins: AllowedOrigins
     base_url: Callable[[], str]
+    events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
+    failures: list[BaseException] = attrs.field(factory=list, init=False, repr=False)
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
@@ -206,28 +214,49 @@ class SandboxService:
             return await self.control(request, connection)
         try:
             self.hosts.check(request)
+            preflight = self.origins.answer_preflight(request, control=False)
+            if preflight is not None:
+                return to_response(preflight)
+            self.hosts.check_origin(request, partial(self.origins.allow, control=False))
         except ApiError as error:
             return self._reject(request, error)
         context = self._context_of(request, connection)
         try:
             serialized = await self._run_middleware(tuple(self.faults), context)
-            serialized = self._with_date(context.fault_runner.transform_body(serialized))
+            serialized = context.fault_runner.transform_body(serialized)
+            serialized = self._with_headers(serialized, request)
             context.entry.mark_answered(serialized.status)
+            self._finish(context.entry)
             return await serialized.writer(serialized, connection)
         except (ClientGoneError, ConnectionError):
             connection.reset()
             return web.Response()
+        finally:
+            self._finish(context.entry)
 
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
     ) -> web.Response:
         """Answer bytes that are not a request, or a request that raised an error."""
-        return self._reject(request, _error_for(error))
+        return self._reject(request, self._error_for(error))
+
+    def _error_for(self, error: BaseException | None) -> ApiError:
+        if isinstance(error, _BadMethod):
+            return method_not_allowed(_SERVED_METHODS)
+        if isinstance(error, http_exceptions.HttpProcessingError):
+            return unreadable_request()
+        return self._internal_error(error)
+
+    def _internal_error(self, error: BaseException | None) -> ApiError:
+        logger.error("The sandbox failed to answer a request", exc_info=error)
+        if error is not None:
+            self.failures.append(error)
+        return internal_error()
 
     def _reject(self, request: web.BaseRequest, error: ApiError) -> web.Response:
         rate_limit = count(self.rate_limiter, guest(request))
         serialized = serialize_response(error.response, ResponseContext(rate_limit=rate_limit))
-        return to_response(self._with_date(serialized))
+        return to_response(self._with_headers(serialized, request))
 
     def _context_of(self, request: web.BaseRequest, connection: ClientConnection) -> RequestContext:
         route, identity = route_of(request), identify(self.backend, request)
@@ -240,6 +269,7 @@ class SandboxService:
                 received_at=self._now(),
             )
         )
+        self.events.publish("request", partial(request_view, entry))
         return RequestContext(
             request=request,
             route=route,
@@ -250,6 +280,14 @@ class SandboxService:
             body=RequestBody(request),
             connection=connection,
         )
+
+    def _finish(self, entry: LogEntry) -> None:
+        if not entry.finished:
+            entry.finished = True
+            self.events.publish("request", partial(request_view, entry))
+
+    def _publish_change(self, action: str) -> None:
+        self.events.publish("change", lambda: {"action": action})
 
     async def _run_middleware(
         self, faults: Sequence[InjectedFault], context: RequestContext
@@ -274,9 +312,8 @@ class SandboxService:
             return await self._execute(context, _authorised_route(context))
         except ApiError as error:
             return error.response
-        except Exception:
-            logger.exception("The sandbox failed to answer a request")
-            return internal_error().response
+        except Exception as error:  # noqa: BLE001 - answered, logged and kept
+            return self._internal_error(error).response
 
     async def _execute(self, context: RequestContext, route: RouteMatch) -> SandboxResponse:
         body = await context.body.read() if route.operation.takes_body else b""
@@ -293,9 +330,13 @@ class SandboxService:
             content_type=context.request.content_type,
             body=body,
         )
-        context.fault_runner.mutate(self.backend, self.backend.find_group(route.group or ""))
+        group = self.backend.find_group(route.group or "")
+        if context.fault_runner.mutate(self.backend, group):
+            self._publish_change("faults")
         response = route.operation.handler(call)
         context.entry.mark_executed()
+        if route.operation.writes:
+            self._publish_change(route.operation.name)
 
         def fetch_page(number: int) -> SandboxResponse:
             query = {**call.query, "page": str(number)}
@@ -308,10 +349,13 @@ class SandboxService:
         authority = authority_of(request)
         return self.base_url() if authority is None else f"http://{authority}"
 
-    def _with_date(self, serialized: SerializedResponse) -> SerializedResponse:
-        """Return the response with a `Date` header in the sandbox's time."""
+    def _with_headers(
+        self, serialized: SerializedResponse, request: web.BaseRequest
+    ) -> SerializedResponse:
+        """Return the response with a `Date` in the sandbox's time, and what a browser needs."""
         date = format_datetime(self._now(), usegmt=True)
-        return attrs.evolve(serialized, headers={"Date": date, **serialized.headers})
+        allowed = self.origins.headers(request, control=False)
+        return attrs.evolve(serialized, headers={"Date": date, **serialized.headers, **allowed})
 
     def _now(self) -> datetime:
         return self.backend.clock.now()
@@ -335,12 +379,3 @@ def _response_context(context: RequestContext) -> ResponseContext:
         signed_in=context.identity.user is not None,
         rate_limit=context.rate_limit,
     )
-
-
-def _error_for(error: BaseException | None) -> ApiError:
-    if isinstance(error, _BadMethod):
-        return method_not_allowed(_SERVED_METHODS)
-    if isinstance(error, http_exceptions.HttpProcessingError):
-        return unreadable_request()
-    logger.error("The sandbox failed to answer a request", exc_info=error)
-    return internal_error()

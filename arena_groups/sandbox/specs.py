@@ -7,16 +7,15 @@ import attrs
 
 from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import system_time
-from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault, check_type
-from arena_groups.sandbox.faults.registry import FAULTS, parse_spec
+from arena_groups.sandbox.faults.base import Fault, FaultTarget, as_fault
+from arena_groups.sandbox.faults.kinds import fault_target, named_fault, parse_spec
+from arena_groups.sandbox.faults.registry import InjectedFault
+from arena_groups.sandbox.server import Sandbox
 from arena_groups.sandbox.threaded import ThreadedSandbox
 
 DAY = 86_400
 
 _TOO_MANY = 100_000
-
-_KINDS = {each.name(): each for each in FAULTS}
-_TARGET_OPTIONS = [each.name for each in attrs.fields(FaultTarget)]
 
 
 def _check_text(_spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -56,14 +55,16 @@ def _check_tier(_spec: object, _field: "attrs.Attribute[Any]", value: object) ->
         raise ValueError(f"tier must be one of {', '.join(get_args(Tier))}, not {value!r}")
 
 
-def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[int]", value: int) -> None:
+def _check_window(spec: "QuotaSpec", field: "attrs.Attribute[Any]", value: object) -> None:
     _check_at_least_one(spec, field, value)
-    if value != field.default and spec.tier is None and spec.limit is None:
-        raise ValueError("window needs a tier or limit=")
+    if spec.tier is None and spec.limit is None:
+        raise ValueError("give a tier or limit=")
 
 
-def _check_limit(spec: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _check_limit(spec: "QuotaSpec", field: "attrs.Attribute[Any]", value: object) -> None:
     _check_count(spec, field, value)
+    if spec.tier is not None:
+        raise ValueError(f"use the tier {spec.tier!r} or limit=, not both: a tier has its limit")
     if value == 0:
         raise ValueError(
             "limit must be at least 1: sandbox.tokens.limited belongs to a caller who is always "
@@ -109,11 +110,11 @@ class GroupSpec:
 
 @attrs.frozen
 class QuotaSpec:
-    """The rate limit of a sandbox.
+    """The rate limit of a sandbox: that of a tier, or a number of requests.
 
     Attributes:
         tier: Enforces the limit of this tier.
-        limit: Requests per window, instead of the limit of a tier.
+        limit: Requests per window for every caller.
         window: The length of a window in whole seconds.
     """
 
@@ -165,47 +166,23 @@ def make_fault_spec(
 def _fault_and_target(fault: object, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
     if not isinstance(fault, str):
         found = as_fault(fault)
-        return found, _target(found.name(), options)
+        return found, fault_target(found.name(), options, others=["must_apply"])
     if ":" in fault:
         if options:
             raise ValueError(f"give all options in {fault!r}, or none")
         return parse_spec(fault)
-    return _named_fault(fault, options)
-
-
-def _named_fault(fault: str, options: Mapping[str, object]) -> tuple[Fault, FaultTarget]:
-    kind = _KINDS.get(fault)
-    if kind is None:
-        raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(sorted(_KINDS))}")
-    fields = attrs.fields_dict(kind)
-    own = {name: value for name, value in options.items() if name in fields}
-    rest = {name: value for name, value in options.items() if name not in fields}
-    target = _target(fault, rest, list(fields))
-    for name, field in fields.items():
-        if name in own:
-            check_type(field, own[name])
-        elif field.default is attrs.NOTHING:
-            raise ValueError(f"the option {name} is required")
-    return kind(**own), target
-
-
-def _target(fault: str, options: Mapping[str, object], others: Sequence[str] = ()) -> FaultTarget:
-    unknown = [name for name in options if name not in _TARGET_OPTIONS]
-    if unknown:
-        allowed = ", ".join([*others, *_TARGET_OPTIONS, "must_apply"])
-        raise ValueError(f"{fault} has no option {unknown[0]!r}: use one of {allowed}")
-    return FaultTarget(**options)  # type: ignore[arg-type]
+    return named_fault(fault, options, ["must_apply"])
 
 
 def build_sandbox(
-    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec
+    groups: Iterable[GroupSpec], faults: Iterable[FaultSpec], quota: QuotaSpec | None = None
 ) -> ThreadedSandbox:
     """Return a sandbox that matches the specifications, not started yet.
 
     Args:
         groups: The groups to add.
         faults: The faults to add.
-        quota: The rate limit.
+        quota: The rate limit; None enforces none.
 
     Returns:
         The sandbox.
@@ -215,12 +192,16 @@ def build_sandbox(
     """
     oldest_first = sorted(groups, key=lambda each: -each.days_old)
     oldest = oldest_first[0].days_old * DAY if oldest_first else 0.0
-    sandbox = ThreadedSandbox(
-        tier=quota.tier,
-        limit=quota.limit,
-        window=quota.window,
-        clock=lambda: system_time() - oldest,
-    )
+
+    def clock() -> float:
+        return system_time() - oldest
+
+    if quota is None:
+        sandbox = ThreadedSandbox(clock=clock)
+    else:
+        sandbox = ThreadedSandbox(
+            tier=quota.tier, limit=quota.limit, window=quota.window, clock=clock
+        )
     named = [spec.members for spec in oldest_first if not isinstance(spec.members, int)]
     builder, age = _GroupBuilder(sandbox, {name for names in named for name in names}), oldest
     for spec in oldest_first:
@@ -232,8 +213,21 @@ def build_sandbox(
             raise ValueError(f"group {spec.slug!r}: {error}") from error
     sandbox.advance(age)
     for each in faults:
-        sandbox.faults.add(each.fault, **attrs.asdict(each.target, recurse=False))
+        add_fault(sandbox, each)
     return sandbox
+
+
+def add_fault(sandbox: Sandbox, spec: FaultSpec) -> InjectedFault:
+    """Add a fault to a sandbox.
+
+    Args:
+        sandbox: The sandbox.
+        spec: The fault.
+
+    Returns:
+        The fault in place.
+    """
+    return sandbox.faults.add(spec.fault, **attrs.asdict(spec.target, recurse=False))
 
 
 def _check_only_adds(spec: GroupSpec) -> None:

@@ -456,3 +456,11 @@ async def test_task_after_its_request_is_freed_without_the_collector(
             assert [task for task in tasks if task() is not None] == []
         finally:
             gc.enable()
+
+
+def test_call_without_an_event_loop_says_what_a_client_needs() -> None:
+    arena = ArenaClient(TOKEN)
+    call = arena.me()
+    # As any framework but asyncio steps through a coroutine.
+    with pytest.raises(ClientStateError, match="a running event loop of asyncio"):
+        call.send(None)

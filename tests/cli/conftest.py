@@ -30,6 +30,7 @@ from tests.support.command_line import (
     Typing,
     clean_environment,
 )
+from tests.support.time_zones import set_time_zone
 from tests.support.waiting import HANG_TIMEOUT
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -58,6 +59,18 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     for variable in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PAGER", "cat")
+    monkeypatch.delenv("ARENA_PAGER", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the local time zone to UTC, where that is possible."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        set_time_zone()
+        yield
+    set_time_zone()
 
 
 @pytest.fixture

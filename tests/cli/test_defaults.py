@@ -63,6 +63,12 @@ def test_pager_is_turned_off_by_option_or_file(
     assert settings.may_page is pages
 
 
+def test_pager_of_the_variable_comes_before_the_file() -> None:
+    off = Configuration(pager=False)
+    assert Settings(defaults=combine({"ARENA_PAGER": "less"}, off)).may_page
+    assert not Settings(defaults=combine({"ARENA_PAGER": ""}, off)).may_page
+
+
 @given(st.lists(st.none() | st.integers()))
 def test_first_returns_the_first_value_with_its_source(values: list[int | None]) -> None:
     found = first(*((value, str(place)) for place, value in enumerate(values)))

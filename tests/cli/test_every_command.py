@@ -10,6 +10,7 @@ import pytest
 from arena_groups import RetryPolicy
 from arena_groups.cli import connect
 from arena_groups.cli.main import run
+from arena_groups.sandbox import Sandbox
 from tests.support.command_line import AsPerson, At, Captured
 
 GROUP = "research-studio"
@@ -260,3 +261,49 @@ def test_invalid_options_are_usage_errors(line: str, words: str, capsys: Capture
     assert (code, error["type"]) == (1, "usage")
     assert words in str(error)
     assert "insecure_http" not in str(error)
+
+
+def column_names(line: str, capsys: Captured, chosen: str = "table") -> list[str]:
+    """The names that the error for an unknown column lists."""
+    assert run([*line.split(), "--columns", "no-such-column", "--format", chosen]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.partition("Columns: ")[2].partition(" (hint")[0].split(", ")
+
+
+WITH_COLUMNS = [line for line in (*LISTS, *ITEMS) if "sync" not in line and "--dry-run" not in line]
+
+
+@pytest.mark.parametrize("line", [*WITH_COLUMNS, *ACTIONS])
+def test_unknown_column_is_refused_before_anything_is_sent(
+    line: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("ARENA_BASE_URL", sandbox.url)
+    assert len(column_names(line, capsys)) > 2
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["sync x y.csv", "invitations send x a@example.org", "api /v3/me"],
+)
+def test_command_without_a_list_of_columns_refuses_the_option(line: str, capsys: Captured) -> None:
+    assert run([*line.split(), "--columns", "id"]) == 1
+    assert "no --columns" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", WITH_COLUMNS)
+def test_every_column_can_be_selected_in_every_format(
+    line: str, as_person: AsPerson, capsys: Captured
+) -> None:
+    where = as_person("owner")
+    names = column_names(line, capsys)
+    found = {}
+    for chosen in FORMATS:
+        words = [*line.split(), "--columns", ",".join(names), "--format", chosen]
+        assert run([*words, *where]) == 0
+        out, _ = capsys.readouterr()
+        if chosen != "table":
+            found[chosen] = [list(row) for row in rows(out, chosen)]
+    assert all(fields == names for each in found.values() for fields in each)
+    assert len({len(each) for each in found.values()}) == 1

@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox import Sandbox, ThreadedSandbox
+from arena_groups.sandbox.faults import BodyFault, SerializedResponse, StateFault
 from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"
@@ -108,6 +109,36 @@ async def test_clock_argument_sets_timestamps(session: aiohttp.ClientSession) ->
 def test_advance_backwards_raises(seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         Sandbox().advance(seconds)
+
+
+def test_environment_and_failures_belong_to_a_started_sandbox() -> None:
+    sandbox = ThreadedSandbox()
+    with pytest.raises(RuntimeError, match="started"):
+        _ = sandbox.environment
+    with sandbox:
+        assert sandbox.environment == {
+            "ARENA_BASE_URL": sandbox.url,
+            "ARENA_TOKEN": sandbox.tokens.owner,
+        }
+        assert sandbox.failures == ()
+
+
+async def test_failure_of_a_fault_is_kept(session: aiohttp.ClientSession) -> None:
+    class Broken(BodyFault):
+        def transform(self, serialized: SerializedResponse, body: bytes) -> SerializedResponse:
+            raise KeyError(len(body))
+
+    class BrokenState(StateFault):
+        def mutate(self, backend: object, group: object, rng: object) -> bool:
+            raise LookupError("group")
+
+    async with Sandbox() as sandbox:
+        for fault in (Broken(), BrokenState()):
+            sandbox.faults.add(fault, times=1)
+            assert (await Api(sandbox, session).get("/v3/ping")).status == 500
+            sandbox.faults.clear()
+        assert (await Api(sandbox, session).get("/v3/ping")).status == 200
+        assert [type(each) for each in sandbox.failures] == [KeyError, LookupError]
 
 
 @pytest.mark.parametrize("seconds", [1e12, 1e300, timedelta.max])

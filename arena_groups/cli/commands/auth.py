@@ -23,7 +23,13 @@ from arena_groups.cli.connect import (
     uses_environment_token,
 )
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, describe_api
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import APP, ENTERED, PORT, Format, Settings, common_options
 
 if TYPE_CHECKING:
@@ -53,6 +59,7 @@ def command(context: click.Context) -> None:
 
 @example("Check in a script whether a token works", "auth status > /dev/null")
 @example("Show the current user and quota", "auth status")
+@shows(lambda: output.AUTH_STATUS)
 @command.command("status", short_help="Show the current user, token source, scopes and quota.")
 @common_options
 @click.pass_obj
@@ -131,10 +138,13 @@ def _write_logins(
 ) -> None:
     """Write the logins below the status in a table; the other formats have them in the status."""
     stream = output.stdout_stream()
-    others = [login for login in logins if not login.current]
-    if others and settings.chosen_format(terminal=stream.isatty()) is Format.TABLE:
+    as_table = settings.chosen_format(terminal=stream.isatty()) is Format.TABLE
+    if as_table and not settings.columns and any(not login.current for login in logins):
         stream.write(before)
-        output.write_each(settings, output.LOGINS, logins, ("login", "logins"))
+        results = output.Results(settings, output.LOGINS, None)
+        for login in logins:
+            results.write(login)
+        results.close()
 
 
 @example("With a browser, for an OAuth app of yours", "auth login --web --client-id ID")
@@ -293,6 +303,7 @@ async def log_out(settings: Settings) -> None:
     )
 
 
+@shows(lambda: output.ACTIONS)
 @example("Use the other one of two logins", "auth switch")
 @example("Use the login of Are.na from now on", "auth switch https://api.are.na")
 @command.command("switch", short_help="Choose the login that commands use.")

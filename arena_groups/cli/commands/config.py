@@ -10,14 +10,12 @@ from arena_groups.cli import output
 from arena_groups.cli.config_file import KEYS, config_file, set_value, unset_value
 from arena_groups.cli.connect import choose_server, current_login
 from arena_groups.cli.defaults import BUILT_IN, first, read_defaults
-from arena_groups.cli.main import CommandGroup, example
+from arena_groups.cli.main import CommandGroup, example, shows
 from arena_groups.cli.options import Default, Format, Settings, common_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-SETTING = ("setting", "settings")
 
 
 @example("Read the group of a project without naming it", "config set group research-studio")
@@ -34,7 +32,10 @@ def command(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         settings = context.ensure_object(Settings)
         settings.defaults = read_defaults()
-        output.write_each(settings, output.SETTINGS, setting_rows(settings), SETTING)
+        results = output.Results(settings, output.SETTINGS, None)
+        for row in setting_rows(settings):
+            results.write(row)
+        results.close()
         output.info_at_terminal(settings, f"the configuration file is {config_file()}")
 
 
@@ -61,6 +62,7 @@ def setting_rows(settings: Settings) -> Sequence[output.SettingRow]:
     ]
 
 
+@shows(lambda: output.ACTIONS)
 @example("Use a server of your own by default", "config set base_url http://127.0.0.1:8080")
 @example("Write JSON by default", "config set format json")
 @command.command("set", short_help="Write a value to the configuration file.")
@@ -76,6 +78,7 @@ def set_(settings: Settings, *, key: str, value: str) -> None:
     _write(settings, "set", key, set_value(key, value))
 
 
+@shows(lambda: output.ACTIONS)
 @example("Turn the pager on again", "config unset pager")
 @command.command("unset", short_help="Remove a value from the configuration file.")
 @click.argument("key")

@@ -17,19 +17,34 @@ from arena_groups.cli.main import (
     example,
     run_async,
     show_help_without_command,
+    shows,
 )
-from arena_groups.cli.options import Settings, common_options, store_option
+from arena_groups.cli.options import Settings, common_options, sort_option, store_option
 from arena_groups.cli.watch_config import WatchConfig
 from arena_groups.cli.webhook_options import config_option, make_senders, webhook_options
 
 if TYPE_CHECKING:
     from arena_groups import Store
     from arena_groups._api import Secret
+    from arena_groups.cli.delivery_rows import BacklogRow, RetryRow
+    from arena_groups.cli.output.columns import View
     from arena_groups.webhooks import Backlog, WebhookSender
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
 ENDPOINT_NOUN = ("endpoint", "endpoints")
+
+
+def _backlogs() -> View[BacklogRow]:
+    from arena_groups.cli.delivery_rows import BACKLOGS
+
+    return BACKLOGS
+
+
+def _retries() -> View[RetryRow]:
+    from arena_groups.cli.delivery_rows import RETRIES
+
+    return RETRIES
 
 
 @example("Send again what an endpoint did not accept", "deliveries retry --store FILE")
@@ -43,25 +58,35 @@ def command(context: click.Context) -> None:
 
 
 @example("Show one endpoint", "deliveries list --store FILE --endpoint example.org")
+@shows(_backlogs)
 @command.command("list", short_help="Show what waits for each endpoint, and what was given up.")
 @store_option("The store of the watch: a file, or Redis.")
 @click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
 @click.option("--endpoint", metavar="HOST", help="Show the endpoints at this host only.")
+@sort_option("endpoint", "waiting", "dead", "oldest")
 @config_option(exposed=False)
 @common_options
 @click.pass_obj
-def list_(settings: Settings, *, store: str | Path | None, name: str, endpoint: str | None) -> None:
+def list_(
+    settings: Settings,
+    *,
+    store: str | Path | None,
+    name: str,
+    endpoint: str | None,
+    sort: str | None,
+) -> None:
     """Show how many events wait for each endpoint of a watch, and how many are dead letters.
 
     A dead letter is an event that was given up. Of a URL, only scheme and host are shown.
     """
-    run_async(settings, list_deliveries(settings, _required(store), name, endpoint))
+    run_async(settings, list_deliveries(settings, _required(store), name, endpoint, sort))
 
 
 @example(
     "Send to one endpoint of a configuration file",
     "deliveries retry --config watch.toml --endpoint example.org",
 )
+@shows(_retries)
 @command.command("retry", short_help="Send again what was given up.")
 @store_option("The store of the watch: a file, or Redis.")
 @click.option("--name", default="default", metavar="NAME", help="Name of the watch in STORE.")
@@ -104,16 +129,20 @@ def retry(
 
 
 async def list_deliveries(
-    settings: Settings, place: str | Path, name: str, host: str | None
+    settings: Settings, place: str | Path, name: str, host: str | None, sort: str | None
 ) -> None:
     """Write a line for each endpoint."""
-    from arena_groups.cli.delivery_rows import BACKLOGS, BacklogRow
+    from arena_groups.cli.delivery_rows import BACKLOG_ORDERS, BACKLOGS, BacklogRow
     from arena_groups.webhooks import list_backlog
 
     async with opened_store(place) as store:
-        found = [each for each in await list_backlog(store, name=name) if _is_at(each.target, host)]
-        rows = [BacklogRow.of(each, await _given_up_for(store, name, each)) for each in found]
-    output.write_each(settings, BACKLOGS, rows, ENDPOINT_NOUN)
+        found = await list_backlog(store, name=name)
+        chosen = [each for each in found if _is_at(each.target, host)]
+        rows = [BacklogRow.of(each, await _given_up_for(store, name, each)) for each in chosen]
+    if sort is not None:
+        rows = BACKLOG_ORDERS[sort](rows)
+    extent = output.Extent(total=len(found), is_filtered=host is not None)
+    output.write_each(settings, BACKLOGS, rows, ENDPOINT_NOUN, extent=extent)
 
 
 async def _given_up_for(store: Store, name: str, backlog: Backlog) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -10,34 +9,47 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, require_token
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import (
     Settings,
     as_user,
+    by,
     common_options,
     group_argument,
     limit_option,
     sort_option,
+    web_option,
 )
 
 if TYPE_CHECKING:
     from arena_groups import Unset
+    from arena_groups.cli.options import Arrange
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
 CONTENT_TYPES = ("Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block")
-ORDERS: dict[str, tuple[Callable[[arena_groups.Group], object], bool]] = {
-    "name": (lambda group: group.name.casefold(), False),
-    "newest": (lambda group: group.created_at, True),
-    "oldest": (lambda group: group.created_at, False),
-    "updated": (lambda group: group.updated_at, True),
+GROUPS = ("group", "groups")
+# Orders that the API does not have, or in which it would miss groups if the list changes.
+ORDERS: dict[str, Arrange[arena_groups.Group]] = {
+    "name": by(lambda group: group.name.casefold()),
+    "updated": by(lambda group: group.updated_at, descending=True),
 }
-CONTENT_SORTS = {
-    "newest": None,
-    "oldest": "created_at_asc",
-    "updated": "updated_at_desc",
+API_ORDERS = {"oldest": "created_at_asc"}
+CONTENT_SORTS = {"oldest": "created_at_asc", "updated": "updated_at_desc"}
+CONTENT_ORDERS: dict[str, Arrange[arena_groups.Content]] = {
+    "title": by(lambda content: output.title_of(content).casefold())
 }
-FOLLOWER_SORTS = {"newest": None, "oldest": "created_at_asc"}
+FOLLOWER_SORTS = {"oldest": "created_at_asc"}
+FOLLOWER_ORDERS: dict[str, Arrange[arena_groups.User]] = {
+    "name": by(lambda user: user.name.casefold()),
+    "slug": by(lambda user: user.slug),
+}
 
 
 @example("Export the contents of a group as CSV", "groups contents GROUP --format csv")
@@ -52,6 +64,7 @@ def command(context: click.Context) -> None:
 
 @example("List another user's groups, newest first", "groups list --user SLUG --sort newest")
 @example("List the groups that you own or belong to", "groups list")
+@shows(lambda: output.GROUPS)
 @command.command("list")
 @click.option(
     "--user",
@@ -60,36 +73,53 @@ def command(context: click.Context) -> None:
     help="List the groups of another user, by slug, id or URL.",
 )
 @sort_option("name", "newest", "oldest", "updated", default="name")
+@limit_option
+@web_option
 @common_options
 @click.pass_obj
-def list_(settings: Settings, user: str | None, sort: str) -> None:
+def list_(settings: Settings, *, user: str | None, sort: str, limit: int | None, web: bool) -> None:
     """List the groups that you own or belong to."""
-    run_async(settings, list_groups(settings, user, sort))
+    work = open_user(settings, user) if web else list_groups(settings, user, sort, limit)
+    run_async(settings, work)
 
 
-async def list_groups(settings: Settings, user: str | None, sort: str) -> None:
+async def list_groups(settings: Settings, user: str | None, sort: str, limit: int | None) -> None:
     """Write the groups of a user; ``None`` is the user of the token."""
     async with connected(settings) as arena:
         if user is None:
             require_token(settings)
         owner = user or (await arena.me()).id
-        # In this order no group is missed if the list changes meanwhile.
-        walk = arena.users.groups(owner, sort=arena_groups.GroupSort.CREATED_AT_DESC)
-        groups = await output.collect(settings, walk)
-    key, descending = ORDERS[sort]
-    groups.sort(key=key, reverse=descending)  # type: ignore[arg-type]
-    output.write_each(settings, output.GROUPS, groups, ("group", "groups"))
+        # In the default order no group is missed if the list changes meanwhile.
+        walk = arena.users.groups(owner, sort=API_ORDERS.get(sort, "created_at_desc"))
+        await output.write_all(
+            settings, output.GROUPS, walk, GROUPS, limit=limit, arrange=ORDERS.get(sort)
+        )
+
+
+async def open_user(settings: Settings, user: str | None) -> None:
+    """Open the page of a user, which leads to their groups; ``None`` is the user of the token."""
+    from arena_groups.cli.web_page import open_page, refuse_sandbox
+
+    refuse_sandbox(settings)
+    async with connected(settings) as arena:
+        if user is None:
+            require_token(settings)
+        found = await (arena.me() if user is None else arena.users.get(user))
+    await open_page(settings, found.url)
 
 
 @example("Print the id of a group", "groups show GROUP --format json | jq .id")
 @example("Show the owner, the counts and your permissions", "groups show GROUP")
+@shows(lambda: output.GROUPS)
 @command.command("show")
 @group_argument
+@web_option
 @common_options
 @click.pass_obj
-def show(settings: Settings, group: str) -> None:
+def show(settings: Settings, *, group: str, web: bool) -> None:
     """Show GROUP, a slug, an id or a URL."""
-    run_async(settings, show_group(settings, group))
+    work = _open(settings, group) if web else show_group(settings, group)
+    run_async(settings, work)
 
 
 async def show_group(settings: Settings, group: str) -> None:
@@ -98,7 +128,28 @@ async def show_group(settings: Settings, group: str) -> None:
         output.write_one(settings, output.GROUPS, await arena.groups.get(group))
 
 
+@example("Print the address without a browser", "groups open GROUP | cat")
+@example("Open the page of a group in a browser", "groups open GROUP")
+@command.command("open")
+@group_argument
+@common_options
+@click.pass_obj
+def open_(settings: Settings, group: str) -> None:
+    """Open the page of GROUP, a slug, an id or a URL, in a browser.
+
+    BROWSER names another browser than the default one. In a pipe, the command prints the address.
+    """
+    run_async(settings, _open(settings, group))
+
+
+async def _open(settings: Settings, group: str) -> None:
+    from arena_groups.cli.web_page import open_group
+
+    await open_group(settings, group)
+
+
 @example("Create a group", 'groups create "Research Studio" --description "We meet on *Mondays*."')
+@shows(lambda: output.GROUPS)
 @command.command("create")
 @click.argument("name")
 @click.option("--description", metavar="TEXT", help="Description, in Markdown.")
@@ -121,6 +172,7 @@ async def create_group(
 
 @example("Remove the description", "groups update GROUP --no-description")
 @example("Rename a group, which also changes its slug", 'groups update GROUP --name "Reading Room"')
+@shows(lambda: output.GROUPS)
 @command.command("update")
 @group_argument
 @click.option("--name", metavar="NAME", help="New name. Also changes the slug.")
@@ -180,6 +232,7 @@ async def update_group(
 
 
 @example("Delete a group, after a confirmation", "groups delete GROUP")
+@shows(lambda: output.ACTIONS)
 @command.command("delete")
 @group_argument
 @common_options
@@ -198,7 +251,9 @@ async def delete_group(settings: Settings, group: str) -> None:
             found = await arena.groups.get(group)
             number, target = found.id, found.slug
             output.confirm(
-                settings, f"Delete {found.name}? This cannot be undone.", [_summary(found)]
+                settings,
+                f"Delete {found.name}? This cannot be undone.",
+                [_summary(found, utc=settings.utc)],
             )
         # By id if known: the slug could belong to another group by now.
         await arena.groups.delete(number or group)
@@ -211,6 +266,7 @@ async def delete_group(settings: Settings, group: str) -> None:
 
 @example("List the last ten changes", "groups contents GROUP --sort updated --limit 10")
 @example("List only channels", "groups contents GROUP --type Channel")
+@shows(lambda: output.CONTENTS)
 @command.command("contents")
 @group_argument
 @click.option(
@@ -219,15 +275,21 @@ async def delete_group(settings: Settings, group: str) -> None:
     type=click.Choice(CONTENT_TYPES),
     help="List only this type (Block: everything except channels).",
 )
-@sort_option("newest", "oldest", "updated", default="newest")
+@sort_option("newest", "oldest", "updated", "title", default="newest")
 @limit_option
+@web_option
 @common_options
 @click.pass_obj
 def contents(
-    settings: Settings, *, group: str, kind: str | None, sort: str, limit: int | None
+    settings: Settings, *, group: str, kind: str | None, sort: str, limit: int | None, web: bool
 ) -> None:
     """List the blocks and channels of GROUP, a slug, an id or a URL."""
-    run_async(settings, list_contents(settings, group, sort=sort, kind=kind, limit=limit))
+    work = (
+        _open(settings, group)
+        if web
+        else list_contents(settings, group, sort=sort, kind=kind, limit=limit)
+    )
+    run_async(settings, work)
 
 
 async def list_contents(
@@ -235,34 +297,51 @@ async def list_contents(
 ) -> None:
     """Write the contents of a group as they arrive."""
     async with connected(settings) as arena:
-        items = arena.groups.contents(group, sort=CONTENT_SORTS[sort], type=kind)
-        await output.write_all(settings, output.CONTENTS, items, ("item", "items"), limit=limit)
+        items = arena.groups.contents(group, sort=CONTENT_SORTS.get(sort), type=kind)
+        await output.write_all(
+            settings,
+            output.CONTENTS,
+            items,
+            ("item", "items"),
+            limit=limit,
+            arrange=CONTENT_ORDERS.get(sort),
+        )
 
 
 @example("List the followers of a group", "groups followers GROUP")
+@shows(lambda: output.FOLLOWERS)
 @command.command("followers")
 @group_argument
-@sort_option("newest", "oldest", default="newest")
+@sort_option("newest", "oldest", "name", "slug", default="newest")
 @limit_option
+@web_option
 @common_options
 @click.pass_obj
-def followers(settings: Settings, *, group: str, sort: str, limit: int | None) -> None:
+def followers(settings: Settings, *, group: str, sort: str, limit: int | None, web: bool) -> None:
     """List the followers of GROUP, a slug, an id or a URL."""
-    run_async(settings, list_followers(settings, group, sort=sort, limit=limit))
+    work = (
+        _open(settings, group) if web else list_followers(settings, group, sort=sort, limit=limit)
+    )
+    run_async(settings, work)
 
 
 async def list_followers(settings: Settings, group: str, *, sort: str, limit: int | None) -> None:
     """Write the followers of a group as they arrive."""
     async with connected(settings) as arena:
-        items = arena.groups.followers(group, sort=FOLLOWER_SORTS[sort])
+        items = arena.groups.followers(group, sort=FOLLOWER_SORTS.get(sort))
         await output.write_all(
-            settings, output.FOLLOWERS, items, ("follower", "followers"), limit=limit
+            settings,
+            output.FOLLOWERS,
+            items,
+            ("follower", "followers"),
+            limit=limit,
+            arrange=FOLLOWER_ORDERS.get(sort),
         )
 
 
-def _summary(group: arena_groups.Group) -> str:
+def _summary(group: arena_groups.Group, *, utc: bool) -> str:
     return (
-        f"{group.name} ({group.slug}), since {group.created_at.date()}: "
+        f"{group.name} ({group.slug}), since {output.day_text(group.created_at, utc=utc)}: "
         f"{output.counted(group.counts.users, ('person', 'people'))}, "
         f"{output.counted(group.counts.channels, ('channel', 'channels'))}"
     )

@@ -23,7 +23,13 @@ from arena_groups.cli.invitation_list import (
     parse_wanted,
     sort_invitations,
 )
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import (
     Settings,
     WholeNumber,
@@ -37,6 +43,7 @@ from arena_groups.cli.options import (
     parse_age,
     sort_option,
     utc_now,
+    web_option,
 )
 from arena_groups.cli.output_file import OutputFile
 
@@ -80,6 +87,7 @@ def command(context: click.Context) -> None:
     "invitations list --all-groups --older-than 30d",
 )
 @example("List the pending invitations of a group", "invitations list GROUP")
+@shows(lambda: output.invitations(utc_now(), with_group=True))
 @command.command("list", short_help="List the pending invitations of a group, or of all groups.")
 @click.argument("group", required=False, callback=as_group)
 @click.option(
@@ -93,10 +101,11 @@ def command(context: click.Context) -> None:
 )
 @click.option("--email", metavar="GLOB", help="Pattern of the address, such as *@example.org.")
 @click.option(
-    "--invited-by", metavar="USER", callback=as_user, help="Slug, id or URL of the inviter."
+    "--invited-by", metavar="USER", callback=as_user, help="Name, slug, id or URL of the inviter."
 )
 @sort_option("newest", "oldest", "invitee", "inviter", "group")
 @limit_option
+@web_option
 @common_options
 @click.pass_obj
 def list_(
@@ -109,6 +118,7 @@ def list_(
     invited_by: str | None,
     sort: str | None,
     limit: int | None,
+    web: bool,
 ) -> None:
     """List the pending invitations of GROUP, a slug, an id or a URL.
 
@@ -117,6 +127,13 @@ def list_(
     """
     if (group is None) is not all_groups:
         raise click.UsageError("give either GROUP or --all-groups")
+    if web:
+        from arena_groups.cli.web_page import open_group
+
+        if group is None:
+            raise click.UsageError("--web needs GROUP")
+        run_async(settings, open_group(settings, group))
+        return
     conditions = InvitationFilter(older_than=older_than, email=email, invited_by=invited_by)
     run_async(settings, list_invitations(settings, group, conditions, sort=sort, limit=limit))
 
@@ -262,6 +279,7 @@ async def send_invitations(
 
 @example("Revoke the invitation of an address", "invitations revoke GROUP ada@example.org")
 @example("Revoke two invitations, after a confirmation", "invitations revoke GROUP 50001 50002")
+@shows(lambda: output.ACTIONS)
 @command.command("revoke")
 @group_argument
 @click.argument("who", metavar="WHO...", nargs=-1, required=True, callback=as_secrets)
@@ -292,7 +310,7 @@ async def revoke_invitations(settings: Settings, group: str, who: Sequence[Secre
             output.confirm(
                 settings,
                 f"Revoke {output.counted(len(found), INVITATIONS)}?",
-                output.loss_lines(found),
+                output.loss_lines(found, utc=settings.utc),
             )
             things = [(i.id, output.invitee(i)) for i in found]
         failures = await revoke_all(settings, arena, group, things)
@@ -346,7 +364,7 @@ async def expire_invitations(
             return
         if old:
             question = f"Revoke {output.counted(len(old), INVITATIONS)} of {group}?"
-            output.confirm(settings, question, output.loss_lines(old))
+            output.confirm(settings, question, output.loss_lines(old, utc=settings.utc))
         else:
             output.info_at_terminal(settings, f"no invitation is older than {format_age(age)}")
         failures = await revoke_all(

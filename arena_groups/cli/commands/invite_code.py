@@ -12,7 +12,13 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import Settings, common_options, group_argument
 from arena_groups.cli.output_file import OutputFile
 
@@ -58,6 +64,7 @@ def command(context: click.Context) -> None:
 )
 @example("Show a QR code in the terminal", "invite-code show GROUP --qr")
 @example("Show the invite URL", "invite-code show GROUP")
+@shows(lambda: output.INVITE_CODE)
 @command.command("show", short_help="Show the invite code and its URL.")
 @group_argument
 @_qr_options
@@ -82,6 +89,7 @@ async def show_invite_code(
 
 
 @example("Create a code, or show the existing one", "invite-code create GROUP")
+@shows(lambda: output.INVITE_CODE)
 @command.command("create", short_help="Create the invite code if there is none, and show it.")
 @group_argument
 @_qr_options
@@ -103,6 +111,7 @@ async def create_invite_code(
 
 
 @example("Disable every URL that was shared", "invite-code delete GROUP")
+@shows(lambda: output.ACTIONS)
 @command.command("delete")
 @group_argument
 @common_options
@@ -120,7 +129,8 @@ async def delete_invite_code(settings: Settings, group: str) -> None:
         if not settings.yes:
             invite = await arena.groups.invite_code(group)
             number = invite.id
-            affected = f"created {invite.created_at.date()}; shared URLs stop working"
+            created = output.day_text(invite.created_at, utc=settings.utc)
+            affected = f"created {created}; shared URLs stop working"
             output.confirm(settings, f"Delete the invite code of {group}?", [affected])
         await arena.groups.delete_invite_code(group)
     change = output.ActionRow(

@@ -13,23 +13,45 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
-from arena_groups.cli.main import CommandGroup, example, run_async, show_help_without_command
+from arena_groups.cli.main import (
+    CommandGroup,
+    example,
+    run_async,
+    show_help_without_command,
+    shows,
+)
 from arena_groups.cli.options import (
     Settings,
     as_reference,
     as_users,
+    by,
     common_options,
     group_argument,
     limit_option,
+    sort_option,
+    web_option,
 )
 
 if TYPE_CHECKING:
     from arena_groups._api import GroupReference, Secret
     from arena_groups.cli.batch import BatchFailure
+    from arena_groups.cli.options import Arrange
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
+
+def _oldest_first(members: Sequence[arena_groups.GroupMember]) -> list[arena_groups.GroupMember]:
+    """Return members who are sorted newest first, after the owner, the other way round."""
+    owners = [each for each in members if each.role is arena_groups.GroupRole.OWNER]
+    return [*owners, *(each for each in reversed(members) if each not in owners)]
+
+
 MEMBERS = ("member", "members")
+ORDERS: dict[str, Arrange[arena_groups.GroupMember]] = {
+    "oldest": _oldest_first,
+    "name": by(lambda member: member.name.casefold()),
+    "slug": by(lambda member: member.slug),
+}
 
 
 @example("Join a group with an invite code", "members join GROUP")
@@ -44,26 +66,41 @@ def command(context: click.Context) -> None:
 
 @example("Print one slug per line", "members list GROUP --format ndjson | jq -r .slug")
 @example("List the owner and the newest members", "members list GROUP --limit 10")
+@shows(lambda: output.MEMBERS)
 @command.command("list", short_help="List the members of a group: the owner, then newest first.")
 @group_argument
+@sort_option("newest", "oldest", "name", "slug", default="newest")
 @limit_option
+@web_option
 @common_options
 @click.pass_obj
-def list_(settings: Settings, group: str, limit: int | None) -> None:
-    """List the members of GROUP, a slug, an id or a URL: the owner, then newest first."""
-    run_async(settings, list_members(settings, group, limit=limit))
+def list_(settings: Settings, *, group: str, sort: str, limit: int | None, web: bool) -> None:
+    """List the members of GROUP, a slug, an id or a URL: the owner, then newest first.
+
+    With another order, all members are read before the first is printed.
+    """
+    from arena_groups.cli.web_page import open_group
+
+    work = open_group(settings, group) if web else list_members(settings, group, sort, limit=limit)
+    run_async(settings, work)
 
 
-async def list_members(settings: Settings, group: str, *, limit: int | None) -> None:
-    """Write the members of a group as they arrive."""
+async def list_members(settings: Settings, group: str, sort: str, *, limit: int | None) -> None:
+    """Write the members of a group: as they arrive, unless they are sorted."""
     async with connected(settings) as arena:
         await output.write_all(
-            settings, output.MEMBERS, arena.groups.members(group), MEMBERS, limit=limit
+            settings,
+            output.MEMBERS,
+            arena.groups.members(group),
+            MEMBERS,
+            limit=limit,
+            arrange=ORDERS.get(sort),
         )
 
 
 @example("Remove several members, by slug or id", "members remove GROUP mara-lindqvist 4711")
 @example("Remove a member, after a confirmation", "members remove GROUP mara-lindqvist")
+@shows(lambda: output.ACTIONS)
 @command.command("remove")
 @group_argument
 @click.argument("users", metavar="USER...", nargs=-1, required=True, callback=as_users)
@@ -98,6 +135,7 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
 @example("With the URL of the invite", "members join https://www.are.na/group/SLUG/invite/CODE")
 @example("With a code from a file", "members join GROUP < invite-code.txt")
 @example("With a code or its URL, typed at the prompt", "members join GROUP")
+@shows(lambda: output.MEMBERS)
 @command.command("join")
 @click.argument("group", callback=as_reference)
 @common_options
@@ -125,6 +163,7 @@ async def join_group(settings: Settings, group: str, code: Secret) -> None:
 
 
 @example("Leave a group, after a confirmation", "members leave GROUP")
+@shows(lambda: output.ACTIONS)
 @command.command("leave")
 @group_argument
 @common_options
@@ -170,6 +209,10 @@ async def _resolve_members(
 ) -> list[_MemberRef]:
     if settings.yes and all(user.isdecimal() for user in users):
         return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
+    from arena_groups._api import UserReference
+
+    for user in users:
+        _ = UserReference(user).name  # raises an error for what cannot be a user
     with output.progress(settings):
         found = await _find(arena.groups.members(group, confirm=True), set(users))
     missing = [user for user in dict.fromkeys(users) if user not in found]

@@ -13,18 +13,26 @@ import click
 from arena_groups.cli import output
 from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError, describe
-from arena_groups.cli.main import Command, example, run_async
+from arena_groups.cli.main import Command, example, run_async, shows
 from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
 from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
 from arena_groups.cli.result_file import is_same_file
 
 if TYPE_CHECKING:
     from arena_groups import ArenaClient, Store
+    from arena_groups.cli.output.columns import View
+    from arena_groups.cli.report_view import ReportRow
     from arena_groups.reconcile import GroupReport
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
 NOUN = ("report", "reports")
+
+
+def _reports() -> View[ReportRow]:
+    from arena_groups.cli.report_view import REPORTS
+
+    return REPORTS
 
 
 @example("Get the numbers as JSON", "report GROUP --format json")
@@ -34,6 +42,7 @@ NOUN = ("report", "reports")
     "report GROUP --html report.html --store watch.db",
 )
 @example("See who has not answered", "report GROUP")
+@shows(_reports)
 @click.command("report", cls=Command)
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
 @click.option(
@@ -164,7 +173,8 @@ def _write(settings: Settings, reports: Sequence[GroupReport]) -> None:
     from arena_groups.cli.report_view import REPORTS, ReportRow, print_reports
 
     stream = output.stdout_stream()
-    if settings.chosen_format(terminal=stream.isatty()) is Format.TABLE:
+    is_table = settings.chosen_format(terminal=stream.isatty()) is Format.TABLE
+    if is_table and settings.columns is None:
         print_reports(TableConsole(file=stream, highlight=False), reports)
     elif len(reports) == 1:
         output.write_one(settings, REPORTS, ReportRow(reports[0]))

@@ -11,10 +11,12 @@ import click
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
-from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_async
-from arena_groups.cli.options import Settings, as_group, as_groups, common_options
+from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_async, shows
+from arena_groups.cli.options import Settings, as_group, as_groups, common_options, sort_option
 
 if TYPE_CHECKING:
+    from arena_groups.cli.output.columns import View
+    from arena_groups.cli.roster_rows import RosterChangeRow, RosterRow
     from arena_groups.reconcile import RosterSnapshot
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -25,28 +27,45 @@ STDIN = "-"
 FILE_SUFFIXES = (".csv", ".json", ".ndjson", ".jsonl")
 
 
+def _roster_view(*, with_group: bool) -> View[RosterRow]:
+    from arena_groups.cli.roster_rows import roster_view
+
+    return roster_view(with_group=with_group)
+
+
+def _changes_view() -> View[RosterChangeRow]:
+    from arena_groups.cli.roster_rows import changes_view
+
+    return changes_view(with_group=True)
+
+
 @example("Show what changed since then", "roster diff monday.csv GROUP")
 @example("Save the roster of a group", "roster GROUP --format csv > monday.csv")
 @example("List members and pending invitations", "roster GROUP")
+@shows(lambda: _roster_view(with_group=True))
 @click.command("roster", cls=CommandWithSubcommands)
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
+@sort_option("name", "state", "waiting")
 @common_options
 @click.pass_obj
-def command(settings: Settings, groups: tuple[str, ...]) -> None:
+def command(settings: Settings, groups: tuple[str, ...], sort: str | None) -> None:
     """List members and pending invitations of groups, one row a person.
 
     Each GROUP is a slug, an id or the URL of its page. The rows are valid input for `sync`. Who may
-    not manage the invitations of a group sees its members only.
+    not manage the invitations of a group sees its members only. --sort waiting begins with those
+    who have waited longest. Several groups come one after the other.
     """
-    run_async(settings, list_rosters(settings, groups))
+    run_async(settings, list_rosters(settings, groups, sort))
 
 
-async def list_rosters(settings: Settings, groups: Sequence[str]) -> None:
+async def list_rosters(settings: Settings, groups: Sequence[str], sort: str | None) -> None:
     """Write the rosters of groups, one after the other."""
-    from arena_groups.cli.roster_rows import roster_rows, roster_view
+    from arena_groups.cli.roster_rows import ROSTER_ORDERS, roster_rows
     from arena_groups.reconcile import snapshot_roster
 
-    results = output.Results(settings, roster_view(with_group=len(groups) > 1), PEOPLE)
+    arrange = list if sort is None else ROSTER_ORDERS[sort]
+    view = _roster_view(with_group=len(groups) > 1)
+    results = output.Results(settings, view, PEOPLE, paged=True)
     seen: set[int] = set()
     async with connected(settings) as arena:
         for group in dict.fromkeys(groups):
@@ -56,7 +75,7 @@ async def list_rosters(settings: Settings, groups: Sequence[str]) -> None:
                 continue  # given by its slug and by its id
             seen.add(roster.group_id)
             _note_missing_pending(settings, roster)
-            for row in roster_rows(roster):
+            for row in arrange(roster_rows(roster)):
                 results.write(row)
     results.close()
 
@@ -72,13 +91,15 @@ def _note_missing_pending(settings: Settings, roster: RosterSnapshot) -> None:
 @example("In a scheduled job, with exit code 9 for changes", "roster diff OLD NEW --exit-code")
 @example("Compare a file with the group as it is now", "roster diff monday.csv GROUP")
 @example("Compare two files", "roster diff monday.csv friday.csv")
+@shows(_changes_view)
 @click.command("diff", cls=Command, short_help="Show what changed between two rosters.")
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW|GROUP")
 @click.option("--exit-code", is_flag=True, help="Exit with code 9 if anything changed.")
+@sort_option("name", "change")
 @common_options
 @click.pass_obj
-def diff(settings: Settings, *, old: str, new: str, exit_code: bool) -> None:
+def diff(settings: Settings, *, old: str, new: str, exit_code: bool, sort: str | None) -> None:
     """Show who joined, left or was invited, and whose role or invitation changed.
 
     OLD and NEW are files that `roster` wrote as csv, json or ndjson; - is standard input. Instead
@@ -87,7 +108,8 @@ def diff(settings: Settings, *, old: str, new: str, exit_code: bool) -> None:
     if old == new == STDIN:
         raise click.UsageError("OLD and NEW cannot both be standard input")
     group = None if _is_file(new) else as_group(click.get_current_context(), _NEW, new)
-    run_async(settings, compare_rosters(settings, old, new, group, exit_code=exit_code))
+    work = compare_rosters(settings, old, new, group, exit_code=exit_code, sort=sort)
+    run_async(settings, work)
 
 
 _NEW = click.Argument(["new"], metavar="NEW|GROUP")
@@ -97,14 +119,22 @@ def _is_file(text: str) -> bool:
     """Return whether an argument names a file that exists, or that ought to."""
     if text == STDIN or (os.path.exists(text) and not os.path.isdir(text)):  # noqa: PTH110, PTH112
         return True  # unlike pathlib, it takes what cannot be a path
-    return "://" not in text and text.lower().endswith(FILE_SUFFIXES)
+    if "://" in text:
+        return False
+    return os.sep in text or text.lower().endswith(FILE_SUFFIXES)
 
 
 async def compare_rosters(
-    settings: Settings, old: str, new: str, group: str | None, *, exit_code: bool
+    settings: Settings,
+    old: str,
+    new: str,
+    group: str | None,
+    *,
+    exit_code: bool,
+    sort: str | None,
 ) -> None:
     """Write the differences between two files, or between a file and a group as it is now."""
-    from arena_groups.cli.roster_rows import change_rows, changes_view, read_rosters
+    from arena_groups.cli.roster_rows import CHANGE_ORDERS, change_rows, changes_view, read_rosters
     from arena_groups.reconcile import diff_rosters, snapshot_roster
 
     earlier = read_rosters(old)
@@ -121,7 +151,8 @@ async def compare_rosters(
     for each in found:
         if each.members_only and group is None:
             output.notify(settings, f"{each.group}: a file has members only, so only they count")
-    rows = [row for each in found for row in change_rows(each)]
+    arrange = list if sort is None else CHANGE_ORDERS[sort]
+    rows = [row for each in found for row in arrange(change_rows(each))]
     output.write_each(settings, changes_view(with_group=len(found) > 1), rows, CHANGES)
     if rows and exit_code:
         raise click.exceptions.Exit(ExitCode.DRIFT)

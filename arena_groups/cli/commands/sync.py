@@ -78,7 +78,7 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
 @example("Show what would be done", "sync GROUP people.csv --dry-run")
 @example("Bring a group in step with a list, after a confirmation", "sync GROUP people.csv")
 @click.command("sync", cls=CommandWithSubcommands)
-@click.argument("group", required=False, callback=as_group)
+@click.argument("group", required=False)
 @click.argument("file", required=False)
 @click.option(
     "--groups",
@@ -177,6 +177,7 @@ def command(
     A group whose slug is link is named by its id or URL.
     """
     _check_names(group, file, groups_file, saved)
+    group = as_group(context, context.command.params[0], group)
     _check_options(context, dry_run=dry_run or plan is not None)
     from arena_groups.cli.sync_run import SyncOptions, sync_lists, sync_saved
 

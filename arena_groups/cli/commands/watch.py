@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from arena_groups.cli import output
 from arena_groups.cli.durations import Duration, PastTime
-from arena_groups.cli.main import Command, example, run_async
+from arena_groups.cli.main import Command, example, run_async, shows
 from arena_groups.cli.options import (
     Format,
     Settings,
@@ -63,6 +63,7 @@ class GroupsArgument(click.Argument):
 )
 @example("Print one line of JSON per event", "watch GROUP --ndjson")
 @example("Print events as they happen", "watch GROUP")
+@shows(lambda: output.EVENTS)
 @click.command("watch", cls=Command)
 @click.argument("groups", cls=GroupsArgument, metavar="[GROUP]...", nargs=-1, callback=as_groups)
 @click.option(

@@ -21,14 +21,28 @@ if TYPE_CHECKING:
         stdout_stream,
         write_stderr,
     )
+    from arena_groups.cli.output.results import (
+        Extent,
+        Results,
+        collect,
+        counted,
+        info_at_terminal,
+        progress,
+        total_of,
+        write_all,
+        write_each,
+        write_one,
+    )
     from arena_groups.cli.output.rows import (
         ActionRow,
         AuthStatusRow,
         InviteRow,
         LoginRow,
         SettingRow,
+        title_of,
     )
     from arena_groups.cli.output.sanitize import json_text, one_line
+    from arena_groups.cli.output.times import day_text, moment_text
     from arena_groups.cli.output.views import (
         ACTIONS,
         CONTENTS,
@@ -42,16 +56,6 @@ if TYPE_CHECKING:
         invitee,
         loss_lines,
         user_label,
-    )
-    from arena_groups.cli.output.writers import (
-        Results,
-        collect,
-        counted,
-        info_at_terminal,
-        progress,
-        write_all,
-        write_each,
-        write_one,
     )
 
 __all__ = [
@@ -68,6 +72,7 @@ __all__ = [
     "SETTINGS",
     "ActionRow",
     "AuthStatusRow",
+    "Extent",
     "InviteRow",
     "LoginRow",
     "Results",
@@ -76,6 +81,7 @@ __all__ = [
     "collect",
     "confirm",
     "counted",
+    "day_text",
     "info",
     "info_at_terminal",
     "invitations",
@@ -85,12 +91,15 @@ __all__ = [
     "json_text",
     "log_to_stderr",
     "loss_lines",
+    "moment_text",
     "naming_group",
     "notify",
     "one_line",
     "progress",
     "require_confirmation",
     "stdout_stream",
+    "title_of",
+    "total_of",
     "user_label",
     "write_all",
     "write_each",
@@ -98,7 +107,7 @@ __all__ = [
     "write_stderr",
 ]
 
-_MODULES = ("account_views", "messages", "rows", "sanitize", "views", "writers")
+_MODULES = ("account_views", "messages", "results", "rows", "sanitize", "times", "views")
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """Views of logins and settings."""
 
+from arena_groups.cli.output.columns import Cell, Column, Overflow, View
 from arena_groups.cli.output.rows import AuthStatusRow, LoginRow, SettingRow
-from arena_groups.cli.output.views import Cell, Column, View
 
 
 def _scopes(status: AuthStatusRow) -> str:
@@ -27,10 +27,10 @@ def _value(setting: SettingRow) -> Cell:
 
 LOGINS: View[LoginRow] = View(
     table=(
-        Column("", lambda s: "*" if s.current else "", width=1),
-        Column("LOGIN", lambda s: s.base_url, width=24, share=1),
-        Column("USER", lambda s: s.user or "(unknown)", width=16, share=1),
-        Column("TOKEN FROM", lambda s: s.token_source, width=20, share=2),
+        Column("CURRENT", lambda s: "*" if s.current else "", width=7),
+        Column("BASE URL", lambda s: s.base_url, width=20, share=1, overflow=Overflow.KEEP),
+        Column("USER", lambda s: s.user or "(unknown)", width=12, overflow=Overflow.KEEP),
+        Column("TOKEN SOURCE", lambda s: s.token_source, width=20, share=1),
     ),
     csv=(
         Column("base_url", lambda s: s.base_url),
@@ -42,8 +42,14 @@ LOGINS: View[LoginRow] = View(
 
 SETTINGS: View[SettingRow] = View(
     table=(
-        Column("SETTING", lambda s: s.key, width=8),
-        Column("VALUE", lambda s: _value(s) or _NOTHING.get(s.key, "(none)"), width=24, share=1),
+        Column("KEY", lambda s: s.key, width=8),
+        Column(
+            "VALUE",
+            lambda s: _value(s) or _NOTHING.get(s.key, "(none)"),
+            width=24,
+            share=1,
+            overflow=Overflow.KEEP,
+        ),
         Column("SOURCE", lambda s: s.source, width=20, share=2),
     ),
     csv=(

@@ -201,9 +201,17 @@ def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
 
 
 def ask_secret(name: str) -> str:
-    """Return a secret: typed without echo at a terminal, else a line of standard input."""
+    """Return a secret: typed without echo at a terminal, else a line of standard input.
+
+    Raises:
+        CliError: If the prompt is ended without an input, by Ctrl-D.
+    """
     if is_terminal(sys.stdin):
-        return getpass(f"{name} (input is hidden): ").strip()
+        try:
+            return getpass(f"{name} (input is hidden): ").strip()
+        except EOFError:
+            write_stderr("")
+        raise CliError("cancelled", "cancelled")
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 

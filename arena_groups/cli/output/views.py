@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
-
-from attrs import frozen
 
 from arena_groups.cli.options import format_age
+from arena_groups.cli.output.columns import Cell, Column, Overflow, View, moment_column
 from arena_groups.cli.output.rows import (
     ActionRow,
     InviteRow,
@@ -15,6 +13,7 @@ from arena_groups.cli.output.rows import (
     title_of,
     url_of,
 )
+from arena_groups.cli.output.times import moment_text
 from arena_groups.models import (
     Channel,
     Content,
@@ -37,42 +36,6 @@ from arena_groups.watching.events import (
     WatchEvent,
 )
 
-T = TypeVar("T")
-
-Cell = str | int | None
-
-
-@frozen
-class Column(Generic[T]):
-    """One column.
-
-    Attributes:
-        title: Heading of the column.
-        cell: Function that returns the column's value for a result.
-        width: Minimum width in a table, in terminal columns.
-        share: Share of the width that is left over. 0 keeps the minimum.
-    """
-
-    title: str
-    cell: Callable[[T], Cell]
-    width: int = 0
-    share: int = 0
-
-
-@frozen
-class View(Generic[T]):
-    """The columns of one kind of result.
-
-    Attributes:
-        table: Columns of the table.
-        csv: Columns of CSV output.
-        detail: Fields of a single result, if they differ from those of the table.
-    """
-
-    table: tuple[Column[T], ...]
-    csv: tuple[Column[T], ...]
-    detail: tuple[Column[T], ...] = ()
-
 
 def invitee(invitation: MembershipInvitation) -> str:
     """Return the name of an invited user, else the invited address."""
@@ -88,16 +51,22 @@ def user_label(user: EmbeddedUser) -> str:
 
 def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipInvitation]:
     """Return the view of pending invitations. ``WAITING`` is the age of each at ``now``."""
-    group = Column[MembershipInvitation]("GROUP", lambda i: i.target.slug, width=15, share=1)
+    group = Column[MembershipInvitation](
+        "GROUP", lambda i: i.target.slug, width=12, share=1, overflow=Overflow.KEEP
+    )
     return View(
         table=(
             Column("ID", lambda i: i.id, width=9),
             *([group] if with_group else []),
-            Column("INVITEE", invitee, width=14, share=2),
+            Column("INVITEE", invitee, width=14, share=2, overflow=Overflow.WRAP),
             Column(
-                "INVITED BY", lambda i: i.invited_by.name, width=10, share=0 if with_group else 1
+                "INVITED BY",
+                lambda i: i.invited_by.name,
+                width=10,
+                share=0 if with_group else 1,
+                overflow=Overflow.WRAP,
             ),
-            Column("SENT", lambda i: _date(i.created_at), width=10),
+            Column("SENT", lambda i: i.created_at, width=10, is_time=True),
             Column("WAITING", lambda i: format_age(now - i.created_at), width=7),
         ),
         csv=(
@@ -112,24 +81,13 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
             Column("invited_by_id", lambda i: i.invited_by.id),
             Column("invited_by_slug", lambda i: i.invited_by.slug),
             Column("invited_by_name", lambda i: i.invited_by.name),
-            Column("created_at", lambda i: _iso(i.created_at)),
-            Column("updated_at", lambda i: _iso(i.updated_at)),
-            Column("accepted_at", lambda i: _iso(i.accepted_at)),
+            moment_column("created_at", lambda i: i.created_at),
+            moment_column("updated_at", lambda i: i.updated_at),
+            moment_column("accepted_at", lambda i: i.accepted_at),
             Column("waiting_days", lambda i: max(0, (now - i.created_at).days)),
         ),
+        hidden=(group,),
     )
-
-
-def _date(moment: datetime) -> str:
-    return moment.date().isoformat()
-
-
-def _local_time(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def _user_cell(user: EmbeddedUser | None, cell: Callable[[EmbeddedUser], Cell]) -> Cell:
@@ -154,6 +112,14 @@ def _content_cell(content: Content, cell: Callable[[KnownContent], Cell]) -> Cel
     return None if isinstance(content, UnknownContent) else cell(content)
 
 
+def _created_at(content: Content) -> datetime | None:
+    return None if isinstance(content, UnknownContent) else content.created_at
+
+
+def _updated_at(content: Content) -> datetime | None:
+    return None if isinstance(content, UnknownContent) else content.updated_at
+
+
 def _author(content: Content) -> EmbeddedUser | None:
     if isinstance(content, UnknownContent):
         return None
@@ -166,7 +132,7 @@ GROUPS: View[Group] = View(
     table=(
         Column("ID", lambda g: g.id, width=9),
         Column("NAME", lambda g: g.name, width=12, share=1),
-        Column("SLUG", lambda g: g.slug, width=20, share=2),
+        Column("SLUG", lambda g: g.slug, width=16, share=2, overflow=Overflow.KEEP),
         Column("PEOPLE", lambda g: g.counts.users, width=6),
         Column("CHANNELS", lambda g: g.counts.channels, width=8),
     ),
@@ -178,12 +144,12 @@ GROUPS: View[Group] = View(
         Column("owner_slug", lambda g: g.user.slug),
         Column("people", lambda g: g.counts.users),
         Column("channels", lambda g: g.counts.channels),
-        Column("can_update", lambda g: str(g.can.update).lower()),
-        Column("can_destroy", lambda g: str(g.can.destroy).lower()),
-        Column("can_manage_members", lambda g: str(g.can.manage_members).lower()),
-        Column("can_manage_invitations", lambda g: str(g.can.manage_invitations).lower()),
-        Column("created_at", lambda g: _iso(g.created_at)),
-        Column("updated_at", lambda g: _iso(g.updated_at)),
+        Column("can_update", lambda g: g.can.update),
+        Column("can_destroy", lambda g: g.can.destroy),
+        Column("can_manage_members", lambda g: g.can.manage_members),
+        Column("can_manage_invitations", lambda g: g.can.manage_invitations),
+        moment_column("created_at", lambda g: g.created_at),
+        moment_column("updated_at", lambda g: g.updated_at),
         Column("description", _description),
     ),
     detail=(
@@ -193,8 +159,8 @@ GROUPS: View[Group] = View(
         Column("Owner", lambda g: user_label(g.user)),
         Column("People", lambda g: g.counts.users),
         Column("Channels", lambda g: g.counts.channels),
-        Column("Created", lambda g: _date(g.created_at)),
-        Column("Updated", lambda g: _date(g.updated_at)),
+        Column("Created", lambda g: g.created_at),
+        Column("Updated", lambda g: g.updated_at),
         Column("You may", _permissions),
         Column("Description", _description),
     ),
@@ -206,9 +172,7 @@ CONTENTS: View[Content] = View(
         Column("TYPE", lambda c: c.type.value, width=12),
         Column("TITLE", title_of, width=20, share=2),
         Column("BY", lambda c: _user_cell(_author(c), lambda user: user.name), width=10, share=1),
-        Column(
-            "CREATED", lambda c: _content_cell(c, lambda known: _date(known.created_at)), width=10
-        ),
+        Column("CREATED", _created_at, width=10, is_time=True),
     ),
     csv=(
         Column("id", lambda c: c.id),
@@ -218,8 +182,8 @@ CONTENTS: View[Content] = View(
         Column("user_id", lambda c: _user_cell(_author(c), lambda user: user.id)),
         Column("user_slug", lambda c: _user_cell(_author(c), lambda user: user.slug)),
         Column("visibility", lambda c: _content_cell(c, lambda known: known.visibility.value)),
-        Column("created_at", lambda c: _content_cell(c, lambda known: _iso(known.created_at))),
-        Column("updated_at", lambda c: _content_cell(c, lambda known: _iso(known.updated_at))),
+        moment_column("created_at", _created_at),
+        moment_column("updated_at", _updated_at),
     ),
 )
 
@@ -227,9 +191,9 @@ FOLLOWERS: View[User] = View(
     table=(
         Column("ID", lambda u: u.id, width=9),
         Column("NAME", lambda u: u.name, width=16, share=1),
-        Column("SLUG", lambda u: u.slug, width=16, share=1),
+        Column("SLUG", lambda u: u.slug, width=16, share=1, overflow=Overflow.KEEP),
         Column("TIER", lambda u: u.tier.value, width=9),
-        Column("SINCE", lambda u: _date(u.created_at), width=10),
+        Column("SINCE", lambda u: u.created_at, width=10, is_time=True),
     ),
     csv=(
         Column("id", lambda u: u.id),
@@ -240,7 +204,7 @@ FOLLOWERS: View[User] = View(
         Column("channels", lambda u: u.counts.channels),
         Column("followers", lambda u: u.counts.followers),
         Column("following", lambda u: u.counts.following),
-        Column("created_at", lambda u: _iso(u.created_at)),
+        moment_column("created_at", lambda u: u.created_at),
     ),
 )
 
@@ -248,7 +212,7 @@ MEMBERS: View[GroupMember] = View(
     table=(
         Column("ID", lambda m: m.id, width=9),
         Column("NAME", lambda m: m.name, width=16, share=1),
-        Column("SLUG", lambda m: m.slug, width=16, share=1),
+        Column("SLUG", lambda m: m.slug, width=16, share=1, overflow=Overflow.KEEP),
         Column("ROLE", lambda m: m.role.value, width=8),
     ),
     csv=(
@@ -269,14 +233,14 @@ INVITE_CODE: View[GroupInvite] = View(
     table=(
         Column("URL", lambda i: i.url),
         Column("Code", lambda i: i.code),
-        Column("Created", lambda i: _date(i.created_at)),
+        Column("Created", lambda i: i.created_at),
     ),
     csv=(
         Column("id", lambda i: i.id),
         Column("code", lambda i: i.code),
         Column("url", lambda i: i.url),
-        Column("created_at", lambda i: _iso(i.created_at)),
-        Column("updated_at", lambda i: _iso(i.updated_at)),
+        moment_column("created_at", lambda i: i.created_at),
+        moment_column("updated_at", lambda i: i.updated_at),
     ),
 )
 
@@ -284,8 +248,8 @@ ACTIONS: View[ActionRow] = View(
     table=(
         Column("OUTCOME", lambda c: c.outcome, width=12),
         Column("ID", lambda c: c.id, width=9),
-        Column("TARGET", lambda c: c.target, width=16, share=1),
-        Column("ERROR", lambda c: c.error, width=16, share=1),
+        Column("TARGET", lambda c: c.target, width=16, share=1, overflow=Overflow.WRAP),
+        Column("ERROR", lambda c: c.error, width=16, share=1, overflow=Overflow.WRAP),
     ),
     csv=(
         Column("outcome", lambda c: c.outcome),
@@ -304,9 +268,15 @@ ACTIONS: View[ActionRow] = View(
 INVITE_RESULTS: View[InviteRow] = View(
     table=(
         Column("OUTCOME", lambda s: s.outcome, width=18),
-        Column("INVITEE", lambda s: s.name or s.email or s.slug or s.user_id, width=20, share=2),
+        Column(
+            "INVITEE",
+            lambda s: s.name or s.email or s.slug or s.user_id,
+            width=20,
+            share=2,
+            overflow=Overflow.WRAP,
+        ),
         Column("INVITATION", lambda s: s.invitation_id, width=10),
-        Column("ERROR", lambda s: s.error, width=10, share=1),
+        Column("ERROR", lambda s: s.error, width=10, share=1, overflow=Overflow.WRAP),
     ),
     csv=(
         Column("outcome", lambda s: s.outcome),
@@ -345,9 +315,12 @@ INVITE_PREDICTION = _summary(
 )
 
 
-def loss_lines(revoked: Sequence[MembershipInvitation]) -> list[str]:
+def loss_lines(revoked: Sequence[MembershipInvitation], *, utc: bool = False) -> list[str]:
     """Return a line for each invitation that is about to be revoked."""
-    return [f"{each.id}  {invitee(each)}, sent {_date(each.created_at)}" for each in revoked]
+    return [
+        f"{each.id}  {invitee(each)}, sent {moment_text(each.created_at, utc=utc)}"
+        for each in revoked
+    ]
 
 
 def describe_event(event: WatchEvent) -> str:
@@ -379,16 +352,16 @@ def _subject_and_adder(event: WatchEvent) -> str:
 
 EVENTS: View[WatchEvent] = View(
     table=(
-        Column("TIME", lambda e: _local_time(e.observed_at), width=16),
-        Column("GROUP", lambda e: e.group.slug, width=16, share=1),
+        Column("TIME", lambda e: e.observed_at, width=16, is_time=True, minutes=True),
+        Column("GROUP", lambda e: e.group.slug, width=16, share=1, overflow=Overflow.KEEP),
         Column("EVENT", describe_event, width=21),
-        Column("WHO", _subject_and_adder, width=20, share=2),
+        Column("WHO", _subject_and_adder, width=20, share=2, overflow=Overflow.WRAP),
     ),
     csv=(
         Column("key", lambda e: e.key),
         Column("group", lambda e: e.group.slug),
         Column("kind", lambda e: e.kind),
         Column("who", event_subject),
-        Column("observed_at", lambda e: _iso(e.observed_at)),
+        moment_column("observed_at", lambda e: e.observed_at),
     ),
 )

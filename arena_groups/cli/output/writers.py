@@ -1,33 +1,43 @@
 """Writers of results: one by one, as they arrive, as a table, JSON, NDJSON or CSV."""
 
-import sys
-from collections.abc import AsyncIterable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, NoReturn, Protocol, TextIO, TypeVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from arena_groups import JSONItem, to_dict
 from arena_groups.cli.options import Format, Settings
-from arena_groups.cli.output.messages import (
-    info,
-    is_terminal,
-    stdout_stream,
-    write_stderr,
+from arena_groups.cli.output.columns import (
+    GAP,
+    Cell,
+    Column,
+    Value,
+    View,
+    column_widths,
+    lay_out,
+    pad,
+    table_width,
+    with_zone,
+    wrap_words,
 )
+from arena_groups.cli.output.messages import is_terminal
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import csv_line, json_text, one_line
-from arena_groups.cli.output.views import Cell, Column, View
+from arena_groups.cli.output.times import (
+    day_text,
+    iso_text,
+    minute_text,
+    moment_text,
+    zone_text,
+)
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
-GAP = "  "
-
-Noun = tuple[str, str]
-"""Singular and plural of the word for a result."""
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Writer(Protocol[T_contra]):
@@ -43,12 +53,13 @@ class Writer(Protocol[T_contra]):
 class NdjsonWriter(Generic[T]):
     """Writer of one JSON object per line."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, columns: Sequence[Column[T]] | None = None) -> None:
         self._stream = stream
+        self._columns = columns
 
     def write(self, item: T) -> None:
         """Write one line."""
-        self._stream.write(json_text(plain(item), self._stream) + "\n")
+        self._stream.write(json_text(json_object(item, self._columns), self._stream) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -58,14 +69,15 @@ class NdjsonWriter(Generic[T]):
 class JsonArrayWriter(Generic[T]):
     """Writer of one JSON array, an item per line. After an error the array stays open."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, columns: Sequence[Column[T]] | None = None) -> None:
         self._stream = stream
+        self._columns = columns
         self._started = False
 
     def write(self, item: T) -> None:
         """Write one item."""
         self._stream.write(",\n  " if self._started else "[\n  ")
-        self._stream.write(json_text(plain(item), self._stream))
+        self._stream.write(json_text(json_object(item, self._columns), self._stream))
         self._stream.flush()
         self._started = True
 
@@ -78,12 +90,15 @@ class JsonArrayWriter(Generic[T]):
 class JsonWriter(Generic[T]):
     """Writer of one JSON object."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, columns: Sequence[Column[T]] | None = None) -> None:
         self._stream = stream
+        self._columns = columns
 
     def write(self, item: T) -> None:
         """Write the object."""
-        self._stream.write(json_text(plain(item), self._stream, indent=2) + "\n")
+        self._stream.write(
+            json_text(json_object(item, self._columns), self._stream, indent=2) + "\n"
+        )
         self._stream.flush()
 
     def close(self) -> None:
@@ -93,19 +108,24 @@ class JsonWriter(Generic[T]):
 class CsvWriter(Generic[T]):
     """Writer of a header line, then one line per result.
 
-    At a terminal each cell is one line without control characters; elsewhere it is complete.
+    At a terminal each cell is one line without control characters; elsewhere it is complete, and
+    with ``bom`` the first line begins with a byte order mark.
     """
 
-    def __init__(self, stream: TextIO, view: View[T]) -> None:
+    def __init__(
+        self, stream: TextIO, columns: Sequence[Column[T]], titles: Sequence[str], *, bom: bool
+    ) -> None:
         self._stream = stream
-        self._columns = view.csv
+        self._columns = columns
+        self._titles = titles
         self._at_terminal = is_terminal(stream)
+        self._bom = BYTE_ORDER_MARK if bom and not self._at_terminal else ""
         self._started = False
 
     def write(self, item: T) -> None:
         """Write one line, after the header if it is the first."""
         self._start()
-        self._row([column.cell(item) for column in self._columns])
+        self._row([csv_cell(column.cell(item)) for column in self._columns])
 
     def close(self) -> None:
         """Write the header if there was no result."""
@@ -113,7 +133,8 @@ class CsvWriter(Generic[T]):
 
     def _start(self) -> None:
         if not self._started:
-            self._row([column.title for column in self._columns])
+            self._stream.write(self._bom)
+            self._row(self._titles)
             self._started = True
 
     def _row(self, cells: Sequence[Cell]) -> None:
@@ -132,222 +153,154 @@ class TableConsole(Console):
 
 
 class TableWriter(Generic[T]):
-    """Writer of a header and rows of fixed widths, so that each row can be shown at once."""
+    """Writer of a header and rows of fixed widths, so that each row can be shown at once.
 
-    def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = TableConsole(file=stream, highlight=False)
-        self._columns = view.table
+    In a terminal that is too narrow for them, each result has a line for each field.
+    """
+
+    def __init__(self, console: Console, columns: Sequence[Column[T]], *, utc: bool) -> None:
+        self._console = console
+        self._utc = utc
+        self._columns = with_zone(columns, zone_text(utc=utc))
         # The last column of a terminal stays empty: some terminals wrap when it is filled.
-        self._widths = column_widths(self._columns, self._console.width - 1)
+        self._total = console.width - 1
+        self._widths = column_widths(self._columns, self._total)
+        self._details = (
+            DetailWriter(console, columns, utc=utc, width=self._total)
+            if table_width(self._columns) > self._total
+            else None
+        )
         self._started = False
 
     def write(self, item: T) -> None:
         """Write one row, after the header if it is the first."""
-        if not self._started:
-            self._row([column.title for column in self._columns], "bold")
-            self._started = True
-        self._row([column.cell(item) for column in self._columns])
+        if self._details is not None:
+            if self._started:
+                _print_line(self._console, Text())
+            self._details.write(item)
+        else:
+            if not self._started:
+                self._row([column.title for column in self._columns], "bold")
+            self._row([table_cell(column, item, utc=self._utc) for column in self._columns])
+        self._started = True
 
     def close(self) -> None:
         """Do nothing: the output has no end of its own."""
 
-    def _row(self, cells: Sequence[str | int | None], style: str = "") -> None:
-        # Numbers are ids, which are copied: they are never shortened.
-        shown = [
-            f"{cell:<{width}}" if isinstance(cell, int) else fit(one_line(cell or ""), width)
-            for cell, width in zip(cells, self._widths, strict=True)
-        ]
-        _print_line(self._console, Text(GAP.join(shown).rstrip(), style))
+    def _row(self, texts: Sequence[str], style: str = "") -> None:
+        for line in lay_out(texts, self._columns, self._widths, self._total):
+            _print_line(self._console, Text(line, style))
 
 
 class DetailWriter(Generic[T]):
-    """Writer of one result, a field per line, with nothing shortened."""
+    """Writer of one result, a field per line, with nothing shortened.
 
-    def __init__(self, stream: TextIO, view: View[T]) -> None:
-        self._console = TableConsole(file=stream, highlight=False)
-        self._columns = view.detail or view.table
+    With a ``width``, long texts are wrapped between words.
+    """
+
+    def __init__(
+        self, console: Console, columns: Sequence[Column[T]], *, utc: bool, width: int | None
+    ) -> None:
+        self._console = console
+        self._columns = columns
+        self._utc = utc
+        self._title_width = max(cell_len(column.title) for column in columns)
+        self._width = None if width is None else max(width - self._title_width - len(GAP), 1)
 
     def write(self, item: T) -> None:
         """Write the fields that have a value."""
-        width = max(len(column.title) for column in self._columns)
         for column in self._columns:
             value = column.cell(item)
-            if value is not None:
-                title = Text(f"{column.title:<{width}}", "bold")
-                _print_line(self._console, Text(GAP).join([title, Text(one_line(str(value)))]))
+            if value is None:
+                continue
+            text = one_line(detail_text(value, utc=self._utc))
+            lines = [text] if self._width is None else wrap_words(text, self._width)
+            for number, line in enumerate(lines):
+                title = Text(pad("" if number else column.title, self._title_width), "bold")
+                _print_line(self._console, Text(GAP).join([title, Text(line)]))
 
     def close(self) -> None:
         """Do nothing: the output has no end of its own."""
 
 
-def list_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
-    """Return the writer for a list of results."""
-    match chosen:
-        case Format.TABLE:
-            return TableWriter(stream, view)
-        case Format.CSV:
-            return CsvWriter(stream, view)
-        case Format.JSON:
-            return JsonArrayWriter(stream)
-        case Format.NDJSON:
-            return NdjsonWriter(stream)
+def csv_cell(value: Value) -> Cell:
+    """Return a value as CSV has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return iso_text(value) if isinstance(value, datetime) else value
 
 
-def item_writer(chosen: Format, stream: TextIO, view: View[T]) -> Writer[T]:
-    """Return the writer for a single result."""
-    match chosen:
-        case Format.TABLE:
-            return DetailWriter(stream, view)
-        case Format.JSON:
-            return JsonWriter(stream)
-        case Format.CSV | Format.NDJSON:
-            return list_writer(chosen, stream, view)
+def json_value(value: Value) -> object:
+    """Return a value as JSON has it."""
+    return iso_text(value) if isinstance(value, datetime) else value
 
 
-class Results(Generic[T]):
-    """A list of results, written one by one to standard output, and counted."""
-
-    def __init__(self, settings: Settings, view: View[T], noun: Noun | None) -> None:
-        stream = stdout_stream()
-        self._writer: Writer[T] = list_writer(
-            settings.chosen_format(terminal=stream.isatty()), stream, view
-        )
-        self._settings = settings
-        self._noun = noun
-        self.count = 0
-
-    def write(self, item: T) -> None:
-        """Write one result."""
-        self._writer.write(item)
-        self.count += 1
-
-    def close(self) -> None:
-        """Write the end of the output and, at a terminal, the number if results have a noun."""
-        self._writer.close()
-        if self._noun is not None and is_terminal(sys.stderr) and not self._settings.quiet:
-            write_stderr(counted(self.count, self._noun))
+def detail_text(value: Value, *, utc: bool) -> str:
+    """Return a value as the details of a result have it."""
+    return moment_text(value, utc=utc) if isinstance(value, datetime) else str(csv_cell(value))
 
 
-async def write_all(
-    settings: Settings,
+def table_cell(column: Column[T], item: T, *, utc: bool) -> str:
+    """Return a cell of a table: one line."""
+    value = column.cell(item)
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return (minute_text if column.minutes else day_text)(value, utc=utc)
+    return one_line(str(csv_cell(value)))
+
+
+def list_writer(
+    chosen: Format,
+    stream: TextIO,
     view: View[T],
-    items: AsyncIterable[T],
-    noun: Noun,
+    settings: Settings | None = None,
     *,
-    limit: int | None = None,
-) -> None:
-    """Write results as they arrive, at most ``limit``."""
-    results = Results(settings, view, noun)
-    if limit != 0:
-        with progress(settings, beside_results=True) as shown:
-            async for item in items:
-                results.write(item)
-                shown.update(f"{results.count} so far")
-                if results.count == limit:
-                    break
-    results.close()
+    console: Console | None = None,
+) -> Writer[T]:
+    """Return the writer for a list of results. A table goes to ``console``, if there is one."""
+    settings = settings or Settings()
+    names = settings.columns
+    selected = None if names is None else view.select(names)
+    match chosen:
+        case Format.TABLE:
+            shown = console or TableConsole(file=stream, highlight=False)
+            return TableWriter(shown, selected or view.table, utc=settings.utc)
+        case Format.CSV:
+            columns = selected or view.csv
+            titles = [column.title if selected is None else column.name for column in columns]
+            return CsvWriter(stream, columns, titles, bom=settings.bom)
+        case Format.JSON:
+            return JsonArrayWriter(stream, selected)
+        case Format.NDJSON:
+            return NdjsonWriter(stream, selected)
 
 
-def write_each(settings: Settings, view: View[T], items: Iterable[T], noun: Noun) -> None:
-    """Write a list of results."""
-    results = Results(settings, view, noun)
-    for item in items:
-        results.write(item)
-    results.close()
+def item_writer(
+    chosen: Format, stream: TextIO, view: View[T], settings: Settings | None = None
+) -> Writer[T]:
+    """Return the writer for a single result."""
+    settings = settings or Settings()
+    selected = None if settings.columns is None else view.select(settings.columns)
+    match chosen:
+        case Format.TABLE:
+            console = TableConsole(file=stream, highlight=False)
+            width = console.width - 1 if console.is_terminal else None
+            columns = selected or view.detail or view.table
+            return DetailWriter(console, columns, utc=settings.utc, width=width)
+        case Format.JSON:
+            return JsonWriter(stream, selected)
+        case Format.CSV | Format.NDJSON:
+            return list_writer(chosen, stream, view, settings)
 
 
-def write_one(settings: Settings, view: View[T], item: T) -> None:
-    """Write a single result."""
-    stream = stdout_stream()
-    chosen = settings.chosen_format(terminal=stream.isatty())
-    writer = item_writer(chosen, stream, view)
-    writer.write(item)
-    writer.close()
-
-
-async def collect(settings: Settings, items: AsyncIterable[T]) -> list[T]:
-    """Return all items, with progress shown meanwhile."""
-    found: list[T] = []
-    with progress(settings) as shown:
-        async for item in items:
-            found.append(item)
-            shown.update(f"{len(found)} so far")
-    return found
-
-
-class Progress(Protocol):
-    """Display of progress."""
-
-    def update(self, status: str) -> None:
-        """Show another text."""
-
-
-class _NoProgress:
-    def update(self, status: str) -> None:
-        """Show nothing."""
-
-
-@contextmanager
-def progress(
-    settings: Settings, *, beside_results: bool = False
-) -> Generator[Progress, None, None]:
-    """Show progress meanwhile, at a terminal only.
-
-    With ``beside_results``, show none if the results go to the same terminal: there they are
-    the progress.
-    """
-    console = progress_console(settings)
-    if console is None or (beside_results and is_terminal(sys.stdout)):
-        yield _NoProgress()
-        return
-    with console.status("waiting for Are.na") as status:
-        yield status
-
-
-def progress_console(settings: Settings) -> Console | None:
-    """Return the console for progress; ``None`` if none is to be shown."""
-    if settings.quiet or settings.verbose or not is_terminal(sys.stderr):
-        return None
-    console = Console(stderr=True)
-    return None if console.is_dumb_terminal else console  # cannot overwrite a line
-
-
-def info_at_terminal(settings: Settings, text: str) -> None:
-    """Write a note to standard error if it is a terminal."""
-    if is_terminal(sys.stderr):
-        info(settings, text)
-
-
-def counted(count: int, noun: Noun) -> str:
-    """Return a number with the noun in singular or plural."""
-    return f"{count} {noun[count != 1]}"
-
-
-def plain(item: object) -> dict[str, object]:
-    """Return a result, ready for JSON."""
+def json_object(item: T, columns: Sequence[Column[T]] | None = None) -> dict[str, object]:
+    """Return a result, ready for JSON: all of it, or some columns."""
+    if columns is not None:
+        return {column.name: json_value(column.cell(item)) for column in columns}
     if isinstance(item, JSONItem):
         return {**item}
     return item.as_dict() if isinstance(item, Row) else to_dict(item)
-
-
-def column_widths(columns: Sequence[Column[T]], total: int) -> list[int]:
-    """Return the widths of columns that share ``total`` terminal columns.
-
-    No column is narrower than its own width, even in a terminal that is too narrow.
-    """
-    spare = total - sum(column.width for column in columns) - len(GAP) * (len(columns) - 1)
-    shares = sum(column.share for column in columns)
-    return [
-        column.width + (max(spare, 0) * column.share // shares if shares else 0)
-        for column in columns
-    ]
-
-
-def fit(text: str, width: int) -> str:
-    """Return a text of exactly ``width`` terminal columns, padded, or shortened with ``…``."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
-    return set_cell_size(text, width)
 
 
 def _print_line(console: Console, line: Text) -> None:

@@ -35,6 +35,13 @@ from arena_groups.sandbox.faults.http import (
     TruncatedJSON,
     WrongLength,
 )
+from arena_groups.sandbox.faults.kinds import (
+    FAULTS,
+    FaultHelp,
+    describe_faults,
+    parse_spec,
+    target_options,
+)
 from arena_groups.sandbox.faults.lists import (
     BackwardPages,
     Churn,
@@ -45,15 +52,7 @@ from arena_groups.sandbox.faults.lists import (
     StaleTotal,
     WrongTotal,
 )
-from arena_groups.sandbox.faults.registry import (
-    FAULTS,
-    FaultHelp,
-    FaultRegistry,
-    InjectedFault,
-    describe_faults,
-    parse_spec,
-    target_options,
-)
+from arena_groups.sandbox.faults.registry import FaultRegistry, InjectedFault
 from arena_groups.sandbox.server_protocol import SerializedResponse
 
 __all__ = [

@@ -1,10 +1,9 @@
-"""Faults of a sandbox: all kinds, their specs as text, and those in place."""
+"""Faults in place in a sandbox, and how they are applied to requests."""
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from random import Random
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import attrs
 
@@ -19,212 +18,9 @@ from arena_groups.sandbox.faults.base import (
     as_fault,
     list_page,
 )
-from arena_groups.sandbox.faults.edge import Blocked, EdgeError
-from arena_groups.sandbox.faults.http import (
-    CutBody,
-    CutChunks,
-    DeepJSON,
-    Disconnect,
-    GzipBomb,
-    Hang,
-    HTMLPage,
-    Latency,
-    PlainText,
-    RateLimited,
-    Redirect,
-    RequestTimeout,
-    Reset,
-    ServerFailure,
-    Trickle,
-    TruncatedJSON,
-    WrongLength,
-)
-from arena_groups.sandbox.faults.lists import (
-    BackwardPages,
-    Churn,
-    EmptyPages,
-    EndlessPages,
-    MissingTotal,
-    PagesPastEnd,
-    StaleTotal,
-    WrongTotal,
-)
+from arena_groups.sandbox.faults.kinds import named_fault, parse_spec
 from arena_groups.sandbox.responses import SandboxResponse
 from arena_groups.sandbox.server_protocol import SerializedResponse
-
-FAULTS: tuple[type[Fault], ...] = (
-    Latency,
-    Hang,
-    Trickle,
-    RequestTimeout,
-    RateLimited,
-    ServerFailure,
-    Blocked,
-    EdgeError,
-    Redirect,
-    Reset,
-    Disconnect,
-    CutBody,
-    CutChunks,
-    WrongLength,
-    TruncatedJSON,
-    PlainText,
-    HTMLPage,
-    GzipBomb,
-    DeepJSON,
-    EndlessPages,
-    BackwardPages,
-    EmptyPages,
-    PagesPastEnd,
-    MissingTotal,
-    WrongTotal,
-    StaleTotal,
-    Churn,
-)
-"""Every kind of fault, in the order of the guide."""
-
-_T = TypeVar("_T")
-
-_BY_NAME = {each.name(): each for each in FAULTS}
-_WORDS = {"true": True, "false": False}
-
-
-def parse_spec(spec: str) -> tuple[Fault, FaultTarget]:
-    """Parse a fault written as `NAME` or `NAME:OPTION=VALUE,OPTION=VALUE`.
-
-    Options are those of the fault and of `FaultTarget`. A boolean option may stand alone,
-    `none` is None, and ids in a list are joined by `+`.
-
-    Args:
-        spec: The text.
-
-    Returns:
-        The fault, and the requests that it applies to.
-
-    Raises:
-        ValueError: The text is malformed, or a value is out of range.
-    """
-    name, _, rest = spec.partition(":")
-    kind = _BY_NAME.get(name)
-    if kind is None:
-        raise ValueError(f"unknown fault {name!r}: use one of {', '.join(sorted(_BY_NAME))}")
-    own, common = _parsers(kind), _parsers(FaultTarget)
-    texts = dict(_option(each) for each in rest.split(",")) if rest else {}
-    unknown = texts.keys() - own.keys() - common.keys()
-    if unknown:
-        allowed = ", ".join([*own, *common])
-        raise ValueError(f"{name} has no option {min(unknown)!r}: use one of {allowed}")
-    return _build(kind, own, texts), _build(FaultTarget, common, texts)
-
-
-@attrs.frozen
-class FaultHelp:
-    """The description of a fault for the command line.
-
-    Attributes:
-        name: The name.
-        options: The options of the fault with their defaults.
-        summary: One line about its effect.
-    """
-
-    name: str
-    options: tuple[str, ...]
-    summary: str
-
-
-def describe_faults() -> list[FaultHelp]:
-    """Describe every kind of fault.
-
-    Returns:
-        The descriptions, in the order of the guide.
-    """
-    return [FaultHelp(each.name(), _options(each), _summary(each)) for each in FAULTS]
-
-
-def target_options() -> list[str]:
-    """Return the options that every fault has.
-
-    Returns:
-        Their names.
-    """
-    return list(_parsers(FaultTarget))
-
-
-def _options(kind: type[Fault]) -> tuple[str, ...]:
-    fields = sorted((each for each in attrs.fields(kind) if each.init), key=lambda f: f.kw_only)
-    return tuple(_shown(each) for each in fields)
-
-
-def _shown(field: "attrs.Attribute[object]") -> str:
-    match field.default:
-        case attrs.NOTHING:
-            return f"{field.name}=..."
-        case False:
-            return field.name
-        case None:
-            return f"{field.name}=none"
-        case frozenset():
-            return f"{field.name}=ID+ID"
-        case value:
-            return f"{field.name}={value}"
-
-
-def _summary(kind: type[Fault]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "")
-
-
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    return name.strip(), value if equals else "true"
-
-
-def _build(
-    kind: type[_T], parsers: Mapping[str, Callable[[str], object]], texts: Mapping[str, str]
-) -> _T:
-    values: dict[str, object] = {}
-    for name, text in texts.items():
-        if name in parsers:
-            values[name] = _value(name, text, parsers[name])
-    missing = [each for each in parsers if each in _required(kind) and each not in values]
-    if missing:
-        raise ValueError(f"the option {missing[0]} is required")
-    return kind(**values)
-
-
-def _required(kind: type) -> set[str]:
-    return {each.name for each in attrs.fields(kind) if each.default is attrs.NOTHING}
-
-
-def _value(name: str, text: str, parser: Callable[[str], object]) -> object:
-    try:
-        return parser(text)
-    except (ValueError, KeyError):
-        raise ValueError(f"invalid {name} {text!r}") from None
-
-
-def _parsers(kind: type) -> dict[str, Callable[[str], object]]:
-    fields = attrs.fields(kind)
-    return {each.name: _PARSERS[each.type] for each in fields if each.type in _PARSERS}
-
-
-def _or_none(parser: Callable[[str], object]) -> Callable[[str], object]:
-    return lambda text: None if text == "none" else parser(text)
-
-
-def _ids(text: str) -> frozenset[int]:
-    return frozenset(int(each) for each in text.split("+"))
-
-
-_PARSERS: Mapping[object, Callable[[str], object]] = {
-    bool: _WORDS.__getitem__,
-    int: int,
-    float: float,
-    str: str,
-    int | None: _or_none(int),
-    str | None: _or_none(str),
-    int | str | None: _or_none(str),
-    frozenset[int]: _ids,
-}
 
 
 class InjectedFault:
@@ -234,11 +30,20 @@ class InjectedFault:
         fault: The fault.
         target: The requests that it applies to.
         faults: The registry that it belongs to.
+        number: The number of the fault, counted from 1.
+
+    Attributes:
+        id: The number of the fault.
+        fault: The fault.
+        target: The requests that it applies to.
     """
 
-    def __init__(self, fault: Fault, target: FaultTarget, faults: "FaultRegistry") -> None:
+    def __init__(
+        self, fault: Fault, target: FaultTarget, faults: "FaultRegistry", number: int = 0
+    ) -> None:
+        self.id = number
         self.fault = fault
-        self._target = target
+        self.target = target
         self._faults = faults
         self._seen = 0
         self._call_count = 0
@@ -276,7 +81,7 @@ class InjectedFault:
         Returns:
             Whether the fault applies.
         """
-        target = self._target
+        target = self.target
         if self._call_count == target.times or not target.matches(request):
             return False
         self._seen += 1
@@ -295,10 +100,13 @@ class FaultRegistry:
 
     Args:
         rng: The source of randomness, for `probability` and for faults that draw numbers.
+        on_change: Called after a fault was added or removed.
     """
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, on_change: Callable[[], None] | None = None) -> None:
         self.rng = rng
+        self._on_change = on_change
+        self._newest = 0
         self._injected: dict[InjectedFault, None] = {}
 
     def __iter__(self) -> Iterator[InjectedFault]:
@@ -364,9 +172,26 @@ class FaultRegistry:
         """
         return self._place(*parse_spec(spec))
 
+    def add_named(self, name: str, /, **options: object) -> InjectedFault:
+        """Add a fault by its name, with options of any type, as in JSON.
+
+        Args:
+            name: The name of the fault, such as `latency`.
+            **options: Options of the fault, and those of `add`.
+
+        Returns:
+            The fault in place.
+
+        Raises:
+            ValueError: The name or an option does not exist, a required option is missing, or a
+                value is invalid.
+        """
+        return self._place(*named_fault(name, options))
+
     def clear(self) -> None:
         """Remove all faults."""
         self._injected.clear()
+        self._report_change()
 
     def discard(self, injected: InjectedFault) -> None:
         """Remove a fault, if it is in place.
@@ -375,6 +200,7 @@ class FaultRegistry:
             injected: The fault.
         """
         self._injected.pop(injected, None)
+        self._report_change()
 
     def assert_all_applied(self) -> None:
         """Check that every fault in place has been applied to a request.
@@ -387,9 +213,15 @@ class FaultRegistry:
             raise AssertionError(f"faults not applied to any request: {', '.join(unused)}")
 
     def _place(self, fault: Fault, target: FaultTarget) -> InjectedFault:
-        injected = InjectedFault(fault, target, self)
+        self._newest += 1
+        injected = InjectedFault(fault, target, self, self._newest)
         self._injected[injected] = None
+        self._report_change()
         return injected
+
+    def _report_change(self) -> None:
+        if self._on_change is not None:
+            self._on_change()
 
 
 @attrs.frozen
@@ -406,12 +238,19 @@ class FaultRunner:
         self._finish(injected, applied=True)
         return True
 
-    def mutate(self, backend: Backend, group: GroupRecord | None) -> None:
-        """Apply the state faults before an operation on this group, or without a group."""
+    def mutate(self, backend: Backend, group: GroupRecord | None) -> bool:
+        """Apply the state faults before an operation on this group, or without a group.
+
+        Return whether one of them has changed the state.
+        """
+        changed = False
         for injected in self._faults:
             fault = injected.fault
             if isinstance(fault, StateFault) and self._claim(injected):
-                self._finish(injected, applied=fault.mutate(backend, group, self._faults.rng))
+                applied = fault.mutate(backend, group, self._faults.rng)
+                self._finish(injected, applied=applied)
+                changed = changed or applied
+        return changed
 
     def transform_page(
         self, response: SandboxResponse, fetch_page: Callable[[int], SandboxResponse]

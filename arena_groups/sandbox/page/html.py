@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
-from arena_groups.sandbox.control_state import CONTROL_PREFIX
+from arena_groups.sandbox.control_views import CONTROL_PREFIX
 from arena_groups.sandbox.responses import HTML_TYPE
 from arena_groups.sandbox.server_protocol import SerializedResponse
 

@@ -52,7 +52,7 @@ def test_config_in_a_table_names_the_sources(capsys: Captured) -> None:
     assert run(["config"]) == 0
     lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     assert [line[0].strip() for line in lines] == [
-        "SETTING",
+        "KEY",
         "base_url",
         "format",
         "group",

@@ -180,3 +180,28 @@ def test_retry_names_dead_letters_whose_endpoint_was_not_given(
     read = capsys.readouterr()
     assert json.loads(read.out)["sent"] == 0
     assert "3 dead letters of http://127.0.0.1 not sent: its URL was not given" in read.err
+
+
+@pytest.mark.parametrize("sort", ["endpoint", "waiting", "dead", "oldest"])
+def test_list_is_sorted(
+    store: str, endpoint: Endpoint, capsys: Captured, tmp_path: Path, sort: str
+) -> None:
+    async def add_waiting() -> None:
+        async with SQLiteStore(Path(store)) as opened:
+            outbox = Outbox(opened, "default")
+            await outbox.refresh()
+            for number, url in enumerate(("http://127.0.0.9:1", "http://127.0.0.5:1")):
+                sender = local_sender(url)
+                await outbox.register({sender.endpoint: sender.target}, START)
+                await outbox.append(event(7 + number), START + number)
+
+    asyncio.run(add_waiting())
+    assert run(["deliveries", "list", "--store", store, "--format", "ndjson"]) == 0
+    unsorted = rows(capsys)
+    words = ["deliveries", "list", "--store", store, "--format", "ndjson", "--sort", sort]
+    assert run(words) == 0
+    found = rows(capsys)
+    descending = sort in {"waiting", "dead"}
+    default = 0 if descending else "~"
+    assert len(found) == 3
+    assert found == sorted(unsorted, key=lambda row: row[sort] or default, reverse=descending)

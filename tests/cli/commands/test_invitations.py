@@ -114,7 +114,7 @@ def ids_in(text: str, chosen: str) -> list[int]:
         return [json.loads(line)["id"] for line in text.splitlines()]
     if chosen == "csv":
         return [int(row["id"]) for row in csv.DictReader(io.StringIO(text))]
-    return [int(line.split()[0]) for line in text.splitlines()[1:]]
+    return [int(line.split()[0]) for line in text.splitlines() if line[0].isdigit()]
 
 
 def test_list_has_the_same_items_in_every_format(capsys: Captured, as_person: AsPerson) -> None:

@@ -45,6 +45,21 @@ def test_extract_invite_code_accepts_code_or_url(text: str) -> None:
     assert extract_invite_code(text).reveal() == "c0de"
 
 
+@pytest.mark.parametrize("sort", ["newest", "oldest", "name", "slug"])
+def test_list_is_sorted(at: At, capsys: Captured, sort: str) -> None:
+    assert at("members", "list", "research-studio") == 0
+    newest = json.loads(capsys.readouterr().out)
+    assert at("members", "list", "research-studio", "--sort", sort, "--limit", "9") == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = {
+        "newest": newest,
+        "oldest": [newest[0], *newest[:0:-1]],
+        "name": sorted(newest, key=lambda member: member["name"].casefold()),
+        "slug": sorted(newest, key=lambda member: member["slug"]),
+    }
+    assert found == expected[sort][:9]
+
+
 def test_remove_several_removes_each_once(at: At, sandbox: Sandbox, capsys: Captured) -> None:
     _, newest, other = sandbox.members("research-studio")[:3]
     users = [str(newest), "minh-castellanos", str(sandbox.users.member.id), str(other)]

@@ -59,6 +59,41 @@ def test_names_survive_every_format(
         assert changes(at, capsys, file, files[0]) == []
 
 
+@pytest.mark.parametrize("sort", ["name", "state", "waiting"])
+def test_roster_is_sorted_within_each_group(at: At, capsys: Captured, sort: str) -> None:
+    groups = ("night-shift", "blank-page")
+    assert at("roster", *groups) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert at("roster", *groups, "--sort", sort) == 0
+    found = json.loads(capsys.readouterr().out)
+    for row in (*rows, *found):
+        del row["taken_at"]
+    key = {
+        "name": lambda row: (row["name"] or row["email"]).casefold(),
+        "state": lambda row: ["owner", "member", None].index(row["role"]),
+        "waiting": lambda row: -(row["waiting_days"] or -1),
+    }[sort]
+    assert found == [
+        row for group in groups for row in sorted((r for r in rows if r["group"] == group), key=key)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"), [("name", ["a", "m", "z"]), ("change", ["z", "a", "m"])]
+)
+def test_differences_are_sorted(
+    at: At, sandbox: Sandbox, capsys: Captured, tmp_path: Path, sort: str, order: list[str]
+) -> None:
+    saved = save(at, capsys, tmp_path / "old.csv", "blank-page")
+    for name in ("M", "A"):
+        sandbox.add_member("blank-page", sandbox.add_user(name))
+    assert at("invitations", "send", "blank-page", "--user-id", str(sandbox.add_user("Z"))) == 0
+    capsys.readouterr()
+    assert at("roster", "diff", str(saved), "blank-page", "--sort", sort) == 0
+    users = [row["user"] for row in json.loads(capsys.readouterr().out)]
+    assert users == order or (sort == "change" and set(users[1:]) == {"a", "m"})
+
+
 def test_diff_shows_each_kind_of_change_since_the_file(
     at: At, sandbox: Sandbox, capsys: Captured, tmp_path: Path
 ) -> None:

@@ -94,7 +94,7 @@ async def add(sandbox: Sandbox, person: int) -> None:
 def test_replay_as_table_has_a_line_per_event(watch: Watch, sandbox: Sandbox) -> None:
     done = watch(GROUP, "--once", "--replay", "--format", "table")
     assert done.err == ""
-    assert done.out.splitlines()[0].split() == ["TIME", "GROUP", "EVENT", "WHO"]
+    assert done.out.splitlines()[0].split() == ["TIME", "(UTC)", "GROUP", "EVENT", "WHO"]
     assert "member joined" in done.out
 
 

@@ -6,8 +6,9 @@ import pytest
 from attrs import evolve
 
 from arena_groups import MemberJoined
+from arena_groups.cli.output.account_views import AUTH_STATUS
 from arena_groups.cli.output.rows import AuthStatusRow
-from arena_groups.cli.output.views import AUTH_STATUS, EVENTS
+from arena_groups.cli.output.views import EVENTS
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
 from tests.support.group_states import invitation
@@ -22,7 +23,8 @@ def test_events_table_describes_each_kind_of_event(
     def watch() -> dict[str, str]:
         store = ["--once", "--store", str(tmp_path / "state.db")]
         assert at("watch", GROUP, *store, chosen="table") == 0
-        rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()[1:]]
+        lines = capsys.readouterr().out.splitlines()[1:]
+        rows = [line.split("  ") for line in lines if line[0].isdigit()]
         cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
         return {row[2]: row[3] if len(row) > 3 else "" for row in cells}
 

@@ -1,69 +1,28 @@
 """Pytest plugin, in test suites that use it."""
 
+import doctest
 import json
 import os
 import re
 import sys
 import textwrap
 import tomllib
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.pytest_plugin.suites import PLUGIN, Suite, passes, run
 from tests.support import installed
 from tests.support.installed import Environment
 from tests.support.waiting import HANG_TIMEOUT
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).parent.parent
-PLUGIN = "arena_groups.pytest_plugin"
-
+ROOT = Path(__file__).parents[2]
 SETTINGS = """[pytest]
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
-
-Suite = pytest.Pytester
-
-
-@pytest.fixture(scope="module", autouse=True)
-def libraries() -> None:
-    """Import what suites import, before pytester notes which modules there are.
-
-    It removes the others after each suite, but their packages keep them as attributes, and a later
-    import mixes old and new modules.
-    """
-    with suppress(ImportError):
-        import_module("fastapi")
-
-
-@pytest.fixture
-def suite(pytester: Suite) -> Suite:
-    """Test suite with the plugin and pytest-asyncio, and no others."""
-    pytester.makeini(
-        """
-        [pytest]
-        asyncio_mode = auto
-        asyncio_default_fixture_loop_scope = function
-        addopts = --strict-markers --strict-config
-        """
-    )
-    return pytester
-
-
-def run(suite: Suite, *arguments: str) -> pytest.RunResult:
-    """Run a suite in this process."""
-    quiet = ("-p", "no:cacheprovider", "-p", "no:randomly")
-    return suite.runpytest_inprocess("-p", PLUGIN, *quiet, *arguments)
-
-
-def passes(suite: Suite, code: str, *arguments: str, passed: int = 1) -> None:
-    """Run tests in this process, and expect all to pass."""
-    suite.makepyfile(code)
-    run(suite, *arguments).assert_outcomes(passed=passed)
 
 
 class TestLoops:
@@ -439,18 +398,21 @@ class TestFrozenTime:
         )
 
 
-HINT = ". Did you mean 'members'?" if sys.version_info >= (3, 13) else ""
 INVALID_MARKERS = [
     ("group", "arguments are missing, as in arena_group('night-walks', members=3)"),
     ("group()", "arguments are missing, as in arena_group('night-walks', members=3)"),
-    ("group(members=3)", "missing 1 required positional argument: 'slug'"),
+    ("group(members=3)", "missing a required argument: 'slug'"),
+    ("group('x', 'y')", "too many positional arguments"),
     ("group('x', name=7)", "*name*must be a string, not 7"),
     ("group('x', private='yes')", "private must be True or False, not 'yes'"),
     ("group('x', description=b'')", "description must be a string, not b''"),
     ("group('x', owner=1)", "owner must be a string, not 1"),
     ("group('x', days_old='1')", "days_old must be a number of 0 or more, not '1'"),
     ("group(7)", "slug must be a string, not 7"),
-    ("group('x', member=['ada'])", f"got an unexpected keyword argument 'member'{HINT}"),
+    (
+        "group('x', member=['ada'])",
+        "there is no option 'member': use one of slug, name, owner, members, *",
+    ),
     ("group('x', members='ada')", "members must be a list of names, or a number, *'ada'"),
     ("group('x', members=[7])", "members must be a list of names, or a number, not ?7?"),
     ("group('x', members=-1)", "members must be a number of 0 or more, not -1"),
@@ -463,7 +425,7 @@ INVALID_MARKERS = [
     ("group('x', days_old=-1)", "days_old must be a number of 0 or more, not -1"),
     ("fault", "arguments are missing, as in arena_fault('server-failure', times=1)"),
     ("fault()", "arguments are missing, as in arena_fault('server-failure', times=1)"),
-    ("fault(times=1)", "*missing 1 required positional argument: 'fault'"),
+    ("fault(times=1)", "missing a required argument: 'fault'"),
     ("fault(7)", "the fault must be a fault of the sandbox, not 7"),
     ("fault(None)", "the fault must be a fault of the sandbox, not None"),
     ("fault(faults.Hang, times=1)", "use an instance of the fault: Hang(*)"),
@@ -497,10 +459,15 @@ INVALID_MARKERS = [
     ("quota(limit=-1)", "limit must be a number of 0 or more, not -1"),
     ("quota(limit='7')", "limit must be a number of 0 or more, not '7'"),
     ("quota(['free'])", "tier must be one of *, not ?'free'?"),
-    ("quota(window=10)", "window needs a tier or limit="),
+    ("quota(window=10)", "give a tier or limit="),
     ("quota(limit=7, window=0)", "window must be at least 1"),
     ("quota(limit=7, window=0.5)", "window must be a whole number, not 0.5"),
-    ("quota(limits=7)", "got an unexpected keyword argument 'limits'*"),
+    ("quota(limits=7)", "there is no option 'limits': use one of tier, limit, window"),
+    ("quota('free', 120)", "too many positional arguments"),
+    ("quota('free', limit=7)", "use the tier 'free' or limit=, not both: a tier has its limit"),
+    ("quota(tier='guest', limit=30, window=2)", "use the tier 'guest' or limit=, not both: *"),
+    ("quota(window=60)", "give a tier or limit="),
+    ("quota(None)", "give a tier or limit="),
 ]
 MARKERS_THAT_THE_SANDBOX_REJECTS = [
     ("group('x y')", "group 'x y': the slug 'x y' is taken or invalid"),
@@ -917,7 +884,7 @@ class TestInTheBackground:
                 ours = {name for name in sys.modules if name.startswith("arena_groups")}
                 assert ours == {
                     "arena_groups", "arena_groups._exports", "arena_groups._version",
-                    "arena_groups.pytest_plugin",
+                    "arena_groups.pytest_plugin", "arena_groups.pytest_plugin.markers",
                 }
                 assert not {"aiohttp", "attrs", "cattrs", "asyncio"} & set(sys.modules)
             """
@@ -992,11 +959,29 @@ class TestGuide:
         for name, code in files.items():
             (suite.path / name).write_text(code, "utf-8")
         suite.syspathinsert()
-        tests = len(re.findall(r"^(?:async )?def test_", "\n".join(files.values()), re.MULTILINE))
+        tests = len(re.findall(r"^ *(?:async )?def test_", "\n".join(files.values()), re.MULTILINE))
         assert tests >= 10
         # Of newer versions of Starlette, which the plugin has no part in.
         ours = ("-W", "error", "-W", "ignore:Using `httpx` with")
         run(suite, *ours).assert_outcomes(passed=tests)
+
+    def test_doctest_of_the_guide_runs(self) -> None:
+        results = doctest.testfile(str(ROOT / "docs/testing.md"), module_relative=False)
+        assert results.failed == 0
+        assert results.attempted >= 5
+
+    def test_doctests_may_use_the_fixtures(self, suite: Suite) -> None:
+        suite.makefile(
+            ".txt",
+            test_doc="""
+            >>> import asyncio
+            >>> asyncio.run(getfixture("arena_client").me()).slug
+            'ada-osei'
+            >>> "research-studio" in getfixture("arena_sandbox").groups
+            True
+            """,
+        )
+        run(suite, "-W", "error").assert_outcomes(passed=1)
 
 
 ANOTHER_PROJECT = """

@@ -1,0 +1,74 @@
+"""Hints for the usual mistakes in tests, which are added to the failures that they cause.
+
+PYTEST_DONT_REWRITE: it has no assertions.
+"""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+FACTORIES = """\
+The fixtures arena_sandbox, arena_clock, arena_client and arena_webhooks exist once for each test.
+In a fixture with the scope of a {scope}, open a sandbox or a client with a factory:
+
+    @pytest.fixture(scope="{scope}")
+    def shared_client(arena_sandbox_factory, arena_client_factory, request):
+        with arena_sandbox_factory(request) as sandbox, arena_client_factory(sandbox) as client:
+            yield client
+"""
+STRICT = (
+    "pytest-asyncio is in strict mode: mark the test with @pytest.mark.asyncio, or set "
+    "asyncio_mode = auto in the settings of pytest."
+)
+STRICT_FIXTURE = (
+    "pytest-asyncio is in strict mode: use @pytest_asyncio.fixture for an async fixture, or set "
+    "asyncio_mode = auto in the settings of pytest."
+)
+NO_PLUGIN = "arena-groups needs asyncio: pip install pytest-asyncio, and set asyncio_mode = auto."
+AWAIT = "A coroutine was used as if it were its result: write `await` before the call."
+LIST = "Lists are async: write `async for`, or `await` for a list of all items."
+TRIO = "Trio is not supported: let the fixture anyio_backend return 'asyncio'."
+
+
+def hint_for(message: str, has_plugin: Callable[[str], bool]) -> str | None:
+    """Return what to do about the failure with a message, if it is a usual mistake.
+
+    Args:
+        message: The message of the failure.
+        has_plugin: Returns whether pytest has a plugin of this name.
+
+    Returns:
+        The hint, or None.
+    """
+    if message.startswith("ScopeMismatch") and "fixture arena_" in message:
+        found = re.search(r"with a (\w+) scoped", message)
+        return FACTORIES.format(scope=found[1] if found else "class")
+    if "async def functions are not natively supported" in message:
+        return STRICT if has_plugin("asyncio") else NO_PLUGIN
+    if "requested an async fixture" in message:
+        return STRICT_FIXTURE if has_plugin("asyncio") else NO_PLUGIN
+    if re.search(r"'coroutine' object|<coroutine object", message):
+        return AWAIT
+    if "'Paginator' object is not iterable" in message or "'Paginator' has no len" in message:
+        return LIST
+    return None
+
+
+def add_hint(failure: BaseException, item: pytest.Item) -> None:
+    """Add the hint for a failure of a test, if there is one.
+
+    Args:
+        failure: The exception.
+        item: The test.
+    """
+    if "trio" in str(getattr(item, "funcargs", {}).get("anyio_backend", "")):
+        failure.add_note(TRIO)
+        return
+    hint = hint_for(str(failure), item.config.pluginmanager.hasplugin)
+    if hint is None:
+        return
+    if isinstance(failure, pytest.fail.Exception) and failure.msg is not None:
+        failure.msg = f"{failure.msg.rstrip()}\n\n{hint}"
+    else:
+        failure.add_note(hint)
