@@ -375,6 +375,26 @@ def store_option(text: str) -> Callable[[F], F]:
     )
 
 
+def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from arena_groups.cli.csv_text import is_encoding  # noqa: PLC0415 - keeps --help fast
+
+        if not is_encoding(text):
+            forms = "utf-8, utf-16, windows-1252 or mac-roman"
+            raise click.BadParameter(f"there is no encoding {text!r}: use for example {forms}")
+    return text
+
+
+def encoding_option(command: F) -> F:
+    """Add ``--encoding``, of a file with people."""
+    return click.option(
+        "--encoding",
+        metavar="NAME",
+        callback=_as_encoding,
+        help="Encoding of the file. [default: UTF-8, or that of its byte order mark]",
+    )(command)
+
+
 def limit_option(command: F) -> F:
     """Add ``--limit``."""
     return click.option(

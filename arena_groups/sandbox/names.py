@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 # Letters that have no decomposition into an ASCII letter and an accent.
 _SPECIAL_LETTERS = str.maketrans(
@@ -15,6 +15,45 @@ _SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 MAX_ID_DIGITS = 19
 
 _T = TypeVar("_T")
+
+
+@runtime_checkable
+class HasId(Protocol):
+    """An object with an id, such as a user in `Sandbox.users`, or a model of a client."""
+
+    @property
+    def id(self) -> int:
+        """The id."""
+        ...
+
+
+Reference: TypeAlias = int | str | HasId
+
+
+def as_reference(value: object, noun: str) -> int | str:
+    """Return the id or slug that a value is or has. Raises `TypeError` for other values."""
+    found = value.id if isinstance(value, HasId) else value
+    if isinstance(found, bool) or not isinstance(found, int | str):
+        raise TypeError(
+            f"the {noun} must be an id, a slug or an object with an id, not {type(value).__name__}"
+        )
+    return found
+
+
+def as_invitation_id(value: object) -> int:
+    """Return the id that a value is or has. Raises `TypeError` for other values."""
+    found = as_reference(value, "invitation")
+    if not isinstance(found, int):
+        raise TypeError("the invitation must be an id or an object with an id, not str")
+    return found
+
+
+def check_count(count: object) -> None:
+    """Raise `TypeError` or `ValueError` if a value is not a number of things to add."""
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"count must be an int, not {type(count).__name__}")
+    if count < 0:
+        raise ValueError(f"count must be 0 or more, not {count}")
 
 
 @lru_cache(maxsize=4096)

@@ -18,6 +18,7 @@ from arena_groups.sandbox.control_server import ControlServer
 from arena_groups.sandbox.entities import Application, Tier, is_redirect_uri
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
 from arena_groups.sandbox.hosts import HostNames
+from arena_groups.sandbox.names import Reference
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.permissions import SandboxRateLimiter
@@ -194,7 +195,7 @@ class Sandbox(SandboxControl):
         self,
         name: str,
         *redirect_uris: str,
-        owner: int | str | None = None,
+        owner: Reference | None = None,
         confidential: bool = False,
     ) -> Application:
         """Register an app that may ask for tokens.
@@ -226,7 +227,7 @@ class Sandbox(SandboxControl):
             name, redirect_uris, owner=record.id, confidential=confidential
         )
 
-    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
+    def approve_authorization(self, authorize_url: str, *, user: Reference | None = None) -> str:
         """Approve an app's OAuth request, as a user would on the consent page.
 
         Args:

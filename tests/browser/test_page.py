@@ -124,6 +124,15 @@ class TestWithScript:
         await expect(tab.page.locator("#clock time")).to_contain_text(f"{(before + days).year}-")
         assert (sandbox.now - before).days == days.days
 
+    async def test_lines_are_copied(self, tab: Tab, sandbox: Sandbox) -> None:
+        await tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await tab.open()
+        await tab.page.get_by_role("button", name="Copy the lines for Linux and macOS").click()
+        await expect(tab.page.get_by_text("Copied.")).to_be_visible()
+        copied = await tab.page.evaluate("navigator.clipboard.readText()")
+        token = sandbox.tokens.owner
+        assert copied == f"export ARENA_BASE_URL={sandbox.url}\nexport ARENA_TOKEN={token}"
+
     async def test_news_are_announced_politely(self, tab: Tab, arena: ArenaClient) -> None:
         await tab.open()
         news = tab.page.get_by_role("status")

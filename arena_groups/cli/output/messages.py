@@ -42,10 +42,15 @@ def naming_group(settings: Settings, group: str, groups: Sized) -> Generator[Non
 
 
 def write_error(settings: Settings, error: CliError) -> None:
-    """Write an error to standard error: one line, or one object if JSON was asked for."""
+    """Write an error to standard error: one line, or one object if JSON was asked for.
+
+    Its details, if there are any, are lines before it.
+    """
     if settings.json_errors:
         write_stderr(json_text(error.as_dict(), sys.stderr))
     else:
+        for each in error.details:
+            write_stderr(f"  {one_line(each)}")
         write_stderr(one_line(error.as_line()))
 
 
