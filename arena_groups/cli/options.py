@@ -1,9 +1,8 @@
 """Options and arguments: those of every command, and those that several commands share."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,8 @@ from click.core import ParameterSource
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from arena_groups._api import GroupReference, Secret
     from arena_groups.cli.output.pager import Pager
 
@@ -34,9 +35,6 @@ STORE_VARIABLE = "ARENA_STORE"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
 
 
 class Format(StrEnum):
@@ -276,6 +274,12 @@ class StoreType(StoreParamType):
             self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
         return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Let the shell complete a file."""
+        return click.Path().shell_complete(ctx, param, incomplete)
+
 
 def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """Return the slug or id in an argument, which may be the URL of a page."""
@@ -333,9 +337,28 @@ def name_in(text: str, *, is_group: bool) -> str:
     return str(reference.name)
 
 
+class InputFile(click.Path):
+    """A file that is read, or - for standard input. It is opened later; shells complete it."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_dash=True, readable=False)
+
+
+def complete_group(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Return the groups of the user, and the subcommands that can stand in place of a group."""
+    from arena_groups.cli.completion import (  # noqa: PLC0415 - keeps --help fast
+        group_items,
+        subcommand_items,
+    )
+
+    return [*subcommand_items(context, incomplete), *group_items(context, incomplete)]
+
+
 def group_argument(command: F) -> F:
     """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
-    return click.argument("group", callback=as_group)(command)
+    return click.argument("group", callback=as_group, shell_complete=complete_group)(command)
 
 
 def default_group(settings: Settings) -> str | None:
@@ -365,7 +388,9 @@ def optional_group_argument(command: F) -> F:
 
     It is for commands that only read, and whose only word is GROUP.
     """
-    return click.argument("group", required=False, callback=_group_or_default)(command)
+    return click.argument(
+        "group", required=False, callback=_group_or_default, shell_complete=complete_group
+    )(command)
 
 
 def store_option(text: str) -> Callable[[F], F]:
@@ -436,27 +461,6 @@ def as_secrets(
     from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
 
     return tuple(map(Secret, texts))
-
-
-def parse_age(text: str) -> timedelta:
-    """Parse an age such as ``30d``: a number and one of the units s, m, h, d and w.
-
-    Raises:
-        ValueError: If ``text`` is anything else.
-    """
-    match = _AGE.fullmatch(text.strip().lower())
-    if match is None:
-        raise ValueError(f"invalid age {text!r}: use for example 30d (units: s, m, h, d, w)")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def format_age(age: timedelta) -> str:
-    """Return an age in its largest whole unit up to days, such as ``12d``."""
-    seconds = max(0, int(age.total_seconds()))
-    for size, unit in ((86_400, "d"), (3_600, "h")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds // 60}m"
 
 
 def utc_now() -> datetime:

@@ -141,6 +141,20 @@ class TestWithScript:
         await expect(news).to_have_text("1 new email in the inbox.")
         await expect(news).to_have_attribute("aria-live", "polite")
 
+    async def test_page_connects_again_after_a_restart(
+        self, tab: Tab, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        await tab.open()
+        news = tab.page.get_by_role("status")
+        await expect(news).to_contain_text("Live")
+        await sandbox.aclose()
+        await expect(news).to_contain_text("Not connected")
+        await sandbox.start()
+        await expect(news).to_contain_text("Live")
+        await arena.groups.get(GROUP)
+        await expect(tab.page.locator("#requests tbody tr")).to_have_count(1)
+        tab.problems[:] = [each for each in tab.problems if "net::ERR" not in each]
+
     async def test_keyboard_reaches_the_content_first(self, tab: Tab) -> None:
         await tab.open()
         await tab.page.keyboard.press("Tab")

@@ -10,15 +10,14 @@ import pytest
 
 from arena_groups import Permit, QuotaPacer
 from arena_groups.cli import main as application
+from arena_groups.cli.durations import format_age, parse_age
 from arena_groups.cli.options import (
     Default,
     Defaults,
     Format,
     Settings,
     find_format,
-    format_age,
     optional_group_argument,
-    parse_age,
 )
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from arena_groups.cli.options import format_age
+from arena_groups.cli.durations import format_age
 from arena_groups.cli.output.columns import Cell, Column, Overflow, View, moment_column
 from arena_groups.cli.output.rows import (
     ActionRow,
