@@ -50,9 +50,11 @@ async def connected(
     that use the same token and server. Each sandbox has a rate limit of its own. With
     ``background``, its calls may wait for others with the same pacer.
     """
-    from arena_groups._client import GuestClient, in_background
+    from arena_groups._client import in_background
+    from arena_groups.cli.request_summary import RequestSummary
 
-    retry = retry or retry_policy()
+    summary, retry = RequestSummary(), retry or retry_policy()
+    on_request = summary.record if settings.verbose else None
     if settings.sandbox:
         refuse_base_url(settings)
         from arena_groups.sandbox import Sandbox
@@ -61,10 +63,15 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, app=APP
+                sandbox.tokens.owner,
+                base_url=sandbox.url,
+                retry=retry,
+                app=APP,
+                on_request=on_request,
             ) as arena,
         ):
-            yield in_background(arena) if background else arena
+            with summary.written_for(settings, arena):
+                yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
         async with AsyncExitStack() as stack:
@@ -75,23 +82,30 @@ async def connected(
                 secret = None if login is None else login.token
                 pacer = await stack.enter_async_context(RedisPacer(redis, token=secret))
             token = None if login is None else login.token.reveal()
-            # A client without a token would send ARENA_TOKEN to any server that is named.
-            withheld = bool(os.environ.get(TOKEN_VARIABLE)) and not uses_environment_token(settings)
-            client = GuestClient if withheld and login is None else arena_groups.ArenaClient
-            if client is GuestClient:
-                base_url = base_url_of(settings)
-                output.info(settings, f"{TOKEN_VARIABLE} is not for {base_url} and was not sent")
-            arena = client(
+            arena = _client_class(settings, login)(
                 token,
                 base_url=base_url_of(settings),
                 trust_env=True,
                 retry=retry,
                 pacer=pacer,
                 app=APP,
+                on_request=on_request,
             )
             del token  # keeps it out of tracebacks
             await stack.enter_async_context(arena)
-            yield in_background(arena) if background else arena
+            with summary.written_for(settings, arena):
+                yield in_background(arena) if background else arena
+
+
+def _client_class(settings: Settings, login: Login | None) -> type[arena_groups.ArenaClient]:
+    """Return a class whose client does not send ARENA_TOKEN to a server that it is not for."""
+    from arena_groups._client import GuestClient
+
+    is_set = bool(os.environ.get(TOKEN_VARIABLE))
+    if login is not None or not is_set or uses_environment_token(settings):
+        return arena_groups.ArenaClient
+    output.info(settings, f"{TOKEN_VARIABLE} is not for {base_url_of(settings)} and was not sent")
+    return GuestClient
 
 
 @asynccontextmanager

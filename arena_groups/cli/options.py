@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
     from arena_groups.cli.output.pager import Pager
 
     NumberType = click.ParamType[int]
-    StoreParamType = click.ParamType[str | Path]
 else:
     NumberType = click.ParamType  # generic in newer releases only
-    StoreParamType = click.ParamType
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
@@ -31,8 +28,6 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
 """Name of the command line in the User-Agent."""
-STORE_VARIABLE = "ARENA_STORE"
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
 
@@ -258,29 +253,6 @@ class WholeNumber(NumberType):
 PORT = WholeNumber(0, 65_535)
 
 
-class StoreType(StoreParamType):
-    """A file, or the URL of a Redis server, which may contain a password."""
-
-    name = "store"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | Path:
-        """Return a URL as it is, and everything else as a path."""
-        text = str(value)
-        if text.startswith(REDIS_SCHEMES):
-            return text
-        if "://" in text:
-            self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
-        return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> "list[CompletionItem]":
-        """Let the shell complete a file."""
-        return click.Path().shell_complete(ctx, param, incomplete)
-
-
 def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """Return the slug or id in an argument, which may be the URL of a page."""
     return None if text is None else _name(text, is_group=True)
@@ -391,13 +363,6 @@ def optional_group_argument(command: F) -> F:
     return click.argument(
         "group", required=False, callback=_group_or_default, shell_complete=complete_group
     )(command)
-
-
-def store_option(text: str) -> Callable[[F], F]:
-    """Return a decorator that adds ``--store`` with this help."""
-    return click.option(
-        "--store", type=StoreType(), envvar=STORE_VARIABLE, metavar="STORE", help=text
-    )
 
 
 def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
