@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     StoreParamType = click.ParamType[str | Path]
 else:
     StoreParamType = click.ParamType  # generic in newer releases only
