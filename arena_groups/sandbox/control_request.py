@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import get_args
+from typing import NoReturn, get_args
 
 import attrs
 
@@ -90,12 +90,16 @@ def body_object(request: ControlRequest) -> JSONObject:
     if request.content_type != JSON_TYPE:
         raise ControlError(415, f"Send the body as {JSON_TYPE}.")
     try:
-        found = json.loads(request.body)
+        found = json.loads(request.body, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise ControlError(400, "The body is not valid JSON.") from None
     if not isinstance(found, dict):
         raise ControlError(400, "The body must be a JSON object.")
     return found  # pyright: ignore[reportUnknownVariableType]
+
+
+def _reject_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
 
 
 FieldType = Callable[[object], object]
