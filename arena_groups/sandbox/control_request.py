@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NoReturn, get_args
+from typing import NoReturn, cast, get_args
 
 import attrs
 
@@ -95,7 +95,7 @@ def body_object(request: ControlRequest) -> JSONObject:
         raise ControlError(400, "The body is not valid JSON.") from None
     if not isinstance(found, dict):
         raise ControlError(400, "The body must be a JSON object.")
-    return found  # pyright: ignore[reportUnknownVariableType]
+    return cast("JSONObject", found)
 
 
 def _reject_constant(_name: str) -> NoReturn:
@@ -152,14 +152,14 @@ def references(value: object) -> list[int | str]:
     """Return a list of ids or slugs."""
     if not isinstance(value, list):
         raise ValueError("a list of ids or slugs")
-    return [reference(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return [reference(each) for each in cast("list[object]", value)]
 
 
 def texts(value: object) -> list[str]:
     """Return a list of texts."""
     if not isinstance(value, list):
         raise ValueError("a list of texts")
-    return [text(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return [text(each) for each in cast("list[object]", value)]
 
 
 def tier(value: object) -> str:
