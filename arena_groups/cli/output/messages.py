@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Generator, Sequence, Sized
+from collections.abc import Generator, Mapping, Sequence, Sized
 from contextlib import contextmanager, suppress
 from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
@@ -28,6 +28,11 @@ def info(settings: Settings, text: str) -> None:
 def notify(settings: Settings, text: str) -> None:
     """Write a note that the user has to see, even with ``--quiet``."""
     write_stderr(_format(settings, "note", {"message": text}, f"arena-groups: {text}"))
+
+
+def write_facts(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> None:
+    """Write a line to standard error: a text, or one object of a kind if JSON was asked for."""
+    write_stderr(_format(settings, kind, facts, text))
 
 
 @contextmanager
@@ -115,7 +120,7 @@ class _StderrHandler(logging.Handler):
         write_stderr(_format(self._settings, "log", facts, f"{level}: {message}"))
 
 
-def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
+def _format(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> str:
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
         return json_text({kind: facts}, sys.stderr)
