@@ -115,6 +115,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Try the sandbox's page in a headless Chromium or Chrome that the machine has."""
+    install(session, "browser")
+    python(session, "-m", "pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, imports between folders, workflows, and the project's own rules."""
     install(session, "dev")

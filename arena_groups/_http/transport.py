@@ -38,6 +38,10 @@ class Connector(aiohttp.TCPConnector):
     A trace would record it too, but costs a tenth of the CPU time of a page of ten items.
     """
 
+    def __repr__(self) -> str:
+        """Name the client, as aiohttp warns of a connector that was not closed."""
+        return "<connector of an ArenaClient: close the client with `async with`, or `aclose()`>"
+
     async def connect(
         self,
         req: aiohttp.ClientRequest,

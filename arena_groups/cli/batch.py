@@ -1,6 +1,5 @@
 """Batches: one action on several items, one after the other, with a result for each."""
 
-import math
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -21,16 +20,25 @@ from arena_groups import (
 from arena_groups.cli.errors import CliError, describe_api
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.columns import View
-from arena_groups.cli.output.messages import info
-from arena_groups.cli.output.results import Noun, Results, counted, progress
-from arena_groups.cli.output.rows import ActionRow
+from arena_groups.cli.output.messages import confirm, is_interactive
+from arena_groups.cli.output.results import Noun, Results, counted
+from arena_groups.cli.output.rows import ActionRow, InviteRow
 from arena_groups.cli.output.views import ACTIONS
+from arena_groups.cli.run_progress import (
+    OutcomeCounts,
+    RunProgress,
+    describe_duration,
+    reported_stop,
+)
 
 T = TypeVar("T")
-R = TypeVar("R")
+R = TypeVar("R", bound=ActionRow | InviteRow)
 
 INVITATIONS = ("invitation", "invitations")
+MAX_EMAILS = 50  # that are sent without a question
 LONGEST_WAIT = 3600.0  # seconds
+GO_ON = "run the same command again to go on"
+MAX_LISTED = 20  # invitations that are left after Ctrl-C
 MAX_WAITS = 5  # for the rate limit, for one item
 # Errors of one item. Any other error would also fail the items that follow.
 ITEM_ERRORS = (BadRequestError, NotFoundError, UnprocessableError)
@@ -71,50 +79,68 @@ async def run_batch(
     Any other error ends the batch; the results written so far remain.
     """
     failures: list[BatchFailure] = []
-    results = Results(settings, view, noun)
-    with progress(settings, beside_results=True) as shown:
+    results = Results(settings, view, None)
+    counts = OutcomeCounts()
+    stop = reported_stop(settings, counts, len(items), noun, lambda: GO_ON)
+    with RunProgress(settings) as shown, stop:
         for number, item in enumerate(items, start=1):
             shown.update(f"{number} of {len(items)}")
             try:
-                result = await _with_rate_limit_wait(settings, act, item, begun=results.count > 0)
+                result = await _with_rate_limit_wait(shown, act, item, begun=results.count > 0)
             except ITEM_ERRORS as error:
                 failures.append(BatchFailure(error))
                 result = failed(item, failures[-1])
+            counts.add(result.outcome)
+            shown.before_result()
             results.write(result)
     results.close()
+    counts.write(settings)
     return failures
 
 
 async def _with_rate_limit_wait(
-    settings: Settings, act: Callable[[T], Awaitable[R]], item: T, *, begun: bool
+    shown: RunProgress, act: Callable[[T], Awaitable[R]], item: T, *, begun: bool
 ) -> R:
     for _ in range(MAX_WAITS):
         try:
             return await act(item)
         except RateLimitError as error:
-            if not await wait_for_rate_limit(settings, error, begun=begun):
+            if not await wait_for_rate_limit(shown, error, begun=begun):
                 raise
     return await act(item)
 
 
-async def wait_for_rate_limit(settings: Settings, error: RateLimitError, *, begun: bool) -> bool:
+async def wait_for_rate_limit(shown: RunProgress, error: RateLimitError, *, begun: bool) -> bool:
     """Wait as long as the API asks for. Return ``False``, at once, if the error is to be raised."""
     # A batch that has begun is worth finishing; any other can be run again later.
     if not begun or error.retry_after is None or error.retry_after > LONGEST_WAIT:
         return False
-    info(settings, f"rate limit reached, waiting {error.retry_after:.0f} s")
+    note = f"rate limit reached, waiting {error.retry_after:.0f} s"
+    shown.wait(error.retry_after, note, "waiting for the rate limit")
     await sleep(error.retry_after)
     return True
 
 
-def report_claim_wait(settings: Settings, seconds: float) -> None:
-    """Report the wait for the outcome of what an earlier run began."""
-    # Rounded up: a wait of 0 s would look like none.
-    info(
-        settings,
-        f"waiting up to {math.ceil(seconds)} s for the outcome of an invitation that an earlier "
-        "run began",
-    )
+async def confirm_emails(settings: Settings, arena: ArenaClient, group: str, count: int) -> None:
+    """Ask before more emails are sent than anybody sends by mistake, unless ``--yes`` was given.
+
+    Raises:
+        CliError: If the answer is not yes, or if there is no terminal to ask at.
+    """
+    if settings.yes or count <= MAX_EMAILS:
+        return
+    emails = f"up to {count} emails"
+    if not is_interactive():
+        raise CliError(
+            "confirmation",
+            f"this sends {emails}: confirmation required, and this is not a terminal",
+            hint="pass --yes to send them, or --dry-run to see them; nothing was sent",
+        )
+    if arena.pacer.snapshot().limit is None:
+        await arena.groups.get(group)  # its response has the quota of the token
+    duration = describe_duration(count, arena.pacer.snapshot())
+    takes = f", which takes {duration}" if duration else ""
+    confirm(settings, f"Send {emails} for {group}{takes}?", ())
 
 
 async def revoke_all(
@@ -122,24 +148,41 @@ async def revoke_all(
 ) -> list[BatchFailure]:
     """Revoke invitations, write each result at once, and return the failures."""
     failures: list[BatchFailure] = []
-    results = Results(settings, ACTIONS, INVITATIONS)
-    with progress(settings, beside_results=True) as shown:
-        left, waits = list(items), MAX_WAITS
+    results = Results(settings, ACTIONS, None)
+    counts = OutcomeCounts()
+    left, waits = list(items), MAX_WAITS
+
+    def go_on() -> str:
+        return how_to_revoke(group, [number for number, _ in left])
+
+    stop = reported_stop(settings, counts, len(items), INVITATIONS, go_on)
+    with RunProgress(settings) as shown, stop:
         while left:
             try:
                 async with revoke_many(arena, group, [number for number, _ in left]) as run:
                     async for result in run:
                         if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error
-                        results.write(_revocation_row(left.pop(0), result, failures))
+                        row = _revocation_row(left.pop(0), result, failures)
+                        counts.add(row.outcome)
+                        shown.before_result()
+                        results.write(row)
                         shown.update(f"{results.count} of {len(items)}")
             except RateLimitError as error:
                 waits -= 1
                 begun = results.count > 0
-                if waits < 0 or not await wait_for_rate_limit(settings, error, begun=begun):
+                if waits < 0 or not await wait_for_rate_limit(shown, error, begun=begun):
                     raise
     results.close()
+    counts.write(settings)
     return failures
+
+
+def how_to_revoke(group: str, numbers: Sequence[int]) -> str:
+    """Return how to revoke the invitations that are left."""
+    if len(numbers) > MAX_LISTED:
+        return f"{GO_ON}, or see what is left: arena-groups invitations list {group}"
+    return f"to go on: arena-groups invitations revoke {group} {' '.join(map(str, numbers))}"
 
 
 def _revocation_row(

@@ -13,7 +13,7 @@ import click
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.errors import CliError, no_token
+from arena_groups.cli.errors import CliError, malformed_token, no_token
 from arena_groups.cli.options import APP, Settings
 
 if TYPE_CHECKING:
@@ -114,10 +114,13 @@ def find_token(settings: Settings) -> Login | None:
 
     Sets ``settings.token_source``.
     """
+    from arena_groups._api import Secret
     from arena_groups.cli.credentials import find_login
 
     if uses_environment_token(settings):
         settings.token_source = f"the environment variable {TOKEN_VARIABLE}"
+        if problem := Secret(os.environ[TOKEN_VARIABLE]).validation_error():
+            raise malformed_token(problem, settings.token_source)
         return None
     login = find_login(base_url_of(settings), partial(output.notify, settings))
     settings.token_source = "" if login is None else login.source

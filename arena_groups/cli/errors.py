@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import click
 
 import arena_groups
 from arena_groups.cli.options import ENTERED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REVOKE_HINT = "revoke it in your settings at Are.na"
 
@@ -37,6 +41,7 @@ class CliError(Exception):
         hint: What to do about it; empty if there is nothing to suggest.
         status: HTTP status of the response, if the API refused the request.
         retry_after: Seconds until the request may be sent again, if the API named them.
+        details: What is wrong one by one, such as the lines of a file that are not valid.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class CliError(Exception):
         *,
         status: int | None = None,
         retry_after: float | None = None,
+        details: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.message = message
@@ -55,6 +61,7 @@ class CliError(Exception):
         self.hint = hint
         self.status = status
         self.retry_after = retry_after
+        self.details = tuple(details)
         super().__init__(message)
 
     def as_line(self) -> str:
@@ -69,6 +76,7 @@ class CliError(Exception):
             "hint": self.hint or None,
             "status": self.status,
             "retry_after": self.retry_after,
+            "details": list(self.details) or None,
             "exit_code": int(self.code),
         }
         return {"error": {name: value for name, value in facts.items() if value is not None}}
@@ -156,6 +164,13 @@ def in_options(text: str) -> str:
 def no_token() -> CliError:
     """Return the error of a command that needs a token, if there is none."""
     return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _log_in_hint())
+
+
+def malformed_token(problem: str, source: str) -> CliError:
+    """Return the error of a token that cannot be one, with its source in words."""
+    message = f"the token from {source} {problem}"
+    hint = "create a token in your settings at Are.na, and copy it alone"
+    return CliError("unauthorized", message, ExitCode.UNAUTHORIZED, hint)
 
 
 def _log_in_hint() -> str:

@@ -282,7 +282,7 @@ def run(arguments: Sequence[str]) -> int:
         described = describe(error, settings.token_source)
         if described is None:
             raise
-        if settings.format is None and isinstance(error, click.UsageError):
+        if settings.format is None:
             settings.format = find_format(arguments)
         if isinstance(error, OSError):
             flush_or_discard(sys.stdout)

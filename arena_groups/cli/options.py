@@ -184,6 +184,20 @@ def common_options(command: Decorated) -> Decorated:
     return command
 
 
+def refuse_common_options(context: click.Context, *, except_for: Sequence[str] = ()) -> None:
+    """Raise ``UsageError`` for a common option on the command line that has no effect here."""
+    command: click.Context | None = context
+    while command is not None:
+        for option in command.command.params:
+            name = option.name or ""
+            is_given = command.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if isinstance(option, CommonOption) and is_given and name not in except_for:
+                raise click.UsageError(
+                    f"{max(option.opts, key=len)} has no effect on this command", context
+                )
+        command = command.parent
+
+
 class WholeNumber(NumberType):
     """An integer from ``minimum`` to ``maximum``, whose limits do not clutter the help."""
 
@@ -262,8 +276,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
-    if not any(mark in text for mark in ("://", "@")):
-        return text  # the operation checks it
+    if not any(mark in text for mark in "/\\.@"):
+        return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
@@ -316,6 +330,26 @@ def store_option(text: str) -> Callable[[F], F]:
     return click.option(
         "--store", type=StoreType(), envvar=STORE_VARIABLE, metavar="STORE", help=text
     )
+
+
+def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from arena_groups.cli.csv_text import is_encoding  # noqa: PLC0415 - keeps --help fast
+
+        if not is_encoding(text):
+            forms = "utf-8, utf-16, windows-1252 or mac-roman"
+            raise click.BadParameter(f"there is no encoding {text!r}: use for example {forms}")
+    return text
+
+
+def encoding_option(command: F) -> F:
+    """Add ``--encoding``, of a file with people."""
+    return click.option(
+        "--encoding",
+        metavar="NAME",
+        callback=_as_encoding,
+        help="Encoding of the file. [default: UTF-8, or that of its byte order mark]",
+    )(command)
 
 
 def limit_option(command: F) -> F:

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from arena_groups.cli.csv_text import STDIN
 from arena_groups.cli.output.columns import Cell
 from arena_groups.cli.output.sanitize import csv_line
-from arena_groups.cli.people_file import STDIN
 
 
 class ResultFile:
@@ -38,13 +38,19 @@ class ResultFile:
 
 
 @contextmanager
-def result_file(path: Path | None, titles: Sequence[str]) -> Generator[ResultFile, None, None]:
-    """Yield the result file at a path, or none for ``None``."""
+def result_file(
+    path: Path | None, titles: Sequence[str], *, bom: bool = False
+) -> Generator[ResultFile, None, None]:
+    """Yield the result file at a path, or none for ``None``.
+
+    With ``bom``, it begins with a byte order mark, from which Excel knows that it is UTF-8.
+    """
     if path is None:
         yield ResultFile(None, titles)
         return
     # A name can hold half of a surrogate pair, which UTF-8 cannot.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+    encoding = "utf-8-sig" if bom else "utf-8"
+    with path.open("w", encoding=encoding, errors="backslashreplace", newline="") as stream:
         yield ResultFile(stream, titles)
 
 

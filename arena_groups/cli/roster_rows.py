@@ -10,11 +10,11 @@ from typing import TypeVar, cast
 from attrs import evolve, field, fields, frozen
 
 from arena_groups._types import hidden
+from arena_groups.cli.csv_text import Problem, parse_rows, read_text, unreadable
 from arena_groups.cli.options import Arrange, by, format_age
 from arena_groups.cli.output.columns import Cell, Column, Overflow, View
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import unescape_formula
-from arena_groups.cli.people_file import parse_rows, read_text, unreadable
 from arena_groups.models import GroupRole
 from arena_groups.reconcile import (
     RosterChange,
@@ -278,9 +278,10 @@ def parse_rosters(text: str) -> dict[int, RosterSnapshot] | str:
 
 
 def _csv_records(text: str) -> list[tuple[int, Mapping[str, str]]] | str:
-    rows = parse_rows(text)
-    if isinstance(rows, str):
-        return rows
+    known = {each.name for each in fields(RosterRow)}
+    rows = parse_rows(text, lambda cell: cell.strip().casefold() in known)
+    if isinstance(rows, Problem):
+        return rows.message
     titles = [cell.strip().casefold() for cell in rows[0][1]] if rows else []
     return [
         (number, dict(zip(titles, map(unescape_formula, cells), strict=False)))

@@ -2,28 +2,30 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from itertools import chain
 
 from attrs import field, frozen
 
-from arena_groups import InviteTarget
 from arena_groups._api import GroupReference
 from arena_groups._types import JSONValue, hidden
-from arena_groups.cli.output.sanitize import unescape_formula
+from arena_groups.cli.csv_text import Problem, read_text, unreadable
 from arena_groups.cli.people_file import (
     COLUMNS,
+    PERSON_TITLES,
     SLUG_COLUMNS,
+    BadLine,
+    bad_lines_problem,
+    canonical_title,
+    clean,
+    mask,
     numbered,
-    parse_rows,
+    parse_table,
     parse_target,
-    read_text,
-    unreadable,
 )
 
 GROUP, NOTE = "group", "note"
 TAKEN_AT = "taken_at"  # the time of a roster
 PENDING_VISIBLE = "pending_visible"  # of a roster: false if it has members only
-KNOWN_TITLES = frozenset({GROUP, NOTE, TAKEN_AT, *chain.from_iterable(COLUMNS)})
+KNOWN_TITLES = frozenset({GROUP, NOTE, TAKEN_AT, *PERSON_TITLES})
 NOTHING_CHANGED = "nothing was changed"
 
 Records = list[tuple[int, dict[str, str]]]
@@ -49,39 +51,43 @@ class ListedPerson:
     group: str | None = None
 
 
-def read_list(file: str, *, add_only: bool = False) -> list[ListedPerson]:
+def read_list(
+    file: str, *, add_only: bool = False, encoding: str | None = None
+) -> list[ListedPerson]:
     """Return the people in a file, or on standard input for ``-``. Skip empty lines.
 
     A roster without the pending invitations is only a list of people to add.
 
     Raises:
         CliError: If the file cannot be read or lists nobody, or if lines name no valid person;
-            the message names the lines.
+            its details say what is wrong with each.
         OSError: If the file cannot be opened.
     """
-    found = parse_list(read_text(file, hint=NOTHING_CHANGED), add_only=add_only)
-    if isinstance(found, str):
+    text = read_text(file, encoding=encoding, hint=NOTHING_CHANGED)
+    found = parse_list(text, add_only=add_only)
+    if isinstance(found, Problem):
         raise unreadable(file, found, NOTHING_CHANGED)
     return found
 
 
-def parse_list(text: str, *, add_only: bool = False) -> list[ListedPerson] | str:
+def parse_list(text: str, *, add_only: bool = False) -> list[ListedPerson] | Problem:
     """Return the people in a text, or why it cannot be used.
 
     It raises no error: a traceback would show the addresses in its frames.
     """
     if not text.strip():
-        return "it is empty"
+        return Problem("it is empty")
     records = _json_records(text) if text.lstrip()[0] in "[{" else _csv_records(text)
-    if isinstance(records, str):
+    if isinstance(records, Problem):
         return records
     if not records:
-        return "it lists nobody"
+        return Problem("it lists nobody")
     found = [_person(line, record) for line, record in records]
-    if invalid := [each for each in found if isinstance(each, int)]:
-        return f"no valid email address or user in {numbered(invalid)}"
-    people = [each for each in found if isinstance(each, ListedPerson)]
-    return _roster_problem(records, add_only=add_only) or people
+    if bad := [each for each in found if isinstance(each, BadLine)]:
+        return bad_lines_problem(bad)
+    if problem := _roster_problem(records, add_only=add_only):
+        return Problem(problem)
+    return [each for each in found if isinstance(each, ListedPerson)]
 
 
 def _roster_problem(records: Records, *, add_only: bool) -> str:
@@ -110,26 +116,17 @@ def split_by_group(people: Iterable[ListedPerson]) -> dict[str, list[ListedPerso
     return f"no valid {GROUP} in {numbered(invalid)}: a slug, an id or a URL" if invalid else groups
 
 
-def _csv_records(text: str) -> Records | str:
-    rows = parse_rows(text)
-    if isinstance(rows, str):
-        return rows
-    titles = [cell.strip().casefold() for cell in rows[0][1]]
-    if doubled := [each for each in titles if each in KNOWN_TITLES and titles.count(each) > 1]:
-        return f"there is more than one column {doubled[0]}"
-    if _columns(titles):
-        return [(line, _cells(titles, cells)) for line, cells in rows[1:]]
-    if any(len(cells) > 1 for _, cells in rows):
-        return "there is no column email, user_id or user"
-    return [(line, _cells([""], cells)) for line, cells in rows]
+def _csv_records(text: str) -> Records | Problem:
+    table = parse_table(text, unique=KNOWN_TITLES)
+    if isinstance(table, Problem):
+        return table
+    titles = table.titles
+    # Short and long lines are common.
+    pairs = [(line, zip(titles, cells, strict=False)) for line, cells in table.rows]
+    return [(line, {title: clean(cell) for title, cell in each}) for line, each in pairs]
 
 
-def _cells(titles: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
-    pairs = zip(titles, cells, strict=False)  # short and long lines are common
-    return {title: unescape_formula(cell.strip()).strip() for title, cell in pairs}
-
-
-def _json_records(text: str) -> Records | str:
+def _json_records(text: str) -> Records | Problem:
     """Return the objects of an array, or of one line each, or the rows of a roster."""
     try:
         document: JSONValue = json.loads(text)
@@ -144,28 +141,29 @@ def _json_records(text: str) -> Records | str:
     return _checked_records(enumerate(items, start=1), "item")
 
 
-def _ndjson_records(text: str) -> Records | str:
+def _ndjson_records(text: str) -> Records | Problem:
     items: list[tuple[int, JSONValue]] = []
     for line, each in enumerate(text.split("\n"), start=1):
         try:
             items += [(line, json.loads(each))] if each.strip() else []
         except (ValueError, RecursionError):
-            return f"line {line} is not valid JSON"
+            return Problem(f"line {line} is not valid JSON")
     return _checked_records(items, "line")
 
 
-def _checked_records(items: Iterable[tuple[int, JSONValue]], noun: str) -> Records | str:
+def _checked_records(items: Iterable[tuple[int, JSONValue]], noun: str) -> Records | Problem:
     records: Records = []
     for number, item in items:
         if not isinstance(item, dict):
-            return f"{noun} {number} is not a JSON object"
-        cells = {title.casefold(): cell for title, cell in item.items() if cell is not None}
+            return Problem(f"{noun} {number} is not a JSON object")
+        cells = {canonical_title(title): cell for title, cell in item.items() if cell is not None}
         visible = cells.pop(PENDING_VISIBLE, "")
         known = {title: cell for title, cell in cells.items() if title in KNOWN_TITLES}
         if any(
             isinstance(cell, bool) or not isinstance(cell, str | int) for cell in known.values()
         ):
-            return f"{noun} {number} has a value that is neither text nor a whole number"
+            problem = "has a value that is neither text nor a whole number"
+            return Problem(f"{noun} {number} {problem}")
         known[PENDING_VISIBLE] = str(visible)  # a bool, or a text
         records.append((number, {title: str(cell).strip() for title, cell in known.items()}))
     return records
@@ -178,18 +176,26 @@ def _columns(titles: Iterable[str]) -> tuple[str, ...]:
     return next(filter(None, found), ())
 
 
-def _person(line: int, record: Mapping[str, str]) -> ListedPerson | int:
-    """Return the person of a line, or the number of the line if it is not valid."""
+def _person(line: int, record: Mapping[str, str]) -> ListedPerson | BadLine:
     titles = _columns(record) or ("",)
-    try:
-        targets = [_target(title, record[title]) for title in titles if record.get(title)]
-    except ValueError:
-        return line
-    emails = [each.email for each in targets if each.email is not None]
-    ids = [each.user_id for each in targets if each.user_id is not None]
-    users: list[int | str] = [*ids, *(each.user for each in targets if each.user is not None)]
-    if not targets or len(emails) > 1 or len(ids) > 1:
-        return line
+    emails: list[str] = []
+    ids: list[int] = []
+    names: list[str] = []
+    for title in titles:
+        cell = record.get(title)
+        if not cell:
+            continue
+        target = parse_target(cell, may_be_slug=title in SLUG_COLUMNS)
+        if isinstance(target, str):
+            return BadLine(line, mask(cell), target)
+        emails += [] if target.email is None else [target.email]
+        ids += [] if target.user_id is None else [target.user_id]
+        names += [] if target.user is None else [target.user]
+    users: list[int | str] = [*ids, *names]
+    if not (emails or users):
+        return BadLine(line, "", "nobody is named")
+    if len(emails) > 1 or len(ids) > 1:
+        return BadLine(line, "", "several addresses or ids are named")
     return ListedPerson(
         line,
         next(iter(emails), None),
@@ -197,7 +203,3 @@ def _person(line: int, record: Mapping[str, str]) -> ListedPerson | int:
         record.get(NOTE) or None,
         record.get(GROUP) or None,
     )
-
-
-def _target(title: str, cell: str) -> InviteTarget:
-    return parse_target(cell, may_be_slug=title in SLUG_COLUMNS)

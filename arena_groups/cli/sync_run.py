@@ -7,7 +7,6 @@ from asyncio import CancelledError
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TextIO
 
@@ -31,13 +30,19 @@ from arena_groups import (
 from arena_groups._api import Secret
 from arena_groups._types import hidden
 from arena_groups.cli import output
-from arena_groups.cli.batch import BatchFailure, raise_first_failure, report_claim_wait
+from arena_groups.cli.batch import BatchFailure, raise_first_failure
 from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.output.writers import csv_cell
 from arena_groups.cli.plan_file import check_plan_path, read_plans, write_plans
 from arena_groups.cli.result_file import ResultFile, result_file
+from arena_groups.cli.run_progress import (
+    WAITS_FOR_CLAIM,
+    OutcomeCounts,
+    RunProgress,
+    claim_note,
+)
 from arena_groups.cli.sync_file import NOTHING_CHANGED, ListedPerson
 from arena_groups.cli.sync_view import (
     PLAN,
@@ -48,7 +53,7 @@ from arena_groups.cli.sync_view import (
     slugs_in,
     write_tables,
 )
-from arena_groups.reconcile import ActionKind, DesiredPerson, SyncOutcome, SyncReason, link
+from arena_groups.reconcile import ActionKind, DesiredPerson, SyncReason, link
 from arena_groups.reconcile.sync_key import data_folder
 
 ACTIONS: Final = ("action", "actions")
@@ -274,7 +279,8 @@ async def _show_and_apply(
     busy = [part for part in parts if _is_busy(part)]
     if busy:
         output.confirm(settings, _question(busy), ())
-    with result_file(options.result, [column.title for column in RESULTS.csv]) as file:
+    titles = [column.title for column in RESULTS.csv]
+    with result_file(options.result, titles, bom=settings.bom) as file:
         await _apply(settings, session, busy, options, file)
 
 
@@ -388,24 +394,29 @@ async def _apply(
 ) -> None:
     """Apply plans one after the other, and write each result as soon as it is known."""
     results = output.Results(settings, RESULTS, None)
-    counts: Counter[str] = Counter()
+    counts = OutcomeCounts()
     failures: list[Exception] = []
     try:
-        with output.progress(settings, beside_results=True) as shown:
+        with RunProgress(settings) as shown:
+
+            def report_wait(seconds: float) -> None:
+                shown.wait(seconds, claim_note(seconds), WAITS_FOR_CLAIM)
+
             for part in parts:
                 run = part.plan.apply(
                     session.arena,
                     store=session.store,
                     key=session.key,
                     on_drift=options.on_drift,
-                    on_claim_wait=partial(report_claim_wait, settings),
+                    on_claim_wait=report_wait,
                 )
                 async with run:
                     async for result in run:
                         row = part.rows.result_row(result)
                         file.write([csv_cell(column.cell(row)) for column in RESULTS.csv])
+                        shown.before_result()
                         results.write(row)
-                        counts[result.outcome] += 1
+                        counts.add(result.outcome.value)
                         failures += [result.error] if result.error is not None else []
                         shown.update(f"{row.group}: {run.done} of {run.total}")
     except DriftError as error:
@@ -413,15 +424,13 @@ async def _apply(
     except SyncError:
         raise  # the same command would be refused again
     except (CancelledError, ArenaError):
+        done = f" ({counts})" if counts.done else ""
         output.notify(
-            settings, f"stopped after {output.counted(results.count, ACTIONS)}: {RESUMES}"
+            settings, f"stopped after {output.counted(counts.done, ACTIONS)}: {RESUMES}{done}"
         )
         raise
     results.close()
-    done = ", ".join(
-        f"{counts[each]} {each.replace('_', ' ')}" for each in SyncOutcome if counts[each]
-    )
-    output.info(settings, done or "nothing to do")
+    output.info(settings, str(counts) or "nothing to do")
     raise_first_failure(
         [BatchFailure(each) for each in failures if isinstance(each, ArenaAPIError)],
         results.count,

@@ -65,6 +65,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to set up the test.
     """
+    __tracebackhide__ = True
     markers.check_names(item)
     try:
         yield
@@ -96,6 +97,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Yields:
         Once, to run the test.
     """
+    __tracebackhide__ = True
     sandbox = _sandbox_of(item)
     earlier = 0 if sandbox is None else len(sandbox.failures)
     try:
@@ -277,6 +279,7 @@ def _sandbox_of(item: pytest.Item) -> Sandbox | None:
 
 def _raise_failure(sandbox: Sandbox | None, earlier: int) -> None:
     """Raise the first exception of a test that prevented an answer of its sandbox."""
+    __tracebackhide__ = True
     for failure in () if sandbox is None else sandbox.failures[earlier:][:1]:
         failure.add_note("This was raised in arena_sandbox, which answered with a 500.")
         raise failure

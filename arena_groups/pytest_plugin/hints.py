@@ -27,7 +27,7 @@ STRICT_FIXTURE = (
 )
 NO_PLUGIN = "arena-groups needs asyncio: pip install pytest-asyncio, and set asyncio_mode = auto."
 AWAIT = "A coroutine was used as if it were its result: write `await` before the call."
-LIST = "Lists are async: write `async for`, or `await` for a list of all items."
+LIST = "Lists are async: write `async for`, or `await` and `.collect()` for all items."
 TRIO = "Trio is not supported: let the fixture anyio_backend return 'asyncio'."
 
 

@@ -15,6 +15,7 @@ from arena_groups.sandbox.entities import (
     Tier,
 )
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
+from arena_groups.sandbox.names import HasId
 from arena_groups.sandbox.seed import SEEDED_AT
 from arena_groups.sandbox.server import DEFAULT_SEED, Sandbox
 from arena_groups.sandbox.threaded import ThreadedSandbox
@@ -25,6 +26,7 @@ __all__ = [
     "Application",
     "Applications",
     "AutoAdvanceClock",
+    "HasId",
     "InvitationState",
     "RecordedRequest",
     "Sandbox",

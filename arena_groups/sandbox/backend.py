@@ -23,7 +23,7 @@ from arena_groups.sandbox.entities import (
     UserRecord,
 )
 from arena_groups.sandbox.fake_clock import SandboxClock
-from arena_groups.sandbox.names import by_slug_or_id, is_valid_slug, slugify
+from arena_groups.sandbox.names import NumberedNames, by_slug_or_id, is_valid_slug, slugify
 from arena_groups.sandbox.permissions import InviteOutcomeName, invite_outcome, is_in_group
 
 # Blocks and channels have the same ids: an id alone does not identify the type.
@@ -124,6 +124,7 @@ class Backend:
     )
     oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
     _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
+    _names: NumberedNames = attrs.field(factory=NumberedNames, init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
     _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
     _users_by_address: dict[str, UserRecord] = attrs.field(
@@ -420,10 +421,11 @@ class Backend:
 
     def _free_address(self, local_part: str) -> str:
         domain = self.rng.choice(("example.org", "example.com", "example.net"))
-        address, numbers = f"{local_part}@{domain}", itertools.count(2)
-        while address in self._users_by_address or address in self._invited_addresses:
-            address = f"{local_part}{next(numbers)}@{domain}"
-        return address
+        return self._names.find(
+            f"{local_part}@{domain}",
+            lambda number: f"{local_part}{number}@{domain}",
+            lambda each: each in self._users_by_address or each in self._invited_addresses,
+        )
 
     def random_suffix(self) -> str:
         """Return letters, digits, `_` and `-`, as at the end of a slug."""
@@ -431,7 +433,6 @@ class Backend:
         return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
     def _free_user_slug(self, wanted: str) -> str:
-        numbered = (f"{wanted}-{number}" for number in itertools.count(2))
-        return next(
-            slug for slug in itertools.chain([wanted], numbered) if slug not in self._users_by_slug
+        return self._names.find(
+            wanted, lambda number: f"{wanted}-{number}", self._users_by_slug.__contains__
         )

@@ -1,26 +1,32 @@
 """Control methods of a sandbox: what users do outside the REST API."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 from arena_groups.sandbox.backend import SandboxConflictError
 from arena_groups.sandbox.control_state import SandboxState, changes
-from arena_groups.sandbox.entities import CredentialRecord, Tier
+from arena_groups.sandbox.entities import CredentialRecord, SentEmail, Tier
+from arena_groups.sandbox.names import HasId, Reference, check_count
 from arena_groups.sandbox.permissions import is_in_group
 from arena_groups.sandbox.seed import add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
 
 
 class SandboxControl(SandboxState):
-    """What users of a sandbox do outside the REST API. Groups and users are named by id or slug."""
+    """What users of a sandbox do outside the REST API.
+
+    Groups and users are named by id or slug, or by an object with an `id`: `sandbox.users.owner`,
+    or a model of a client.
+    """
 
     @changes
-    def accept_invitation(self, invitation_id: int) -> int:
+    def accept_invitation(self, invitation: int | HasId | SentEmail) -> int:
         """Accept an invitation as its invitee, who becomes a member.
 
         An invitee without an account signs up with the invited address.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation: The invitation, its id or its email.
 
         Returns:
             The user id of the invitee.
@@ -29,24 +35,23 @@ class SandboxControl(SandboxState):
             SandboxNotFoundError: The invitation does not exist.
             SandboxConflictError: The invitation is no longer pending.
         """
-        invitation = self._invitation(invitation_id)
-        return self._backend.accept(invitation).id
+        return self._backend.accept(self._invitation(invitation)).id
 
     @changes
-    def decline_invitation(self, invitation_id: int) -> None:
+    def decline_invitation(self, invitation: int | HasId | SentEmail) -> None:
         """Decline an invitation as its invitee.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation: The invitation, its id or its email.
 
         Raises:
             SandboxNotFoundError: The invitation does not exist.
             SandboxConflictError: The invitation is no longer pending.
         """
-        self._backend.close_invitation(self._invitation(invitation_id), "declined")
+        self._backend.close_invitation(self._invitation(invitation), "declined")
 
     @changes
-    def transfer_ownership(self, group: int | str, user: int | str) -> None:
+    def transfer_ownership(self, group: Reference, user: Reference) -> None:
         """Make a member the owner of a group. The previous owner becomes its newest member.
 
         Args:
@@ -66,7 +71,7 @@ class SandboxControl(SandboxState):
             found.owner_id = record.id
 
     @changes
-    def leave_group(self, group: int | str, user: int | str) -> None:
+    def leave_group(self, group: Reference, user: Reference) -> None:
         """Let a member leave a group.
 
         Args:
@@ -85,7 +90,7 @@ class SandboxControl(SandboxState):
         del found.members[record.id]
 
     @changes
-    def follow(self, user: int | str, other: int | str) -> None:
+    def follow(self, user: Reference, other: Reference) -> None:
         """Let one user follow another. Inviting a follower by id adds the follower at once.
 
         Args:
@@ -98,7 +103,7 @@ class SandboxControl(SandboxState):
         self._backend.follow(self._user(user), self._user(other))
 
     @changes
-    def unfollow(self, user: int | str, other: int | str) -> None:
+    def unfollow(self, user: Reference, other: Reference) -> None:
         """Let one user stop following another.
 
         Args:
@@ -111,7 +116,7 @@ class SandboxControl(SandboxState):
         self._backend.unfollow(self._user(user), self._user(other))
 
     @changes
-    def allow_inviting_new_addresses(self, user: int | str, *, allowed: bool = True) -> None:
+    def allow_inviting_new_addresses(self, user: Reference, *, allowed: bool = True) -> None:
         """Set whether a user may invite addresses without an account.
 
         Args:
@@ -132,7 +137,7 @@ class SandboxControl(SandboxState):
         tier: Tier | None = None,
         confirmed: bool = True,
         may_invite_new_addresses: bool | None = None,
-        follows: Iterable[int | str] = (),
+        follows: Iterable[Reference] = (),
     ) -> int:
         """Add a user.
 
@@ -150,12 +155,15 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: A user to follow does not exist.
-            ValueError: The name is empty, the address is invalid or taken, or the tier is "guest".
+            ValueError: The name is empty, the address is invalid or taken, or the tier is "guest"
+                or unknown.
         """
         if email is not None and not is_acceptable(email):
             raise ValueError("email must be an email address")
         if tier == "guest":
             raise ValueError("an account cannot have the tier guest")
+        if tier is not None and tier not in get_args(Tier):
+            raise ValueError(f"tier must be one of {', '.join(get_args(Tier)[1:])}, not {tier!r}")
         others = [self._user(other) for other in follows]
         record = self._backend.add_user(name, email=email, tier=tier or self._tier)
         record.confirmed = confirmed
@@ -167,7 +175,7 @@ class SandboxControl(SandboxState):
         return record.id
 
     @changes
-    def rename_user(self, user: int | str, name: str, *, slug: str | None = None) -> None:
+    def rename_user(self, user: Reference, name: str, *, slug: str | None = None) -> None:
         """Change the name of a user, as they can in their settings.
 
         Args:
@@ -186,7 +194,7 @@ class SandboxControl(SandboxState):
         record.name = name
 
     @changes
-    def token_for(self, user: int | str, *, write: bool = True) -> str:
+    def token_for(self, user: Reference, *, write: bool = True) -> str:
         """Create a token for a user.
 
         Args:
@@ -207,7 +215,7 @@ class SandboxControl(SandboxState):
         self,
         name: str,
         *,
-        owner: int | str | None = None,
+        owner: Reference | None = None,
         private: bool = False,
         slug: str | None = None,
         description: str | None = None,
@@ -235,7 +243,7 @@ class SandboxControl(SandboxState):
         return group.id
 
     @changes
-    def join_group(self, group: int | str, user: int | str) -> None:
+    def join_group(self, group: Reference, user: Reference) -> None:
         """Let a user join a group, as with its invite code.
 
         Args:
@@ -251,7 +259,7 @@ class SandboxControl(SandboxState):
         self.add_member(group, user)
 
     @changes
-    def add_member(self, group: int | str, user: int | str) -> None:
+    def add_member(self, group: Reference, user: Reference) -> None:
         """Make a user a member of a group. Does nothing if the user is one already.
 
         Args:
@@ -266,7 +274,7 @@ class SandboxControl(SandboxState):
             found.members[record.id] = None
 
     @changes
-    def add_members(self, group: int | str, count: int) -> list[int]:
+    def add_members(self, group: Reference, count: int) -> list[int]:
         """Add new users as members of a group.
 
         Args:
@@ -279,12 +287,13 @@ class SandboxControl(SandboxState):
         Raises:
             SandboxNotFoundError: The group does not exist.
         """
+        check_count(count)
         ids = [record.id for record in new_users(self._user_factory, count)]
         self._group(group).members.update(dict.fromkeys(ids))
         return ids
 
     @changes
-    def add_followers(self, group: int | str, count: int) -> list[int]:
+    def add_followers(self, group: Reference, count: int) -> list[int]:
         """Add new users as followers of a group.
 
         Args:
@@ -297,13 +306,14 @@ class SandboxControl(SandboxState):
         Raises:
             SandboxNotFoundError: The group does not exist.
         """
+        check_count(count)
         found, users = self._group(group), new_users(self._user_factory, count)
         for user in users:
             self._backend.follow(user, found)
         return [user.id for user in users]
 
     @changes
-    def add_invitations(self, group: int | str, count: int) -> list[int]:
+    def add_invitations(self, group: Reference, count: int) -> list[int]:
         """Add pending invitations, some to new users, some to addresses. No emails are "sent".
 
         Args:
@@ -316,6 +326,7 @@ class SandboxControl(SandboxState):
         Raises:
             SandboxNotFoundError: The group does not exist.
         """
+        check_count(count)
         times = [self.now] * count
         found = self._group(group)
         return [

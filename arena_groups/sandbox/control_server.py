@@ -14,7 +14,8 @@ from arena_groups.sandbox.control_request import (
     error_answer,
 )
 from arena_groups.sandbox.control_views import CONTROL_PREFIX
-from arena_groups.sandbox.hosts import HostNames, authority_of
+from arena_groups.sandbox.hosts import SAFE_METHODS, HostNames, authority_of
+from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.responses import ApiError
 from arena_groups.sandbox.server_protocol import (
     ClientConnection,
@@ -25,7 +26,6 @@ from arena_groups.sandbox.service import RequestBody, query_of
 
 logger = logging.getLogger(__name__)
 
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _ORIGIN = re.compile(r"https?://(.+)", re.ASCII | re.IGNORECASE)
 
 
@@ -33,11 +33,13 @@ _ORIGIN = re.compile(r"https?://(.+)", re.ASCII | re.IGNORECASE)
 class ControlServer:
     """Answers what is below `/__sandbox__/`, for its own pages and for programs.
 
-    Only its own pages may write: a browser names the page that sends a write in `Origin`.
+    Of web pages, only its own and those of the `origins` may write: a browser names the page that
+    sends a write in `Origin`.
     """
 
     context: ControlContext
     hosts: HostNames
+    origins: AllowedOrigins
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
@@ -52,6 +54,8 @@ class ControlServer:
             answer = error_answer(
                 ControlError(500, "The sandbox failed to answer. See its log for the traceback.")
             )
+        allowed = self.origins.headers(request, control=True)
+        answer = attrs.evolve(answer, headers={**answer.headers, **allowed})
         try:
             return await answer.writer(answer, connection)
         except (ClientGoneError, ConnectionError):
@@ -64,9 +68,12 @@ class ControlServer:
             authority = authority_of(request) or ""
         except ApiError as error:
             raise _control_error(error) from None
-        _check_origin(request, authority)
+        preflight = self.origins.answer_preflight(request, control=True)
+        if preflight is not None:
+            return preflight
+        self._check_origin(request, authority)
         body = b""
-        if request.method not in _SAFE_METHODS:
+        if request.method not in SAFE_METHODS:
             try:
                 body = await RequestBody(request).read()
             except ApiError as error:
@@ -83,15 +90,19 @@ class ControlServer:
             ),
         )
 
-
-def _check_origin(request: web.BaseRequest, authority: str) -> None:
-    """Raise the 403 of a write by a page that is not the sandbox's own."""
-    if request.method in _SAFE_METHODS:
-        return
-    for origin in request.headers.getall("Origin", []):
-        match = _ORIGIN.fullmatch(origin)
-        if match is None or match[1].lower() != authority.lower():
-            raise ControlError(403, "Only pages of the sandbox itself may change it in a browser.")
+    def _check_origin(self, request: web.BaseRequest, authority: str) -> None:
+        """Raise the 403 of a write by a page that is neither the sandbox's own nor allowed."""
+        if request.method in SAFE_METHODS:
+            return
+        for origin in request.headers.getall("Origin", []):
+            match = _ORIGIN.fullmatch(origin)
+            is_own = match is not None and match[1].lower() == authority.lower()
+            if not is_own and not self.origins.allow(origin, control=True):
+                raise ControlError(
+                    403,
+                    "In a browser, only pages of the sandbox itself may change it, and pages of "
+                    "an origin that --cors names.",
+                )
 
 
 def _control_error(error: ApiError) -> ControlError:

@@ -34,6 +34,7 @@ from arena_groups.sandbox.entities import (
 )
 from arena_groups.sandbox.event_feed import EventFeed
 from arena_groups.sandbox.faults.registry import FaultRegistry
+from arena_groups.sandbox.names import HasId, Reference, as_invitation_id, as_reference
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import SeedPlan, fill_backend
 
@@ -143,7 +144,7 @@ class SandboxState(ABC):
             },
         }
 
-    def members(self, group: int | str) -> list[int]:
+    def members(self, group: Reference) -> list[int]:
         """Return the members of a group.
 
         Args:
@@ -158,7 +159,7 @@ class SandboxState(ABC):
         found = self._group(group)
         return [found.owner_id, *reversed(found.members)]
 
-    def pending_invitations(self, group: int | str) -> list[int]:
+    def pending_invitations(self, group: Reference) -> list[int]:
         """Return the pending invitations of a group.
 
         Args:
@@ -172,11 +173,11 @@ class SandboxState(ABC):
         """
         return list(reversed(self._group(group).pending))
 
-    def invitation_state(self, invitation_id: int) -> InvitationState:
+    def invitation_state(self, invitation: int | HasId | SentEmail) -> InvitationState:
         """Return the state of an invitation.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation: The invitation, its id or its email.
 
         Returns:
             `"pending"`, `"accepted"`, `"declined"` or `"revoked"`.
@@ -184,13 +185,13 @@ class SandboxState(ABC):
         Raises:
             SandboxNotFoundError: The invitation does not exist.
         """
-        return self._invitation(invitation_id).state
+        return self._invitation(invitation).state
 
-    def invitation_link(self, invitation_id: int) -> str:
+    def invitation_link(self, invitation: int | HasId | SentEmail) -> str:
         """Return the link in the email of an invitation, where its invitee answers it.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation: The invitation, its id or its email.
 
         Returns:
             The URL of a page of the sandbox.
@@ -199,7 +200,7 @@ class SandboxState(ABC):
             SandboxNotFoundError: The invitation does not exist.
             RuntimeError: The sandbox has not been started yet.
         """
-        return invitation_link(self._invitation(invitation_id).id, self.url)
+        return invitation_link(self._invitation(invitation).id, self.url)
 
     @changes
     def advance(self, seconds: float | timedelta) -> None:
@@ -209,6 +210,7 @@ class SandboxState(ABC):
             seconds: A duration in seconds, or a `timedelta`.
 
         Raises:
+            TypeError: The duration is neither a number nor a `timedelta`.
             ValueError: The duration is negative, not finite, or leads past the year 8999.
         """
         self._backend.clock.advance(seconds)
@@ -221,7 +223,12 @@ class SandboxState(ABC):
 
         Args:
             seed: The seed of all generated data; by default that of the sandbox.
+
+        Raises:
+            TypeError: The seed is not an int.
         """
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"seed must be an int, not {type(seed).__name__}")
         plan = self._plan if seed is None else attrs.evolve(self._plan, seed=seed)
         tokens, applications = self.tokens, self.applications
         self._backend.restart(Random(plan.seed))
@@ -244,23 +251,28 @@ class SandboxState(ABC):
     def _publish_email(self, email: SentEmail) -> None:
         self._events.publish("email", lambda: email_view(self._backend, email, self.url))
 
-    def _group(self, ref: int | str) -> GroupRecord:
-        group = self._backend.find_group(ref)
-        if group is None:
+    def _group(self, group: Reference) -> GroupRecord:
+        ref = as_reference(group, "group")
+        found = self._backend.find_group(ref)
+        if found is None:
             raise SandboxNotFoundError(f"there is no group {ref!r} in the sandbox")
-        return group
+        return found
 
-    def _user(self, ref: int | str) -> UserRecord:
+    def _user(self, user: Reference) -> UserRecord:
+        ref = as_reference(user, "user")
         record = self._backend.find_user(ref)
         if record is None:
             raise SandboxNotFoundError(f"there is no user {ref!r} in the sandbox")
         return record
 
-    def _invitation(self, invitation_id: int) -> InvitationRecord:
-        invitation = self._backend.invitations.get(invitation_id)
-        if invitation is None:
+    def _invitation(self, invitation: int | HasId | SentEmail) -> InvitationRecord:
+        if isinstance(invitation, SentEmail):
+            return self._invitation(invitation.invitation_id)
+        invitation_id = as_invitation_id(invitation)
+        found = self._backend.invitations.get(invitation_id)
+        if found is None:
             raise SandboxNotFoundError(f"there is no invitation {invitation_id} in the sandbox")
-        return invitation
+        return found
 
 
 def _credentials_of(app: Application) -> dict[str, str | None]:

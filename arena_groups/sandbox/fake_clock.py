@@ -31,7 +31,9 @@ class SandboxClock:
         return datetime.fromtimestamp(self.timestamp(), tz=UTC)
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Move the clock forward. Raises `ValueError` if the step is negative or too long."""
+        """Move the clock forward. Raises an error if the step is no time, negative or too long."""
+        if isinstance(seconds, bool) or not isinstance(seconds, float | int | timedelta):
+            raise TypeError(f"pass seconds or a timedelta, not {type(seconds).__name__}")
         step = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         if not 0 <= step < float("inf"):
             raise ValueError(

@@ -5,7 +5,7 @@ scripts read every response, but it sends the name of that domain in `Host`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import cast
 
@@ -20,7 +20,7 @@ _AUTHORITY = re.compile(rf"({_NAME}|\[{_IPV6}\])(?::([0-9]{{0,5}}))?", re.ASCII)
 _ALLOWED = re.compile(rf"{_NAME}|\[?{_IPV6}\]?", re.ASCII)
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)", re.ASCII)
 _LARGEST_PORT = 65_535
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
+SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 def normalize_host(host: str) -> str:
@@ -78,14 +78,18 @@ class HostNames:
         return cls(frozenset(map(normalize_host, ("127.0.0.1", "localhost", "::1", host, *names))))
 
     def check(self, request: web.BaseRequest) -> None:
-        """Raise `ApiError` unless the request names the sandbox, and no page of another site."""
+        """Raise `ApiError` unless the request names the sandbox."""
         authority = authority_of(request)
         if authority is not None and not self._includes(authority, request):
             raise foreign_host(parse_authority(authority) or "")
-        if request.method not in _SAFE_METHODS:
+
+    def check_origin(self, request: web.BaseRequest, allow: Callable[[str], bool]) -> None:
+        """Raise `ApiError` for a write by a page of another site that is not allowed."""
+        if request.method not in SAFE_METHODS:
             for origin in request.headers.getall("Origin", []):
                 match = _TARGET.fullmatch(origin)
-                if match is None or not self._includes(match[1], request):
+                is_own = match is not None and self._includes(match[1], request)
+                if not is_own and not allow(origin):
                     raise foreign_origin()
 
     def _includes(self, authority: str, request: web.BaseRequest) -> bool:

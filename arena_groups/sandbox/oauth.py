@@ -56,6 +56,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="icon" type="image/svg+xml" href="/__sandbox__/static/icon.svg">
 <style>
 :root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
 body {{ max-width: 32rem; margin: 3rem auto; padding: 0 1rem; }}
@@ -312,6 +313,7 @@ def _error_page(status: int, description: str) -> SandboxResponse:
 def _page(status: int, title: str, content: str, form_targets: str) -> SandboxResponse:
     policy = {
         "default-src": "'none'",
+        "img-src": "'self'",
         "style-src": "'unsafe-inline'",
         "form-action": form_targets,
         "frame-ancestors": "'none'",
@@ -321,6 +323,7 @@ def _page(status: int, title: str, content: str, form_targets: str) -> SandboxRe
         **NO_STORE,
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "X-Frame-Options": "DENY",
+        # Not `no-referrer`: browsers then send the form with the Origin "null", which is refused.
         "Referrer-Policy": "same-origin",
     }
     return SandboxResponse(status, headers=headers, page=_PAGE.format(title=title, content=content))

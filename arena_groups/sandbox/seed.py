@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import attrs
 
@@ -33,7 +34,8 @@ SEEDED_AT = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 
 PENDING_INVITATIONS = 480
 CLOSED_INVITATIONS = 6
-MEMBERS = 32
+PEOPLE = 34
+MAX_PEOPLE = 1_000_000
 UNCONFIRMED_MEMBERS = 2
 FOLLOWERS = 64
 CONTENTS = 72
@@ -98,10 +100,14 @@ class SeedPlan:
     Attributes:
         seed: The seed of all generated data.
         tier: Puts every account on one tier; by default tiers are mixed.
+        people: The number of people in `research-studio`, the owner included, at least 2.
+        invitations: The number of pending invitations to `research-studio`.
     """
 
     seed: int
     tier: Tier | None = None
+    people: int = PEOPLE
+    invitations: int = PENDING_INVITATIONS
 
 
 def new_backend(
@@ -121,7 +127,8 @@ def fill_backend(backend: Backend, plan: SeedPlan) -> tuple[KnownUsers, UserFact
     )
     studio.description = GROUP_DESCRIPTION
     studio.avatar = "https://images.example.net/groups/research-studio.jpg"
-    _populate(backend, known_users, user_factory, studio)
+    _add_members(backend, known_users, user_factory, studio, plan.people - 2)
+    _populate(backend, known_users, user_factory, studio, plan.invitations)
     _private_group(backend, known_users, user_factory)
     _group(backend, known_users.owner, "Blank Page", slug="blank-page", age_in_days=3).sparse = True
     _other_groups(backend, known_users, user_factory)
@@ -196,24 +203,32 @@ def _group(
 
 
 def _populate(
-    backend: Backend, known_users: KnownUsers, user_factory: UserFactory, group: GroupRecord
+    backend: Backend,
+    known_users: KnownUsers,
+    user_factory: UserFactory,
+    group: GroupRecord,
+    invitations: int,
 ) -> None:
-    _add_members(backend, known_users, user_factory, group)
     for user in new_users(user_factory, FOLLOWERS):
         backend.follow(user, group)
     backend.ensure_invite_code(group, SEEDED_AT - timedelta(days=200))
     _add_closed_invitations(backend, known_users, group)
-    times = _times_until_seeding(backend.rng, PENDING_INVITATIONS)
+    times = _times_until_seeding(backend.rng, invitations)
     add_invitations(backend, user_factory, group, times)
     add_contents(backend, group, CONTENTS, until=SEEDED_AT - timedelta(hours=2))
     _share_private_blocks(known_users, group)
 
 
 def _add_members(
-    backend: Backend, known_users: KnownUsers, user_factory: UserFactory, group: GroupRecord
+    backend: Backend,
+    known_users: KnownUsers,
+    user_factory: UserFactory,
+    group: GroupRecord,
+    count: int,
 ) -> None:
-    newcomers = new_users(user_factory, MEMBERS)
-    newcomers.insert(MEMBERS // 2, known_users.member)
+    """Add new members, and the known one in their middle."""
+    newcomers = new_users(user_factory, count)
+    newcomers.insert(count // 2, known_users.member)
     group.members.update(dict.fromkeys(user.id for user in newcomers))
     for user in newcomers[3 : 3 + UNCONFIRMED_MEMBERS]:
         user.confirmed = user.may_invite_new_addresses = False
@@ -249,7 +264,7 @@ def add_invitations(
 def _add_invitation(
     backend: Backend, user_factory: UserFactory, group: GroupRecord, number: int, at: datetime
 ) -> InvitationRecord:
-    inviter = backend.users[backend.rng.choice((group.owner_id, *list(group.members)[:3]))]
+    inviter = backend.users[backend.rng.choice((group.owner_id, *islice(group.members, 3)))]
     if number % 5 in {0, 2}:
         return backend.add_invitation(group, inviter, email=user_factory.address(), at=at)
     invitee = user_factory.user(at=min(at, SEEDED_AT) - timedelta(days=30))

@@ -18,9 +18,11 @@ from arena_groups.sandbox.control_server import ControlServer
 from arena_groups.sandbox.entities import Application, Tier, is_redirect_uri
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
 from arena_groups.sandbox.hosts import HostNames
+from arena_groups.sandbox.names import Reference
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
+from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.permissions import SandboxRateLimiter
-from arena_groups.sandbox.seed import SeedPlan
+from arena_groups.sandbox.seed import MAX_PEOPLE, PENDING_INVITATIONS, PEOPLE, SeedPlan
 from arena_groups.sandbox.server_protocol import LoopbackServer, Sleep
 from arena_groups.sandbox.service import SandboxService
 
@@ -41,10 +43,15 @@ class Sandbox(SandboxControl):
         seed: The seed of all generated data.
         tier: Puts every account on this tier and enforces its rate limit. None enforces no
             limit. With "guest" accounts are on the tier "free" and have the limit of guests.
+        people: The number of people in the group `research-studio`, the owner included, from 2 to
+            1,000,000.
+        invitations: The number of pending invitations to that group, from 0 to 1,000,000.
         host: The address to listen on. With "0.0.0.0" or "::" the sandbox listens on all
             addresses of the machine, and the `url` is the one on loopback.
         allowed_hosts: Further names that the sandbox answers to, without ports, such as the name
             of its container. Requests that name another host get a 421.
+        cors: Origins of web pages that may use the sandbox in a browser, such as
+            "http://localhost:3000". With "*" every page may use the API, but not `/__sandbox__/`.
         window: The length of a rate-limit window, in whole seconds.
         limit: Requests per window for every caller, instead of the limit of the tier.
         clock: Returns Unix time in seconds. Rate limits, the `Date` header and all timestamps
@@ -62,8 +69,11 @@ class Sandbox(SandboxControl):
         *,
         seed: int = DEFAULT_SEED,
         tier: Tier | None = None,
+        people: int = PEOPLE,
+        invitations: int = PENDING_INVITATIONS,
         host: str = "127.0.0.1",
         allowed_hosts: Iterable[str] = (),
+        cors: Iterable[str] = (),
         window: int = 60,
         limit: int | None = None,
         clock: Callable[[], float] = system_time,
@@ -71,6 +81,8 @@ class Sandbox(SandboxControl):
     ) -> None:
         _check_int(port, "port", 0, _LARGEST_PORT)
         _check_int(seed, "seed")
+        _check_int(people, "people", 2, MAX_PEOPLE)
+        _check_int(invitations, "invitations", 0, MAX_PEOPLE)
         _check_int(window, "window", 1)
         if limit is not None:
             _check_int(limit, "limit", 0)
@@ -92,24 +104,26 @@ class Sandbox(SandboxControl):
             enforced=tier is not None,
         )
         # Accounts are never guests.
-        plan = SeedPlan(seed, tier="free" if tier == "guest" else tier)
+        accounts: Tier | None = "free" if tier == "guest" else tier
+        plan = SeedPlan(seed, accounts, people, invitations)
         backend = Backend(sandbox_clock, Random(seed))
         super().__init__(backend, plan, rate_limiter)
         self._host = host
         self._port = port
         self._sleep = sleep
         self._running: tuple[LoopbackServer, web.ServerRunner] | None = None
-        hosts = HostNames.of(host, allowed_hosts)
+        hosts, origins = HostNames.of(host, allowed_hosts), AllowedOrigins.of(cors)
         self._service = SandboxService(
             backend,
             rate_limiter,
             self._request_log,
             self._faults,
             hosts,
+            origins,
             lambda: self.url,
             self._events,
             ControlServer(
-                ControlContext(self, backend, self._request_log, self._events), hosts
+                ControlContext(self, backend, self._request_log, self._events), hosts, origins
             ).respond,
         )
 
@@ -181,7 +195,7 @@ class Sandbox(SandboxControl):
         self,
         name: str,
         *redirect_uris: str,
-        owner: int | str | None = None,
+        owner: Reference | None = None,
         confidential: bool = False,
     ) -> Application:
         """Register an app that may ask for tokens.
@@ -213,7 +227,7 @@ class Sandbox(SandboxControl):
             name, redirect_uris, owner=record.id, confidential=confidential
         )
 
-    def approve_authorization(self, authorize_url: str, *, user: int | str | None = None) -> str:
+    def approve_authorization(self, authorize_url: str, *, user: Reference | None = None) -> str:
         """Approve an app's OAuth request, as a user would on the consent page.
 
         Args:

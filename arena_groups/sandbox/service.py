@@ -26,6 +26,7 @@ from arena_groups.sandbox.faults.base import FaultContext, MiddlewareFault
 from arena_groups.sandbox.faults.registry import FaultRegistry, FaultRunner, InjectedFault
 from arena_groups.sandbox.hosts import HostNames, authority_of
 from arena_groups.sandbox.operations import OperationCall
+from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.permissions import RateLimitStatus, SandboxRateLimiter
 from arena_groups.sandbox.rendering import JSONRenderer
 from arena_groups.sandbox.responses import (
@@ -185,6 +186,7 @@ def query_of(request: web.BaseRequest) -> Mapping[str, str]:
 class SandboxService:
     """Processor of all requests to one backend, if they name one of the `hosts`.
 
+    Pages of other sites may write if the `origins` allow them.
     `base_url` returns the URL of the sandbox, `events` is the feed of what happens, and `control`
     answers what is below `/__sandbox__/`.
     """
@@ -194,6 +196,7 @@ class SandboxService:
     request_log: RequestLog
     faults: FaultRegistry
     hosts: HostNames
+    origins: AllowedOrigins
     base_url: Callable[[], str]
     events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
@@ -211,12 +214,17 @@ class SandboxService:
             return await self.control(request, connection)
         try:
             self.hosts.check(request)
+            preflight = self.origins.answer_preflight(request, control=False)
+            if preflight is not None:
+                return to_response(preflight)
+            self.hosts.check_origin(request, partial(self.origins.allow, control=False))
         except ApiError as error:
             return self._reject(request, error)
         context = self._context_of(request, connection)
         try:
             serialized = await self._run_middleware(tuple(self.faults), context)
-            serialized = self._with_date(context.fault_runner.transform_body(serialized))
+            serialized = context.fault_runner.transform_body(serialized)
+            serialized = self._with_headers(serialized, request)
             context.entry.mark_answered(serialized.status)
             self._finish(context.entry)
             return await serialized.writer(serialized, connection)
@@ -248,7 +256,7 @@ class SandboxService:
     def _reject(self, request: web.BaseRequest, error: ApiError) -> web.Response:
         rate_limit = count(self.rate_limiter, guest(request))
         serialized = serialize_response(error.response, ResponseContext(rate_limit=rate_limit))
-        return to_response(self._with_date(serialized))
+        return to_response(self._with_headers(serialized, request))
 
     def _context_of(self, request: web.BaseRequest, connection: ClientConnection) -> RequestContext:
         route, identity = route_of(request), identify(self.backend, request)
@@ -341,10 +349,13 @@ class SandboxService:
         authority = authority_of(request)
         return self.base_url() if authority is None else f"http://{authority}"
 
-    def _with_date(self, serialized: SerializedResponse) -> SerializedResponse:
-        """Return the response with a `Date` header in the sandbox's time."""
+    def _with_headers(
+        self, serialized: SerializedResponse, request: web.BaseRequest
+    ) -> SerializedResponse:
+        """Return the response with a `Date` in the sandbox's time, and what a browser needs."""
         date = format_datetime(self._now(), usegmt=True)
-        return attrs.evolve(serialized, headers={"Date": date, **serialized.headers})
+        allowed = self.origins.headers(request, control=False)
+        return attrs.evolve(serialized, headers={"Date": date, **serialized.headers, **allowed})
 
     def _now(self) -> datetime:
         return self.backend.clock.now()

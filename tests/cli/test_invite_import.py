@@ -291,7 +291,7 @@ def test_import_blocked_by_the_edge_stops_with_its_own_error(
 ) -> None:
     file = people("".join(f"p{number}@example.org\n" for number in range(300)))
     with sandbox.faults.add(Blocked(form), operation="createGroupInvitation", skip=2):
-        assert at("invitations", "send", GROUP, "--from", file) == 6
+        assert at("invitations", "send", GROUP, "--from", file, "--yes") == 6
     written = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     (error,) = [line["error"] for line in written if "error" in line]
     assert (error["type"], error["status"], error["exit_code"]) == ("blocked", 403, 6)

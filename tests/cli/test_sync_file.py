@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena_groups.cli.csv_text import Problem
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.output.sanitize import csv_line
 from arena_groups.cli.sync_file import ListedPerson, parse_list, read_list, split_by_group
@@ -83,9 +84,9 @@ def test_parse_list_returns_people_with_line_numbers(
 )
 def test_parse_list_invalid_text_names_the_reason_and_lines(text: str, problem: str) -> None:
     found = parse_list(text)
-    assert isinstance(found, str)
-    assert problem in found
-    assert "secret" not in found
+    assert isinstance(found, Problem)
+    assert problem in found.message
+    assert "secret" not in f"{found} {found.details}"
 
 
 @pytest.mark.parametrize(
@@ -101,9 +102,9 @@ def test_parse_list_invalid_text_names_the_reason_and_lines(text: str, problem: 
 )
 def test_roster_without_the_pending_invitations_is_only_a_list_to_add(text: str) -> None:
     found = parse_list(text)
-    assert isinstance(found, str)
-    assert "roster without the pending invitations" in found
-    assert "--add-only" in found
+    assert isinstance(found, Problem)
+    assert "roster without the pending invitations" in found.message
+    assert "--add-only" in found.message
     assert isinstance(parse_list(text, add_only=True), list)
     shown = text.replace("false", "true").replace("FALSE", "")
     assert parse_list(shown) == parse_list(text, add_only=True)
@@ -114,7 +115,11 @@ def test_read_list_of_another_encoding_is_an_error(tmp_path: Path) -> None:
     file.write_bytes("email,note\nada@example.org,Zo\u00eb".encode("latin-1"))
     with pytest.raises(CliError, match="UTF-8") as caught:
         read_list(str(file))
-    assert (caught.value.code, caught.value.hint) == (4, "nothing was changed")
+    assert caught.value.code == 4
+    assert "--encoding windows-1252" in caught.value.hint
+    assert caught.value.hint.endswith("; nothing was changed")
+    (person,) = read_list(str(file), encoding="windows-1252")
+    assert person.email == "ada@example.org"
 
 
 def test_read_list_names_the_file_and_not_its_folder(people: Callable[[str], str]) -> None:

@@ -179,7 +179,7 @@ def test_expire_at_terminal_shows_affected_and_progress(
     assert '"revoked"' in screen.results
     assert '"already_gone"' in screen.results
     assert "2 of 2" in screen.text
-    assert ESCAPES.sub("", screen.text).endswith("2 invitations\n")
+    assert ESCAPES.sub("", screen.text).endswith("\r1 revoked, 1 already gone\n")
 
 
 def test_confirmation_of_long_list_is_shortened(at_terminal: AtTerminal, sandbox: Sandbox) -> None:

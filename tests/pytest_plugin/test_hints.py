@@ -103,7 +103,7 @@ def test_usual_mistakes_say_what_to_do(suite: Suite) -> None:
     for test, line in {
         "test_unmarked": "pytest-asyncio is in strict mode: mark the test with @pytest.mark.*",
         "test_no_await": "E * write `await` before the call.",
-        "test_no_async_for": "E * Lists are async: write `async for`, or `await` *",
+        "test_no_async_for": "E * Lists are async: write `async for`, *",
         "test_of_others": "async def functions are not natively supported.",
     }.items():
         result.stdout.fnmatch_lines([f"*_ {test} _*", line])

@@ -1,7 +1,11 @@
 """Control methods of the sandbox."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox, SandboxNotFoundError
 from tests.sandbox.api import Api
 
@@ -149,3 +153,48 @@ def test_rename_user_with_invalid_slug_raises(slug: str) -> None:
     user = sandbox.add_user("Ada Byk")
     with pytest.raises(ValueError, match="slug"):
         sandbox.rename_user(user, "Ada", slug=slug)
+
+
+async def test_objects_with_an_id_name_users_groups_and_invitations(sandbox: Sandbox) -> None:
+    async with ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena:
+        group = await arena.groups.create("Night walks")
+        stranger = await arena.users.get("tomasz-whetu")
+        sandbox.add_member(group, sandbox.users.member)
+        sandbox.add_member(group, stranger)
+        assert sandbox.members(group) == [sandbox.users.owner.id, stranger.id, 2]
+        invited = (await arena.groups.invite(group, email="ada@example.org")).invitation
+        assert sandbox.pending_invitations(group) == [invited.id]
+        ada = sandbox.accept_invitation(sandbox.emails[-1])
+        assert sandbox.invitation_state(invited) == "accepted"
+        sandbox.transfer_ownership(group, ada)
+        assert sandbox.token_for(sandbox.users.stranger)
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda sandbox: sandbox.members(None), "the group must be an id, a slug or an object"),
+        (lambda sandbox: sandbox.members(True), "the group must be an id, .* not bool"),
+        (lambda sandbox: sandbox.token_for(1.5), "the user must be an id, .* not float"),
+        (lambda sandbox: sandbox.add_user("A", follows=[None]), "the user must be an id"),
+        (lambda sandbox: sandbox.accept_invitation("7"), "the invitation must be .* not str"),
+        (lambda sandbox: sandbox.decline_invitation(None), "the invitation must be .* NoneType"),
+        (lambda sandbox: sandbox.add_members("blank-page", ["ada"]), "count must be an int"),
+        (lambda sandbox: sandbox.add_invitations("blank-page", "x@a.org"), "count must be an int"),
+        (lambda sandbox: sandbox.add_followers("blank-page", True), "count must be an int"),
+        (lambda sandbox: sandbox.advance("1 day"), "pass seconds or a timedelta, not str"),
+        (lambda sandbox: sandbox.reset(seed="1"), "seed must be an int, not str"),
+    ],
+)
+def test_argument_of_another_type_is_refused(call: Callable[[Any], object], problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        call(Sandbox())
+
+
+def test_number_or_tier_that_makes_no_sense_is_refused() -> None:
+    sandbox = Sandbox()
+    with pytest.raises(ValueError, match="count must be 0 or more, not -1"):
+        sandbox.add_members("blank-page", -1)
+    tier: Any = "gold"
+    with pytest.raises(ValueError, match="tier must be one of free, premium, supporter"):
+        sandbox.add_user("Ada", tier=tier)

@@ -194,6 +194,13 @@ class TestPage:
         refused = await http.get(page(app, client_id="somebody"))
         assert "form-action 'none'" in refused.headers["Content-Security-Policy"]
 
+    @reads_only
+    async def test_browsers_send_the_form_with_their_origin(
+        self, http: Api, app: Application
+    ) -> None:
+        # With "no-referrer" it would be "null", as for pages of another site.
+        assert (await http.get(page(app))).headers["Referrer-Policy"] == "same-origin"
+
     @pytest.mark.parametrize(
         ("redirect_uri", "target"),
         [

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
+import pytest
 
 from arena_groups.sandbox import DEFAULT_SEED, SEEDED_AT, Sandbox
 from tests.sandbox.api import Api
@@ -64,3 +65,31 @@ async def test_two_sandboxes_share_no_state(session: aiohttp.ClientSession) -> N
         second.clear_requests()
         assert await everything(second, session) == before
         assert len(first.requests) == 3
+
+
+def test_sizes_are_those_of_the_largest_group() -> None:
+    sandbox = Sandbox(people=2, invitations=0)
+    assert sandbox.members("research-studio") == [sandbox.users.owner.id, sandbox.users.member.id]
+    assert sandbox.pending_invitations("research-studio") == []
+    large = Sandbox(people=5000, invitations=3000)
+    assert (
+        len(large.members("research-studio")),
+        len(large.pending_invitations("research-studio")),
+    ) == (5000, 3000)
+    assert Sandbox(people=34, invitations=480).members("research-studio") == Sandbox().members(
+        "research-studio"
+    )
+
+
+@pytest.mark.parametrize("sizes", [{"people": 1}, {"people": 1_000_001}, {"invitations": -1}])
+def test_invalid_size_raises(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(sizes))} must be between"):
+        Sandbox(**sizes)  # type: ignore[arg-type]
+
+
+def test_namesakes_have_names_of_their_own() -> None:
+    sandbox = Sandbox()
+    users = [sandbox.add_user("Ona") for _ in range(2000)]
+    sandbox.rename_user(users[1], "Ona", slug="other")
+    assert len(set(users)) == 2000
+    assert sandbox.add_user("Ona") not in users

@@ -13,7 +13,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
-from arena_groups.cli.errors import CliError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import Format, Settings, common_options, limit_option
 
@@ -242,7 +242,8 @@ def _read_body(source: str) -> Value:
         place = f": line {error.lineno}, column {error.colno}"
     except ValueError:
         place = ""
-    raise CliError("usage", f"{name} is not valid JSON{place}", hint="nothing was sent")
+    message = f"{name} is not valid JSON{place}"
+    raise CliError("validation", message, ExitCode.VALIDATION, "nothing was sent")
 
 
 def _query(fields: Fields) -> dict[str, QueryValue]:

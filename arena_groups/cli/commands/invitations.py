@@ -37,6 +37,8 @@ from arena_groups.cli.options import (
     as_secrets,
     as_user,
     common_options,
+    default_group,
+    encoding_option,
     format_age,
     group_argument,
     limit_option,
@@ -143,9 +145,12 @@ def list_(
     "invitations send GROUP --from people.csv --journal spring.sqlite",
 )
 @example("Invite Are.na users by slug, URL and id", "invitations send GROUP mara-lindqvist 4711")
+@example(
+    "Show what would happen to each line", "invitations send GROUP --from people.csv --dry-run"
+)
 @example("Invite two people by address", "invitations send GROUP a@example.org b@example.org")
 @command.command("send", short_help="Invite people to a group, by address, slug, URL or user id.")
-@group_argument
+@click.argument("group", required=False, callback=as_group)
 @click.argument("who", metavar="[WHO]...", nargs=-1, callback=as_secrets)
 @click.option(
     "--email",
@@ -160,6 +165,8 @@ def list_(
     "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
 )
 @click.option("--column", metavar="TITLE", help="CSV column, if not email, user_id or user.")
+@encoding_option
+@click.option("--skip-invalid", is_flag=True, help="Invite the others if lines are not valid.")
 @click.option(
     "--result", type=OutputFile(), metavar="FILE", help="Write the result of each line, as CSV."
 )
@@ -171,16 +178,18 @@ def list_(
     "--predict", is_flag=True, help="With --dry-run, also show who would be added at once."
 )
 @common_options
-@click.pass_obj
+@click.pass_context
 def send(
-    settings: Settings,
+    context: click.Context,
     *,
-    group: str,
+    group: str | None,
     who: tuple[Secret, ...],
     emails: tuple[Secret, ...],
     user_ids: tuple[int, ...],
     file: str | None,
     column: str | None,
+    encoding: str | None,
+    skip_invalid: bool,
     result: Path | None,
     journal: str | None,
     dry_run: bool,
@@ -191,13 +200,19 @@ def send(
     Each WHO is an email address, or the slug, the id or the URL of an Are.na user. A user who
     follows you becomes a member at once; everyone else gets an email. With --from, all lines are
     checked first, and people who are members or already invited are skipped. With --dry-run,
-    nothing is sent: the outcomes are would_invite and, with --predict, would_add.
+    nothing is sent: the outcomes are would_invite and, with --predict, would_add. More than 50
+    emails are sent after a confirmation.
     """
+    settings = context.ensure_object(Settings)
     if predict and not dry_run:
         raise click.UsageError("--predict needs --dry-run")
+    group = default_group() if group is None and file is not None else group
+    if group is None:
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
     if file is None:
-        if any((column, result, journal)):
-            raise click.UsageError("--column, --result and --journal need --from")
+        if any((column, encoding, skip_invalid, result, journal)):
+            names = "--column, --encoding, --skip-invalid, --result and --journal"
+            raise click.UsageError(f"{names} need --from")
         if not (who or emails or user_ids):
             raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
         from arena_groups.bulk import normalize_invite_target
@@ -218,6 +233,8 @@ def send(
     options = ImportOptions(
         file=file,
         column=column,
+        encoding=encoding,
+        skip_invalid=skip_invalid,
         result=result,
         journal=journal,
         dry_run=dry_run,
@@ -235,9 +252,11 @@ async def preview_invitations(
 ) -> None:
     """Write what would happen to each recipient. Send nothing."""
     from arena_groups.cli.batch import ITEM_ERRORS, BatchFailure, raise_first_failure
+    from arena_groups.cli.run_progress import OutcomeCounts
 
     failures: list[BatchFailure] = []
-    results = output.Results(settings, output.INVITE_RESULTS, INVITATIONS)
+    counts = OutcomeCounts()
+    results = output.Results(settings, output.INVITE_RESULTS, None)
     async with connected(settings, background=True) as arena:
         run = arena_groups.invite_many(arena, group, recipients, dry_run=True, predict=predict)
         with output.progress(settings, beside_results=True) as shown:
@@ -251,8 +270,10 @@ async def preview_invitations(
                         raise result.error
                     else:
                         results.write(_preview_row(recipient, result))
+                    counts.add(result.outcome.value)
                     shown.update(f"{results.count} of {len(recipients)}")
     results.close()
+    counts.write(settings)
     raise_first_failure(failures, len(recipients), INVITATIONS, "checked")
 
 
@@ -260,9 +281,10 @@ async def send_invitations(
     settings: Settings, group: str, recipients: Sequence[arena_groups.InviteTarget]
 ) -> None:
     """Invite people, and write the result of each."""
-    from arena_groups.cli.batch import raise_first_failure, run_batch
+    from arena_groups.cli.batch import confirm_emails, raise_first_failure, run_batch
 
     async with connected(settings, background=True) as arena:
+        await confirm_emails(settings, arena, group, len(recipients))
 
         async def send(recipient: arena_groups.InviteTarget) -> output.InviteRow:
             email, user_id = recipient.email, recipient.user_id

@@ -209,6 +209,10 @@ async def _resolve_members(
 ) -> list[_MemberRef]:
     if settings.yes and all(user.isdecimal() for user in users):
         return [_MemberRef(int(user), user) for user in dict.fromkeys(users)]
+    from arena_groups._api import UserReference
+
+    for user in users:
+        _ = UserReference(user).name  # raises an error for what cannot be a user
     with output.progress(settings):
         found = await _find(arena.groups.members(group, confirm=True), set(users))
     missing = [user for user in dict.fromkeys(users) if user not in found]

@@ -119,7 +119,9 @@ def _is_file(text: str) -> bool:
     """Return whether an argument names a file that exists, or that ought to."""
     if text == STDIN or (os.path.exists(text) and not os.path.isdir(text)):  # noqa: PTH110, PTH112
         return True  # unlike pathlib, it takes what cannot be a path
-    return "://" not in text and text.lower().endswith(FILE_SUFFIXES)
+    if "://" in text:
+        return False
+    return os.sep in text or text.lower().endswith(FILE_SUFFIXES)
 
 
 async def compare_rosters(

@@ -16,7 +16,7 @@ import click
 from arena_groups.cli import output
 from arena_groups.cli.errors import CliError, cannot_listen
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import PORT, Settings
+from arena_groups.cli.options import PORT, Format, Settings, WholeNumber, refuse_common_options
 
 if TYPE_CHECKING:
     from arena_groups.sandbox import Sandbox, Tier
@@ -62,6 +62,21 @@ def _checked_hosts(
     return names
 
 
+def _checked_origins(
+    _context: click.Context, _option: click.Parameter, origins: tuple[str, ...]
+) -> tuple[str, ...]:
+    if not origins:
+        return origins
+    from arena_groups.sandbox.origins import check_origin
+
+    for origin in origins:
+        try:
+            check_origin(origin)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return origins
+
+
 @example(
     "Serve other containers, which call it arena",
     "sandbox --host 0.0.0.0 --port 8080 --allowed-host arena",
@@ -71,6 +86,8 @@ def _checked_hosts(
     "sandbox --fault server-failure:probability=0.33",
 )
 @example("Apply the rate limit of a free account", "sandbox --port 8080 --tier free")
+@example("Invite people and answer as they would, in a browser", "sandbox --open")
+@example("Fill a group with many people", "sandbox --people 20000 --invitations 5000")
 @example("Print the URL and tokens as one line of JSON", "sandbox --json")
 @click.command("sandbox", cls=_SandboxCommand)
 @click.option(
@@ -103,6 +120,27 @@ def _checked_hosts(
 )
 @click.option("--seed", type=int, metavar="N", help="Generate other users and groups.")
 @click.option(
+    "--people",
+    type=WholeNumber(2, 1_000_000),
+    metavar="N",
+    help="Number of people in research-studio. [default: 34]",
+)
+@click.option(
+    "--invitations",
+    type=WholeNumber(0, 1_000_000),
+    metavar="N",
+    help="Number of its pending invitations. [default: 480]",
+)
+@click.option(
+    "--cors",
+    "origins",
+    multiple=True,
+    callback=_checked_origins,
+    metavar="ORIGIN",
+    help="Let pages of this origin use the sandbox in a browser. May be repeated; * stands for "
+    "all, for the API alone.",
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,
@@ -110,39 +148,55 @@ def _checked_hosts(
     metavar="SPEC",
     help="Inject a fault (see below). May be repeated.",
 )
+@click.option("--open", "opens", is_flag=True, help="Open the page of the sandbox in a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as one line of JSON.")
-@click.pass_obj
+@click.pass_context
 def command(
-    settings: Settings,
+    context: click.Context,
+    /,
     *,
     port: int,
     host: str,
     allowed_hosts: tuple[str, ...],
     tier: Tier | None,
     seed: int | None,
+    people: int | None,
+    invitations: int | None,
+    origins: tuple[str, ...],
     faults: tuple[str, ...],
+    opens: bool,
     as_json: bool,
 ) -> None:
     """Run a local server that imitates the Are.na API, until Ctrl-C.
 
-    It prints its URL, and its groups, users and tokens.
+    It prints its URL, and its groups, users and tokens. At URL/__sandbox__/ is a page for people.
     """
+    settings = context.ensure_object(Settings)
+    refuse_common_options(context, except_for=("format",))
+    if settings.format is Format.CSV:
+        raise click.UsageError("the details have no CSV: use --format json or table")
     from arena_groups.sandbox import DEFAULT_SEED, Sandbox
+    from arena_groups.sandbox.seed import PENDING_INVITATIONS, PEOPLE
 
     sandbox = Sandbox(
         port,
         seed=DEFAULT_SEED if seed is None else seed,
         tier=tier,
+        people=PEOPLE if people is None else people,
+        invitations=PENDING_INVITATIONS if invitations is None else invitations,
         host=host,
         allowed_hosts=allowed_hosts,
+        cors=origins,
     )
     for spec in faults:
         sandbox.faults.add_spec(spec)
     as_json = as_json or settings.json_errors
-    run_async(settings, serve_sandbox(sandbox, host, port, as_json=as_json))
+    run_async(settings, serve_sandbox(sandbox, host, port, as_json=as_json, opens=opens))
 
 
-async def serve_sandbox(sandbox: Sandbox, host: str, port: int, *, as_json: bool) -> None:
+async def serve_sandbox(
+    sandbox: Sandbox, host: str, port: int, *, as_json: bool, opens: bool = False
+) -> None:
     """Run a sandbox until SIGTERM or Ctrl-C, after printing its details."""
     stream = output.stdout_stream()
     async with _listening(sandbox, host, port):
@@ -151,7 +205,16 @@ async def serve_sandbox(sandbox: Sandbox, host: str, port: int, *, as_json: bool
         described = sandbox.describe()
         stream.write(json.dumps(described) + "\n" if as_json else _as_text(described))
         stream.flush()
+        if opens:
+            await _open_page(f"{sandbox.url}/__sandbox__/")
         await stopped.wait()
+
+
+async def _open_page(url: str) -> None:
+    from arena_groups.cli.browser_login import open_in_browser
+
+    if not await asyncio.to_thread(open_in_browser, url):
+        output.write_stderr(f"cannot open a browser: open {url} yourself")
 
 
 @asynccontextmanager
@@ -213,6 +276,7 @@ def _as_text(described: Mapping[str, object]) -> str:
     lines += [f"  export ARENA_BASE_URL={described['url']}"]
     lines += [f"  export ARENA_TOKEN={tokens['owner']}"]
     line = f"arena-groups auth login --web --base-url {described['url']} --client-id"
+    lines += ["", "In a browser", f"  {described['url']}/__sandbox__/"]
     lines += ["", "To log in with a browser", f"  {line} {apps['public']['client_id']}"]
     return "\n".join([*lines, ""])
 

@@ -21,6 +21,7 @@ from arena_groups.cli.options import (
     as_secrets,
     as_user,
     common_options,
+    encoding_option,
     store_option,
 )
 from arena_groups.cli.output_file import OutputFile
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = "25%"
 PLANNING = {
     "dry_run", "add_only", "remove_only", "max_removals", "keep", "reinvite", "plan", "markdown",
+    "encoding",
 }  # fmt: skip
 ALL: Final = "all"
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
@@ -78,7 +80,7 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
 @example("Show what would be done", "sync GROUP people.csv --dry-run")
 @example("Bring a group in step with a list, after a confirmation", "sync GROUP people.csv")
 @click.command("sync", cls=CommandWithSubcommands)
-@click.argument("group", required=False, callback=as_group)
+@click.argument("group", required=False)
 @click.argument("file", required=False)
 @click.option(
     "--groups",
@@ -93,6 +95,7 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
     metavar="FILE",
     help="Apply the plan that --plan has saved, instead of GROUP and FILE.",
 )
+@encoding_option
 @click.option("--dry-run", is_flag=True, help="Change nothing; show the plan.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run: 9 if there is something to do.")
 @click.option("--add-only", is_flag=True, help="Only invite.")
@@ -149,6 +152,7 @@ def command(
     file: str | None,
     groups_file: str | None,
     saved: Path | None,
+    encoding: str | None,
     dry_run: bool,
     exit_code: bool,
     add_only: bool,
@@ -177,6 +181,7 @@ def command(
     A group whose slug is link is named by its id or URL.
     """
     _check_names(group, file, groups_file, saved)
+    group = as_group(context, context.command.params[0], group)
     _check_options(context, dry_run=dry_run or plan is not None)
     from arena_groups.cli.sync_run import SyncOptions, sync_lists, sync_saved
 
@@ -200,7 +205,9 @@ def command(
     work = (
         sync_saved(settings, saved, options)
         if saved is not None
-        else sync_lists(settings, _read_lists(group, file, groups_file, add_only), options)
+        else sync_lists(
+            settings, _read_lists(group, file, groups_file, encoding, add_only=add_only), options
+        )
     )
     run_async(settings, work)
 
@@ -287,18 +294,23 @@ def _check_paths(options: SyncOptions, read: Mapping[str, str | None]) -> None:
 
 
 def _read_lists(
-    group: str | None, file: str | None, groups_file: str | None, add_only: bool
+    group: str | None,
+    file: str | None,
+    groups_file: str | None,
+    encoding: str | None,
+    *,
+    add_only: bool,
 ) -> Mapping[str, Sequence[ListedPerson]]:
     """Return the list of each group."""
-    from arena_groups.cli.people_file import unreadable
+    from arena_groups.cli.csv_text import unreadable
     from arena_groups.cli.sync_file import NOTHING_CHANGED, read_list, split_by_group
 
     if groups_file is not None:
-        found = split_by_group(read_list(groups_file, add_only=add_only))
+        found = split_by_group(read_list(groups_file, add_only=add_only, encoding=encoding))
         if isinstance(found, str):
             raise unreadable(groups_file, found, NOTHING_CHANGED)
         return found
-    people = read_list(file or "-", add_only=add_only)
+    people = read_list(file or "-", add_only=add_only, encoding=encoding)
     if len({person.group for person in people} - {None}) > 1:
         problem = "it lists people of several groups: use --groups"
         raise unreadable(file or "-", problem, NOTHING_CHANGED)

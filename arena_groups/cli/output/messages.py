@@ -42,10 +42,15 @@ def naming_group(settings: Settings, group: str, groups: Sized) -> Generator[Non
 
 
 def write_error(settings: Settings, error: CliError) -> None:
-    """Write an error to standard error: one line, or one object if JSON was asked for."""
+    """Write an error to standard error: one line, or one object if JSON was asked for.
+
+    Its details, if there are any, are lines before it.
+    """
     if settings.json_errors:
         write_stderr(json_text(error.as_dict(), sys.stderr))
     else:
+        for each in error.details:
+            write_stderr(f"  {one_line(each)}")
         write_stderr(one_line(error.as_line()))
 
 
@@ -201,9 +206,17 @@ def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
 
 
 def ask_secret(name: str) -> str:
-    """Return a secret: typed without echo at a terminal, else a line of standard input."""
+    """Return a secret: typed without echo at a terminal, else a line of standard input.
+
+    Raises:
+        CliError: If the prompt is ended without an input, by Ctrl-D.
+    """
     if is_terminal(sys.stdin):
-        return getpass(f"{name} (input is hidden): ").strip()
+        try:
+            return getpass(f"{name} (input is hidden): ").strip()
+        except EOFError:
+            write_stderr("")
+        raise CliError("cancelled", "cancelled")
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 

@@ -70,31 +70,6 @@ class InviteRow(Row):
 
 
 @frozen(kw_only=True)
-class InviteSummaryRow(Row):
-    """Number of recipients in a file, in total and by outcome.
-
-    Attributes:
-        would_add: How many would be added at once; ``None`` if the run does not predict that.
-        from_journal: How many of them an earlier run with the same journal has recorded.
-    """
-
-    total: int
-    invited: int = 0
-    added: int = 0
-    already_invited: int = 0
-    already_member: int = 0
-    duplicate: int = 0
-    failed: int = 0
-    would_invite: int = 0
-    would_add: int | None = None
-    from_journal: int = 0
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the fields, ready for JSON, without what the run does not predict."""
-        return {name: count for name, count in super().as_dict().items() if count is not None}
-
-
-@frozen(kw_only=True)
 class AuthStatusRow(Row):
     """User, scopes and quota of a token.
 

@@ -9,7 +9,6 @@ from arena_groups.cli.output.rows import (
     ActionRow,
     AuthStatusRow,
     InviteRow,
-    InviteSummaryRow,
     KnownContent,
     title_of,
     url_of,
@@ -302,31 +301,6 @@ INVITE_RESULTS: View[InviteRow] = View(
         Column("invitation_id", lambda s: s.invitation_id),
         Column("error", lambda s: s.error),
     ),
-)
-
-_SUMMARY: tuple[Column[InviteSummaryRow], ...] = (
-    Column("total", lambda s: s.total),
-    Column("invited", lambda s: s.invited),
-    Column("added", lambda s: s.added),
-    Column("already_invited", lambda s: s.already_invited),
-    Column("already_member", lambda s: s.already_member),
-    Column("duplicate", lambda s: s.duplicate),
-    Column("failed", lambda s: s.failed),
-    Column("would_invite", lambda s: s.would_invite),
-    Column("from_journal", lambda s: s.from_journal),
-)
-
-
-def _summary(columns: tuple[Column[InviteSummaryRow], ...]) -> View[InviteSummaryRow]:
-    table = tuple(
-        Column(column.title.replace("_", " ").capitalize(), column.cell) for column in columns
-    )
-    return View(table=table, csv=columns)
-
-
-INVITE_SUMMARY = _summary(_SUMMARY)
-INVITE_PREDICTION = _summary(
-    (*_SUMMARY[:-1], Column("would_add", lambda s: s.would_add), _SUMMARY[-1])
 )
 
 AUTH_STATUS: View[AuthStatusRow] = View(

@@ -114,17 +114,18 @@ def inbox(backend: Backend, query: Mapping[str, str]) -> tuple[Content, ...]:
 
 
 def _email_row(backend: Backend, email: SentEmail) -> tuple[Content, ...]:
+    subject = _subject(email.inviter_name, email.group_name)
     recipient = tag("small", "To ", user_text(email.address))
     invitation = backend.invitations.get(email.invitation_id)
     if invitation is None:
-        return tag("span", "Invitation to a deleted group", recipient), "", state_mark("deleted")
-    view = InvitationView.of(backend, invitation)
-    link = tag("a", *_subject(view), href=email_path(view.id), id=f"email-{view.id}")
-    return tag("span", link, recipient), moment(view.created_at), state_mark(view.state)
+        return tag("span", *subject, recipient), moment(email.sent_at), state_mark("deleted")
+    path = email_path(invitation.id)
+    link = tag("a", *subject, href=path, id=f"email-{invitation.id}")
+    return tag("span", link, recipient), moment(email.sent_at), state_mark(invitation.state)
 
 
-def _subject(invitation: InvitationView) -> tuple[Content, ...]:
-    return user_text(invitation.inviter), " invited you to ", user_text(invitation.group)
+def _subject(inviter: str, group: str) -> tuple[Content, ...]:
+    return user_text(inviter), " invites you to the group ", user_text(group)
 
 
 def email_page(backend: Backend, invitation_id: int, problem: str | None = None) -> Element:
@@ -143,7 +144,7 @@ def email_page(backend: Backend, invitation_id: int, problem: str | None = None)
     }
     email = tag(
         "article",
-        tag("h1", *_subject(invitation)),
+        tag("h1", *_subject(invitation.inviter, invitation.group)),
         tag("dl", *(tag("div", tag("dt", name), tag("dd", fields[name])) for name in fields)),
         tag(
             "p",

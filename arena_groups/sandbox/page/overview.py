@@ -1,6 +1,7 @@
 """The first page: inbox, groups, requests, faults, the clock, and how to connect a program."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -8,15 +9,14 @@ import attrs
 
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.control_request import ControlContext
-from arena_groups.sandbox.entities import RecordedRequest
-from arena_groups.sandbox.faults.kinds import FaultHelp, describe_faults
+from arena_groups.sandbox.entities import LogEntry
+from arena_groups.sandbox.page.faults import fault_section
 from arena_groups.sandbox.page.groups import group_list
 from arena_groups.sandbox.page.html import (
     Content,
     button,
     document,
     form,
-    hidden,
     live_part,
     moment,
     problem_note,
@@ -27,7 +27,7 @@ from arena_groups.sandbox.page.html import (
 )
 from arena_groups.sandbox.page.inbox import inbox
 
-TITLES: Final = ("Inbox", "Requests", "Clock", "Groups", "Faults", "Connect")
+TITLES: Final = ("Inbox", "Requests", "Clock", "Groups", "Faults", "Connect", "Reset")
 SECTIONS: Final = frozenset({*map(str.lower, TITLES), "all-faults", "members", "pending"})
 """The ids of elements that a form may lead back to."""
 
@@ -60,14 +60,15 @@ def overview(
             tag(
                 "div",
                 section("inbox", "Inbox", live_part("inbox", *inbox(backend, query))),
-                section("requests", "Requests", live_part("requests", *_requests(control))),
+                section("requests", "Requests", live_part("requests", *_requests(context))),
                 _clock(control),
             ),
             tag(
                 "div",
                 section("groups", "Groups", live_part("groups", *group_list(backend, query))),
-                _faults(control),
+                fault_section(control),
                 _connection(control),
+                _restart(),
             ),
             class_="columns",
         ),
@@ -79,130 +80,34 @@ def _jumps() -> Iterator[Element]:
         yield tag("a", title, href=f"#{title.lower()}")
 
 
-def _requests(control: SandboxControl) -> tuple[Content, ...]:
-    requests = control.requests
-    if not requests:
+def _requests(context: ControlContext) -> tuple[Content, ...]:
+    log = tuple(context.request_log)
+    if not log:
         return (tag("p", "The API has not received a request yet.", class_="empty"),)
-    newest = list(reversed(requests[-SHOWN_REQUESTS:]))
-    shown = f"The newest {len(newest)} of {len(requests)}" if len(requests) > len(newest) else ""
+    rows = [_request_row(each) for each in islice(reversed(log), SHOWN_REQUESTS)]
+    shown = f"The newest {len(rows)} of {len(log)}" if len(log) > len(rows) else None
     return (
-        table(
-            "Requests, newest first",
-            ("Request", "Status", "Faults"),
-            map(_request_row, newest),
-        ),
+        table("Requests, newest first", ("Request", "Status", "Faults"), rows),
         tag("p", shown, class_="extent") if shown else None,
         form(button("Clear the list", name="action", value="clear-requests"), section="requests"),
     )
 
 
-def _request_row(request: RecordedRequest) -> tuple[Content, ...]:
+def _request_row(entry: LogEntry) -> tuple[Content, ...]:
+    request = entry.record
     query = "&".join(f"{name}={value}" for name, value in request.query.items())
     path = request.path + (f"?{query}" if query else "")
-    status = "none" if request.status is None else str(request.status)
-    failed = request.status is None or request.status >= 400
+    when = f", {request.received_at:%H:%M:%S} UTC" if request.received_at else ""
+    no_status = "no response" if entry.finished else "waiting"
+    failed = entry.finished and (request.status is None or request.status >= 400)
     return (
         tag(
             "span",
             tag("code", request.method, " ", user_text(path)),
-            tag("small", request.operation or "unknown operation"),
+            tag("small", (request.operation or "unknown operation") + when),
         ),
-        tag("span", status, class_="status failed" if failed else "status"),
+        tag("span", request.status or no_status, class_="status failed" if failed else "status"),
         ", ".join(request.faults),
-    )
-
-
-def _faults(control: SandboxControl) -> Element:
-    return section(
-        "faults",
-        "Faults",
-        live_part("faults", *_active_faults(control)),
-        tag(
-            "details",
-            tag("summary", "All faults"),
-            live_part("kinds", *_kinds(control)),
-            id="all-faults",
-        ),
-        form(
-            tag("label", "Fault with options", for_="fault-spec"),
-            tag(
-                "input",
-                id="fault-spec",
-                name="fault",
-                required=True,
-                autocomplete="off",
-                spellcheck="false",
-                aria_describedby="fault-help",
-            ),
-            button("Turn on", "Turn on this fault", name="action", value="turn-on"),
-            tag(
-                "p",
-                "For example ",
-                tag("code", "server-failure:status=503,times=3,operation=getGroup"),
-                ". Without options a fault applies to every request.",
-                id="fault-help",
-                class_="note",
-            ),
-            section="faults",
-        ),
-        intro="A fault makes requests of your program fail, so that you see how it copes.",
-    )
-
-
-def _active_faults(control: SandboxControl) -> Iterator[Content]:
-    active = tuple(control.faults)
-    if not active:
-        yield tag("p", "No fault is on.", class_="empty")
-        return
-    items = tag("ul", class_="active")
-    for number, injected in enumerate(active):
-        text = str(injected)
-        count = injected.call_count
-        applied = f"applied to {count} request{'' if count == 1 else 's'}"
-        items.append(
-            tag(
-                "li",
-                tag("code", text),
-                f" {applied}",
-                form(
-                    hidden("fault", number),
-                    button("Turn off", f"Turn off {text}", name="action", value="turn-off"),
-                    section="faults",
-                ),
-            )
-        )
-    yield items
-    yield form(button("Turn off all faults", name="action", value="turn-off-all"), section="faults")
-
-
-def _kinds(control: SandboxControl) -> tuple[Content, ...]:
-    active = {each.fault.name() for each in control.faults}
-    rows = ((_switch(each, active), _effect(each)) for each in describe_faults())
-    return (table("All faults", ("Fault", "Effect"), rows),)
-
-
-def _effect(fault: FaultHelp) -> Element:
-    options = f"Options: {', '.join(fault.options)}" if fault.options else None
-    return tag("span", fault.summary, tag("small", options) if options else None)
-
-
-def _switch(fault: FaultHelp, active: set[str]) -> Element:
-    """Return the switch of a fault with its default options."""
-    if any(option.endswith("=...") for option in fault.options):
-        return tag("span", fault.name, tag("small", " needs options"))
-    is_on = fault.name in active
-    return form(
-        hidden("fault", fault.name),
-        tag(
-            "button",
-            fault.name,
-            role="switch",
-            aria_checked="true" if is_on else "false",
-            name="action",
-            value="turn-off-kind" if is_on else "turn-on",
-            id=f"fault-{fault.name}",
-        ),
-        section="all-faults",
     )
 
 
@@ -243,6 +148,23 @@ def _connection(control: SandboxControl) -> Element:
             ),
         ),
         intro="These variables make the sandbox the server of your program.",
+    )
+
+
+def _restart() -> Element:
+    return section(
+        "reset",
+        "Reset",
+        tag(
+            "details",
+            tag("summary", "Start again"),
+            form(
+                button("Reset the sandbox", name="action", value="reset"),
+                tag("p", "What was added and invited since the start is deleted.", class_="note"),
+                section="reset",
+            ),
+        ),
+        intro="Groups, users, emails, requests, faults and the clock become as at the start.",
     )
 
 

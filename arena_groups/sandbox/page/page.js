@@ -9,17 +9,18 @@ const news = document.getElementById("news");
 let timer = null;
 let busy = false;
 let again = false;
+let feed = null;
 
 function announce(text) {
   if (news.textContent !== text) news.textContent = text;
 }
 
-function replaceParts(html) {
+function replaceParts(html, { kept } = {}) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const focused = document.activeElement && document.activeElement.id;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = fresh.getElementById(part.id);
-    if (!other || other.innerHTML === part.innerHTML) continue;
+    if (!other || part.id === kept || other.innerHTML === part.innerHTML) continue;
     part.replaceChildren(...document.importNode(other, true).childNodes);
   }
   if (focused && document.activeElement.id !== focused) {
@@ -31,20 +32,20 @@ function replaceParts(html) {
 async function refresh() {
   timer = null;
   if (busy || document.hidden) {
-    again = true;
+    again = busy;
     return;
   }
   busy = true;
   again = false;
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-    replaceParts(await response.text());
+    replaceParts(await response.text(), { kept: "problem-part" });
   } catch {
     // The connection for events fails too, and announces it. When it is back, all is fetched.
     again = false;
   } finally {
     busy = false;
-    if (again && !document.hidden) schedule();
+    if (again) schedule();
   }
 }
 
@@ -61,21 +62,31 @@ async function send(form, button) {
   else announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
 }
 
+// Browsers open few connections to a server: a tab in the background must not hold one.
 function follow() {
   const events = new EventSource("/__sandbox__/events");
-  const counts = { email: 0, request: 0 };
+  let emails = 0;
   events.addEventListener("open", () => {
     announce("Live: new emails and requests appear as they come.");
     schedule(); // what happened before the connection
   });
   events.addEventListener("error", () => announce(OFFLINE));
   events.addEventListener("email", () => {
-    counts.email += 1;
-    announce(`${counts.email} new email${counts.email === 1 ? "" : "s"} in the inbox.`);
+    emails += 1;
+    announce(`${emails} new email${emails === 1 ? "" : "s"} in the inbox.`);
     schedule();
   });
-  for (const kind of ["request", "change"]) events.addEventListener(kind, schedule);
-  addEventListener("pagehide", () => events.close());
+  for (const kind of ["request", "change", "gap"]) events.addEventListener(kind, schedule);
+  return events;
+}
+
+function followWhileVisible() {
+  if (document.hidden && feed) {
+    feed.close();
+    feed = null;
+  } else if (!document.hidden && !feed) {
+    feed = follow();
+  }
 }
 
 function addCopyButtons() {
@@ -98,9 +109,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target, event.submitter).catch(() => announce(OFFLINE));
 });
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && again) schedule();
-});
+document.addEventListener("visibilitychange", followWhileVisible);
 setInterval(schedule, 10_000); // for the clock
 addCopyButtons();
-follow();
+followWhileVisible();

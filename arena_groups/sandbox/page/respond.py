@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 from xml.etree.ElementTree import Element
 
-from arena_groups.sandbox.backend import SandboxNotFoundError
+from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.control_request import ControlContext, ControlRequest
 from arena_groups.sandbox.names import as_id
@@ -88,7 +88,7 @@ def _submit(request: ControlRequest, context: ControlContext) -> SerializedRespo
 
 @cache
 def _read(name: str) -> bytes:
-    return files(__package__).joinpath(name).read_bytes()
+    return files("arena_groups.sandbox.page").joinpath(name).read_bytes()
 
 
 def _carry_out(form: Form, control: SandboxControl) -> None:
@@ -99,7 +99,9 @@ def _carry_out(form: Form, control: SandboxControl) -> None:
         action(form, control)
     except SandboxNotFoundError as error:
         raise _FormError(404, _sentence(error)) from error
-    except (ValueError, OverflowError) as error:
+    except SandboxConflictError as error:
+        raise _FormError(409, _sentence(error)) from error
+    except ValueError as error:
         raise _FormError(400, _sentence(error)) from error
 
 
@@ -110,9 +112,6 @@ def _sentence(error: Exception) -> str:
 
 def _answer(form: Form, control: SandboxControl) -> None:
     invitation_id = as_id(form.get("invitation", "")) or 0
-    state = control.invitation_state(invitation_id)
-    if state != "pending":
-        raise _FormError(409, f"This invitation was {state} already.")
     if form["action"] == "accept":
         control.accept_invitation(invitation_id)
     else:
@@ -124,9 +123,8 @@ def _turn_on(form: Form, control: SandboxControl) -> None:
 
 
 def _turn_off(form: Form, control: SandboxControl) -> None:
-    number = as_id(form.get("fault", ""))
-    for position, injected in enumerate(control.faults):
-        if position == number:
+    for injected in control.faults:
+        if str(injected.id) == form.get("fault"):
             injected.remove()
 
 
@@ -142,6 +140,10 @@ def _turn_off_all(_form: Form, control: SandboxControl) -> None:
 
 def _clear_requests(_form: Form, control: SandboxControl) -> None:
     control.clear_requests()
+
+
+def _reset(_form: Form, control: SandboxControl) -> None:
+    control.reset()
 
 
 def _advance(form: Form, control: SandboxControl) -> None:
@@ -164,4 +166,5 @@ _ACTIONS: Final[Mapping[str, Callable[[Form, SandboxControl], None]]] = {
     "turn-off-all": _turn_off_all,
     "clear-requests": _clear_requests,
     "advance": _advance,
+    "reset": _reset,
 }

@@ -119,7 +119,7 @@ def test_body_that_is_not_json_sends_nothing(
 ) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(content)
-    assert plain("api", "POST", "/v3/groups", "--input", str(file)) == 1
+    assert plain("api", "POST", "/v3/groups", "--input", str(file)) == 4
     err = capsys.readouterr().err
     assert f"is not valid JSON{': ' * bool(place)}{place}" in err
     assert "hush" not in err

@@ -86,6 +86,91 @@ def test_sandbox_with_invalid_fault_is_usage_error(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["--yes"], "--yes"),
+        (["-y"], "--yes"),
+        (["--sandbox"], "--sandbox"),
+        (["--base-url", "http://127.0.0.1:1"], "--base-url"),
+        (["--columns", "id"], "--columns"),
+        (["--utc"], "--utc"),
+        (["--no-pager"], "--no-pager"),
+        (["-q"], "--quiet"),
+        (["-v"], "--verbose"),
+    ],
+)
+def test_common_option_without_effect_is_usage_error(
+    capsys: Captured, options: list[str], name: str
+) -> None:
+    assert run([*options, "sandbox"]) == 1
+    assert f"{name} has no effect on this command" in capsys.readouterr().err
+
+
+def test_details_as_csv_are_usage_error(capsys: Captured) -> None:
+    assert run(["--format", "csv", "sandbox"]) == 1
+    assert "--format json or table" in capsys.readouterr().err
+
+
+class Described:
+    """The sandbox that a run of the command has started."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sandbox: Sandbox | None = None
+        described = self
+
+        class Started(Sandbox):
+            async def start(self) -> None:
+                described.sandbox = self
+                raise OSError("seen enough")
+
+        monkeypatch.setattr("arena_groups.sandbox.Sandbox", Started)
+
+
+def test_people_and_invitations_size_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    described = Described(monkeypatch)
+    assert run(["sandbox", "--people", "300", "--invitations", "7", "--seed", "3"]) == 1
+    assert described.sandbox is not None
+    assert len(described.sandbox.members(GROUP)) == 300
+    assert len(described.sandbox.pending_invitations(GROUP)) == 7
+
+
+@pytest.mark.parametrize("options", [["--people", "1"], ["--people", "x"], ["--invitations", "-1"]])
+def test_invalid_size_is_usage_error(capsys: Captured, options: list[str]) -> None:
+    assert run(["sandbox", *options]) == 1
+    assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("origin", ["localhost:3000", "http://x/", "null", ""])
+def test_invalid_origin_is_usage_error(capsys: Captured, origin: str) -> None:
+    assert run(["sandbox", "--cors", origin]) == 1
+    err = capsys.readouterr().err
+    assert f"invalid origin {origin!r}: use a scheme, a host and an optional port" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_open_opens_the_page(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, opened: bool
+) -> None:
+    urls: list[str] = []
+    stopped = asyncio.Event()
+
+    def open_(url: str) -> bool:
+        urls.append(url)
+        stopped.set()
+        return opened
+
+    monkeypatch.setattr(sandbox_command, "stop_on_sigterm", lambda: stopped)
+    monkeypatch.setattr("arena_groups.cli.browser_login.open_in_browser", open_)
+    assert run(["sandbox", "--open"]) == 0
+    out, err = capsys.readouterr()
+    assert len(urls) == 1
+    assert urls[0].endswith("/__sandbox__/")
+    assert f"\n  {urls[0]}\n" in out
+    assert (urls[0] in err) is not opened
+
+
 def test_help_lists_every_fault(capsys: Captured) -> None:
     assert run(["sandbox", "--help"]) == 0
     out = capsys.readouterr().out

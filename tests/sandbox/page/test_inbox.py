@@ -23,8 +23,8 @@ async def test_inbox_lists_emails_newest_first_with_their_links(http: Api) -> No
     ids = [await invite(http, f"{name}@example.org") for name in ("ada", "grace")]
     inbox = (await open_page(http)).one("section", id="inbox")
     assert [row[0] for row in inbox.rows()] == [
-        "Ada Osei invited you to Research StudioTo grace@example.org",
-        "Ada Osei invited you to Research StudioTo ada@example.org",
+        "Ada Osei invites you to the group Research StudioTo grace@example.org",
+        "Ada Osei invites you to the group Research StudioTo ada@example.org",
     ]
     links = [node.attributes["href"] for node in inbox.all("a")]
     assert links == [f"{PAGE}emails/{each}" for each in reversed(ids)]
@@ -51,7 +51,7 @@ async def test_answer_leads_back_to_the_email_and_counts_once(
     assert not email.all("form")
     again = await submit(http, path, action="accept", invitation=invitation_id)
     assert again.status == 409
-    assert f"This invitation was {state} already." in again.content.decode()
+    assert f"The invitation is not pending but {state}." in again.content.decode()
     assert len(sandbox.members("research-studio")) - before == (action == "accept")
 
 

@@ -1,18 +1,30 @@
 """Requests, faults, the clock and the variables on the sandbox's page."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import Disconnect, Latency, describe_faults
+from arena_groups.sandbox.faults import Disconnect, Hang, Latency, describe_faults, parse_spec
+from arena_groups.sandbox.page.faults import fault_text
 from arena_groups.sandbox.page.overview import SHOWN_REQUESTS
 from tests.sandbox.api import Api
 from tests.sandbox.page.reader import Node, open_page, submit
+from tests.support.waiting import until
 
 
 async def section(http: Api, name: str) -> Node:
     return (await open_page(http)).one("section", id=name)
+
+
+def rows_of(requests: Node) -> list[list[str]]:
+    """The rows of the requests, with the operation in a cell of its own, without the time."""
+    return [
+        [row.one("code").text, row.one("small").text.partition(",")[0]]
+        + [cell.text for cell in row.all("td")]
+        for row in requests.one("tbody").all("tr")
+    ]
 
 
 async def test_requests_are_listed_newest_first(http: Api, sandbox: Sandbox) -> None:
@@ -20,9 +32,9 @@ async def test_requests_are_listed_newest_first(http: Api, sandbox: Sandbox) -> 
     sandbox.faults.add_spec("latency:seconds=0,times=1")
     await http.get("/v3/groups/research-studio?x=<b>")
     await http.get("/v3/nothing")
-    assert (await section(http, "requests")).rows() == [
-        ["GET /v3/nothingunknown operation", "404", ""],
-        ["GET /v3/groups/research-studio?x=<b>getGroup", "200", "latency"],
+    assert rows_of(await section(http, "requests")) == [
+        ["GET /v3/nothing", "unknown operation", "404", ""],
+        ["GET /v3/groups/research-studio?x=<b>", "getGroup", "200", "latency"],
     ]
 
 
@@ -31,9 +43,19 @@ async def test_request_without_response_says_so(http: Api, sandbox: Sandbox) -> 
     with pytest.raises(Exception, match=r"disconnected|reset"):
         await http.post("/v3/groups")
     sandbox.faults.clear()
-    assert (await section(http, "requests")).rows() == [
-        ["POST /v3/groupscreateGroup", "none", "disconnect"]
+    assert rows_of(await section(http, "requests")) == [
+        ["POST /v3/groups", "createGroup", "no response", "disconnect"]
     ]
+
+
+async def test_request_that_waits_says_so(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Hang())
+    hanging = asyncio.create_task(http.get("/v3/me"))
+    await until(lambda: bool(sandbox.requests) and bool(sandbox.requests[0].faults))
+    assert rows_of(await section(http, "requests")) == [
+        ["GET /v3/me", "getCurrentUser", "waiting", "hang"]
+    ]
+    hanging.cancel()
 
 
 async def test_only_the_newest_requests_are_shown_until_cleared(
@@ -83,6 +105,29 @@ async def test_fault_in_place_can_be_turned_off_alone(http: Api, sandbox: Sandbo
     assert len(sandbox.faults) == 1
     await submit(http, action="turn-off-all")
     assert len(sandbox.faults) == 0
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "latency",
+        "latency:seconds=0.2,operation=getGroup,times=3,probability=0.5",
+        "server-failure:status=503,html,after",
+        "rate-limited:retry_after=none",
+        "redirect:location=/v3/me,skip=1",
+        "churn:group=1001,keep=50001+50002",
+    ],
+)
+def test_fault_text_is_a_spec_of_the_same_fault(spec: str) -> None:
+    injected = Sandbox().faults.add_spec(spec)
+    fault, target = parse_spec(fault_text(injected))
+    assert (fault, target) == (injected.fault, injected.target)
+    assert len(fault_text(injected)) <= len(spec)
+
+
+def test_fault_text_names_a_function_without_its_code() -> None:
+    injected = Sandbox().faults.add(Latency(), where=lambda _: True)
+    assert fault_text(injected) == "latency:where=(a function)"
 
 
 @pytest.mark.parametrize(
@@ -147,3 +192,13 @@ async def test_lines_and_tokens_can_be_copied(http: Api, sandbox: Sandbox) -> No
         tokens.owner, tokens.read_only, tokens.member, tokens.follower, tokens.stranger,
         tokens.limited,
     ]  # fmt: skip
+
+
+async def test_reset_is_a_new_start_with_the_same_tokens(http: Api, sandbox: Sandbox) -> None:
+    token = sandbox.tokens.owner
+    sandbox.add_group("New", slug="new")
+    sandbox.faults.add(Latency(0))
+    await submit(http, action="reset")
+    assert "new" not in sandbox.groups
+    assert len(sandbox.faults) == 0
+    assert (await http.get("/v3/me", token)).status == 200
