@@ -151,14 +151,15 @@ def test_error_after_some_rows_is_shown_when_the_pager_has_ended(
 
 
 def test_note_waits_until_the_pager_has_ended(terminal: Open, sandbox: Sandbox, pager: str) -> None:
-    shown = terminal("roster", "night-shift", "research-studio", person="stranger", PAGER=pager)
+    sandbox.add_group("Second", slug="second")
+    shown = terminal("roster", "research-studio", "second", person="stranger", PAGER=pager)
     screen = shown.until("pager waits")
-    assert "night-shift: members only" in screen  # before the first row
-    assert "research-studio: members only" not in screen
+    assert "research-studio: members only" in screen  # before the first row
+    assert "second: members only" not in screen
     shown.type("\n")
     code, screen = shown.end()
     assert code == 0
-    assert "research-studio: members only" in screen.partition("pager ends")[2]
+    assert "second: members only" in screen.partition("pager ends")[2]
 
 
 def test_pager_that_does_not_exist_is_a_note_and_the_table_follows(
