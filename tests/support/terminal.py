@@ -23,6 +23,11 @@ WITH_PIPED_RESULTS = 'tty=$1; shift; exec "$@" <"$tty" 2>"$tty"'
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
+def unwrapped(text: str) -> str:
+    """Return a text whose words are separated by single spaces."""
+    return " ".join(text.split())
+
+
 class Terminal:
     """The user's end of a terminal, at which a command runs."""
 
@@ -43,8 +48,11 @@ class Terminal:
         self.screen = ""
 
     def until(self, text: str) -> str:
-        """Wait until a text has appeared, and return everything shown so far."""
-        while text not in self.screen:
+        """Wait until a text has appeared, and return everything shown so far.
+
+        The text may be wrapped.
+        """
+        while text not in self.screen and text not in unwrapped(self.screen):
             assert self._read(), f"ended without {text!r}: {self.screen!r}"
         return self.screen
 
