@@ -49,8 +49,10 @@ async def connected(
     ``background``, its calls may wait for others with the same pacer.
     """
     from arena_groups._client import in_background
+    from arena_groups.cli.request_summary import RequestSummary
 
-    retry = retry or retry_policy()
+    summary, retry = RequestSummary(), retry or retry_policy()
+    on_request = summary.record if settings.verbose else None
     if settings.sandbox:
         refuse_base_url(settings)
         from arena_groups.sandbox import Sandbox
@@ -59,10 +61,15 @@ async def connected(
         async with (
             Sandbox() as sandbox,
             arena_groups.ArenaClient(
-                sandbox.tokens.owner, base_url=sandbox.url, retry=retry, app=APP
+                sandbox.tokens.owner,
+                base_url=sandbox.url,
+                retry=retry,
+                app=APP,
+                on_request=on_request,
             ) as arena,
         ):
-            yield in_background(arena) if background else arena
+            with summary.written_for(settings, arena):
+                yield in_background(arena) if background else arena
     else:
         login = find_token(settings)
         async with AsyncExitStack() as stack:
@@ -80,10 +87,12 @@ async def connected(
                 retry=retry,
                 pacer=pacer,
                 app=APP,
+                on_request=on_request,
             )
             del token  # keeps it out of tracebacks
             await stack.enter_async_context(arena)
-            yield in_background(arena) if background else arena
+            with summary.written_for(settings, arena):
+                yield in_background(arena) if background else arena
 
 
 @asynccontextmanager

@@ -245,23 +245,23 @@ async def _send(
     settings = run.settings
     failures: list[Exception] = []
     list(run.skipped_rows())
-    with _progress_bar(settings, run.total) as bar:
+    stop = reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run))
+    with stop, _progress_bar(settings, run.total) as bar:
 
         def report_wait(seconds: float) -> None:
             line = run.people.rows[run.counts.done].line
             info(settings, claim_note(seconds, f" (line {line})"))
             bar.wait(Countdown(WAITS_FOR_CLAIM, monotonic() + seconds))
 
-        with reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run)):
-            async with invite_many(
-                arena, run.group, targets, store=store, on_claim_wait=report_wait
-            ) as found:
-                async for result in found:
-                    row = run.row(result)
-                    bar.update(run.counts)
-                    if result.error is not None:
-                        failures.append(result.error)
-                        info(settings, f"line {row.line}: {row.error}")
+        async with invite_many(
+            arena, run.group, targets, store=store, on_claim_wait=report_wait
+        ) as found:
+            async for result in found:
+                row = run.row(result)
+                bar.update(run.counts)
+                if result.error is not None:
+                    failures.append(result.error)
+                    info(settings, f"line {row.line}: {row.error}")
     run.summary()
     run.counts.write(settings)
     _raise_first(failures, run.total, "sent")
@@ -289,14 +289,14 @@ def _how_to_go_on(run: _Import) -> str:
 def repeated_command(settings: Settings, group: str, options: ImportOptions) -> list[str]:
     """Return the words of the command line that continues an import. None of them is a secret."""
     words = ["arena-groups", "invitations", "send", group, "--from", options.file]
+    has_password = "@" in (settings.base_url or "")
     values = {
         "--column": options.column,
         "--encoding": options.encoding,
         "--journal": options.journal,
         "--result": options.result and str(options.result),
         "--format": settings.format and settings.format.value,
-        # The part before an @ may be a password.
-        "--base-url": settings.base_url and settings.base_url.rpartition("@")[2],
+        "--base-url": None if has_password else settings.base_url,
     }
     words += [word for name, value in values.items() if value for word in (name, value)]
     flags = {"--skip-invalid": options.skip_invalid, "--bom": settings.bom, "--yes": settings.yes}

@@ -16,6 +16,8 @@ from click.core import ParameterSource
 from arena_groups._version import __version__
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from arena_groups._api import GroupReference, Secret
     from arena_groups.cli.output.pager import Pager
 
@@ -241,6 +243,12 @@ class StoreType(StoreParamType):
             self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
         return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Let the shell complete a file."""
+        return click.Path().shell_complete(ctx, param, incomplete)
+
 
 def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """Return the slug or id in an argument, which may be the URL of a page."""
@@ -288,9 +296,28 @@ def _name(text: str, *, is_group: bool) -> str:
         raise click.BadParameter(str(error)) from None
 
 
+class InputFile(click.Path):
+    """A file that is read, or - for standard input. It is opened later; shells complete it."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_dash=True, readable=False)
+
+
+def complete_group(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Return the groups of the user, and the subcommands that can stand in place of a group."""
+    from arena_groups.cli.completion import (  # noqa: PLC0415 - keeps --help fast
+        group_items,
+        subcommand_items,
+    )
+
+    return [*subcommand_items(context, incomplete), *group_items(context, incomplete)]
+
+
 def group_argument(command: F) -> F:
     """Add the argument GROUP: a slug, an id, or the URL of the group's page."""
-    return click.argument("group", callback=as_group)(command)
+    return click.argument("group", callback=as_group, shell_complete=complete_group)(command)
 
 
 def default_group() -> str | None:
@@ -322,7 +349,9 @@ def optional_group_argument(command: F) -> F:
 
     Only for commands that read, and whose only word is GROUP.
     """
-    return click.argument("group", required=False, callback=_group_or_default)(command)
+    return click.argument(
+        "group", required=False, callback=_group_or_default, shell_complete=complete_group
+    )(command)
 
 
 def store_option(text: str) -> Callable[[F], F]:

@@ -19,6 +19,7 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import info, is_terminal, notify, write_stderr
 from arena_groups.cli.output.results import Noun, counted, progress_console
 
+WRITE_SPACING = 0.2  # seconds between two writes of a client
 WAITS_FOR_CLAIM = "waiting for the outcome of an earlier run"
 
 
@@ -154,11 +155,11 @@ def reported_stop(
         raise
 
 
-def describe_duration(requests: int, quota: PacerSnapshot) -> str:
-    """Return the time that requests take at a quota, in words; empty if it is not known."""
+def describe_duration(writes: int, quota: PacerSnapshot) -> str:
+    """Return the time that writes take at a quota, in words; empty if it is not known."""
     if not quota.limit:
         return ""
-    seconds = max(1, ceil(requests * quota.window / quota.limit))
+    seconds = max(1, ceil(writes * max(WRITE_SPACING, quota.window / quota.limit)))
     amount, noun = (seconds, "second") if seconds < 60 else (ceil(seconds / 60), "minute")
     rate = f"{quota.limit} requests in {quota.window:.0f} s"
     return f"about {counted(amount, (noun, noun + 's'))} at the quota of {rate}"

@@ -16,7 +16,7 @@ from arena_groups._exports import lazy_exports
 from arena_groups.pytest_plugin import markers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from arena_groups import ArenaClient
     from arena_groups.pytest_plugin.factories import ClientFactory, SandboxFactory
@@ -69,7 +69,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     markers.check_names(item)
     try:
         yield
-    except pytest.fail.Exception as failure:
+    except (pytest.fail.Exception, Exception) as failure:
         _explain(failure, item)
         raise
     marks = [mark for mark in item.own_markers if mark.name in markers.EXAMPLES]
@@ -125,7 +125,7 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
     @contextmanager
     def open_sandbox(
         *sources: pytest.FixtureRequest | pytest.MarkDecorator,
-    ) -> Iterator[Sandbox]:
+    ) -> Generator[Sandbox]:
         marks, node, scope = _marks_from(sources)
         test = node if isinstance(node, pytest.Item) else None
         sandbox, required = markers.build(marks)

@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE: it has no assertions.
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 
 from arena_groups import ArenaClient, Clock
@@ -18,7 +18,7 @@ _CLOSE_CHECKS = 500
 @contextmanager
 def open_client(
     sandbox: Sandbox, token: str | None = None, *, clock: Clock | None = None
-) -> Iterator[ArenaClient]:
+) -> Generator[ArenaClient]:
     """Open a client that belongs to the event loop that first uses it.
 
     Args:

@@ -28,7 +28,26 @@ STRICT_FIXTURE = (
 NO_PLUGIN = "arena-groups needs asyncio: pip install pytest-asyncio, and set asyncio_mode = auto."
 AWAIT = "A coroutine was used as if it were its result: write `await` before the call."
 LIST = "Lists are async: write `async for`, or `await` and `.collect()` for all items."
+ONE_LOOP = (
+    "Fixtures and tests that share a client need one event loop: in pytest-asyncio, give them the "
+    "same loop_scope, as in @pytest.mark.asyncio(loop_scope='class')."
+)
+WITH = (
+    "arena_sandbox_factory and arena_client_factory return context managers: use `with`, and the "
+    "value after `as`."
+)
 TRIO = "Trio is not supported: let the fixture anyio_backend return 'asyncio'."
+
+# The message of a failure, its hint, and the hint where pytest-asyncio is not installed.
+_HINTS = (
+    (r"ScopeMismatch.* fixture arena_", FACTORIES, FACTORIES),
+    (r"async def functions are not natively supported", STRICT, NO_PLUGIN),
+    (r"requested an async fixture", STRICT_FIXTURE, NO_PLUGIN),
+    (r"'coroutine' object|<coroutine object", AWAIT, AWAIT),
+    (r"'Paginator' (object is not iterable|has no len)", LIST, LIST),
+    (r"another event loop|loop that it was used in has ended", ONE_LOOP, ONE_LOOP),
+    (r"'_GeneratorContextManager' object", WITH, WITH),
+)
 
 
 def hint_for(message: str, has_plugin: Callable[[str], bool]) -> str | None:
@@ -41,17 +60,11 @@ def hint_for(message: str, has_plugin: Callable[[str], bool]) -> str | None:
     Returns:
         The hint, or None.
     """
-    if message.startswith("ScopeMismatch") and "fixture arena_" in message:
-        found = re.search(r"with a (\w+) scoped", message)
-        return FACTORIES.format(scope=found[1] if found else "class")
-    if "async def functions are not natively supported" in message:
-        return STRICT if has_plugin("asyncio") else NO_PLUGIN
-    if "requested an async fixture" in message:
-        return STRICT_FIXTURE if has_plugin("asyncio") else NO_PLUGIN
-    if re.search(r"'coroutine' object|<coroutine object", message):
-        return AWAIT
-    if "'Paginator' object is not iterable" in message or "'Paginator' has no len" in message:
-        return LIST
+    for pattern, hint, hint_without_plugin in _HINTS:
+        if re.search(pattern, message):
+            scope = re.search(r"with a (\w+) scoped", message)
+            chosen = hint if has_plugin("asyncio") else hint_without_plugin
+            return chosen.format(scope=scope[1] if scope else "class")
     return None
 
 

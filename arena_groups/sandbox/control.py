@@ -186,9 +186,11 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The user does not exist.
-            ValueError: The slug is invalid or taken.
+            ValueError: The name is empty, or the slug is invalid or taken.
         """
         record = self._user(user)
+        if not name.strip():
+            raise ValueError("name must not be empty")
         if slug is not None:
             self._backend.change_slug(record, slug)
         record.name = name
@@ -286,10 +288,12 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
         check_count(count)
+        found = self._group(group)
         ids = [record.id for record in new_users(self._user_factory, count)]
-        self._group(group).members.update(dict.fromkeys(ids))
+        found.members.update(dict.fromkeys(ids))
         return ids
 
     @changes
@@ -305,6 +309,7 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
         check_count(count)
         found, users = self._group(group), new_users(self._user_factory, count)
@@ -325,6 +330,7 @@ class SandboxControl(SandboxState):
 
         Raises:
             SandboxNotFoundError: The group does not exist.
+            ValueError: The count is negative.
         """
         check_count(count)
         times = [self.now] * count

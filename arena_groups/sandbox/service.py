@@ -200,7 +200,7 @@ class SandboxService:
     base_url: Callable[[], str]
     events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
-    failures: list[BaseException] = attrs.field(factory=list, init=False, repr=False)
+    failures: list[BaseException] = attrs.field(factory=list[BaseException], init=False, repr=False)
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection

@@ -124,6 +124,15 @@ class TestWithScript:
         await expect(tab.page.locator("#clock time")).to_contain_text(f"{(before + days).year}-")
         assert (sandbox.now - before).days == days.days
 
+    async def test_lines_are_copied(self, tab: Tab, sandbox: Sandbox) -> None:
+        await tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await tab.open()
+        await tab.page.get_by_role("button", name="Copy the lines for Linux and macOS").click()
+        await expect(tab.page.get_by_text("Copied.")).to_be_visible()
+        copied = await tab.page.evaluate("navigator.clipboard.readText()")
+        token = sandbox.tokens.owner
+        assert copied == f"export ARENA_BASE_URL={sandbox.url}\nexport ARENA_TOKEN={token}"
+
     async def test_news_are_announced_politely(self, tab: Tab, arena: ArenaClient) -> None:
         await tab.open()
         news = tab.page.get_by_role("status")
@@ -131,6 +140,20 @@ class TestWithScript:
         await invite(arena, "ada@example.org")
         await expect(news).to_have_text("1 new email in the inbox.")
         await expect(news).to_have_attribute("aria-live", "polite")
+
+    async def test_page_connects_again_after_a_restart(
+        self, tab: Tab, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        await tab.open()
+        news = tab.page.get_by_role("status")
+        await expect(news).to_contain_text("Live")
+        await sandbox.aclose()
+        await expect(news).to_contain_text("Not connected")
+        await sandbox.start()
+        await expect(news).to_contain_text("Live")
+        await arena.groups.get(GROUP)
+        await expect(tab.page.locator("#requests tbody tr")).to_have_count(1)
+        tab.problems[:] = [each for each in tab.problems if "net::ERR" not in each]
 
     async def test_keyboard_reaches_the_content_first(self, tab: Tab) -> None:
         await tab.open()

@@ -1,16 +1,25 @@
 """Example: Discord bot."""
 
+import asyncio
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from arena_groups import ArenaClient, ForbiddenError
+from arena_groups import ArenaClient, Clock, ForbiddenError
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import RateLimited, ServerFailure
+from tests.support.discord_server import (
+    BOT_TOKEN,
+    DEFERRED,
+    EPHEMERAL,
+    DiscordServer,
+    running_discord,
+)
 from tests.support.examples import GROUP
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
@@ -157,3 +166,47 @@ async def test_stranger_gets_a_message(bot: ModuleType, arena_sandbox: Sandbox) 
         interaction = await invoke(cog, cog.pending)
     (message,) = interaction.messages
     assert message.startswith("Failed: ")
+
+
+@pytest.fixture
+async def discord_server(
+    bot: ModuleType, monkeypatch: pytest.MonkeyPatch, arena_sandbox: Sandbox, arena_clock: Clock
+) -> AsyncIterator[DiscordServer]:
+    """A server that stands for Discord, with the settings of the bot for it."""
+    monkeypatch.setenv("ARENA_GROUP", GROUP)
+    monkeypatch.setenv("DISCORD_TOKEN", BOT_TOKEN)
+    monkeypatch.setattr(bot, "ArenaClient", partial(ArenaClient, clock=arena_clock))
+    monkeypatch.setattr("discord.utils.setup_logging", lambda: None)  # it would outlive the test
+    async with running_discord(monkeypatch) as server:
+        yield server
+
+
+async def test_commands_run_from_the_gateway_to_the_api_and_back(
+    bot: ModuleType, discord_server: DiscordServer, arena_sandbox: Sandbox
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(bot.main())
+        pending = await discord_server.use("pending")
+        arena_sandbox.faults.add(ServerFailure(503), times=2)
+        invite = await discord_server.use("invite")
+        arena_sandbox.faults.add(RateLimited(retry_after=600))
+        limited = await discord_server.use("pending")
+        running.cancel()
+    assert {each["name"] for each in discord_server.commands} == {"pending", "invite"}
+    assert discord_server.deferred == [{"type": DEFERRED, "data": {"flags": EPHEMERAL}}] * 3
+    assert pending["content"].startswith("**3** pending\n- ")
+    assert "@" not in pending["content"]
+    assert pending["allowed_mentions"] == {"parse": []}
+    assert re.search(r"https://www\.are\.na/group/night-walks/invite/\S+$", invite["content"])
+    assert limited["content"] == "Too many requests. Try again in a minute."
+
+
+async def test_wrong_token_of_discord_is_named(
+    bot: ModuleType, discord_server: DiscordServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import discord
+
+    monkeypatch.setenv("DISCORD_TOKEN", "another")
+    with pytest.raises(discord.LoginFailure, match="Improper token") as caught:
+        await bot.main()
+    assert "another" not in str(caught.value)

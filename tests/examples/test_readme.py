@@ -1,10 +1,19 @@
 """Examples: each says how to run it, and is in the list."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.support.examples import EXAMPLES
+
+
+def test_readme_installs_the_dependencies_of_the_examples() -> None:
+    project = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text("utf-8"))
+    needed = [re.split("[>=<]", each)[0] for each in project["dependency-groups"]["examples"]]
+    command = f"pip install '.[cli,redis]' {' '.join(needed)}\n"
+    assert command in (EXAMPLES / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)

@@ -25,6 +25,9 @@ pytest_plugins = ["pytester"]
         ("assert <coroutine object ArenaClient.me at 0x7f> == 3", (), "`await`"),
         ("'Paginator' object is not iterable", (), "`async for`"),
         ("object of type 'Paginator' has no len()", (), "`async for`"),
+        ("this client belongs to another event loop: create one in each", (), "loop_scope"),
+        ("as the event loop that it was used in has ended: create a client", (), "loop_scope"),
+        ("'_GeneratorContextManager' object has no attribute 'url'", (), "use `with`"),
         ("assert 3 == 4", ("asyncio",), None),
     ],
 )
@@ -84,6 +87,31 @@ MISTAKES = """
     def test_two_quotas(arena_sandbox):
         pass
 
+    @pytest.fixture(scope="class")
+    def shared_client(arena_sandbox_factory, arena_client_factory):
+        with arena_sandbox_factory() as sandbox, arena_client_factory(sandbox) as client:
+            yield client
+
+    class TestShared:
+        @pytest.mark.asyncio(loop_scope="class")
+        async def test_class_loop(self, shared_client):
+            await shared_client.me()
+
+        @pytest.mark.asyncio
+        async def test_own_loop(self, shared_client):
+            await shared_client.me()
+
+    def test_no_with(arena_sandbox_factory):
+        assert arena_sandbox_factory().url
+
+    @pytest.fixture
+    def unopened(arena_sandbox_factory):
+        return arena_sandbox_factory()
+
+    def test_no_with_in_a_fixture(unopened, arena_client_factory):
+        with arena_client_factory(unopened):
+            pass
+
     async def test_of_others():
         pass
     """
@@ -99,11 +127,14 @@ def test_usual_mistakes_say_what_to_do(suite: Suite) -> None:
         """
     )
     result = run(suite, "-W", "ignore")
-    result.assert_outcomes(passed=1, failed=4, errors=4)
+    result.assert_outcomes(passed=2, failed=7, errors=4)
     for test, line in {
         "test_unmarked": "pytest-asyncio is in strict mode: mark the test with @pytest.mark.*",
         "test_no_await": "E * write `await` before the call.",
         "test_no_async_for": "E * Lists are async: write `async for`, *",
+        "TestShared.test_own_loop": "E * share a client need one event loop: *",
+        "test_no_with": "E * return context managers: use `with`, *",
+        "test_no_with_in_a_fixture": "E * return context managers: use `with`, *",
         "test_of_others": "async def functions are not natively supported.",
     }.items():
         result.stdout.fnmatch_lines([f"*_ {test} _*", line])

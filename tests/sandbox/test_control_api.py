@@ -362,6 +362,7 @@ async def test_missing_unknown_and_null_fields_are_400(http: Api, route: Control
             "The field follows must be a list of ids or slugs.",
         ),
         ("/users", {"name": "X", "follows": [None]}, "The field follows must be an id or a slug."),
+        ("/users/4/rename", {"name": " "}, "Name must not be empty."),
         ("/users/4/token", {"write": "no"}, "The field write must be true or false."),
         ("/advance", {"seconds": "1"}, "The field seconds must be a number."),
         (

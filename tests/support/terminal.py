@@ -56,6 +56,10 @@ class Terminal:
             assert self._read(), f"ended without {text!r}: {self.screen!r}"
         return self.screen
 
+    def until_more(self) -> None:
+        """Wait until something has appeared."""
+        assert self._read(), f"ended: {self.screen!r}"
+
     def type(self, text: str) -> None:
         """Press keys."""
         os.write(self._ours, text.encode())

@@ -15,7 +15,7 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import Command, example, run_async
-from arena_groups.cli.options import Format, Settings, common_options, limit_option
+from arena_groups.cli.options import Format, InputFile, Settings, common_options, limit_option
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
@@ -71,7 +71,13 @@ def _complete(_: click.Context, parameter: click.Parameter, incomplete: str) -> 
     multiple=True,
     help="The same with a value in JSON: a number, true, null, a list.",
 )
-@click.option("--input", "source", metavar="FILE", help="Body, as JSON; - for standard input.")
+@click.option(
+    "--input",
+    "source",
+    type=InputFile(),
+    metavar="FILE",
+    help="Body, as JSON; - for standard input.",
+)
 @click.option("--paginate", is_flag=True, help="List the items of all pages.")
 @limit_option
 @common_options

@@ -31,12 +31,14 @@ from arena_groups.cli.main import (
     shows,
 )
 from arena_groups.cli.options import (
+    InputFile,
     Settings,
     WholeNumber,
     as_group,
     as_secrets,
     as_user,
     common_options,
+    complete_group,
     default_group,
     encoding_option,
     format_age,
@@ -91,7 +93,7 @@ def command(context: click.Context) -> None:
 @example("List the pending invitations of a group", "invitations list GROUP")
 @shows(lambda: output.invitations(utc_now(), with_group=True))
 @command.command("list", short_help="List the pending invitations of a group, or of all groups.")
-@click.argument("group", required=False, callback=as_group)
+@click.argument("group", required=False, callback=as_group, shell_complete=complete_group)
 @click.option(
     "--all-groups", is_flag=True, help="List those of every group whose invitations you manage."
 )
@@ -150,7 +152,7 @@ def list_(
 )
 @example("Invite two people by address", "invitations send GROUP a@example.org b@example.org")
 @command.command("send", short_help="Invite people to a group, by address, slug, URL or user id.")
-@click.argument("group", required=False, callback=as_group)
+@click.argument("group", required=False, callback=as_group, shell_complete=complete_group)
 @click.argument("who", metavar="[WHO]...", nargs=-1, callback=as_secrets)
 @click.option(
     "--email",
@@ -162,7 +164,11 @@ def list_(
 )
 @click.option("--user-id", "user_ids", multiple=True, type=ID, metavar="ID", help="User to invite.")
 @click.option(
-    "--from", "file", metavar="FILE", help="CSV file, or one recipient per line; - for stdin."
+    "--from",
+    "file",
+    type=InputFile(),
+    metavar="FILE",
+    help="CSV file, or one recipient per line; - for stdin.",
 )
 @click.option("--column", metavar="TITLE", help="CSV column, if not email, user_id or user.")
 @encoding_option
@@ -171,7 +177,10 @@ def list_(
     "--result", type=OutputFile(), metavar="FILE", help="Write the result of each line, as CSV."
 )
 @click.option(
-    "--journal", metavar="FILE", help="Record progress here, so that the same command can resume."
+    "--journal",
+    type=click.Path(readable=False),
+    metavar="FILE",
+    help="Record progress here, so that the same command can resume.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
 @click.option(

@@ -26,6 +26,7 @@ from arena_groups.cli.options import (
     as_users,
     by,
     common_options,
+    complete_group,
     group_argument,
     limit_option,
     sort_option,
@@ -137,7 +138,7 @@ async def remove_members(settings: Settings, group: str, users: Sequence[str]) -
 @example("With a code or its URL, typed at the prompt", "members join GROUP")
 @shows(lambda: output.MEMBERS)
 @command.command("join")
-@click.argument("group", callback=as_reference)
+@click.argument("group", callback=as_reference, shell_complete=complete_group)
 @common_options
 @click.pass_obj
 def join(settings: Settings, group: GroupReference) -> None:

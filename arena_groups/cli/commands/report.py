@@ -14,7 +14,14 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import base_url_of, connected, opened_store
 from arena_groups.cli.errors import CliError, describe
 from arena_groups.cli.main import Command, example, run_async, shows
-from arena_groups.cli.options import Format, Settings, as_groups, common_options, store_option
+from arena_groups.cli.options import (
+    Format,
+    Settings,
+    as_groups,
+    common_options,
+    complete_group,
+    store_option,
+)
 from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
 from arena_groups.cli.result_file import is_same_file
 
@@ -44,7 +51,14 @@ def _reports() -> View[ReportRow]:
 @example("See who has not answered", "report GROUP")
 @shows(_reports)
 @click.command("report", cls=Command)
-@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
+@click.argument(
+    "groups",
+    metavar="GROUP...",
+    nargs=-1,
+    required=True,
+    callback=as_groups,
+    shell_complete=complete_group,
+)
 @click.option(
     "--html",
     type=OutputFile(),

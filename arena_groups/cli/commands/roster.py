@@ -12,9 +12,19 @@ from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_async, shows
-from arena_groups.cli.options import Settings, as_group, as_groups, common_options, sort_option
+from arena_groups.cli.options import (
+    InputFile,
+    Settings,
+    as_group,
+    as_groups,
+    common_options,
+    complete_group,
+    sort_option,
+)
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from arena_groups.cli.output.columns import View
     from arena_groups.cli.roster_rows import RosterChangeRow, RosterRow
     from arena_groups.reconcile import RosterSnapshot
@@ -44,7 +54,14 @@ def _changes_view() -> View[RosterChangeRow]:
 @example("List members and pending invitations", "roster GROUP")
 @shows(lambda: _roster_view(with_group=True))
 @click.command("roster", cls=CommandWithSubcommands)
-@click.argument("groups", metavar="GROUP...", nargs=-1, required=True, callback=as_groups)
+@click.argument(
+    "groups",
+    metavar="GROUP...",
+    nargs=-1,
+    required=True,
+    callback=as_groups,
+    shell_complete=complete_group,
+)
 @sort_option("name", "state", "waiting")
 @common_options
 @click.pass_obj
@@ -88,13 +105,23 @@ def _note_missing_pending(settings: Settings, roster: RosterSnapshot) -> None:
         )
 
 
+def _complete_group_or_file(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the groups of the user, and let the shell add files."""
+    from click.shell_completion import CompletionItem
+
+    files = CompletionItem(incomplete, type="file")
+    return [files, *complete_group(context, parameter, incomplete)]
+
+
 @example("In a scheduled job, with exit code 9 for changes", "roster diff OLD NEW --exit-code")
 @example("Compare a file with the group as it is now", "roster diff monday.csv GROUP")
 @example("Compare two files", "roster diff monday.csv friday.csv")
 @shows(_changes_view)
 @click.command("diff", cls=Command, short_help="Show what changed between two rosters.")
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW|GROUP")
+@click.argument("old", metavar="OLD", type=InputFile())
+@click.argument("new", metavar="NEW|GROUP", shell_complete=_complete_group_or_file)
 @click.option("--exit-code", is_flag=True, help="Exit with code 9 if anything changed.")
 @sort_option("name", "change")
 @common_options

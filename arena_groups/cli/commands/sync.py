@@ -15,12 +15,14 @@ from arena_groups.cli.errors import CliError
 from arena_groups.cli.invitation_list import parse_recipients
 from arena_groups.cli.main import Command, CommandWithSubcommands, example, run_async
 from arena_groups.cli.options import (
+    InputFile,
     Settings,
     as_group,
     as_secret,
     as_secrets,
     as_user,
     common_options,
+    complete_group,
     encoding_option,
     store_option,
 )
@@ -80,11 +82,12 @@ def _limit_option(_context: click.Context, _option: click.Parameter, text: str) 
 @example("Show what would be done", "sync GROUP people.csv --dry-run")
 @example("Bring a group in step with a list, after a confirmation", "sync GROUP people.csv")
 @click.command("sync", cls=CommandWithSubcommands)
-@click.argument("group", required=False)
-@click.argument("file", required=False)
+@click.argument("group", required=False, shell_complete=complete_group)
+@click.argument("file", type=InputFile(), required=False)
 @click.option(
     "--groups",
     "groups_file",
+    type=InputFile(),
     metavar="FILE",
     help="Read this list for several groups, instead of GROUP and FILE.",
 )

@@ -21,6 +21,7 @@ from arena_groups.cli.options import (
     WholeNumber,
     as_groups,
     common_options,
+    complete_group,
     store_option,
 )
 from arena_groups.cli.watch_config import WatchConfig
@@ -65,7 +66,14 @@ class GroupsArgument(click.Argument):
 @example("Print events as they happen", "watch GROUP")
 @shows(lambda: output.EVENTS)
 @click.command("watch", cls=Command)
-@click.argument("groups", cls=GroupsArgument, metavar="[GROUP]...", nargs=-1, callback=as_groups)
+@click.argument(
+    "groups",
+    cls=GroupsArgument,
+    metavar="[GROUP]...",
+    nargs=-1,
+    callback=as_groups,
+    shell_complete=complete_group,
+)
 @click.option(
     "--all-groups", is_flag=True, help="Watch every group that you manage, also later ones."
 )

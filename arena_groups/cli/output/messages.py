@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Generator, Sequence, Sized
+from collections.abc import Generator, Mapping, Sequence, Sized
 from contextlib import contextmanager, suppress
 from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
@@ -17,6 +17,7 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
+COMMAND = "arena-groups "
 NO_LOG = logging.NullHandler()
 
 
@@ -29,6 +30,11 @@ def info(settings: Settings, text: str) -> None:
 def notify(settings: Settings, text: str) -> None:
     """Write a note that the user has to see, even with ``--quiet``."""
     write_stderr(_format(settings, "note", {"message": text}, f"arena-groups: {text}"))
+
+
+def write_facts(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> None:
+    """Write a line to standard error: a text, or one object of a kind if JSON was asked for."""
+    write_stderr(_format(settings, kind, facts, text))
 
 
 @contextmanager
@@ -116,7 +122,7 @@ class _StderrHandler(logging.Handler):
         write_stderr(_format(self._settings, "log", facts, f"{level}: {message}"))
 
 
-def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
+def _format(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> str:
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
         return json_text({kind: facts}, sys.stderr)
@@ -124,8 +130,11 @@ def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> 
 
 
 def _for_reading(line: str) -> str:
-    """Return a line for standard error: at a terminal, wrapped between words."""
-    if not is_terminal(sys.stderr):
+    """Return a line for standard error: at a terminal, wrapped between words.
+
+    A line with a command stays whole, so that the command can be copied.
+    """
+    if COMMAND in line or not is_terminal(sys.stderr):
         return line
     from arena_groups.cli.output.columns import wrap_words  # noqa: PLC0415 - keeps --help fast
 

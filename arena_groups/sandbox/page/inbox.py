@@ -99,17 +99,23 @@ def inbox(backend: Backend, query: Mapping[str, str]) -> tuple[Content, ...]:
     emails = backend.emails
     part = take_part(reversed(emails), len(emails), query.get("emails", ""), rows=EMAILS)
     if not emails:
-        return (
-            tag(
-                "p",
-                "No email was sent yet. Invite somebody through the API, and the email is here.",
-                class_="empty",
-            ),
-        )
+        return (tag("p", "No email was sent yet.", class_="empty"), _first_steps())
     rows = [_email_row(backend, email) for email in part.items]
     return (
         table("Emails, newest first", ("Email", "Sent (UTC)", "State"), rows),
         pager(part, query, "emails", "inbox"),
+    )
+
+
+def _first_steps() -> Element:
+    return tag(
+        "p",
+        "Invite somebody, and the email is here: with the lines under ",
+        tag("a", "Connect", href="#connect"),
+        ", for example by ",
+        tag("code", "arena-groups invitations send research-studio ada@example.org"),
+        ".",
+        class_="note",
     )
 
 

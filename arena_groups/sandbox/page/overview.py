@@ -116,7 +116,7 @@ def _clock(control: SandboxControl) -> Element:
     return section(
         "clock",
         "Clock",
-        live_part("clock", tag("p", "It is ", moment(control.now), " UTC in the control.")),
+        live_part("clock", tag("p", "It is ", moment(control.now), " UTC in the sandbox.")),
         form(
             tag("label", "Move the clock forward by", for_="amount"),
             tag("input", id="amount", name="amount", type="number", value=1, min=0, step="any"),

@@ -97,8 +97,13 @@ function addCopyButtons() {
     button.textContent = "Copy";
     button.setAttribute("aria-label", `Copy the lines for ${box.dataset.copy}`);
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(box.textContent);
-      announce("Copied.");
+      try {
+        await navigator.clipboard.writeText(box.textContent);
+        announce("Copied.");
+      } catch {
+        getSelection().selectAllChildren(box);
+        announce("Selected. Copy it with the keyboard.");
+      }
     });
     box.after(button);
   }

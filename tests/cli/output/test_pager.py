@@ -9,7 +9,7 @@ import pytest
 from arena_groups.cli.output.pager import pager_command, pager_text
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import Blocked, Latency
-from tests.support.terminal import Open
+from tests.support.terminal import Open, unwrapped
 from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 LIST = ("invitations", "list", "research-studio")
@@ -167,7 +167,8 @@ def test_pager_that_does_not_exist_is_a_note_and_the_table_follows(
 ) -> None:
     code, screen = terminal("groups", "list", ARENA_PAGER="no-such-pager -x").end()
     assert code == 0
-    assert "cannot start the pager 'no-such-pager -x': there is no such program" in screen
+    note = "cannot start the pager 'no-such-pager -x': there is no such program"
+    assert note in unwrapped(screen)
     assert "blank-page" in screen
 
 

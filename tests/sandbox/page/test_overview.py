@@ -1,6 +1,7 @@
 """Requests, faults, the clock and the variables on the sandbox's page."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -165,7 +166,9 @@ async def test_clock_is_moved_forward(
     reply = await submit(http, action="advance", amount=amount, unit=unit, section="clock")
     assert (reply.status, reply.headers["Location"]) == (303, "/__sandbox__/#clock")
     assert sandbox.now - before >= step
-    assert f"{sandbox.now:%Y-%m-%d}" in (await section(http, "clock")).text
+    text = (await section(http, "clock")).text
+    assert re.search(r"It is \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC in the sandbox\.", text)
+    assert f"{sandbox.now:%Y-%m-%d}" in text
 
 
 @pytest.mark.parametrize(
