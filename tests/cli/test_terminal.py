@@ -15,7 +15,7 @@ from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Latency
 from tests.support.command_line import At, FakeTerminal, Screen
 from tests.support.faults import EmptyList, ReplaceText
-from tests.support.terminal import ESCAPES, WITH_PIPED_RESULTS, Open
+from tests.support.terminal import ESCAPES, WITH_PIPED_RESULTS, Open, unwrapped
 from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 AtTerminal = Callable[..., Screen]
@@ -152,7 +152,8 @@ def test_campaign_interrupted_says_how_to_go_on_and_the_same_command_does(
     again.interrupt()
     code, screen = again.end()
     assert code == 130
-    assert "stopped: 3 recipients not processed (2 already done in an earlier run)\n" in screen
+    note = "stopped: 3 recipients not processed (2 already done in an earlier run)"
+    assert note in unwrapped(screen)
     assert [each.address for each in sandbox.emails] == addresses[:2]
 
 
