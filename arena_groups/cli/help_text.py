@@ -3,7 +3,7 @@
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -35,9 +35,10 @@ class HelpFormatter(click.HelpFormatter):
         self.write(textwrap.indent("\n\n".join(wrapped), indent) + "\n")
 
     def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
         """Write names with a text for each, in two columns."""
+        rows = list(rows)
         if self.width < NARROW:
             col_max = min(col_max, self.width // 3)
         first_column = min(max(len(name) for name, _ in rows), col_max) + col_spacing

@@ -60,11 +60,13 @@ from arena_groups.cli.run_progress import (
     OutcomeCounts,
     claim_note,
     reported_stop,
+    shown_quota_waits,
 )
 
 RECIPIENTS = ("recipient", "recipients")
 SKIPPED = "skipped"
 BAR_WIDTH = 20
+READING = "reading the group"
 
 
 @frozen(kw_only=True)
@@ -198,7 +200,7 @@ async def _confirmed_targets(
     with progress(settings) as shown:
         async with invite_many(arena, group, targets, store=store, dry_run=True) as run:
             async for result in run:
-                shown.update(f"reading the group, {run.done} of {len(targets)}")
+                shown.update(f"{READING}, {run.done} of {len(targets)}")
                 emails += result.outcome is BulkOutcome.WOULD_INVITE
                 if not result.failed:
                     targets[result.position] = result.target  # with the id that was looked up
@@ -253,9 +255,9 @@ async def _send(
             info(settings, claim_note(seconds, f" (line {line})"))
             bar.wait(Countdown(WAITS_FOR_CLAIM, monotonic() + seconds))
 
-        async with invite_many(
-            arena, run.group, targets, store=store, on_claim_wait=report_wait
-        ) as found:
+        waits = shown_quota_waits(arena.pacer.snapshot, lambda: run.counts.done, bar.wait)
+        sending = invite_many(arena, run.group, targets, store=store, on_claim_wait=report_wait)
+        async with waits, sending as found:
             async for result in found:
                 row = run.row(result)
                 bar.update(run.counts)
@@ -335,7 +337,7 @@ class _ProgressBar:
     def __init__(self, shown: Progress | None, description: _Description, total: int) -> None:
         self._shown = shown
         self._description = description
-        self._task = None if shown is None else shown.add_task("inviting", total=total)
+        self._task = None if shown is None else shown.add_task(READING, total=total)
 
     def update(self, counts: OutcomeCounts) -> None:
         """Show the number of recipients that are done, and of those that were so before."""
@@ -343,7 +345,7 @@ class _ProgressBar:
         if self._shown is None or self._task is None:
             return
         earlier = counts.earlier.total()
-        text = f"inviting ({earlier} in the journal)" if earlier else None
+        text = f"inviting ({earlier} in the journal)" if earlier else "inviting"
         self._shown.update(self._task, completed=counts.done, description=text)
 
     def wait(self, countdown: Countdown) -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "report": "Show who has not answered in groups, and what has changed.",
     "watch": "Watch groups and print events.",
     "deliveries": "Show and repeat deliveries to webhooks.",
+    "config": "Show and change the defaults of settings.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
@@ -43,6 +44,8 @@ COMMANDS = {
 """Short help of each command by name, known without importing the command."""
 
 NO_LIMIT = 1000  # characters of a short help
+WITHOUT_DEFAULTS = {None, "completion", "config", "help"}
+"""Commands that work even if the configuration file or a variable is wrong."""
 
 Example = tuple[str, str]
 """A purpose, and the command line that serves it, without the program's name."""
@@ -66,7 +69,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
         settings = ctx.ensure_object(Settings)
-        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        if settings.defaults_error is not None:
+            raise settings.defaults_error
+        writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
         if settings.columns is not None:
@@ -265,6 +270,18 @@ def _is_common(option: click.Option) -> bool:
 def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
+    if context.invoked_subcommand not in WITHOUT_DEFAULTS:
+        load_defaults(context.ensure_object(Settings))
+
+
+def load_defaults(settings: Settings) -> None:
+    """Read the defaults of the settings. An error is kept, so that ``--help`` still works."""
+    from arena_groups.cli.defaults import read_defaults
+
+    try:
+        settings.defaults = read_defaults()
+    except Exception as error:  # noqa: BLE001 - raised before the command runs
+        settings.defaults_error = error
 
 
 def show_help_without_command(context: click.Context) -> None:

@@ -99,6 +99,16 @@ class TestWithScript:
         sandbox.add_invitations("blank-page", 1)
         await expect(tab.page.locator("#pending tbody tr")).to_have_count(1)
 
+    async def test_page_of_a_group_that_is_deleted_says_so(
+        self, tab: Tab, arena: ArenaClient
+    ) -> None:
+        await tab.open("/__sandbox__/?group=blank-page")
+        await expect(tab.page.get_by_role("status")).to_contain_text("Live")
+        await arena.groups.delete("blank-page")
+        await expect(tab.page.get_by_role("heading", name="Not found")).to_be_visible()
+        await expect(tab.page.get_by_role("status")).to_have_text("")
+        tab.problems[:] = [each for each in tab.problems if "status of 404" not in each]
+
     async def test_typed_text_survives_news(self, tab: Tab, arena: ArenaClient) -> None:
         await tab.open()
         field = tab.page.get_by_label("Fault with options")

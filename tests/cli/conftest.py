@@ -46,7 +46,9 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
-    for variable in ("ARENA_GROUP", "ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
+    for variable in ("ARENA_BASE_URL", "ARENA_CONFIG", "ARENA_FORMAT", "ARENA_GROUP"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
@@ -105,6 +107,7 @@ def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> AsPerson:
     """Set a person's token, and return the options that select the served sandbox."""
 
     def select(name: str) -> list[str]:
+        monkeypatch.setenv("ARENA_BASE_URL", served.url)
         monkeypatch.setenv("ARENA_TOKEN", served.tokens[name])
         return ["--base-url", served.url]
 

@@ -117,6 +117,7 @@ def test_sync_after_a_killed_one_says_what_it_waits_for(
         killed.process.wait(HANG_TIMEOUT)
     again = terminal(*line)
     again.until("for the outcome of an invitation that an earlier run began")
+    again.until("waiting for the outcome of an earlier run, 1")  # counted down, beside the results
     again.interrupt()
     code, screen = again.end()
     assert code == 130
