@@ -195,6 +195,16 @@ def test_command_without_pager_starts_none(
     assert "pager" not in screen
 
 
+def test_pager_that_the_configuration_turns_off_is_not_started(
+    terminal: Open, tmp_path: Path, pager: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("pager = false\n", "utf-8")
+    _, screen = terminal("groups", "list", PAGER=pager, ARENA_CONFIG=str(file)).end()
+    assert "pager" not in screen
+    assert "blank-page" in screen
+
+
 @pytest.mark.skipif(shutil.which("less") is None, reason="needs less")
 def test_less_shows_a_screen_and_is_left_with_q(terminal: Open, sandbox: Sandbox) -> None:
     shown = terminal(*LIST, PAGER="less")
