@@ -29,6 +29,7 @@ from arena_groups.cli.run_progress import (
     RunProgress,
     describe_duration,
     reported_stop,
+    shown_quota_waits,
 )
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ async def run_batch(
     results = Results(settings, view, None)
     counts = OutcomeCounts()
     stop = reported_stop(settings, counts, len(items), noun, lambda: GO_ON)
-    with RunProgress(settings) as shown, stop:
+    with stop, RunProgress(settings) as shown:
         for number, item in enumerate(items, start=1):
             shown.update(f"{number} of {len(items)}")
             try:
@@ -153,13 +154,17 @@ async def revoke_all(
     left, waits = list(items), MAX_WAITS
 
     def go_on() -> str:
-        return how_to_revoke(group, [number for number, _ in left])
+        return _how_to_revoke(group, [number for number, _ in left], yes=settings.yes)
 
     stop = reported_stop(settings, counts, len(items), INVITATIONS, go_on)
-    with RunProgress(settings) as shown, stop:
+    with stop, RunProgress(settings) as shown:
         while left:
             try:
-                async with revoke_many(arena, group, [number for number, _ in left]) as run:
+                quota_waits = shown_quota_waits(
+                    arena.pacer.snapshot, lambda: counts.done, shown.count_down
+                )
+                revoking = revoke_many(arena, group, [number for number, _ in left])
+                async with quota_waits, revoking as run:
                     async for result in run:
                         if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error
@@ -178,11 +183,12 @@ async def revoke_all(
     return failures
 
 
-def how_to_revoke(group: str, numbers: Sequence[int]) -> str:
+def _how_to_revoke(group: str, numbers: Sequence[int], *, yes: bool) -> str:
     """Return how to revoke the invitations that are left."""
     if len(numbers) > MAX_LISTED:
         return f"{GO_ON}, or see what is left: arena-groups invitations list {group}"
-    return f"to go on: arena-groups invitations revoke {group} {' '.join(map(str, numbers))}"
+    words = ["invitations", "revoke", group, *map(str, numbers), *(["--yes"] if yes else [])]
+    return f"to go on: arena-groups {' '.join(words)}"
 
 
 def _revocation_row(

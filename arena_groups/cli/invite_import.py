@@ -60,11 +60,13 @@ from arena_groups.cli.run_progress import (
     OutcomeCounts,
     claim_note,
     reported_stop,
+    shown_quota_waits,
 )
 
 RECIPIENTS = ("recipient", "recipients")
 SKIPPED = "skipped"
 BAR_WIDTH = 20
+READING = "reading the group"
 
 
 @frozen(kw_only=True)
@@ -198,7 +200,7 @@ async def _confirmed_targets(
     with progress(settings) as shown:
         async with invite_many(arena, group, targets, store=store, dry_run=True) as run:
             async for result in run:
-                shown.update(f"reading the group, {run.done} of {len(targets)}")
+                shown.update(f"{READING}, {run.done} of {len(targets)}")
                 emails += result.outcome is BulkOutcome.WOULD_INVITE
                 if not result.failed:
                     targets[result.position] = result.target  # with the id that was looked up
@@ -245,23 +247,23 @@ async def _send(
     settings = run.settings
     failures: list[Exception] = []
     list(run.skipped_rows())
-    with _progress_bar(settings, run.total) as bar:
+    stop = reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run))
+    with stop, _progress_bar(settings, run.total) as bar:
 
         def report_wait(seconds: float) -> None:
             line = run.people.rows[run.counts.done].line
             info(settings, claim_note(seconds, f" (line {line})"))
             bar.wait(Countdown(WAITS_FOR_CLAIM, monotonic() + seconds))
 
-        with reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run)):
-            async with invite_many(
-                arena, run.group, targets, store=store, on_claim_wait=report_wait
-            ) as found:
-                async for result in found:
-                    row = run.row(result)
-                    bar.update(run.counts)
-                    if result.error is not None:
-                        failures.append(result.error)
-                        info(settings, f"line {row.line}: {row.error}")
+        waits = shown_quota_waits(arena.pacer.snapshot, lambda: run.counts.done, bar.wait)
+        sending = invite_many(arena, run.group, targets, store=store, on_claim_wait=report_wait)
+        async with waits, sending as found:
+            async for result in found:
+                row = run.row(result)
+                bar.update(run.counts)
+                if result.error is not None:
+                    failures.append(result.error)
+                    info(settings, f"line {row.line}: {row.error}")
     run.summary()
     run.counts.write(settings)
     _raise_first(failures, run.total, "sent")
@@ -289,14 +291,14 @@ def _how_to_go_on(run: _Import) -> str:
 def repeated_command(settings: Settings, group: str, options: ImportOptions) -> list[str]:
     """Return the words of the command line that continues an import. None of them is a secret."""
     words = ["arena-groups", "invitations", "send", group, "--from", options.file]
+    has_password = "@" in (settings.base_url or "")
     values = {
         "--column": options.column,
         "--encoding": options.encoding,
         "--journal": options.journal,
         "--result": options.result and str(options.result),
         "--format": settings.format and settings.format.value,
-        # The part before an @ may be a password.
-        "--base-url": settings.base_url and settings.base_url.rpartition("@")[2],
+        "--base-url": None if has_password else settings.base_url,
     }
     words += [word for name, value in values.items() if value for word in (name, value)]
     flags = {"--skip-invalid": options.skip_invalid, "--bom": settings.bom, "--yes": settings.yes}
@@ -335,7 +337,7 @@ class _ProgressBar:
     def __init__(self, shown: Progress | None, description: _Description, total: int) -> None:
         self._shown = shown
         self._description = description
-        self._task = None if shown is None else shown.add_task("inviting", total=total)
+        self._task = None if shown is None else shown.add_task(READING, total=total)
 
     def update(self, counts: OutcomeCounts) -> None:
         """Show the number of recipients that are done, and of those that were so before."""
@@ -343,7 +345,7 @@ class _ProgressBar:
         if self._shown is None or self._task is None:
             return
         earlier = counts.earlier.total()
-        text = f"inviting ({earlier} in the journal)" if earlier else None
+        text = f"inviting ({earlier} in the journal)" if earlier else "inviting"
         self._shown.update(self._task, completed=counts.done, description=text)
 
     def wait(self, countdown: Countdown) -> None:

@@ -14,6 +14,7 @@ import click
 from click.core import augment_usage_errors
 
 from arena_groups._version import __version__
+from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
@@ -35,11 +36,16 @@ COMMANDS = {
     "report": "Show who has not answered in groups, and what has changed.",
     "watch": "Watch groups and print events.",
     "deliveries": "Show and repeat deliveries to webhooks.",
+    "config": "Show and change the defaults of settings.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
 }
 """Short help of each command by name, known without importing the command."""
+
+NO_LIMIT = 1000  # characters of a short help
+WITHOUT_DEFAULTS = {None, "completion", "config", "help"}
+"""Commands that work even if the configuration file or a variable is wrong."""
 
 Example = tuple[str, str]
 """A purpose, and the command line that serves it, without the program's name."""
@@ -48,6 +54,7 @@ Example = tuple[str, str]
 class Command(click.Command):
     """A command whose help shows examples."""
 
+    context_class = HelpContext
     examples: Sequence[Example] = ()
     view: "Callable[[], View[Any]] | None" = None
 
@@ -62,7 +69,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
         settings = ctx.ensure_object(Settings)
-        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        if settings.defaults_error is not None:
+            raise settings.defaults_error
+        writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
         if settings.columns is not None:
@@ -123,6 +132,7 @@ class CommandGroup(click.Group):
     """A group of commands whose help shows examples."""
 
     command_class = Command
+    context_class = HelpContext
     examples: Sequence[Example] = ()
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -138,6 +148,18 @@ class CommandGroup(click.Group):
         """Write the commands, then the options."""
         self.format_commands(ctx, formatter)
         write_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command's name and short help, which click would shorten."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, each.get_short_help_str(NO_LIMIT))
+                    for name, each in commands
+                    if each is not None and not each.hidden
+                ]
+            )
 
 
 class LazyCommandGroup(CommandGroup):
@@ -203,10 +225,8 @@ def write_help(
     command.format_help_text(ctx, formatter)
     if examples:
         with formatter.section("Examples"):
-            for purpose, line in examples:
-                # Never wrapped, so that a line can be copied.
-                formatter.write(f"{'':>{formatter.current_indent}}# {purpose}\n")
-                formatter.write(f"{'':>{formatter.current_indent}}{NAME} {line}\n")
+            if isinstance(formatter, HelpFormatter):
+                formatter.write_examples(NAME, examples)
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
 
@@ -250,6 +270,18 @@ def _is_common(option: click.Option) -> bool:
 def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
+    if context.invoked_subcommand not in WITHOUT_DEFAULTS:
+        load_defaults(context.ensure_object(Settings))
+
+
+def load_defaults(settings: Settings) -> None:
+    """Read the defaults of the settings. An error is kept, so that ``--help`` still works."""
+    from arena_groups.cli.defaults import read_defaults
+
+    try:
+        settings.defaults = read_defaults()
+    except Exception as error:  # noqa: BLE001 - raised before the command runs
+        settings.defaults_error = error
 
 
 def show_help_without_command(context: click.Context) -> None:

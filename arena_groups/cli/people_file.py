@@ -234,14 +234,7 @@ def parse_target(cell: str, *, may_be_slug: bool) -> InviteTarget | str:
         return "nothing is there"
     if _CHANGED_NUMBER.fullmatch(cell):
         return "is a number that a spreadsheet has changed: format its column as text"
-    named = _NAMED_ADDRESS.fullmatch(cell)
-    if named is not None:
-        if "@" in named["name"] and mailbox(named["name"].strip("\"' ")) != mailbox(
-            named["address"]
-        ):
-            return "holds more than one address"
-        cell = named["address"]
-    cell = re.sub(r"\Amailto:", "", cell, flags=re.IGNORECASE)
+    cell = plain_address(cell)
     is_slug = may_be_slug and "@" not in cell
     is_id = cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS
     target = int(cell) if is_id else InviteTarget(user=cell) if is_slug else cell
@@ -249,6 +242,18 @@ def parse_target(cell: str, *, may_be_slug: bool) -> InviteTarget | str:
         return normalize_invite_target(target)
     except ValueError:
         return "is not a user id" if is_id else _reason(cell, is_slug=is_slug)
+
+
+def plain_address(text: str) -> str:
+    """Return the address in ``Name <address>`` or ``mailto:address``; any other text as it is.
+
+    A name that is another address stays, so that the text is not valid.
+    """
+    named = _NAMED_ADDRESS.fullmatch(text.strip())
+    if named is not None:
+        name, address = named["name"].strip("\"' "), named["address"]
+        text = text if "@" in name and mailbox(name) != mailbox(address) else address
+    return re.sub(r"\A\s*mailto:", "", text, flags=re.IGNORECASE)
 
 
 def mask(cell: str) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 import pytest
 
@@ -75,21 +74,47 @@ def marks_of(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
 
     Fails the test if one of its classes, its module or itself has several quotas.
     """
-    found = [(near, mark) for near, mark in node.iter_markers_with_node() if mark.name in EXAMPLES]
-    quotas = Counter(near for near, mark in found if mark.name == "arena_quota")
-    for near, count in quotas.items():
-        if count > 1:
-            pytest.fail(
-                f"@pytest.mark.arena_quota: {count} of them on {near.name or 'one place'}: keep "
-                "one. The quota of a test replaces that of its class, and that of its module",
-                pytrace=False,
-            )
-    return [mark for _, mark in reversed(found)]
+    found: list[pytest.Mark] = []
+    for each in node.listchain():
+        quotas = _nearest(each, [mark for mark in each.own_markers if mark.name == "arena_quota"])
+        check_quotas(quotas, each.name)
+        others = [
+            mark
+            for mark in reversed(each.own_markers)
+            if mark.name in EXAMPLES and mark.name != "arena_quota"
+        ]
+        found += [*others, *quotas]
+    return found
+
+
+def check_quotas(marks: Iterable[pytest.Mark], place: str) -> None:
+    """Fail the test if the marks of one place have several quotas."""
+    count = sum(mark.name == "arena_quota" for mark in marks)
+    if count > 1:
+        pytest.fail(
+            f"@pytest.mark.arena_quota: {count} of them on {place}: keep one. The quota of a test "
+            "replaces that of its class, and that of its module",
+            pytrace=False,
+        )
+
+
+def _nearest(node: object, marks: list[pytest.Mark]) -> list[pytest.Mark]:
+    """Return the marks of the node; of a class, those of the nearest base class that has some."""
+    kinds: Sequence[type] = node.obj.__mro__ if isinstance(node, pytest.Class) else ()
+    for kind in kinds:
+        own: object = vars(kind).get("pytestmark")
+        listed = cast("list[object]", own) if isinstance(own, list) else [own]
+        # A decorator leaves marks there, and an assignment what `pytest.mark` returns.
+        ids = {id(getattr(each, "mark", each)) for each in listed}
+        nearest = [mark for mark in marks if id(mark) in ids]
+        if nearest:
+            return nearest
+    return marks
 
 
 def check_names(item: pytest.Item) -> None:
     """Fail a test with a marker whose name is nearly one of ours, and not registered."""
-    suspects = [mark.name for mark in item.own_markers if mark.name.startswith("arena")]
+    suspects = {mark.name for mark in item.iter_markers() if mark.name.startswith("arena")}
     for name in suspects:
         if name in EXAMPLES or _is_registered(item.config, name):
             continue

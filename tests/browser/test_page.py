@@ -99,6 +99,16 @@ class TestWithScript:
         sandbox.add_invitations("blank-page", 1)
         await expect(tab.page.locator("#pending tbody tr")).to_have_count(1)
 
+    async def test_page_of_a_group_that_is_deleted_says_so(
+        self, tab: Tab, arena: ArenaClient
+    ) -> None:
+        await tab.open("/__sandbox__/?group=blank-page")
+        await expect(tab.page.get_by_role("status")).to_contain_text("Live")
+        await arena.groups.delete("blank-page")
+        await expect(tab.page.get_by_role("heading", name="Not found")).to_be_visible()
+        await expect(tab.page.get_by_role("status")).to_have_text("")
+        tab.problems[:] = [each for each in tab.problems if "status of 404" not in each]
+
     async def test_typed_text_survives_news(self, tab: Tab, arena: ArenaClient) -> None:
         await tab.open()
         field = tab.page.get_by_label("Fault with options")
@@ -140,6 +150,20 @@ class TestWithScript:
         await invite(arena, "ada@example.org")
         await expect(news).to_have_text("1 new email in the inbox.")
         await expect(news).to_have_attribute("aria-live", "polite")
+
+    async def test_page_connects_again_after_a_restart(
+        self, tab: Tab, sandbox: Sandbox, arena: ArenaClient
+    ) -> None:
+        await tab.open()
+        news = tab.page.get_by_role("status")
+        await expect(news).to_contain_text("Live")
+        await sandbox.aclose()
+        await expect(news).to_contain_text("Not connected")
+        await sandbox.start()
+        await expect(news).to_contain_text("Live")
+        await arena.groups.get(GROUP)
+        await expect(tab.page.locator("#requests tbody tr")).to_have_count(1)
+        tab.problems[:] = [each for each in tab.problems if "net::ERR" not in each]
 
     async def test_keyboard_reaches_the_content_first(self, tab: Tab) -> None:
         await tab.open()

@@ -17,6 +17,8 @@ from arena_groups import InviteTarget, SQLiteStore
 from arena_groups._pacing.pacer import SystemClock
 from arena_groups.bulk.journal import InviteJournal
 from arena_groups.cli import errors
+from arena_groups.cli.invite_import import ImportOptions, repeated_command
+from arena_groups.cli.options import Format, Settings
 from arena_groups.cli.people_file import read_invitees
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
@@ -325,6 +327,9 @@ def test_import_reports_that_it_waits_for_a_claim_of_a_killed_run(
         ["--predict", "--email", "ada@example.org"],
         ["--dry-run", "--predict"],
         ["--from", "-", "--email", "ada@example.org"],
+        ["ada@example.org", "--skip-invalid"],
+        ["ada@example.org", "--encoding", "utf-8"],
+        ["--from", "-", "--encoding", "no-such"],
         ["--from", "no-such-file.csv"],
     ],
 )
@@ -404,3 +409,169 @@ def test_import_with_journal_finds_users_under_other_names(
     assert at("invitations", "send", GROUP, "--from", file, *journal) == 0
     assert json.loads(capsys.readouterr().out)["from_journal"] == 3
     assert len(sandbox.emails) == 1
+
+
+SPREADSHEET = "Name;E-Mail\r\nAda;Ada <ada@example.org>\r\nBo;wilma@voss\r\nCy;cy@example.org\r\n"
+
+
+def test_import_shows_each_bad_line_masked_and_sends_nothing(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    line = ["invitations", "send", GROUP, "--from", people(SPREADSHEET)]
+    assert at(*line) == 4
+    error = json.loads(capsys.readouterr().err)["error"]
+    wrong = "line 3: w\u2026@voss is not an email address: its domain is not valid"
+    assert error["details"] == [wrong]
+    assert at(*line, chosen="csv") == 4
+    assert capsys.readouterr().err.splitlines()[0] == f"  {wrong}"
+    assert sandbox.requests == ()
+
+
+def test_import_that_skips_invalid_lines_invites_the_others_and_says_which(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
+) -> None:
+    result = tmp_path / "result.csv"
+    line = ["--from", people(SPREADSHEET), "--skip-invalid", "--result", str(result), "--bom"]
+    assert at("invitations", "send", GROUP, *line) == 0
+    out, err = capsys.readouterr()
+    counts = json.loads(out)
+    assert (counts["total"], counts["invited"], counts["skipped"]) == (2, 2, 1)
+    assert "skipped line 3: w\u2026@voss is not" in json.loads(err)["note"]["message"]
+    assert result.read_bytes().startswith(b"\xef\xbb\xbfline,outcome")
+    rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8-sig"))))
+    assert [(row["line"], row["outcome"], row["email"]) for row in rows] == [
+        ("3", "skipped", ""),
+        ("2", "invited", "ada@example.org"),
+        ("4", "invited", "cy@example.org"),
+    ]
+    assert rows[0]["error"].startswith("w\u2026@voss is not an email address")
+    assert "wilma" not in result.read_text("utf-8-sig") + out + err
+    assert at("invitations", "send", GROUP, "--from", str(result), "--skip-invalid") == 0
+    assert json.loads(capsys.readouterr().out)["already_invited"] == 2
+
+
+def test_import_of_invalid_lines_alone_is_an_error_even_if_they_are_skipped(
+    at: At, sandbox: Sandbox, people: Callable[[str], str]
+) -> None:
+    assert at("invitations", "send", GROUP, "--from", people("a@\n"), "--skip-invalid") == 4
+    assert sandbox.requests == ()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "email\n", "sep=;\r\nName;E-Mail\r\n", "\ufeff"])
+def test_import_of_nobody_is_an_error(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], text: str
+) -> None:
+    assert at("invitations", "send", GROUP, "--from", people(text)) == 4
+    assert sandbox.requests == ()
+
+
+@pytest.mark.parametrize("chosen", ["json", "ndjson", "csv", "table"])
+def test_import_dry_run_shows_what_would_happen_to_each(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured, chosen: str
+) -> None:
+    owner = sandbox.users.owner.id
+    text = f"user,email\n,ada@example.org\nnoor-halvorsen,\n,ADA@example.org\n{owner},\n"
+    line = ["--from", people(text), "--dry-run", "--predict"]
+    assert at("invitations", "send", GROUP, *line, chosen=chosen) == 0
+    out, err = capsys.readouterr()
+    assert (err, sandbox.emails) == ("", ())
+    expected = [
+        (2, "would_invite", "ada@example.org"), (3, "would_add", "noor-halvorsen"),
+        (4, "duplicate", "ADA@example.org"), (5, "already_member", ""),
+    ]  # fmt: skip
+    if chosen == "table":
+        assert [(int(row.split()[0]), row.split()[1]) for row in out.splitlines()[1:]] == [
+            row[:2] for row in expected
+        ]
+        return
+    rows = (
+        json.loads(out)["people"] if chosen == "json"
+        else list(csv.DictReader(io.StringIO(out))) if chosen == "csv"
+        else list(map(json.loads, out.splitlines()))
+    )  # fmt: skip
+    assert [
+        (int(row["line"]), row["outcome"], row["email"] or row["user"] or "") for row in rows
+    ] == expected
+
+
+@pytest.mark.parametrize("source", ["file", "standard input", "words"])
+def test_more_than_50_emails_without_a_terminal_need_yes(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured, source: str,
+) -> None:  # fmt: skip
+    many = [f"p{number}@example.org" for number in range(51)]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(many).encode())))
+    file = people("\n".join(many))
+    who = {"file": ["--from", file], "standard input": ["--from", "-"], "words": many}[source]
+    assert at("invitations", "send", GROUP, *who) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["type"] == "confirmation"
+    assert "up to 51 emails" in error["message"]
+    assert "--yes" in error["hint"]
+    assert {each.method for each in sandbox.requests} <= {"GET"}
+    assert at("invitations", "send", GROUP, "--from", file, "--dry-run") == 0
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_more_than_50_emails_are_sent_with_yes(
+    at: At, sandbox: Sandbox, people: Callable[[str], str]
+) -> None:
+    many = people("\n".join(f"p{number}@example.org" for number in range(51)))
+    assert at("invitations", "send", GROUP, "--from", many, "--yes") == 0
+    assert len(sandbox.emails) == 51
+    assert at("invitations", "send", GROUP, "--from", many) == 0  # nobody is left to ask about
+
+
+def test_import_reads_the_encoding_that_is_named(
+    at: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes("Empf\u00e4nger;Ort\r\nada@example.org;K\u00f6ln\r\n".encode("cp1252"))
+    line = ["invitations", "send", GROUP, "--from", str(file), "--column", "empf\u00e4nger"]
+    assert at(*line) == 4
+    assert "--encoding windows-1252" in json.loads(capsys.readouterr().err)["error"]["hint"]
+    assert at(*line, "--encoding", "windows-1252") == 0
+    assert [each.address for each in sandbox.emails] == ["ada@example.org"]
+
+
+def test_import_takes_the_default_group_and_words_do_not(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_GROUP", GROUP)
+    assert at("invitations", "send", "--email", "bo@example.org") == 1
+    assert at("invitations", "send", "bo@example.org") == 1
+    assert sandbox.requests == ()
+    assert at("invitations", "send", "--from", people("ada@example.org\n")) == 0
+    assert len(sandbox.pending_invitations(GROUP)) == 1
+    monkeypatch.delenv("ARENA_GROUP")
+    assert at("invitations", "send", "--from", people("ada@example.org\n")) == 1
+
+
+def test_import_with_an_unknown_column_of_the_results_sends_nothing(
+    at: At, sandbox: Sandbox, people: Callable[[str], str]
+) -> None:
+    file = people("ada@example.org\n")
+    assert at("invitations", "send", GROUP, "--from", file, "--columns", "no-such") == 1
+    assert sandbox.requests == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        (ImportOptions(file="a b.csv"), Settings(), ["--from", "a b.csv"]),
+        (
+            ImportOptions(file="f", column="Who", encoding="cp1252", skip_invalid=True,
+                          result=Path("r.csv"), journal="j"),
+            Settings(yes=True, bom=True, format=Format.JSON, base_url="http://localhost:1"),
+            ["--from", "f", "--column", "Who", "--encoding", "cp1252", "--journal", "j",
+             "--result", "r.csv", "--format", "json", "--base-url", "http://localhost:1",
+             "--skip-invalid", "--bom", "--yes"],
+        ),
+        (ImportOptions(file="f"), Settings(base_url="http://me:secret@x"), ["--from", "f"]),
+    ],
+)  # fmt: skip
+def test_repeated_command_has_every_option_and_no_secret(
+    options: ImportOptions, settings: Settings, words: list[str]
+) -> None:
+    found = repeated_command(settings, GROUP, options)
+    assert found == ["arena-groups", "invitations", "send", GROUP, *words]

@@ -3,115 +3,22 @@
 import csv
 import io
 import json
-import os
 import re
-import select
-import struct
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from arena_groups.sandbox import Sandbox
+from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Latency
-from tests.support.command_line import COMMAND, At, FakeTerminal, Screen
+from tests.support.command_line import At, FakeTerminal, Screen
 from tests.support.faults import EmptyList, ReplaceText
+from tests.support.terminal import ESCAPES, WITH_PIPED_RESULTS, Open, unwrapped
 from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
-fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
-pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
-termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
-
-# The shell opens the terminal as the leader of a session, so it is the one that Ctrl-C acts on.
-AT_TERMINAL = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
-WITH_PIPED_RESULTS = 'tty=$1; shift; exec "$@" <"$tty" 2>"$tty"'
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-
-
-class Terminal:
-    """The user's end of a terminal of 80 columns, at which a command runs."""
-
-    def __init__(self, script: str, words: list[str], variables: dict[str, str]) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.process = subprocess.Popen(
-            ["sh", "-c", script, "sh", os.ttyname(theirs), *COMMAND, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=variables,
-            start_new_session=True,
-        )
-        self._theirs = theirs
-        self.screen = ""
-
-    def until(self, text: str) -> str:
-        """Wait until a text has appeared, and return everything shown so far."""
-        while text not in self.screen:
-            assert self._read(), f"ended without {text!r}: {self.screen!r}"
-        return self.screen
-
-    def type(self, text: str) -> None:
-        """Press keys."""
-        os.write(self._ours, text.encode())
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C until the command ends.
-
-        A signal between Python's last check for signals and the blocking read is noticed only by
-        the next one, as with any prompt of Python.
-        """
-        for _ in range(int(HANG_TIMEOUT)):
-            self.type("\x03")
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(1)
-                return
-
-    def end(self) -> tuple[int, str]:
-        """Wait for the end, and return the exit code and everything shown."""
-        assert self.process.stdout is not None
-        self.results = self.process.stdout.read().decode()
-        code = self.process.wait(HANG_TIMEOUT)
-        while self._read(0):
-            pass
-        return code, ESCAPES.sub("", self.screen).replace("\r\n", "\n")
-
-    def close(self) -> None:
-        with self.process:
-            self.process.kill()
-        os.close(self._ours)
-        os.close(self._theirs)
-
-    def _read(self, timeout: float = HANG_TIMEOUT) -> bool:
-        if not select.select([self._ours], [], [], timeout)[0]:
-            return False
-        self.screen += os.read(self._ours, 65536).decode(errors="replace")
-        return True
-
-
 AtTerminal = Callable[..., Screen]
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(sandbox: Sandbox) -> Iterator[Open]:
-    """Run a command line at a terminal, as the owner, against the test's own sandbox."""
-    opened: list[Terminal] = []
-
-    def begin(
-        *words: str, script: str = AT_TERMINAL, person: str | None = "owner", **variables: str
-    ) -> Terminal:
-        kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        token = {} if person is None else {"ARENA_TOKEN": getattr(sandbox.tokens, person)}
-        environment = {**kept, "TERM": "xterm", **token, **variables}
-        opened_terminal = Terminal(script, [*words, "--base-url", sandbox.url], environment)
-        opened.append(opened_terminal)
-        return opened_terminal
-
-    yield begin
-    for each in opened:
-        each.close()
 
 
 def test_confirmation_answered_yes_deletes(terminal: Open, sandbox: Sandbox) -> None:
@@ -158,6 +65,25 @@ def test_secret_typed_at_prompt_is_not_echoed(terminal: Open, sandbox: Sandbox) 
     assert sandbox.tokens.member not in screen
 
 
+def test_revocation_interrupted_names_the_command_for_the_rest(
+    terminal: Open, sandbox: Sandbox
+) -> None:
+    sandbox.add_invitations("blank-page", 4)
+    numbers = list(sandbox.pending_invitations("blank-page"))[::-1]
+    words = ("invitations", "revoke", "blank-page", *map(str, numbers), "--yes")
+    with sandbox.faults.add(Latency(HANG_TIMEOUT), operation="revokeGroupInvitation", skip=1):
+        shown = terminal(*words)
+        until_blocking(lambda: sum(each.method == "DELETE" for each in sandbox.requests) == 2)
+        shown.interrupt()
+        code, screen = shown.end()
+    rest = " ".join(map(str, numbers[1:]))
+    assert code == 130
+    assert screen.endswith(
+        "arena-groups: stopped: 3 invitations not processed (1 revoked)\n"
+        f"arena-groups: to go on: arena-groups invitations revoke blank-page {rest} --yes\n"
+    )
+
+
 def test_sync_interrupted_while_it_invites_says_that_the_same_command_resumes(
     terminal: Open, sandbox: Sandbox, people: Callable[[str], str]
 ) -> None:
@@ -191,11 +117,113 @@ def test_sync_after_a_killed_one_says_what_it_waits_for(
         killed.process.wait(HANG_TIMEOUT)
     again = terminal(*line)
     again.until("for the outcome of an invitation that an earlier run began")
+    again.until("waiting for the outcome of an earlier run, 1")  # counted down, beside the results
     again.interrupt()
     code, screen = again.end()
     assert code == 130
     assert "Traceback" not in screen
     assert [each.address for each in sandbox.emails][:1] == ["p0@example.org"]
+
+
+def test_campaign_interrupted_says_how_to_go_on_and_the_same_command_does(
+    terminal: Open, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path
+) -> None:
+    addresses = [f"p{number}@example.org" for number in range(5)]
+    file = people("".join(f"{each}\n" for each in addresses))
+    journal = str(tmp_path / "the spring.sqlite")
+    line = ("invitations", "send", "blank-page", "--from", file, "--journal", journal)
+    with sandbox.faults.add(Latency(HANG_TIMEOUT), operation="createGroupInvitation", skip=2):
+        shown = terminal(*line)
+        until_blocking(lambda: sum(each.method == "POST" for each in sandbox.requests) == 3)
+        shown.interrupt()
+        code, screen = shown.end()
+    assert code == 130
+    assert "stopped: 3 recipients not processed (2 invited)\n" in screen
+    assert "Traceback" not in screen
+    note, _, printed = screen.splitlines()[-1].partition("(nobody gets a second email): ")
+    assert note.endswith("to go on, run the same command again ")
+    words = shlex.split(printed)
+    assert words == ["arena-groups", *line, "--base-url", sandbox.url]
+    again = terminal(*words[1:-2])
+    again.until("waiting for the outcome of an earlier run, 1")
+    first = again.screen[-500:].rpartition("run, ")[2][:3]
+    assert "(line 3)" in again.screen
+    while re.findall(r"run, (\d+) s", again.screen)[-1] == first:  # it counts down
+        again.until_more()
+    again.interrupt()
+    code, screen = again.end()
+    assert code == 130
+    note = "stopped: 3 recipients not processed (2 already done in an earlier run)"
+    assert note in unwrapped(screen)
+    assert [each.address for each in sandbox.emails] == addresses[:2]
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the waits of the client, such as those between two writes."""
+    monkeypatch.setattr("arena_groups._pacing.pacer.SystemClock", AutoAdvanceClock)
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_finished_campaign_says_that_all_was_done_in_an_earlier_run(
+    at_terminal: AtTerminal, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path
+) -> None:
+    file = people("ada@example.org\nnoor-halvorsen@example.org\nada@example.org\n")
+    line = ("invitations", "send", "blank-page", "--from", file)
+    with_journal = (*line, "--journal", str(tmp_path / "j.sqlite"))
+    first = at_terminal(*with_journal)
+    assert first.text.splitlines()[-1] == "2 invited, 1 duplicate"
+    again = at_terminal(*with_journal)
+    shown = ESCAPES.sub("", again.text)
+    assert shown.splitlines()[-1] == "1 duplicate, 2 already done in an earlier run"
+    assert re.search(r"^Already done in an earlier run +2$", shown, re.MULTILINE)
+    assert "Invited" not in shown
+    without = at_terminal(*line)
+    assert without.text.splitlines()[-1] == "2 already invited, 1 duplicate"
+    assert len(sandbox.emails) == 2
+
+
+def test_inviting_somebody_again_says_already_invited(
+    at_terminal: AtTerminal, sandbox: Sandbox
+) -> None:
+    line = ("invitations", "send", "blank-page", "ada@example.org")
+    assert at_terminal(*line).text.splitlines()[-1] == "1 invited"
+    again = at_terminal(*line, "bo@example.org")
+    assert again.text.splitlines()[-1] == "1 invited, 1 already invited"
+    assert len(sandbox.emails) == 2
+    preview = at_terminal(*line, "cy@example.org", "--dry-run")
+    assert preview.text.splitlines()[-1] == "1 already invited, 1 would invite"
+
+
+MANY = [f"p{number}@example.org" for number in range(51)]
+
+
+@pytest.mark.parametrize("way", ["file", "words"])
+def test_more_than_50_emails_are_sent_after_a_question(
+    at_terminal: AtTerminal, sandbox: Sandbox, people: Callable[[str], str], way: str
+) -> None:
+    who = ["--from", people("\n".join(MANY))] if way == "file" else MANY
+    screen = at_terminal("invitations", "send", "blank-page", *who, answer="n\n")
+    assert (screen.code, sandbox.emails) == (1, ())
+    assert screen.text.endswith("arena-groups: cancelled\n")
+    question = ESCAPES.sub("", screen.text).partition(" [y/N]")[0].splitlines()[-1]
+    assert question.lstrip().startswith(
+        "Send up to 51 emails for blank-page, which takes about 11 seconds at the quota of "
+    )
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_question_counts_only_who_gets_an_email(
+    at_terminal: AtTerminal, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path
+) -> None:
+    line = ("invitations", "send", "blank-page", "--journal", str(tmp_path / "j.sqlite"))
+    assert at_terminal(*line, "--from", people("\n".join(MANY[:2]))).code == 0
+    (_, second) = sandbox.pending_invitations("blank-page")
+    sandbox.decline_invitation(second)
+    screen = at_terminal(*line, "--from", people("\n".join(MANY)), answer="\n")
+    assert (screen.code, len(sandbox.emails)) == (0, 51)
+    assert "[y/N]" not in screen.text
+    assert screen.text.splitlines()[-1] == "49 invited, 2 already done in an earlier run"
 
 
 def test_progress_of_sorted_list_is_shown_and_erased(terminal: Open) -> None:

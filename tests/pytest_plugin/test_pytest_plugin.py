@@ -594,6 +594,73 @@ class TestMarkers:
             passed=2,
         )
 
+    def test_quota_of_a_class_module_or_parameter_is_replaced_by_a_nearer_one(
+        self, suite: Suite
+    ) -> None:
+        passes(
+            suite,
+            """
+            import pytest
+
+            pytestmark = [pytest.mark.arena_quota(limit=1000), pytest.mark.arena_group("walks")]
+
+            async def limit(client):
+                await client.me()
+                return client.rate_limit.limit
+
+            async def test_module(arena_client):
+                assert await limit(arena_client) == 1000
+
+            @pytest.mark.arena_quota(limit=20)
+            class TestBase:
+                async def test_class(self, arena_client):
+                    assert await limit(arena_client) == (20 if type(self) is TestBase else 30)
+
+                @pytest.mark.arena_quota("guest")
+                async def test_function(self, arena_client):
+                    assert await limit(arena_client) == 30
+
+            class TestDerived(TestBase):
+                pytestmark = pytest.mark.arena_quota(limit=30)
+
+            class TestInherited(TestDerived):
+                pass
+
+            @pytest.mark.parametrize(
+                "tier", [pytest.param(each, marks=pytest.mark.arena_quota(each))
+                         for each in ("free", "supporter")]
+            )
+            async def test_parameter(arena_client, tier):
+                await arena_client.me()
+                assert arena_client.rate_limit.tier == tier
+            """,
+            passed=9,
+        )
+
+    def test_two_quotas_in_one_place_are_an_error(self, suite: Suite) -> None:
+        suite.makepyfile(
+            """
+            import pytest
+
+            two = [pytest.mark.arena_quota("free"), pytest.mark.arena_quota(limit=7)]
+
+            class TestClass:
+                pytestmark = two
+
+                def test_it(self, arena_sandbox):
+                    pass
+
+            @two[0]
+            @pytest.mark.parametrize("x", [pytest.param(1, marks=two[1])])
+            def test_parameter(arena_sandbox, x):
+                pass
+            """
+        )
+        result = run(suite)
+        result.assert_outcomes(errors=2)
+        for name in ("TestClass", "test_parameter[[]1]"):
+            result.stdout.fnmatch_lines([f"*arena_quota: 2 of them on {name}: keep one. *"])
+
     def test_invalid_marker_is_reported_in_one_line(self, suite: Suite) -> None:
         lines = [
             f"@pytest.mark.arena_{marker.partition('(')[0]}: {problem}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from arena_groups import ArenaClient
-from arena_groups.sandbox import Sandbox, SandboxNotFoundError
+from arena_groups.sandbox import Sandbox, SandboxConflictError, SandboxNotFoundError
 from tests.sandbox.api import Api
 
 
@@ -153,6 +153,33 @@ def test_rename_user_with_invalid_slug_raises(slug: str) -> None:
     user = sandbox.add_user("Ada Byk")
     with pytest.raises(ValueError, match="slug"):
         sandbox.rename_user(user, "Ada", slug=slug)
+
+
+@pytest.mark.parametrize("method", ["add_members", "add_followers", "add_invitations"])
+def test_refused_addition_changes_nothing(method: str) -> None:
+    sandbox = Sandbox()
+    with pytest.raises(SandboxNotFoundError):
+        getattr(sandbox, method)("nope", 2)
+    with pytest.raises(ValueError, match="count must be 0 or more"):
+        getattr(sandbox, method)("blank-page", -1)
+    assert sandbox.add_user("Ona") == Sandbox().add_user("Ona")
+
+
+def test_join_group_twice_raises() -> None:
+    sandbox = Sandbox()
+    sandbox.join_group("blank-page", sandbox.users.stranger.id)
+    with pytest.raises(SandboxConflictError, match="in the group already"):
+        sandbox.join_group("blank-page", sandbox.users.stranger.id)
+    assert sandbox.members("blank-page") == [sandbox.users.owner.id, sandbox.users.stranger.id]
+
+
+async def test_invitation_link_leads_to_the_email(http: Api, sandbox: Sandbox) -> None:
+    first = sandbox.pending_invitations("research-studio")[0]
+    link = sandbox.invitation_link(first)
+    assert link.startswith(f"{sandbox.url}/")
+    assert (await http.get(link.removeprefix(sandbox.url))).status == 200
+    with pytest.raises(SandboxNotFoundError):
+        sandbox.invitation_link(1)
 
 
 async def test_objects_with_an_id_name_users_groups_and_invitations(sandbox: Sandbox) -> None:

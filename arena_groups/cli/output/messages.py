@@ -3,9 +3,10 @@
 import io
 import logging
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Generator, Sequence, Sized
+from collections.abc import Generator, Mapping, Sequence, Sized
 from contextlib import contextmanager, suppress
 from getpass import getpass
 from typing import Protocol, TextIO, runtime_checkable
@@ -16,6 +17,7 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
+COMMAND = "arena-groups "
 NO_LOG = logging.NullHandler()
 
 
@@ -28,6 +30,11 @@ def info(settings: Settings, text: str) -> None:
 def notify(settings: Settings, text: str) -> None:
     """Write a note that the user has to see, even with ``--quiet``."""
     write_stderr(_format(settings, "note", {"message": text}, f"arena-groups: {text}"))
+
+
+def write_facts(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> None:
+    """Write a line to standard error: a text, or one object of a kind if JSON was asked for."""
+    write_stderr(_format(settings, kind, facts, text))
 
 
 @contextmanager
@@ -50,8 +57,8 @@ def write_error(settings: Settings, error: CliError) -> None:
         write_stderr(json_text(error.as_dict(), sys.stderr))
     else:
         for each in error.details:
-            write_stderr(f"  {one_line(each)}")
-        write_stderr(one_line(error.as_line()))
+            write_stderr(_for_reading(f"  {one_line(each)}"))
+        write_stderr(_for_reading(one_line(error.as_line())))
 
 
 def write_stderr(line: str, *, end: str = "\n") -> None:
@@ -115,11 +122,25 @@ class _StderrHandler(logging.Handler):
         write_stderr(_format(self._settings, "log", facts, f"{level}: {message}"))
 
 
-def _format(settings: Settings, kind: str, facts: dict[str, str], text: str) -> str:
+def _format(settings: Settings, kind: str, facts: Mapping[str, object], text: str) -> str:
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
         return json_text({kind: facts}, sys.stderr)
-    return one_line(text)
+    return _for_reading(one_line(text))
+
+
+def _for_reading(line: str) -> str:
+    """Return a line for standard error: at a terminal, wrapped between words.
+
+    A line with a command stays whole, so that the command can be copied.
+    """
+    if COMMAND in line or not is_terminal(sys.stderr):
+        return line
+    from arena_groups.cli.output.columns import wrap_words  # noqa: PLC0415 - keeps --help fast
+
+    width = shutil.get_terminal_size().columns - 1
+    indent = " " * (len(line) - len(line.lstrip()))
+    return "\n".join(wrap_words(line, width, indent=indent or "  "))
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """The faults on the page: those in place, a switch for each kind, and a form for options."""
 
 from collections.abc import Iterator
+from typing import cast
 from xml.etree.ElementTree import Element
 
 import attrs
@@ -76,7 +77,8 @@ def _option(name: str, value: object) -> str:
         case False | None:
             return f"{name}={str(value).lower()}"
         case frozenset():
-            return f"{name}={'+'.join(sorted(map(str, value)))}"
+            ids = cast("frozenset[int]", value)
+            return f"{name}={'+'.join(map(str, sorted(ids)))}"
         case _ if callable(value):
             return f"{name}=(a function)"
         case _:

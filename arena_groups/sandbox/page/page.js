@@ -39,6 +39,7 @@ async function refresh() {
   again = false;
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.status === 404) location.reload(); // its group or invitation was deleted
     replaceParts(await response.text(), { kept: "problem-part" });
   } catch {
     // The connection for events fails too, and announces it. When it is back, all is fetched.
@@ -114,7 +115,9 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target, event.submitter).catch(() => announce(OFFLINE));
 });
-document.addEventListener("visibilitychange", followWhileVisible);
-setInterval(schedule, 10_000); // for the clock
 addCopyButtons();
-followWhileVisible();
+if (document.querySelector("[data-part]")) {
+  document.addEventListener("visibilitychange", followWhileVisible);
+  setInterval(schedule, 10_000); // for the clock
+  followWhileVisible();
+}

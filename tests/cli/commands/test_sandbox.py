@@ -93,7 +93,6 @@ def test_sandbox_with_invalid_fault_is_usage_error(
         (["-y"], "--yes"),
         (["--sandbox"], "--sandbox"),
         (["--base-url", "http://127.0.0.1:1"], "--base-url"),
-        (["--columns", "id"], "--columns"),
         (["--utc"], "--utc"),
         (["--no-pager"], "--no-pager"),
         (["-q"], "--quiet"),

@@ -1,0 +1,71 @@
+"""Summary of the requests and the quota of a command, which ends the output of ``--verbose``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define
+
+from arena_groups.cli.output.messages import write_facts
+
+if TYPE_CHECKING:
+    from arena_groups import ArenaClient, PacerSnapshot, RequestEvent
+    from arena_groups.cli.options import Settings
+
+
+@define
+class RequestSummary:
+    """Counts of requests: all of them, those that the cache answered, and those sent again."""
+
+    requests: int = 0
+    from_cache: int = 0
+    retried: int = 0
+    started: float = Factory(monotonic)
+
+    def record(self, event: RequestEvent) -> None:
+        """Count one attempt at a request."""
+        self.requests += 1
+        self.from_cache += event.from_cache
+        self.retried += event.attempt > 1
+
+    def facts(self, quota: PacerSnapshot, seconds: float) -> dict[str, object]:
+        """Return the summary for JSON."""
+        return {
+            "requests": self.requests,
+            "from_cache": self.from_cache,
+            "retried": self.retried,
+            "seconds": round(seconds, 1),
+            "quota_limit": quota.limit,
+            "quota_left": _left(quota),
+            "quota_resets_in": None if quota.resets_in is None else round(quota.resets_in, 1),
+        }
+
+    def text(self, quota: PacerSnapshot, seconds: float) -> str:
+        """Return the summary as one line."""
+        parts = [(self.from_cache, "from the cache"), (self.retried, "retried")]
+        details = ", ".join(f"{count} {words}" for count, words in parts if count)
+        line = f"{self.requests} request{'s' * (self.requests != 1)}"
+        line += f" ({details})" * bool(details) + f" in {seconds:.1f} s"
+        if quota.limit is not None:
+            line += f"; quota: {_left(quota)} of {quota.limit} left"
+            if quota.resets_in is not None:
+                line += f", window ends in {quota.resets_in:.0f} s"
+        return line
+
+    @contextmanager
+    def written_for(self, settings: Settings, arena: ArenaClient) -> Generator[None, None, None]:
+        """Write the summary after a block, however it ends, if ``--verbose`` was given."""
+        try:
+            yield
+        finally:
+            if settings.verbose and self.requests:
+                quota, seconds = arena.pacer.snapshot(), monotonic() - self.started
+                facts, text = self.facts(quota, seconds), self.text(quota, seconds)
+                write_facts(settings, "summary", facts, f"arena-groups: {text}")
+
+
+def _left(quota: PacerSnapshot) -> int | None:
+    return None if quota.limit is None else max(0, quota.limit - quota.used)
