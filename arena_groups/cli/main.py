@@ -339,14 +339,15 @@ def _context_of(context: click.Context, name: str) -> click.Context:
     if isinstance(command, click.Group):
         path, found, _ = command.resolve_command(context, [name])
         if found is not None:
-            return click.Context(found, info_name=path, parent=context)
+            return found.context_class(found, info_name=path, parent=context)
     subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
     if name not in subcommands:
         from arena_groups.cli.words import unknown_command
 
         raise unknown_command(context, name, subcommands)
     path = f"{context.info_name} {name}"
-    return click.Context(subcommands[name], info_name=path, parent=context.parent)
+    found = subcommands[name]
+    return found.context_class(found, info_name=path, parent=context.parent)
 
 
 def load_defaults(settings: Settings) -> None:
