@@ -14,6 +14,7 @@ import click
 from click.core import augment_usage_errors
 
 from arena_groups._version import __version__
+from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ COMMANDS = {
 }
 """Short help of each command by name, known without importing the command."""
 
+NO_LIMIT = 1000  # characters of a short help
 WITHOUT_DEFAULTS = {None, "completion", "config", "help"}
 """Commands that work even if the configuration file or a variable is wrong."""
 
@@ -52,6 +54,7 @@ Example = tuple[str, str]
 class Command(click.Command):
     """A command whose help shows examples."""
 
+    context_class = HelpContext
     examples: Sequence[Example] = ()
     view: "Callable[[], View[Any]] | None" = None
 
@@ -129,6 +132,7 @@ class CommandGroup(click.Group):
     """A group of commands whose help shows examples."""
 
     command_class = Command
+    context_class = HelpContext
     examples: Sequence[Example] = ()
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -144,6 +148,18 @@ class CommandGroup(click.Group):
         """Write the commands, then the options."""
         self.format_commands(ctx, formatter)
         write_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command's name and short help, which click would shorten."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, each.get_short_help_str(NO_LIMIT))
+                    for name, each in commands
+                    if each is not None and not each.hidden
+                ]
+            )
 
 
 class LazyCommandGroup(CommandGroup):
@@ -209,10 +225,8 @@ def write_help(
     command.format_help_text(ctx, formatter)
     if examples:
         with formatter.section("Examples"):
-            for purpose, line in examples:
-                # Never wrapped, so that a line can be copied.
-                formatter.write(f"{'':>{formatter.current_indent}}# {purpose}\n")
-                formatter.write(f"{'':>{formatter.current_indent}}{NAME} {line}\n")
+            if isinstance(formatter, HelpFormatter):
+                formatter.write_examples(NAME, examples)
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
 

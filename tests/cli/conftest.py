@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,6 +33,9 @@ from tests.support.command_line import (
 )
 from tests.support.time_zones import set_time_zone
 from tests.support.waiting import HANG_TIMEOUT
+
+if TYPE_CHECKING:
+    from tests.support.terminal import Open
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -152,6 +156,32 @@ def at_terminal(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[.
         return Screen(code, screen.getvalue(), results.getvalue())
 
     return call
+
+
+@pytest.fixture
+def terminal(sandbox: Sandbox) -> "Iterator[Open]":
+    """Run a command line at a terminal, as the owner, against the test's own sandbox."""
+    from tests.support.terminal import AT_TERMINAL, Terminal  # skips where there are none
+
+    opened: list[Terminal] = []
+
+    def begin(
+        *words: str,
+        script: str = AT_TERMINAL,
+        person: str | None = "owner",
+        width: int = 80,
+        **variables: str,
+    ) -> Terminal:
+        kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        token = {} if person is None else {"ARENA_TOKEN": getattr(sandbox.tokens, person)}
+        environment = {**kept, "TERM": "xterm", **token, **variables}
+        line = [*words, "--base-url", sandbox.url]
+        opened.append(Terminal(script, line, environment, width=width))
+        return opened[-1]
+
+    yield begin
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture
