@@ -18,6 +18,7 @@ from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
+    from arena_groups.cli.errors import CliError
     from arena_groups.cli.output.columns import View
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -65,6 +66,17 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         write_options(self, ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. An error of too many does not repeat them."""
+        allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
+        rest = super().parse_args(ctx, args)
+        ctx.allow_extra_args = allowed
+        if rest and not allowed and not ctx.resilient_parsing:
+            from arena_groups.cli.words import too_many_words
+
+            raise too_many_words(ctx, len(rest))
+        return rest
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
@@ -140,6 +152,21 @@ class CommandGroup(click.Group):
         del ctx
         return [self.options_metavar or "", "COMMAND [ARGS]..."]
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, also by an alias."""
+        from arena_groups.cli.words import SUBCOMMAND_ALIASES, unknown_command
+
+        word = args[0]
+        for name in (word, *SUBCOMMAND_ALIASES.get(word, ())):
+            found = self.get_command(ctx, name)
+            if found is not None:
+                return name, found, args[1:]
+        if ctx.resilient_parsing or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise unknown_command(ctx, word, self.list_commands(ctx))
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write usage, description, examples, commands and options."""
         write_help(self, self.examples, ctx, formatter)
@@ -179,6 +206,24 @@ class LazyCommandGroup(CommandGroup):
             module = import_module(f"arena_groups.cli.commands.{cmd_name.replace('-', '_')}")
             found = module.command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, also by an alias for several words."""
+        if args[0] in COMMANDS:  # no import of the aliases
+            return args[0], self.get_command(ctx, args[0]), args[1:]
+        if args[0] == "help":
+            return "help", help_, args[1:]
+        from arena_groups.cli.words import ALIASES
+
+        words = ALIASES.get(args[0])
+        if words is None:
+            return super().resolve_command(ctx, args)
+        found: click.Command | None = self
+        for word in words:
+            found = found.get_command(ctx, word) if isinstance(found, click.Group) else None
+        return " ".join(words), found, args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command's name and short help."""
@@ -264,7 +309,9 @@ def _is_common(option: click.Option) -> bool:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="There is no option for the token: log in, or set ARENA_TOKEN.",
 )
-@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s"
+)
 @common_options
 @click.pass_context
 def app(context: click.Context) -> None:
@@ -272,6 +319,34 @@ def app(context: click.Context) -> None:
     show_help_without_command(context)
     if context.invoked_subcommand not in WITHOUT_DEFAULTS:
         load_defaults(context.ensure_object(Settings))
+
+
+@click.command("help", cls=Command)
+@click.argument("names", nargs=-1, metavar="[COMMAND]...")
+@common_options
+@click.pass_context
+def help_(context: click.Context, *, names: tuple[str, ...]) -> None:
+    """Show the help of a command."""
+    shown = context.find_root()
+    for name in names:
+        shown = _context_of(shown, name)
+    click.echo(shown.get_help())
+
+
+def _context_of(context: click.Context, name: str) -> click.Context:
+    """Return a context of the subcommand that ``name`` names."""
+    command = context.command
+    if isinstance(command, click.Group):
+        path, found, _ = command.resolve_command(context, [name])
+        if found is not None:
+            return click.Context(found, info_name=path, parent=context)
+    subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    if name not in subcommands:
+        from arena_groups.cli.words import unknown_command
+
+        raise unknown_command(context, name, subcommands)
+    path = f"{context.info_name} {name}"
+    return click.Context(subcommands[name], info_name=path, parent=context.parent)
 
 
 def load_defaults(settings: Settings) -> None:
@@ -308,10 +383,9 @@ def run(arguments: Sequence[str]) -> int:
         flush_or_discard(stdout)
         return 0
     except Exception as error:
-        from arena_groups.cli.errors import describe
         from arena_groups.cli.output.messages import flush_or_discard, write_error
 
-        described = describe(error, settings.token_source)
+        described = _describe(error, settings, arguments)
         if described is None:
             raise
         if settings.format is None:
@@ -321,6 +395,15 @@ def run(arguments: Sequence[str]) -> int:
         write_error(settings, described)
         return described.code
     return code if isinstance(code, int) else 0
+
+
+def _describe(error: Exception, settings: Settings, words: Sequence[str]) -> "CliError | None":
+    from arena_groups.cli.errors import describe
+    from arena_groups.cli.words import usage_error
+
+    if isinstance(error, click.UsageError):
+        return usage_error(error, words)
+    return describe(error, settings.token_source)
 
 
 def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None:

@@ -249,7 +249,7 @@ def read_rosters(file: str) -> dict[int, RosterSnapshot]:
         CliError: If the file is not a roster.
         OSError: If the file cannot be opened.
     """
-    found = parse_rosters(read_text(file, hint=ROSTER_FILES))
+    found = parse_rosters(read_text(file, has_option=False, hint=ROSTER_FILES))
     if isinstance(found, str):
         raise unreadable(file, found, ROSTER_FILES)
     return found

@@ -172,7 +172,7 @@ class OutcomeCounts:
 
     def write(self, settings: Settings) -> None:
         """Write the number of each outcome to standard error, if that is a terminal."""
-        if is_terminal(sys.stderr) and not settings.quiet:
+        if self.done and is_terminal(sys.stderr) and not settings.quiet:
             write_stderr(str(self))
 
     def __str__(self) -> str:

@@ -105,7 +105,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         _raise_failure(item, earlier)
         raise
     _raise_failure(item, earlier)
-    for sandbox, required in item.stash.get(_OPENED, []):
+    for sandbox, required in item.stash.get(_OPENED, ()):
         _check_applied(required, sandbox, item.name)
 
 
@@ -283,7 +283,7 @@ def _shared_sandbox_of(item: pytest.Item) -> Sandbox | None:
 
 def _sandboxes_of(item: pytest.Item) -> list[Sandbox]:
     """Return the sandboxes that were opened for a test, and those that several tests share."""
-    opened = [sandbox for sandbox, _ in item.stash.get(_OPENED, [])]
+    opened = [sandbox for sandbox, _ in item.stash.get(_OPENED, ())]
     return opened + [sandbox for sandbox, _ in item.config.stash[_SHARED].values()]
 
 

@@ -57,10 +57,16 @@ function schedule() {
 async function send(form, button) {
   const fields = new URLSearchParams(new FormData(form, button));
   const response = await fetch(location.href, { method: "POST", body: fields });
+  for (const old of document.querySelectorAll("[role=alert]")) old.remove();
   replaceParts(await response.text());
   const problem = document.querySelector("[role=alert]");
-  if (problem) problem.scrollIntoView({ block: "center" });
-  else announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
+  if (!problem) {
+    announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
+    return;
+  }
+  // Beside the form, unless the form itself may be replaced.
+  if (form.isConnected && !form.closest("[data-part]")) form.after(problem);
+  problem.scrollIntoView({ block: "nearest" });
 }
 
 // Browsers open few connections to a server: a tab in the background must not hold one.
