@@ -3,8 +3,10 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -97,33 +99,53 @@ class ImportOptions:
 
 @frozen
 class _Import:
-    """An import in progress: what it reads, and where its results go."""
+    """An import in progress: what it reads, and where its results go.
+
+    Attributes:
+        counts: The results so far.
+        bad_lines: The lines that name nobody and have no row yet.
+    """
 
     settings: Settings
     group: str
     options: ImportOptions
     people: Invitees
     results: ResultFile
-    counts: OutcomeCounts = field(factory=OutcomeCounts)
+    counts: OutcomeCounts = field(init=False)
+    bad_lines: deque[BadLine] = field(init=False)
+
+    @counts.default
+    def _no_results(self) -> OutcomeCounts:
+        return OutcomeCounts(skipped=len(self.people.bad_lines))
+
+    @bad_lines.default
+    def _all_bad_lines(self) -> deque[BadLine]:
+        return deque(self.people.bad_lines)
 
     @property
     def total(self) -> int:
         """Number of recipients."""
         return len(self.people.rows)
 
-    def skipped_rows(self) -> Iterable[ImportRow]:
-        """Yield the results of the lines that name nobody, which are in the result file too."""
-        for each in self.people.bad_lines:
-            row = ImportRow(line=each.line, outcome=SKIPPED, error=_described(each))
-            self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
-            yield row
-
-    def row(self, result: BulkResult[InviteTarget]) -> ImportRow:
-        """Return the row of a result, which is counted and in the result file too."""
-        row = import_row(self.people.rows[result.position], result)
-        self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
+    def rows(self, result: BulkResult[InviteTarget]) -> list[ImportRow]:
+        """Return the row of a result, after those of the lines before it that name nobody."""
+        source = self.people.rows[result.position]
+        row = import_row(source, result)
         self.counts.add(row.outcome, from_journal=row.from_journal)
-        return row
+        return [*self.skipped_rows(before=source.line), *self._written([row])]
+
+    def skipped_rows(self, before: float = inf) -> list[ImportRow]:
+        """Return the rows of the next lines that name nobody."""
+        rows: list[ImportRow] = []
+        while self.bad_lines and self.bad_lines[0].line < before:
+            bad = self.bad_lines.popleft()
+            rows.append(ImportRow(line=bad.line, outcome=SKIPPED, error=bad.problem))
+        return self._written(rows)
+
+    def _written(self, rows: list[ImportRow]) -> list[ImportRow]:
+        for row in rows:
+            self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
+        return rows
 
     def summary(self, people: Sequence[ImportRow] | None = None) -> None:
         """Write the number of each outcome; in a table those of this run alone."""
@@ -223,16 +245,17 @@ async def _preview(run: _Import, arena: ArenaClient, store: Store | None) -> Non
         if results is not None:
             results.write(row)
 
-    for row in run.skipped_rows():
-        write(row)
     with progress(settings, beside_results=not is_json) as shown:
         async with invite_many(
             arena, run.group, targets, store=store, dry_run=True, predict=options.predict
         ) as found:
             async for result in found:
-                write(run.row(result))
+                for row in run.rows(result):
+                    write(row)
                 failures += [] if result.error is None else [result.error]
                 shown.update(f"{found.done} of {run.total}")
+    for row in run.skipped_rows():
+        write(row)
     if results is None:
         run.summary(rows)
     else:
@@ -246,7 +269,6 @@ async def _send(
 ) -> None:
     settings = run.settings
     failures: list[Exception] = []
-    list(run.skipped_rows())
     stop = reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run))
     with stop, _progress_bar(settings, run.total) as bar:
 
@@ -259,11 +281,12 @@ async def _send(
         sending = invite_many(arena, run.group, targets, store=store, on_claim_wait=report_wait)
         async with waits, sending as found:
             async for result in found:
-                row = run.row(result)
+                row = run.rows(result)[-1]
                 bar.update(run.counts)
                 if result.error is not None:
                     failures.append(result.error)
                     info(settings, f"line {row.line}: {row.error}")
+    run.skipped_rows()
     run.summary()
     run.counts.write(settings)
     _raise_first(failures, run.total, "sent")
@@ -314,10 +337,6 @@ def _check_paths(options: ImportOptions) -> None:
                 f"--result and {option} are the same file, which would be overwritten",
                 hint="name another file for --result",
             )
-
-
-def _described(bad: BadLine) -> str:
-    return f"{bad.content} {bad.reason}".strip()
 
 
 class _Description(ProgressColumn):

@@ -92,8 +92,13 @@ class BadLine:
     content: str
     reason: str
 
+    @property
+    def problem(self) -> str:
+        """The content and the reason."""
+        return f"{self.content} {self.reason}".strip()
+
     def __str__(self) -> str:
-        return f"line {self.line}: {f'{self.content} {self.reason}'.strip()}"
+        return f"line {self.line}: {self.problem}"
 
 
 @frozen

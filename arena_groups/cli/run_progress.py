@@ -156,10 +156,12 @@ class OutcomeCounts:
     Attributes:
         counts: The number of results by outcome.
         earlier: The number of results that an earlier run has recorded, by outcome.
+        skipped: The number of lines that name nobody, and have no result.
     """
 
     counts: Counter[str] = field(factory=Counter[str])
     earlier: Counter[str] = field(factory=Counter[str])
+    skipped: int = 0
 
     def add(self, outcome: str, *, from_journal: bool = False) -> None:
         """Count a result."""
@@ -181,6 +183,7 @@ class OutcomeCounts:
         parts = [f"{self.counts[each]} {each.replace('_', ' ')}" for each in outcomes]
         if earlier := self.earlier.total():
             parts.append(f"{earlier} already done in an earlier run")
+        parts += [f"{self.skipped} skipped"] if self.skipped else []
         return ", ".join(parts)
 
 

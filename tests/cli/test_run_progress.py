@@ -56,11 +56,12 @@ def test_claim_note_rounds_up() -> None:
     ],
 )  # fmt: skip
 def test_outcome_counts_name_each_outcome_once(results: list[tuple[str, bool]], text: str) -> None:
-    counts = OutcomeCounts()
+    counts = OutcomeCounts(skipped=0)
     for outcome, from_journal in results:
         counts.add(outcome, from_journal=from_journal)
     assert str(counts) == text
     assert counts.done == len(results)
+    assert str(evolve(counts, skipped=2)) == f"{text}{', ' if text else ''}2 skipped"
 
 
 @pytest.mark.parametrize(
