@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import augment_usage_errors
 
-from arena_groups._version import __version__
+from arena_groups._version import PROJECT_PAGE, __version__
 from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
@@ -274,6 +274,8 @@ def write_help(
                 formatter.write_examples(NAME, examples)
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
+    formatter.write_paragraph()
+    formatter.write_text(f"Documentation: {PROJECT_PAGE}")
 
 
 def write_options(
@@ -339,14 +341,15 @@ def _context_of(context: click.Context, name: str) -> click.Context:
     if isinstance(command, click.Group):
         path, found, _ = command.resolve_command(context, [name])
         if found is not None:
-            return click.Context(found, info_name=path, parent=context)
+            return found.context_class(found, info_name=path, parent=context)
     subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
     if name not in subcommands:
         from arena_groups.cli.words import unknown_command
 
         raise unknown_command(context, name, subcommands)
     path = f"{context.info_name} {name}"
-    return click.Context(subcommands[name], info_name=path, parent=context.parent)
+    found = subcommands[name]
+    return found.context_class(found, info_name=path, parent=context.parent)
 
 
 def load_defaults(settings: Settings) -> None:
