@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from arena_groups.sandbox.applications import OAuthRegistry
 from arena_groups.sandbox.entities import (
-    Application,
     ChannelRecord,
     CredentialRecord,
     GroupRecord,
@@ -16,7 +16,6 @@ from arena_groups.sandbox.entities import (
     InvitationState,
     InviteCodeRecord,
     InviteRecipient,
-    OAuthGrant,
     PendingAvatar,
     SentEmail,
     Tier,
@@ -58,52 +57,6 @@ class InvitationOutcome:
     outcome: InviteOutcomeName
     user: UserRecord | None
     invitation: InvitationRecord | None = None
-
-
-@attrs.define(eq=False)
-class OAuthRegistry:
-    """Registered apps by client id, and the permissions that users granted them."""
-
-    rng: random.Random = attrs.field(factory=random.Random, repr=False)
-    form_key: bytes = attrs.field(
-        default=attrs.Factory(lambda self: self.rng.randbytes(32), takes_self=True), repr=False
-    )
-    applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
-    _grants: dict[str, OAuthGrant] = attrs.field(
-        factory=dict[str, OAuthGrant], init=False, repr=False
-    )
-
-    def register(
-        self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
-    ) -> Application:
-        """Return a new app, with a client secret if it is `confidential`."""
-        app = Application(
-            name=name,
-            client_id=self.random_token("app"),
-            client_secret=self.random_token("secret") if confidential else None,
-            redirect_uris=redirect_uris,
-            owner=owner,
-        )
-        self.applications[app.client_id] = app
-        return app
-
-    def issue(self, grant: OAuthGrant) -> str:
-        """Return a new code for the grant."""
-        code = self.random_token("code")
-        self._grants[code] = grant
-        return code
-
-    def find(self, code: str) -> OAuthGrant | None:
-        """Return the grant of a code, which may be expired or used."""
-        return self._grants.get(code)
-
-    def mark_used(self, code: str, token: str) -> None:
-        """Record the token that the code was exchanged for."""
-        self._grants[code] = attrs.evolve(self._grants[code], token=token)
-
-    def random_token(self, label: str) -> str:
-        """Return a random text that cannot be guessed without the seed."""
-        return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
 
 
 @attrs.define(eq=False)

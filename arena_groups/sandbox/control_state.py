@@ -18,10 +18,10 @@ from arena_groups.sandbox.accounts import (
     seeded_users,
     token_credentials,
 )
+from arena_groups.sandbox.applications import Application
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.control_views import email_view, invitation_link
 from arena_groups.sandbox.entities import (
-    Application,
     ChannelRecord,
     GroupRecord,
     InvitationRecord,

@@ -1,12 +1,9 @@
 """Records that the sandbox holds in memory: mutable, without rules."""
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,9 +18,6 @@ Followed = tuple[FollowedKind, int]
 BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 MAX_LOGGED_REQUESTS = 100_000
-
-_URI = re.compile(r"[!\"$-\[\]-~]+", re.ASCII)  # no space, no fragment, no backslash
-_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]|", re.ASCII)
 
 
 @attrs.frozen
@@ -256,101 +250,6 @@ class SentEmail:
     def subject(self) -> str:
         """The subject line."""
         return f"{self.inviter_name} invites you to the group {self.group_name}"
-
-
-@attrs.frozen
-class Application:
-    """An app that may ask users for tokens.
-
-    Attributes:
-        name: The name, as the consent page shows it.
-        client_id: The public identifier.
-        client_secret: The secret of a confidential app; None for a public one. It does not show
-            in `repr`.
-        redirect_uris: The registered redirect URIs. The port of a loopback IP address is ignored.
-        owner: The id of the user who registered it.
-    """
-
-    name: str
-    client_id: str
-    client_secret: str | None = attrs.field(repr=False)
-    redirect_uris: tuple[str, ...]
-    owner: int
-
-    @property
-    def redirect_uri(self) -> str:
-        """The first of the registered redirect URIs."""
-        return self.redirect_uris[0]
-
-    def allows_redirect(self, redirect_uri: str) -> bool:
-        """Return whether a redirect URI is registered.
-
-        Args:
-            redirect_uri: The URI to check.
-
-        Returns:
-            True if it is registered, ignoring the port of a loopback IP address.
-        """
-        return is_redirect_uri(redirect_uri) and _without_port(redirect_uri) in {
-            _without_port(each) for each in self.redirect_uris
-        }
-
-
-@attrs.frozen(kw_only=True)
-class OAuthGrant:
-    """The permission behind an authorization code.
-
-    Attributes:
-        client_id: The app that asked for it.
-        redirect_uri: The address that the code was sent to.
-        user_id: The user who granted it.
-        scopes: What the user granted.
-        challenge: The S256 challenge of the verifier that redeems the code, if there is one.
-        expires_at: When the code expires.
-        token: The token that the code was exchanged for, once it has been.
-    """
-
-    client_id: str
-    redirect_uri: str
-    user_id: int
-    scopes: tuple[str, ...]
-    challenge: str | None = attrs.field(default=None, repr=False)
-    expires_at: datetime
-    token: str | None = attrs.field(default=None, repr=False)
-
-
-def is_redirect_uri(uri: str) -> bool:
-    """Return whether every parser reads the same host and port in a redirect URI.
-
-    Browsers take a backslash for a slash and drop control characters, so a URI with either can name
-    a host that `urlsplit` does not see. User information hides the host from people.
-    """
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return (
-        _URI.fullmatch(uri) is not None
-        and _HOST.fullmatch(host) is not None
-        and bool(host if parts.scheme in {"http", "https"} else parts.scheme)
-        and port != 0
-        and parts.netloc.lower() == (host if port is None else f"{host}:{port}")
-    )
-
-
-def _without_port(uri: str) -> str:
-    """Return the URI, without the port of a loopback IP address."""
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    try:
-        if parts.scheme != "http" or not ip_address(host).is_loopback:
-            return uri
-    except ValueError:
-        return uri
-    return uri.replace(parts.netloc, f"[{host}]" if ":" in host else host, 1)
 
 
 @attrs.frozen
