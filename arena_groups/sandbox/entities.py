@@ -1,5 +1,6 @@
 """Records that the sandbox holds in memory: mutable, without rules."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -180,31 +181,52 @@ class GroupRecord:
     members: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
     followers: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
     pending: dict[int, InvitationRecord] = attrs.field(
-        factory=dict[int, InvitationRecord], repr=False
+        factory=dict[int, InvitationRecord], init=False, repr=False
     )
     contents: list[ContentRecord] = attrs.field(factory=list[ContentRecord], repr=False)
-    _pending_ids: dict[int | str, list[int]] = attrs.field(
-        factory=dict[int | str, list[int]], init=False, repr=False
+    _pending_ids: list[int] = attrs.field(factory=list[int], init=False, repr=False)
+    _pending_by_person: dict[int | str, list[int]] | None = attrs.field(
+        default=None, init=False, repr=False
     )
 
     def add_pending(self, invitation: InvitationRecord) -> None:
-        """Add a pending invitation."""
+        """Add a pending invitation, which is newer than all others."""
         self.pending[invitation.id] = invitation
-        for person in _people_of(invitation):
-            self._pending_ids.setdefault(person, []).append(invitation.id)
+        self._pending_ids.append(invitation.id)
+        if self._pending_by_person is not None:
+            _add_to_index(self._pending_by_person, invitation)
 
     def remove_pending(self, invitation: InvitationRecord) -> None:
         """Remove a pending invitation."""
         del self.pending[invitation.id]
-        for person in _people_of(invitation):
-            self._pending_ids[person].remove(invitation.id)
-            if not self._pending_ids[person]:
-                del self._pending_ids[person]
+        del self._pending_ids[bisect_left(self._pending_ids, invitation.id)]
+        index = self._pending_by_person
+        if index is not None:
+            for person in _people_of(invitation):
+                index[person].remove(invitation.id)
+                if not index[person]:
+                    del index[person]
+
+    def newest_pending(self, start: int, count: int) -> list[InvitationRecord]:
+        """Return a part of the pending invitations, newest first, at a cost of that part only."""
+        end = len(self._pending_ids) - start
+        ids = self._pending_ids[max(end - count, 0) : max(end, 0)]
+        return [self.pending[each] for each in reversed(ids)]
 
     def oldest_pending(self, people: Iterable[int | str]) -> InvitationRecord | None:
         """Return the oldest pending invitation of these user ids and addresses."""
-        ids = [self._pending_ids[each][0] for each in people if each in self._pending_ids]
+        index = self._pending_by_person
+        if index is None:
+            index = self._pending_by_person = {}
+            for each in self.pending.values():
+                _add_to_index(index, each)
+        ids = [index[each][0] for each in people if each in index]
         return self.pending[min(ids)] if ids else None
+
+
+def _add_to_index(index: dict[int | str, list[int]], invitation: InvitationRecord) -> None:
+    for person in _people_of(invitation):
+        index.setdefault(person, []).append(invitation.id)
 
 
 def _people_of(invitation: InvitationRecord) -> Iterator[int | str]:
