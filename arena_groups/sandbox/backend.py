@@ -1,13 +1,14 @@
 """State of the sandbox: users, groups and invitations, and the rules by which they change."""
 
-import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import attrs
 
 from arena_groups.sandbox.applications import OAuthRegistry
+from arena_groups.sandbox.copies import copy_group, copy_invitation, copy_user
+from arena_groups.sandbox.draws import invite_code, pick, slug_suffix
 from arena_groups.sandbox.entities import (
     ChannelRecord,
     CredentialRecord,
@@ -37,8 +38,6 @@ FIRST_IDS = {
     "connection": 900001,
     "notification": 1_000_000_001,
 }
-SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
 
 
@@ -76,7 +75,7 @@ class Backend:
         factory=dict[str, CredentialRecord], repr=False
     )
     oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
-    _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
+    _next_ids: dict[str, int] = attrs.field(factory=FIRST_IDS.copy, init=False, repr=False)
     _names: NumberedNames = attrs.field(factory=NumberedNames, init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
     _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
@@ -87,15 +86,29 @@ class Backend:
         factory=dict[str, GroupRecord], repr=False
     )
 
-    def __attrs_post_init__(self) -> None:
-        self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
-
     def restart(self, rng: random.Random) -> None:
         """Return to an empty state, at the time of the clock's source."""
         self.clock.reset()
         empty = Backend(self.clock, rng, self.on_email)
         for field in attrs.fields(Backend):
             setattr(self, field.name, getattr(empty, field.name))
+
+    def copy_seed(self, seeded: "Backend") -> None:
+        """Become as a backend that has been filled with seeded records, and not used since."""
+        self.rng.setstate(seeded.rng.getstate())
+        self._next_ids = dict(seeded._next_ids)
+        self._names = seeded._names.copy()
+        self._invited_addresses = set(seeded._invited_addresses)
+        self.users = {number: copy_user(each) for number, each in seeded.users.items()}
+        self.invitations = {
+            number: copy_invitation(each) for number, each in seeded.invitations.items()
+        }
+        self.groups = {
+            number: copy_group(each, self.invitations) for number, each in seeded.groups.items()
+        }
+        self._users_by_slug = {each.slug: each for each in self.users.values()}
+        self._users_by_address = {each.email.lower(): each for each in self.users.values()}
+        self._groups_by_slug = {each.slug: each for each in self.groups.values()}
 
     # Users
 
@@ -230,7 +243,7 @@ class Backend:
         if group.invite is not None:
             return group.invite, False
         when = at or self.clock.now()
-        code = "".join(self.rng.choices(CODE_LETTERS, k=12))
+        code = invite_code(self.rng)
         group.invite = InviteCodeRecord(self.next_id("invite"), code, when, when)
         return group.invite, True
 
@@ -355,12 +368,14 @@ class Backend:
 
     def next_id(self, kind: str) -> int:
         """Return the next id of a kind. Each kind has its own sequence."""
-        return next(self._ids[kind])
+        number = self._next_ids[kind]
+        self._next_ids[kind] = number + 1
+        return number
 
     def new_slug(self, name: str) -> str:
         """Return an unused slug: the name in lower case with a random suffix."""
         while True:
-            slug = f"{slugify(name) or 'group'}-{self.random_suffix()}"
+            slug = f"{slugify(name) or 'group'}-{slug_suffix(self.rng)}"
             if slug not in self._groups_by_slug:
                 return slug
 
@@ -369,17 +384,12 @@ class Backend:
         return self._free_address(f"{slugify(first)}.{slugify(last)}".strip("."))
 
     def _free_address(self, local_part: str) -> str:
-        domain = self.rng.choice(("example.org", "example.com", "example.net"))
+        domain = pick(self.rng, ("example.org", "example.com", "example.net"))
         return self._names.find(
             f"{local_part}@{domain}",
             lambda number: f"{local_part}{number}@{domain}",
             lambda each: each in self._users_by_address or each in self._invited_addresses,
         )
-
-    def random_suffix(self) -> str:
-        """Return letters, digits, `_` and `-`, as at the end of a slug."""
-        middle = "".join(self.rng.choices(SUFFIX_LETTERS + "_-", k=9))
-        return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
     def _free_user_slug(self, wanted: str) -> str:
         return self._names.find(

@@ -77,7 +77,8 @@ class SandboxState(ABC):
         self._fill(plan)
 
     def _fill(self, plan: SeedPlan) -> None:
-        known_users, self._user_factory = fill_backend(self._backend, plan)
+        records = fill_backend(self._backend, plan)
+        known_users, self._user_factory = records.known_users, records.user_factory
         self._known_users = known_users
         self._owner = known_users.owner
         self._faults.rng = Random(f"faults {plan.seed}")
