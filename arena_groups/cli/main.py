@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import augment_usage_errors
 
-from arena_groups._version import __version__
+from arena_groups._version import PROJECT_PAGE, __version__
 from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
@@ -274,6 +274,8 @@ def write_help(
                 formatter.write_examples(NAME, examples)
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
+    formatter.write_paragraph()
+    formatter.write_text(f"Documentation: {PROJECT_PAGE}")
 
 
 def write_options(

@@ -152,6 +152,15 @@ class TestFindGroups:
         found = find_groups(settings, HANG_TIMEOUT)
         assert KnownGroup("research-studio", "Research Studio") in found
 
+    @pytest.mark.parametrize("content", ['base_url = "{}"', "purple = 1"])
+    def test_reads_the_configuration_file_and_is_empty_if_it_is_wrong(
+        self, content: str, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "config.toml"
+        config.write_text(content.format(as_person("owner")[1]))
+        monkeypatch.setenv("ARENA_CONFIG", str(config))
+        assert bool(find_groups(Settings(), HANG_TIMEOUT)) is ("base_url" in content)
+
     @pytest.mark.parametrize("token", ["", "wrong-4711", "a b"])
     def test_without_a_valid_token_is_empty_and_silent(
         self, token: str, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch, capsys: Captured

@@ -137,7 +137,10 @@ def fails(
 
     def call(line: str, person: str = "owner", url: str = "") -> tuple[int, str, str]:
         where = as_person(person)
-        return failure(capsys, [*line.split(), *(["--base-url", url] if url else where)])
+        if url:
+            monkeypatch.setenv("ARENA_BASE_URL", url)  # the token is for this server
+            where = ["--base-url", url]
+        return failure(capsys, [*line.split(), *where])
 
     return call
 
