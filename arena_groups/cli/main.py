@@ -18,6 +18,8 @@ from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from arena_groups.cli.errors import CliError
     from arena_groups.cli.output.columns import View
 
@@ -196,6 +198,17 @@ class LazyCommandGroup(CommandGroup):
         """Return the names of the commands, in the order of the help."""
         del ctx
         return list(COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the commands that begin so, or else the aliases. It imports none of them."""
+        from click.shell_completion import CompletionItem
+
+        from arena_groups.cli.words import ALIASES
+
+        texts = {name: text for name, text in COMMANDS.items() if name.startswith(incomplete)}
+        others = {name: None for name in (*ALIASES, "help") if name.startswith(incomplete)}
+        items = [CompletionItem(name, help=text) for name, text in (texts or others).items()]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
