@@ -52,7 +52,12 @@ async def test_foreign_host_is_421(http: Api) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "http://127.0.0.1", "http://localhost:{port}", "file://", ""],
+    [
+        *("https://evil.example", "null", "http://127.0.0.1", "http://localhost:{port}"),
+        *("https://127.0.0.1:{port}", "ws://127.0.0.1:{port}", "http://127.0.0.1:{port}/"),
+        *("http://127.0.0.1:{port}.evil.example", "http://127.0.0.1:{port}@evil.example"),
+        *("file://", "*", ""),
+    ],
 )
 async def test_write_of_another_origin_is_403(http: Api, sandbox: Sandbox, origin: str) -> None:
     given = origin.format(port=urlsplit(sandbox.url).port)
