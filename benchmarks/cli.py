@@ -26,6 +26,8 @@ parts:  cpu      contenders read a list from a server without latency
         growth   cost per item, and memory, from 100 to 1,000,000 items
         flight   the time for a list with 1 to 16 pages in flight
         codec, request, startup   micro-benchmarks
+        script   whole scripts that list 100 invitations, from the start of Python
+        bulk     1,000 people are invited, without pacing
 A whole run takes about a quarter of an hour; the machine should have nothing else to do.
 """
 

@@ -41,6 +41,8 @@ def markdown(results: Results) -> str:
         _timings("Decoding", "CPU per item, µs", results.codec, "orjson"),
         _timings("One request", "CPU per request, µs", results.request, "bare"),
         _timings("Start-up", "wall, ms", results.startup, "libraries"),
+        _timings("A whole script", "CPU, ms", results.script, "hand"),
+        _timings("Many invitations", "CPU per invitation, µs", results.bulk, "hand"),
     ]
     return "\n".join(each for each in sections if each)
 
