@@ -90,6 +90,11 @@ async def open_page(http: Api, path: str = PAGE, *, status: int = 200) -> Node:
     return read(reply)
 
 
+async def open_section(http: Api, name: str) -> Node:
+    """Return a section of the first page."""
+    return (await open_page(http)).one("section", id=name)
+
+
 async def submit(http: Api, path: str = PAGE, **fields: str | int) -> Reply:
     """Send a form, as a browser does."""
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": http.sandbox.url}

@@ -1,4 +1,4 @@
-"""Requests, faults, the clock and the variables on the sandbox's page."""
+"""Requests, the clock, the variables and the reset on the sandbox's page."""
 
 import asyncio
 import re
@@ -7,16 +7,11 @@ from datetime import timedelta
 import pytest
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.faults import Disconnect, Hang, Latency, describe_faults, parse_spec
-from arena_groups.sandbox.page.faults import fault_text
+from arena_groups.sandbox.faults import Disconnect, Hang, Latency
 from arena_groups.sandbox.page.overview import SHOWN_REQUESTS
 from tests.sandbox.api import Api
-from tests.sandbox.page.reader import Node, open_page, submit
+from tests.sandbox.page.reader import Node, open_page, open_section, submit
 from tests.support.waiting import until
-
-
-async def section(http: Api, name: str) -> Node:
-    return (await open_page(http)).one("section", id=name)
 
 
 def rows_of(requests: Node) -> list[list[str]]:
@@ -29,11 +24,11 @@ def rows_of(requests: Node) -> list[list[str]]:
 
 
 async def test_requests_are_listed_newest_first(http: Api, sandbox: Sandbox) -> None:
-    assert "has not received a request yet" in (await section(http, "requests")).text
+    assert "has not received a request yet" in (await open_section(http, "requests")).text
     sandbox.faults.add_spec("latency:seconds=0,times=1")
     await http.get("/v3/groups/research-studio?x=<b>")
     await http.get("/v3/nothing")
-    assert rows_of(await section(http, "requests")) == [
+    assert rows_of(await open_section(http, "requests")) == [
         ["GET /v3/nothing", "unknown operation", "404", ""],
         ["GET /v3/groups/research-studio?x=<b>", "getGroup", "200", "latency"],
     ]
@@ -44,7 +39,7 @@ async def test_request_without_response_says_so(http: Api, sandbox: Sandbox) -> 
     with pytest.raises(Exception, match=r"disconnected|reset"):
         await http.post("/v3/groups")
     sandbox.faults.clear()
-    assert rows_of(await section(http, "requests")) == [
+    assert rows_of(await open_section(http, "requests")) == [
         ["POST /v3/groups", "createGroup", "no response", "disconnect"]
     ]
 
@@ -53,7 +48,7 @@ async def test_request_that_waits_says_so(http: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Hang())
     hanging = asyncio.create_task(http.get("/v3/me"))
     await until(lambda: bool(sandbox.requests) and bool(sandbox.requests[0].faults))
-    assert rows_of(await section(http, "requests")) == [
+    assert rows_of(await open_section(http, "requests")) == [
         ["GET /v3/me", "getCurrentUser", "waiting", "hang"]
     ]
     hanging.cancel()
@@ -65,90 +60,13 @@ async def test_only_the_newest_requests_are_shown_until_cleared(
     total = SHOWN_REQUESTS + 3
     for number in range(total):
         await http.get(f"/v3/x{number}")
-    shown = await section(http, "requests")
+    shown = await open_section(http, "requests")
     assert len(shown.rows()) == SHOWN_REQUESTS
     assert shown.rows()[0][0].startswith(f"GET /v3/x{total - 1}")
     assert f"The newest {SHOWN_REQUESTS} of {total}" in shown.text
     reply = await submit(http, section="requests", action="clear-requests")
     assert (reply.status, reply.headers["Location"]) == (303, "/__sandbox__/#requests")
     assert not sandbox.requests
-
-
-async def test_every_fault_has_a_switch_unless_it_needs_options(http: Api) -> None:
-    faults = await section(http, "faults")
-    switches = {each.text: each for each in faults.all("button", role="switch")}
-    names = {each.name for each in describe_faults()}
-    assert names - switches.keys() == {"redirect"}
-    assert {each.attributes["aria-checked"] for each in switches.values()} == {"false"}
-
-
-async def test_switch_turns_a_fault_on_and_off(http: Api, sandbox: Sandbox) -> None:
-    await submit(http, action="turn-on", fault="server-failure")
-    assert (await http.get("/v3/groups/1001")).status == 500
-    faults = await section(http, "faults")
-    switch = faults.one("button", id="fault-server-failure")
-    assert switch.attributes["aria-checked"] == "true"
-    assert "applied to 1 request" in faults.text
-    sandbox.faults.add(Latency())
-    sandbox.faults.add_spec("server-failure:status=503")
-    await submit(http, action=switch.attributes["value"], fault="server-failure")
-    assert [each.fault for each in sandbox.faults] == [Latency()]
-
-
-async def test_fault_in_place_can_be_turned_off_alone(http: Api, sandbox: Sandbox) -> None:
-    sandbox.faults.add_spec("latency:seconds=0")
-    sandbox.faults.add_spec("server-failure:status=503")
-    form = (await section(http, "faults")).one("ul").all("form")[1]
-    fields = {node.attributes["name"]: node.attributes["value"] for node in form.all("input")}
-    await submit(http, **fields, action="turn-off")
-    assert [each.fault for each in sandbox.faults] == [Latency(0)]
-    await submit(http, **fields, action="turn-off")
-    assert len(sandbox.faults) == 1
-    await submit(http, action="turn-off-all")
-    assert len(sandbox.faults) == 0
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        "latency",
-        "latency:seconds=0.2,operation=getGroup,times=3,probability=0.5",
-        "server-failure:status=503,html,after",
-        "rate-limited:retry_after=none",
-        "redirect:location=/v3/me,skip=1",
-        "churn:group=1001,keep=50001+50002",
-    ],
-)
-def test_fault_text_is_a_spec_of_the_same_fault(spec: str) -> None:
-    injected = Sandbox().faults.add_spec(spec)
-    fault, target = parse_spec(fault_text(injected))
-    assert (fault, target) == (injected.fault, injected.target)
-    assert len(fault_text(injected)) <= len(spec)
-
-
-def test_fault_text_names_a_function_without_its_code() -> None:
-    injected = Sandbox().faults.add(Latency(), where=lambda _: True)
-    assert fault_text(injected) == "latency:where=(a function)"
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("", "Unknown fault"),
-        ("no-such-fault", "Unknown fault"),
-        ("redirect", "The option location is required"),
-        ("latency:seconds=x", "Invalid seconds"),
-        ("<script>", "Unknown fault"),
-    ],
-)
-async def test_malformed_fault_is_rejected_on_the_page(
-    http: Api, sandbox: Sandbox, spec: str, message: str
-) -> None:
-    reply = await submit(http, action="turn-on", fault=spec)
-    assert reply.status == 400
-    assert "<script>alert" not in reply.content.decode()
-    assert f'role="alert">{message}' in reply.content.decode().replace(' class="problem"', "")
-    assert len(sandbox.faults) == 0
 
 
 @pytest.mark.parametrize(
@@ -166,7 +84,7 @@ async def test_clock_is_moved_forward(
     reply = await submit(http, action="advance", amount=amount, unit=unit, section="clock")
     assert (reply.status, reply.headers["Location"]) == (303, "/__sandbox__/#clock")
     assert sandbox.now - before >= step
-    text = (await section(http, "clock")).text
+    text = (await open_section(http, "clock")).text
     assert re.search(r"It is \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC in the sandbox\.", text)
     assert f"{sandbox.now:%Y-%m-%d}" in text
 
@@ -186,7 +104,7 @@ async def test_unusable_step_is_rejected_and_the_page_still_works(
 
 
 async def test_lines_and_tokens_can_be_copied(http: Api, sandbox: Sandbox) -> None:
-    connect = await section(http, "connect")
+    connect = await open_section(http, "connect")
     shell, powershell = (each.text for each in connect.all("pre"))
     tokens = sandbox.tokens
     assert shell == f"export ARENA_BASE_URL={sandbox.url}\nexport ARENA_TOKEN={tokens.owner}"
