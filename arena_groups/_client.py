@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from ssl import SSLContext
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import aiohttp
 
@@ -35,7 +35,7 @@ from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Clock, Priority, Unset
 from arena_groups.models import RateLimit
 
-__all__ = ["ArenaClient", "in_background"]
+__all__ = ["ArenaClient", "GuestClient", "in_background"]
 
 MAX_BODY = 32 * 1024 * 1024
 
@@ -83,6 +83,7 @@ class ArenaClient(EndpointMethods):
     """Operations on groups."""
     users = ResourceAttribute(UsersResource)
     """Operations on users."""
+    _reads_token_variable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -134,7 +135,9 @@ class ArenaClient(EndpointMethods):
             max_body=check_range(max_body, "max_body", 1),
         )
         self._session = Session(
-            credentials=CredentialsProvider(given, network.base_url),
+            credentials=CredentialsProvider(
+                given, network.base_url, environment=self._reads_token_variable
+            ),
             transport=transport,
             options=CallOptions(timeout=checked_timeout(timeout), retry=checked_retry(retry)),
             pacer=pacing,
@@ -252,6 +255,12 @@ class ArenaClient(EndpointMethods):
 RESOURCE_NAMES = [
     name for name, value in vars(ArenaClient).items() if isinstance(value, ResourceAttribute)
 ]
+
+
+class GuestClient(ArenaClient):
+    """Client that ignores ``ARENA_TOKEN``, for a server that the variable is not for."""
+
+    _reads_token_variable = False
 
 
 def in_background(arena: ArenaClient) -> ArenaClient:

@@ -38,8 +38,9 @@ def output(command: str) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     program = [sys.executable, "-m", "arena_groups", *shlex.split(command)[1:]]
-    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
-    for name in ("NO_COLOR", "ARENA_TOKEN", "ARENA_BASE_URL"):
+    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1", "TZ": "UTC"}
+    environment["PAGER"] = "cat"
+    for name in ("NO_COLOR", "ARENA_PAGER", "ARENA_TOKEN", "ARENA_BASE_URL"):
         environment.pop(name, None)
     with subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, env=environment):
         os.close(theirs)

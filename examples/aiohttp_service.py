@@ -75,12 +75,14 @@ def problem(status: int, text: str, headers: dict[str, str] | None = None) -> we
 
 @web.middleware
 async def arena_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn errors of the client into HTTP responses. What they say is for the log."""
+    """Turn errors of the client into HTTP responses, and log what the caller need not know."""
     try:
         return await handler(request)
     except ArenaError as error:
-        logger.warning("%s: %s", request.method, error)
-        return error_response(error)
+        response = error_response(error)
+        if response.status >= 500:  # not the caller's fault
+            logger.warning("%s: %s", request.method, error)
+        return response
 
 
 def error_response(error: ArenaError) -> web.Response:

@@ -111,5 +111,5 @@ if __name__ == "__main__":
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(main())
-    except (ArenaError, ValueError, discord.LoginFailure) as error:
+    except (ArenaError, OSError, ValueError, discord.DiscordException) as error:
         sys.exit(f"discord_bot: {error}")

@@ -96,8 +96,15 @@ async def invite(group: Slug, invitee: Invitee, arena: Arena) -> Invited:
 
 @app.exception_handler(ArenaError)
 async def arena_error(request: Request, error: ArenaError) -> JSONResponse:
-    """Turn errors of the client into HTTP responses. What they say is for the log."""
-    logger.warning("%s: %s", request.method, error)
+    """Turn errors of the client into HTTP responses, and log what the caller need not know."""
+    response = error_response(error)
+    if response.status_code >= 500:  # not the caller's fault
+        logger.warning("%s: %s", request.method, error)
+    return response
+
+
+def error_response(error: ArenaError) -> JSONResponse:
+    """Return the response to a caller, who cannot mend what is wrong with this service."""
     match error:
         case NotFoundError():
             return problem(404, "no such group")

@@ -18,6 +18,7 @@ from tests.support.installed import Environment
 
 ROOT = Path(__file__).parent.parent
 INFO = f"arena_groups-{arena_groups.__version__}.dist-info"
+MANUAL_PAGE = INFO.replace(".dist-info", ".data/data/share/man/man1/arena-groups.1")
 
 STREAM = """
 import asyncio
@@ -86,13 +87,18 @@ def sources() -> Iterator[str]:
 
 
 class TestWheel:
-    def test_wheel_contains_only_the_package(self, in_wheel: set[str]) -> None:
+    def test_wheel_contains_only_the_package_and_the_manual_page(self, in_wheel: set[str]) -> None:
         about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-        assert in_wheel == {*sources(), *(f"{INFO}/{name}" for name in about)}
+        assert in_wheel == {*sources(), *(f"{INFO}/{name}" for name in about), MANUAL_PAGE}
 
     def test_wheel_is_typed_and_has_no_tests(self, in_wheel: set[str]) -> None:
         assert "arena_groups/py.typed" in in_wheel
         assert not [name for name in in_wheel if re.search(r"(^|/)(tests|examples|docs)/", name)]
+
+    def test_wheel_installs_the_manual_page(self, wheel: Path, in_sdist: set[str]) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            assert archive.read(MANUAL_PAGE) == (ROOT / "docs/man/arena-groups.1").read_bytes()
+        assert "docs/man/arena-groups.1" in in_sdist
 
     def test_wheel_name_is_for_any_system(self, wheel: Path) -> None:
         assert wheel.name == f"arena_groups-{arena_groups.__version__}-py3-none-any.whl"

@@ -18,7 +18,7 @@ from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
 from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
 from arena_groups._exports import set_public_module
 from arena_groups._http.network import has_environment_token, is_production
-from arena_groups._version import __version__
+from arena_groups._version import PROJECT_PAGE, __version__
 
 __all__ = [
     "CredentialsProvider",
@@ -33,7 +33,6 @@ __all__ = [
 TokenProvider = Callable[[], Awaitable[str] | str]
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
 SANDBOX_TOKEN = "sandbox_"  # noqa: S105 - how each of them begins
-PROJECT_PAGE = "https://arena-groups.readthedocs.io"
 DEFAULT_USER_AGENT = (
     f"arena-groups/{__version__} (+{PROJECT_PAGE}; python {python_version()}; "
     f"aiohttp {aiohttp.__version__})"

@@ -4,7 +4,7 @@ import sys
 
 __all__ = ["entry_point"]
 
-EXTRA = frozenset({"click", "filelock", "rich", "segno"})
+EXTRA = frozenset({"click", "filelock", "rich", "segno", "tomlkit"})
 
 
 def entry_point() -> None:

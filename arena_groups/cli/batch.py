@@ -29,6 +29,7 @@ from arena_groups.cli.run_progress import (
     RunProgress,
     describe_duration,
     reported_stop,
+    shown_quota_waits,
 )
 
 T = TypeVar("T")
@@ -159,7 +160,11 @@ async def revoke_all(
     with stop, RunProgress(settings) as shown:
         while left:
             try:
-                async with revoke_many(arena, group, [number for number, _ in left]) as run:
+                quota_waits = shown_quota_waits(
+                    arena.pacer.snapshot, lambda: counts.done, shown.count_down
+                )
+                revoking = revoke_many(arena, group, [number for number, _ in left])
+                async with quota_waits, revoking as run:
                     async for result in run:
                         if result.error and not isinstance(result.error, ITEM_ERRORS):
                             raise result.error

@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, require_token
+from arena_groups.cli.defaults import read_defaults
 from arena_groups.cli.options import Settings
 
 TIMEOUT = 1.0  # seconds; longer, and the user would type the rest
@@ -54,6 +55,7 @@ def _read(settings: Settings, found: list[KnownGroup]) -> None:
 
 
 async def _read_groups(settings: Settings, found: list[KnownGroup]) -> None:
+    settings.defaults = read_defaults()  # no command runs, which would read them
     once = arena_groups.RetryPolicy(attempts=1)
     async with connected(settings, retry=once) as arena:
         require_token(settings)
@@ -65,7 +67,7 @@ async def _read_groups(settings: Settings, found: list[KnownGroup]) -> None:
 
 def group_items(context: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return the groups of the user whose slugs begin with ``incomplete``, without those given."""
-    given = set(context.params.get("groups") or ())
+    given: set[str] = set(context.params.get("groups") or ())
     return [
         CompletionItem(group.slug, help=group.name)
         for group in find_groups(context.ensure_object(Settings))

@@ -13,8 +13,9 @@ import click
 
 import arena_groups
 from arena_groups.cli import output
+from arena_groups.cli.defaults import BASE_URL_VARIABLE, BUILT_IN, FILE, LOGIN, first
 from arena_groups.cli.errors import CliError, malformed_token, no_token
-from arena_groups.cli.options import APP, Settings
+from arena_groups.cli.options import APP, Default, Settings
 
 if TYPE_CHECKING:
     from arena_groups.cli.credentials import Login
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - keeps --help fast
 
 TOKEN_VARIABLE = "ARENA_TOKEN"  # noqa: S105 - its name, not a token
+SANDBOX_TOKEN = "sandbox_"  # noqa: S105 - how each of them begins
 SANDBOX_SOURCE = "the sandbox"
 
 
@@ -80,7 +82,7 @@ async def connected(
                 secret = None if login is None else login.token
                 pacer = await stack.enter_async_context(RedisPacer(redis, token=secret))
             token = None if login is None else login.token.reveal()
-            arena = arena_groups.ArenaClient(
+            arena = _client_class(settings, login)(
                 token,
                 base_url=base_url_of(settings),
                 trust_env=True,
@@ -93,6 +95,17 @@ async def connected(
             await stack.enter_async_context(arena)
             with summary.written_for(settings, arena):
                 yield in_background(arena) if background else arena
+
+
+def _client_class(settings: Settings, login: Login | None) -> type[arena_groups.ArenaClient]:
+    """Return a class whose client does not send ARENA_TOKEN to a server that it is not for."""
+    from arena_groups._client import GuestClient
+
+    is_set = bool(os.environ.get(TOKEN_VARIABLE))
+    if login is not None or not is_set or uses_environment_token(settings):
+        return arena_groups.ArenaClient
+    output.info(settings, f"{TOKEN_VARIABLE} is not for {base_url_of(settings)} and was not sent")
+    return GuestClient
 
 
 @asynccontextmanager
@@ -137,23 +150,62 @@ def find_token(settings: Settings) -> Login | None:
 
 
 def uses_environment_token(settings: Settings) -> bool:
-    """Return whether ARENA_TOKEN is set, and is not for the server of ARENA_BASE_URL instead."""
-    from arena_groups._http.network import has_environment_token
+    """Return whether ARENA_TOKEN is set, and belongs to the chosen API.
 
-    return bool(os.environ.get(TOKEN_VARIABLE)) and has_environment_token(base_url_of(settings))
+    It belongs to the server of ARENA_BASE_URL, and without that to Are.na. The token of a sandbox,
+    which Are.na never issues, may also be used with ``--base-url``.
+    """
+    from arena_groups._http.network import has_environment_token, is_production
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        return False
+    base_url = base_url_of(settings)
+    if os.environ.get(BASE_URL_VARIABLE):
+        return has_environment_token(base_url)
+    named_for_sandbox = token.startswith(SANDBOX_TOKEN) and settings.base_url is not None
+    return is_production(base_url) or named_for_sandbox
 
 
 def base_url_of(settings: Settings) -> str:
-    """Return the normalized base URL of the API: of ``--base-url``, or else of ARENA_BASE_URL.
+    """Return the normalized base URL of the API: see :func:`choose_server`."""
+    if settings.server is None:
+        settings.server = choose_server(settings, current_login(settings))
+    return settings.server.value
 
-    Raise ``UsageError`` if it is invalid.
+
+def choose_server(settings: Settings, login: str | None) -> Default[str]:
+    """Return the normalized base URL of the API, and what it comes from.
+
+    Of ``--base-url``, ARENA_BASE_URL, the configuration file, the host of the current login, and
+    Are.na, the first counts that is set.
+
+    Raises:
+        click.UsageError: If it is invalid.
     """
-    from arena_groups._http.network import resolve_base_url
+    from arena_groups._http.network import BASE_URL, checked_base_url
 
+    chosen = (
+        first((settings.base_url, "--base-url"))
+        or settings.defaults.base_url
+        or first((login, LOGIN))
+        or Default(BASE_URL, BUILT_IN)
+    )
     try:
-        return resolve_base_url(settings.base_url, name="--base-url")
+        return Default(checked_base_url(chosen.value, insecure_http=False), chosen.source)
     except ValueError as error:
-        raise click.UsageError(str(error).partition(" (")[0]) from None
+        problem = str(error).partition(" (")[0].removeprefix("base_url ")
+        inside = "base_url in " if chosen.source in {FILE, LOGIN} else ""
+        raise click.UsageError(f"{inside}{chosen.source} {problem}") from None
+
+
+def current_login(settings: Settings) -> str | None:
+    """Return the base URL of the last login or switch; ``None`` if ARENA_TOKEN is set instead."""
+    if settings.base_url or settings.defaults.base_url or os.environ.get(TOKEN_VARIABLE):
+        return None
+    from arena_groups.cli.credentials import current_host
+
+    return current_host(partial(output.notify, settings))
 
 
 def refuse_base_url(settings: Settings) -> None:

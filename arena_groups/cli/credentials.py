@@ -1,14 +1,15 @@
 """Store of tokens from ``auth login``: the system's keyring, else a private file."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from arena_groups._api import Secret
+from arena_groups._http.network import BASE_URL
 from arena_groups.cli import login_file as logins
-from arena_groups.cli.errors import CliError
+from arena_groups.cli.errors import CliError, ExitCode
 from arena_groups.cli.login_file import Entry, Warn, ignore, login_file
 
 SERVICE = "arena-groups"
@@ -73,10 +74,73 @@ def check_store(warn: Warn = ignore) -> None:
         logins.check_writable()
 
 
+def stored_logins(warn: Warn = ignore) -> dict[str, Entry]:
+    """Return what the file has for each API, in the order of the logins.
+
+    Raises:
+        CliError: If the file is not readable.
+    """
+    return logins.read(warn)
+
+
+def current_host(warn: Warn = ignore) -> str | None:
+    """Return the base URL of the last login or switch; ``None`` if it was logged out.
+
+    Raises:
+        CliError: If the file is not readable.
+    """
+    return next((url for url, entry in logins.read(warn).items() if entry.current), None)
+
+
+def switch_login(base_url: str, warn: Warn = ignore) -> None:
+    """Make a stored login the one of commands that name no API.
+
+    Raises:
+        CliError: If there is no login for ``base_url``, or the file is not readable, not private,
+            or locked.
+        OSError: If the file cannot be written.
+    """
+    with logins.locked(warn):
+        entries = logins.read(warn)
+        if base_url not in entries:
+            raise not_logged_in(base_url, entries)
+        logins.write(_with_current(entries, base_url))
+
+
+def not_logged_in(base_url: str, known: Iterable[str]) -> CliError:
+    """Return the error for an API without a login."""
+    places = ", ".join(known)
+    hint = f"there are logins for {places}" if places else "log in with `arena-groups auth login`"
+    return CliError("unauthorized", f"no login for {base_url}", ExitCode.UNAUTHORIZED, hint)
+
+
+def _with_current(entries: Mapping[str, Entry], base_url: str | None) -> dict[str, Entry]:
+    return {url: evolve(entry, current=url == base_url) for url, entry in entries.items()}
+
+
+def _without(entries: Mapping[str, Entry], base_url: str) -> dict[str, Entry]:
+    """Return the entries without one.
+
+    If that was the current one, it is now that of Are.na, or the only one that is left.
+    """
+    left = {url: entry for url, entry in entries.items() if url != base_url}
+    if base_url not in entries or not entries[base_url].current:
+        return left
+    following = next(iter(left)) if len(left) == 1 else BASE_URL
+    return _with_current(left, following)
+
+
 def store_login(
-    base_url: str, token: Secret, scopes: Sequence[str] = (), warn: Warn = ignore
+    base_url: str,
+    token: Secret,
+    scopes: Sequence[str] = (),
+    warn: Warn = ignore,
+    *,
+    user: str = "",
 ) -> str:
     """Store a token, replacing an earlier one, and return the place in words.
+
+    The login is then the current one.
 
     Raises:
         CliError: If the file is not readable, not private, or locked.
@@ -90,7 +154,8 @@ def store_login(
             older, kept = _keep(backend, base_url, token)
             if kept:
                 try:
-                    logins.write({**entries, base_url: Entry(None, tuple(scopes), True)})
+                    entries[base_url] = Entry(None, tuple(scopes), True, user)
+                    logins.write(_with_current(entries, base_url))
                 except BaseException:
                     _restore(backend, base_url, older, warn)
                     raise
@@ -98,7 +163,8 @@ def store_login(
         removed, problem = _remove_from_all(backends, base_url)
         earlier = entries.get(base_url, Entry())
         remains = bool(problem) or (earlier.in_keyring and not removed)
-        logins.write({**entries, base_url: Entry(token, tuple(scopes), remains)})
+        entries[base_url] = Entry(token, tuple(scopes), remains, user)
+        logins.write(_with_current(entries, base_url))
         if remains:
             warn(f"{KEYRING} may still have an older token for {base_url}")
         return f"the file {login_file()}"
@@ -124,7 +190,8 @@ def delete_login(base_url: str, warn: Warn = ignore) -> bool:
         removed, problem = _remove_from_all(backends, base_url)
         entries = logins.read(warn)
         known = base_url in entries
-        entry = entries.pop(base_url, Entry())
+        entry = entries.get(base_url, Entry())
+        entries = _without(entries, base_url)
         if not backends and entry.in_keyring:
             problem = "there is none here"
         if problem:  # a later logout knows of it

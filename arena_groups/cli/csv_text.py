@@ -11,13 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from arena_groups.cli.errors import CliError, ExitCode
 
 STDIN = "-"
 NOTHING_SENT = "nothing was sent"
 DELIMITERS: Final = ",;\t|"
+MAX_CELL: Final = csv.field_size_limit()
 SAMPLE: Final = 200  # lines that the delimiter, or the encoding, is found from
 MAX_SAMPLE: Final = 20_000  # bytes that the encoding is found from
 UTF16_NULS: Final = 0.1  # the part of a text in UTF-16 that is NUL at least: addresses are ASCII
@@ -58,8 +59,20 @@ class Problem:
     details: Sequence[str] = field(default=(), repr=False)
 
 
-def read_text(file: str, *, encoding: str | None = None, hint: str = NOTHING_SENT) -> str:
+def read_text(
+    file: str,
+    *,
+    encoding: str | None = None,
+    has_option: bool = True,
+    hint: str = NOTHING_SENT,
+) -> str:
     """Return the text of a file, or of standard input for ``-``.
+
+    Args:
+        file: Path of the file.
+        encoding: Encoding of the file; ``None`` to find it.
+        has_option: Whether the command has the option ``--encoding``.
+        hint: What the error says about what was done.
 
     Raises:
         CliError: If the encoding is not known, or not that of the file.
@@ -69,7 +82,8 @@ def read_text(file: str, *, encoding: str | None = None, hint: str = NOTHING_SEN
     found = decode(data, encoding)
     del data  # a traceback would show it
     if isinstance(found, Problem):
-        raise unreadable(file, found, hint)
+        advice = found.hint if has_option else "save it as UTF-8"
+        raise unreadable(file, evolve(found, hint=advice), hint)
     return found
 
 
@@ -158,7 +172,7 @@ def _rows(text: str, delimiter: str, *, lines_before: int = 0) -> list[CsvLine] 
 
 def _csv_problem(error: str, first: int, last: int) -> Problem:
     if "field larger" in error:
-        return Problem(f"line {last} is not valid CSV: a cell is longer than any that is of use")
+        return Problem(f"line {last} is not valid CSV: a cell has over {MAX_CELL} characters")
     where = "there" if first == last else f"in line {first}"
     return Problem(f"line {last} is not valid CSV: a quote that opens {where} is closed wrongly")
 

@@ -1,12 +1,10 @@
 """Options that are a duration or a time in the past."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
-
-from arena_groups.cli.options import parse_age
 
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
@@ -14,7 +12,30 @@ if TYPE_CHECKING:
 else:
     FloatType = TimeType = click.ParamType  # generic in newer releases only
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
+
+
+def parse_age(text: str) -> timedelta:
+    """Parse an age such as ``30d``: a number and one of the units s, m, h, d and w.
+
+    Raises:
+        ValueError: If ``text`` is anything else.
+    """
+    match = _AGE.fullmatch(text.strip().lower())
+    if match is None:
+        raise ValueError(f"invalid age {text!r}: use for example 30d (units: s, m, h, d, w)")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def format_age(age: timedelta) -> str:
+    """Return an age in its largest whole unit up to days, such as ``12d``."""
+    seconds = max(0, int(age.total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // 60}m"
 
 
 def parse_duration(text: str) -> float:

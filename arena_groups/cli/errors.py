@@ -175,9 +175,11 @@ def malformed_token(problem: str, source: str) -> CliError:
 
 def _log_in_hint() -> str:
     """Return what to do without a token: one in the environment is then for another server."""
-    if os.environ.get("ARENA_TOKEN"):
+    if not os.environ.get("ARENA_TOKEN"):
+        return _LOG_IN
+    if os.environ.get("ARENA_BASE_URL"):
         return f"ARENA_TOKEN is for the server of ARENA_BASE_URL: {_LOG_IN_AT_HOST}"
-    return _LOG_IN
+    return f"ARENA_TOKEN is for Are.na: set ARENA_BASE_URL too, or {_LOG_IN_AT_HOST}"
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:

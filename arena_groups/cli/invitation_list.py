@@ -294,13 +294,14 @@ def parse_wanted(texts: Sequence[Secret]) -> dict[int | arena_groups.InviteTarge
 
 def _person(text: Secret, what: str, *, addresses_only: bool = False) -> arena_groups.InviteTarget:
     from arena_groups.bulk import normalize_invite_target
+    from arena_groups.cli.people_file import plain_address
 
     number = None if addresses_only else _number(text)
     try:
         if number is not None:
             return normalize_invite_target(number)
         if addresses_only or _has_address(text):
-            return normalize_invite_target(text.reveal())
+            return normalize_invite_target(plain_address(text.reveal()))
         return normalize_invite_target(arena_groups.InviteTarget(user=text.reveal()))
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None

@@ -3,8 +3,10 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -60,11 +62,13 @@ from arena_groups.cli.run_progress import (
     OutcomeCounts,
     claim_note,
     reported_stop,
+    shown_quota_waits,
 )
 
 RECIPIENTS = ("recipient", "recipients")
 SKIPPED = "skipped"
 BAR_WIDTH = 20
+READING = "reading the group"
 
 
 @frozen(kw_only=True)
@@ -95,33 +99,53 @@ class ImportOptions:
 
 @frozen
 class _Import:
-    """An import in progress: what it reads, and where its results go."""
+    """An import in progress: what it reads, and where its results go.
+
+    Attributes:
+        counts: The results so far.
+        bad_lines: The lines that name nobody and have no row yet.
+    """
 
     settings: Settings
     group: str
     options: ImportOptions
     people: Invitees
     results: ResultFile
-    counts: OutcomeCounts = field(factory=OutcomeCounts)
+    counts: OutcomeCounts = field(init=False)
+    bad_lines: deque[BadLine] = field(init=False)
+
+    @counts.default
+    def _no_results(self) -> OutcomeCounts:
+        return OutcomeCounts(skipped=len(self.people.bad_lines))
+
+    @bad_lines.default
+    def _all_bad_lines(self) -> deque[BadLine]:
+        return deque(self.people.bad_lines)
 
     @property
     def total(self) -> int:
         """Number of recipients."""
         return len(self.people.rows)
 
-    def skipped_rows(self) -> Iterable[ImportRow]:
-        """Yield the results of the lines that name nobody, which are in the result file too."""
-        for each in self.people.bad_lines:
-            row = ImportRow(line=each.line, outcome=SKIPPED, error=_described(each))
-            self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
-            yield row
-
-    def row(self, result: BulkResult[InviteTarget]) -> ImportRow:
-        """Return the row of a result, which is counted and in the result file too."""
-        row = import_row(self.people.rows[result.position], result)
-        self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
+    def rows(self, result: BulkResult[InviteTarget]) -> list[ImportRow]:
+        """Return the row of a result, after those of the lines before it that name nobody."""
+        source = self.people.rows[result.position]
+        row = import_row(source, result)
         self.counts.add(row.outcome, from_journal=row.from_journal)
-        return row
+        return [*self.skipped_rows(before=source.line), *self._written([row])]
+
+    def skipped_rows(self, before: float = inf) -> list[ImportRow]:
+        """Return the rows of the next lines that name nobody."""
+        rows: list[ImportRow] = []
+        while self.bad_lines and self.bad_lines[0].line < before:
+            bad = self.bad_lines.popleft()
+            rows.append(ImportRow(line=bad.line, outcome=SKIPPED, error=bad.problem))
+        return self._written(rows)
+
+    def _written(self, rows: list[ImportRow]) -> list[ImportRow]:
+        for row in rows:
+            self.results.write([csv_cell(column.cell(row)) for column in IMPORT.csv])
+        return rows
 
     def summary(self, people: Sequence[ImportRow] | None = None) -> None:
         """Write the number of each outcome; in a table those of this run alone."""
@@ -198,7 +222,7 @@ async def _confirmed_targets(
     with progress(settings) as shown:
         async with invite_many(arena, group, targets, store=store, dry_run=True) as run:
             async for result in run:
-                shown.update(f"reading the group, {run.done} of {len(targets)}")
+                shown.update(f"{READING}, {run.done} of {len(targets)}")
                 emails += result.outcome is BulkOutcome.WOULD_INVITE
                 if not result.failed:
                     targets[result.position] = result.target  # with the id that was looked up
@@ -221,16 +245,17 @@ async def _preview(run: _Import, arena: ArenaClient, store: Store | None) -> Non
         if results is not None:
             results.write(row)
 
-    for row in run.skipped_rows():
-        write(row)
     with progress(settings, beside_results=not is_json) as shown:
         async with invite_many(
             arena, run.group, targets, store=store, dry_run=True, predict=options.predict
         ) as found:
             async for result in found:
-                write(run.row(result))
+                for row in run.rows(result):
+                    write(row)
                 failures += [] if result.error is None else [result.error]
                 shown.update(f"{found.done} of {run.total}")
+    for row in run.skipped_rows():
+        write(row)
     if results is None:
         run.summary(rows)
     else:
@@ -244,7 +269,6 @@ async def _send(
 ) -> None:
     settings = run.settings
     failures: list[Exception] = []
-    list(run.skipped_rows())
     stop = reported_stop(settings, run.counts, run.total, RECIPIENTS, lambda: _how_to_go_on(run))
     with stop, _progress_bar(settings, run.total) as bar:
 
@@ -253,15 +277,16 @@ async def _send(
             info(settings, claim_note(seconds, f" (line {line})"))
             bar.wait(Countdown(WAITS_FOR_CLAIM, monotonic() + seconds))
 
-        async with invite_many(
-            arena, run.group, targets, store=store, on_claim_wait=report_wait
-        ) as found:
+        waits = shown_quota_waits(arena.pacer.snapshot, lambda: run.counts.done, bar.wait)
+        sending = invite_many(arena, run.group, targets, store=store, on_claim_wait=report_wait)
+        async with waits, sending as found:
             async for result in found:
-                row = run.row(result)
+                row = run.rows(result)[-1]
                 bar.update(run.counts)
                 if result.error is not None:
                     failures.append(result.error)
                     info(settings, f"line {row.line}: {row.error}")
+    run.skipped_rows()
     run.summary()
     run.counts.write(settings)
     _raise_first(failures, run.total, "sent")
@@ -314,10 +339,6 @@ def _check_paths(options: ImportOptions) -> None:
             )
 
 
-def _described(bad: BadLine) -> str:
-    return f"{bad.content} {bad.reason}".strip()
-
-
 class _Description(ProgressColumn):
     """What the run does: a countdown while it waits."""
 
@@ -335,7 +356,7 @@ class _ProgressBar:
     def __init__(self, shown: Progress | None, description: _Description, total: int) -> None:
         self._shown = shown
         self._description = description
-        self._task = None if shown is None else shown.add_task("inviting", total=total)
+        self._task = None if shown is None else shown.add_task(READING, total=total)
 
     def update(self, counts: OutcomeCounts) -> None:
         """Show the number of recipients that are done, and of those that were so before."""
@@ -343,7 +364,7 @@ class _ProgressBar:
         if self._shown is None or self._task is None:
             return
         earlier = counts.earlier.total()
-        text = f"inviting ({earlier} in the journal)" if earlier else None
+        text = f"inviting ({earlier} in the journal)" if earlier else "inviting"
         self._shown.update(self._task, completed=counts.done, description=text)
 
     def wait(self, countdown: Countdown) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import msgspec
 from attrs import frozen
 
 from arena_groups._api import Secret
+from arena_groups.cli.config_file import settings_folder
 from arena_groups.cli.errors import CliError
 
 FILE_NAME = "logins.json"
@@ -35,11 +35,15 @@ class Entry:
         token: The token, if the file keeps it.
         scopes: The scopes that OAuth granted; empty for a token that was entered.
         in_keyring: Whether the keyring has a token too, or may have an older one.
+        user: Slug of the user at the time of the login; empty if it was not known.
+        current: Whether it is the login of commands that name no API.
     """
 
     token: Secret | None = None
     scopes: tuple[str, ...] = ()
     in_keyring: bool = False
+    user: str = ""
+    current: bool = False
 
 
 class _StoredEntry(msgspec.Struct):
@@ -48,6 +52,8 @@ class _StoredEntry(msgspec.Struct):
     token: str | None = None
     scopes: list[str] = []
     keyring: bool | None = None
+    user: str = ""
+    current: bool = False
 
     def checked(self) -> Entry:
         """Return the entry. Raise ``ValueError`` if the token cannot be one."""
@@ -55,15 +61,12 @@ class _StoredEntry(msgspec.Struct):
         if token is not None and token.validation_error():
             raise ValueError
         in_keyring = token is None if self.keyring is None else self.keyring
-        return Entry(token, tuple(self.scopes), in_keyring)
+        return Entry(token, tuple(self.scopes), in_keyring, self.user, self.current)
 
 
 def login_file() -> Path:
     """Return the path of the file. It is relative only if there is no home folder."""
-    folder = Path(click.get_app_dir("arena-groups"))
-    if not folder.is_absolute():  # an empty or relative XDG_CONFIG_HOME counts as none
-        folder = Path(os.path.expanduser("~/.config/arena-groups"))  # noqa: PTH111 - never raises
-    return folder / FILE_NAME
+    return settings_folder() / FILE_NAME
 
 
 def ignore(_text: str) -> None:
@@ -218,7 +221,12 @@ def _parse(content: bytes) -> dict[str, Entry]:
 
 
 def _as_json(entry: Entry) -> dict[str, object]:
-    shown: dict[str, object] = {"scopes": list(entry.scopes), "keyring": entry.in_keyring}
+    shown: dict[str, object] = {
+        "scopes": list(entry.scopes),
+        "keyring": entry.in_keyring,
+        "user": entry.user,
+        "current": entry.current,
+    }
     if entry.token is not None:
         shown["token"] = entry.token.reveal()
     return shown

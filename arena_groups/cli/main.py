@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import augment_usage_errors
 
-from arena_groups._version import __version__
+from arena_groups._version import PROJECT_PAGE, __version__
+from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from arena_groups.cli.errors import CliError
     from arena_groups.cli.output.columns import View
 
 # ruff: noqa: PLC0415 - keeps --help fast
@@ -35,11 +39,16 @@ COMMANDS = {
     "report": "Show who has not answered in groups, and what has changed.",
     "watch": "Watch groups and print events.",
     "deliveries": "Show and repeat deliveries to webhooks.",
+    "config": "Show and change the defaults of settings.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
 }
 """Short help of each command by name, known without importing the command."""
+
+NO_LIMIT = 1000  # characters of a short help
+WITHOUT_DEFAULTS = {None, "completion", "config", "help"}
+"""Commands that work even if the configuration file or a variable is wrong."""
 
 Example = tuple[str, str]
 """A purpose, and the command line that serves it, without the program's name."""
@@ -48,6 +57,7 @@ Example = tuple[str, str]
 class Command(click.Command):
     """A command whose help shows examples."""
 
+    context_class = HelpContext
     examples: Sequence[Example] = ()
     view: "Callable[[], View[Any]] | None" = None
 
@@ -59,10 +69,23 @@ class Command(click.Command):
         """Write the command's own options, then the common ones."""
         write_options(self, ctx, formatter)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. An error of too many does not repeat them."""
+        allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
+        rest = super().parse_args(ctx, args)
+        ctx.allow_extra_args = allowed
+        if rest and not allowed and not ctx.resilient_parsing:
+            from arena_groups.cli.words import too_many_words
+
+            raise too_many_words(ctx, len(rest))
+        return rest
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, if the common options fit each other and the command."""
         settings = ctx.ensure_object(Settings)
-        writes_csv = settings.format is Format.CSV or bool(ctx.params.get("result"))
+        if settings.defaults_error is not None:
+            raise settings.defaults_error
+        writes_csv = settings.requested_format is Format.CSV or bool(ctx.params.get("result"))
         if settings.bom and not writes_csv:
             raise click.UsageError("--bom needs --format csv", ctx)
         if settings.columns is not None:
@@ -123,12 +146,28 @@ class CommandGroup(click.Group):
     """A group of commands whose help shows examples."""
 
     command_class = Command
+    context_class = HelpContext
     examples: Sequence[Example] = ()
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the usage after the name. Fixed, as releases of click differ here."""
         del ctx
         return [self.options_metavar or "", "COMMAND [ARGS]..."]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, also by an alias."""
+        from arena_groups.cli.words import SUBCOMMAND_ALIASES, unknown_command
+
+        word = args[0]
+        for name in (word, *SUBCOMMAND_ALIASES.get(word, ())):
+            found = self.get_command(ctx, name)
+            if found is not None:
+                return name, found, args[1:]
+        if ctx.resilient_parsing or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise unknown_command(ctx, word, self.list_commands(ctx))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write usage, description, examples, commands and options."""
@@ -139,6 +178,18 @@ class CommandGroup(click.Group):
         self.format_commands(ctx, formatter)
         write_options(self, ctx, formatter)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command's name and short help, which click would shorten."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, each.get_short_help_str(NO_LIMIT))
+                    for name, each in commands
+                    if each is not None and not each.hidden
+                ]
+            )
+
 
 class LazyCommandGroup(CommandGroup):
     """The top-level group. It imports the module of a command when the command is used."""
@@ -147,6 +198,17 @@ class LazyCommandGroup(CommandGroup):
         """Return the names of the commands, in the order of the help."""
         del ctx
         return list(COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the commands that begin so, or else the aliases. It imports none of them."""
+        from click.shell_completion import CompletionItem
+
+        from arena_groups.cli.words import ALIASES
+
+        texts = {name: text for name, text in COMMANDS.items() if name.startswith(incomplete)}
+        others = {name: None for name in (*ALIASES, "help") if name.startswith(incomplete)}
+        items = [CompletionItem(name, help=text) for name, text in (texts or others).items()]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
@@ -157,6 +219,24 @@ class LazyCommandGroup(CommandGroup):
             module = import_module(f"arena_groups.cli.commands.{cmd_name.replace('-', '_')}")
             found = module.command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, also by an alias for several words."""
+        if args[0] in COMMANDS:  # no import of the aliases
+            return args[0], self.get_command(ctx, args[0]), args[1:]
+        if args[0] == "help":
+            return "help", help_, args[1:]
+        from arena_groups.cli.words import ALIASES
+
+        words = ALIASES.get(args[0])
+        if words is None:
+            return super().resolve_command(ctx, args)
+        found: click.Command | None = self
+        for word in words:
+            found = found.get_command(ctx, word) if isinstance(found, click.Group) else None
+        return " ".join(words), found, args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command's name and short help."""
@@ -203,12 +283,12 @@ def write_help(
     command.format_help_text(ctx, formatter)
     if examples:
         with formatter.section("Examples"):
-            for purpose, line in examples:
-                # Never wrapped, so that a line can be copied.
-                formatter.write(f"{'':>{formatter.current_indent}}# {purpose}\n")
-                formatter.write(f"{'':>{formatter.current_indent}}{NAME} {line}\n")
+            if isinstance(formatter, HelpFormatter):
+                formatter.write_examples(NAME, examples)
     command.format_options(ctx, formatter)
     command.format_epilog(ctx, formatter)
+    formatter.write_paragraph()
+    formatter.write_text(f"Documentation: {PROJECT_PAGE}")
 
 
 def write_options(
@@ -244,12 +324,55 @@ def _is_common(option: click.Option) -> bool:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="There is no option for the token: log in, or set ARENA_TOKEN.",
 )
-@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s"
+)
 @common_options
 @click.pass_context
 def app(context: click.Context) -> None:
     """Manage Are.na groups from the terminal."""
     show_help_without_command(context)
+    if context.invoked_subcommand not in WITHOUT_DEFAULTS:
+        load_defaults(context.ensure_object(Settings))
+
+
+@click.command("help", cls=Command)
+@click.argument("names", nargs=-1, metavar="[COMMAND]...")
+@common_options
+@click.pass_context
+def help_(context: click.Context, *, names: tuple[str, ...]) -> None:
+    """Show the help of a command."""
+    shown = context.find_root()
+    for name in names:
+        shown = _context_of(shown, name)
+    click.echo(shown.get_help())
+
+
+def _context_of(context: click.Context, name: str) -> click.Context:
+    """Return a context of the subcommand that ``name`` names."""
+    command = context.command
+    if isinstance(command, click.Group):
+        path, found, _ = command.resolve_command(context, [name])
+        if found is not None:
+            return found.context_class(found, info_name=path, parent=context)
+    subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    if name not in subcommands:
+        from arena_groups.cli.words import unknown_command
+
+        raise unknown_command(context, name, subcommands)
+    path = f"{context.info_name} {name}"
+    found = subcommands[name]
+    return found.context_class(found, info_name=path, parent=context.parent)
+
+
+def load_defaults(settings: Settings) -> None:
+    """Read the defaults of the settings. An error is kept, so that ``--help`` still works."""
+    from arena_groups.cli.defaults import read_defaults
+
+    try:
+        settings.defaults = read_defaults()
+    except Exception as error:  # noqa: BLE001 - raised before the command runs
+        settings.defaults_error = error
 
 
 def show_help_without_command(context: click.Context) -> None:
@@ -276,10 +399,9 @@ def run(arguments: Sequence[str]) -> int:
         flush_or_discard(stdout)
         return 0
     except Exception as error:
-        from arena_groups.cli.errors import describe
         from arena_groups.cli.output.messages import flush_or_discard, write_error
 
-        described = describe(error, settings.token_source)
+        described = _describe(error, settings, arguments)
         if described is None:
             raise
         if settings.format is None:
@@ -289,6 +411,15 @@ def run(arguments: Sequence[str]) -> int:
         write_error(settings, described)
         return described.code
     return code if isinstance(code, int) else 0
+
+
+def _describe(error: Exception, settings: Settings, words: Sequence[str]) -> "CliError | None":
+    from arena_groups.cli.errors import describe
+    from arena_groups.cli.words import usage_error
+
+    if isinstance(error, click.UsageError):
+        return usage_error(error, words)
+    return describe(error, settings.token_source)
 
 
 def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None:

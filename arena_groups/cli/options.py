@@ -1,14 +1,11 @@
 """Options and arguments: those of every command, and those that several commands share."""
 
-import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -22,25 +19,17 @@ if TYPE_CHECKING:
     from arena_groups.cli.output.pager import Pager
 
     NumberType = click.ParamType[int]
-    StoreParamType = click.ParamType[str | Path]
 else:
     NumberType = click.ParamType  # generic in newer releases only
-    StoreParamType = click.ParamType
 
-F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
 Decorated = TypeVar("Decorated", bound=Callable[..., object] | click.Command)
 
 APP = f"arena-groups-cli/{__version__}"
 """Name of the command line in the User-Agent."""
-GROUP_VARIABLE = "ARENA_GROUP"
-STORE_VARIABLE = "ARENA_STORE"
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 ENTERED = "the input"
 """Source of a token that was typed or piped in and is not stored yet."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
 
 
 class Format(StrEnum):
@@ -57,6 +46,24 @@ class Format(StrEnum):
         return self in {Format.JSON, Format.NDJSON}
 
 
+@dataclass(frozen=True)
+class Default(Generic[T]):
+    """Value of a setting for which there is no option, with its source in words."""
+
+    value: T
+    source: str
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings of variables, and else of the configuration file; ``None`` for those of neither."""
+
+    base_url: Default[str] | None = None
+    format: Default[Format] | None = None
+    group: Default[str] | None = None
+    pager: Default[bool] | None = None
+
+
 @dataclass
 class Settings:
     """Values of the common options, shared by all parts of one run.
@@ -64,7 +71,7 @@ class Settings:
     Attributes:
         format: Output format; ``None`` selects it by the kind of standard output.
         sandbox: Use a private sandbox instead of the API.
-        base_url: Base URL of the API; ``None`` for that of the environment, or Are.na's own.
+        base_url: Base URL of the API; ``None`` for that of the defaults, a login, or Are.na.
         yes: Skip confirmation prompts.
         quiet: Suppress notes, counts and progress.
         verbose: Log requests on standard error.
@@ -72,6 +79,9 @@ class Settings:
         utc: Show times in UTC; ``False`` for those of the local time zone.
         columns: Names of the fields to show, in this order; ``None`` for those of the command.
         bom: Begin CSV with a byte order mark.
+        defaults: Settings of variables and of the configuration file.
+        defaults_error: The error of a variable or of the configuration file, for commands to raise.
+        server: Base URL of the API that was chosen; ``None`` until it is needed.
         token_source: Source of the token, in words; empty until a token is found.
         pager: The running pager; ``None`` if there is none.
     """
@@ -86,17 +96,33 @@ class Settings:
     utc: bool = False
     columns: tuple[str, ...] | None = None
     bom: bool = False
+    defaults: Defaults = field(default_factory=Defaults, compare=False)
+    defaults_error: Exception | None = field(default=None, compare=False)
+    server: Default[str] | None = field(default=None, compare=False)
     token_source: str = field(default="", compare=False)
     pager: "Pager | None" = field(default=None, compare=False)
 
     def chosen_format(self, *, terminal: bool) -> Format:
         """Return the format asked for; by default a table at a terminal, else ndjson."""
-        return self.format or (Format.TABLE if terminal else Format.NDJSON)
+        return self.requested_format or (Format.TABLE if terminal else Format.NDJSON)
+
+    @property
+    def requested_format(self) -> Format | None:
+        """The format of ``--format``, or else of ARENA_FORMAT or the configuration file."""
+        default = self.defaults.format
+        return self.format or (None if default is None else default.value)
 
     @property
     def json_errors(self) -> bool:
         """``True`` if errors are written as JSON, which only an explicit format selects."""
-        return self.format is not None and self.format.is_json
+        chosen = self.requested_format
+        return chosen is not None and chosen.is_json
+
+    @property
+    def may_page(self) -> bool:
+        """``False`` if ``--no-pager`` or the configuration file turns the pager off."""
+        default = self.defaults.pager
+        return not self.no_pager and (default is None or default.value)
 
 
 def find_format(arguments: Sequence[str]) -> Format | None:
@@ -171,7 +197,7 @@ _COMMON_OPTIONS = (
         metavar="URL",
         callback=_set_option,
         expose_value=False,
-        help="Base URL of the API. [default: ARENA_BASE_URL, or Are.na]",
+        help="Base URL of the API. [default: that of `config`, or Are.na]",
     ),
     _flag("-y", "--yes", text="Skip confirmation prompts."),
     _flag("-q", "--quiet", text="Suppress notes and progress."),
@@ -227,29 +253,6 @@ class WholeNumber(NumberType):
 PORT = WholeNumber(0, 65_535)
 
 
-class StoreType(StoreParamType):
-    """A file, or the URL of a Redis server, which may contain a password."""
-
-    name = "store"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | Path:
-        """Return a URL as it is, and everything else as a path."""
-        text = str(value)
-        if text.startswith(REDIS_SCHEMES):
-            return text
-        if "://" in text:
-            self.fail(f"use a file, or a URL with {', '.join(REDIS_SCHEMES)}", param, ctx)
-        return Path(str(click.Path(dir_okay=False).convert(text, param, ctx)))
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> "list[CompletionItem]":
-        """Let the shell complete a file."""
-        return click.Path().shell_complete(ctx, param, incomplete)
-
-
 def as_group(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """Return the slug or id in an argument, which may be the URL of a page."""
     return None if text is None else _name(text, is_group=True)
@@ -284,16 +287,26 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
+    try:
+        return name_in(text, is_group=is_group)
+    except ValueError as error:
+        del text  # the traceback must not hold the URL of an invite
+        raise click.BadParameter(str(error)) from None
+
+
+def name_in(text: str, *, is_group: bool) -> str:
+    """Return the slug or id of a group or user, in the URL of the page or alone.
+
+    Raises:
+        ValueError: If the text is another URL. The error does not show it.
+    """
     if not any(mark in text for mark in "/\\.@"):
         return text  # a slug or an id, which the operation checks
     from arena_groups._api import GroupReference, UserReference  # noqa: PLC0415 - keeps --help fast
 
     reference = GroupReference(text) if is_group else UserReference(text)
     del text  # an error's traceback must not hold the URL of an invite
-    try:
-        return str(reference.name)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    return str(reference.name)
 
 
 class InputFile(click.Path):
@@ -320,25 +333,23 @@ def group_argument(command: F) -> F:
     return click.argument("group", callback=as_group, shell_complete=complete_group)(command)
 
 
-def default_group() -> str | None:
-    """Return the group that commands use if none is given: that of ARENA_GROUP, if it is set.
+def default_group(settings: Settings) -> str | None:
+    """Return the group of ARENA_GROUP, or else of the configuration file, if there is one.
 
     Raises:
-        click.UsageError: If it cannot be a group.
+        Exception: The error of a variable or of the configuration file.
     """
-    text = os.environ.get(GROUP_VARIABLE)
-    if not text:
-        return None
-    try:
-        return _name(text, is_group=True)
-    except click.BadParameter as error:
-        raise click.UsageError(f"{GROUP_VARIABLE}: {error.message}") from None
+    if settings.defaults_error is not None:
+        raise settings.defaults_error
+    default = settings.defaults.group
+    return None if default is None else default.value
 
 
 def _group_or_default(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> str | None:
-    group = default_group() if text is None else as_group(context, parameter, text)
+    settings = context.ensure_object(Settings)
+    group = default_group(settings) if text is None else as_group(context, parameter, text)
     if group is None and not context.resilient_parsing:
         raise click.MissingParameter(ctx=context, param=parameter)
     return group
@@ -347,18 +358,11 @@ def _group_or_default(
 def optional_group_argument(command: F) -> F:
     """Add the argument GROUP, which may be left out if there is a default group.
 
-    Only for commands that read, and whose only word is GROUP.
+    It is for commands that only read, and whose only word is GROUP.
     """
     return click.argument(
         "group", required=False, callback=_group_or_default, shell_complete=complete_group
     )(command)
-
-
-def store_option(text: str) -> Callable[[F], F]:
-    """Return a decorator that adds ``--store`` with this help."""
-    return click.option(
-        "--store", type=StoreType(), envvar=STORE_VARIABLE, metavar="STORE", help=text
-    )
 
 
 def _as_encoding(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
@@ -422,27 +426,6 @@ def as_secrets(
     from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
 
     return tuple(map(Secret, texts))
-
-
-def parse_age(text: str) -> timedelta:
-    """Parse an age such as ``30d``: a number and one of the units s, m, h, d and w.
-
-    Raises:
-        ValueError: If ``text`` is anything else.
-    """
-    match = _AGE.fullmatch(text.strip().lower())
-    if match is None:
-        raise ValueError(f"invalid age {text!r}: use for example 30d (units: s, m, h, d, w)")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def format_age(age: timedelta) -> str:
-    """Return an age in its largest whole unit up to days, such as ``12d``."""
-    seconds = max(0, int(age.total_seconds()))
-    for size, unit in ((86_400, "d"), (3_600, "h")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds // 60}m"
 
 
 def utc_now() -> datetime:

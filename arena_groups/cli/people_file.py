@@ -92,8 +92,13 @@ class BadLine:
     content: str
     reason: str
 
+    @property
+    def problem(self) -> str:
+        """The content and the reason."""
+        return f"{self.content} {self.reason}".strip()
+
     def __str__(self) -> str:
-        return f"line {self.line}: {f'{self.content} {self.reason}'.strip()}"
+        return f"line {self.line}: {self.problem}"
 
 
 @frozen
@@ -234,14 +239,7 @@ def parse_target(cell: str, *, may_be_slug: bool) -> InviteTarget | str:
         return "nothing is there"
     if _CHANGED_NUMBER.fullmatch(cell):
         return "is a number that a spreadsheet has changed: format its column as text"
-    named = _NAMED_ADDRESS.fullmatch(cell)
-    if named is not None:
-        if "@" in named["name"] and mailbox(named["name"].strip("\"' ")) != mailbox(
-            named["address"]
-        ):
-            return "holds more than one address"
-        cell = named["address"]
-    cell = re.sub(r"\Amailto:", "", cell, flags=re.IGNORECASE)
+    cell = plain_address(cell)
     is_slug = may_be_slug and "@" not in cell
     is_id = cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS
     target = int(cell) if is_id else InviteTarget(user=cell) if is_slug else cell
@@ -249,6 +247,18 @@ def parse_target(cell: str, *, may_be_slug: bool) -> InviteTarget | str:
         return normalize_invite_target(target)
     except ValueError:
         return "is not a user id" if is_id else _reason(cell, is_slug=is_slug)
+
+
+def plain_address(text: str) -> str:
+    """Return the address in ``Name <address>`` or ``mailto:address``; any other text as it is.
+
+    A name that is another address stays, so that the text is not valid.
+    """
+    named = _NAMED_ADDRESS.fullmatch(text.strip())
+    if named is not None:
+        name, address = named["name"].strip("\"' "), named["address"]
+        text = text if "@" in name and mailbox(name) != mailbox(address) else address
+    return re.sub(r"\A\s*mailto:", "", text, flags=re.IGNORECASE)
 
 
 def mask(cell: str) -> str:
@@ -339,8 +349,12 @@ def _no_column(names: Sequence[str], column: str | None, hint: str) -> Problem:
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Return titles in words; of too many, first those that may be of addresses."""
+    if len(names) > MAX_DETAILS:
+        names = sorted(names, key=lambda name: "mail" not in _folded(name))
     shown = [one_line(name).strip()[:MAX_SHOWN] or "(empty)" for name in names[:MAX_DETAILS]]
-    return ", ".join([*shown, *(["…"] if len(names) > MAX_DETAILS else [])])
+    rest = len(names) - len(shown)
+    return ", ".join([*shown, *([f"and {rest} more"] if rest else [])])
 
 
 def _reason(cell: str, *, is_slug: bool) -> str:

@@ -11,7 +11,8 @@ from attrs import evolve, field, fields, frozen
 
 from arena_groups._types import hidden
 from arena_groups.cli.csv_text import Problem, parse_rows, read_text, unreadable
-from arena_groups.cli.options import Arrange, by, format_age
+from arena_groups.cli.durations import format_age
+from arena_groups.cli.options import Arrange, by
 from arena_groups.cli.output.columns import Cell, Column, Overflow, View
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import unescape_formula
@@ -248,7 +249,7 @@ def read_rosters(file: str) -> dict[int, RosterSnapshot]:
         CliError: If the file is not a roster.
         OSError: If the file cannot be opened.
     """
-    found = parse_rosters(read_text(file, hint=ROSTER_FILES))
+    found = parse_rosters(read_text(file, has_option=False, hint=ROSTER_FILES))
     if isinstance(found, str):
         raise unreadable(file, found, ROSTER_FILES)
     return found

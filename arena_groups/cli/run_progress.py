@@ -2,10 +2,10 @@
 
 import sys
 import time
-from asyncio import CancelledError
+from asyncio import CancelledError, create_task, sleep, wait
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from arena_groups.cli.output.results import Noun, counted, progress_console
 
 WRITE_SPACING = 0.2  # seconds between two writes of a client
 WAITS_FOR_CLAIM = "waiting for the outcome of an earlier run"
+WAITS_FOR_QUOTA = "waiting for the quota"
 
 
 @frozen
@@ -79,6 +80,10 @@ class RunProgress:
         info(self._settings, note)
         self._show(Countdown(text, time.monotonic() + seconds))
 
+    def count_down(self, countdown: Countdown) -> None:
+        """Count seconds down at a terminal."""
+        self._show(countdown)
+
     def _show(self, what: str | Countdown) -> None:
         if self._console is None:
             return
@@ -92,6 +97,48 @@ class RunProgress:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+@asynccontextmanager
+async def shown_quota_waits(
+    snapshot: Callable[[], PacerSnapshot],
+    done: Callable[[], int],
+    show: Callable[[Countdown], None],
+    *,
+    interval: float = 1.0,
+) -> AsyncGenerator[None, None]:
+    """Show a countdown whenever the run in the block waits for the next window of the quota.
+
+    Args:
+        snapshot: Returns the state of the client's pacer.
+        done: Returns the number of results so far.
+        show: Shows the countdown until the next result.
+        interval: Seconds between two checks.
+    """
+
+    async def watch() -> None:
+        before = -1
+        while True:
+            await sleep(interval)
+            now = done()
+            # A write also waits for its distance from the one before, but not that long.
+            if now == before and (seconds := quota_wait(snapshot())):
+                show(Countdown(WAITS_FOR_QUOTA, time.monotonic() + seconds))
+            before = now
+
+    task = create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await wait([task])
+
+
+def quota_wait(quota: PacerSnapshot) -> float:
+    """Return the seconds until the quota permits the request that waits; 0 if none waits."""
+    if not quota.waiting or quota.in_flight:
+        return 0.0
+    return max(quota.blocked_for, quota.resets_in or 0.0)
 
 
 def claim_note(seconds: float, where: str = "") -> str:
@@ -109,10 +156,12 @@ class OutcomeCounts:
     Attributes:
         counts: The number of results by outcome.
         earlier: The number of results that an earlier run has recorded, by outcome.
+        skipped: The number of lines that name nobody, and have no result.
     """
 
     counts: Counter[str] = field(factory=Counter[str])
     earlier: Counter[str] = field(factory=Counter[str])
+    skipped: int = 0
 
     def add(self, outcome: str, *, from_journal: bool = False) -> None:
         """Count a result."""
@@ -125,7 +174,7 @@ class OutcomeCounts:
 
     def write(self, settings: Settings) -> None:
         """Write the number of each outcome to standard error, if that is a terminal."""
-        if is_terminal(sys.stderr) and not settings.quiet:
+        if self.done and is_terminal(sys.stderr) and not settings.quiet:
             write_stderr(str(self))
 
     def __str__(self) -> str:
@@ -134,6 +183,7 @@ class OutcomeCounts:
         parts = [f"{self.counts[each]} {each.replace('_', ' ')}" for each in outcomes]
         if earlier := self.earlier.total():
             parts.append(f"{earlier} already done in an earlier run")
+        parts += [f"{self.skipped} skipped"] if self.skipped else []
         return ", ".join(parts)
 
 

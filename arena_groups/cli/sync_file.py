@@ -63,8 +63,8 @@ def read_list(
             its details say what is wrong with each.
         OSError: If the file cannot be opened.
     """
-    text = read_text(file, encoding=encoding, hint=NOTHING_CHANGED)
-    found = parse_list(text, add_only=add_only)
+    # Not in a variable: a traceback would show the text.
+    found = parse_list(read_text(file, encoding=encoding, hint=NOTHING_CHANGED), add_only=add_only)
     if isinstance(found, Problem):
         raise unreadable(file, found, NOTHING_CHANGED)
     return found

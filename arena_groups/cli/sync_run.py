@@ -42,6 +42,7 @@ from arena_groups.cli.run_progress import (
     OutcomeCounts,
     RunProgress,
     claim_note,
+    shown_quota_waits,
 )
 from arena_groups.cli.sync_file import NOTHING_CHANGED, ListedPerson
 from arena_groups.cli.sync_view import (
@@ -410,7 +411,10 @@ async def _apply(
                     on_drift=options.on_drift,
                     on_claim_wait=report_wait,
                 )
-                async with run:
+                waits = shown_quota_waits(
+                    session.arena.pacer.snapshot, lambda: counts.done, shown.count_down
+                )
+                async with waits, run:
                     async for result in run:
                         row = part.rows.result_row(result)
                         file.write([csv_cell(column.cell(row)) for column in RESULTS.csv])

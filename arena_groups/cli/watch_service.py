@@ -20,7 +20,8 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, opened_store
 from arena_groups.cli.errors import CliError, ExitCode, in_options
-from arena_groups.cli.options import STORE_VARIABLE, Settings
+from arena_groups.cli.options import Settings
+from arena_groups.cli.store_option import STORE_VARIABLE
 from arena_groups.cli.watch_health import WatchState, serving_health
 from arena_groups.cli.webhook_options import SECRET_VARIABLE, URL_VARIABLE
 

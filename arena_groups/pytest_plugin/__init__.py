@@ -16,7 +16,7 @@ from arena_groups._exports import lazy_exports
 from arena_groups.pytest_plugin import markers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from arena_groups import ArenaClient
     from arena_groups.pytest_plugin.factories import ClientFactory, SandboxFactory
@@ -39,9 +39,8 @@ __getattr__, _ = lazy_exports(
     __name__, {"ClientFactory": "factories", "SandboxFactory": "factories"}
 )
 
-_SANDBOX: pytest.StashKey[Sandbox] = pytest.StashKey()
-_SHARED: pytest.StashKey[dict[int, str]] = pytest.StashKey()
-_REQUIRED_FAULTS: pytest.StashKey[Sequence[InjectedFault]] = pytest.StashKey()
+_OPENED: pytest.StashKey[list[tuple[Sandbox, Sequence[InjectedFault]]]] = pytest.StashKey()
+_SHARED: pytest.StashKey[dict[int, tuple[Sandbox, str]]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,11 +72,11 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
         _explain(failure, item)
         raise
     marks = [mark for mark in item.own_markers if mark.name in markers.EXAMPLES]
-    if not marks or _SANDBOX in item.stash:
+    if not marks or _OPENED in item.stash:
         return
-    shared = _sandbox_of(item)
-    scope = item.config.stash[_SHARED].get(id(shared))
-    if shared is not None and scope is not None:
+    shared = _shared_sandbox_of(item)
+    if shared is not None:
+        _, scope = item.config.stash[_SHARED][id(shared)]
         _apply_to_shared_sandbox(item, marks, shared, scope)
     elif not _may_use_sandbox(item):
         pytest.fail(
@@ -98,21 +97,23 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         Once, to run the test.
     """
     __tracebackhide__ = True
-    sandbox = _sandbox_of(item)
-    earlier = 0 if sandbox is None else len(sandbox.failures)
+    earlier = {id(sandbox): len(sandbox.failures) for sandbox in _sandboxes_of(item)}
     try:
         yield
     except (pytest.fail.Exception, Exception) as failure:
         _explain(failure, item)
-        _raise_failure(sandbox, earlier)
+        _raise_failure(item, earlier)
         raise
-    _raise_failure(sandbox, earlier)
-    _check_applied(item.stash.get(_REQUIRED_FAULTS, ()), item.stash.get(_SANDBOX, None), item.name)
+    _raise_failure(item, earlier)
+    for sandbox, required in item.stash.get(_OPENED, ()):
+        _check_applied(required, sandbox, item.name)
 
 
 @pytest.fixture(scope="session")
 def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
     """Return a function that opens sandboxes, for fixtures of any scope and for several of them.
+
+    Use it as in ``with arena_sandbox_factory(request) as sandbox: yield sandbox``.
 
     Args:
         request: The request of the fixture.
@@ -133,9 +134,9 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
             for name, value in sandbox.environment.items():
                 environment.setenv(name, value)
             if test is None:
-                shared[id(sandbox)] = scope
+                shared[id(sandbox)] = sandbox, scope
             else:
-                test.stash[_SANDBOX], test.stash[_REQUIRED_FAULTS] = sandbox, required
+                test.stash.setdefault(_OPENED, []).append((sandbox, required))
             try:
                 yield sandbox
             finally:
@@ -149,6 +150,8 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
 @pytest.fixture(scope="session")
 def arena_client_factory() -> ClientFactory:
     """Return a function that opens clients of a sandbox, for fixtures of any scope.
+
+    Use it as in ``with arena_client_factory(sandbox) as client: yield client``.
 
     Returns:
         The function, a `ClientFactory`.
@@ -235,20 +238,22 @@ def _marks_from(
 ) -> tuple[list[pytest.Mark], pytest.Item | pytest.Collector | None, str]:
     """Return the marks for a sandbox, and the node and the scope of the fixture that opens it."""
     marks: list[pytest.Mark] = []
+    listed: list[pytest.Mark] = []
     node: pytest.Item | pytest.Collector | None = None
     scope = "session"
     for source in sources:
         if isinstance(source, pytest.FixtureRequest):
             node, scope = source.node, source.scope
-            marks = [*markers.marks_of(source.node), *marks]
+            marks = markers.marks_of(source.node)
         elif isinstance(source, pytest.MarkDecorator) and source.name in markers.EXAMPLES:
-            marks.append(source.mark)
+            listed.append(source.mark)
         else:
             raise TypeError(
                 "arena_sandbox_factory: pass request, or markers such as "
                 f"pytest.mark.{markers.EXAMPLES['arena_group']}, not {source!r}"
             )
-    return marks, node, scope
+    markers.check_quotas(listed, "arena_sandbox_factory")
+    return [*marks, *listed], node, scope
 
 
 def _apply_to_shared_sandbox(
@@ -266,28 +271,34 @@ def _apply_to_shared_sandbox(
     added = markers.add_faults(sandbox, marks)
     for injected, _ in added:
         item.addfinalizer(injected.remove)
-    item.stash[_SANDBOX] = sandbox
-    item.stash[_REQUIRED_FAULTS] = [injected for injected, required in added if required]
+    required = [injected for injected, must_apply in added if must_apply]
+    item.stash.setdefault(_OPENED, []).append((sandbox, required))
 
 
-def _sandbox_of(item: pytest.Item) -> Sandbox | None:
-    """Return the sandbox of a test, if one was opened for it or for its class or module."""
-    shared: Sandbox | None = getattr(item, "funcargs", {}).get("arena_sandbox")
-    found = shared if id(shared) in item.config.stash[_SHARED] else None
-    return item.stash.get(_SANDBOX, found)
+def _shared_sandbox_of(item: pytest.Item) -> Sandbox | None:
+    """Return the sandbox that a test shares with others of its class, its module or the session."""
+    found: Sandbox | None = getattr(item, "funcargs", {}).get("arena_sandbox")
+    return found if id(found) in item.config.stash[_SHARED] else None
 
 
-def _raise_failure(sandbox: Sandbox | None, earlier: int) -> None:
+def _sandboxes_of(item: pytest.Item) -> list[Sandbox]:
+    """Return the sandboxes that were opened for a test, and those that several tests share."""
+    opened = [sandbox for sandbox, _ in item.stash.get(_OPENED, ())]
+    return opened + [sandbox for sandbox, _ in item.config.stash[_SHARED].values()]
+
+
+def _raise_failure(item: pytest.Item, earlier: Mapping[int, int]) -> None:
     """Raise the first exception of a test that prevented an answer of its sandbox."""
     __tracebackhide__ = True
-    for failure in () if sandbox is None else sandbox.failures[earlier:][:1]:
-        failure.add_note("This was raised in arena_sandbox, which answered with a 500.")
-        raise failure
+    for sandbox in _sandboxes_of(item):
+        for failure in sandbox.failures[earlier.get(id(sandbox), 0) :]:
+            failure.add_note("This was raised in arena_sandbox, which answered with a 500.")
+            raise failure
 
 
-def _check_applied(required: Sequence[InjectedFault], sandbox: Sandbox | None, name: str) -> None:
+def _check_applied(required: Sequence[InjectedFault], sandbox: Sandbox, name: str) -> None:
     for injected in required:
-        if sandbox is not None and not injected.call_count:
+        if not injected.call_count:
             pytest.fail(
                 f"@pytest.mark.arena_fault on {name}: {injected.fault.name()} was not applied to "
                 f"any request ({len(sandbox.requests)} received)",

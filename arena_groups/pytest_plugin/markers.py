@@ -77,12 +77,7 @@ def marks_of(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
     found: list[pytest.Mark] = []
     for each in node.listchain():
         quotas = _nearest(each, [mark for mark in each.own_markers if mark.name == "arena_quota"])
-        if len(quotas) > 1:
-            pytest.fail(
-                f"@pytest.mark.arena_quota: {len(quotas)} of them on {each.name}: keep one. The "
-                "quota of a test replaces that of its class, and that of its module",
-                pytrace=False,
-            )
+        check_quotas(quotas, each.name)
         others = [
             mark
             for mark in reversed(each.own_markers)
@@ -90,6 +85,17 @@ def marks_of(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
         ]
         found += [*others, *quotas]
     return found
+
+
+def check_quotas(marks: Iterable[pytest.Mark], place: str) -> None:
+    """Fail the test if the marks of one place have several quotas."""
+    count = sum(mark.name == "arena_quota" for mark in marks)
+    if count > 1:
+        pytest.fail(
+            f"@pytest.mark.arena_quota: {count} of them on {place}: keep one. The quota of a test "
+            "replaces that of its class, and that of its module",
+            pytrace=False,
+        )
 
 
 def _nearest(node: object, marks: list[pytest.Mark]) -> list[pytest.Mark]:
@@ -108,7 +114,7 @@ def _nearest(node: object, marks: list[pytest.Mark]) -> list[pytest.Mark]:
 
 def check_names(item: pytest.Item) -> None:
     """Fail a test with a marker whose name is nearly one of ours, and not registered."""
-    suspects = [mark.name for mark in item.own_markers if mark.name.startswith("arena")]
+    suspects = {mark.name for mark in item.iter_markers() if mark.name.startswith("arena")}
     for name in suspects:
         if name in EXAMPLES or _is_registered(item.config, name):
             continue

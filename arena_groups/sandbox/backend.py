@@ -304,7 +304,7 @@ class Backend:
             email=email,
         )
         self.invitations[invitation.id] = invitation
-        group.pending[invitation.id] = invitation
+        group.add_pending(invitation)
         if email is not None:
             self._invited_addresses.add(email.lower())
         return invitation
@@ -349,11 +349,11 @@ class Backend:
             raise SandboxConflictError(f"the invitation is not pending but {invitation.state}")
         invitation.state = state
         invitation.updated_at = at or self.clock.now()
-        del self.groups[invitation.group_id].pending[invitation.id]
+        self.groups[invitation.group_id].remove_pending(invitation)
 
     def erase_invitation(self, invitation: InvitationRecord) -> None:
         """Delete a pending invitation without a trace."""
-        del self.groups[invitation.group_id].pending[invitation.id]
+        self.groups[invitation.group_id].remove_pending(invitation)
         del self.invitations[invitation.id]
         self._invited_addresses.discard((invitation.email or "").lower())
 
@@ -378,11 +378,7 @@ class Backend:
         self, group: GroupRecord, user: UserRecord | None, email: str | None
     ) -> InvitationRecord | None:
         addresses = {each.lower() for each in (email, user and user.email) if each}
-        for invitation in group.pending.values():
-            same_person = user is not None and invitation.invitee_id == user.id
-            if same_person or (invitation.email or "").lower() in addresses:
-                return invitation
-        return None
+        return group.oldest_pending({*addresses, *({user.id} if user else ())})
 
     def email_for(self, invitation: InvitationRecord) -> SentEmail:
         """Return the email of an invitation, as it is or would have been sent."""

@@ -1,12 +1,20 @@
 """Control methods of a sandbox: what users do outside the REST API."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import get_args
+from urllib.parse import urlsplit
 
 from arena_groups.sandbox.backend import SandboxConflictError
 from arena_groups.sandbox.control_state import SandboxState, changes
-from arena_groups.sandbox.entities import CredentialRecord, SentEmail, Tier
+from arena_groups.sandbox.entities import (
+    Application,
+    CredentialRecord,
+    SentEmail,
+    Tier,
+    is_redirect_uri,
+)
 from arena_groups.sandbox.names import HasId, Reference, check_count
+from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.permissions import is_in_group
 from arena_groups.sandbox.seed import add_invitations, new_token, new_users
 from arena_groups.sandbox.validation import is_acceptable
@@ -338,3 +346,79 @@ class SandboxControl(SandboxState):
         return [
             each.id for each in add_invitations(self._backend, self._user_factory, found, times)
         ]
+
+    @changes
+    def add_application(
+        self,
+        name: str,
+        *redirect_uris: str,
+        owner: Reference | None = None,
+        confidential: bool = False,
+    ) -> Application:
+        """Register an app that may ask for tokens.
+
+        Args:
+            name: The name, which the consent page shows.
+            *redirect_uris: At least one redirect URI.
+            owner: The id or slug of the user who registers it; by default the owner of the seeded
+                groups.
+            confidential: Whether the app has a client secret.
+
+        Returns:
+            The app with its credentials.
+
+        Raises:
+            SandboxNotFoundError: The owner does not exist.
+            ValueError: There is no redirect URI, or one has a backslash, a control character, user
+                information, a fragment or an invalid port.
+        """
+        if not redirect_uris:
+            raise ValueError("an app needs a redirect URI")
+        for uri in redirect_uris:
+            if not is_redirect_uri(uri):
+                raise ValueError(
+                    f"{uri!r} is not a redirect URI: pass scheme, host, an optional port and path"
+                )
+        record = self._owner if owner is None else self._user(owner)
+        return self._backend.oauth.register(
+            name, redirect_uris, owner=record.id, confidential=confidential
+        )
+
+    @changes
+    def approve_authorization(self, authorize_url: str, *, user: Reference | None = None) -> str:
+        """Approve an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+            user: The id or slug of the user; by default the owner of the seeded groups.
+
+        Returns:
+            The app's redirect URI with a code, or with an error if the request is not valid.
+
+        Raises:
+            SandboxNotFoundError: The user does not exist.
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        record = self._owner if user is None else self._user(user)
+        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
+
+    @changes
+    def deny_authorization(self, authorize_url: str) -> str:
+        """Deny an app's OAuth request, as a user would on the consent page.
+
+        Args:
+            authorize_url: The URL of the consent page with its query.
+
+        Returns:
+            The app's redirect URI with an error.
+
+        Raises:
+            ValueError: The URL names no app, or a redirect URI that the app did not register.
+        """
+        return self._decide(authorize_url, ConsentRequest.deny)
+
+    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
+        try:
+            return decide(parse_consent_request(self._backend, urlsplit(authorize_url).query))
+        except RedirectToAppError as error:
+            return error.location

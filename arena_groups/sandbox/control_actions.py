@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import attrs
+
 from arena_groups.sandbox import control_views as views
 from arena_groups.sandbox.backend import SandboxNotFoundError
 from arena_groups.sandbox.control_request import NO_STORE, ControlContext, ControlError
@@ -211,6 +213,30 @@ def list_emails(context: ControlContext, _path: Values, _fields: JSONObject) -> 
     """Return the emails "sent" so far, oldest first."""
     backend, url = context.backend, context.control.url
     return {"emails": [views.email_view(backend, each, url) for each in backend.emails]}
+
+
+# OAuth
+
+
+def add_application(context: ControlContext, _path: Values, fields: JSONObject) -> JSONObject:
+    """Register an app, and return it with its credentials."""
+    options = cast("dict[str, Any]", dict(fields))
+    app = context.control.add_application(
+        options.pop("name"), *options.pop("redirect_uris"), **options
+    )
+    return {**attrs.asdict(app), "redirect_uris": list(app.redirect_uris)}
+
+
+def approve_authorization(context: ControlContext, _path: Values, fields: JSONObject) -> JSONObject:
+    """Approve the OAuth request of an app, and return where the browser goes."""
+    user = cast("int | str | None", fields.get("user"))
+    url = cast("str", fields["url"])
+    return {"location": context.control.approve_authorization(url, user=user)}
+
+
+def deny_authorization(context: ControlContext, _path: Values, fields: JSONObject) -> JSONObject:
+    """Deny the OAuth request of an app, and return where the browser goes."""
+    return {"location": context.control.deny_authorization(cast("str", fields["url"]))}
 
 
 # Faults

@@ -24,6 +24,7 @@ from arena_groups.sandbox.control_request import (
     reference,
     references,
     text,
+    texts,
     tier,
     whole_number,
 )
@@ -117,6 +118,23 @@ ROUTES = (
     ControlRoute("GET", _INVITATION, actions.get_invitation),
     ControlRoute("POST", f"{_INVITATION}/accept", actions.accept_invitation),
     ControlRoute("POST", f"{_INVITATION}/decline", actions.decline_invitation),
+    ControlRoute(
+        "POST",
+        "/applications",
+        actions.add_application,
+        {"name": text, "redirect_uris": texts, "owner": reference, "confidential": flag},
+        required=2,
+    ),
+    ControlRoute(
+        "POST",
+        "/authorizations/approve",
+        actions.approve_authorization,
+        {"url": text, "user": reference},
+        required=1,
+    ),
+    ControlRoute(
+        "POST", "/authorizations/deny", actions.deny_authorization, {"url": text}, required=1
+    ),
     ControlRoute("GET", "/emails", actions.list_emails),
     ControlRoute("POST", "/advance", actions.advance, {"seconds": number}, required=1),
     ControlRoute("GET", "/faults", actions.list_faults),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import get_args
+from typing import NoReturn, cast, get_args
 
 import attrs
 
@@ -90,12 +90,16 @@ def body_object(request: ControlRequest) -> JSONObject:
     if request.content_type != JSON_TYPE:
         raise ControlError(415, f"Send the body as {JSON_TYPE}.")
     try:
-        found = json.loads(request.body)
+        found = json.loads(request.body, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise ControlError(400, "The body is not valid JSON.") from None
     if not isinstance(found, dict):
         raise ControlError(400, "The body must be a JSON object.")
-    return found  # pyright: ignore[reportUnknownVariableType]
+    return cast("JSONObject", found)
+
+
+def _reject_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
 
 
 FieldType = Callable[[object], object]
@@ -148,14 +152,14 @@ def references(value: object) -> list[int | str]:
     """Return a list of ids or slugs."""
     if not isinstance(value, list):
         raise ValueError("a list of ids or slugs")
-    return [reference(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return [reference(each) for each in cast("list[object]", value)]
 
 
 def texts(value: object) -> list[str]:
     """Return a list of texts."""
     if not isinstance(value, list):
         raise ValueError("a list of texts")
-    return [text(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return [text(each) for each in cast("list[object]", value)]
 
 
 def tier(value: object) -> str:

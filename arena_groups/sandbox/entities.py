@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Literal
@@ -189,6 +189,36 @@ class GroupRecord:
         factory=dict[int, InvitationRecord], repr=False
     )
     contents: list[ContentRecord] = attrs.field(factory=list[ContentRecord], repr=False)
+    _pending_ids: dict[int | str, list[int]] = attrs.field(
+        factory=dict[int | str, list[int]], init=False, repr=False
+    )
+
+    def add_pending(self, invitation: InvitationRecord) -> None:
+        """Add a pending invitation."""
+        self.pending[invitation.id] = invitation
+        for person in _people_of(invitation):
+            self._pending_ids.setdefault(person, []).append(invitation.id)
+
+    def remove_pending(self, invitation: InvitationRecord) -> None:
+        """Remove a pending invitation."""
+        del self.pending[invitation.id]
+        for person in _people_of(invitation):
+            self._pending_ids[person].remove(invitation.id)
+            if not self._pending_ids[person]:
+                del self._pending_ids[person]
+
+    def oldest_pending(self, people: Iterable[int | str]) -> InvitationRecord | None:
+        """Return the oldest pending invitation of these user ids and addresses."""
+        ids = [self._pending_ids[each][0] for each in people if each in self._pending_ids]
+        return self.pending[min(ids)] if ids else None
+
+
+def _people_of(invitation: InvitationRecord) -> Iterator[int | str]:
+    """Yield the user id and the address that an invitation names."""
+    if invitation.invitee_id is not None:
+        yield invitation.invitee_id
+    if invitation.email is not None:
+        yield invitation.email.lower()
 
 
 @attrs.frozen

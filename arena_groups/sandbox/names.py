@@ -56,7 +56,7 @@ def check_count(count: object) -> None:
         raise ValueError(f"count must be 0 or more, not {count}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def slugify(words: str) -> str:
     """Return the text as lower-case ASCII words joined by hyphens; empty if none remain."""
     plain = unicodedata.normalize("NFKD", words.translate(_SPECIAL_LETTERS))

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 import attrs
 
@@ -46,8 +47,8 @@ class ApiError(Exception):
     @property
     def message(self) -> str:
         """What is wrong, in words."""
-        details = (self.response.body or {}).get("details")
-        return str(details["message"]) if isinstance(details, dict) else ""
+        details = cast("JSONObject", (self.response.body or {}).get("details", {}))
+        return str(details.get("message", ""))
 
 
 def invalid_parameter(name: str, problem: str) -> ApiError:

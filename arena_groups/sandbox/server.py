@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, get_args
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -15,11 +14,9 @@ from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.control_request import ControlContext
 from arena_groups.sandbox.control_server import ControlServer
-from arena_groups.sandbox.entities import Application, Tier, is_redirect_uri
+from arena_groups.sandbox.entities import Tier
 from arena_groups.sandbox.fake_clock import SandboxClock, system_time
 from arena_groups.sandbox.hosts import HostNames
-from arena_groups.sandbox.names import Reference
-from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request
 from arena_groups.sandbox.origins import AllowedOrigins
 from arena_groups.sandbox.permissions import SandboxRateLimiter
 from arena_groups.sandbox.seed import MAX_PEOPLE, PENDING_INVITATIONS, PEOPLE, SeedPlan
@@ -190,79 +187,6 @@ class Sandbox(SandboxControl):
             server, runner = running
             server.cancel_waits()
             await runner.cleanup()
-
-    def add_application(
-        self,
-        name: str,
-        *redirect_uris: str,
-        owner: Reference | None = None,
-        confidential: bool = False,
-    ) -> Application:
-        """Register an app that may ask for tokens.
-
-        Args:
-            name: The name, which the consent page shows.
-            *redirect_uris: At least one redirect URI.
-            owner: The id or slug of the user who registers it; by default the owner of the seeded
-                groups.
-            confidential: Whether the app has a client secret.
-
-        Returns:
-            The app with its credentials.
-
-        Raises:
-            SandboxNotFoundError: The owner does not exist.
-            ValueError: There is no redirect URI, or one has a backslash, a control character, user
-                information, a fragment or an invalid port.
-        """
-        if not redirect_uris:
-            raise ValueError("an app needs a redirect URI")
-        for uri in redirect_uris:
-            if not is_redirect_uri(uri):
-                raise ValueError(
-                    f"{uri!r} is not a redirect URI: pass scheme, host, an optional port and path"
-                )
-        record = self._owner if owner is None else self._user(owner)
-        return self._backend.oauth.register(
-            name, redirect_uris, owner=record.id, confidential=confidential
-        )
-
-    def approve_authorization(self, authorize_url: str, *, user: Reference | None = None) -> str:
-        """Approve an app's OAuth request, as a user would on the consent page.
-
-        Args:
-            authorize_url: The URL of the consent page with its query.
-            user: The id or slug of the user; by default the owner of the seeded groups.
-
-        Returns:
-            The app's redirect URI with a code, or with an error if the request is not valid.
-
-        Raises:
-            SandboxNotFoundError: The user does not exist.
-            ValueError: The URL names no app, or a redirect URI that the app did not register.
-        """
-        record = self._owner if user is None else self._user(user)
-        return self._decide(authorize_url, lambda request: request.allow(self._backend, record))
-
-    def deny_authorization(self, authorize_url: str) -> str:
-        """Deny an app's OAuth request, as a user would on the consent page.
-
-        Args:
-            authorize_url: The URL of the consent page with its query.
-
-        Returns:
-            The app's redirect URI with an error.
-
-        Raises:
-            ValueError: The URL names no app, or a redirect URI that the app did not register.
-        """
-        return self._decide(authorize_url, ConsentRequest.deny)
-
-    def _decide(self, authorize_url: str, decide: Callable[[ConsentRequest], str]) -> str:
-        try:
-            return decide(parse_consent_request(self._backend, urlsplit(authorize_url).query))
-        except RedirectToAppError as error:
-            return error.location
 
     async def __aenter__(self) -> Self:
         await self.start()

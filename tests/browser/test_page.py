@@ -99,6 +99,16 @@ class TestWithScript:
         sandbox.add_invitations("blank-page", 1)
         await expect(tab.page.locator("#pending tbody tr")).to_have_count(1)
 
+    async def test_page_of_a_group_that_is_deleted_says_so(
+        self, tab: Tab, arena: ArenaClient
+    ) -> None:
+        await tab.open("/__sandbox__/?group=blank-page")
+        await expect(tab.page.get_by_role("status")).to_contain_text("Live")
+        await arena.groups.delete("blank-page")
+        await expect(tab.page.get_by_role("heading", name="Not found")).to_be_visible()
+        await expect(tab.page.get_by_role("status")).to_have_text("")
+        tab.problems[:] = [each for each in tab.problems if "status of 404" not in each]
+
     async def test_typed_text_survives_news(self, tab: Tab, arena: ArenaClient) -> None:
         await tab.open()
         field = tab.page.get_by_label("Fault with options")
@@ -108,12 +118,34 @@ class TestWithScript:
         await expect(field).to_have_value("latency:sec")
         await expect(field).to_be_focused()
 
-    async def test_rejected_form_shows_why(self, tab: Tab) -> None:
+    async def test_rejected_form_shows_why_until_it_is_accepted(self, tab: Tab) -> None:
         await tab.open()
-        await tab.page.get_by_label("Fault with options").fill("no-such-fault")
-        await tab.page.get_by_role("button", name="Turn on this fault").click()
-        await expect(tab.page.get_by_role("alert")).to_contain_text("Unknown fault")
+        alert = tab.page.locator("#faults").get_by_role("alert")
+        field = tab.page.get_by_label("Fault with options")
+        for spec, message in (("no-such-fault", "Unknown fault"), ("redirect", "location")):
+            await field.fill(spec)
+            await field.press("Enter")
+            await expect(alert).to_contain_text(message)
+            await expect(alert).to_be_in_viewport()
+        await field.fill("latency:seconds=0")
+        await field.press("Enter")
+        await expect(tab.page.locator("#faults ul")).to_contain_text("latency:seconds=0")
+        await expect(tab.page.get_by_role("alert")).to_have_count(0)
         tab.problems[:] = [each for each in tab.problems if "status of 400" not in each]
+
+    async def test_answer_that_is_too_late_says_so(
+        self, tab: Tab, arena: ArenaClient, sandbox: Sandbox
+    ) -> None:
+        invitation_id = await invite(arena, "ada@example.org")
+        path = f"/__sandbox__/emails/{invitation_id}"
+        await tab.page.route("**/events", lambda route: route.abort())
+        await tab.open(path)
+        sandbox.decline_invitation(invitation_id)
+        await tab.page.get_by_role("button", name="Accept").click()
+        await expect(tab.page.get_by_role("alert")).to_contain_text("not pending but declined")
+        await expect(tab.page.get_by_text("This invitation was declined")).to_be_visible()
+        ours = ("status of 409", "net::ERR_FAILED")
+        tab.problems[:] = [each for each in tab.problems if not any(e in each for e in ours)]
 
     async def test_clock_is_advanced(self, tab: Tab, sandbox: Sandbox) -> None:
         before, days = sandbox.now, timedelta(days=400)

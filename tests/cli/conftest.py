@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,6 +34,9 @@ from tests.support.command_line import (
 from tests.support.time_zones import set_time_zone
 from tests.support.waiting import HANG_TIMEOUT
 
+if TYPE_CHECKING:
+    from tests.support.terminal import Open
+
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
@@ -42,7 +46,9 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.delenv("ARENA_TOKEN", raising=False)
-    for variable in ("ARENA_GROUP", "ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
+    for variable in ("ARENA_BASE_URL", "ARENA_CONFIG", "ARENA_FORMAT", "ARENA_GROUP"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("ARENA_STORE", "ARENA_SYNC_KEY", "XDG_DATA_HOME"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
@@ -101,6 +107,7 @@ def as_person(served: Served, monkeypatch: pytest.MonkeyPatch) -> AsPerson:
     """Set a person's token, and return the options that select the served sandbox."""
 
     def select(name: str) -> list[str]:
+        monkeypatch.setenv("ARENA_BASE_URL", served.url)
         monkeypatch.setenv("ARENA_TOKEN", served.tokens[name])
         return ["--base-url", served.url]
 
@@ -149,6 +156,32 @@ def at_terminal(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[.
         return Screen(code, screen.getvalue(), results.getvalue())
 
     return call
+
+
+@pytest.fixture
+def terminal(sandbox: Sandbox) -> "Iterator[Open]":
+    """Run a command line at a terminal, as the owner, against the test's own sandbox."""
+    from tests.support.terminal import AT_TERMINAL, Terminal  # skips where there are none
+
+    opened: list[Terminal] = []
+
+    def begin(
+        *words: str,
+        script: str = AT_TERMINAL,
+        person: str | None = "owner",
+        width: int = 80,
+        **variables: str,
+    ) -> Terminal:
+        kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        token = {} if person is None else {"ARENA_TOKEN": getattr(sandbox.tokens, person)}
+        environment = {**kept, "TERM": "xterm", **token, **variables}
+        line = [*words, "--base-url", sandbox.url]
+        opened.append(Terminal(script, line, environment, width=width))
+        return opened[-1]
+
+    yield begin
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture

@@ -40,6 +40,32 @@ def candidates(monkeypatch: pytest.MonkeyPatch) -> Candidates:
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", "groups"),
+        ("mem", "members"),
+        ("who", "whoami"),
+        ("log", "login"),
+        ("hel", "help"),
+        ("member li", "list"),
+        ("whoami --for", "--format"),
+        ("login --we", "--web"),
+        ("groups list --format c", "csv"),
+        ("invitations list --sort ol", "oldest"),
+        ("completion f", "fish"),
+    ],
+)
+def test_command_alias_option_and_choice_are_completed(
+    line: str, expected: str, candidates: Candidates
+) -> None:
+    assert ("plain", expected) in candidates(line)
+
+
+def test_alias_is_not_offered_beside_a_command(candidates: Candidates) -> None:
+    assert candidates("member") == [("plain", "members")]
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "groups show ",
@@ -151,6 +177,15 @@ class TestFindGroups:
         settings = Settings(base_url=as_person("owner")[1])
         found = find_groups(settings, HANG_TIMEOUT)
         assert KnownGroup("research-studio", "Research Studio") in found
+
+    @pytest.mark.parametrize("content", ['base_url = "{}"', "purple = 1"])
+    def test_reads_the_configuration_file_and_is_empty_if_it_is_wrong(
+        self, content: str, as_person: AsPerson, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "config.toml"
+        config.write_text(content.format(as_person("owner")[1]))
+        monkeypatch.setenv("ARENA_CONFIG", str(config))
+        assert bool(find_groups(Settings(), HANG_TIMEOUT)) is ("base_url" in content)
 
     @pytest.mark.parametrize("token", ["", "wrong-4711", "a b"])
     def test_without_a_valid_token_is_empty_and_silent(

@@ -201,8 +201,8 @@ WRONG = "line {} is not valid CSV: a quote that opens {} is closed wrongly"
         ('email,b\n1,"x\n2,y\n3,z\n', WRONG.format(4, "in line 2")),
         ('email,b\n\n1,"x"y\n', WRONG.format(3, "there")),
         ('sep=;\na;b\n1;"x\n', WRONG.format(3, "there")),
-        (f'email,b\n1,"{"x" * 10_000_000}"\n', "line 2 is not valid CSV: a cell is longer than"),
-        (f"email\n{'x' * 10_000_000}\n", "line 2 is not valid CSV: a cell is longer than"),
+        (f'email,b\n1,"{"x" * 10_000_000}"\n', "line 2 is not valid CSV: a cell has over 131072"),
+        (f"email\n{'x' * 10_000_000}\n", "line 2 is not valid CSV: a cell has over 131072"),
     ],
 )
 def test_parse_rows_of_a_broken_text_names_the_line(text: str, message: str) -> None:

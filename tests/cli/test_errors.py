@@ -211,6 +211,10 @@ def test_describe_missing_token_does_not_name_a_variable_that_is_set(
     monkeypatch.setenv("ARENA_TOKEN", "t0k3n")
     described = describe(AuthenticationError(401, error="Unauthorized"))
     assert described is not None
+    assert described.hint.startswith("ARENA_TOKEN is for Are.na: ")
+    monkeypatch.setenv("ARENA_BASE_URL", "http://127.0.0.1:1")
+    described = describe(AuthenticationError(401, error="Unauthorized"))
+    assert described is not None
     assert "ARENA_TOKEN is for the server of ARENA_BASE_URL" in described.hint
     assert "set ARENA_TOKEN" not in described.hint
 

@@ -206,7 +206,8 @@ def test_unreachable_server_is_connection_error(
 ) -> None:
     as_person("owner")
     monkeypatch.setattr(connect, "retry_policy", lambda: RetryPolicy(attempts=1))
-    code, error = failing(capsys, line, ["--base-url", f"http://127.0.0.1:{unused_tcp_port}"])
+    monkeypatch.setenv("ARENA_BASE_URL", f"http://127.0.0.1:{unused_tcp_port}")
+    code, error = failing(capsys, line, [])
     assert (code, error["type"]) == (1, "connection")
 
 

@@ -431,20 +431,24 @@ def test_import_that_skips_invalid_lines_invites_the_others_and_says_which(
     at: At, sandbox: Sandbox, people: Callable[[str], str], tmp_path: Path, capsys: Captured
 ) -> None:
     result = tmp_path / "result.csv"
-    line = ["--from", people(SPREADSHEET), "--skip-invalid", "--result", str(result), "--bom"]
+    file = people(f"{SPREADSHEET}Dee;dee\r\n")
+    line = ["--from", file, "--skip-invalid", "--result", str(result), "--bom"]
     assert at("invitations", "send", GROUP, *line) == 0
     out, err = capsys.readouterr()
     counts = json.loads(out)
-    assert (counts["total"], counts["invited"], counts["skipped"]) == (2, 2, 1)
-    assert "skipped line 3: w\u2026@voss is not" in json.loads(err)["note"]["message"]
+    assert (counts["total"], counts["invited"], counts["skipped"]) == (2, 2, 2)
+    first, second = [json.loads(line)["note"]["message"] for line in err.splitlines()]
+    assert first.startswith("skipped line 3: w\u2026@voss is not")
+    assert second.startswith("skipped line 5: d\u2026 is not")
     assert result.read_bytes().startswith(b"\xef\xbb\xbfline,outcome")
     rows = list(csv.DictReader(io.StringIO(result.read_text("utf-8-sig"))))
     assert [(row["line"], row["outcome"], row["email"]) for row in rows] == [
-        ("3", "skipped", ""),
         ("2", "invited", "ada@example.org"),
+        ("3", "skipped", ""),
         ("4", "invited", "cy@example.org"),
+        ("5", "skipped", ""),
     ]
-    assert rows[0]["error"].startswith("w\u2026@voss is not an email address")
+    assert rows[1]["error"].startswith("w\u2026@voss is not an email address")
     assert "wilma" not in result.read_text("utf-8-sig") + out + err
     assert at("invitations", "send", GROUP, "--from", str(result), "--skip-invalid") == 0
     assert json.loads(capsys.readouterr().out)["already_invited"] == 2

@@ -1,9 +1,11 @@
 """Countdowns, counts by outcome, and the words of a run that was stopped."""
 
 import inspect
+import itertools
 from asyncio import CancelledError
 
 import pytest
+from attrs import evolve
 
 from arena_groups import ForbiddenError, PacerSnapshot, QuotaPacer, RateLimitError
 from arena_groups.cli.options import Format, Settings
@@ -13,9 +15,12 @@ from arena_groups.cli.run_progress import (
     OutcomeCounts,
     claim_note,
     describe_duration,
+    quota_wait,
     reported_stop,
+    shown_quota_waits,
 )
 from tests.support.command_line import Captured
+from tests.support.waiting import run_other_tasks
 
 RECIPIENTS = ("recipient", "recipients")
 
@@ -51,11 +56,12 @@ def test_claim_note_rounds_up() -> None:
     ],
 )  # fmt: skip
 def test_outcome_counts_name_each_outcome_once(results: list[tuple[str, bool]], text: str) -> None:
-    counts = OutcomeCounts()
+    counts = OutcomeCounts(skipped=0)
     for outcome, from_journal in results:
         counts.add(outcome, from_journal=from_journal)
     assert str(counts) == text
     assert counts.done == len(results)
+    assert str(evolve(counts, skipped=2)) == f"{text}{', ' if text else ''}2 skipped"
 
 
 @pytest.mark.parametrize(
@@ -104,3 +110,30 @@ def test_reported_stop_says_what_was_done_and_how_to_go_on(
         raise error
     expected = [f"arena-groups: {text}", "arena-groups: the way on"] if text else []
     assert capsys.readouterr().err.splitlines() == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "seconds"),
+    [
+        ({"waiting": 1, "resets_in": 36.5}, 36.5),
+        ({"waiting": 1, "resets_in": 3.0, "blocked_for": 40.0}, 40.0),
+        ({"waiting": 1, "resets_in": None}, 0.0),
+        ({"waiting": 1, "in_flight": 1, "resets_in": 36.5}, 0.0),
+        ({"waiting": 0, "resets_in": 36.5}, 0.0),
+    ],
+)
+def test_quota_wait_is_that_of_a_request_which_waits(
+    facts: dict[str, float], seconds: float
+) -> None:
+    assert quota_wait(evolve(quota(120), **facts)) == seconds
+
+
+async def test_quota_waits_are_shown_while_no_result_comes() -> None:
+    waiting = evolve(quota(120), waiting=1, resets_in=36.0)
+    done, shown = itertools.chain([1, 2, 3, 3, 3, 4], itertools.count(5)), list[Countdown]()
+    async with shown_quota_waits(lambda: waiting, lambda: next(done), shown.append, interval=0):
+        await run_other_tasks()
+    assert [each.text for each in shown] == ["waiting for the quota"] * 2
+    assert all("quota, 3" in str(each) for each in shown)
+    await run_other_tasks()
+    assert len(shown) == 2

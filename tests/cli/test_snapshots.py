@@ -1,5 +1,6 @@
 """Snapshots of help and tables. ``UPDATE_SNAPSHOTS=1`` replaces them."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,11 +9,13 @@ import click
 import pytest
 from rich.cells import cell_len
 
+from arena_groups._version import PROJECT_PAGE
 from arena_groups.cli import invitation_list
 from arena_groups.cli.commands import invitations
 from arena_groups.cli.main import CommandWithSubcommands, app, run
 from arena_groups.reconcile import roster
 from arena_groups.sandbox import SEEDED_AT, Sandbox
+from docs import man_page
 from tests.support.command_line import At, Captured, Snapshot
 
 
@@ -122,3 +125,17 @@ def test_snapshots_without_a_test_do_not_exist() -> None:
     kept = {file.stem for file in (Path(__file__).parent / "snapshots").iterdir()}
     helps = {"-".join(["help", *path]) for path in PATHS if path != ("sandbox",)}
     assert kept == helps | {f"table-{name}" for name in TABLES} | {"table-auth-status", "qr-code"}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_of_each_command_ends_with_the_documentation(
+    path: tuple[str, ...], capsys: Captured
+) -> None:
+    assert run([*path, "--help"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"Documentation: {PROJECT_PAGE}"
+
+
+def test_manual_page_is_current() -> None:
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        man_page.main()
+    assert man_page.PAGE.read_text("utf-8") == man_page.render()

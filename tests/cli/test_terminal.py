@@ -3,14 +3,9 @@
 import csv
 import io
 import json
-import os
 import re
-import select
 import shlex
-import struct
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,107 +13,12 @@ import pytest
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Latency
-from tests.support.command_line import COMMAND, At, FakeTerminal, Screen
+from tests.support.command_line import At, FakeTerminal, Screen
 from tests.support.faults import EmptyList, ReplaceText
+from tests.support.terminal import ESCAPES, WITH_PIPED_RESULTS, Open, unwrapped
 from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
-fcntl = pytest.importorskip("fcntl", reason="needs a POSIX terminal")
-pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
-termios = pytest.importorskip("termios", reason="needs a POSIX terminal")
-
-# The shell opens the terminal as the leader of a session, so it is the one that Ctrl-C acts on.
-AT_TERMINAL = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
-WITH_PIPED_RESULTS = 'tty=$1; shift; exec "$@" <"$tty" 2>"$tty"'
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-
-
-class Terminal:
-    """The user's end of a terminal of 80 columns, at which a command runs."""
-
-    def __init__(self, script: str, words: list[str], variables: dict[str, str]) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.process = subprocess.Popen(
-            ["sh", "-c", script, "sh", os.ttyname(theirs), *COMMAND, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=variables,
-            start_new_session=True,
-        )
-        self._theirs = theirs
-        self.screen = ""
-
-    def until(self, text: str) -> str:
-        """Wait until a text has appeared, and return everything shown so far."""
-        while text not in self.screen:
-            assert self._read(), f"ended without {text!r}: {self.screen!r}"
-        return self.screen
-
-    def until_more(self) -> None:
-        """Wait until something has appeared."""
-        assert self._read(), f"ended: {self.screen!r}"
-
-    def type(self, text: str) -> None:
-        """Press keys."""
-        os.write(self._ours, text.encode())
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C until the command ends.
-
-        A signal between Python's last check for signals and the blocking read is noticed only by
-        the next one, as with any prompt of Python.
-        """
-        for _ in range(int(HANG_TIMEOUT)):
-            self.type("\x03")
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(1)
-                return
-
-    def end(self) -> tuple[int, str]:
-        """Wait for the end, and return the exit code and everything shown."""
-        assert self.process.stdout is not None
-        self.results = self.process.stdout.read().decode()
-        code = self.process.wait(HANG_TIMEOUT)
-        while self._read(0):
-            pass
-        return code, ESCAPES.sub("", self.screen).replace("\r\n", "\n")
-
-    def close(self) -> None:
-        with self.process:
-            self.process.kill()
-        os.close(self._ours)
-        os.close(self._theirs)
-
-    def _read(self, timeout: float = HANG_TIMEOUT) -> bool:
-        if not select.select([self._ours], [], [], timeout)[0]:
-            return False
-        self.screen += os.read(self._ours, 65536).decode(errors="replace")
-        return True
-
-
 AtTerminal = Callable[..., Screen]
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(sandbox: Sandbox) -> Iterator[Open]:
-    """Run a command line at a terminal, as the owner, against the test's own sandbox."""
-    opened: list[Terminal] = []
-
-    def begin(
-        *words: str, script: str = AT_TERMINAL, person: str | None = "owner", **variables: str
-    ) -> Terminal:
-        kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        token = {} if person is None else {"ARENA_TOKEN": getattr(sandbox.tokens, person)}
-        environment = {**kept, "TERM": "xterm", **token, **variables}
-        opened_terminal = Terminal(script, [*words, "--base-url", sandbox.url], environment)
-        opened.append(opened_terminal)
-        return opened_terminal
-
-    yield begin
-    for each in opened:
-        each.close()
 
 
 def test_confirmation_answered_yes_deletes(terminal: Open, sandbox: Sandbox) -> None:
@@ -217,6 +117,7 @@ def test_sync_after_a_killed_one_says_what_it_waits_for(
         killed.process.wait(HANG_TIMEOUT)
     again = terminal(*line)
     again.until("for the outcome of an invitation that an earlier run began")
+    again.until("waiting for the outcome of an earlier run, 1")  # counted down, beside the results
     again.interrupt()
     code, screen = again.end()
     assert code == 130
@@ -244,15 +145,14 @@ def test_campaign_interrupted_says_how_to_go_on_and_the_same_command_does(
     words = shlex.split(printed)
     assert words == ["arena-groups", *line, "--base-url", sandbox.url]
     again = terminal(*words[1:-2])
-    again.until("waiting for the outcome of an earlier run, 1")
-    first = again.screen[-500:].rpartition("run, ")[2][:3]
-    assert "(line 3)" in again.screen
-    while re.findall(r"run, (\d+) s", again.screen)[-1] == first:  # it counts down
+    while len(set(re.findall(r"earlier run, (\d+) s", again.screen))) < 2:  # it counts down
         again.until_more()
+    assert "line 3)" in again.screen
     again.interrupt()
     code, screen = again.end()
     assert code == 130
-    assert "stopped: 3 recipients not processed (2 already done in an earlier run)\n" in screen
+    note = "stopped: 3 recipients not processed (2 already done in an earlier run)"
+    assert note in unwrapped(screen)
     assert [each.address for each in sandbox.emails] == addresses[:2]
 
 

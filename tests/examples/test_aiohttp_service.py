@@ -98,8 +98,11 @@ async def test_group_that_cannot_exist_is_404(
         ("/groups", 404),
     ],
 )
-async def test_other_paths_and_queries(http: TestClient[Any, Any], path: str, status: int) -> None:
+async def test_other_paths_and_queries(
+    http: TestClient[Any, Any], caplog: pytest.LogCaptureFixture, path: str, status: int
+) -> None:
     assert (await http.get(path)).status == status
+    assert "aiohttp_service" not in [each.name for each in caplog.records]
 
 
 @pytest.mark.parametrize(("fault", "status", "text"), API_FAILURES)

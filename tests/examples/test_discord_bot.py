@@ -20,7 +20,7 @@ from tests.support.discord_server import (
     DiscordServer,
     running_discord,
 )
-from tests.support.examples import GROUP
+from tests.support.examples import GROUP, run_script
 
 pytest_plugins = ["arena_groups.pytest_plugin"]
 pytestmark = [
@@ -210,3 +210,16 @@ async def test_wrong_token_of_discord_is_named(
     with pytest.raises(discord.LoginFailure, match="Improper token") as caught:
         await bot.main()
     assert "another" not in str(caught.value)
+
+
+def test_discord_that_cannot_be_reached_is_one_line(
+    bot: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_GROUP", GROUP)
+    monkeypatch.setenv("DISCORD_TOKEN", BOT_TOKEN)
+    monkeypatch.setattr("discord.utils.setup_logging", lambda: None)  # it would outlive the test
+    monkeypatch.setattr("discord.http.Route.BASE", "http://127.0.0.1:1/api")
+    done = run_script("discord_bot.py")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"discord_bot: .*127\.0\.0\.1:1.*\n", done.stderr)
+    assert BOT_TOKEN not in done.stderr

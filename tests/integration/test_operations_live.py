@@ -523,9 +523,9 @@ class TestErrors:
         assert len(sandbox.pending_invitations(STUDIO)) == PENDING
 
     async def test_user_without_the_right_raises_forbidden(self, stranger: ArenaClient) -> None:
-        with pytest.raises(ForbiddenError, match="may not see this"):
+        with pytest.raises(ForbiddenError, match="see its invitations"):
             await stranger.groups.invitations(STUDIO)
-        with pytest.raises(ForbiddenError, match="the right to do this"):
+        with pytest.raises(ForbiddenError, match="only the owner and the members may invite"):
             await stranger.groups.invite(STUDIO, email="ada@example.com")
 
     async def test_exceeded_quota_raises_rate_limit_error(

@@ -29,6 +29,7 @@ from arena_groups.cli.invite_import import ImportOptions, import_invitations
 from arena_groups.cli.main import app
 from arena_groups.cli.options import Settings
 from arena_groups.cli.people_file import read_invitees
+from arena_groups.cli.sync_file import read_list
 from arena_groups.reconcile import DesiredPerson
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import ServerFailure
@@ -218,6 +219,24 @@ async def test_refused_file_shows_no_address(text: str, column: str | None, tmp_
     with pytest.raises(CliError) as caught:
         await import_invitations(Settings(), "g", options)
     assert_hidden(caught.value)
+    assert MARK not in str(caught.value.details)
+    if column is None:
+        with pytest.raises(CliError) as caught:
+            read_list(str(file))
+        assert_hidden(caught.value)
+        assert MARK not in str(caught.value.details)
+
+
+async def test_import_that_skips_lines_shows_no_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, result = tmp_path / "people.csv", tmp_path / "result.csv"
+    file.write_text(f"email\n{MARK}@\n{GOOD}\n")
+    options = ImportOptions(file=str(file), skip_invalid=True, result=result)
+    with pytest.raises(arena_groups.NotFoundError) as caught:
+        await import_invitations(Settings(sandbox=True), "no-such", options)
+    assert_hidden(caught.value)
+    assert MARK not in capsys.readouterr().err + result.read_text()
 
 
 def test_refused_file_of_other_encoding_shows_no_address(tmp_path: Path) -> None:

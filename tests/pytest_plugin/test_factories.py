@@ -180,6 +180,44 @@ def test_fault_of_a_test_is_removed_from_the_shared_sandbox(suite: Suite) -> Non
     result.stdout.fnmatch_lines(["*arena_fault on test_unapplied: reset was not applied to any *"])
 
 
+def test_every_sandbox_of_a_test_is_checked(suite: Suite) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from arena_groups.sandbox.faults import BodyFault
+
+        class Broken(BodyFault):
+            def transform(self, serialized, body):
+                raise KeyError("the mistake in the fault")
+
+        @pytest.fixture
+        def other(request, arena_sandbox_factory):
+            with arena_sandbox_factory(request) as sandbox:
+                yield sandbox
+
+        @pytest.mark.arena_fault("server-failure", times=1, must_apply=True)
+        async def test_applied_in_one(arena_client, other):
+            await arena_client.me()
+
+        @pytest.fixture(scope="module")
+        def client(arena_sandbox_factory, arena_client_factory):
+            fault = pytest.mark.arena_fault(Broken(), times=1)
+            with arena_sandbox_factory(fault) as sandbox, arena_client_factory(sandbox) as client:
+                yield client
+
+        async def test_failure_in_another(client):
+            await client.me()
+        """
+    )
+    result = run(suite)
+    result.assert_outcomes(failed=2)
+    for line in (
+        "*arena_fault on test_applied_in_one: server-failure was not applied to any request (0 *",
+        "E * KeyError: 'the mistake in the fault'",
+    ):
+        result.stdout.fnmatch_lines([line])
+
+
 def test_marker_that_a_shared_sandbox_cannot_obey_is_an_error(suite: Suite) -> None:
     suite.makeconftest(SHARED.format(scope="class"))
     suite.makepyfile(
@@ -220,12 +258,28 @@ def test_argument_that_is_not_a_marker_is_refused(suite: Suite) -> None:
                 with arena_sandbox_factory(source):
                     pass
 
+        def test_two_quotas(arena_sandbox_factory):
+            quota = pytest.mark.arena_quota("free")
+            with pytest.raises(pytest.fail.Exception, match="2 of them on arena_sandbox_factory"):
+                with arena_sandbox_factory(quota, quota):
+                    pass
+
+        @pytest.mark.arena_quota("free")
+        async def test_nearer_quota(request, arena_sandbox_factory, arena_client_factory):
+            quota = pytest.mark.arena_quota(limit=7)
+            with (
+                arena_sandbox_factory(quota, request) as sandbox,
+                arena_client_factory(sandbox) as client,
+            ):
+                await client.me()
+                assert client.rate_limit.limit == 7
+
         def test_invalid_marker(arena_sandbox_factory):
             with pytest.raises(pytest.fail.Exception, match="tier must be one of"):
                 with arena_sandbox_factory(pytest.mark.arena_quota("gold")):
                     pass
         """,
-        passed=5,
+        passed=7,
     )
 
 

@@ -78,6 +78,11 @@ MISTAKES = """
     def test_typo(arena_sandbox):
         pass
 
+    @pytest.mark.arena_faults("reset")
+    class TestTypo:
+        def test_of_class(self, arena_sandbox):
+            pass
+
     @pytest.mark.arena_quotas("free")
     def test_registered_by_the_suite():
         pass
@@ -127,7 +132,7 @@ def test_usual_mistakes_say_what_to_do(suite: Suite) -> None:
         """
     )
     result = run(suite, "-W", "ignore")
-    result.assert_outcomes(passed=2, failed=7, errors=4)
+    result.assert_outcomes(passed=2, failed=7, errors=5)
     for test, line in {
         "test_unmarked": "pytest-asyncio is in strict mode: mark the test with @pytest.mark.*",
         "test_no_await": "E * write `await` before the call.",
@@ -142,6 +147,7 @@ def test_usual_mistakes_say_what_to_do(suite: Suite) -> None:
         "test_fixture": "pytest-asyncio is in strict mode: use @pytest_asyncio.fixture *",
         "test_scope": "*with arena_sandbox_factory(request) as sandbox, *",
         "test_typo": "*arena_grup on test_typo: there is no such marker. Did you mean arena_group?",
+        "TestTypo.test_of_class": "*.arena_faults on *: there is no *. Did you mean arena_fault?",
         "test_two_quotas": "@pytest.mark.arena_quota: 2 of them on test_two_quotas: keep one. *",
     }.items():
         result.stdout.fnmatch_lines([f"*_ ERROR at setup of {test} _*", line])

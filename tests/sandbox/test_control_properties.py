@@ -174,7 +174,7 @@ class Both(RuleBasedStateMachine):
     def add_fault(self, spec: str) -> None:
         self._do("faults", {"spec": spec}, lambda s: s.faults.add_spec(spec))
 
-    @precondition(lambda self: len(self.by_method.faults))
+    @precondition(lambda self: len(self.by_method.faults) > 0)
     @rule()
     def remove_oldest_fault(self) -> None:
         oldest = next(iter(self.by_method.faults))

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import aiohttp
@@ -143,3 +144,27 @@ async def test_exit_ends_hanging_requests() -> None:
             await asyncio.sleep(0)
     with pytest.raises(OSError, match=r"."):
         await asking
+
+
+def test_methods_and_control_surface_take_turns() -> None:
+    with ThreadedSandbox() as sandbox:
+
+        def post(path: str) -> None:
+            body = b'{"count": 1}'
+            headers = {"Content-Type": "application/json"}
+            request = urllib.request.Request(f"{sandbox.url}/__sandbox__/{path}", body, headers)  # noqa: S310
+            with urllib.request.urlopen(request) as response:  # noqa: S310 - on loopback
+                assert response.status == 200
+
+        with ThreadPoolExecutor(8) as pool:
+            work = [
+                *(pool.submit(post, "groups/blank-page/members") for _ in range(30)),
+                *(pool.submit(sandbox.add_members, "blank-page", 1) for _ in range(30)),
+                *(pool.submit(sandbox.advance, 1) for _ in range(30)),
+            ]
+            for each in work:
+                each.result()
+        members = sandbox.members("blank-page")
+        assert len(members) == len(set(members)) == 61
+        sandbox.reset()
+        assert sandbox.members("blank-page") == [sandbox.users.owner.id]

@@ -19,7 +19,8 @@ from arena_groups.cli.main import (
     show_help_without_command,
     shows,
 )
-from arena_groups.cli.options import Settings, common_options, sort_option, store_option
+from arena_groups.cli.options import Settings, common_options, sort_option
+from arena_groups.cli.store_option import store_option
 from arena_groups.cli.watch_config import WatchConfig
 from arena_groups.cli.webhook_options import config_option, make_senders, webhook_options
 

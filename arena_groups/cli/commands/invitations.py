@@ -12,6 +12,7 @@ import click
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
+from arena_groups.cli.durations import format_age, parse_age
 from arena_groups.cli.invitation_list import (
     PENDING,
     InvitationFilter,
@@ -41,10 +42,8 @@ from arena_groups.cli.options import (
     complete_group,
     default_group,
     encoding_option,
-    format_age,
     group_argument,
     limit_option,
-    parse_age,
     sort_option,
     utc_now,
     web_option,
@@ -215,7 +214,7 @@ def send(
     settings = context.ensure_object(Settings)
     if predict and not dry_run:
         raise click.UsageError("--predict needs --dry-run")
-    group = default_group() if group is None and file is not None else group
+    group = default_group(settings) if group is None and file is not None else group
     if group is None:
         raise click.MissingParameter(ctx=context, param=context.command.params[0])
     if file is None:

@@ -20,10 +20,10 @@ from arena_groups.cli.options import (
     as_groups,
     common_options,
     complete_group,
-    store_option,
 )
 from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
 from arena_groups.cli.result_file import is_same_file
+from arena_groups.cli.store_option import store_option
 
 if TYPE_CHECKING:
     from arena_groups import ArenaClient, Store

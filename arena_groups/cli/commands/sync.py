@@ -24,9 +24,9 @@ from arena_groups.cli.options import (
     common_options,
     complete_group,
     encoding_option,
-    store_option,
 )
 from arena_groups.cli.output_file import OutputFile
+from arena_groups.cli.store_option import store_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

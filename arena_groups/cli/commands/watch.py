@@ -22,8 +22,8 @@ from arena_groups.cli.options import (
     as_groups,
     common_options,
     complete_group,
-    store_option,
 )
+from arena_groups.cli.store_option import store_option
 from arena_groups.cli.watch_config import WatchConfig
 from arena_groups.cli.watch_health import as_address
 from arena_groups.cli.webhook_options import make_senders, webhook_options

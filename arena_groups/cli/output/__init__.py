@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from arena_groups.cli.output.account_views import AUTH_STATUS, LOGINS, SETTINGS
     from arena_groups.cli.output.messages import (
         ask_secret,
         confirm,
@@ -32,12 +33,18 @@ if TYPE_CHECKING:
         write_each,
         write_one,
     )
-    from arena_groups.cli.output.rows import ActionRow, AuthStatusRow, InviteRow, title_of
+    from arena_groups.cli.output.rows import (
+        ActionRow,
+        AuthStatusRow,
+        InviteRow,
+        LoginRow,
+        SettingRow,
+        title_of,
+    )
     from arena_groups.cli.output.sanitize import json_text, one_line
     from arena_groups.cli.output.times import day_text, moment_text
     from arena_groups.cli.output.views import (
         ACTIONS,
-        AUTH_STATUS,
         CONTENTS,
         EVENTS,
         FOLLOWERS,
@@ -60,12 +67,16 @@ __all__ = [
     "GROUPS",
     "INVITE_CODE",
     "INVITE_RESULTS",
+    "LOGINS",
     "MEMBERS",
+    "SETTINGS",
     "ActionRow",
     "AuthStatusRow",
     "Extent",
     "InviteRow",
+    "LoginRow",
     "Results",
+    "SettingRow",
     "ask_secret",
     "collect",
     "confirm",
@@ -96,7 +107,7 @@ __all__ = [
     "write_stderr",
 ]
 
-_MODULES = ("messages", "results", "rows", "sanitize", "times", "views")
+_MODULES = ("account_views", "messages", "results", "rows", "sanitize", "times", "views")
 
 
 def __getattr__(name: str) -> object:

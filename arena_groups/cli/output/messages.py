@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Generator, Mapping, Sequence, Sized
@@ -16,6 +17,7 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
+COMMAND = "arena-groups "
 NO_LOG = logging.NullHandler()
 
 
@@ -55,8 +57,8 @@ def write_error(settings: Settings, error: CliError) -> None:
         write_stderr(json_text(error.as_dict(), sys.stderr))
     else:
         for each in error.details:
-            write_stderr(f"  {one_line(each)}")
-        write_stderr(one_line(error.as_line()))
+            write_stderr(_for_reading(f"  {one_line(each)}"))
+        write_stderr(_for_reading(one_line(error.as_line())))
 
 
 def write_stderr(line: str, *, end: str = "\n") -> None:
@@ -124,7 +126,21 @@ def _format(settings: Settings, kind: str, facts: Mapping[str, object], text: st
     # A program that asked for JSON can parse every line of standard error.
     if settings.json_errors:
         return json_text({kind: facts}, sys.stderr)
-    return one_line(text)
+    return _for_reading(one_line(text))
+
+
+def _for_reading(line: str) -> str:
+    """Return a line for standard error: at a terminal, wrapped between words.
+
+    A line with a command stays whole, so that the command can be copied.
+    """
+    if COMMAND in line or not is_terminal(sys.stderr):
+        return line
+    from arena_groups.cli.output.columns import wrap_words  # noqa: PLC0415 - keeps --help fast
+
+    width = shutil.get_terminal_size().columns - 1
+    indent = " " * (len(line) - len(line.lstrip()))
+    return "\n".join(wrap_words(line, width, indent=indent or "  "))
 
 
 @runtime_checkable

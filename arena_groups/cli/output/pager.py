@@ -86,7 +86,7 @@ class Pager:
 
 def start_pager(settings: Settings, stdout: TextIO) -> Pager | None:
     """Start the pager for a table, if there is one. One that cannot be started is a note."""
-    if settings.no_pager or settings.verbose or not _is_usable_terminal(stdout):
+    if not settings.may_page or settings.verbose or not _is_usable_terminal(stdout):
         return None
     text = pager_text(os.environ)
     try:

@@ -70,6 +70,37 @@ class InviteRow(Row):
 
 
 @frozen(kw_only=True)
+class LoginRow(Row):
+    """Stored login of an API.
+
+    Attributes:
+        current: Whether commands use it, if they name no API.
+        user: Slug of the user at the time of the login; empty if it was not known.
+    """
+
+    base_url: str
+    current: bool
+    user: str
+    token_source: str
+
+
+@frozen(kw_only=True)
+class SettingRow(Row):
+    """Setting with the value that commands use.
+
+    Attributes:
+        value: The value; ``None`` if there is none, or if it depends on the place.
+        source: Source of the value, in words.
+        file: Path of the configuration file.
+    """
+
+    key: str
+    value: str | bool | None
+    source: str
+    file: str
+
+
+@frozen(kw_only=True)
 class AuthStatusRow(Row):
     """User, scopes and quota of a token.
 
@@ -80,6 +111,7 @@ class AuthStatusRow(Row):
         quota_window: Length of the window, in seconds.
         quota_left: Requests left at most. Other programs may use the same token.
         quota_resets_in: Seconds until the next window; ``None`` if unknown.
+        logins: Stored logins of all APIs.
     """
 
     base_url: str
@@ -94,6 +126,7 @@ class AuthStatusRow(Row):
     quota_window: float
     quota_left: int | None
     quota_resets_in: float | None
+    logins: Sequence[LoginRow] = ()
 
 
 KnownContent = (

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from arena_groups.cli.options import format_age
+from arena_groups.cli.durations import format_age
 from arena_groups.cli.output.columns import Cell, Column, Overflow, View, moment_column
 from arena_groups.cli.output.rows import (
     ActionRow,
-    AuthStatusRow,
     InviteRow,
     KnownContent,
     title_of,
@@ -126,20 +125,6 @@ def _author(content: Content) -> EmbeddedUser | None:
     if isinstance(content, Channel):
         return content.owner if isinstance(content.owner, EmbeddedUser) else None
     return content.user
-
-
-def _quota(status: AuthStatusRow) -> str:
-    if status.quota_limit is None:
-        return "unknown"
-    text = f"at most {status.quota_left} of {status.quota_limit} requests left"
-    if status.quota_resets_in is None:
-        return f"{text} in this window of {status.quota_window:.0f} s"
-    return f"{text} for the next {status.quota_resets_in:.0f} s"
-
-
-def _scopes(status: AuthStatusRow) -> str:
-    words = {"unknown": " (write: unknown until a write is tried)", "no": " (no write)"}
-    return " ".join(status.scopes) + words.get(status.write, "")
 
 
 GROUPS: View[Group] = View(
@@ -300,30 +285,6 @@ INVITE_RESULTS: View[InviteRow] = View(
         Column("name", lambda s: s.name),
         Column("invitation_id", lambda s: s.invitation_id),
         Column("error", lambda s: s.error),
-    ),
-)
-
-AUTH_STATUS: View[AuthStatusRow] = View(
-    table=(
-        Column("User", lambda s: f"{s.name} ({s.slug})"),
-        Column("ID", lambda s: s.user_id),
-        Column("Tier", lambda s: s.tier),
-        Column("Token", lambda s: f"from {s.token_source}"),
-        Column("API", lambda s: s.base_url),
-        Column("Scopes", _scopes),
-        Column("Quota", _quota),
-    ),
-    csv=(
-        Column("base_url", lambda s: s.base_url),
-        Column("token_source", lambda s: s.token_source),
-        Column("user_id", lambda s: s.user_id),
-        Column("slug", lambda s: s.slug),
-        Column("name", lambda s: s.name),
-        Column("tier", lambda s: s.tier),
-        Column("scopes", lambda s: " ".join(s.scopes)),
-        Column("write", lambda s: s.write),
-        Column("quota_limit", lambda s: s.quota_limit),
-        Column("quota_left", lambda s: s.quota_left),
     ),
 )
 

@@ -1,6 +1,6 @@
 """The first page: inbox, groups, requests, faults, the clock, and how to connect a program."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import attrs
 
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.control_request import ControlContext
+from arena_groups.sandbox.control_request import ControlContext, ControlRequest
 from arena_groups.sandbox.entities import LogEntry
 from arena_groups.sandbox.page.faults import fault_section
 from arena_groups.sandbox.page.groups import group_list
@@ -45,14 +45,14 @@ _TOKENS: Final = {
 
 
 def overview(
-    context: ControlContext, query: Mapping[str, str], problem: str | None = None
+    request: ControlRequest, context: ControlContext, problem: str | None = None
 ) -> Element:
-    """Return the first page."""
-    control, backend = context.control, context.backend
+    """Return the first page. Its URLs are those that reach the sandbox from the browser."""
+    control, backend, query = context.control, context.backend, request.query
     return document(
         "Overview",
         tag("h1", "Sandbox"),
-        tag("p", "A local Are.na server at ", tag("code", control.url), ".", class_="intro"),
+        tag("p", "A local Are.na server at ", tag("code", request.origin), ".", class_="intro"),
         live_part("problem", problem_note(problem)),
         tag("nav", *_jumps(), class_="jump", aria_label="Sections"),
         tag(
@@ -67,7 +67,7 @@ def overview(
                 "div",
                 section("groups", "Groups", live_part("groups", *group_list(backend, query))),
                 fault_section(control),
-                _connection(control),
+                _connection(control, request.origin),
                 _restart(),
             ),
             class_="columns",
@@ -127,9 +127,9 @@ def _clock(control: SandboxControl) -> Element:
     )
 
 
-def _connection(control: SandboxControl) -> Element:
+def _connection(control: SandboxControl, url: str) -> Element:
     tokens: dict[str, str] = attrs.asdict(control.tokens)
-    lines = {"ARENA_BASE_URL": control.url, "ARENA_TOKEN": tokens["owner"]}
+    lines = {"ARENA_BASE_URL": url, "ARENA_TOKEN": tokens["owner"]}
     shell = "\n".join(f"export {name}={value}" for name, value in lines.items())
     powershell = "\n".join(f'$env:{name} = "{value}"' for name, value in lines.items())
     rows = ((role, tokens[role], use) for role, use in _TOKENS.items())

@@ -39,6 +39,7 @@ async function refresh() {
   again = false;
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.status === 404) location.reload(); // its group or invitation was deleted
     replaceParts(await response.text(), { kept: "problem-part" });
   } catch {
     // The connection for events fails too, and announces it. When it is back, all is fetched.
@@ -56,10 +57,16 @@ function schedule() {
 async function send(form, button) {
   const fields = new URLSearchParams(new FormData(form, button));
   const response = await fetch(location.href, { method: "POST", body: fields });
+  for (const old of document.querySelectorAll("[role=alert]")) old.remove();
   replaceParts(await response.text());
   const problem = document.querySelector("[role=alert]");
-  if (problem) problem.scrollIntoView({ block: "center" });
-  else announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
+  if (!problem) {
+    announce(`Done: ${button.getAttribute("aria-label") || button.textContent}`);
+    return;
+  }
+  // Beside the form, unless the form itself may be replaced.
+  if (form.isConnected && !form.closest("[data-part]")) form.after(problem);
+  problem.scrollIntoView({ block: "nearest" });
 }
 
 // Browsers open few connections to a server: a tab in the background must not hold one.
@@ -114,7 +121,9 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target, event.submitter).catch(() => announce(OFFLINE));
 });
-document.addEventListener("visibilitychange", followWhileVisible);
-setInterval(schedule, 10_000); // for the clock
 addCopyButtons();
-followWhileVisible();
+if (document.querySelector("[data-part]")) {
+  document.addEventListener("visibilitychange", followWhileVisible);
+  setInterval(schedule, 10_000); // for the clock
+  followWhileVisible();
+}

@@ -67,7 +67,7 @@ def _find(request: ControlRequest, context: ControlContext, problem: str | None)
         case _ if "group" in request.query:
             return group_page(context.backend, request.query, problem)
         case _:
-            return overview(context, request.query, problem)
+            return overview(request, context, problem)
 
 
 def _submit(request: ControlRequest, context: ControlContext) -> SerializedResponse:

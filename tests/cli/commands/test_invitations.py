@@ -427,3 +427,14 @@ def test_list_filters_by_the_url_of_the_inviter(at: At, capsys: Captured, by: st
     assert at("invitations", "list", url, "--invited-by", by) == 0
     found = listed(capsys)
     assert {each["invited_by"]["slug"] for each in found} == {"ada-osei"}  # type: ignore[index]
+
+
+def test_send_and_revoke_take_an_address_with_a_name(at: At, sandbox: Sandbox) -> None:
+    who = "Ada Osei <ada@example.org>"
+    line = ["invitations", "send", "blank-page", who, "--email", "mailto:bo@example.org"]
+    assert at(*line) == 0
+    assert [each.address for each in sandbox.emails] == ["ada@example.org", "bo@example.org"]
+    assert at("invitations", "revoke", "blank-page", who, "--yes") == 0
+    assert len(sandbox.pending_invitations("blank-page")) == 1
+    assert at("invitations", "send", "blank-page", "cy@example.org <ada@example.org>") == 1
+    assert len(sandbox.emails) == 2

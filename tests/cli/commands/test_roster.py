@@ -291,3 +291,13 @@ def test_groups_in_one_file_only_are_reported(at: At, capsys: Captured, tmp_path
     err = capsys.readouterr().err
     assert "blank-page: not in the old file" in err
     assert "night-shift: not in the new file" in err
+
+
+def test_diff_of_a_file_in_another_encoding_names_no_option_that_it_lacks(
+    at: At, capsys: Captured, tmp_path: Path
+) -> None:
+    file = tmp_path / "old.csv"
+    file.write_bytes("group_id,name\n3,Zo\u00eb\n".encode("cp1252"))
+    assert at("roster", "diff", str(file), "blank-page") == 4
+    hint = json.loads(capsys.readouterr().err)["error"]["hint"]
+    assert hint.startswith("save it as UTF-8; ")

@@ -76,6 +76,8 @@ def test_invalid_limit_says_what_to_use(
         ("sync --apply plan.json --dry-run", "--dry-run cannot be combined with --apply"),
         ("sync --apply plan.json --add-only", "--add-only cannot be combined with --apply"),
         ("sync --apply plan.json --max-removals 5", "--max-removals cannot be combined"),
+        ("sync --apply plan.json --encoding cp1252", "--encoding cannot be combined"),
+        ("sync {group} {file} --encoding cp9999", "there is no encoding 'cp9999'"),
         ("sync {group} {file} --on-drift skip", "--on-drift needs --apply"),
         ("sync {group} {file} --exit-code", "--exit-code needs --dry-run"),
         ("sync {group} {file} --dry-run --result r.csv", "--result needs a run"),

@@ -111,8 +111,9 @@ def test_log_to_stderr_with_verbose_hides_secrets(
     assert "debug: GET /v3/groups/{id} -> 200 in " in err
     assert sandbox.tokens.owner not in err
     assert at("groups", "show", "blank-page", "-v") == 0
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    *lines, summary = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert {line["log"]["level"] for line in lines} == {"debug"}
+    assert "log" not in summary
     assert at("groups", "show", "blank-page") == 0
     assert capsys.readouterr().err == ""
 

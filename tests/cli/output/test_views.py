@@ -6,8 +6,9 @@ import pytest
 from attrs import evolve
 
 from arena_groups import MemberJoined
+from arena_groups.cli.output.account_views import AUTH_STATUS
 from arena_groups.cli.output.rows import AuthStatusRow
-from arena_groups.cli.output.views import AUTH_STATUS, EVENTS
+from arena_groups.cli.output.views import EVENTS
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
 from tests.support.group_states import invitation

@@ -10,7 +10,7 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import Disconnect, Hang, Latency
 from arena_groups.sandbox.page.overview import SHOWN_REQUESTS
 from tests.sandbox.api import Api
-from tests.sandbox.page.reader import Node, open_page, open_section, submit
+from tests.sandbox.page.reader import PAGE, Node, open_page, open_section, read, submit
 from tests.support.waiting import until
 
 
@@ -113,6 +113,12 @@ async def test_lines_and_tokens_can_be_copied(http: Api, sandbox: Sandbox) -> No
         tokens.owner, tokens.read_only, tokens.member, tokens.follower, tokens.stranger,
         tokens.limited,
     ]  # fmt: skip
+
+
+async def test_lines_have_the_port_that_the_browser_uses(http: Api) -> None:
+    reply = await http.get(PAGE, headers={"Host": "localhost:9000"})
+    shell = read(reply).one("section", id="connect").all("pre")[0].text
+    assert shell.startswith("export ARENA_BASE_URL=http://localhost:9000\n")
 
 
 async def test_reset_is_a_new_start_with_the_same_tokens(http: Api, sandbox: Sandbox) -> None:
