@@ -111,6 +111,9 @@ class CacheLookup(Struct, Generic[T]):
     cached: CachedResponse | None
     etag: str | None
 
+    def __repr__(self) -> str:
+        return f"CacheLookup({self.request!r}, etag={self.etag!r})"  # the key has the path
+
 
 def resolve(lookup: CacheLookup[T], response: RawResponse) -> T:
     """Return the decoded value: of the response, or of the cached one after a 304.
