@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from ssl import SSLContext
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import aiohttp
 
@@ -83,7 +83,7 @@ class ArenaClient(EndpointMethods):
     """Operations on groups."""
     users = ResourceAttribute(UsersResource)
     """Operations on users."""
-    _reads_token_variable: ClassVar[bool] = True
+    _reads_token_variable = True
 
     def __init__(
         self,
