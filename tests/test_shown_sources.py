@@ -89,3 +89,16 @@ def test_links_to_files_of_the_repository_work(page: Path) -> None:
     )
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_index_links_every_page_that_it_lists() -> None:
+    """A toctree shows only names in the repository."""
+    text = (DOCS / "index.md").read_text("utf-8")
+    entries = re.findall(
+        r"^```\{toctree\}\n(?::[^\n]*\n)+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    names = [name for entry in entries for name in entry.split()]
+    assert len(names) >= 40
+    assert re.findall(r"^- \[.+\]\((.+)\.md\)$", text, re.MULTILINE) == names
+    pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in DOCS.glob("*.md")}
+    assert pages - {*names, "index"} == set()

@@ -89,8 +89,6 @@ class Reading:
     count: int = 0
     total: int | None = None
     inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=lambda: {})
-        default_factory=dict[int, "arena_groups.EmbeddedUser"]
-    )
     is_complete: bool = False
 
     async def of_group(

@@ -23,9 +23,16 @@ PLAN, APPLY = WORKFLOW["jobs"]["plan"], WORKFLOW["jobs"]["apply"]
 SECRETS = {"ARENA_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY"}
 
 
+def sync_step(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the step that runs the command."""
+    (step,) = (step for step in job["steps"] if "arena-groups sync" in step.get("run", ""))
+    return dict(step)
+
+
 def command(job: dict[str, Any]) -> list[str]:
     """Return the words of the job's command, for the group of the tests."""
-    (line,) = (step["run"] for step in job["steps"] if step.get("run", "").startswith("arena-"))
+    lines = sync_step(job)["run"].splitlines()
+    (line,) = (each for each in lines if each.startswith("arena-"))
     return [word.replace('"$GROUP"', GROUP) for word in str(line).split()[1:]]
 
 
@@ -59,6 +66,29 @@ def test_commands_of_the_workflow_plan_and_apply(
     assert "@example" not in out + err + comment
 
 
+@pytest.mark.parametrize("job", [PLAN, APPLY], ids=["plan", "apply"])
+@pytest.mark.parametrize("missing", sorted(SECRETS))
+def test_missing_secret_ends_the_job_before_the_command(
+    tmp_path: Path, job: dict[str, Any], missing: str
+) -> None:
+    program = tmp_path / "arena-groups"
+    program.write_text("#!/bin/sh\necho started\n")
+    program.chmod(0o755)
+    shell = shutil.which("bash")
+    if shell is None:
+        pytest.skip("bash is not installed")
+    variables = {**dict.fromkeys(SECRETS, "x"), missing: "", "GROUP": GROUP, "PATH": str(tmp_path)}
+    run_step = [shell, "-e", "-c", sync_step(job)["run"]]  # as GitHub Actions does
+    done = subprocess.run(
+        run_step, env=variables, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert f"{missing}: is missing: add it to the secrets" in done.stderr
+    variables[missing] = "x"
+    assert subprocess.check_output(run_step, env=variables) == b"started\n"
+
+
 def test_workflow_gives_secrets_to_no_fork() -> None:
     triggers = WORKFLOW[True]  # YAML reads "on" as a boolean
     assert set(triggers) == {"pull_request", "push", "schedule"}
@@ -67,7 +97,7 @@ def test_workflow_gives_secrets_to_no_fork() -> None:
     assert "secrets." not in "".join(line for line in TEXT.splitlines() if "env:" in line)
     for job in (PLAN, APPLY):
         (step,) = (step for step in job["steps"] if set(step.get("env", ())) >= SECRETS)
-        assert step["run"].startswith("arena-groups sync")
+        assert step == sync_step(job)
         assert "environment" in job
 
 
