@@ -88,7 +88,7 @@ class Reading:
 
     count: int = 0
     total: int | None = None
-    inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=lambda: {})
+    inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=dict)
     is_complete: bool = False
 
     async def of_group(
