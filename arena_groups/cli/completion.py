@@ -67,7 +67,7 @@ async def _read_groups(settings: Settings, found: list[KnownGroup]) -> None:
 
 def group_items(context: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return the groups of the user whose slugs begin with ``incomplete``, without those given."""
-    given = set(context.params.get("groups") or ())
+    given: set[str] = set(context.params.get("groups") or ())
     return [
         CompletionItem(group.slug, help=group.name)
         for group in find_groups(context.ensure_object(Settings))

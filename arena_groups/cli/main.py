@@ -18,6 +18,8 @@ from arena_groups.cli.help_text import HelpContext, HelpFormatter
 from arena_groups.cli.options import CommonOption, Format, Settings, common_options, find_format
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from arena_groups.cli.errors import CliError
     from arena_groups.cli.output.columns import View
 
@@ -197,6 +199,17 @@ class LazyCommandGroup(CommandGroup):
         del ctx
         return list(COMMANDS)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the commands that begin so, or else the aliases. It imports none of them."""
+        from click.shell_completion import CompletionItem
+
+        from arena_groups.cli.words import ALIASES
+
+        texts = {name: text for name, text in COMMANDS.items() if name.startswith(incomplete)}
+        others = {name: None for name in (*ALIASES, "help") if name.startswith(incomplete)}
+        items = [CompletionItem(name, help=text) for name, text in (texts or others).items()]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
         if cmd_name not in COMMANDS:
@@ -342,7 +355,9 @@ def _context_of(context: click.Context, name: str) -> click.Context:
         path, found, _ = command.resolve_command(context, [name])
         if found is not None:
             return found.context_class(found, info_name=path, parent=context)
-    subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    subcommands: Mapping[str, click.Command] = (
+        command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    )
     if name not in subcommands:
         from arena_groups.cli.words import unknown_command
 

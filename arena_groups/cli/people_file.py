@@ -349,8 +349,12 @@ def _no_column(names: Sequence[str], column: str | None, hint: str) -> Problem:
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Return titles in words; of too many, first those that may be of addresses."""
+    if len(names) > MAX_DETAILS:
+        names = sorted(names, key=lambda name: "mail" not in _folded(name))
     shown = [one_line(name).strip()[:MAX_SHOWN] or "(empty)" for name in names[:MAX_DETAILS]]
-    return ", ".join([*shown, *(["…"] if len(names) > MAX_DETAILS else [])])
+    rest = len(names) - len(shown)
+    return ", ".join([*shown, *([f"and {rest} more"] if rest else [])])
 
 
 def _reason(cell: str, *, is_slug: bool) -> str:

@@ -40,6 +40,32 @@ def candidates(monkeypatch: pytest.MonkeyPatch) -> Candidates:
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", "groups"),
+        ("mem", "members"),
+        ("who", "whoami"),
+        ("log", "login"),
+        ("hel", "help"),
+        ("member li", "list"),
+        ("whoami --for", "--format"),
+        ("login --we", "--web"),
+        ("groups list --format c", "csv"),
+        ("invitations list --sort ol", "oldest"),
+        ("completion f", "fish"),
+    ],
+)
+def test_command_alias_option_and_choice_are_completed(
+    line: str, expected: str, candidates: Candidates
+) -> None:
+    assert ("plain", expected) in candidates(line)
+
+
+def test_alias_is_not_offered_beside_a_command(candidates: Candidates) -> None:
+    assert candidates("member") == [("plain", "members")]
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "groups show ",

@@ -385,7 +385,7 @@ class TestFiles:
         assert (code, kind in {"system", "usage"}) == (1, True)
 
     @pytest.mark.parametrize("line", DATA)
-    @pytest.mark.parametrize("content", [b"\xff\xff\x00\x81", b"{["])
+    @pytest.mark.parametrize("content", [b"\xff\xff\x00\x81", b"{[", b"email\n", b""])
     def test_file_whose_content_is_wrong_is_validation_error(
         self, line: str, content: bytes, fails: Fails, tmp_path: Path
     ) -> None:

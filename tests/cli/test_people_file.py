@@ -248,3 +248,13 @@ def test_read_invitees_takes_the_column_with_exactly_the_title_that_was_asked_fo
 ) -> None:
     (row,) = read_invitees(people("e-mail,E-Mail\nx,ada@example.org\n"), "E-Mail")
     assert row.target == ADA
+
+
+def test_read_invitees_lists_the_titles_that_may_be_of_addresses_first(
+    people: Callable[[str], str],
+) -> None:
+    titles = [f"Field {number}" for number in range(30)] + ["E-mail 1 - Value"]
+    file = people(",".join(titles) + "\n" + ",".join(["x"] * 30 + ["ada@example.org"]) + "\n")
+    with pytest.raises(CliError, match=r"titles are E-mail 1 - Value, Field 0, .*, and 11 more$"):
+        read_invitees(file, None)
+    assert [row.target for row in read_invitees(file, "e-mail 1 - value")] == [ADA]

@@ -23,6 +23,13 @@ async def test_state_is_neither_logged_nor_counted_nor_open_to_faults(
     assert not [name for name in reply.headers if name.lower().startswith("x-ratelimit")]
 
 
+@pytest.mark.parametrize("path", ["state", "nothing", "emails"])
+async def test_answer_cannot_be_loaded_by_pages_of_other_sites(http: Api, path: str) -> None:
+    headers = (await http.get(f"/__sandbox__/{path}")).headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 async def test_prefix_without_slash_leads_to_the_page(http: Api) -> None:
     reply = await http.get("/__sandbox__")
     assert (reply.status, reply.headers["Location"]) == (308, "/__sandbox__/")
