@@ -57,7 +57,7 @@ def test_prompt_interrupted_exits_with_130(terminal: Open, arguments: tuple[str,
 
 def test_secret_typed_at_prompt_is_not_echoed(terminal: Open, sandbox: Sandbox) -> None:
     shown = terminal("auth", "login", person=None)
-    shown.until("is hidden): ")
+    assert f"Token for {sandbox.url} (input" in shown.until("is hidden): ")
     shown.type(f"{sandbox.tokens.member}\n")
     code, screen = shown.end()
     assert code == 0
