@@ -5,6 +5,8 @@ address, no host without a dot, no trailing dot. It is sent as it was given, wit
 around it. Two addresses are the same if :func:`mailbox` returns the same for both.
 """
 
+from __future__ import annotations
+
 import unicodedata
 from fnmatch import fnmatchcase
 from string import ascii_lowercase, ascii_uppercase

@@ -355,7 +355,9 @@ def _context_of(context: click.Context, name: str) -> click.Context:
         path, found, _ = command.resolve_command(context, [name])
         if found is not None:
             return found.context_class(found, info_name=path, parent=context)
-    subcommands = command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    subcommands: Mapping[str, click.Command] = (
+        command.subcommands if isinstance(command, CommandWithSubcommands) else {}
+    )
     if name not in subcommands:
         from arena_groups.cli.words import unknown_command
 

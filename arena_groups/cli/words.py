@@ -70,6 +70,7 @@ TOKEN_OPTIONS = {
 
 _OPTION = re.compile(r"--?[a-z][a-z-]{0,23}")
 _FILE = re.compile(r".*\.[a-z0-9]{1,8}", re.IGNORECASE | re.DOTALL)
+_HOST_AND_PORT = re.compile(r"[a-z][a-z0-9.-]*:\d{1,5}", re.IGNORECASE)
 _INVITE = re.compile(r"/(?:group-)?invite/", re.IGNORECASE)
 HIDDEN = "…"
 LONG = 20
@@ -141,4 +142,5 @@ def may_be_secret(word: str) -> bool:
     if "/" in word or _FILE.fullmatch(word):
         return False
     mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
+    mixed = mixed and not _HOST_AND_PORT.fullmatch(word)
     return len(word) >= LONG or (len(word) >= 8 and mixed)

@@ -7,7 +7,7 @@ import attrs
 
 from arena_groups.sandbox import control_views as views
 from arena_groups.sandbox.backend import SandboxNotFoundError
-from arena_groups.sandbox.control_request import NO_STORE, ControlContext, ControlError
+from arena_groups.sandbox.control_request import ANSWER_HEADERS, ControlContext, ControlError
 from arena_groups.sandbox.entities import GroupRecord, InvitationRecord, JSONObject, UserRecord
 from arena_groups.sandbox.event_feed import EventWriter
 from arena_groups.sandbox.faults.registry import InjectedFault
@@ -315,5 +315,5 @@ def stream_events(
     context: ControlContext, _path: Values, _fields: JSONObject
 ) -> SerializedResponse:
     """Return the stream of events."""
-    headers = {"Content-Type": "text/event-stream; charset=utf-8", **NO_STORE}
+    headers = {"Content-Type": "text/event-stream; charset=utf-8", **ANSWER_HEADERS}
     return SerializedResponse(200, headers, writer=EventWriter(context.events))

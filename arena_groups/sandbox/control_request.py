@@ -17,7 +17,14 @@ from arena_groups.sandbox.server_protocol import SerializedResponse
 MAX_COUNT = 100_000
 """The largest number of records that one request adds."""
 
-NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})
+ANSWER_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        # A page of another site must not load an answer as a script or an image either.
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 JSON_TYPE = "application/json"
 
 
@@ -73,7 +80,7 @@ def json_answer(
     content = json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return SerializedResponse(
         status,
-        {"Content-Type": f"{JSON_TYPE}; charset=utf-8", **NO_STORE, **(headers or {})},
+        {"Content-Type": f"{JSON_TYPE}; charset=utf-8", **ANSWER_HEADERS, **(headers or {})},
         content,
     )
 

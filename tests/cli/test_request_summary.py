@@ -11,7 +11,7 @@ from arena_groups.cli.main import run
 from arena_groups.cli.request_summary import RequestSummary
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import ServerFailure
-from tests.support.command_line import AsPerson, At, Captured, InterruptingStream
+from tests.support.command_line import AsPerson, At, Captured, InterruptingStream, Served, Typing
 
 GROUP = "research-studio"
 FULL = (
@@ -114,6 +114,15 @@ def test_summary_is_written_after_an_interrupt(
     monkeypatch.setattr(sys, "stdout", InterruptingStream())
     assert run(["members", "list", GROUP, "-v", "--format", "ndjson", *where]) == 130
     assert json.loads(last_line(capsys))["summary"]["requests"] >= 1
+
+
+def test_login_ends_with_the_summary(
+    as_person: AsPerson, typed: Typing, served: Served, capsys: Captured
+) -> None:
+    where = as_person("owner")
+    typed(served.tokens["owner"])
+    assert run(["auth", "login", "-v", "--format", "csv", *where]) == 0
+    assert "arena-groups: 1 request in " in capsys.readouterr().err
 
 
 def test_command_that_sends_nothing_has_no_summary(capsys: Captured) -> None:

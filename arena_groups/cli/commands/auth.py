@@ -219,7 +219,7 @@ def login(
 async def log_in(settings: Settings, token: Secret) -> None:
     """Check an entered token with the API, store it, and write its user."""
     settings.token_source = ENTERED
-    me = await _fetch_user(token, base_url_of(settings))
+    me = await _fetch_user(settings, token)
     _store(settings, token, (), me)
 
 
@@ -244,7 +244,7 @@ async def keep_grant(settings: Settings, token: Secret, scopes: tuple[str, ...])
 async def _fetch_user_if_possible(settings: Settings, token: Secret) -> arena_groups.Me | None:
     """Return the user of a new token, or ``None`` if the API cannot answer now."""
     try:
-        return await _fetch_user(token, base_url_of(settings))
+        return await _fetch_user(settings, token)
     except arena_groups.AuthenticationError:
         raise
     except arena_groups.ArenaError as error:
@@ -377,14 +377,23 @@ def _refuse_sandbox(settings: Settings) -> None:
         raise click.UsageError("--sandbox needs no login")
 
 
-async def _fetch_user(token: Secret, base_url: str) -> arena_groups.Me:
+async def _fetch_user(settings: Settings, token: Secret) -> arena_groups.Me:
     if token.validation_error():
         message = f"the token {token.validation_error()}"
         raise CliError("unauthorized", message, ExitCode.UNAUTHORIZED, _ENTER_HINT)
+    from arena_groups.cli.request_summary import RequestSummary
+
+    summary = RequestSummary()
     async with arena_groups.ArenaClient(
-        token.reveal(), base_url=base_url, trust_env=True, retry=retry_policy(), app=APP
+        token.reveal(),
+        base_url=base_url_of(settings),
+        trust_env=True,
+        retry=retry_policy(),
+        app=APP,
+        on_request=summary.record,
     ) as arena:
-        return await arena.me()
+        with summary.written_for(settings, arena):
+            return await arena.me()
 
 
 def _may_write(granted: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ from arena_groups.cli.options import (
     common_options,
     group_argument,
     limit_option,
+    optional_group_argument,
     sort_option,
     web_option,
 )
@@ -112,7 +113,7 @@ async def open_user(settings: Settings, user: str | None) -> None:
 @example("Show the owner, the counts and your permissions", "groups show GROUP")
 @shows(lambda: output.GROUPS)
 @command.command("show")
-@group_argument
+@optional_group_argument
 @web_option
 @common_options
 @click.pass_obj
@@ -131,7 +132,7 @@ async def show_group(settings: Settings, group: str) -> None:
 @example("Print the address without a browser", "groups open GROUP | cat")
 @example("Open the page of a group in a browser", "groups open GROUP")
 @command.command("open")
-@group_argument
+@optional_group_argument
 @common_options
 @click.pass_obj
 def open_(settings: Settings, group: str) -> None:
@@ -268,7 +269,7 @@ async def delete_group(settings: Settings, group: str) -> None:
 @example("List only channels", "groups contents GROUP --type Channel")
 @shows(lambda: output.CONTENTS)
 @command.command("contents")
-@group_argument
+@optional_group_argument
 @click.option(
     "--type",
     "kind",
@@ -311,7 +312,7 @@ async def list_contents(
 @example("List the followers of a group", "groups followers GROUP")
 @shows(lambda: output.FOLLOWERS)
 @command.command("followers")
-@group_argument
+@optional_group_argument
 @sort_option("newest", "oldest", "name", "slug", default="newest")
 @limit_option
 @web_option

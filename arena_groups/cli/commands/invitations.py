@@ -128,6 +128,8 @@ def list_(
     They are printed as they arrive, newest first, group by group. With --sort, all are read
     first.
     """
+    if group is None and not all_groups:
+        group = default_group(settings)
     if (group is None) is not all_groups:
         raise click.UsageError("give either GROUP or --all-groups")
     if web:

@@ -19,7 +19,12 @@ from arena_groups.cli.main import (
     show_help_without_command,
     shows,
 )
-from arena_groups.cli.options import Settings, common_options, group_argument
+from arena_groups.cli.options import (
+    Settings,
+    common_options,
+    group_argument,
+    optional_group_argument,
+)
 from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
@@ -66,7 +71,7 @@ def command(context: click.Context) -> None:
 @example("Show the invite URL", "invite-code show GROUP")
 @shows(lambda: output.INVITE_CODE)
 @command.command("show", short_help="Show the invite code and its URL.")
-@group_argument
+@optional_group_argument
 @_qr_options
 @common_options
 @click.pass_obj

@@ -29,6 +29,7 @@ from arena_groups.cli.options import (
     complete_group,
     group_argument,
     limit_option,
+    optional_group_argument,
     sort_option,
     web_option,
 )
@@ -69,7 +70,7 @@ def command(context: click.Context) -> None:
 @example("List the owner and the newest members", "members list GROUP --limit 10")
 @shows(lambda: output.MEMBERS)
 @command.command("list", short_help="List the members of a group: the owner, then newest first.")
-@group_argument
+@optional_group_argument
 @sort_option("newest", "oldest", "name", "slug", default="newest")
 @limit_option
 @web_option

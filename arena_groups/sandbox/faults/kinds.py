@@ -71,7 +71,7 @@ FAULTS: tuple[type[Fault], ...] = (
 
 _T = TypeVar("_T")
 
-_BY_NAME = {each.name(): each for each in FAULTS}
+_BY_NAME: Mapping[str, type[Fault]] = {each.name(): each for each in FAULTS}
 _WORDS = {"true": True, "false": False}
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from arena_groups.cli.config_file import config_file
 from arena_groups.cli.main import run
-from tests.support.command_line import Captured, Served
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import AsPerson, At, Captured, Served
 
 
 def shown(capsys: Captured, *options: str) -> dict[str, tuple[object, str]]:
@@ -126,3 +127,49 @@ class TestUse:
         monkeypatch.setenv("ARENA_CONFIG", str(Path("/nowhere/c.toml")))
         assert run(["groups", "list", "--format", "table"]) == 1
         assert "no such file" in capsys.readouterr().err
+
+
+READING = (
+    "groups show", "groups contents", "groups followers", "members list", "invitations list",
+    "invite-code show",
+)  # fmt: skip
+CHANGING = (
+    "groups update --name x", "groups delete --yes", "members leave --yes",
+    "invitations expire --older-than 1d --yes", "invitations revoke --yes",
+    "invite-code create", "invite-code delete --yes", "members remove --yes",
+)  # fmt: skip
+
+
+class TestDefaultGroup:
+    @pytest.fixture(autouse=True)
+    def default(self) -> None:
+        assert run(["config", "set", "group", "research-studio"]) == 0
+
+    @pytest.mark.parametrize("line", READING)
+    def test_commands_that_read_use_it(
+        self, line: str, as_person: AsPerson, capsys: Captured
+    ) -> None:
+        where = as_person("owner")
+        capsys.readouterr()
+        assert run([*line.split(), *where]) == 0
+        shown = capsys.readouterr().out
+        assert run([*line.split(), "research-studio", *where]) == 0
+        assert capsys.readouterr().out == shown
+
+    @pytest.mark.parametrize("line", CHANGING)
+    def test_commands_that_change_do_not_use_it(
+        self, line: str, at: At, sandbox: Sandbox, capsys: Captured
+    ) -> None:
+        assert at(*line.split()) == 1
+        assert "GROUP" in capsys.readouterr().err
+        assert sandbox.requests == ()
+
+    def test_all_groups_do_not_need_it(self, as_person: AsPerson, capsys: Captured) -> None:
+        capsys.readouterr()
+        assert run(["invitations", "list", "--all-groups", *as_person("owner")]) == 0
+        assert '"night-shift"' in capsys.readouterr().out
+
+    def test_without_one_the_group_is_missing(self, capsys: Captured) -> None:
+        assert run(["config", "unset", "group"]) == 0
+        assert run(["groups", "show"]) == 1
+        assert "GROUP" in capsys.readouterr().err
