@@ -89,7 +89,9 @@ class Reading:
 
     count: int = 0
     total: int | None = None
-    inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=dict)
+    inviters: dict[int, arena_groups.EmbeddedUser] = field(
+        default_factory=dict[int, "arena_groups.EmbeddedUser"]
+    )
     is_complete: bool = False
 
     async def of_group(
