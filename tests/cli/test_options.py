@@ -10,7 +10,6 @@ import click
 import pytest
 
 from arena_groups import Permit, QuotaPacer
-from arena_groups.cli import browser_login
 from arena_groups.cli import main as application
 from arena_groups.cli.durations import format_age, parse_age
 from arena_groups.cli.options import (
@@ -142,42 +141,6 @@ def test_optional_group_argument_without_a_usable_default_is_an_error(
         assert isinstance(caught.value, HintedUsageError)
     else:
         assert caught.value is error
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "groups show", "groups open", "groups contents", "groups followers", "members list",
-        "invitations list", "invite-code show", "roster", "report", "watch --once --replay",
-    ],
-)  # fmt: skip
-def test_command_that_reads_takes_the_default_group(
-    at: At, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Captured, line: str
-) -> None:
-    assert at(*line.split()) == 1
-    assert "GROUP" in capsys.readouterr().err
-    monkeypatch.setenv("ARENA_GROUP", "night-shift")
-    monkeypatch.setattr(browser_login, "open_in_browser", lambda _url: True)
-    assert at(*line.split()) == 0
-    used = [capsys.readouterr().out, *(request.path for request in sandbox.requests)]
-    assert any("night-shift" in text for text in used)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "groups update --name x", "groups delete", "members remove", "members leave",
-        "invitations revoke", "invitations expire --older-than 1d", "invitations send",
-        "invite-code create", "invite-code delete", "sync",
-    ],
-)  # fmt: skip
-def test_command_that_changes_something_takes_no_default_group(
-    at: At, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Captured, line: str
-) -> None:
-    monkeypatch.setenv("ARENA_GROUP", "night-shift")
-    assert at(*line.split(), "--yes") == 1
-    assert json.loads(capsys.readouterr().err)["error"]["type"] == "usage"
-    assert sandbox.requests == ()
 
 
 @pytest.mark.parametrize("command", ["members list", "roster", "report", "invite-code show"])
