@@ -1,9 +1,11 @@
-"""One sandbox as a test uses it, in ms of CPU: start, one answer, stop."""
+"""One sandbox as a test uses it, and pages of long lists in it, in ms of CPU."""
 
 import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 
 import aiohttp
@@ -16,26 +18,45 @@ from benchmarks.micro.blocks import interleave_async
 __all__ = ["LABELS", "main"]
 
 LABELS = {
-    "bare": "aiohttp server and session, one JSON object",
-    "sandbox": "Sandbox and ArenaClient, groups.get",
+    "bare": "aiohttp server and session: start, one answer, stop",
+    "sandbox": "Sandbox and ArenaClient: start, groups.get, stop",
     "new-seed": "the same, with a seed that is new to the process",
+    "short-list": "last page of 1,000 pending invitations",
+    "long-list": "last page of 100,000 pending invitations",
 }
+PENDING = {"short-list": 1_000, "long-list": 100_000}
+PER = 100
 TIMES = 10
 
 
-def ways() -> dict[str, Callable[[], Awaitable[object]]]:
-    """Return the ways; each starts a server, sends one request to it, and stops it."""
+async def measure(rounds: int, only: list[str]) -> dict[str, list[float]]:
+    """Return the seconds of each round and way."""
     seeds = count(1_000)
-    return {
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
         "bare": _bare,
         "sandbox": lambda: _first_answer(Sandbox()),
         "new-seed": lambda: _first_answer(Sandbox(seed=next(seeds))),
     }
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        for name in PENDING.keys() & set(only):
+            sandbox = await stack.enter_async_context(Sandbox(invitations=PENDING[name]))
+            ways[name] = partial(_last_page, session, sandbox, PENDING[name] // PER)
+        return await interleave_async({name: ways[name] for name in only}, rounds, TIMES)
 
 
 async def _first_answer(sandbox: Sandbox) -> object:
     async with sandbox, ArenaClient(sandbox.tokens.owner, base_url=sandbox.url) as arena:
         return await arena.groups.get("research-studio")
+
+
+async def _last_page(session: aiohttp.ClientSession, sandbox: Sandbox, page: int) -> None:
+    url = f"{sandbox.url}/v3/groups/research-studio/invitations?page={page}&per={PER}"
+    headers = {"Authorization": f"Bearer {sandbox.tokens.owner}"}
+    async with session.get(url, headers=headers) as response:
+        found = json.loads(await response.read())
+    if len(found["data"]) != PER or found["meta"]["has_more_pages"]:
+        raise RuntimeError("this was not the last page")
 
 
 async def _bare() -> object:
@@ -57,8 +78,9 @@ def main() -> None:
     """Print the seconds of each round and way, as one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, required=True)
-    rounds = parser.parse_args().rounds
-    print(json.dumps(asyncio.run(interleave_async(ways(), rounds, TIMES))))
+    parser.add_argument("--only", nargs="+", choices=list(LABELS), default=list(LABELS))
+    given = parser.parse_args()
+    print(json.dumps(asyncio.run(measure(given.rounds, given.only))))
 
 
 if __name__ == "__main__":
