@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from itertools import count
 
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.rendering import JSONRenderer
@@ -33,6 +34,8 @@ class Library:
     def __init__(self) -> None:
         self._templates = _templates()
         self._group = _group()
+        self._invited = _invited()
+        self._ids = count(HIGHEST * IDS_OF_A_PAGE)
         self._kept: dict[tuple[int, int], tuple[bytes, str]] = {}
 
     def group(self, slug: str) -> tuple[bytes, str]:
@@ -49,6 +52,12 @@ class Library:
         if len(self._kept) < KEPT_PAGES:
             self._kept[items, number] = page
         return page
+
+    def invited(self, email: bytes) -> tuple[bytes, str]:
+        """Return the result of a new invitation to an address, and its entity tag."""
+        number = str(next(self._ids)).encode()
+        body = self._invited.replace(b'"%ID%"', number).replace(b"%EMAIL%", email)
+        return body, _etag(body)
 
     def _make(self, items: int, number: int) -> tuple[bytes, str]:
         pages = -(-items // PER)
@@ -98,6 +107,16 @@ def _group() -> bytes:
     group = next(iter(backend.groups.values()))
     rendered = JSONRenderer(backend, BASE_URL, known_users.owner).group(group)
     return _encode({**rendered, "slug": "%SLUG%"})
+
+
+def _invited() -> bytes:
+    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
+    renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
+    pending = next(
+        each for each in backend.invitations.values() if each.email and each.state == "pending"
+    )
+    invitation = {**renderer.invitation(pending), "id": "%ID%", "invitee_email": "%EMAIL%"}
+    return _encode({"outcome": "invited", "user": None, "invitation": invitation})
 
 
 def _encode(value: object) -> bytes:

@@ -119,8 +119,8 @@ def set_value(key: str, text: str) -> Path:
     return _change(lambda document: document.update({key: kept}))
 
 
-def unset_value(key: str) -> Path:
-    """Remove a key from the file, if it is there, and return the path.
+def unset_value(key: str) -> Path | None:
+    """Remove a key from the file, and return the path; ``None`` if the key was not there.
 
     Raises:
         click.UsageError: If the key is unknown, and not in the file.
@@ -131,9 +131,11 @@ def unset_value(key: str) -> Path:
     def remove(document: dict[str, object]) -> None:
         if key not in KEYS and key not in document:
             raise click.UsageError(f"unknown key: {_keys_hint(key)}")
-        document.pop(key, None)
+        was_there.append(document.pop(key, None) is not None)
 
-    return _change(remove)
+    was_there: list[bool] = []
+    path = _change(remove)
+    return path if any(was_there) else None
 
 
 def _change(change: "Callable[[dict[str, object]], object]") -> Path:
@@ -167,8 +169,10 @@ def _replace(target: Path, path: Path, change: "Callable[[dict[str, object]], ob
         parse_config(content, path)
         _fail(path, "not TOML")
     change(document)
-    text = tomlkit.dumps(document)
+    before, text = text, tomlkit.dumps(document)
     parse_config(text.encode(), path)  # the other keys, too
+    if text == before:
+        return
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
     replace_file(target, text, mode=mode)
 

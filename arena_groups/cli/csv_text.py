@@ -240,7 +240,7 @@ def _is_word(word: str) -> bool:
         return False
     scripts = {unicodedata.name(letter, "?").split()[0] for letter in word}
     if scripts == {"LATIN"}:
-        return any(map(str.isascii, word))
+        return len(word) == 1 or any(map(str.isascii, word))  # one letter may be an initial
     return len(scripts) == 1 or scripts <= {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"}
 
 

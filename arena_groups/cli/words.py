@@ -61,6 +61,7 @@ LOGIN_HINT = (
     " `arena-groups auth login`, pipe it in"
     " (`arena-groups auth login < token.txt`), or set ARENA_TOKEN"
 )
+CONFIG_GROUP = "arena-groups config set group GROUP"
 CODE_HINT = "type the code at the prompt, or pipe it in"
 EXTRA_HINTS = {"auth login": LOGIN_HINT, "members join": CODE_HINT}
 TOKEN_OPTIONS = {
@@ -79,15 +80,15 @@ LONG = 20
 """Length of a word that may be a secret whatever it consists of."""
 
 
-class UnknownWordError(click.UsageError):
-    """Error of a word that is not a command, or that is too many, with a hint of its own."""
+class HintedUsageError(click.UsageError):
+    """Error of a command line, with a hint of its own."""
 
     def __init__(self, message: str, ctx: click.Context, hint: str = "") -> None:
         super().__init__(message, ctx)
         self.hint = hint
 
 
-def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> UnknownWordError:
+def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> HintedUsageError:
     """Return the error of a word that is not a command.
 
     It repeats the word only if a command is meant: any other may be a secret.
@@ -96,22 +97,28 @@ def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> Unkn
     if ctx.parent is None:
         known = {**PLACES, **{name: name for name in ALIASES}, **known}
     for near in get_close_matches(word.lower(), known, 1):
-        return UnknownWordError(f"no such command {word!r}. Did you mean {known[near]}?", ctx)
+        return HintedUsageError(f"no such command {word!r}. Did you mean {known[near]}?", ctx)
     hint = LOGIN_HINT if ctx.info_name == "auth" else ""
-    return UnknownWordError("no such command", ctx, hint)
+    return HintedUsageError("no such command", ctx, hint)
 
 
-def too_many_words(ctx: click.Context, count: int) -> UnknownWordError:
+def too_many_words(ctx: click.Context, count: int) -> HintedUsageError:
     """Return the error of words that a command does not take, which may be secrets."""
     text = "an unexpected extra argument" if count == 1 else f"{count} unexpected extra arguments"
     names = ctx.command_path.partition(" ")[2]
-    return UnknownWordError(f"got {text}", ctx, EXTRA_HINTS.get(names, ""))
+    return HintedUsageError(f"got {text}", ctx, EXTRA_HINTS.get(names, ""))
+
+
+def missing_group(ctx: click.Context) -> HintedUsageError:
+    """Return the error of a command that got no GROUP, where a default group would do."""
+    hint = f"name a group, or set a default one: {CONFIG_GROUP}"
+    return HintedUsageError("missing argument GROUP", ctx, hint)
 
 
 def usage_error(error: click.UsageError, words: Sequence[str]) -> CliError:
     """Return the error of a command line, without words that may be a secret."""
     hint = f"{error.ctx.command_path if error.ctx else 'arena-groups'} --help"
-    if isinstance(error, UnknownWordError):
+    if isinstance(error, HintedUsageError):
         return CliError("usage", error.message, hint=error.hint or hint)
     if isinstance(error, click.NoSuchOption):
         return _unknown_option(error, hint)

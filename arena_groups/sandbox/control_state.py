@@ -219,7 +219,8 @@ class SandboxState(ABC):
     def reset(self, *, seed: int | None = None) -> None:
         """Start again: data, clock, faults, counted and recorded requests are as in a new sandbox.
 
-        The URL, the tokens and the applications stay as they are.
+        The URL, the tokens and the applications stay as they are. Requests in progress get a
+        503, so that none of them changes the new state.
 
         Args:
             seed: The seed of all generated data; by default that of the sandbox.
@@ -231,6 +232,7 @@ class SandboxState(ABC):
             raise TypeError(f"seed must be an int, not {type(seed).__name__}")
         plan = self._plan if seed is None else attrs.evolve(self._plan, seed=seed)
         tokens, applications = self.tokens, self.applications
+        self._drop_requests()
         self._backend.restart(Random(plan.seed))
         self._rate_limiter.reset()
         self._request_log.clear()
@@ -244,6 +246,10 @@ class SandboxState(ABC):
         for application in (applications.public, applications.confidential):
             self._backend.oauth.applications[application.client_id] = application
         self.tokens, self.applications = tokens, applications
+
+    @abstractmethod
+    def _drop_requests(self) -> None:
+        """End the requests in progress."""
 
     def _publish_change(self, action: str) -> None:
         self._events.publish("change", lambda: {"action": action})

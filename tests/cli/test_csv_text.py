@@ -97,6 +97,8 @@ def test_decode_finds_unicode_with_and_without_a_mark(encoding: str, text: str) 
     ("text", "encoding"),
     [
         ("Zoë,zoe@example.org", "windows-1252"),
+        ("Ada Ö,ada@example.org", "windows-1252"),
+        ("É. Dupont", "windows-1252"),
         ("Günther Weiß; Ærø", "windows-1252"),
         ("It\u2019s O\u2019Brien\xa0\u2013 5 €", "windows-1252"),
         ("Żółć Świątek, Łódź", "windows-1250"),
