@@ -18,10 +18,10 @@ from arena_groups.sandbox.accounts import (
     seeded_users,
     token_credentials,
 )
+from arena_groups.sandbox.applications import Application
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.control_views import email_view, invitation_link
 from arena_groups.sandbox.entities import (
-    Application,
     ChannelRecord,
     GroupRecord,
     InvitationRecord,
@@ -77,7 +77,8 @@ class SandboxState(ABC):
         self._fill(plan)
 
     def _fill(self, plan: SeedPlan) -> None:
-        known_users, self._user_factory = fill_backend(self._backend, plan)
+        records = fill_backend(self._backend, plan)
+        known_users, self._user_factory = records.known_users, records.user_factory
         self._known_users = known_users
         self._owner = known_users.owner
         self._faults.rng = Random(f"faults {plan.seed}")
