@@ -139,14 +139,27 @@ def unset_value(key: str) -> Path | None:
 
 
 def _change(change: "Callable[[dict[str, object]], object]") -> Path:
+    from arena_groups.cli.output_file import locked_file
+
+    path = config_file()
+    if not path.is_absolute() and not os.environ.get(CONFIG_VARIABLE):
+        _fail(path, "there is no home folder for it", f"set HOME, or {CONFIG_VARIABLE}")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():  # /dev/null would be replaced
+        _fail(path, "not a file")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked_file(target):
+        _replace(target, path, change)
+    return path
+
+
+def _replace(target: Path, path: Path, change: "Callable[[dict[str, object]], object]") -> None:
+    """Replace the file by a changed one. The path is for errors."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     from arena_groups.cli.output_file import replace_file
 
-    path = config_file()
-    if not path.is_absolute() and not os.environ.get(CONFIG_VARIABLE):
-        _fail(path, "there is no home folder for it", f"set HOME, or {CONFIG_VARIABLE}")
     content = _content(path, may_be_missing=True) or b""
     text = ""
     try:
@@ -159,12 +172,9 @@ def _change(change: "Callable[[dict[str, object]], object]") -> Path:
     before, text = text, tomlkit.dumps(document)
     parse_config(text.encode(), path)  # the other keys, too
     if text == before:
-        return path
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
     replace_file(target, text, mode=mode)
-    return path
 
 
 def _content(path: Path, *, may_be_missing: bool = False) -> bytes | None:

@@ -1,7 +1,7 @@
 """Words of a command line: aliases, suggestions, and what an error may repeat."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 import click
@@ -73,6 +73,8 @@ _OPTION = re.compile(r"--?[a-z][a-z-]{0,23}")
 _FILE = re.compile(r".*\.[a-z0-9]{1,8}", re.IGNORECASE | re.DOTALL)
 _HOST_AND_PORT = re.compile(r"[a-z][a-z0-9.-]*:\d{1,5}", re.IGNORECASE)
 _INVITE = re.compile(r"/(?:group-)?invite/", re.IGNORECASE)
+# Of a token in Base64, which may have "/" in it; folders are rarely named so.
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+=_-]{20,}")
 HIDDEN = "…"
 LONG = 20
 """Length of a word that may be a secret whatever it consists of."""
@@ -135,11 +137,18 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> CliError:
 
 def without_secrets(message: str, words: Iterable[str]) -> str:
     """Return a message without the words of a command line that may be a secret."""
-    for word in words:
-        value = word.partition("=")[2] if word.startswith("-") else word
-        if may_be_secret(value):
-            message = message.replace(value, HIDDEN)
+    values = {value for word in words for value in _values(word) if may_be_secret(value)}
+    for value in sorted(values, key=len, reverse=True):
+        for spelling in (value, repr(value)[1:-1]):  # errors quote values, with escapes
+            message = message.replace(spelling, HIDDEN)
     return message
+
+
+def _values(word: str) -> Iterator[str]:
+    """Yield the values in a word of a command line: whole, without spaces, and one by one."""
+    whole = word.partition("=")[2] if word.startswith("-") else word
+    yield from (whole, whole.strip())
+    yield from map(str.strip, whole.split(","))
 
 
 def may_be_secret(word: str) -> bool:
@@ -147,7 +156,7 @@ def may_be_secret(word: str) -> bool:
     if "@" in word or _INVITE.search(word):
         return True
     if "/" in word or _FILE.fullmatch(word):
-        return False
+        return any(map(_MIXED.fullmatch, word.split("/")))
     mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
     mixed = mixed and not _HOST_AND_PORT.fullmatch(word)
     return len(word) >= LONG or (len(word) >= 8 and mixed)
