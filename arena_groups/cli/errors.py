@@ -111,6 +111,10 @@ _NOT_FOUND_HINTS = {
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
+_NO_GROUP_HINT = (
+    "`arena-groups groups list` shows the slugs of your groups; a rename changes the slug, and"
+    " private groups are hidden"
+)
 _FORBIDDEN_HINTS = {
     "DELETE /v3/groups/{id}/members/me": (
         "the owner cannot leave a group: hand it over to another member first, in its settings at"
@@ -161,9 +165,16 @@ def in_options(text: str) -> str:
     return text
 
 
-def no_token() -> CliError:
-    """Return the error of a command that needs a token, if there is none."""
-    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _log_in_hint())
+def no_token(base_url: str | None = None) -> CliError:
+    """Return the error of a command that needs a token, if there is none.
+
+    Args:
+        base_url: Value of ``--base-url``, which a login then needs, too.
+    """
+    hint = _log_in_hint()
+    if base_url is not None:
+        hint = hint.replace("auth login`", f"auth login --base-url {base_url}`")
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, hint)
 
 
 def malformed_token(problem: str, source: str) -> CliError:
@@ -228,7 +239,9 @@ def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
     if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source, writes=error.method not in ("", "GET", "HEAD"))
     if isinstance(error, arena_groups.NotFoundError):
-        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+        is_group = error.route.startswith("/v3/groups/{id}") and error.method == "GET"
+        default = _NO_GROUP_HINT if is_group else ""
+        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", default)
     if kind == "forbidden" and isinstance(error, arena_groups.ForbiddenError):
         return _forbidden_hint(error, token_source)
     if kind == "connection" and isinstance(error, arena_groups.BadRequestError):
