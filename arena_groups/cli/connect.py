@@ -217,4 +217,4 @@ def refuse_base_url(settings: Settings) -> None:
 def require_token(settings: Settings) -> None:
     """Raise an error, before anything is sent, if there is no token."""
     if not settings.sandbox and not settings.token_source:
-        raise no_token(settings.base_url)
+        raise no_token()

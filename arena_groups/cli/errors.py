@@ -165,16 +165,9 @@ def in_options(text: str) -> str:
     return text
 
 
-def no_token(base_url: str | None = None) -> CliError:
-    """Return the error of a command that needs a token, if there is none.
-
-    Args:
-        base_url: Value of ``--base-url``, which a login then needs, too.
-    """
-    hint = _log_in_hint()
-    if base_url is not None:
-        hint = hint.replace("auth login`", f"auth login --base-url {base_url}`")
-    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, hint)
+def no_token() -> CliError:
+    """Return the error of a command that needs a token, if there is none."""
+    return CliError("unauthorized", "no token found", ExitCode.UNAUTHORIZED, _log_in_hint())
 
 
 def malformed_token(problem: str, source: str) -> CliError:
@@ -191,6 +184,16 @@ def _log_in_hint() -> str:
     if os.environ.get("ARENA_BASE_URL"):
         return f"ARENA_TOKEN is for the server of ARENA_BASE_URL: {_LOG_IN_AT_HOST}"
     return f"ARENA_TOKEN is for Are.na: set ARENA_BASE_URL too, or {_LOG_IN_AT_HOST}"
+
+
+def hint_at(hint: str, base_url: str) -> str:
+    """Return a hint in which ``auth login`` is for a server, if that is not Are.na."""
+    from arena_groups._http.network import is_production  # noqa: PLC0415 - keeps --help fast
+
+    if is_production(base_url):
+        return hint
+    login = f"log in with `arena-groups auth login --base-url {base_url}`"
+    return hint.replace(_LOG_IN, f"{login}, or try --sandbox").replace(_LOG_IN_AT_HOST, login)
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:

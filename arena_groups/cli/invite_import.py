@@ -300,7 +300,7 @@ def _how_to_go_on(run: _Import) -> str:
     if run.settings.sandbox:
         return ""  # its people are gone
     rule = "nobody gets a second email" if run.options.journal else "who was invited is skipped"
-    if run.options.file == STDIN:
+    if run.options.file == STDIN or not Path(run.options.file).is_file():  # <(a pipe) is read once
         return f"run the same command with the same people to go on: {rule}"
     words = repeated_command(run.settings, run.group, run.options)
     line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)

@@ -111,7 +111,7 @@ class TestBlocked:
             api_error(),
             {"error": "Forbidden", "code": 403},
             {"code": 999, "error": ""},
-            api_error("The block 'error code: 1010' is private."),
+            api_error("The block 'error code: 1010' is locked."),
             api_error("You may not automate this access."),
             {"error": {"type": "forbidden", "message": "No."}},
         ],

@@ -178,6 +178,12 @@ def test_parse_rows_takes_the_delimiter_that_the_first_line_names(line: str) -> 
     assert rows == [(2, ["a,b", "c"]), (3, ["1,2", "3"])]
 
 
+@pytest.mark.parametrize("delimiter", ['"', "\r", "\n", "a", "é", "0", "_", "@", "\0", ""])
+def test_parse_rows_takes_no_other_sign_as_a_delimiter(delimiter: str) -> None:
+    rows = parse_rows(f"sep={delimiter}\na,b\n1,2\n")
+    assert isinstance(rows, Problem) or rows[0] == (1, [f"sep={delimiter}".strip()])
+
+
 @pytest.mark.parametrize(
     ("text", "cells"),
     [

@@ -16,9 +16,9 @@ from arena_groups.cli.options import (
     InputFile,
     Settings,
     as_group,
-    as_groups,
     common_options,
     complete_group,
+    optional_groups_argument,
     sort_option,
 )
 
@@ -54,14 +54,7 @@ def _changes_view() -> View[RosterChangeRow]:
 @example("List members and pending invitations", "roster GROUP")
 @shows(lambda: _roster_view(with_group=True))
 @click.command("roster", cls=CommandWithSubcommands)
-@click.argument(
-    "groups",
-    metavar="GROUP...",
-    nargs=-1,
-    required=True,
-    callback=as_groups,
-    shell_complete=complete_group,
-)
+@optional_groups_argument
 @sort_option("name", "state", "waiting")
 @common_options
 @click.pass_obj

@@ -14,7 +14,8 @@ from tests.support.waiting import HANG_TIMEOUT, until_blocking
 
 LIST = ("invitations", "list", "research-studio")
 FAKE = """
-import sys, tty, signal
+import os, sys, tty, signal
+assert "ARENA_TOKEN" not in os.environ
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
 keys = open("/dev/tty")
 for number, line in enumerate(sys.stdin):
