@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     )
     from arena_groups._client import ArenaClient
     from arena_groups._history import HistoryPoint
-    from arena_groups._http.config import (
-        Timeout,
-        TokenProvider,
-    )
-    from arena_groups._http.events import (
+    from arena_groups._http.attempts import (
         RequestEvent,
         RequestHook,
         WaitEvent,
         WaitHook,
+    )
+    from arena_groups._http.config import (
+        Timeout,
+        TokenProvider,
     )
     from arena_groups._pacing.pacer import (
         NoPacer,
@@ -218,18 +218,18 @@ _HOMES = {
     "DriftError": "errors",
     "EmbedBlock": "models.blocks",
     "EmbeddedConnection": "models.blocks",
-    "EmbeddedGroup": "models.groups",
-    "EmbeddedUser": "models.users",
+    "EmbeddedGroup": "models._embedded",
+    "EmbeddedUser": "models._embedded",
     "Followable": "models.contents",
     "FollowableType": "models.contents",
     "GroupRef": "_api.references",
-    "RequestEvent": "_http.events",
-    "RequestHook": "_http.events",
+    "RequestEvent": "_http.attempts",
+    "RequestHook": "_http.attempts",
     "ForbiddenError": "errors",
     "Group": "models.groups",
     "GroupAbilities": "models.groups",
     "GroupCounts": "models.groups",
-    "GroupInvite": "models.invitations",
+    "GroupInvite": "models.invites",
     "GroupMember": "models.groups",
     "GroupRole": "models.groups",
     "GroupSort": "models.groups",
@@ -243,15 +243,15 @@ _HOMES = {
     "InvitationSent": "watching.events",
     "InvitationState": "models.invitations",
     "InviteCodeChanged": "watching.events",
-    "InviteOutcome": "models.invitations",
-    "InviteResult": "models.invitations",
+    "InviteOutcome": "models.invites",
+    "InviteResult": "models.invites",
     "InviteTarget": "bulk.targets",
     "JSONItem": "_types",
     "JSONValue": "_types",
-    "Link": "models._common",
+    "Link": "models._parts",
     "LinkBlock": "models.blocks",
-    "Links": "models._common",
-    "MarkdownContent": "models._common",
+    "Links": "models._parts",
+    "MarkdownContent": "models._parts",
     "Me": "models.users",
     "MeCounts": "models.users",
     "MemberJoined": "watching.events",
@@ -308,8 +308,8 @@ _HOMES = {
     "UsersResource": "_resources.users",
     "WatchEvent": "watching.events",
     "WatchedGroup": "watching.events",
-    "WaitEvent": "_http.events",
-    "WaitHook": "_http.events",
+    "WaitEvent": "_http.attempts",
+    "WaitHook": "_http.attempts",
     "Watcher": "watching.watcher",
     "WebhookVerificationError": "errors",
     "from_dict": "_api.plain_data",

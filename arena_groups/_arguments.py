@@ -1,5 +1,7 @@
 """Checks of arguments: each error names the argument, and what to pass instead."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from inspect import iscoroutinefunction, signature
@@ -144,7 +146,7 @@ def check_arity(function: Callable[..., object], what: str, arguments: int) -> N
         raise TypeError(f"{what} must be a function that can be called with {count}") from None
 
 
-def whole_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
+def whole_number(_: object, attribute: Attribute[Any], value: object) -> None:
     """Validate a field of an attrs class: an int of 1 or more."""
     check_range(value, attribute.name, 1)
 
@@ -152,7 +154,7 @@ def whole_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
 def seconds(*, zero: bool = False, endless: bool = False) -> Validator:
     """Return a validator for a field of an attrs class: a number of seconds."""
 
-    def validate(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    def validate(_: object, attribute: Attribute[Any], value: object) -> None:
         check_seconds(value, attribute.name, zero=zero, endless=endless)
 
     return validate

@@ -1,5 +1,7 @@
 """Responses kept with their ETag, so that an unchanged one need not be sent again."""
 
+from __future__ import annotations
+
 from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen

@@ -1,17 +1,20 @@
 """Client of the API: the entry point of the package."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from ssl import SSLContext
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import aiohttp
 
+from arena_groups import _http, models
 from arena_groups._api import Secret, build_request, operations
 from arena_groups._arguments import check_callable, check_flag, check_methods, check_range
 from arena_groups._cache import MemoryCache, ResponseCache
 from arena_groups._exports import set_public_module
-from arena_groups._http import RequestHook, Session, Timeout, TokenProvider
+from arena_groups._http import Session, Timeout, TokenProvider
 from arena_groups._http.config import (
     CredentialsProvider,
     check_session,
@@ -19,7 +22,7 @@ from arena_groups._http.config import (
     checked_traces,
     user_agent,
 )
-from arena_groups._http.events import Observers, RequestEvent, WaitHook
+from arena_groups._http.events import Observers
 from arena_groups._http.network import checked_network, resolve_base_url
 from arena_groups._http.options import CallOptions
 from arena_groups._http.transport import Transport
@@ -30,7 +33,7 @@ from arena_groups._resources.groups import GroupsResource
 from arena_groups._resources.users import UsersResource
 from arena_groups._retry import RetryPolicy, checked_retry
 from arena_groups._types import UNSET, Clock, Priority, Unset
-from arena_groups.models import Me, RateLimit
+from arena_groups.models import RateLimit
 
 __all__ = ["ArenaClient", "GuestClient", "in_background"]
 
@@ -80,7 +83,7 @@ class ArenaClient(EndpointMethods):
     """Operations on groups."""
     users = ResourceAttribute(UsersResource)
     """Operations on users."""
-    _reads_token_variable: ClassVar[bool] = True
+    _reads_token_variable = True
 
     def __init__(
         self,
@@ -99,8 +102,8 @@ class ArenaClient(EndpointMethods):
         max_body: int = MAX_BODY,
         insecure_http: bool = False,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
-        on_request: RequestHook | None = None,
-        on_wait: WaitHook | None = None,
+        on_request: _http.RequestHook | None = None,
+        on_wait: _http.WaitHook | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = token if token is None or callable(token) else Secret(token)
@@ -190,7 +193,7 @@ class ArenaClient(EndpointMethods):
         view._session = session
         return view
 
-    def record_requests(self) -> AbstractContextManager[list[RequestEvent]]:
+    def record_requests(self) -> AbstractContextManager[list[_http.RequestEvent]]:
         """Collect the events of the client's attempts within a block.
 
         Use it as ``with arena.record_requests() as events:``.
@@ -224,7 +227,7 @@ class ArenaClient(EndpointMethods):
         """The clock of all waits of the client, and of the watches and bulk calls that use it."""
         return self._clock
 
-    async def me(self) -> Me:
+    async def me(self) -> models.Me:
         """Return the token's own user.
 
         API operation: ``GET /v3/me``.

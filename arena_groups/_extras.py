@@ -79,7 +79,7 @@ def _with_origin(extras: Sequence[str], direct_url: str | None) -> str:
     if direct_url is None:
         return f'"{PACKAGE}[{names}]"'
     source = json.loads(direct_url)
-    url = source["url"]
+    url: str = source["url"]
     if source.get("dir_info", {}).get("editable"):
         return f'--editable "{url2pathname(urlsplit(url).path)}[{names}]"'
     if vcs := source.get("vcs_info"):

@@ -1,10 +1,13 @@
 """Retry decisions: whether a request is sent again, and after how long."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from math import inf
 from typing import TypeVar, cast
 
-from attrs import define, field, frozen
+from attrs import field, frozen
+from msgspec import Struct
 
 from arena_groups._api import Credentials, Operation
 from arena_groups._arguments import check_instance, check_range, seconds, whole_number
@@ -164,8 +167,7 @@ def response_was_lost(error: ArenaError) -> bool:
     return isinstance(error, DecodeError)
 
 
-@define
-class Deadline:
+class Deadline(Struct):
     """Time limit of one call, or of one use of a list, counted from its first request.
 
     Times are seconds of the client's clock.
@@ -185,8 +187,7 @@ class Deadline:
         self._ends_at = -inf
 
 
-@define
-class RetryState:
+class RetryState(Struct):
     """The attempts at one request so far: their number, their start, and how the last failed."""
 
     attempts: int = 0

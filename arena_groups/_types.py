@@ -1,5 +1,7 @@
 """Small types used everywhere: open enums, markers, priorities, mappings, clocks, closing."""
 
+from __future__ import annotations
+
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping

@@ -4,6 +4,8 @@ Errors hold plain values only, so they can be pickled, copied and logged. No err
 token, an invite code, an email address, a request or a response.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Self
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from attrs import evolve
 
+from benchmarks import compare
 from benchmarks.children import ROOT
+from benchmarks.comparison import report as comparison_report
 from benchmarks.contenders import CONTENDERS
 from benchmarks.figures import Results, Settings, load, save
 from benchmarks.plan import FULL, PARTS, QUICK, Plan, measure, scratch
+from benchmarks.progress import Progress
 from benchmarks.report import markdown, write_docs
+from benchmarks.revisions import copy_revision, copy_today
 from benchmarks.targets import check
 
 __all__ = ["main"]
@@ -26,7 +30,14 @@ parts:  cpu      contenders read a list from a server without latency
         growth   cost per item, and memory, from 100 to 1,000,000 items
         flight   the time for a list with 1 to 16 pages in flight
         codec, request, startup   micro-benchmarks
+        script   whole scripts that list 100 invitations, from the start of Python
+        bulk     1,000 people are invited, without pacing
+        sandbox  what a test pays for a sandbox, and pages of long lists in it
 A whole run takes about a quarter of an hour; the machine should have nothing else to do.
+
+compare measures the working tree, with changes that are not committed, against REF. Both are
+copied to a temporary folder, and each figure is from new processes that run in turn. A part that
+the API of REF is too old for ends it with exit code 2, before anything is measured.
 """
 
 
@@ -35,10 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(given)
     try:
-        return _run(options, given) if options.command == "run" else _look(options)
+        return _command(options, given)
     except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _command(options: argparse.Namespace, given: list[str]) -> int:
+    match options.command:
+        case "run":
+            return _run(options, given)
+        case "compare":
+            return _compare(options)
+        case _:
+            return _look(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="measure, and print tables"))
+    _add_compare(
+        commands.add_parser("compare", help="measure this tree against another revision, in turn")
+    )
     for name, what in (
         ("check", "hold results against the targets; exit code 1 if one is missed"),
         ("report", "print results as Markdown"),
@@ -72,6 +96,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--output", type=Path, default=RESULTS, metavar="PATH")
     run.add_argument("--write-docs", action="store_true", help="then do what docs does")
     run.add_argument("--check", action="store_true", help="then do what check does")
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    parts = list(compare.PARTS)
+    command.add_argument("reference", metavar="REF", help="a commit, branch or tag")
+    command.add_argument("--parts", nargs="+", choices=parts, default=parts)
+    command.add_argument("--rounds", type=_positive, help="how often each tree runs, in turn")
+    command.add_argument("--quick", action="store_true", help="little of everything, to try it out")
 
 
 def _positive(text: str) -> int:
@@ -112,6 +144,17 @@ def _plan(options: argparse.Namespace) -> Plan:
         size = evolve(size, items=options.items or size.items, rounds=options.rounds or size.rounds)
         plan = evolve(plan, **{name: size})
     return plan
+
+
+def _compare(options: argparse.Namespace) -> int:
+    sizes = compare.QUICK if options.quick else compare.FULL
+    sizes = evolve(sizes, rounds=options.rounds or sizes.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        other = copy_revision(options.reference, Path(folder, "other"))
+        today = copy_today(Path(folder, "today"))
+        found = compare.compare(today, other, options.parts, sizes, Progress())
+    print(comparison_report(found, other.name))
+    return 0
 
 
 def _without_paths(arguments: list[str]) -> list[str]:

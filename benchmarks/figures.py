@@ -113,6 +113,9 @@ class Results:
     codec: list[Timing] = field(factory=list[Timing])
     request: list[Timing] = field(factory=list[Timing])
     startup: list[Timing] = field(factory=list[Timing])
+    script: list[Timing] = field(factory=list[Timing])
+    bulk: list[Timing] = field(factory=list[Timing])
+    sandbox: list[Timing] = field(factory=list[Timing])
 
 
 def figure(values: Sequence[float]) -> Figure:

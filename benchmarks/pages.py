@@ -3,10 +3,12 @@
 import hashlib
 import json
 import random
+from itertools import count
 
+from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.rendering import JSONRenderer
-from arena_groups.sandbox.seed import new_backend
+from arena_groups.sandbox.seed import SeedPlan, fill_backend
 
 __all__ = ["PER", "Library"]
 
@@ -33,6 +35,8 @@ class Library:
     def __init__(self) -> None:
         self._templates = _templates()
         self._group = _group()
+        self._invited = _invited()
+        self._ids = count(HIGHEST * IDS_OF_A_PAGE)
         self._kept: dict[tuple[int, int], tuple[bytes, str]] = {}
 
     def group(self, slug: str) -> tuple[bytes, str]:
@@ -49,6 +53,12 @@ class Library:
         if len(self._kept) < KEPT_PAGES:
             self._kept[items, number] = page
         return page
+
+    def invited(self, email: bytes) -> tuple[bytes, str]:
+        """Return the result of a new invitation to an address, and its entity tag."""
+        number = str(next(self._ids)).encode()
+        body = self._invited.replace(b'"%ID%"', number).replace(b"%EMAIL%", email)
+        return body, _etag(body)
 
     def _make(self, items: int, number: int) -> tuple[bytes, str]:
         pages = -(-items // PER)
@@ -75,9 +85,8 @@ def _meta(items: int, pages: int, number: int) -> bytes:
 
 def _templates() -> list[list[bytes]]:
     """Return the pages, split where the page number belongs."""
-    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
-    renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
-    pending = [each for each in backend.invitations.values() if each.state == "pending"]
+    renderer = _renderer()
+    pending = [each for each in renderer.backend.invitations.values() if each.state == "pending"]
     newest_first = sorted(pending, key=lambda each: each.created_at, reverse=True)
     rendered = [renderer.invitation(each) for each in newest_first[: TEMPLATES * PER]]
     return [_template(rendered[start : start + PER]) for start in range(0, len(rendered), PER)]
@@ -94,10 +103,26 @@ def _template(invitations: list[dict[str, object]]) -> list[bytes]:
 
 
 def _group() -> bytes:
-    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
-    group = next(iter(backend.groups.values()))
-    rendered = JSONRenderer(backend, BASE_URL, known_users.owner).group(group)
+    renderer = _renderer()
+    rendered = renderer.group(next(iter(renderer.backend.groups.values())))
     return _encode({**rendered, "slug": "%SLUG%"})
+
+
+def _invited() -> bytes:
+    renderer = _renderer()
+    pending = next(
+        each
+        for each in renderer.backend.invitations.values()
+        if each.email and each.state == "pending"
+    )
+    invitation = {**renderer.invitation(pending), "id": "%ID%", "invitee_email": "%EMAIL%"}
+    return _encode({"outcome": "invited", "user": None, "invitation": invitation})
+
+
+def _renderer() -> JSONRenderer:
+    backend = Backend(SandboxClock(), random.Random(SEED))  # noqa: S311 - the same each time
+    known_users = fill_backend(backend, SeedPlan(SEED)).known_users
+    return JSONRenderer(backend, BASE_URL, known_users.owner)
 
 
 def _encode(value: object) -> bytes:

@@ -19,7 +19,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.figures import Point, Race, Results, Settings, Timing, figure
 from benchmarks.machine import describe
-from benchmarks.micro import codec, request, startup
+from benchmarks.micro import bulk, codec, request, sandbox, script, startup
 from benchmarks.progress import Progress
 from benchmarks.runner import Field, Size, prepare, race, scale
 
@@ -53,7 +53,7 @@ FULL = Plan(
         Size(items=100_000, rounds=3),
         Size(items=1_000_000, rounds=2),
     ),
-    flight=Size(items=5_000, rounds=3),
+    flight=Size(items=20_000, rounds=3),
     micro_rounds=15,
     startup_rounds=20,
 )
@@ -76,6 +76,7 @@ class Run:
     """Run in progress."""
 
     plan: Plan
+    workshop: Workshop
     ready: Field
     curves: Field
     progress: Progress
@@ -116,12 +117,32 @@ class Run:
         taken = startup.measure(self.plan.startup_rounds, self.progress)
         return _timings(startup.LABELS, taken, MILLI)
 
-    def _micro(self, module: str, labels: dict[str, str], options: list[str]) -> list[Timing]:
+    def script(self) -> list[Timing]:
+        """Measure whole scripts, in ms."""
+        with serving() as url:
+            taken, left_out = script.measure(
+                self.workshop, url, self.plan.startup_rounds, self.progress
+            )
+        self.left_out |= left_out
+        return _timings(script.LABELS, taken, MILLI)
+
+    def bulk(self) -> list[Timing]:
+        """Measure invitations of many people, in µs per invitation."""
+        with serving() as url:
+            return self._micro("bulk", bulk.LABELS, ["--url", url])
+
+    def sandbox(self) -> list[Timing]:
+        """Measure sandboxes as tests use them, in ms."""
+        return self._micro("sandbox", sandbox.LABELS, [], MILLI)
+
+    def _micro(
+        self, module: str, labels: dict[str, str], options: list[str], unit: float = MICRO
+    ) -> list[Timing]:
         self.progress.show(f"micro-benchmark: {module}")
         rounds = ["--rounds", str(self.plan.micro_rounds)]
         command = [sys.executable, "-m", f"benchmarks.micro.{module}", *rounds, *options]
         try:
-            return _timings(labels, one_line(command), MICRO)
+            return _timings(labels, one_line(command), unit)
         except CannotRunError as error:
             self.left_out[f"the micro-benchmark {module}"] = str(error)
             return []
@@ -135,6 +156,9 @@ PARTS: dict[str, Callable[[Run], Any]] = {
     "codec": Run.codec,
     "request": Run.request,
     "startup": Run.startup,
+    "script": Run.script,
+    "bulk": Run.bulk,
+    "sandbox": Run.sandbox,
 }
 WITH_ALL = {"cpu", "latency"}
 WITH_OURS = {"growth", "flight"}
@@ -157,7 +181,7 @@ def measure(
     contenders = named(only)
     ready = prepare(contenders if chosen & WITH_ALL else [], workshop, progress)
     curves = prepare(_for_curves(plan) if chosen & WITH_OURS else [], workshop, progress)
-    run = Run(plan, ready, curves, progress)
+    run = Run(plan, workshop, ready, curves, progress)
     brought = {name: part(run) for name, part in PARTS.items() if name in chosen}
     progress.end()
     left_out = {**curves.left_out, **ready.left_out, **run.left_out}

@@ -7,7 +7,7 @@ from benchmarks.chart import draw
 from benchmarks.contenders import FIRST, YARDSTICK
 from benchmarks.figures import Machine, Point, Race, Results, Timing, Way
 
-__all__ = ["BEGIN", "END", "markdown", "write_docs"]
+__all__ = ["BEGIN", "END", "markdown", "table", "write_docs"]
 
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
@@ -41,6 +41,9 @@ def markdown(results: Results) -> str:
         _timings("Decoding", "CPU per item, µs", results.codec, "orjson"),
         _timings("One request", "CPU per request, µs", results.request, "bare"),
         _timings("Start-up", "wall, ms", results.startup, "libraries"),
+        _timings("A whole script", "CPU, ms", results.script, "hand"),
+        _timings("Many invitations", "CPU per invitation, µs", results.bulk, "hand"),
+        _timings("A sandbox", "CPU, ms", results.sandbox, "bare"),
     ]
     return "\n".join(each for each in sections if each)
 
@@ -62,7 +65,7 @@ def _ways(results: Results) -> str:
         [name_of(way), *_cpu_cells(results.cpu, way.name), *_wall_cells(results.latency, way.name)]
         for way in _ordered(results)
     ]
-    return _table(heads, rows) + "\n" + _legend(results)
+    return table(heads, rows) + "\n" + _legend(results)
 
 
 def _legend(results: Results) -> str:
@@ -149,7 +152,7 @@ def _growth(points: Sequence[Point]) -> str:
         "arena-groups, MiB grown",
         "aiohttp + orjson, MiB grown",
     ]
-    return "### Short lists and long ones\n\n" + _table(heads, rows)
+    return "### Short lists and long ones\n\n" + table(heads, rows)
 
 
 def _at(points: Iterable[Point], size: int) -> Iterator[tuple[str, Point]]:
@@ -178,7 +181,7 @@ def _flight(points: Sequence[Point]) -> str:
         for each in points
     ]
     heads = ["concurrency", "wall, s", "times faster", "CPU per item, µs"]
-    return "### Pages in flight\n\n" + _table(heads, rows)
+    return "### Pages in flight\n\n" + table(heads, rows)
 
 
 def _timings(title: str, unit: str, timings: Sequence[Timing], yardstick: str) -> str:
@@ -196,9 +199,10 @@ def _timings(title: str, unit: str, timings: Sequence[Timing], yardstick: str) -
         for each in timings
     ]
     heads = ["what", f"{unit} (median)", "(minimum)", "ratio"]
-    return f"### {title}\n\n" + _table(heads, rows)
+    return f"### {title}\n\n" + table(heads, rows)
 
 
-def _table(heads: Row, rows: Iterable[Row]) -> str:
+def table(heads: Row, rows: Iterable[Row]) -> str:
+    """Return a table with figures in all columns but the first."""
     rule = ["---", *("--:" for _ in heads[1:])]
     return "".join(f"| {' | '.join(row)} |\n" for row in (heads, rule, *rows))

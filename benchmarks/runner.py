@@ -12,7 +12,7 @@ from benchmarks.contenders import CannotRunError, Contender, Workshop
 from benchmarks.figures import Point, Race, Way, figure
 from benchmarks.progress import Progress
 
-__all__ = ["Field", "Size", "prepare", "race", "scale"]
+__all__ = ["Field", "Size", "prepare", "race", "scale", "schedule"]
 
 T = TypeVar("T")
 MICRO = 1_000_000
@@ -105,7 +105,7 @@ def _rounds(
 ) -> dict[str, list[Reading]]:
     readings: dict[str, list[Reading]] = {name: [] for name in ready.commands}
     with serving(latency) as url:
-        for number, name in _schedule(list(readings), size.rounds):
+        for number, name in schedule(list(readings), size.rounds):
             if name not in ready.commands:
                 continue
             progress.show(f"round {number + 1} of {size.rounds}, {size.items:,} items: {name}")
@@ -117,7 +117,8 @@ def _rounds(
     return {name: taken for name, taken in readings.items() if name in ready.commands}
 
 
-def _schedule(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
+def schedule(names: list[T], rounds: int) -> Iterator[tuple[int, T]]:
+    """Yield the number of each round with each name, in another order each round."""
     order = random.Random(rounds)  # noqa: S311 - the same order each time
     for number in range(rounds):
         for name in order.sample(names, len(names)):

@@ -3,7 +3,8 @@
 Run it with ``python -m benchmarks.server [--latency SECONDS]``. The first line on stdout is one
 JSON object with its ``url``; it ends when its stdin does. Any group exists: ``anything`` as one
 group, and ``anything-N`` or ``anything-N-anything`` with a list of N invitations, 100 a page.
-Each response is sent ``latency`` seconds after its request.
+A group that is named by its id has none, and no group has members. Any email address can be
+invited. Each response is sent ``latency`` seconds after its request.
 """
 
 import argparse
@@ -20,16 +21,21 @@ from benchmarks.pages import MOST_PAGES, PER, Library
 __all__ = ["main"]
 
 ROUTE = re.compile(
-    rb"GET /v3/groups/([A-Za-z0-9_-]+)(?:(/invitations)(?:\?([^ ]*))?)? HTTP/1\.1\r\n"
+    rb"GET /v3/groups/([A-Za-z0-9_-]+)(?:/(invitations|members)(?:\?([^ ]*))?)? HTTP/1\.1\r\n"
 )
+INVITE = re.compile(rb"POST /v3/groups/[A-Za-z0-9_-]+/invitations HTTP/1\.1\r\n")
+EMAIL = re.compile(rb'"email": ?"([^"\\]+)"')
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,6})(?:\r\n|$)", re.IGNORECASE)
 ITEMS = re.compile(rb"[a-z]+-(\d+)(?:-|$)")
 PAGE = re.compile(rb"(?:^|&)page=(\d{1,9})(?:&|$)")
 PER_PAGE = re.compile(rb"(?:^|&)per=(\d{1,9})(?:&|$)")
 END = b"\r\n\r\n"
 WINDOW = 60
 LIMIT = 10_000_000
+NOBODY = b"nobody-0"
 NOT_FOUND = b'{"error":"Not Found","code":404,"details":{"message":"Not Found"}}'
 BAD_REQUEST = b'{"error":"Bad Request","code":400,"details":{"message":"Only per=100"}}'
+NO_EMAIL = b'{"error":"Bad Request","code":400,"details":{"message":"Only an email"}}'
 
 
 class Answers:
@@ -40,15 +46,26 @@ class Answers:
         self._head = b""
         self._fresh_until = 0.0
 
-    def answer(self, request: bytes) -> bytes:
-        """Return the response to a request, given by its line and headers."""
+    def answer(self, request: bytes, body: bytes = b"") -> bytes:
+        """Return the response to a request, given by its line and headers, and its body."""
+        if request.startswith(b"POST"):
+            return self._invite(request, body)
         found = ROUTE.match(request)
         if found is None:
             return self._whole("404 Not Found", NOT_FOUND)
-        group, invitations, query = found.groups()
-        if invitations is None:
+        group, what, query = found.groups()
+        if what is None:
             return self._whole("200 OK", *self._library.group(group.decode()))
-        return self._page(group, query or b"")
+        nobody = what == b"members" or group.isdigit()
+        return self._page(NOBODY if nobody else group, query or b"")
+
+    def _invite(self, request: bytes, body: bytes) -> bytes:
+        if INVITE.match(request) is None:
+            return self._whole("404 Not Found", NOT_FOUND)
+        email = EMAIL.search(body)
+        if email is None:
+            return self._whole("400 Bad Request", NO_EMAIL)
+        return self._whole("201 Created", *self._library.invited(email[1]))
 
     def _page(self, group: bytes, query: bytes) -> bytes:
         items, page, per = ITEMS.match(group), PAGE.search(query), PER_PAGE.search(query)
@@ -84,7 +101,7 @@ class Answers:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 connection that stays open; requests have no body."""
+    """HTTP/1.1 connection that stays open; only a POST has a body."""
 
     def __init__(self, answers: Answers, latency: float) -> None:
         self._answers = answers
@@ -101,12 +118,16 @@ class Connection(asyncio.Protocol):
         """Respond to every complete request."""
         received = self._received + data if self._received else data
         while (end := received.find(END)) >= 0:
-            self._answer(received[:end])
-            received = received[end + len(END) :]
+            head, begin = received[:end], end + len(END)
+            complete = begin + _length(head)
+            if len(received) < complete:
+                break
+            self._answer(head, received[begin:complete])
+            received = received[complete:]
         self._received = received
 
-    def _answer(self, request: bytes) -> None:
-        answer = self._answers.answer(request)
+    def _answer(self, request: bytes, body: bytes) -> None:
+        answer = self._answers.answer(request, body)
         if self._latency:
             asyncio.get_running_loop().call_later(self._latency, self._send, answer)
         else:
@@ -115,6 +136,12 @@ class Connection(asyncio.Protocol):
     def _send(self, answer: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(answer)
+
+
+def _length(head: bytes) -> int:
+    """Return the length of the body that follows."""
+    found = LENGTH.search(head) if head.startswith(b"POST") else None
+    return int(found[1]) if found else 0
 
 
 async def serve(latency: float) -> None:

@@ -1,6 +1,6 @@
 """Targets for the figures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from attrs import frozen
@@ -43,6 +43,7 @@ def check(results: Results) -> list[Target]:
     return [
         *_cpu(results.cpu),
         _latency(results.latency),
+        _in_flight(results.flight, 16),
         _flat(results.growth),
         _memory(results.growth),
         *_small(results),
@@ -50,7 +51,7 @@ def check(results: Results) -> list[Target]:
 
 
 def _cpu(measured: Race | None) -> Iterator[Target]:
-    yield Target("CPU per item, to aiohttp + orjson (medians)", 1.2, _cost(measured, YARDSTICK))
+    yield Target("CPU per item, to aiohttp + orjson (medians)", 1.12, _cost(measured, YARDSTICK))
     yield Target(
         "CPU per item, to aiohttp + orjson (minima)", 1.15, _cost(measured, YARDSTICK, best=True)
     )
@@ -85,6 +86,13 @@ def _latency(measured: Race | None) -> Target:
     )
 
 
+def _in_flight(points: Sequence[Point], pages: int) -> Target:
+    walls = {each.size: each.wall.median for each in points}
+    value = walls[1] / walls[pages] if {1, pages} <= set(walls) else None
+    what = f"times faster at 50 ms, {pages} pages in flight, than one by one"
+    return Target(what, 12, value, at_least=True)
+
+
 def _flat(points: Iterable[Point]) -> Target:
     costs = {each.size: each.cpu.median for each in points if each.name == FIRST}
     long = {size: cost for size, cost in costs.items() if size >= 1_000}
@@ -96,17 +104,23 @@ def _flat(points: Iterable[Point]) -> Target:
 def _memory(points: Iterable[Point]) -> Target:
     grown = [each.rss_growth for each in points if (each.name, each.size) == (FIRST, MILLION)]
     value = grown[0] if grown else None
-    return Target("memory that 1,000,000 items take", 64, value, unit=" MiB")
+    return Target("memory that 1,000,000 items take", 14, value, unit=" MiB")
 
 
 def _small(results: Results) -> Iterator[Target]:
     ours, bare = _median(results.request, "arena"), _median(results.request, "bare")
     over = 100 * (ours / bare - 1) if ours and bare else None
-    yield Target("CPU of one request over bare aiohttp", 15, over, unit=" %")
+    yield Target("CPU of one request over bare aiohttp", 12, over, unit=" %")
     view = _median(results.request, "options")
     if view is not None:  # results of earlier versions have none
         added = 100 * (view / ours - 1) if ours else None
         yield Target("CPU of a call with options over one without", 5, added, unit=" %")
+    by_hand, script = _median(results.script, "hand"), _median(results.script, "arena")
+    whole = script / by_hand if script and by_hand else None
+    yield Target("whole script of 100 invitations, to the same by hand", 1.15, whole)
+    short, long = _median(results.sandbox, "short-list"), _median(results.sandbox, "long-list")
+    deep = long / short if short and long else None
+    yield Target("page of 100,000 pending invitations in a sandbox, to one of 1,000", 2, deep)
     alone, libraries, imported, command, both = (
         _minimum(results.startup, name)
         for name in ("nothing", "libraries", "import", "cli-libraries", "help")
@@ -114,8 +128,8 @@ def _small(results: Results) -> Iterator[Target]:
     # All include the start of Python itself; only the rest is compared.
     net = (imported - alone) / (libraries - alone) if alone and libraries and imported else None
     yield Target("import, to its libraries (net of Python's start)", 1.25, net)
-    whole = both / command if both and command else None
-    yield Target("--help, to importing click and rich", 1.5, whole)
+    help_ = both / command if both and command else None
+    yield Target("--help, to importing click and rich", 1.5, help_)
 
 
 def _median(timings: Iterable[Timing], name: str) -> float | None:

@@ -1,6 +1,8 @@
 """Benchmarks run, and contenders do the same work. No timing is asserted."""
 
 import json
+import socket
+import sys
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
@@ -11,10 +13,11 @@ import pytest
 from attrs import evolve
 
 from benchmarks.chart import draw
-from benchmarks.children import serving
+from benchmarks.children import one_line, serving
 from benchmarks.cli import RESULTS, main
 from benchmarks.contenders import FIRST, CannotRunError, named
 from benchmarks.figures import Figure, Machine, Point, Race, Results, Settings, Timing, Way, load
+from benchmarks.micro import bulk, sandbox
 from benchmarks.report import BEGIN, END, markdown, write_docs
 from benchmarks.targets import check
 
@@ -30,9 +33,14 @@ def server() -> Iterator[str]:
         yield url
 
 
-def get(url: str) -> tuple[dict[str, str], dict[str, object]]:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own server
+def get(url: str, body: str | None = None) -> tuple[dict[str, str], dict[str, object]]:
+    data = None if body is None else body.encode()
+    with urllib.request.urlopen(url, data, timeout=10) as answer:  # noqa: S310 - our own server
         return {k.lower(): v for k, v in answer.headers.items()}, json.load(answer)
+
+
+def without_node(_: object) -> Path:
+    raise CannotRunError("Node is not installed")
 
 
 def way(name: str, cpu: float, wall: float, *, sequential: bool = True) -> Way:
@@ -57,14 +65,29 @@ def good_results() -> Results:
         left_out={"httpx + pydantic": "httpx is not installed"},
         cpu=race,
         latency=race,
-        growth=[Point(FIRST, size, Figure(3, 3), Figure(1, 1), 50.0) for size in sizes],
-        flight=[Point("arena-8", 8, Figure(3, 3), Figure(1, 1), 1.0)],
+        growth=[Point(FIRST, size, Figure(3, 3), Figure(1, 1), 13.0) for size in sizes],
+        flight=[
+            Point(f"arena-{pages}", pages, Figure(3, 3), Figure(wall, wall), 1.0)
+            for pages, wall in ((1, 10), (8, 1.4), (16, 0.8))
+        ],
         request=[
             Timing("bare", "bare", Figure(100, 100)),
             Timing("arena", "arena", Figure(110, 110)),
             Timing("options", "options", Figure(112, 112)),
         ],
         startup=[Timing(name, name, Figure(ms, ms)) for name, ms in startup.items()],
+        script=[
+            Timing("hand", "by hand", Figure(150, 148)),
+            Timing("arena", "arena-groups", Figure(165, 160)),
+        ],
+        bulk=[
+            Timing("hand", "by hand", Figure(200, 190)),
+            Timing("arena", "invite_many", Figure(300, 280)),
+        ],
+        sandbox=[
+            Timing(name, name, Figure(ms, ms))
+            for name, ms in (("bare", 1), ("sandbox", 4), ("short-list", 4), ("long-list", 4.4))
+        ],
     )
 
 
@@ -97,6 +120,46 @@ class TestServer:
     def test_group_is_served(self, server: str) -> None:
         _, group = get(f"{server}/v3/groups/group-5")
         assert group["slug"] == "group-5"
+
+    def test_group_by_id_has_no_invitations_and_no_members(self, server: str) -> None:
+        for path in ("123/invitations", "123/members", "list-300/members"):
+            _, page = get(f"{server}/v3/groups/{path}?per=100")
+            assert page["data"] == []
+
+    def test_address_is_invited_with_a_new_id(self, server: str) -> None:
+        ids = set()
+        for address in ("a@example.org", "b@example.org"):
+            _, result = get(f"{server}/v3/groups/123/invitations", json.dumps({"email": address}))
+            assert result["outcome"] == "invited"
+            invitation = result["invitation"]
+            assert isinstance(invitation, dict)
+            assert invitation["invitee_email"] == address
+            ids.add(invitation["id"])
+        assert len(ids) == 2
+
+    @pytest.mark.parametrize(
+        ("path", "body", "status"),
+        [
+            ("/v3/groups/123/invitations", '{"user_id": 1}', "400"),
+            ("/v3/groups/123/members", '{"email": "a@example.org"}', "404"),
+        ],
+    )
+    def test_other_post_is_refused(self, server: str, path: str, body: str, status: str) -> None:
+        with pytest.raises(urllib.error.HTTPError, match=status) as error:
+            get(server + path, body)
+        error.value.close()
+
+    def test_body_that_arrives_in_pieces_is_read_whole(self, server: str) -> None:
+        host, _, port = server.removeprefix("http://").partition(":")
+        body = b'{"email":"a@example.org"}'
+        head = b"POST /v3/groups/1/invitations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            for piece in (head[:30], head[30:] + body[:5], body[5:] + head + body):
+                connection.sendall(piece)
+            received = b""
+            while received.count(b"HTTP/1.1 201 Created") < 2:
+                received += connection.recv(65536)
+        assert received.count(b"HTTP/1.1") == 2
 
     @pytest.mark.parametrize("path", ["/v3/groups/list-301/invitations?per=100", "/v3/me"])
     def test_other_path_is_404(self, server: str, path: str) -> None:
@@ -134,6 +197,49 @@ class TestRun:
         with pytest.raises(RuntimeError, match="not all contenders read the same items"):
             runner.race(ready, runner.Size(items=100, rounds=1), 0.0, Progress())
 
+    def test_whole_scripts_run_or_are_left_out(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        from benchmarks.contenders import Workshop
+        from benchmarks.micro import script
+        from benchmarks.plan import QUICK, measure
+
+        monkeypatch.setattr(script, "install_sdk", without_node)
+        plan, settings = evolve(QUICK, startup_rounds=1), Settings([], quick=True)
+        results = measure(plan, Workshop(tmp_path), settings, parts=["script"])
+        assert [each.name for each in results.script] == ["hand", "arena"]
+        assert all(each.cost.minimum > 0 for each in results.script)
+        assert results.left_out == {
+            "openapi-python-client, whole script": (
+                "it needs the provider's document: --document PATH"
+            ),
+            "official TypeScript SDK, whole script": "Node is not installed",
+        }
+
+    def test_bulk_run_invites_everybody_in_each_way(self, server: str) -> None:
+        options = ["--url", server, "--rounds", "1", "--people", "20"]
+        taken = one_line([sys.executable, "-m", "benchmarks.micro.bulk", *options])
+        assert list(taken) == list(bulk.LABELS)
+        assert all(cost > 0 for [cost] in taken.values())
+
+    def test_sandboxes_are_measured_in_each_way(self) -> None:
+        taken = one_line([sys.executable, "-m", "benchmarks.micro.sandbox", "--rounds", "1"])
+        assert list(taken) == list(sandbox.LABELS)
+        assert all(cost > 0 for [cost] in taken.values())
+
+    def test_scripts_that_read_different_items_raise_runtime_error(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        from benchmarks.contenders import Workshop
+        from benchmarks.micro import script
+        from benchmarks.progress import Progress
+
+        seen = iter(("100 2400", "99 2380"))
+        monkeypatch.setattr(script, "cost", lambda *_: (1.0, next(seen)))
+        monkeypatch.setattr(script, "install_sdk", without_node)
+        with pytest.raises(RuntimeError, match="not all scripts read the same items"):
+            script.measure(Workshop(tmp_path), "unused", 1, Progress())
+
     def test_generated_client_without_the_document_cannot_run(self, tmp_path: Path) -> None:
         from benchmarks.contenders import Workshop
 
@@ -165,6 +271,8 @@ class TestReport:
     def test_markdown_has_all_measurements(self) -> None:
         text = markdown(good_results())
         assert "| **arena-1** | 1.10 | 1.10 (1.10) | 1.0 | 10.00 | 1.00 |" in text
+        assert "| arena-groups | 165.00 | 160.00 | 1.10 |" in text
+        assert "| invite_many | 300.00 | 280.00 | 1.50 |" in text
         assert "Left out: httpx + pydantic (httpx is not installed)." in text
         assert "a processor (2 cores, Linux)" in text
 

@@ -129,6 +129,9 @@ class TestLoading:
         loaded = loaded_by("from arena_groups import User")
         assert {name for name in loaded if name.startswith("arena_groups.models.")} == {
             "arena_groups.models._common",
+            "arena_groups.models._embedded",
+            "arena_groups.models._parts",
+            "arena_groups.models.pages",
             "arena_groups.models.users",
         }
 

@@ -1,5 +1,7 @@
 """Requests to any endpoint: the operation, the query and the body, checked."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -116,7 +118,7 @@ def _operation(
         name=f"{verb} {filled.name}",
         method=verb,
         route=filled.name,
-        returns=cast("type[object]", kind),
+        result=lambda: cast("type[object]", kind),
         idempotent=safe_to_repeat,
         cacheable=verb == "GET",
         shared=False,

@@ -1,12 +1,14 @@
 """Responses of the network edge in front of the API, distinguished from those of the API."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from typing import TypeVar
 
 from arena_groups._api.error_body import BodyShape, ErrorBody
 from arena_groups._api.operations import Operation
-from arena_groups._api.response import RawResponse
+from arena_groups._api.response import RawResponse, is_challenge
 
 __all__ = [
     "BLOCKED_HINT",
@@ -14,7 +16,6 @@ __all__ = [
     "LIMITED_HINT",
     "excerpt",
     "is_blocked",
-    "is_challenge",
     "is_edge_limit",
 ]
 
@@ -48,11 +49,6 @@ AUTOMATED_ACCESS = re.compile(
     re.IGNORECASE,
 )
 MAX_EXCERPT = 200
-
-
-def is_challenge(headers: Mapping[str, str]) -> bool:
-    """Return whether a response is a page that only a browser can answer, whatever its status."""
-    return headers.get("cf-mitigated", "").strip().lower() == "challenge"
 
 
 def is_blocked(operation: Operation[T], response: RawResponse, body: ErrorBody) -> bool:

@@ -4,6 +4,8 @@ The shape of a body decides how it is read, not its content type. Known shapes a
 API, ``{"message": …}``, RFC 9457, lists of errors, and pages of proxies.
 """
 
+from __future__ import annotations
+
 import codecs
 import html
 import json
@@ -86,7 +88,7 @@ class ErrorBody:
     error_code: int | None = None
 
     @classmethod
-    def parse(cls, response: RawResponse, secrets: tuple[str, ...], now: float) -> "ErrorBody":
+    def parse(cls, response: RawResponse, secrets: tuple[str, ...], now: float) -> ErrorBody:
         """Read the body of a response; ``now`` is the server's Unix time."""
         truncated = response.truncated or len(response.body) > MAX_BODY
         text = _decode(response, truncated=truncated)
@@ -104,7 +106,7 @@ class ErrorBody:
         return evolve(body, shape=_shape(document, truncated=truncated))
 
     @classmethod
-    def _from_document(cls, document: object, now: float) -> "ErrorBody":
+    def _from_document(cls, document: object, now: float) -> ErrorBody:
         if isinstance(document, str):
             members: Members = {"message": document}
         else:

@@ -25,7 +25,7 @@ from cattrs.cols import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from arena_groups._api.decode import UNIONS, Owner, owner_class
+from arena_groups._api.decoders import UNIONS, Owner, owner_class
 from arena_groups._api.json_data import (
     INVALID_TEXT,
     DecodeFailure,
@@ -52,7 +52,7 @@ from arena_groups.models import (
     UnknownContent,
 )
 from arena_groups.models._common import Timestamp
-from arena_groups.models.pages import PartialPage
+from arena_groups.models._parts import PartialPage
 
 __all__ = [
     "decode_valid_items",

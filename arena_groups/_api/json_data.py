@@ -1,5 +1,7 @@
 """JSON bytes to plain data, and the failure that stands for bytes that are not JSON."""
 
+from __future__ import annotations
+
 import json
 import math
 import re

@@ -1,23 +1,18 @@
 """Every operation that the client knows, each described once."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
 from types import NoneType
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from attrs import Factory, field, frozen
+from msgspec import Struct
 
-from arena_groups.models import (
-    Content,
-    Followable,
-    Group,
-    GroupInvite,
-    GroupMember,
-    InviteResult,
-    Me,
-    MembershipInvitation,
-    Page,
-    User,
-)
-from arena_groups.models._common import Ping
+from arena_groups import models
+
+if TYPE_CHECKING:
+    from arena_groups.models._parts import Ping
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
@@ -31,19 +26,15 @@ CODE_OF_OWNER: Final = "only those who manage a group, as its owner does, have i
 PAGING: Final = ("page", "per")
 
 
-def _changes_something(operation: "Operation[object]") -> bool:
-    return operation.method not in {"GET", "HEAD"}
-
-
-@frozen(kw_only=True)
-class Operation(Generic[ResultT_co]):
+class Operation(Struct, Generic[ResultT_co], frozen=True, kw_only=True, dict=True):
     """One operation of the API.
 
     Attributes:
         name: The name by which callers know it, as ``"groups.invite"``.
         method: The HTTP method.
         route: The path, with ``{placeholders}``.
-        returns: The type of the response's body; ``NoneType`` for no body.
+        result: Returns the type of the response's body; ``NoneType`` for no body. A model is only
+            made when an operation needs it: all of them take as long as the rest of an import.
         query: The names of its query parameters.
         body: The names in its body.
         idempotent: Whether sending it twice has the effect of sending it once.
@@ -57,13 +48,12 @@ class Operation(Generic[ResultT_co]):
         form_encoded: Whether the body is sent as a form instead of JSON.
         shared: Whether several callers may get the same decoded result.
         skip_invalid: Whether items of a list that cannot be decoded are left out.
-        writes: Whether it needs a token with the scope ``write``.
     """
 
     name: str
     method: str
     route: str
-    returns: type[ResultT_co]
+    result: Callable[[], type[ResultT_co]]
     query: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
     idempotent: bool = True
@@ -76,19 +66,43 @@ class Operation(Generic[ResultT_co]):
     form_encoded: bool = False
     shared: bool = True
     skip_invalid: bool = False
-    writes: bool = field(init=False, default=Factory(_changes_something, takes_self=True))
+
+    @cached_property
+    def writes(self) -> bool:
+        """Whether it needs a token with the scope ``write``."""
+        return self.method not in {"GET", "HEAD"}
+
+    @cached_property
+    def returns(self) -> type[ResultT_co]:
+        """The type of the response's body."""
+        return self.result()
 
 
-PING: Final = Operation(name="ping", method="GET", route="/v3/ping", returns=Ping)
+def _nothing() -> type[None]:
+    return NoneType
+
+
+def _ping() -> type[Ping]:
+    from arena_groups.models._parts import Ping  # noqa: PLC0415 - not a name of the package
+
+    return Ping
+
+
+PING: Final = Operation(name="ping", method="GET", route="/v3/ping", result=_ping)
 ME: Final = Operation(
-    name="me", method="GET", route="/v3/me", returns=Me, needs_token=True, cacheable=True
+    name="me",
+    method="GET",
+    route="/v3/me",
+    result=lambda: models.Me,
+    needs_token=True,
+    cacheable=True,
 )
 GET_USER: Final = Operation(
     name="users.get",
     method="GET",
     route="/v3/users/{id}",
     not_found_hint=USER_MISSING,
-    returns=User,
+    result=lambda: models.User,
     cacheable=True,
 )
 USER_FOLLOWERS: Final = Operation(
@@ -96,16 +110,16 @@ USER_FOLLOWERS: Final = Operation(
     method="GET",
     route="/v3/users/{id}/followers",
     not_found_hint=USER_MISSING,
-    returns=Page[User],
+    result=lambda: models.Page[models.User],
     query=(*PAGING, "sort"),
     cacheable=True,
 )
-USER_FOLLOWING: Final[Operation[Page[Followable]]] = Operation(
+USER_FOLLOWING: Final[Operation[models.Page[models.Followable]]] = Operation(
     name="users.following",
     method="GET",
     route="/v3/users/{id}/following",
     not_found_hint=USER_MISSING,
-    returns=Page[Followable],
+    result=lambda: models.Page[models.Followable],
     query=(*PAGING, "sort", "type"),
     cacheable=True,
 )
@@ -114,7 +128,7 @@ USER_GROUPS: Final = Operation(
     method="GET",
     route="/v3/users/{id}/groups",
     not_found_hint=USER_MISSING,
-    returns=Page[Group],
+    result=lambda: models.Page[models.Group],
     query=(*PAGING, "sort"),
     cacheable=True,
 )
@@ -123,14 +137,14 @@ GET_GROUP: Final = Operation(
     method="GET",
     route="/v3/groups/{id}",
     forbidden_hint=GROUP_HIDDEN,
-    returns=Group,
+    result=lambda: models.Group,
     cacheable=True,
 )
 CREATE_GROUP: Final = Operation(
     name="groups.create",
     method="POST",
     route="/v3/groups",
-    returns=Group,
+    result=lambda: models.Group,
     body=("name", "description", "avatar_url"),
     idempotent=False,
     needs_token=True,
@@ -141,7 +155,7 @@ UPDATE_GROUP: Final = Operation(
     method="PUT",
     route="/v3/groups/{id}",
     forbidden_hint=OWNER_ONLY,
-    returns=Group,
+    result=lambda: models.Group,
     body=("name", "description", "avatar_url"),
     needs_token=True,
     advice="the group may be changed or not; a new name changes the slug, so look for it by id.",
@@ -151,7 +165,7 @@ DELETE_GROUP: Final = Operation(
     method="DELETE",
     route="/v3/groups/{id}",
     forbidden_hint=OWNER_ONLY,
-    returns=NoneType,
+    result=_nothing,
     needs_token=True,
     success_after_retry_statuses=(404,),
 )
@@ -160,7 +174,7 @@ MEMBERS: Final = Operation(
     method="GET",
     route="/v3/groups/{id}/members",
     forbidden_hint=GROUP_HIDDEN,
-    returns=Page[GroupMember],
+    result=lambda: models.Page[models.GroupMember],
     query=PAGING,
     cacheable=True,
 )
@@ -169,7 +183,7 @@ JOIN: Final = Operation(
     method="POST",
     route="/v3/groups/{id}/members",
     forbidden_hint="the invite code is wrong, or not valid any more: ask for the current one",
-    returns=GroupMember,
+    result=lambda: models.GroupMember,
     body=("invite_token",),
     needs_token=True,
 )
@@ -179,7 +193,7 @@ LEAVE: Final = Operation(
     route="/v3/groups/{id}/members/me",
     forbidden_hint="the owner cannot leave a group: hand it over to another member first, in its "
     "settings at Are.na, or delete it",
-    returns=NoneType,
+    result=_nothing,
     needs_token=True,
 )
 REMOVE_MEMBER: Final = Operation(
@@ -188,7 +202,7 @@ REMOVE_MEMBER: Final = Operation(
     route="/v3/groups/{id}/members/{user_id}",
     not_found_hint="check the group, and that the user is a member",
     forbidden_hint="only the owner may remove members, and the owner cannot be removed",
-    returns=NoneType,
+    result=_nothing,
     needs_token=True,
     success_after_retry_statuses=(404,),
 )
@@ -197,7 +211,7 @@ INVITATIONS: Final = Operation(
     method="GET",
     route="/v3/groups/{id}/invitations",
     forbidden_hint="only the owner and the members of a group see its invitations",
-    returns=Page[MembershipInvitation],
+    result=lambda: models.Page[models.MembershipInvitation],
     query=PAGING,
     needs_token=True,
     cacheable=True,
@@ -209,7 +223,7 @@ INVITE: Final = Operation(
     route="/v3/groups/{id}/invitations",
     forbidden_hint="only the owner and the members may invite, and not all of them people "
     "without an account",
-    returns=InviteResult,
+    result=lambda: models.InviteResult,
     body=("user_id", "email"),
     idempotent=False,
     needs_token=True,
@@ -222,7 +236,7 @@ REVOKE_INVITATION: Final = Operation(
     route="/v3/groups/{id}/invitations/{invitation_id}",
     not_found_hint="check the group, and that the invitation is one of its own",
     forbidden_hint="only the inviter, the owner and the members may revoke an invitation",
-    returns=NoneType,
+    result=_nothing,
     needs_token=True,
     advice="the invitation may be revoked or not, or accepted meanwhile; look in "
     "groups.invitations, and for the person in groups.members.",
@@ -234,7 +248,7 @@ INVITE_CODE: Final = Operation(
     method="GET",
     route="/v3/groups/{id}/invite",
     forbidden_hint=CODE_OF_OWNER,
-    returns=GroupInvite,
+    result=lambda: models.GroupInvite,
     needs_token=True,
 )
 CREATE_INVITE_CODE: Final = Operation(
@@ -242,7 +256,7 @@ CREATE_INVITE_CODE: Final = Operation(
     method="POST",
     route="/v3/groups/{id}/invite",
     forbidden_hint=CODE_OF_OWNER,
-    returns=GroupInvite,
+    result=lambda: models.GroupInvite,
     needs_token=True,
 )
 DELETE_INVITE_CODE: Final = Operation(
@@ -250,15 +264,15 @@ DELETE_INVITE_CODE: Final = Operation(
     method="DELETE",
     route="/v3/groups/{id}/invite",
     forbidden_hint=CODE_OF_OWNER,
-    returns=NoneType,
+    result=_nothing,
     needs_token=True,
 )
-CONTENTS: Final[Operation[Page[Content]]] = Operation(
+CONTENTS: Final[Operation[models.Page[models.Content]]] = Operation(
     name="groups.contents",
     method="GET",
     route="/v3/groups/{id}/contents",
     forbidden_hint=GROUP_HIDDEN,
-    returns=Page[Content],
+    result=lambda: models.Page[models.Content],
     query=(*PAGING, "sort", "type"),
     cacheable=True,
 )
@@ -267,7 +281,7 @@ FOLLOWERS: Final = Operation(
     method="GET",
     route="/v3/groups/{id}/followers",
     forbidden_hint=GROUP_HIDDEN,
-    returns=Page[User],
+    result=lambda: models.Page[models.User],
     query=(*PAGING, "sort"),
     cacheable=True,
 )

@@ -1,10 +1,10 @@
 """Groups and users as people have them: by slug, by id, by the URL of a page, or as a model."""
 
+from __future__ import annotations
+
 import re
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
-
-from attrs import frozen
 
 from arena_groups._api.request import path_name
 from arena_groups._api.secrets import Secret
@@ -18,10 +18,9 @@ UserRef = str | int | EmbeddedUser
 """A user: the slug, the id, the URL of the profile on are.na, or a model of the user."""
 
 # The host alone: with user information, a port or another domain it is not Are.na's page.
-_PAGE = re.compile(r"https?://(?:www\.)?are\.na(?:/([^?#]*))?(?:[?#].*)?", re.ASCII | re.IGNORECASE)
-_ODD: Final = re.compile("[\\s\\\\\0-\x1f\x7f-\x9f\ud800-\udfff]")
-_SEGMENT: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+")
-_NOT_IN_SLUGS: Final = re.compile(r"[/\\.]")
+_PAGE: Final = r"https?://(?:www\.)?are\.na(?:/([^?#]*))?(?:[?#].*)?"
+_ODD: Final = "[\\s\\\\\0-\x1f\x7f-\x9f\ud800-\udfff]"
+_SEGMENT: Final = r"(?:[^%]|%[0-9A-Fa-f]{2})+"
 # Pages at the place of a profile. No user has such a slug.
 _SITE_PAGES: Final = frozenset(
     [
@@ -46,13 +45,15 @@ _USER: Final = "user"
 _USER_FORMS: Final = "a slug, an id, a user, or a URL such as https://www.are.na/ada-osei"
 
 
-@frozen(repr=False, eq=False)
 class _Reference:
     """Group or user as it was given, hidden from tracebacks: it may hold a secret."""
 
     KIND: ClassVar[str]
 
-    _given: object
+    __slots__ = ("_given",)
+
+    def __init__(self, given: object) -> None:
+        self._given = given
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
@@ -80,7 +81,6 @@ class _Reference:
         raise NotImplementedError
 
 
-@frozen(repr=False, eq=False)
 class GroupReference(_Reference):
     """Group as it was given. The URL of an invite contains the code."""
 
@@ -95,7 +95,6 @@ class GroupReference(_Reference):
         return _group_name(self._given)
 
 
-@frozen(repr=False, eq=False)
 class UserReference(_Reference):
     """User as given, which may be an email address in the wrong place."""
 
@@ -107,12 +106,13 @@ class UserReference(_Reference):
 
 def page_segments(url: str) -> list[str] | None:
     """Return the decoded segments of the path of a page on are.na; ``None`` for other URLs."""
-    found = None if _ODD.search(url) else _PAGE.fullmatch(url)
+    odd = re.search(_ODD, url)
+    found = None if odd else re.fullmatch(_PAGE, url, re.ASCII | re.IGNORECASE)
     if found is None:
         return None
     segments = (found[1] or "").removesuffix("/").split("/")
     try:
-        if all(map(_SEGMENT.fullmatch, segments)):
+        if all(re.fullmatch(_SEGMENT, segment) for segment in segments):
             return [unquote_to_bytes(segment).decode() for segment in segments]
     except UnicodeDecodeError:
         pass
@@ -130,13 +130,17 @@ def _group_name(given: object) -> str | int | ValueError | TypeError:
 
 
 def _group_slug(text: str) -> str | ValueError:
-    if not _NOT_IN_SLUGS.search(text):
+    if _may_be_slug(text):
         return text
     match page_segments(text):
-        case ["group", slug] | ["group", slug, "invite", _] if not _NOT_IN_SLUGS.search(slug):
+        case ["group", slug] | ["group", slug, "invite", _] if _may_be_slug(slug):
             return slug
         case _:
             return ValueError(f"group must be {_GROUP_FORMS}: {_page_problem(text, _GROUP)}")
+
+
+def _may_be_slug(text: str) -> bool:
+    return not ("/" in text or "." in text or "\\" in text)
 
 
 def _user_name(given: object) -> str | int | ValueError | TypeError:
@@ -152,10 +156,10 @@ def _user_name(given: object) -> str | int | ValueError | TypeError:
 def _user_slug(text: str) -> str | ValueError:
     if "@" in text and "://" not in text:
         return ValueError(f"user must be {_USER_FORMS}, not an email address")
-    if not _NOT_IN_SLUGS.search(text):
+    if _may_be_slug(text):
         return text
     match page_segments(text):
-        case [slug] if slug not in _SITE_PAGES and not _NOT_IN_SLUGS.search(slug):
+        case [slug] if slug not in _SITE_PAGES and _may_be_slug(slug):
             return slug
         case _:
             return ValueError(f"user must be {_USER_FORMS}: {_page_problem(text, _USER)}")

@@ -1,5 +1,7 @@
 """One response as it arrived, and the values in its headers."""
 
+from __future__ import annotations
+
 import re
 import time
 from collections.abc import Mapping
@@ -7,13 +9,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from functools import lru_cache
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from arena_groups.models import RateLimit, UserTier
 
 __all__ = [
     "MAX_SECONDS",
     "RawResponse",
+    "is_challenge",
     "parse_count",
     "parse_date",
     "parse_rate_limit",
@@ -22,12 +25,11 @@ __all__ = [
 
 MAX_SECONDS = 1e9  # about 30 years: longer than anybody waits
 MAX_DIGITS = 10
-DECIMAL = re.compile(r"[ \t,]*(?=\.?\d)(\d*)(?:\.(\d*))?[ \t]*(?:[,;]|\Z)", re.ASCII)
-POLICY = re.compile(r"[ \t]*(\d{1,15})[ \t]*;[ \t]*w=(\d{1,15})[ \t]*(?:[,;]|\Z)", re.ASCII)
+DECIMAL = r"[ \t,]*(?=\.?\d)(\d*)(?:\.(\d*))?[ \t]*(?:[,;]|\Z)"
+POLICY = r"[ \t]*(\d{1,15})[ \t]*;[ \t]*w=(\d{1,15})[ \t]*(?:[,;]|\Z)"
 
 
-@define(kw_only=True)  # frozen, it would take five times as long to make
-class RawResponse:
+class RawResponse(Struct, kw_only=True):
     """One response as it arrived. ``headers`` are looked up by lower-case names.
 
     ``received_at`` is Unix time by our clock. ``truncated`` means that ``body`` is only the first
@@ -36,11 +38,19 @@ class RawResponse:
     """
 
     status: int
-    reason: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
-    truncated: bool = field(default=False, repr=False)
-    received_at: float = field(factory=time.time, repr=False)
+    reason: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    truncated: bool = False
+    received_at: float = field(default_factory=time.time)
+
+    def __repr__(self) -> str:
+        return f"RawResponse(status={self.status})"
+
+
+def is_challenge(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is a page that only a browser can answer, whatever its status."""
+    return headers.get("cf-mitigated", "").strip().lower() == "challenge"
 
 
 def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
@@ -55,8 +65,9 @@ def parse_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
         get("x-ratelimit-window"),
         get("x-ratelimit-reset"),
     )
-    if found is None and (policy := POLICY.match(get("x-ratelimit-policy", ""))):
-        return _rate_limit(policy[1], None, policy[2], None)
+    if found is None and (text := get("x-ratelimit-policy")):
+        policy = re.match(POLICY, text, re.ASCII)
+        return None if policy is None else _rate_limit(policy[1], None, policy[2], None)
     return found
 
 
@@ -83,7 +94,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    number = DECIMAL.match(value)
+    number = re.match(DECIMAL, value, re.ASCII)
     if number is not None:
         whole, fraction = number.groups("")
         return _seconds(whole.lstrip("0"), round_up=fraction.strip("0") != "")

@@ -1,5 +1,7 @@
 """Routes of any endpoint: checked, and filled with escaped values."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from typing import cast

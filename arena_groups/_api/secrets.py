@@ -1,10 +1,12 @@
 """Tokens, invite codes and addresses: never shown, checked before use."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 
-from attrs import frozen
+from msgspec import Struct
 
 from arena_groups._api.addresses import address_problem
 
@@ -66,8 +68,7 @@ class TokenOrigin(StrEnum):
     NONE = "nowhere"
 
 
-@frozen
-class Credentials:
+class Credentials(Struct, frozen=True, dict=True):
     """Credentials of a request: a token, or none for a guest.
 
     ``generation`` counts the calls of the token provider after a 401, before this token came.

@@ -1,5 +1,7 @@
 """Errors of responses with an error status."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TypeVar

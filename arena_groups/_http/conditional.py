@@ -1,15 +1,16 @@
 """Conditional requests: responses kept with their ETag, and reused after a 304."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar, cast
 
-from attrs import define, field
+from msgspec import Struct
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request, parse_response
 from arena_groups._api.decode import decode
 from arena_groups._cache import BoundedStore, CachedResponse, ResponseCache
-from arena_groups.models.pages import PartialPage
 
 __all__ = ["CacheLookup", "ConditionalCache", "defer", "resolve"]
 
@@ -38,7 +39,7 @@ class ConditionalCache:
             DECODED_ENTRIES, DECODED_BYTES
         )
 
-    def lookup(self, request: Request[T], credentials: Credentials) -> "CacheLookup[T]":
+    def lookup(self, request: Request[T], credentials: Credentials) -> CacheLookup[T]:
         """Return the cache's entry for a request, or the absence of one."""
         if self._cache is None or not request.operation.cacheable:
             return CacheLookup(self, request, credentials, None, None, None)
@@ -86,6 +87,8 @@ class ConditionalCache:
         return value
 
     def _keep_decoded(self, key: str, etag: str, value: object, size: int) -> None:
+        from arena_groups.models._parts import PartialPage  # noqa: PLC0415 - seldom needed
+
         if not isinstance(value, PartialPage):  # a caller without skipping gets the error
             self._decoded.put(key, (etag, value), size)
 
@@ -98,16 +101,18 @@ class ConditionalCache:
         return False
 
 
-@define
-class CacheLookup(Generic[T]):
+class CacheLookup(Struct, Generic[T]):
     """One request, and the cached response for it, if there is one."""
 
     cache: ConditionalCache
     request: Request[T]
     credentials: Credentials
-    key: str | None = field(repr=False)
+    key: str | None
     cached: CachedResponse | None
     etag: str | None
+
+    def __repr__(self) -> str:
+        return f"CacheLookup({self.request!r}, etag={self.etag!r})"  # the key has the path
 
 
 def resolve(lookup: CacheLookup[T], response: RawResponse) -> T:

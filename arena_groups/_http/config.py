@@ -1,5 +1,7 @@
 """Configuration of a client, checked."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import re
@@ -9,7 +11,8 @@ from platform import python_version
 from typing import cast
 
 import aiohttp
-from attrs import define, field, frozen
+from attrs import field, frozen
+from msgspec import Struct
 
 from arena_groups._api import Credentials, Secret, TokenOrigin, checked_token
 from arena_groups._arguments import check_arity, check_instance, check_seconds, seconds
@@ -37,7 +40,7 @@ DEFAULT_USER_AGENT = (
 # Products and comments of RFC 9110; of comments in comments, one level.
 PRODUCT = r"[\w!#$%&'*+.^`|~-]+(?:/[\w!#$%&'*+.^`|~-]+)?"
 COMMENT = r"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)"
-APP = re.compile(rf"{PRODUCT}(?: (?:{PRODUCT}|{COMMENT}))*", re.ASCII)
+APP = rf"{PRODUCT}(?: (?:{PRODUCT}|{COMMENT}))*"
 MAX_APP = 256
 
 
@@ -130,8 +133,7 @@ class CredentialsProvider:
             del shared  # here and below: breaks the cycle of task, error, traceback and frame
 
 
-@define(eq=False)
-class TokenReplacement:
+class TokenReplacement(Struct, eq=False):
     """One call of the token provider for all requests with a refused token.
 
     ``generation`` is the number of this call. Credentials of a lower one are older.
@@ -139,7 +141,7 @@ class TokenReplacement:
 
     _refused: str
     _generation: int
-    _asking: "asyncio.Future[Credentials]"
+    _asking: asyncio.Future[Credentials]
     _waiters: int = 0
 
     @property
@@ -214,7 +216,12 @@ def user_agent(app: str | None) -> str:
     if app is None:
         return DEFAULT_USER_AGENT
     check_instance(app, "app", str)
-    valid = len(app) <= MAX_APP and app.isascii() and app.isprintable() and APP.fullmatch(app)
+    valid = (
+        len(app) <= MAX_APP
+        and app.isascii()
+        and app.isprintable()
+        and re.fullmatch(APP, app, re.ASCII)
+    )
     if not valid:
         raise ValueError(
             "app must be a name, a version and a page in ASCII, of up to "

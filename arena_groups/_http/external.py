@@ -1,5 +1,7 @@
 """External aiohttp sessions: requests through a session of the caller, which stays as it is."""
 
+from __future__ import annotations
+
 import asyncio
 import copy
 from collections.abc import Callable, Mapping
@@ -126,9 +128,9 @@ class BorrowedConnector:
     async def connect(
         self,
         req: aiohttp.ClientRequest,
-        traces: "list[Trace]",
+        traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature of aiohttp
-    ) -> "Connection":
+    ) -> Connection:
         """Return a connection for the request of the running task.
 
         Raises :class:`RepeatedRequestError` if the request has had one.

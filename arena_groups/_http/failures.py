@@ -1,5 +1,7 @@
 """Errors of aiohttp in plain words, and whether the server may have received the request."""
 
+from __future__ import annotations
+
 import re
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -7,7 +9,7 @@ from typing import TypeVar
 
 import aiohttp
 from aiohttp.client_exceptions import UnixClientConnectorError
-from attrs import define
+from msgspec import Struct
 from yarl import URL
 
 from arena_groups._api import Operation
@@ -58,8 +60,7 @@ ERROR_CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.InvalidURL, "the address of the proxy must be http://host:port"),
 )
 # Sentences of aiohttp and of its parser that hold nothing of what the server sent.
-PARSER_PROBLEM = re.compile(
-    r"""
+PARSER_PROBLEM = r"""
     Can\ not\ decode\ content-encoding:\ [a-z]+(?:\ \([a-z]+\)\.\ Please\ install\ `[\w.]+`)?
     | Got\ more\ than\ \d+\ bytes
     | Not\ enough\ data\ \w+\ satisfy\ \w+\ length\ header
@@ -69,17 +70,14 @@ PARSER_PROBLEM = re.compile(
     | Transfer-Encoding\ can't\ be\ present\ with\ Content-Length
     | [A-Z][\w ,/'-]{3,80}(?=:\n\s*(?:b['"]|\n))
     | Bad\ status\ line
-    """,
-    re.VERBOSE,
-)
+    """
 
 
 class RepeatedRequestError(aiohttp.ClientError):
     """Something inside the aiohttp session was about to send the request a second time."""
 
 
-@define
-class RequestProgress:
+class RequestProgress(Struct):
     """Progress of one request inside aiohttp.
 
     ``proxy_setting`` names what set the proxy. ``made`` says that aiohttp has made the request,
@@ -164,7 +162,7 @@ def _parser_problem(error: Exception) -> str:
     """Return what the parser of aiohttp found; empty for anything else."""
     if not isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return ""
-    found = PARSER_PROBLEM.search(str(getattr(error, "message", error)))
+    found = re.search(PARSER_PROBLEM, str(getattr(error, "message", error)), re.VERBOSE)
     return "" if found is None else found[0]
 
 

@@ -1,5 +1,7 @@
 """Network settings of a client: address of the API, proxy, and certificates."""
 
+from __future__ import annotations
+
 import os
 import re
 import ssl
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import aiohttp
-from attrs import frozen
+from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -39,11 +41,10 @@ PROXY_VARIABLES = {
 }
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_ADDRESS_WITHOUT_SCHEME = re.compile(r"[^/?#]*:\d+/?")
+_ADDRESS_WITHOUT_SCHEME = r"[^/?#]*:\d+/?"
 
 
-@frozen
-class Proxy:
+class Proxy(Struct, frozen=True):
     """HTTP proxy, without its user name and password.
 
     Attributes:
@@ -63,8 +64,7 @@ class Proxy:
         return CIMultiDict({} if login is None else {"Proxy-Authorization": login.reveal()})
 
 
-@frozen
-class Network:
+class Network(Struct, frozen=True):
     """Network settings of a client, checked.
 
     Attributes:
@@ -242,7 +242,7 @@ def _present(names: Sequence[str]) -> str:
 def _with_scheme(name: str) -> Secret:
     """Return the proxy of a variable; one without a scheme, as ``host:port``, is an HTTP proxy."""
     text = os.environ[name].strip()
-    return Secret(f"http://{text}" if _ADDRESS_WITHOUT_SCHEME.fullmatch(text) else text)
+    return Secret(f"http://{text}" if re.fullmatch(_ADDRESS_WITHOUT_SCHEME, text) else text)
 
 
 def _is_excluded(target: URL) -> bool:

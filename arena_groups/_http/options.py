@@ -1,8 +1,10 @@
 """Options of calls: the limits of attempts, retries, the deadline and the priority."""
 
+from __future__ import annotations
+
 from typing import Literal
 
-from attrs import frozen
+from msgspec import Struct
 
 from arena_groups._arguments import check_seconds
 from arena_groups._http.config import Timeout, checked_timeout
@@ -20,8 +22,7 @@ OptionArguments = tuple[
 PRIORITIES: tuple[Priority, ...] = ("foreground", "background")
 
 
-@frozen(kw_only=True)
-class CallOptions:
+class CallOptions(Struct, frozen=True, kw_only=True):
     """Options of the calls of one client, or of a view of it.
 
     ``deadline`` is in seconds; ``None`` sets none. ``priority`` is ``None`` if nobody has chosen

@@ -1,5 +1,7 @@
 """Base of the clients, which own a session."""
 
+from __future__ import annotations
+
 from arena_groups._http.session import Session
 from arena_groups._types import AsyncCloseable
 

@@ -1,5 +1,7 @@
 """Permits for the attempts of a call within its time limits, and the errors when there is none."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -10,10 +12,17 @@ from arena_groups._pacing.window import Permit
 from arena_groups._retry import RetryState
 from arena_groups._types import Clock
 from arena_groups.errors import ArenaTimeoutError, RateLimitError
+from arena_groups.models import RateLimit
 
-__all__ = ["acquire_within", "deadline_error", "hold_error"]
+__all__ = ["LatestRateLimit", "acquire_within", "deadline_error", "hold_error"]
 
 T = TypeVar("T")
+
+
+class LatestRateLimit:
+    """The rate limit in the last response to a client or one of its views."""
+
+    rate_limit: RateLimit | None = None
 
 
 async def acquire_within(

@@ -1,12 +1,17 @@
 """Requests in flight of one client: closing, and the checks of event loop and process."""
 
+from __future__ import annotations
+
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
-from attrs import define
+from msgspec import Struct
 
-from arena_groups._http.events import RequestEvent
 from arena_groups.errors import ClientStateError
+
+if TYPE_CHECKING:
+    from arena_groups._http.attempts import RequestEvent
 
 __all__ = ["InFlightRequest", "RequestRegistry"]
 
@@ -20,15 +25,14 @@ NO_LOOP = (
 )
 
 
-@define(eq=False)
-class InFlightRequest:
+class InFlightRequest(Struct, eq=False):
     """One call of the running task, from its first wait to its last attempt.
 
     ``scope`` is a timeout, which ends at the deadline of the call, if it has one. Closing the
     client lets it end now. So the request ends with ``TimeoutError`` wherever it waits.
     """
 
-    _task: "asyncio.Task[object]"
+    _task: asyncio.Task[object]
     _cancellations: int
     scope: asyncio.Timeout
     closing: bool = False

@@ -1,14 +1,14 @@
 """Request loop: prepare, get a permit, send, parse, record, then decide about a retry."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from functools import partial
 from random import random
-from typing import TypeVar, cast
-
-from attrs import define
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from arena_groups._api import (
     BeforeSend,
@@ -22,11 +22,10 @@ from arena_groups._api.response import parse_count, parse_date
 from arena_groups._cache import ResponseCache
 from arena_groups._http.conditional import CacheLookup, ConditionalCache, defer, resolve
 from arena_groups._http.config import CredentialsProvider
-from arena_groups._http.events import RECORDINGS, Observers, RequestEvent, describe, record
+from arena_groups._http.events import RECORDINGS, Observers, record
 from arena_groups._http.options import CallOptions, OptionArguments, checked_options, same_options
-from arena_groups._http.permits import acquire_within, deadline_error, hold_error
+from arena_groups._http.permits import LatestRateLimit, acquire_within, deadline_error, hold_error
 from arena_groups._http.registry import InFlightRequest, RequestRegistry
-from arena_groups._http.stderr_log import log_to_stderr
 from arena_groups._http.transport import AttemptLimits, Transport
 from arena_groups._pacing.pacer import Pacer
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitUpdate
@@ -41,6 +40,9 @@ from arena_groups.errors import (
     RateLimitError,
 )
 from arena_groups.models import RateLimit
+
+if TYPE_CHECKING:
+    from arena_groups._http.attempts import RequestEvent
 
 __all__ = ["Session"]
 
@@ -67,7 +69,6 @@ class Session:
         observers: Observers,
         clock: Clock,
     ) -> None:
-        log_to_stderr()
         self._credentials = credentials
         self._transport = transport
         self._pacer = pacer
@@ -84,7 +85,7 @@ class Session:
         # Saves 1.6 of the 3 µs of a view, where a call takes 60.
         self._latest_view: tuple[OptionArguments, Session] | None = None
 
-    def with_options(self, given: OptionArguments) -> "Session":
+    def with_options(self, given: OptionArguments) -> Session:
         """Return a view with other options. Those of one line of code are mostly the same."""
         known = self._latest_view
         if known is not None and same_options(given, known[0]):
@@ -101,7 +102,7 @@ class Session:
         """Collect the events of this session and its views in the running context."""
         return record(self._observers)
 
-    def for_list(self) -> "Session":
+    def for_list(self) -> Session:
         """Return a view for one use of a list, whose requests share one deadline."""
         if self.options.deadline is None:
             return self
@@ -109,7 +110,7 @@ class Session:
         view._deadline_of_list = Deadline(self.options.deadline)
         return view
 
-    def _view(self) -> "Session":
+    def _view(self) -> Session:
         view = Session.__new__(Session)
         view.__dict__.update(self.__dict__)  # a fifth of the time that copy() takes
         view._owner, view._deadline_of_list, view._latest_view = False, None, None
@@ -293,6 +294,8 @@ class Session:
             )
             state.in_flight = False
             if self._observers.hooked or RECORDINGS.get() or logger.isEnabledFor(logging.DEBUG):
+                from arena_groups._http.attempts import describe  # noqa: PLC0415 - seldom used
+
                 call.event = describe(
                     request,
                     response,
@@ -418,13 +421,6 @@ class Session:
     def _is_in_time(self, state: RetryState, delay: float) -> bool:
         """Return whether an attempt after ``delay`` seconds would start before the deadline."""
         return state.deadline is None or delay < state.deadline.remaining(self._clock.now())
-
-
-@define
-class LatestRateLimit:
-    """The rate limit in the last response to a client or one of its views."""
-
-    rate_limit: RateLimit | None = None
 
 
 def _rate_limit_update(response: RawResponse, outcome: object) -> RateLimitUpdate:

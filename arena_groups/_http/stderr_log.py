@@ -1,5 +1,7 @@
 """Log on standard error, as the environment variable ``ARENA_LOG`` asks for."""
 
+from __future__ import annotations
+
 import logging
 import os
 import sys

@@ -1,5 +1,7 @@
 """One attempt at a request with aiohttp; the only module with network I/O for the API."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import Sequence
@@ -12,7 +14,6 @@ from yarl import URL
 
 from arena_groups._api import Credentials, Operation, RawResponse, Request
 from arena_groups._http.config import Timeout
-from arena_groups._http.external import BorrowedSession
 from arena_groups._http.failures import PROGRESS, RequestProgress, map_aiohttp_error
 from arena_groups._http.network import Network
 from arena_groups._http.registry import InFlightRequest
@@ -21,6 +22,8 @@ from arena_groups.errors import ArenaConnectionError, ClientStateError
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
+
+    from arena_groups._http.external import BorrowedSession
 
 __all__ = ["AttemptLimits", "Transport"]
 
@@ -45,9 +48,9 @@ class Connector(aiohttp.TCPConnector):
     async def connect(
         self,
         req: aiohttp.ClientRequest,
-        traces: "list[Trace]",
+        traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature of aiohttp
-    ) -> "Connection":
+    ) -> Connection:
         """Return a connection for the request of the running task."""
         progress = PROGRESS.get()
         progress.started = True
@@ -91,6 +94,8 @@ class Transport:
         self._prefix = self._root.raw_path.rstrip("/")
         self._sessions: dict[bool, aiohttp.ClientSession | BorrowedSession] = {}
         if session is not None:
+            from arena_groups._http.external import BorrowedSession  # noqa: PLC0415 - seldom used
+
             self._sessions = {
                 idempotent: BorrowedSession(session, fresh=not idempotent)
                 for idempotent in (True, False)

@@ -1,5 +1,7 @@
 """Rate limiter shared by all tasks of a client."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import time

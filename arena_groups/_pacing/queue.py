@@ -4,12 +4,14 @@ There is one line for each priority, and in it one for reads and one for writes,
 for their spacing. Requests of one line are served in FIFO order.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import count
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from arena_groups._pacing.window import FOREVER, Permit, RateLimitWindow
 
@@ -18,8 +20,7 @@ __all__ = ["PermitQueue", "Waiter"]
 OVERDUE = 0.5  # of a window; then a write in the background goes first once
 
 
-@define(eq=False, kw_only=True)
-class Waiter:
+class Waiter(Struct, eq=False, kw_only=True):
     """Request that waits for a permit. Times are monotonic seconds."""
 
     write: bool
@@ -28,20 +29,19 @@ class Waiter:
     max_wait: float
     expires_at: float
     number: int = 0
-    changed: asyncio.Event = field(factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@define
-class PermitQueue:
+class PermitQueue(Struct):
     """All waiting requests of a pacer, and the spacing of its writes."""
 
     window: RateLimitWindow
     write_spacing: float
     next_write: float = -FOREVER
     _last_background_write: float = -FOREVER
-    _numbers: Iterator[int] = field(factory=count)
+    _numbers: Iterator[int] = field(default_factory=count)
     _lines: tuple[OrderedDict[Waiter, None], ...] = field(
-        factory=lambda: tuple(OrderedDict[Waiter, None]() for _ in range(4))
+        default_factory=lambda: tuple(OrderedDict[Waiter, None]() for _ in range(4))
     )
 
     def __len__(self) -> int:

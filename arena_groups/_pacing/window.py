@@ -6,10 +6,13 @@ those in flight, as the server may count these in this window or in the next. If
 how many are left, this counts where it is the lower number.
 """
 
+from __future__ import annotations
+
 from math import floor
 from typing import NewType
 
 from attrs import define
+from msgspec import Struct
 
 from arena_groups._exports import set_public_module
 from arena_groups.models import RateLimit
@@ -69,8 +72,7 @@ class RateLimitUpdate:
     counted: bool = True
 
 
-@define
-class RateLimitWindow:
+class RateLimitWindow(Struct):
     """Number of requests sent, and the time of the next one.
 
     Times are monotonic seconds unless their name says Unix.
@@ -170,7 +172,7 @@ class RateLimitWindow:
         self.in_flight += 1
         return self._hold_generation
 
-    def forecast(self) -> "ForecastWindow":
+    def forecast(self) -> ForecastWindow:
         """Return what is certain of this window: another one, to count future requests in.
 
         Requests in flight have been counted there, except those from before the window. The first
@@ -301,7 +303,6 @@ class RateLimitWindow:
         self._hold_generation = Permit(self._hold_generation + 1)
 
 
-@define
 class ForecastWindow(RateLimitWindow):
     """Window in which future requests are counted as if each were answered at once."""
 

@@ -14,6 +14,8 @@ one if it is full: only then are the positions of its items known. In a first pa
 full, an addition that the server hides from the reader is not detected.
 """
 
+from __future__ import annotations
+
 from typing import Generic
 
 from arena_groups._pagination.walk import (
@@ -101,7 +103,7 @@ class ConcurrentWalk(Generic[ItemT]):
             self._start_speculation(page)
         return new_items
 
-    def _end_speculation(self, speculation: "SpeculativeRange[ItemT]", page: Page[ItemT]) -> None:
+    def _end_speculation(self, speculation: SpeculativeRange[ItemT], page: Page[ItemT]) -> None:
         if speculation.verified:
             self._speculation = None
             self._walk.end_pass(page)

@@ -1,5 +1,7 @@
 """Lazy lists: awaitable for the first page, iterable over every item."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from asyncio import Lock
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -10,10 +12,7 @@ from attrs import evolve
 
 from arena_groups._arguments import check_range
 from arena_groups._exports import set_public_module
-from arena_groups._pagination.concurrent import ConcurrentWalk
-from arena_groups._pagination.passes import RepeatedWalk
-from arena_groups._pagination.prefetch import FetchPage, PageFetchers, PagePrefetcher
-from arena_groups._pagination.skipping import SkippedItems, noting
+from arena_groups._pagination.fetching import FetchPage, PageFetchers, SkippedItems, noting
 from arena_groups._pagination.walk import (
     EndlessListGuard,
     ItemT,
@@ -24,7 +23,15 @@ from arena_groups._pagination.walk import (
 from arena_groups.errors import DecodeError, NotFoundError, PaginationError
 from arena_groups.models import Page
 
-__all__ = ["ItemIterator", "PageIterator", "Paginator"]
+# ruff: noqa: PLC0415 - most lists are read page by page, without what other ways need
+
+__all__ = [
+    "ItemIterator",
+    "PageIterator",
+    "Paginator",
+    "page_or_end",
+]
+
 
 PageT = TypeVar("PageT", bound="Page[Any] | None")
 
@@ -95,10 +102,10 @@ class Paginator(Generic[ItemT]):
     async def _first_page(self) -> Page[ItemT]:
         return _copy_for_caller(await self._begin().fetch(self._start_page))
 
-    def __aiter__(self) -> "ItemIterator[ItemT]":
+    def __aiter__(self) -> ItemIterator[ItemT]:
         return self._items(self._limit)
 
-    def pages(self) -> "PageIterator[ItemT]":
+    def pages(self) -> PageIterator[ItemT]:
         """Return the raw pages, read along ``next_page`` and ``has_more_pages``.
 
         The pages come as the server sends them: if the list changes meanwhile, items can come
@@ -147,15 +154,19 @@ class Paginator(Generic[ItemT]):
         limits = [each for each in (limit, self._limit) if each is not None]
         return [item async for item in self._items(min(limits, default=None))]
 
-    def _items(self, limit: int | None) -> "ItemIterator[ItemT]":
+    def _items(self, limit: int | None) -> ItemIterator[ItemT]:
         walk: Walk[ItemT] = Walk(self._start_page)
         if self._confirm or self._owner_first:
+            from arena_groups._pagination.passes import RepeatedWalk
+
             walk = RepeatedWalk(
                 self._start_page, confirm=self._confirm, owner_first=self._owner_first
             )
         pages = self._begin()
         if self._concurrency == 1:
             return SequentialItemIterator(pages.fetch, walk, limit)
+        from arena_groups._pagination.concurrent_items import ConcurrentItemIterator
+
         return ConcurrentItemIterator(pages, walk, limit, self._concurrency)
 
     def __repr__(self) -> str:
@@ -186,7 +197,7 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
         self.passes = 1
         self.total_count: int | None = None
 
-    def __aiter__(self) -> "ItemIterator[ItemT]":
+    def __aiter__(self) -> ItemIterator[ItemT]:
         return self
 
     async def __anext__(self) -> ItemT:
@@ -241,7 +252,7 @@ class SequentialItemIterator(ItemIterator[ItemT]):
         walk = self._walk
         number = walk.next_page
         page = None
-        try:  # _page_or_end, without one more call for every page
+        try:  # page_or_end, without one more call for every page
             page = await self._fetch(number)
         except NotFoundError:
             if number == self._start_page:
@@ -259,57 +270,6 @@ class SequentialItemIterator(ItemIterator[ItemT]):
         return new_items
 
 
-class ConcurrentItemIterator(ItemIterator[ItemT]):
-    """Iterator that requests pages in advance.
-
-    Their requests end when the iterator is closed or dropped.
-    """
-
-    def __init__(
-        self,
-        pages: PageFetchers[ItemT],
-        walk: Walk[ItemT],
-        limit: int | None,
-        concurrency: int,
-    ) -> None:
-        super().__init__()
-        self._fetch = pages.fetch
-        self._start_page = walk.next_page
-        self._walk: ConcurrentWalk[ItemT] = ConcurrentWalk(
-            walk, concurrency=concurrency, limit=limit
-        )
-        self._pages = PagePrefetcher(pages.fetch_deferred)
-        self._done = self._walk.done
-
-    async def _read_page(self) -> list[ItemT]:
-        walk, pages = self._walk, self._pages
-        pages.schedule(walk.pages_to_fetch())
-        try:
-            page = await _page_or_end(
-                self._next_page, self._fetch, self._start_page, walk.next_expected
-            )
-            if page is None:
-                return []  # closed meanwhile
-            self.total_count = page.meta.total_count
-            self.passes = walk.passes
-            new_items = walk.accept(page)
-        except Exception:
-            await pages.cancel_pending()
-            raise
-        pages.schedule(walk.pages_to_fetch(buffered=1 if new_items else 0))
-        self._done, self._failure = walk.done, walk.failure
-        return new_items
-
-    async def _next_page(self, number: int) -> Page[ItemT] | None:
-        decode = await self._pages.get(number)
-        return None if decode is None else await decode()
-
-    async def aclose(self) -> None:
-        """End the iteration, and wait until no request for a further page is in flight."""
-        await super().aclose()
-        await self._pages.aclose()
-
-
 class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
     """Iterator over the pages of a list, as the server sends them."""
 
@@ -322,7 +282,7 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
         self._read_lock = Lock()
         self._closed = False
 
-    def __aiter__(self) -> "PageIterator[ItemT]":
+    def __aiter__(self) -> PageIterator[ItemT]:
         return self
 
     async def __anext__(self) -> Page[ItemT]:
@@ -346,7 +306,7 @@ class PageIterator(AsyncIterator[Page[ItemT]], Generic[ItemT]):
 
     async def _read_page(self, number: int) -> Page[ItemT]:
         """Return a page, or an earlier one if the list has become too short."""
-        page = await _page_or_end(self._fetch, self._fetch, self._start_page, number)
+        page = await page_or_end(self._fetch, self._fetch, self._start_page, number)
         self._guard.check_page(page.meta, number)
         self._guard.check_no_progress(page.meta, len(page.data))
         return page
@@ -365,7 +325,7 @@ def _is_lasting(error: DecodeError | PaginationError) -> bool:
     return not (isinstance(error, DecodeError) and error.invalid_json)
 
 
-async def _page_or_end(
+async def page_or_end(
     read: Callable[[int], Awaitable[PageT]], fetch: FetchPage[ItemT], start_page: int, number: int
 ) -> PageT | Page[ItemT]:
     """Return what ``read`` returns for a page, or an earlier page if the list is too short for it.

@@ -10,6 +10,8 @@ all between the two slide, while the total stays the same. So the first page is 
 after the others, and if the owner is another one, the list is read again from there on.
 """
 
+from __future__ import annotations
+
 from arena_groups._pagination.walk import EndlessListGuard, ItemT, Walk
 from arena_groups.models import Page
 

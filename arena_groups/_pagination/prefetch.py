@@ -1,38 +1,22 @@
 """Requests for pages ahead of the reader."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
-from attrs import frozen
-
-from arena_groups.models import Page
+from arena_groups._pagination.fetching import DecodePage, FetchDeferred
 
 __all__ = [
-    "FetchDeferred",
-    "FetchPage",
-    "PageFetchers",
     "PagePrefetcher",
     "cancel_from_finalizer",
 ]
 
 T = TypeVar("T")
-FetchPage = Callable[[int], Awaitable[Page[T]]]
-DecodePage = Callable[[], Awaitable[Page[T]]]
-FetchDeferred = Callable[[int], Awaitable[DecodePage[T]]]
-
-
-@frozen
-class PageFetchers(Generic[T]):
-    """Functions that request one page each, for one use of a list."""
-
-    fetch: FetchPage[T]
-    """Requests a page and decodes it."""
-    fetch_deferred: FetchDeferred[T]
-    """Requests a page, and returns a function that decodes it."""
 
 
 class PagePrefetcher(Generic[T]):
@@ -150,11 +134,11 @@ async def _outcome(fetch: FetchDeferred[T], number: int) -> DecodePage[T] | Exce
         return error
 
 
-def _has_failed(task: "asyncio.Task[DecodePage[T] | Exception]") -> bool:
+def _has_failed(task: asyncio.Task[DecodePage[T] | Exception]) -> bool:
     return task.done() and (task.cancelled() or isinstance(task.result(), Exception))
 
 
-def _cancel_if_failed(prefetcher: "ref[PagePrefetcher[T]]", reader: "asyncio.Task[Any]") -> None:
+def _cancel_if_failed(prefetcher: ref[PagePrefetcher[T]], reader: asyncio.Task[Any]) -> None:
     # Only a task that failed has a stack. Its exception() would count as retrieved, and then is not
     # logged.
     pages = prefetcher()

@@ -12,6 +12,8 @@ exactly once, provided that the list is sorted newest first and its ``total_coun
 complete. :mod:`arena_groups._pagination.passes` is for lists where that is not certain.
 """
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -305,7 +307,7 @@ class IdSet:
         self._starts = [run[0] for run in self._runs]
 
 
-def _merged(run: "array[int]", ids: list[int]) -> "list[array[int]]":
+def _merged(run: array[int], ids: list[int]) -> list[array[int]]:
     both = array("q", sorted([*run, *ids]))
     pieces = -(-len(both) // RUN_IDS)
     size = -(-len(both) // pieces)

@@ -1,27 +1,30 @@
 """Calls of any endpoint of the API, as methods of the client."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import UnionType
 from typing import TypeVar, overload
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from arena_groups._api import Operation, Request
-from arena_groups._api.any_request import any_list_request, any_request
 from arena_groups._http.owner import SessionOwner
+from arena_groups._pagination.fetching import FetchDeferred, PageFetchers
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._pagination.prefetch import FetchDeferred, PageFetchers
 from arena_groups._pagination.walk import Identified
 from arena_groups._resources.base import MAX_PER, OnDecodeError, Resource, page_fetchers
 from arena_groups._types import JSONItem, JSONValue
 from arena_groups.errors import ArenaError, DecodeError, PaginationError
 from arena_groups.models import Page
 
+# ruff: noqa: PLC0415 - the checks of a caller's types load slowly
+
 __all__ = ["EndpointMethods"]
 
-ITEM_IDENTITY = re.compile(r"data\[\d+\]\.(?:type|id)")
+ITEM_IDENTITY = r"data\[\d+\]\.(?:type|id)"
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT", bound=Identified)
@@ -114,6 +117,8 @@ class EndpointMethods(SessionOwner):
             ArenaConnectionError: There was no complete response.
             DecodeError: The response is not what ``returns`` says.
         """
+        from arena_groups._api.any_request import any_request
+
         request = any_request(
             method, route, path=path, query=query, body=json, returns=returns, idempotent=idempotent
         )
@@ -215,6 +220,8 @@ class EndpointMethods(SessionOwner):
             ValueError: An argument is not valid.
             TypeError: An argument has the wrong type.
         """
+        from arena_groups._api.any_request import any_list_request
+
         request = any_list_request(
             route, path=path, query=query, item=item, per=per, max_per=MAX_PER
         )
@@ -258,7 +265,7 @@ class AnyList(Resource):
     def _begin(
         self, request: Request[Page[ItemT]], operation: Operation[Page[ItemT]]
     ) -> PageFetchers[ItemT]:
-        request = evolve(request, operation=operation)
+        request = replace(request, operation=operation)
         pages = page_fetchers(self._session.for_list(), request)
         return PageFetchers(
             partial(_counted_page, operation.name, pages.fetch),
@@ -302,7 +309,7 @@ def _list_error(error: DecodeError) -> ArenaError:
         problem = "is not a page of a list"
     elif "meta.current_page" in missing:
         problem = "is paged by a cursor, not by page numbers"
-    elif any(ITEM_IDENTITY.fullmatch(path) for path in missing):
+    elif any(re.fullmatch(ITEM_IDENTITY, path) for path in missing):
         problem = "has items without type and id, by which paginate() recognizes them"
     else:
         return error

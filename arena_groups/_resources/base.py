@@ -1,12 +1,14 @@
 """Base of all resources: sending an operation, and listing one."""
 
+from __future__ import annotations
+
 import re
 from asyncio import Lock
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Generic, Literal, Self, TypeVar, get_args, overload
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from arena_groups._api import (
     BeforeSend,
@@ -19,9 +21,8 @@ from arena_groups._api import (
 from arena_groups._arguments import check_range
 from arena_groups._http import Session
 from arena_groups._http.owner import SessionOwner
+from arena_groups._pagination.fetching import PageFetchers, SkippedItems, UnwantedItems, noting
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._pagination.prefetch import PageFetchers
-from arena_groups._pagination.skipping import SkippedItems, UnwantedItems, noting
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 
@@ -34,7 +35,7 @@ ResourceT = TypeVar("ResourceT", bound="Resource")
 OnDecodeError = Literal["raise", "skip"]
 
 MAX_PER = 100
-SLUG = re.compile(r"[a-z0-9-]{1,50}")
+SLUG = r"[a-z0-9-]{1,50}"
 
 
 class Resource:
@@ -120,9 +121,9 @@ class Resource:
             raise TypeError(f"confirm must be a bool, not {type(confirm).__name__}")
         if on_decode_error not in get_args(OnDecodeError):
             raise ValueError(f'on_decode_error must be "raise" or "skip", not {on_decode_error!r}')
-        skips = on_decode_error == "skip"
-        if skips:
-            operation = evolve(operation, skip_invalid=True)
+        skipped = SkippedItems(operation.name) if on_decode_error == "skip" else None
+        if skipped is not None:
+            operation = replace(operation, skip_invalid=True)
         return Paginator(
             partial(begin, operation),
             start_page=start_page,
@@ -130,7 +131,7 @@ class Resource:
             concurrency=concurrency,
             confirm=confirm,
             owner_first=owner_first,
-            skipped=SkippedItems(operation.name) if skips else None,
+            skipped=skipped,
             name=f"{operation.name}({subject})" if subject else operation.name,
         )
 
@@ -153,7 +154,7 @@ def _shown_name(name: str) -> str:
     """Return a slug or id as a ``repr`` may show it, and "…" for what may be something else."""
     if name.isdecimal():
         return name
-    return repr(name) if SLUG.fullmatch(name) else "…"
+    return repr(name) if re.fullmatch(SLUG, name) else "…"
 
 
 def page_fetchers(session: Session, request: Request[Page[ItemT]]) -> PageFetchers[ItemT]:

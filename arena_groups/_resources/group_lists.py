@@ -1,21 +1,13 @@
 """Lists of a group: members, invitations, contents and followers."""
 
+from __future__ import annotations
+
 from functools import partial
 
+from arena_groups import models
 from arena_groups._api import GroupRef, GroupReference, choice, operations
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import OnDecodeError, Resource
-from arena_groups.models import (
-    ConnectionSort,
-    Content,
-    ContentSort,
-    ContentType,
-    Group,
-    GroupMember,
-    GroupSort,
-    MembershipInvitation,
-    User,
-)
 
 __all__ = ["GroupListsResource"]
 
@@ -26,14 +18,14 @@ class GroupListsResource(Resource):
     def mine(
         self,
         *,
-        sort: GroupSort | str | None = None,
+        sort: models.GroupSort | str | None = None,
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[Group]:
+    ) -> Paginator[models.Group]:
         """List the groups that the token's user owns or belongs to, private ones included.
 
         Every item comes exactly once for certain only with ``GroupSort.CREATED_AT_DESC``.
@@ -57,7 +49,7 @@ class GroupListsResource(Resource):
         return self._list(
             operations.USER_GROUPS,
             None,
-            {"sort": choice(sort, "sort", GroupSort)},
+            {"sort": choice(sort, "sort", models.GroupSort)},
             per=per,
             start_page=start_page,
             limit=limit,
@@ -76,7 +68,7 @@ class GroupListsResource(Resource):
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[GroupMember]:
+    ) -> Paginator[models.GroupMember]:
         """List the members: the owner first, then newest first.
 
         API operation: ``GET /v3/groups/{id}/members``.
@@ -118,7 +110,7 @@ class GroupListsResource(Resource):
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[MembershipInvitation]:
+    ) -> Paginator[models.MembershipInvitation]:
         """List the pending invitations, newest first.
 
         API operation: ``GET /v3/groups/{id}/invitations``.
@@ -154,15 +146,15 @@ class GroupListsResource(Resource):
         self,
         group: GroupRef,
         *,
-        sort: ContentSort | str | None = None,
-        type: ContentType | str | None = None,  # noqa: A002 - the name of the wire
+        sort: models.ContentSort | str | None = None,
+        type: models.ContentType | str | None = None,  # noqa: A002 - the name of the wire
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[Content]:
+    ) -> Paginator[models.Content]:
         """List the blocks and channels of a group.
 
         Newest first by default: only then does every item come exactly once for certain.
@@ -185,12 +177,12 @@ class GroupListsResource(Resource):
         Returns:
             A lazy list of blocks and channels.
         """
-        reference, only = GroupReference(group), choice(type, "type", ContentType)
+        reference, only = GroupReference(group), choice(type, "type", models.ContentType)
         del group
         return self._list(
             operations.CONTENTS,
             reference.path,
-            {"sort": choice(sort, "sort", ContentSort), "type": only},
+            {"sort": choice(sort, "sort", models.ContentSort), "type": only},
             wanted=None if only is None else partial(_is_of_type, only),
             per=per,
             start_page=start_page,
@@ -204,14 +196,14 @@ class GroupListsResource(Resource):
         self,
         group: GroupRef,
         *,
-        sort: ConnectionSort | str | None = None,
+        sort: models.ConnectionSort | str | None = None,
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[User]:
+    ) -> Paginator[models.User]:
         """List the users who follow a group.
 
         Newest first by default: only then does every item come exactly once for certain.
@@ -237,7 +229,7 @@ class GroupListsResource(Resource):
         return self._list(
             operations.FOLLOWERS,
             reference.path,
-            {"sort": choice(sort, "sort", ConnectionSort)},
+            {"sort": choice(sort, "sort", models.ConnectionSort)},
             per=per,
             start_page=start_page,
             limit=limit,
@@ -247,8 +239,8 @@ class GroupListsResource(Resource):
         )
 
 
-def _is_of_type(only: ContentType, item: Content) -> bool:
-    if only not in list(ContentType):
+def _is_of_type(only: models.ContentType, item: models.Content) -> bool:
+    if only not in list(models.ContentType):
         return True  # newer than this package
     if item.type == "Channel" or only == "Channel":
         return str(item.type) == str(only)

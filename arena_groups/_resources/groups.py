@@ -1,5 +1,8 @@
 """Operations on groups, one short method each."""
 
+from __future__ import annotations
+
+from arena_groups import models
 from arena_groups._api import (
     GroupRef,
     GroupReference,
@@ -16,13 +19,6 @@ from arena_groups._api import (
 from arena_groups._exports import set_public_module
 from arena_groups._resources.group_lists import GroupListsResource
 from arena_groups._types import UNSET, Unset
-from arena_groups.models import (
-    Group,
-    GroupInvite,
-    GroupMember,
-    InviteResult,
-    MembershipInvitation,
-)
 
 __all__ = ["GroupsResource"]
 
@@ -43,7 +39,7 @@ class GroupsResource(GroupListsResource):
     :class:`DecodeError`. Lists raise them when they are awaited or iterated over.
     """
 
-    async def get(self, group: GroupRef) -> Group:
+    async def get(self, group: GroupRef) -> models.Group:
         """Return a group, with the abilities of the token's user.
 
         API operation: ``GET /v3/groups/{id}``.
@@ -63,7 +59,7 @@ class GroupsResource(GroupListsResource):
 
     async def create(
         self, name: str, *, description: str | None = None, avatar_url: str | None = None
-    ) -> Group:
+    ) -> models.Group:
         """Create a group owned by the token's user.
 
         Not idempotent: after a lost connection the group may exist or not, and the error has
@@ -96,7 +92,7 @@ class GroupsResource(GroupListsResource):
         name: str | Unset = UNSET,
         description: str | Unset | None = UNSET,
         avatar_url: str | Unset = UNSET,
-    ) -> Group:
+    ) -> models.Group:
         """Change a group. A field that is not given stays as it is.
 
         API operation: ``PUT /v3/groups/{id}``.
@@ -135,7 +131,7 @@ class GroupsResource(GroupListsResource):
         del group
         await self._send(operations.DELETE_GROUP, reference.path)
 
-    async def join(self, group: GroupRef, *, invite_token: str | None = None) -> GroupMember:
+    async def join(self, group: GroupRef, *, invite_token: str | None = None) -> models.GroupMember:
         """Join a group with its invite code, or with the URL of its invite.
 
         API operation: ``POST /v3/groups/{id}/members``.
@@ -198,7 +194,7 @@ class GroupsResource(GroupListsResource):
         email: str | None = None,
         user_id: int | None = None,
         user: UserRef | None = None,
-    ) -> InviteResult:
+    ) -> models.InviteResult:
         """Invite one person, by email address or as a user: exactly one of the three.
 
         Not idempotent: after a lost connection the email may have been sent or not, and the error
@@ -236,7 +232,7 @@ class GroupsResource(GroupListsResource):
         return await call._send(operations.INVITE, path, invitee(address, user_id))
 
     async def revoke_invitation(
-        self, group: GroupRef, invitation: int | MembershipInvitation
+        self, group: GroupRef, invitation: int | models.MembershipInvitation
     ) -> None:
         """Revoke a pending invitation.
 
@@ -252,11 +248,13 @@ class GroupsResource(GroupListsResource):
         """
         reference = GroupReference(group)
         del group
-        number = invitation.id if isinstance(invitation, MembershipInvitation) else invitation
+        number = (
+            invitation.id if isinstance(invitation, models.MembershipInvitation) else invitation
+        )
         path = {**reference.path, "invitation_id": path_id(number, "invitation id")}
         await self._send(operations.REVOKE_INVITATION, path)
 
-    async def invite_code(self, group: GroupRef) -> GroupInvite:
+    async def invite_code(self, group: GroupRef) -> models.GroupInvite:
         """Return the group's invite code, and the URL to hand out.
 
         API operation: ``GET /v3/groups/{id}/invite``.
@@ -274,7 +272,7 @@ class GroupsResource(GroupListsResource):
         del group
         return await self._send(operations.INVITE_CODE, reference.path)
 
-    async def create_invite_code(self, group: GroupRef) -> GroupInvite:
+    async def create_invite_code(self, group: GroupRef) -> models.GroupInvite:
         """Create the group's invite code, or return the one that exists.
 
         API operation: ``POST /v3/groups/{id}/invite``.

@@ -1,19 +1,14 @@
 """Operations on users."""
 
+from __future__ import annotations
+
 from functools import partial
 
+from arena_groups import models
 from arena_groups._api import UserRef, UserReference, choice, operations
 from arena_groups._exports import set_public_module
 from arena_groups._pagination.paginator import Paginator
 from arena_groups._resources.base import OnDecodeError, Resource
-from arena_groups.models import (
-    ConnectionSort,
-    Followable,
-    FollowableType,
-    Group,
-    GroupSort,
-    User,
-)
 
 __all__ = ["UsersResource"]
 
@@ -25,7 +20,7 @@ class UsersResource(Resource):
     :class:`User` or :class:`GroupMember`, of which the id counts.
     """
 
-    async def get(self, user: UserRef) -> User:
+    async def get(self, user: UserRef) -> models.User:
         """Return a user.
 
         API operation: ``GET /v3/users/{id}``.
@@ -47,14 +42,14 @@ class UsersResource(Resource):
         self,
         user: UserRef,
         *,
-        sort: ConnectionSort | str | None = None,
+        sort: models.ConnectionSort | str | None = None,
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[User]:
+    ) -> Paginator[models.User]:
         """List the users who follow a user.
 
         Newest first by default: only then does every item come exactly once for certain.
@@ -80,7 +75,7 @@ class UsersResource(Resource):
         return self._list(
             operations.USER_FOLLOWERS,
             reference.path,
-            {"sort": choice(sort, "sort", ConnectionSort)},
+            {"sort": choice(sort, "sort", models.ConnectionSort)},
             per=per,
             start_page=start_page,
             limit=limit,
@@ -93,15 +88,15 @@ class UsersResource(Resource):
         self,
         user: UserRef,
         *,
-        sort: ConnectionSort | str | None = None,
-        type: FollowableType | str | None = None,  # noqa: A002 - the name of the wire
+        sort: models.ConnectionSort | str | None = None,
+        type: models.FollowableType | str | None = None,  # noqa: A002 - the name of the wire
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[Followable]:
+    ) -> Paginator[models.Followable]:
         """List the users, channels and groups that a user follows.
 
         Newest first by default: only then does every item come exactly once for certain.
@@ -124,12 +119,12 @@ class UsersResource(Resource):
         Returns:
             A lazy list of users, channels and groups.
         """
-        reference, only = UserReference(user), choice(type, "type", FollowableType)
+        reference, only = UserReference(user), choice(type, "type", models.FollowableType)
         del user
         return self._list(
             operations.USER_FOLLOWING,
             reference.path,
-            {"sort": choice(sort, "sort", ConnectionSort), "type": only},
+            {"sort": choice(sort, "sort", models.ConnectionSort), "type": only},
             wanted=None if only is None else partial(_is_of_type, only),
             per=per,
             start_page=start_page,
@@ -143,14 +138,14 @@ class UsersResource(Resource):
         self,
         user: UserRef,
         *,
-        sort: GroupSort | str | None = None,
+        sort: models.GroupSort | str | None = None,
         per: int = 100,
         start_page: int = 1,
         limit: int | None = None,
         concurrency: int = 1,
         confirm: bool = False,
         on_decode_error: OnDecodeError = "raise",
-    ) -> Paginator[Group]:
+    ) -> Paginator[models.Group]:
         """List the groups that a user owns or belongs to.
 
         Private groups are included only if the user is the token's own. Every item comes exactly
@@ -179,7 +174,7 @@ class UsersResource(Resource):
         """
         reference = UserReference(user)
         del user
-        filters = {"sort": choice(sort, "sort", GroupSort)}
+        filters = {"sort": choice(sort, "sort", models.GroupSort)}
         return self._list(
             operations.USER_GROUPS,
             reference.path,
@@ -193,8 +188,8 @@ class UsersResource(Resource):
         )
 
 
-def _is_of_type(only: FollowableType, item: Followable) -> bool:
-    is_newer = only not in list(FollowableType)  # than this package
+def _is_of_type(only: models.FollowableType, item: models.Followable) -> bool:
+    is_newer = only not in list(models.FollowableType)  # than this package
     return is_newer or str(item.type) == str(only)
 
 

@@ -4,6 +4,7 @@ import sys
 
 __all__ = ["entry_point"]
 
+INTERRUPTED = 130
 EXTRA = frozenset({"click", "filelock", "rich", "segno", "tomlkit"})
 
 
@@ -13,6 +14,8 @@ def entry_point() -> None:
         from arena_groups.cli.main import run  # noqa: PLC0415 - its libraries may be missing
 
         sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # while modules are imported
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from attrs import define, field
 
 from arena_groups._api import Secret
 from arena_groups._extras import install_command
+from arena_groups.cli.defaults import environment_without_secrets
 from arena_groups.cli.errors import REVOKE_HINT, CliError, ExitCode, cannot_listen
 from arena_groups.cli.loopback_server import NOT_FOUND, LoginPage, serving
 from arena_groups.cli.options import APP
@@ -264,16 +264,15 @@ def _private_page(url: str) -> Generator[str, None, None]:
 
 
 def open_in_browser(url: str) -> bool:
-    """Open a page in a browser, in a process without our token and our streams.
+    """Open a page in a browser, in a process without our secrets and our streams.
 
     Returns:
         False if no browser could be opened.
     """
-    environment = {name: value for name, value in os.environ.items() if name != "ARENA_TOKEN"}
     try:
         finished = subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, "-I", "-c", _OPEN, url],
-            env=environment,
+            env=environment_without_secrets(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

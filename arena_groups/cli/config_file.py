@@ -119,8 +119,8 @@ def set_value(key: str, text: str) -> Path:
     return _change(lambda document: document.update({key: kept}))
 
 
-def unset_value(key: str) -> Path:
-    """Remove a key from the file, if it is there, and return the path.
+def unset_value(key: str) -> Path | None:
+    """Remove a key from the file, and return the path; ``None`` if the key was not there.
 
     Raises:
         click.UsageError: If the key is unknown, and not in the file.
@@ -131,20 +131,35 @@ def unset_value(key: str) -> Path:
     def remove(document: dict[str, object]) -> None:
         if key not in KEYS and key not in document:
             raise click.UsageError(f"unknown key: {_keys_hint(key)}")
-        document.pop(key, None)
+        was_there.append(document.pop(key, None) is not None)
 
-    return _change(remove)
+    was_there: list[bool] = []
+    path = _change(remove)
+    return path if any(was_there) else None
 
 
 def _change(change: "Callable[[dict[str, object]], object]") -> Path:
+    from arena_groups.cli.output_file import locked_file
+
+    path = config_file()
+    if not path.is_absolute() and not os.environ.get(CONFIG_VARIABLE):
+        _fail(path, "there is no home folder for it", f"set HOME, or {CONFIG_VARIABLE}")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():  # /dev/null would be replaced
+        _fail(path, "not a file")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked_file(target):
+        _replace(target, path, change)
+    return path
+
+
+def _replace(target: Path, path: Path, change: "Callable[[dict[str, object]], object]") -> None:
+    """Replace the file by a changed one. The path is for errors."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     from arena_groups.cli.output_file import replace_file
 
-    path = config_file()
-    if not path.is_absolute() and not os.environ.get(CONFIG_VARIABLE):
-        _fail(path, "there is no home folder for it", f"set HOME, or {CONFIG_VARIABLE}")
     content = _content(path, may_be_missing=True) or b""
     text = ""
     try:
@@ -154,13 +169,12 @@ def _change(change: "Callable[[dict[str, object]], object]") -> Path:
         parse_config(content, path)
         _fail(path, "not TOML")
     change(document)
-    text = tomlkit.dumps(document)
+    before, text = text, tomlkit.dumps(document)
     parse_config(text.encode(), path)  # the other keys, too
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if text == before:
+        return
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
     replace_file(target, text, mode=mode)
-    return path
 
 
 def _content(path: Path, *, may_be_missing: bool = False) -> bytes | None:

@@ -36,7 +36,9 @@ _SUGGESTED: Final = (
     "shift_jis", "gb18030",
 )  # fmt: skip
 _MARKS_IN_TEXT: Final = re.compile("^\ufeff+", re.MULTILINE)  # as of files that were joined
-_DECLARED_DELIMITER: Final = re.compile(r'\A"?sep=(.)"?[ \t,;|]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_DECLARED_DELIMITER: Final = re.compile(
+    r'\A"?sep=([^\w\r\n\0"@])"?[ \t,;|]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE
+)
 _TYPOGRAPHY: Final = frozenset("\xa0\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u20ac")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
@@ -238,7 +240,7 @@ def _is_word(word: str) -> bool:
         return False
     scripts = {unicodedata.name(letter, "?").split()[0] for letter in word}
     if scripts == {"LATIN"}:
-        return any(map(str.isascii, word))
+        return len(word) == 1 or any(map(str.isascii, word))  # one letter may be an initial
     return len(scripts) == 1 or scripts <= {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"}
 
 

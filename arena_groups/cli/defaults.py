@@ -18,6 +18,10 @@ PAGER_VARIABLE = "ARENA_PAGER"
 FILE = "the configuration file"
 LOGIN = "the login"
 BUILT_IN = "the default"
+SECRET_VARIABLES = frozenset(
+    {"ARENA_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY", "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET"}
+)
+"""Variables that are, or hold, a secret. Pagers and browsers do not get them."""
 
 
 def read_defaults() -> Defaults:
@@ -45,6 +49,11 @@ def combine(variables: Mapping[str, str], file: Configuration) -> Defaults:
         group=first((group, GROUP_VARIABLE), (file.group, FILE)),
         pager=first((pager, PAGER_VARIABLE), (file.pager, FILE)),
     )
+
+
+def environment_without_secrets() -> dict[str, str]:
+    """Return the environment for a program that needs none of our secrets."""
+    return {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
 
 
 def first(*candidates: tuple[T | None, str]) -> Default[T] | None:

@@ -182,6 +182,18 @@ def _log_in_hint() -> str:
     return f"ARENA_TOKEN is for Are.na: set ARENA_BASE_URL too, or {_LOG_IN_AT_HOST}"
 
 
+def hint_at(hint: str, base_url: str) -> str:
+    """Return a hint in which ``auth login`` is for a server, if that is not Are.na."""
+    from arena_groups._http.network import is_production  # noqa: PLC0415 - keeps --help fast
+
+    if is_production(base_url):
+        return hint
+    login = f"log in with `arena-groups auth login --base-url {base_url}`"
+    is_for_variable = os.environ.get("ARENA_BASE_URL", "").rstrip("/") == base_url.rstrip("/")
+    others = ", set ARENA_TOKEN" * is_for_variable + ", or try --sandbox"
+    return hint.replace(_LOG_IN, login + others).replace(_LOG_IN_AT_HOST, login)
+
+
 def cannot_listen(port: int, error: OSError) -> CliError:
     """Return the error for a port that cannot be opened."""
     reason = os.strerror(error.errno) if error.errno else str(error)

@@ -14,7 +14,8 @@ import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, require_token
 from arena_groups.cli.errors import CliError, ExitCode
-from arena_groups.cli.options import Settings, utc_now
+from arena_groups.cli.options import Settings
+from arena_groups.cli.output.times import utc_now
 
 if TYPE_CHECKING:
     from arena_groups._api import Secret
@@ -88,7 +89,9 @@ class Reading:
 
     count: int = 0
     total: int | None = None
-    inviters: dict[int, arena_groups.EmbeddedUser] = field(default_factory=dict)
+    inviters: dict[int, arena_groups.EmbeddedUser] = field(
+        default_factory=dict[int, "arena_groups.EmbeddedUser"]
+    )
     is_complete: bool = False
 
     async def of_group(

@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn
 from rich.text import Text
 
@@ -97,7 +97,7 @@ class ImportOptions:
     predict: bool = False
 
 
-@frozen
+@define
 class _Import:
     """An import in progress: what it reads, and where its results go.
 
@@ -114,13 +114,9 @@ class _Import:
     counts: OutcomeCounts = field(init=False)
     bad_lines: deque[BadLine] = field(init=False)
 
-    @counts.default
-    def _no_results(self) -> OutcomeCounts:
-        return OutcomeCounts(skipped=len(self.people.bad_lines))
-
-    @bad_lines.default
-    def _all_bad_lines(self) -> deque[BadLine]:
-        return deque(self.people.bad_lines)
+    def __attrs_post_init__(self) -> None:
+        self.counts = OutcomeCounts(skipped=len(self.people.bad_lines))
+        self.bad_lines = deque(self.people.bad_lines)
 
     @property
     def total(self) -> int:
@@ -304,7 +300,7 @@ def _how_to_go_on(run: _Import) -> str:
     if run.settings.sandbox:
         return ""  # its people are gone
     rule = "nobody gets a second email" if run.options.journal else "who was invited is skipped"
-    if run.options.file == STDIN:
+    if run.options.file == STDIN or not Path(run.options.file).is_file():  # <(a pipe) is read once
         return f"run the same command with the same people to go on: {rule}"
     words = repeated_command(run.settings, run.group, run.options)
     line = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)

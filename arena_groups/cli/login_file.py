@@ -15,9 +15,9 @@ from attrs import frozen
 from arena_groups._api import Secret
 from arena_groups.cli.config_file import settings_folder
 from arena_groups.cli.errors import CliError
+from arena_groups.cli.output_file import locked_file
 
 FILE_NAME = "logins.json"
-LOCK_TIMEOUT = 10.0  # seconds; another process holds the lock for milliseconds
 PRIVATE = 0o700
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
@@ -81,27 +81,14 @@ def locked(warn: Warn = ignore) -> Generator[None, None, None]:
         CliError: If there is no home folder, the folder is not private, or another process does
             not release the lock.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only needed to log in and out
-
     folder = login_file().parent
     if not folder.is_absolute():
         hint = "set HOME to a folder of yours, or set ARENA_TOKEN"
         raise CliError("system", "there is no home folder to store a login in", hint=hint)
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     _check_folder(folder, warn, own=True)
-    lock = FileLock(folder / f"{FILE_NAME}.lock", timeout=LOCK_TIMEOUT, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        message = f"another process has locked {lock.lock_file}"
-        hint = "wait until the other login or logout has ended, and try again"
-        raise CliError("system", message, hint=hint) from None
-    except NotImplementedError:
-        raise CliError("system", f"the file system cannot lock {lock.lock_file}") from None
-    try:
+    with locked_file(login_file()):
         yield
-    finally:
-        lock.release()
 
 
 def read(warn: Warn = ignore) -> dict[str, Entry]:

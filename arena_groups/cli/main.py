@@ -416,12 +416,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _describe(error: Exception, settings: Settings, words: Sequence[str]) -> "CliError | None":
-    from arena_groups.cli.errors import describe
+    from arena_groups.cli.errors import describe, hint_at
     from arena_groups.cli.words import usage_error
 
     if isinstance(error, click.UsageError):
         return usage_error(error, words)
-    return describe(error, settings.token_source)
+    found = describe(error, settings.token_source)
+    if found is not None and settings.server is not None:
+        found.hint = hint_at(found.hint, settings.server.value)
+    return found
 
 
 def run_async(settings: Settings, work: Coroutine[object, object, None]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -351,8 +350,17 @@ def _group_or_default(
     settings = context.ensure_object(Settings)
     group = default_group(settings) if text is None else as_group(context, parameter, text)
     if group is None and not context.resilient_parsing:
-        raise click.MissingParameter(ctx=context, param=parameter)
+        from arena_groups.cli.words import missing_group  # noqa: PLC0415 - keeps --help fast
+
+        raise missing_group(context)
     return group
+
+
+def _groups_or_default(
+    context: click.Context, parameter: click.Parameter, texts: Sequence[str]
+) -> tuple[str, ...]:
+    group = None if texts else _group_or_default(context, parameter, None)
+    return as_groups(context, parameter, texts) if group is None else (group,)
 
 
 def optional_group_argument(command: F) -> F:
@@ -362,6 +370,17 @@ def optional_group_argument(command: F) -> F:
     """
     return click.argument(
         "group", required=False, callback=_group_or_default, shell_complete=complete_group
+    )(command)
+
+
+def optional_groups_argument(command: F) -> F:
+    """Add the argument GROUP..., which may be left out if there is a default group."""
+    return click.argument(
+        "groups",
+        metavar="[GROUP]...",
+        nargs=-1,
+        callback=_groups_or_default,
+        shell_complete=complete_group,
     )(command)
 
 
@@ -426,8 +445,3 @@ def as_secrets(
     from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast
 
     return tuple(map(Secret, texts))
-
-
-def utc_now() -> datetime:
-    """Return the current time, in UTC, without the modules that the client's own one needs."""
-    return datetime.now(UTC)

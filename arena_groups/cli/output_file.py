@@ -1,14 +1,19 @@
-"""Files that a command writes: names of them in options, and files that are replaced as a whole."""
+"""Files that a command writes: named in options, replaced as a whole, and locked."""
 
 import os
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
 
+from arena_groups.cli.errors import CliError
+
 PRIVATE: Final = 0o600
 STDOUT: Final = "-"
+LOCK_TIMEOUT: Final = 10.0  # seconds; another process holds the lock for milliseconds
 
 
 class OutputFile(click.Path):
@@ -49,3 +54,28 @@ def replace_file(path: Path, text: str, *, mode: int = PRIVATE) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+@contextmanager
+def locked_file(path: Path) -> Generator[None, None, None]:
+    """Keep other processes that call this from changing a file meanwhile.
+
+    Raises:
+        CliError: If another process does not release the lock, or the file system has none.
+        OSError: If the lock, a file beside it, cannot be created.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - few commands need it
+
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=LOCK_TIMEOUT, mode=PRIVATE)
+    try:
+        lock.acquire()
+    except Timeout:
+        message = f"another process has locked {lock.lock_file}"
+        hint = "wait until the other command has ended, and try again"
+        raise CliError("system", message, hint=hint) from None
+    except NotImplementedError:
+        raise CliError("system", f"the file system cannot lock {lock.lock_file}") from None
+    try:
+        yield
+    finally:
+        lock.release()

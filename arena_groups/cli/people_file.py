@@ -3,7 +3,7 @@
 import io
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from string import whitespace
@@ -46,6 +46,7 @@ _TITLES_OF_EMAIL: Final = (
 _BLANK: Final = f'{whitespace}{DELIMITERS}"'
 _NOT_IN_TITLES: Final = re.compile(r"[\W_]+")
 _NAMED_ADDRESS: Final = re.compile(r"(?P<name>[^<>]*)<\s*(?P<address>[^<>\s]+)\s*>")
+_MARKS_OF_NAMES: Final = f'{DELIMITERS}"'
 _CHANGED_NUMBER: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-][0-9]+|[0-9]+[.,][0-9]+")
 _START_OF_DOMAIN: Final = re.compile(r"[\w.-]*")
 _PAGE: Final = re.compile(r"https?://[\w.-]+/", re.IGNORECASE)
@@ -202,7 +203,7 @@ def parse_table(
     if column is None and (lines := _listed_people(text)):
         return PeopleTable([""], lines)
     is_title = partial(_is_title, also=column)
-    rows = parse_rows(text, is_title)
+    rows = _titled_lines(text, is_title) or parse_rows(text, is_title)
     if isinstance(rows, Problem):
         return rows
     names = rows[0][1] if rows else []
@@ -307,15 +308,27 @@ def _listed_people(text: str) -> list[CsvLine]:
 
     In such a list, the commas and quotes are those of names.
     """
-    lines = [
-        (number, [_unquoted(line.strip().rstrip(",;"))])
-        for number, line in enumerate(io.StringIO(text, newline=""), start=1)
-        if line.strip()
-    ]
+    lines = _single_cells(text)
     if not lines:
         return []
     first = parse_target(clean(lines[0][1][0]), may_be_slug=False)
     return lines if isinstance(first, InviteTarget) else []
+
+
+def _titled_lines(text: str, is_title: Callable[[str], bool]) -> list[CsvLine]:
+    """Return each line as one cell if names below a single title have commas or quotes."""
+    lines = _single_cells(text)
+    named = (line for _, (line,) in lines if _NAMED_ADDRESS.fullmatch(line))
+    has_marks = any(mark in line for line in named for mark in _MARKS_OF_NAMES)
+    return lines if has_marks and is_title(lines[0][1][0]) else []
+
+
+def _single_cells(text: str) -> list[CsvLine]:
+    return [
+        (number, [_unquoted(line.strip().rstrip(",;"))])
+        for number, line in enumerate(io.StringIO(text, newline=""), start=1)
+        if line.strip()
+    ]
 
 
 def _unquoted(line: str) -> str:

@@ -1,6 +1,8 @@
 """Reports at the terminal, with bars, and as rows for the other formats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -9,9 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from arena_groups.cli.output.columns import Column, View
+from arena_groups.cli.output.columns import Column, View, wrap_words
 from arena_groups.cli.output.rows import Row
 from arena_groups.cli.output.sanitize import one_line
+from arena_groups.cli.output.times import moment_text
 from arena_groups.cli.output.writers import TableConsole
 from arena_groups.cli.sync_view import masked
 from arena_groups.reconcile import GroupReport, RosterPerson
@@ -19,7 +22,6 @@ from arena_groups.reconcile.report_tables import (
     Cell,
     ReportTable,
     figures,
-    moment_text,
     short_name,
     tables,
 )
@@ -28,7 +30,9 @@ __all__ = ["REPORTS", "ReportRow", "masked_report", "print_reports"]
 
 BAR: Final = 24
 SPACE_BESIDE_BARS: Final = 50
-NARROWEST: Final = 48
+NARROWEST: Final = 20
+WITH_COLUMNS: Final = 48
+NUMBERS: Final = 2
 NUMBER: Final = 7
 TEXT: Final = 12
 GAP: Final = 2
@@ -103,34 +107,38 @@ def _masked_people(people: Sequence[RosterPerson]) -> tuple[RosterPerson, ...]:
     )
 
 
-def print_reports(console: TableConsole, reports: Sequence[GroupReport]) -> None:
-    """Print reports one after the other."""
-    # As in other tables, the last column of a terminal stays empty. One that is too narrow has to
-    # wrap the lines, as rich would cut numbers off.
+def print_reports(console: TableConsole, reports: Sequence[GroupReport], *, utc: bool) -> None:
+    """Print reports one after the other, with times in UTC or in the local time zone."""
+    # As in other tables, the last column of a terminal stays empty.
     console.width = max(console.width - 1, NARROWEST)
     for number, report in enumerate(reports):
         if number:
             console.print()
-        console.print(Group(*_parts(console, report)))
+        console.print(Group(*_parts(console, report, partial(moment_text, utc=utc))))
 
 
-def _parts(console: Console, report: GroupReport) -> Iterator[RenderableType]:
+def _parts(
+    console: Console, report: GroupReport, time_text: Callable[[datetime], str]
+) -> Iterator[RenderableType]:
     name = _text(f"{short_name(report.group_name)} ({report.group})")
     name.stylize("bold")
     yield name
-    yield Text(f"As of {moment_text(report.taken_at)}", "dim")
+    yield Text(f"As of {time_text(report.taken_at)}", "dim")
     yield Text()
     facts = _grid(2)
     for title, value in figures(report):
         facts.add_row(Text(title, "bold"), _cell(value))
     yield facts
-    for table in tables(report):
+    for table in tables(report, time_text=time_text):
         if table.key in SHOWN:
             yield Text()
             yield Text(table.title, "bold")
             if table.note:
                 yield Text(table.note, "dim")
-            if table.rows:
+            is_narrow = len(table.columns) > NUMBERS and console.width < WITH_COLUMNS
+            if is_narrow:
+                yield from _details(console, table)
+            elif table.rows:
                 yield _table(console, table)
 
 
@@ -153,6 +161,17 @@ def _table(console: Console, table: ReportTable) -> Table:
         cells = [_spaced(_cell(value), gap) for value, gap in zip(row, gaps, strict=True)]
         shown.add_row(*cells, *bars)
     return shown
+
+
+def _details(console: Console, table: ReportTable) -> Iterator[Text]:
+    """Yield the rows of a table with a line for each cell, for a terminal without the room."""
+    indent = max(map(len, table.columns)) + GAP
+    for number, row in enumerate(table.rows):
+        if number:
+            yield Text()
+        for title, value in zip(table.columns, row, strict=True):
+            for index, line in enumerate(wrap_words(_cell(value).plain, console.width - indent)):
+                yield Text.assemble((("" if index else title).ljust(indent), "dim"), line)
 
 
 def _spaced(cell: Text | str, gap: int) -> Padding:

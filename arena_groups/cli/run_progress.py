@@ -191,10 +191,13 @@ class OutcomeCounts:
 def reported_stop(
     settings: Settings, counts: OutcomeCounts, total: int, noun: Noun, go_on: Callable[[], str]
 ) -> Generator[None, None, None]:
-    """Say what was done, and how to go on, if the block ends early: by Ctrl-C or an error."""
+    """Say what was done, and how to go on, if the block ends early.
+
+    It may end by Ctrl-C, an error of the API, a full disk, or a pipe whose reader has gone.
+    """
     try:
         yield
-    except (CancelledError, ArenaError) as error:
+    except (CancelledError, ArenaError, OSError) as error:
         left = total - counts.done
         has_effect = counts.done > counts.counts["failed"]  # otherwise the error says it all
         if left and (has_effect or isinstance(error, CancelledError)):

@@ -1,7 +1,7 @@
 """Words of a command line: aliases, suggestions, and what an error may repeat."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 import click
@@ -61,6 +61,7 @@ LOGIN_HINT = (
     " `arena-groups auth login`, pipe it in"
     " (`arena-groups auth login < token.txt`), or set ARENA_TOKEN"
 )
+CONFIG_GROUP = "arena-groups config set group GROUP"
 CODE_HINT = "type the code at the prompt, or pipe it in"
 EXTRA_HINTS = {"auth login": LOGIN_HINT, "members join": CODE_HINT}
 TOKEN_OPTIONS = {
@@ -72,20 +73,22 @@ _OPTION = re.compile(r"--?[a-z][a-z-]{0,23}")
 _FILE = re.compile(r".*\.[a-z0-9]{1,8}", re.IGNORECASE | re.DOTALL)
 _HOST_AND_PORT = re.compile(r"[a-z][a-z0-9.-]*:\d{1,5}", re.IGNORECASE)
 _INVITE = re.compile(r"/(?:group-)?invite/", re.IGNORECASE)
+# Of a token in Base64, which may have "/" in it; folders are rarely named so.
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+=_-]{20,}")
 HIDDEN = "…"
 LONG = 20
 """Length of a word that may be a secret whatever it consists of."""
 
 
-class UnknownWordError(click.UsageError):
-    """Error of a word that is not a command, or that is too many, with a hint of its own."""
+class HintedUsageError(click.UsageError):
+    """Error of a command line, with a hint of its own."""
 
     def __init__(self, message: str, ctx: click.Context, hint: str = "") -> None:
         super().__init__(message, ctx)
         self.hint = hint
 
 
-def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> UnknownWordError:
+def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> HintedUsageError:
     """Return the error of a word that is not a command.
 
     It repeats the word only if a command is meant: any other may be a secret.
@@ -94,22 +97,28 @@ def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> Unkn
     if ctx.parent is None:
         known = {**PLACES, **{name: name for name in ALIASES}, **known}
     for near in get_close_matches(word.lower(), known, 1):
-        return UnknownWordError(f"no such command {word!r}. Did you mean {known[near]}?", ctx)
+        return HintedUsageError(f"no such command {word!r}. Did you mean {known[near]}?", ctx)
     hint = LOGIN_HINT if ctx.info_name == "auth" else ""
-    return UnknownWordError("no such command", ctx, hint)
+    return HintedUsageError("no such command", ctx, hint)
 
 
-def too_many_words(ctx: click.Context, count: int) -> UnknownWordError:
+def too_many_words(ctx: click.Context, count: int) -> HintedUsageError:
     """Return the error of words that a command does not take, which may be secrets."""
     text = "an unexpected extra argument" if count == 1 else f"{count} unexpected extra arguments"
     names = ctx.command_path.partition(" ")[2]
-    return UnknownWordError(f"got {text}", ctx, EXTRA_HINTS.get(names, ""))
+    return HintedUsageError(f"got {text}", ctx, EXTRA_HINTS.get(names, ""))
+
+
+def missing_group(ctx: click.Context) -> HintedUsageError:
+    """Return the error of a command that got no GROUP, where a default group would do."""
+    hint = f"name a group, or set a default one: {CONFIG_GROUP}"
+    return HintedUsageError("missing argument GROUP", ctx, hint)
 
 
 def usage_error(error: click.UsageError, words: Sequence[str]) -> CliError:
     """Return the error of a command line, without words that may be a secret."""
     hint = f"{error.ctx.command_path if error.ctx else 'arena-groups'} --help"
-    if isinstance(error, UnknownWordError):
+    if isinstance(error, HintedUsageError):
         return CliError("usage", error.message, hint=error.hint or hint)
     if isinstance(error, click.NoSuchOption):
         return _unknown_option(error, hint)
@@ -128,11 +137,18 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> CliError:
 
 def without_secrets(message: str, words: Iterable[str]) -> str:
     """Return a message without the words of a command line that may be a secret."""
-    for word in words:
-        value = word.partition("=")[2] if word.startswith("-") else word
-        if may_be_secret(value):
-            message = message.replace(value, HIDDEN)
+    values = {value for word in words for value in _values(word) if may_be_secret(value)}
+    for value in sorted(values, key=len, reverse=True):
+        for spelling in (value, repr(value)[1:-1]):  # errors quote values, with escapes
+            message = message.replace(spelling, HIDDEN)
     return message
+
+
+def _values(word: str) -> Iterator[str]:
+    """Yield the values in a word of a command line: whole, without spaces, and one by one."""
+    whole = word.partition("=")[2] if word.startswith("-") else word
+    yield from (whole, whole.strip())
+    yield from map(str.strip, whole.split(","))
 
 
 def may_be_secret(word: str) -> bool:
@@ -140,7 +156,7 @@ def may_be_secret(word: str) -> bool:
     if "@" in word or _INVITE.search(word):
         return True
     if "/" in word or _FILE.fullmatch(word):
-        return False
+        return any(map(_MIXED.fullmatch, word.split("/")))
     mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
     mixed = mixed and not _HOST_AND_PORT.fullmatch(word)
     return len(word) >= LONG or (len(word) >= 8 and mixed)

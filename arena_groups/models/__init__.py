@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from arena_groups._exports import lazy_exports
 
 if TYPE_CHECKING:
-    from arena_groups.models._common import (
-        Link,
-        Links,
-        MarkdownContent,
-        RateLimit,
-        ResourceType,
-        UserTier,
+    from arena_groups.models._common import RateLimit, ResourceType, UserTier
+    from arena_groups.models._embedded import (
+        EmbeddedGroup,
+        EmbeddedUser,
     )
+    from arena_groups.models._parts import Link, Links, MarkdownContent
     from arena_groups.models.blocks import (
         AttachmentBlock,
         BlockAbilities,
@@ -55,7 +53,6 @@ if TYPE_CHECKING:
     )
     from arena_groups.models.groups import (
         ConnectionSort,
-        EmbeddedGroup,
         Group,
         GroupAbilities,
         GroupCounts,
@@ -64,18 +61,19 @@ if TYPE_CHECKING:
         GroupSort,
     )
     from arena_groups.models.invitations import (
-        GroupInvite,
         InvitationState,
+        MembershipInvitation,
+    )
+    from arena_groups.models.invites import (
+        GroupInvite,
         InviteOutcome,
         InviteResult,
-        MembershipInvitation,
     )
     from arena_groups.models.pages import (
         Page,
         PageMeta,
     )
     from arena_groups.models.users import (
-        EmbeddedUser,
         Me,
         MeCounts,
         User,
@@ -104,26 +102,26 @@ _HOMES = {
     "ContentType": "contents",
     "EmbedBlock": "blocks",
     "EmbeddedConnection": "blocks",
-    "EmbeddedGroup": "groups",
-    "EmbeddedUser": "users",
+    "EmbeddedGroup": "_embedded",
+    "EmbeddedUser": "_embedded",
     "Followable": "contents",
     "FollowableType": "contents",
     "Group": "groups",
     "GroupAbilities": "groups",
     "GroupCounts": "groups",
-    "GroupInvite": "invitations",
+    "GroupInvite": "invites",
     "GroupMember": "groups",
     "GroupRole": "groups",
     "GroupSort": "groups",
     "ImageBlock": "blocks",
     "ImageVersion": "blocks",
     "InvitationState": "invitations",
-    "InviteOutcome": "invitations",
-    "InviteResult": "invitations",
-    "Link": "_common",
+    "InviteOutcome": "invites",
+    "InviteResult": "invites",
+    "Link": "_parts",
     "LinkBlock": "blocks",
-    "Links": "_common",
-    "MarkdownContent": "_common",
+    "Links": "_parts",
+    "MarkdownContent": "_parts",
     "Me": "users",
     "MeCounts": "users",
     "MembershipInvitation": "invitations",

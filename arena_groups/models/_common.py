@@ -1,24 +1,17 @@
-"""Parts that several models share: kinds, links, texts, timestamps, the rate limit."""
+"""What every response needs: kinds and ids of objects, timestamps, the rate limit."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, NewType
+from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from attrs import frozen
 from msgspec import Meta
 
 from arena_groups._exports import set_public_module
-from arena_groups._types import OpenEnum, ReadOnlyMapping
+from arena_groups._types import OpenEnum
 
 __all__ = [
     "Identifiable",
-    "Link",
-    "Linked",
-    "Links",
-    "MarkdownContent",
-    "Ping",
-    "PingStatus",
     "RateLimit",
     "ResourceType",
     "Timestamp",
@@ -47,18 +40,6 @@ class ResourceType(OpenEnum):
 
 
 Timestamp = Annotated[datetime, Meta(tz=True)]  # without it a naive datetime would do
-
-
-@frozen(kw_only=True)
-class Link:
-    """Address of a related resource."""
-
-    href: str
-    """Absolute URL of the resource."""
-
-
-Links = NewType("Links", Mapping[str, Link])
-"""Read-only mapping from relation to link. ``self`` is always present."""
 
 
 def page_url(*segments: str) -> str:
@@ -93,45 +74,6 @@ class Identifiable:
         return isinstance(other, Identifiable) and self._identity == other._identity
 
 
-class Linked:
-    """Base of models with links to related resources."""
-
-    __slots__ = ()  # slots can come from one base only, and Linked is often the second
-
-    _links: Links
-
-    @property
-    def links(self) -> Links:
-        """Links by relation, read-only. ``self`` is always present."""
-        return Links(ReadOnlyMapping(self._links))
-
-
-@frozen(kw_only=True)
-class MarkdownContent:
-    """Text in Markdown, HTML and plain form."""
-
-    markdown: str
-    """The text as it was written."""
-    html: str
-    """The text as HTML."""
-    plain: str
-    """The text without markup."""
-
-
-class PingStatus(OpenEnum):
-    """Health of the API."""
-
-    OK = "ok"
-
-
-@frozen(kw_only=True)
-class Ping:
-    """Response of the health check (``GET /v3/ping``)."""
-
-    status: PingStatus
-    """``"ok"`` if the API is healthy."""
-
-
 class UserTier(OpenEnum):
     """Subscription tier of a user, which sets the rate limit.
 
@@ -159,6 +101,4 @@ class RateLimit:
     """End of the current window; ``None`` if not reported."""
 
 
-set_public_module(
-    globals(), ["Link", "Links", "MarkdownContent", "ResourceType", "RateLimit", "UserTier"]
-)
+set_public_module(globals(), ["ResourceType", "RateLimit", "UserTier"])

@@ -7,15 +7,9 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-)
-from arena_groups.models.users import EmbeddedUser
+from arena_groups.models._common import Identifiable, ResourceType, Timestamp
+from arena_groups.models._embedded import EmbeddedUser
+from arena_groups.models._parts import Linked, Links, MarkdownContent
 
 __all__ = [
     "AttachmentBlock",

@@ -7,14 +7,9 @@ from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-)
+from arena_groups.models._common import Identifiable, ResourceType, Timestamp
+from arena_groups.models._embedded import EmbeddedGroup, EmbeddedUser
+from arena_groups.models._parts import Linked, Links, MarkdownContent
 from arena_groups.models.blocks import (
     AttachmentBlock,
     EmbedBlock,
@@ -25,8 +20,8 @@ from arena_groups.models.blocks import (
     PendingBlock,
     TextBlock,
 )
-from arena_groups.models.groups import EmbeddedGroup, Group
-from arena_groups.models.users import EmbeddedUser, User
+from arena_groups.models.groups import Group
+from arena_groups.models.users import User
 
 __all__ = [
     "Channel",

@@ -1,25 +1,15 @@
 """Groups and their members."""
 
-from typing import ClassVar
-
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-    page_url,
-)
-from arena_groups.models.users import EmbeddedUser
+from arena_groups.models._common import Timestamp
+from arena_groups.models._embedded import EmbeddedGroup, EmbeddedUser
+from arena_groups.models._parts import Linked, Links, MarkdownContent
 
 __all__ = [
     "ConnectionSort",
-    "EmbeddedGroup",
     "Group",
     "GroupAbilities",
     "GroupCounts",
@@ -52,31 +42,6 @@ class ConnectionSort(OpenEnum):
 
     CREATED_AT_DESC = "created_at_desc"
     CREATED_AT_ASC = "created_at_asc"
-
-
-@frozen(kw_only=True)
-class EmbeddedGroup(Identifiable):
-    """Group as part of another object."""
-
-    KIND: ClassVar = ResourceType.GROUP
-
-    id: int
-    """Number that identifies the group."""
-    type: ResourceType
-    """``"Group"``."""
-    name: str
-    """Display name."""
-    slug: str
-    """Name for URLs and API paths. It changes when the group is renamed."""
-    avatar: str | None
-    """URL of the group's picture."""
-    initials: str
-    """Initials of the name."""
-
-    @property
-    def url(self) -> str:
-        """URL of the group's page on are.na. It follows the slug, which a rename changes."""
-        return page_url("group", self.slug)
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,6 @@
 """Pages of a list."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Generic, SupportsIndex, TypeVar, overload
 
 from attrs import field, frozen
@@ -67,16 +67,6 @@ class Page(Generic[T]):
 
     def __reversed__(self) -> Iterator[T]:
         return reversed(self.data)
-
-
-@frozen(kw_only=True)
-class PartialPage(Page[T]):
-    """Page without the items that could not be decoded.
-
-    ``skipped`` maps the identity of each of these to what is wrong with it.
-    """
-
-    skipped: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
 
 set_public_module(globals(), __all__)

@@ -1,24 +1,14 @@
 """Users, in full and as parts of other objects."""
 
-from typing import ClassVar
-
 from attrs import field, frozen
 
 from arena_groups._exports import set_public_module
 from arena_groups._types import OpenEnum, hidden
-from arena_groups.models._common import (
-    Identifiable,
-    Linked,
-    Links,
-    MarkdownContent,
-    ResourceType,
-    Timestamp,
-    UserTier,
-    page_url,
-)
+from arena_groups.models._common import Timestamp, UserTier
+from arena_groups.models._embedded import EmbeddedUser
+from arena_groups.models._parts import Linked, Links, MarkdownContent
 
 __all__ = [
-    "EmbeddedUser",
     "Me",
     "MeCounts",
     "User",
@@ -34,31 +24,6 @@ class UserBadge(OpenEnum):
     INVESTOR = "investor"
     SUPPORTER = "supporter"
     PREMIUM = "premium"
-
-
-@frozen(kw_only=True)
-class EmbeddedUser(Identifiable):
-    """User as part of another object."""
-
-    KIND: ClassVar = ResourceType.USER
-
-    id: int
-    """Number that identifies the user."""
-    type: ResourceType
-    """``"User"``."""
-    name: str
-    """Display name."""
-    slug: str
-    """Name for URLs and API paths, such as ``"ada-osei"``."""
-    avatar: str | None
-    """URL of the profile picture."""
-    initials: str
-    """Initials of the name."""
-
-    @property
-    def url(self) -> str:
-        """URL of the profile on are.na. It follows the slug, which users can change."""
-        return page_url(self.slug)
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """Tables and figures of a report, in the words that every format of it shows."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, cast
 
@@ -93,12 +93,14 @@ def figures(report: GroupReport) -> list[tuple[str, Cell]]:
     return found
 
 
-def tables(report: GroupReport) -> list[ReportTable]:
-    """Return the tables of a report, in order."""
+def tables(
+    report: GroupReport, *, time_text: Callable[[datetime], str] | None = None
+) -> list[ReportTable]:
+    """Return the tables of a report, in order. Times are in UTC, without a ``time_text``."""
     return [
         _ages(report),
         *([_inviters(report), _oldest(report)] if report.pending else []),
-        _changes(report.changes),
+        _changes(report.changes, time_text or moment_text),
         _history(report.history),
         _weeks(report.weeks),
     ]
@@ -185,7 +187,7 @@ def _oldest(report: GroupReport) -> ReportTable:
     )
 
 
-def _changes(changes: ReportChanges | None) -> ReportTable:
+def _changes(changes: ReportChanges | None, time_text: Callable[[datetime], str]) -> ReportTable:
     columns = ("Change", "Number", "Who")
     title = "What has changed"
     if changes is None:
@@ -201,7 +203,7 @@ def _changes(changes: ReportChanges | None) -> ReportTable:
             ("Invited", len(changes.invited), _people(changes.invited)),
             ("No longer pending", len(changes.closed), _ids("invitation", changes.closed)),
         ),
-        note=f"Since {moment_text(changes.since)}.",
+        note=f"Since {time_text(changes.since)}.",
     )
 
 

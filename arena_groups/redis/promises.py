@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from math import floor
 from typing import Final, NotRequired, TypedDict
 
-from attrs import define
-
 from arena_groups._pacing.window import (
     FOREVER,
     ForecastWindow,
@@ -90,8 +88,7 @@ def share_of(limit: int, processes: int) -> int:
     return max(1, limit // processes)
 
 
-@define(kw_only=True)
-class PromisedWindow(RateLimitWindow):
+class PromisedWindow(RateLimitWindow, kw_only=True):
     """A window in which only the promised requests may be sent.
 
     ``promised`` counts all requests of the window, also those that have been sent; ``None`` means

@@ -6,9 +6,9 @@ async with Sandbox() as sandbox:
 """
 
 from arena_groups.sandbox.accounts import Applications, SandboxUser, Tokens, Users
+from arena_groups.sandbox.applications import Application
 from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.entities import (
-    Application,
     InvitationState,
     RecordedRequest,
     SentEmail,

@@ -2,8 +2,9 @@
 
 import attrs
 
+from arena_groups.sandbox.applications import Application
 from arena_groups.sandbox.backend import Backend
-from arena_groups.sandbox.entities import Application, CredentialRecord, UserRecord
+from arena_groups.sandbox.entities import CredentialRecord, UserRecord
 from arena_groups.sandbox.seed import KnownUsers, new_token
 
 REDIRECT_URIS = (

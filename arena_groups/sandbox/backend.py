@@ -1,14 +1,15 @@
 """State of the sandbox: users, groups and invitations, and the rules by which they change."""
 
-import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import attrs
 
+from arena_groups.sandbox.applications import OAuthRegistry
+from arena_groups.sandbox.copies import copy_group, copy_invitation, copy_user
+from arena_groups.sandbox.draws import invite_code, pick, slug_suffix
 from arena_groups.sandbox.entities import (
-    Application,
     ChannelRecord,
     CredentialRecord,
     GroupRecord,
@@ -16,7 +17,6 @@ from arena_groups.sandbox.entities import (
     InvitationState,
     InviteCodeRecord,
     InviteRecipient,
-    OAuthGrant,
     PendingAvatar,
     SentEmail,
     Tier,
@@ -38,8 +38,6 @@ FIRST_IDS = {
     "connection": 900001,
     "notification": 1_000_000_001,
 }
-SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-CODE_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 AVATAR_DELAY = timedelta(seconds=2)  # until a new avatar is visible
 
 
@@ -61,52 +59,6 @@ class InvitationOutcome:
 
 
 @attrs.define(eq=False)
-class OAuthRegistry:
-    """Registered apps by client id, and the permissions that users granted them."""
-
-    rng: random.Random = attrs.field(factory=random.Random, repr=False)
-    form_key: bytes = attrs.field(
-        default=attrs.Factory(lambda self: self.rng.randbytes(32), takes_self=True), repr=False
-    )
-    applications: dict[str, Application] = attrs.field(factory=dict[str, Application], repr=False)
-    _grants: dict[str, OAuthGrant] = attrs.field(
-        factory=dict[str, OAuthGrant], init=False, repr=False
-    )
-
-    def register(
-        self, name: str, redirect_uris: tuple[str, ...], *, owner: int, confidential: bool
-    ) -> Application:
-        """Return a new app, with a client secret if it is `confidential`."""
-        app = Application(
-            name=name,
-            client_id=self.random_token("app"),
-            client_secret=self.random_token("secret") if confidential else None,
-            redirect_uris=redirect_uris,
-            owner=owner,
-        )
-        self.applications[app.client_id] = app
-        return app
-
-    def issue(self, grant: OAuthGrant) -> str:
-        """Return a new code for the grant."""
-        code = self.random_token("code")
-        self._grants[code] = grant
-        return code
-
-    def find(self, code: str) -> OAuthGrant | None:
-        """Return the grant of a code, which may be expired or used."""
-        return self._grants.get(code)
-
-    def mark_used(self, code: str, token: str) -> None:
-        """Record the token that the code was exchanged for."""
-        self._grants[code] = attrs.evolve(self._grants[code], token=token)
-
-    def random_token(self, label: str) -> str:
-        """Return a random text that cannot be guessed without the seed."""
-        return f"sandbox_{label}_{self.rng.randbytes(12).hex()}"
-
-
-@attrs.define(eq=False)
 class Backend:
     """The state of one sandbox. Two backends share nothing."""
 
@@ -123,7 +75,7 @@ class Backend:
         factory=dict[str, CredentialRecord], repr=False
     )
     oauth: OAuthRegistry = attrs.field(factory=OAuthRegistry, repr=False)
-    _ids: dict[str, Iterator[int]] = attrs.field(init=False, repr=False)
+    _next_ids: dict[str, int] = attrs.field(factory=FIRST_IDS.copy, init=False, repr=False)
     _names: NumberedNames = attrs.field(factory=NumberedNames, init=False, repr=False)
     _invited_addresses: set[str] = attrs.field(factory=set[str], repr=False)
     _users_by_slug: dict[str, UserRecord] = attrs.field(factory=dict[str, UserRecord], repr=False)
@@ -134,15 +86,29 @@ class Backend:
         factory=dict[str, GroupRecord], repr=False
     )
 
-    def __attrs_post_init__(self) -> None:
-        self._ids = {kind: itertools.count(first) for kind, first in FIRST_IDS.items()}
-
     def restart(self, rng: random.Random) -> None:
         """Return to an empty state, at the time of the clock's source."""
         self.clock.reset()
         empty = Backend(self.clock, rng, self.on_email)
         for field in attrs.fields(Backend):
             setattr(self, field.name, getattr(empty, field.name))
+
+    def copy_seed(self, seeded: "Backend") -> None:
+        """Become as a backend that has been filled with seeded records, and not used since."""
+        self.rng.setstate(seeded.rng.getstate())
+        self._next_ids = dict(seeded._next_ids)
+        self._names = seeded._names.copy()
+        self._invited_addresses = set(seeded._invited_addresses)
+        self.users = {number: copy_user(each) for number, each in seeded.users.items()}
+        self.invitations = {
+            number: copy_invitation(each) for number, each in seeded.invitations.items()
+        }
+        self.groups = {
+            number: copy_group(each, self.invitations) for number, each in seeded.groups.items()
+        }
+        self._users_by_slug = {each.slug: each for each in self.users.values()}
+        self._users_by_address = {each.email.lower(): each for each in self.users.values()}
+        self._groups_by_slug = {each.slug: each for each in self.groups.values()}
 
     # Users
 
@@ -277,7 +243,7 @@ class Backend:
         if group.invite is not None:
             return group.invite, False
         when = at or self.clock.now()
-        code = "".join(self.rng.choices(CODE_LETTERS, k=12))
+        code = invite_code(self.rng)
         group.invite = InviteCodeRecord(self.next_id("invite"), code, when, when)
         return group.invite, True
 
@@ -402,12 +368,14 @@ class Backend:
 
     def next_id(self, kind: str) -> int:
         """Return the next id of a kind. Each kind has its own sequence."""
-        return next(self._ids[kind])
+        number = self._next_ids[kind]
+        self._next_ids[kind] = number + 1
+        return number
 
     def new_slug(self, name: str) -> str:
         """Return an unused slug: the name in lower case with a random suffix."""
         while True:
-            slug = f"{slugify(name) or 'group'}-{self.random_suffix()}"
+            slug = f"{slugify(name) or 'group'}-{slug_suffix(self.rng)}"
             if slug not in self._groups_by_slug:
                 return slug
 
@@ -416,17 +384,12 @@ class Backend:
         return self._free_address(f"{slugify(first)}.{slugify(last)}".strip("."))
 
     def _free_address(self, local_part: str) -> str:
-        domain = self.rng.choice(("example.org", "example.com", "example.net"))
+        domain = pick(self.rng, ("example.org", "example.com", "example.net"))
         return self._names.find(
             f"{local_part}@{domain}",
             lambda number: f"{local_part}{number}@{domain}",
             lambda each: each in self._users_by_address or each in self._invited_addresses,
         )
-
-    def random_suffix(self) -> str:
-        """Return letters, digits, `_` and `-`, as at the end of a slug."""
-        middle = "".join(self.rng.choices(SUFFIX_LETTERS + "_-", k=9))
-        return f"{self.rng.choice(SUFFIX_LETTERS)}{middle}{self.rng.choice(SUFFIX_LETTERS)}"
 
     def _free_user_slug(self, wanted: str) -> str:
         return self._names.find(

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import get_args
 from urllib.parse import urlsplit
 
+from arena_groups.sandbox.applications import Application, is_redirect_uri
 from arena_groups.sandbox.backend import SandboxConflictError
 from arena_groups.sandbox.control_state import SandboxState, changes
 from arena_groups.sandbox.entities import (
-    Application,
     CredentialRecord,
     SentEmail,
     Tier,
-    is_redirect_uri,
 )
 from arena_groups.sandbox.names import HasId, Reference, check_count
 from arena_groups.sandbox.oauth import ConsentRequest, RedirectToAppError, parse_consent_request

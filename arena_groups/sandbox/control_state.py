@@ -18,10 +18,10 @@ from arena_groups.sandbox.accounts import (
     seeded_users,
     token_credentials,
 )
+from arena_groups.sandbox.applications import Application
 from arena_groups.sandbox.backend import Backend, SandboxNotFoundError
 from arena_groups.sandbox.control_views import email_view, invitation_link
 from arena_groups.sandbox.entities import (
-    Application,
     ChannelRecord,
     GroupRecord,
     InvitationRecord,
@@ -77,7 +77,8 @@ class SandboxState(ABC):
         self._fill(plan)
 
     def _fill(self, plan: SeedPlan) -> None:
-        known_users, self._user_factory = fill_backend(self._backend, plan)
+        records = fill_backend(self._backend, plan)
+        known_users, self._user_factory = records.known_users, records.user_factory
         self._known_users = known_users
         self._owner = known_users.owner
         self._faults.rng = Random(f"faults {plan.seed}")
@@ -219,7 +220,8 @@ class SandboxState(ABC):
     def reset(self, *, seed: int | None = None) -> None:
         """Start again: data, clock, faults, counted and recorded requests are as in a new sandbox.
 
-        The URL, the tokens and the applications stay as they are.
+        The URL, the tokens and the applications stay as they are. Requests in progress get a
+        503, so that none of them changes the new state.
 
         Args:
             seed: The seed of all generated data; by default that of the sandbox.
@@ -231,6 +233,7 @@ class SandboxState(ABC):
             raise TypeError(f"seed must be an int, not {type(seed).__name__}")
         plan = self._plan if seed is None else attrs.evolve(self._plan, seed=seed)
         tokens, applications = self.tokens, self.applications
+        self._drop_requests()
         self._backend.restart(Random(plan.seed))
         self._rate_limiter.reset()
         self._request_log.clear()
@@ -244,6 +247,10 @@ class SandboxState(ABC):
         for application in (applications.public, applications.confidential):
             self._backend.oauth.applications[application.client_id] = application
         self.tokens, self.applications = tokens, applications
+
+    @abstractmethod
+    def _drop_requests(self) -> None:
+        """End the requests in progress."""
 
     def _publish_change(self, action: str) -> None:
         self._events.publish("change", lambda: {"action": action})

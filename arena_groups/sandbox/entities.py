@@ -1,12 +1,10 @@
 """Records that the sandbox holds in memory: mutable, without rules."""
 
-import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,9 +19,6 @@ Followed = tuple[FollowedKind, int]
 BlockKind = Literal["Text", "Image", "Link", "Attachment", "Embed"]
 
 MAX_LOGGED_REQUESTS = 100_000
-
-_URI = re.compile(r"[!\"$-\[\]-~]+", re.ASCII)  # no space, no fragment, no backslash
-_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]|", re.ASCII)
 
 
 @attrs.frozen
@@ -186,31 +181,52 @@ class GroupRecord:
     members: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
     followers: dict[int, None] = attrs.field(factory=dict[int, None], repr=False)
     pending: dict[int, InvitationRecord] = attrs.field(
-        factory=dict[int, InvitationRecord], repr=False
+        factory=dict[int, InvitationRecord], init=False, repr=False
     )
     contents: list[ContentRecord] = attrs.field(factory=list[ContentRecord], repr=False)
-    _pending_ids: dict[int | str, list[int]] = attrs.field(
-        factory=dict[int | str, list[int]], init=False, repr=False
+    _pending_ids: list[int] = attrs.field(factory=list[int], init=False, repr=False)
+    _pending_by_person: dict[int | str, list[int]] | None = attrs.field(
+        default=None, init=False, repr=False
     )
 
     def add_pending(self, invitation: InvitationRecord) -> None:
-        """Add a pending invitation."""
+        """Add a pending invitation, which is newer than all others."""
         self.pending[invitation.id] = invitation
-        for person in _people_of(invitation):
-            self._pending_ids.setdefault(person, []).append(invitation.id)
+        self._pending_ids.append(invitation.id)
+        if self._pending_by_person is not None:
+            _add_to_index(self._pending_by_person, invitation)
 
     def remove_pending(self, invitation: InvitationRecord) -> None:
         """Remove a pending invitation."""
         del self.pending[invitation.id]
-        for person in _people_of(invitation):
-            self._pending_ids[person].remove(invitation.id)
-            if not self._pending_ids[person]:
-                del self._pending_ids[person]
+        del self._pending_ids[bisect_left(self._pending_ids, invitation.id)]
+        index = self._pending_by_person
+        if index is not None:
+            for person in _people_of(invitation):
+                index[person].remove(invitation.id)
+                if not index[person]:
+                    del index[person]
+
+    def newest_pending(self, start: int, count: int) -> list[InvitationRecord]:
+        """Return a part of the pending invitations, newest first, at a cost of that part only."""
+        end = len(self._pending_ids) - start
+        ids = self._pending_ids[max(end - count, 0) : max(end, 0)]
+        return [self.pending[each] for each in reversed(ids)]
 
     def oldest_pending(self, people: Iterable[int | str]) -> InvitationRecord | None:
         """Return the oldest pending invitation of these user ids and addresses."""
-        ids = [self._pending_ids[each][0] for each in people if each in self._pending_ids]
+        index = self._pending_by_person
+        if index is None:
+            index = self._pending_by_person = {}
+            for each in self.pending.values():
+                _add_to_index(index, each)
+        ids = [index[each][0] for each in people if each in index]
         return self.pending[min(ids)] if ids else None
+
+
+def _add_to_index(index: dict[int | str, list[int]], invitation: InvitationRecord) -> None:
+    for person in _people_of(invitation):
+        index.setdefault(person, []).append(invitation.id)
 
 
 def _people_of(invitation: InvitationRecord) -> Iterator[int | str]:
@@ -256,101 +272,6 @@ class SentEmail:
     def subject(self) -> str:
         """The subject line."""
         return f"{self.inviter_name} invites you to the group {self.group_name}"
-
-
-@attrs.frozen
-class Application:
-    """An app that may ask users for tokens.
-
-    Attributes:
-        name: The name, as the consent page shows it.
-        client_id: The public identifier.
-        client_secret: The secret of a confidential app; None for a public one. It does not show
-            in `repr`.
-        redirect_uris: The registered redirect URIs. The port of a loopback IP address is ignored.
-        owner: The id of the user who registered it.
-    """
-
-    name: str
-    client_id: str
-    client_secret: str | None = attrs.field(repr=False)
-    redirect_uris: tuple[str, ...]
-    owner: int
-
-    @property
-    def redirect_uri(self) -> str:
-        """The first of the registered redirect URIs."""
-        return self.redirect_uris[0]
-
-    def allows_redirect(self, redirect_uri: str) -> bool:
-        """Return whether a redirect URI is registered.
-
-        Args:
-            redirect_uri: The URI to check.
-
-        Returns:
-            True if it is registered, ignoring the port of a loopback IP address.
-        """
-        return is_redirect_uri(redirect_uri) and _without_port(redirect_uri) in {
-            _without_port(each) for each in self.redirect_uris
-        }
-
-
-@attrs.frozen(kw_only=True)
-class OAuthGrant:
-    """The permission behind an authorization code.
-
-    Attributes:
-        client_id: The app that asked for it.
-        redirect_uri: The address that the code was sent to.
-        user_id: The user who granted it.
-        scopes: What the user granted.
-        challenge: The S256 challenge of the verifier that redeems the code, if there is one.
-        expires_at: When the code expires.
-        token: The token that the code was exchanged for, once it has been.
-    """
-
-    client_id: str
-    redirect_uri: str
-    user_id: int
-    scopes: tuple[str, ...]
-    challenge: str | None = attrs.field(default=None, repr=False)
-    expires_at: datetime
-    token: str | None = attrs.field(default=None, repr=False)
-
-
-def is_redirect_uri(uri: str) -> bool:
-    """Return whether every parser reads the same host and port in a redirect URI.
-
-    Browsers take a backslash for a slash and drop control characters, so a URI with either can name
-    a host that `urlsplit` does not see. User information hides the host from people.
-    """
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return (
-        _URI.fullmatch(uri) is not None
-        and _HOST.fullmatch(host) is not None
-        and bool(host if parts.scheme in {"http", "https"} else parts.scheme)
-        and port != 0
-        and parts.netloc.lower() == (host if port is None else f"{host}:{port}")
-    )
-
-
-def _without_port(uri: str) -> str:
-    """Return the URI, without the port of a loopback IP address."""
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    try:
-        if parts.scheme != "http" or not ip_address(host).is_loopback:
-            return uri
-    except ValueError:
-        return uri
-    return uri.replace(parts.netloc, f"[{host}]" if ":" in host else host, 1)
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Literal
 
 import attrs
@@ -25,18 +26,21 @@ _RETRY = b"retry: 1000\n\n"  # milliseconds until a reader connects again
 SandboxEventKind = Literal["request", "email", "change", "gap"]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class SandboxEvent:
-    """One event, and the function that describes it as JSON."""
+    """One event, and the function that describes it as JSON, when the first reader is there."""
 
     number: int
     kind: SandboxEventKind
     describe: Callable[[], JSONObject] = attrs.field(repr=False)
+    _encoded: bytes = attrs.field(default=b"", init=False, repr=False)
 
     def encode(self) -> bytes:
-        """Return the event in the format of server-sent events."""
-        data = json.dumps(self.describe())
-        return f"id: {self.number}\nevent: {self.kind}\ndata: {data}\n\n".encode()
+        """Return the event in the format of server-sent events, the same for all readers."""
+        if not self._encoded:
+            data = json.dumps(self.describe())
+            self._encoded = f"id: {self.number}\nevent: {self.kind}\ndata: {data}\n\n".encode()
+        return self._encoded
 
 
 class EventFeed:
@@ -67,11 +71,14 @@ class EventFeed:
 
     def after(self, number: int) -> list[SandboxEvent]:
         """Return the events after one, with a gap in place of those that are not kept."""
-        events = [each for each in tuple(self._events) if each.number > number]
-        missed = (events[0].number if events else self._newest + 1) - number - 1
-        if missed:
-            last = number + missed if missed > 0 else self._newest
-            events.insert(0, SandboxEvent(last, "gap", lambda: {"missed": max(missed, 0)}))
+        with self._lock:
+            newest, unseen = self._newest, self._newest - number
+            kept = min(max(unseen, 0), len(self._events))
+            # From the end: most readers have seen all but the last few.
+            events = list(islice(reversed(self._events), kept))[::-1]
+        if kept != unseen:
+            missed = max(unseen - kept, 0)
+            events.insert(0, SandboxEvent(newest - kept, "gap", lambda: {"missed": missed}))
         return events
 
     def add_reader(self, reader: "EventReader") -> None:
@@ -135,5 +142,6 @@ class EventWriter:
 async def _send_events(reader: EventReader, response: web.StreamResponse) -> None:
     await response.write(_RETRY)
     while True:
-        events = await reader.next_events()
-        await response.write(b"".join(each.encode() for each in events))
+        for event in await reader.next_events():
+            # One at a time, so that no more than one waits for a reader that is slow.
+            await response.write(event.encode())

@@ -34,12 +34,13 @@ class SandboxClock:
         """Move the clock forward. Raises an error if the step is no time, negative or too long."""
         if isinstance(seconds, bool) or not isinstance(seconds, float | int | timedelta):
             raise TypeError(f"pass seconds or a timedelta, not {type(seconds).__name__}")
-        step = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        step = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if not 0 <= step < float("inf"):
             raise ValueError(
                 "the sandbox's clock only moves forward, by a finite number of seconds"
             )
-        if self.timestamp() + step > _LATEST:
+        # Without arithmetic on the step, which may be an int that is too large for a float.
+        if step > _LATEST - self.timestamp():
             raise ValueError("the sandbox's clock ends with the year 8999")
         self._ahead += step
 

@@ -93,6 +93,12 @@ class NumberedNames:
     def __init__(self) -> None:
         self._next: dict[str, int] = {}
 
+    def copy(self) -> "NumberedNames":
+        """Return names that go on from the same numbers."""
+        names = NumberedNames()
+        names._next = dict(self._next)
+        return names
+
     def find(
         self, wanted: str, with_number: Callable[[int], str], is_taken: Callable[[str], bool]
     ) -> str:

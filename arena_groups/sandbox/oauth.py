@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
 
+from arena_groups.sandbox.applications import Application, OAuthGrant
 from arena_groups.sandbox.backend import Backend
-from arena_groups.sandbox.entities import Application, CredentialRecord, OAuthGrant, UserRecord
+from arena_groups.sandbox.entities import CredentialRecord, UserRecord
 from arena_groups.sandbox.responses import ApiError, SandboxResponse
 
 SCOPES: Mapping[str, str] = MappingProxyType(

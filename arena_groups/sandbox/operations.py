@@ -101,8 +101,8 @@ def list_user_followers(call: OperationCall) -> SandboxResponse:
     """Return the users who follow a user."""
     params = validation.page_request(call.query)
     newest_first = rendering.wants_newest_first(call.query)
-    followers = rendering.followers_of(call.backend, call.user(), newest_first=newest_first)
-    return _page(followers, params, call.renderer.user)
+    followers = rendering.followers_of(call.user(), newest_first=newest_first)
+    return _user_page(call, followers, params)
 
 
 def list_user_following(call: OperationCall) -> SandboxResponse:
@@ -166,8 +166,9 @@ def list_members(call: OperationCall) -> SandboxResponse:
     """Return the owner, then the members."""
     params = validation.page_request(call.query)
     group = call.readable_group()
+    users = call.backend.users
     members = rendering.visible_members(call.backend, group, viewer=call.caller)
-    return _page(members, params, lambda user: call.renderer.member(group, user))
+    return _page(members, params, lambda each: call.renderer.member(group, users[each]))
 
 
 def join(call: OperationCall) -> SandboxResponse:
@@ -207,8 +208,10 @@ def list_invitations(call: OperationCall) -> SandboxResponse:
     """Return the pending invitations, newest first."""
     params = validation.page_request(call.query)
     group = call.invitable_group()
-    newest_first = list(reversed(group.pending.values()))
-    return _page(newest_first, params, call.renderer.invitation)
+    shown = group.newest_pending(params.start, params.per)
+    data = [call.renderer.invitation(each) for each in shown]
+    meta = rendering.page_meta(len(group.pending), params)
+    return SandboxResponse(200, {"data": data, "meta": meta})
 
 
 def invite(call: OperationCall) -> SandboxResponse:
@@ -286,8 +289,15 @@ def list_followers(call: OperationCall) -> SandboxResponse:
     params = validation.page_request(call.query)
     newest_first = rendering.wants_newest_first(call.query)
     group = call.readable_group()
-    followers = rendering.followers_of(call.backend, group, newest_first=newest_first)
-    return _page(followers, params, call.renderer.user)
+    followers = rendering.followers_of(group, newest_first=newest_first)
+    return _user_page(call, followers, params)
+
+
+def _user_page(
+    call: OperationCall, user_ids: Sequence[int], params: validation.PageParams
+) -> SandboxResponse:
+    users = call.backend.users
+    return _page(user_ids, params, lambda each: call.renderer.user(users[each]))
 
 
 def _page(

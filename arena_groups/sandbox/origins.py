@@ -53,7 +53,10 @@ class AllowedOrigins:
 
     def allow(self, origin: str, *, control: bool) -> bool:
         """Return whether a page of this origin may use the API, or the control surface."""
-        return origin in self._origins or (not control and EVERY in self._origins)
+        # `*` is no origin: a request that gives it as its own is not allowed by it.
+        return origin != EVERY and (
+            origin in self._origins or (not control and EVERY in self._origins)
+        )
 
     def headers(self, request: web.BaseRequest, *, control: bool) -> Mapping[str, str]:
         """Return the headers that let a page read the response."""

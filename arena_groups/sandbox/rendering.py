@@ -97,11 +97,11 @@ def _as_plain(source: str) -> str:
 
 def page_of(items: Sequence[_T], params: PageParams) -> tuple[Sequence[_T], JSONObject]:
     """Return the items of one page (none beyond the end) and its `meta`."""
-    start = (params.page - 1) * params.per
-    return items[start : start + params.per], _meta(len(items), params)
+    return items[params.start : params.start + params.per], page_meta(len(items), params)
 
 
-def _meta(total: int, params: PageParams) -> JSONObject:
+def page_meta(total: int, params: PageParams) -> JSONObject:
+    """Return the `meta` of a page of a list with this many items."""
     pages = -(-total // params.per)
     has_more = params.page < pages
     return {
@@ -117,20 +117,20 @@ def _meta(total: int, params: PageParams) -> JSONObject:
 
 def visible_members(
     backend: Backend, group: GroupRecord, *, viewer: UserRecord | None
-) -> list[UserRecord]:
-    """Return the owner, then members, newest first; unconfirmed ones for the owner only."""
-    newest_first = [backend.users[each] for each in reversed(group.members)]
-    everyone = is_owner(group, viewer)
-    shown = [user for user in newest_first if everyone or user.confirmed]
-    return [backend.users[group.owner_id], *shown]
+) -> list[int]:
+    """Return the ids of the owner, then of members, newest first.
+
+    Members who are not confirmed are shown to the owner only.
+    """
+    newest_first = reversed(group.members)
+    if is_owner(group, viewer):
+        return [group.owner_id, *newest_first]
+    return [group.owner_id, *(each for each in newest_first if backend.users[each].confirmed)]
 
 
-def followers_of(
-    backend: Backend, followed: GroupRecord | UserRecord, *, newest_first: bool
-) -> list[UserRecord]:
-    """Return the followers of a group or user in the order in which they followed it."""
-    ids = reversed(followed.followers) if newest_first else iter(followed.followers)
-    return [backend.users[each] for each in ids]
+def followers_of(followed: GroupRecord | UserRecord, *, newest_first: bool) -> list[int]:
+    """Return the ids of the followers of a group or user in the order in which they followed it."""
+    return list(reversed(followed.followers) if newest_first else followed.followers)
 
 
 def followed_by(

@@ -139,6 +139,11 @@ def server_failure(status: int, headers: Mapping[str, str]) -> ApiError:
     return _error(status, "The server could not answer this request.", headers=headers)
 
 
+def dropped() -> ApiError:
+    """Return the 503 of a request that was in progress when the sandbox was reset."""
+    return _error(503, "The sandbox was reset before it answered this request.")
+
+
 def internal_error() -> ApiError:
     """Return a 500 for a bug of the sandbox."""
     return _error(500, "The sandbox failed to answer. See its log for the traceback.")

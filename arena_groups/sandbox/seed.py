@@ -1,13 +1,14 @@
 """Seeded state of a new sandbox: the same for the same seed, down to ids and tokens."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 
 import attrs
 
 from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.draws import below, pick
 from arena_groups.sandbox.entities import (
     Badge,
     BlockRecord,
@@ -39,6 +40,10 @@ MAX_PEOPLE = 1_000_000
 UNCONFIRMED_MEMBERS = 2
 FOLLOWERS = 64
 CONTENTS = 72
+LARGEST_KEPT = 5_000
+"""The number of people and invitations up to which seeded records are kept, to be copied."""
+
+_ENOUGH_NAMES = len(FIRST_NAMES) * len(LAST_NAMES) // 2
 
 _BADGE_OF_TIER: dict[Tier, Badge | None] = {
     "free": None,
@@ -57,19 +62,23 @@ class KnownUsers:
     stranger: UserRecord
 
 
+@attrs.define(eq=False)
 class UserFactory:
     """Source of generated users."""
 
-    def __init__(self, backend: Backend, tier: Tier | None) -> None:
-        self._backend = backend
-        self._tier: Tier | None = tier
-        self._names = _names(backend.rng)
+    _backend: Backend = attrs.field(repr=False)
+    _tier: Tier | None
+    _used_names: set[tuple[str, str]] = attrs.field(factory=set[tuple[str, str]], repr=False)
+
+    def copy(self, backend: Backend) -> "UserFactory":
+        """Return a factory that goes on in the same way with another backend."""
+        return UserFactory(backend, self._tier, set(self._used_names))
 
     def user(self, *, at: datetime | None = None) -> UserRecord:
         """Return a new user."""
         rng = self._backend.rng
-        first, last = next(self._names)
-        drawn: Tier = rng.choice(("free", "free", "premium", "supporter"))
+        first, last = self._name()
+        drawn: Tier = pick(rng, ("free", "free", "premium", "supporter"))
         email = self._backend.free_address(first, last)
         tier = self._tier or drawn
         user = self._backend.add_user(f"{first} {last}", email=email, tier=tier, at=at)
@@ -78,18 +87,29 @@ class UserFactory:
 
     def address(self) -> str:
         """Return an address without an account."""
-        return self._backend.free_address(*next(self._names))
+        return self._backend.free_address(*self._name())
+
+    def _name(self) -> tuple[str, str]:
+        """Return a first and a last name, without repetition until half of all are used."""
+        rng, used = self._backend.rng, self._used_names
+        while True:
+            name = (pick(rng, FIRST_NAMES), pick(rng, LAST_NAMES))
+            if len(used) > _ENOUGH_NAMES:
+                used.clear()
+            if name not in used:
+                used.add(name)
+                return name
 
 
 def _fill_profile(user: UserRecord, rng: random.Random) -> None:
     """Set or leave out the avatar, bio and channels of a user at random."""
-    later = user.created_at + timedelta(minutes=rng.randrange(20_000))
+    later = user.created_at + timedelta(minutes=below(rng, 20_000))
     user.updated_at = max(user.created_at, min(later, SEEDED_AT))
     portrait = f"https://images.example.net/people/{user.slug}.jpg"
     user.avatar = portrait if rng.random() < 0.7 else None
-    user.bio = rng.choice(BIOS) if rng.random() < 0.5 else None
+    user.bio = pick(rng, BIOS) if rng.random() < 0.5 else None
     user.badge = _BADGE_OF_TIER[user.tier]
-    user.channels = rng.randrange(90)
+    user.channels = below(rng, 90)
     user.sparse = rng.random() < 0.4
 
 
@@ -110,16 +130,67 @@ class SeedPlan:
     invitations: int = PENDING_INVITATIONS
 
 
+@attrs.frozen
+class SeededRecords:
+    """A filled backend, its known users, and the factory of more users."""
+
+    backend: Backend = attrs.field(repr=False)
+    known_users: KnownUsers = attrs.field(repr=False)
+    user_factory: UserFactory
+
+    def copy(self, backend: Backend) -> "SeededRecords":
+        """Return copies of the records, in an empty backend."""
+        backend.copy_seed(self.backend)
+        known_users = self.known_users
+        return SeededRecords(
+            backend,
+            KnownUsers(
+                owner=backend.users[known_users.owner.id],
+                member=backend.users[known_users.member.id],
+                follower=backend.users[known_users.follower.id],
+                stranger=backend.users[known_users.stranger.id],
+            ),
+            self.user_factory.copy(backend),
+        )
+
+
+@attrs.define(eq=False)
+class PlannedRecords:
+    """Source of the records of one plan. From the second time on, they are copied."""
+
+    _plan: SeedPlan
+    _used: bool = False
+    _records: SeededRecords | None = None
+
+    def fill(self, backend: Backend) -> SeededRecords:
+        """Fill an empty backend."""
+        plan = self._plan
+        if not self._used or plan.people + plan.invitations > LARGEST_KEPT:
+            self._used = True
+            return _generate(backend, plan)
+        if self._records is None:
+            clock = SandboxClock(SEEDED_AT.timestamp)
+            self._records = _generate(Backend(clock, random.Random(plan.seed)), plan)
+        return self._records.copy(backend)
+
+
+_planned_records = lru_cache(maxsize=8)(PlannedRecords)
+
+
 def new_backend(
     seed: int, clock: SandboxClock, tier: Tier | None
 ) -> tuple[Backend, KnownUsers, UserFactory]:
     """Return a seeded backend, its known users, and the factory of more users."""
-    backend = Backend(clock, random.Random(seed))
-    return backend, *fill_backend(backend, SeedPlan(seed, tier))
+    records = fill_backend(Backend(clock, random.Random(seed)), SeedPlan(seed, tier))
+    return records.backend, records.known_users, records.user_factory
 
 
-def fill_backend(backend: Backend, plan: SeedPlan) -> tuple[KnownUsers, UserFactory]:
-    """Fill an empty backend. Return its known users, and the factory of more users."""
+def fill_backend(backend: Backend, plan: SeedPlan) -> SeededRecords:
+    """Fill an empty backend."""
+    return _planned_records(plan).fill(backend)
+
+
+def _generate(backend: Backend, plan: SeedPlan) -> SeededRecords:
     known_users = _add_known_users(backend, plan.tier)
     user_factory = UserFactory(backend, plan.tier)
     studio = _group(
@@ -133,7 +204,7 @@ def fill_backend(backend: Backend, plan: SeedPlan) -> tuple[KnownUsers, UserFact
     _group(backend, known_users.owner, "Blank Page", slug="blank-page", age_in_days=3).sparse = True
     _other_groups(backend, known_users, user_factory)
     _follow(backend, known_users.follower, studio)
-    return known_users, user_factory
+    return SeededRecords(backend, known_users, user_factory)
 
 
 def new_token(backend: Backend, label: str, credential: CredentialRecord) -> str:
@@ -141,19 +212,6 @@ def new_token(backend: Backend, label: str, credential: CredentialRecord) -> str
     token = f"sandbox_{label}_{backend.rng.randbytes(12).hex()}"
     backend.credentials[token] = credential
     return token
-
-
-def _names(rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Yield first and last names without repetition, until half of all are used."""
-    used: set[tuple[str, str]] = set()
-    enough = len(FIRST_NAMES) * len(LAST_NAMES) // 2
-    while True:
-        name = (rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES))
-        if len(used) > enough:
-            used.clear()
-        if name not in used:
-            used.add(name)
-            yield name
 
 
 def _add_known_users(backend: Backend, tier: Tier | None) -> KnownUsers:
@@ -256,20 +314,23 @@ def add_invitations(
     backend: Backend, user_factory: UserFactory, group: GroupRecord, times: list[datetime]
 ) -> list[InvitationRecord]:
     """Add a pending invitation for each time: of users, of addresses, and of both."""
-    return [
-        _add_invitation(backend, user_factory, group, number, at) for number, at in enumerate(times)
-    ]
+    inviters = [backend.users[each] for each in (group.owner_id, *islice(group.members, 3))]
+    added: list[InvitationRecord] = []
+    for number, at in enumerate(times):
+        inviter = pick(backend.rng, inviters)
+        invitee, email = _invitee(user_factory, number, at)
+        added.append(backend.add_invitation(group, inviter, invitee=invitee, email=email, at=at))
+    return added
 
 
-def _add_invitation(
-    backend: Backend, user_factory: UserFactory, group: GroupRecord, number: int, at: datetime
-) -> InvitationRecord:
-    inviter = backend.users[backend.rng.choice((group.owner_id, *islice(group.members, 3)))]
+def _invitee(
+    user_factory: UserFactory, number: int, at: datetime
+) -> tuple[UserRecord | None, str | None]:
+    """Return a new user, an address, or a new user and the address of that user."""
     if number % 5 in {0, 2}:
-        return backend.add_invitation(group, inviter, email=user_factory.address(), at=at)
+        return None, user_factory.address()
     invitee = user_factory.user(at=min(at, SEEDED_AT) - timedelta(days=30))
-    email = invitee.email if number % 5 == 1 else None
-    return backend.add_invitation(group, inviter, invitee=invitee, email=email, at=at)
+    return invitee, invitee.email if number % 5 == 1 else None
 
 
 def _add_closed_invitations(backend: Backend, known_users: KnownUsers, group: GroupRecord) -> None:

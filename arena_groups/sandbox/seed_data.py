@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.draws import slug_suffix
 from arena_groups.sandbox.entities import (
     BlockKind,
     BlockRecord,
@@ -206,7 +207,7 @@ def _channel(spec: ContentSpec) -> ChannelRecord:
     title = rng.choice(TITLES)
     return ChannelRecord(
         id=spec.backend.next_id("channel"),
-        slug=f"{slugify(title)}-{spec.backend.random_suffix()}",
+        slug=f"{slugify(title)}-{slug_suffix(spec.rng)}",
         title=title,
         created_at=spec.at,
         updated_at=spec.updated_at(),

@@ -154,6 +154,9 @@ class Sandbox(SandboxControl):
         """The exceptions that were answered with a 500, such as those of a fault of your own."""
         return tuple(self._service.failures)
 
+    def _drop_requests(self) -> None:
+        self._service.drop_requests()
+
     async def start(self) -> None:
         """Start listening. After the first start the port, and so the URL, stays the same.
 

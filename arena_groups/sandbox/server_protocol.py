@@ -162,6 +162,11 @@ class ClientConnection:
         await asyncio.wait({self._closed})
         raise ClientGoneError
 
+    def end_waits(self) -> None:
+        """End every wait on this connection, as if the client had gone."""
+        if not self._closed.done():
+            self._closed.set_result(None)
+
     def close(self) -> None:
         """Send what was written, then close the connection (FIN)."""
         if self.request.transport is not None:

@@ -33,6 +33,7 @@ from arena_groups.sandbox.responses import (
     ApiError,
     ResponseContext,
     SandboxResponse,
+    dropped,
     forbidden,
     internal_error,
     invalid_field,
@@ -201,6 +202,16 @@ class SandboxService:
     events: EventFeed
     control: Callable[[web.BaseRequest, ClientConnection], Awaitable[web.StreamResponse]]
     failures: list[BaseException] = attrs.field(factory=list[BaseException], init=False, repr=False)
+    _in_progress: dict[int, ClientConnection] = attrs.field(
+        factory=dict[int, ClientConnection], init=False, repr=False
+    )
+
+    def drop_requests(self) -> None:
+        """Answer the requests in progress with a 503, without executing their operations."""
+        connections = tuple(self._in_progress.values())
+        self._in_progress.clear()
+        for connection in connections:
+            connection.end_waits()
 
     async def respond(
         self, request: web.BaseRequest, connection: ClientConnection
@@ -221,6 +232,8 @@ class SandboxService:
         except ApiError as error:
             return self._reject(request, error)
         context = self._context_of(request, connection)
+        number = context.entry.record.number
+        self._in_progress[number] = connection
         try:
             serialized = await self._run_middleware(tuple(self.faults), context)
             serialized = context.fault_runner.transform_body(serialized)
@@ -229,10 +242,20 @@ class SandboxService:
             self._finish(context.entry)
             return await serialized.writer(serialized, connection)
         except (ClientGoneError, ConnectionError):
+            if number not in self._in_progress and not request.writer.output_size:
+                return self._answer_dropped(context)
             connection.reset()
             return web.Response()
         finally:
+            self._in_progress.pop(number, None)
             self._finish(context.entry)
+
+    def _answer_dropped(self, context: RequestContext) -> web.Response:
+        # Not a reset of the connection: clients repeat some requests after one on their own.
+        serialized = serialize_response(dropped().response, _response_context(context))
+        response = to_response(self._with_headers(serialized, context.request))
+        response.force_close()
+        return response
 
     def respond_to_invalid(
         self, request: web.BaseRequest, error: BaseException | None
@@ -312,11 +335,15 @@ class SandboxService:
             return await self._execute(context, _authorised_route(context))
         except ApiError as error:
             return error.response
+        except ClientGoneError:
+            raise
         except Exception as error:  # noqa: BLE001 - answered, logged and kept
             return self._internal_error(error).response
 
     async def _execute(self, context: RequestContext, route: RouteMatch) -> SandboxResponse:
         body = await context.body.read() if route.operation.takes_body else b""
+        if context.entry.record.number not in self._in_progress:
+            raise ClientGoneError
         call = OperationCall(
             backend=self.backend,
             renderer=JSONRenderer(

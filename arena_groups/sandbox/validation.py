@@ -116,6 +116,11 @@ class PageParams:
     page: int
     per: int
 
+    @property
+    def start(self) -> int:
+        """The number of items before the page."""
+        return (self.page - 1) * self.per
+
 
 @attrs.frozen
 class NewGroupFields:

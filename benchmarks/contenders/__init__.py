@@ -21,6 +21,8 @@ __all__ = [
     "Contender",
     "Workshop",
     "arena",
+    "generate",
+    "install_sdk",
     "named",
 ]
 
@@ -78,29 +80,48 @@ def arena(pages: int) -> Contender:
     )
 
 
-def _generated(workshop: Workshop) -> list[str]:
+def generate(workshop: Workshop) -> Path:
+    """Generate the client ``generated_arena`` once, and return the folder it is in.
+
+    Raise :class:`CannotRunError` if that fails.
+    """
     if workshop.document is None:
         raise CannotRunError("it needs the provider's document: --document PATH")
     target = workshop.folder / "generated"
+    package = target / "generated_arena"
+    if package.exists():
+        return target
     settings = workshop.folder / "generator.yml"
     settings.write_text("post_hooks: []\n", encoding="utf-8")
     target.mkdir(exist_ok=True)
     source = "--url" if workshop.document.startswith(("http://", "https://")) else "--path"
     options = ["--meta", "none", "--overwrite", "--config", str(settings)]
     generator = [sys.executable, "-m", "openapi_python_client", "generate", *options]
-    package = ["--output-path", str(target / "generated_arena")]
-    _prepare([*generator, source, workshop.document, *package], target)
-    return [*_python("openapi_client")(workshop), "--generated", str(target)]
+    _prepare([*generator, source, workshop.document, "--output-path", str(package)], target)
+    return target
 
 
-def _typescript(workshop: Workshop) -> list[str]:
+def install_sdk(workshop: Workshop) -> Path:
+    """Install the TypeScript SDK once, and return the folder of the programs that use it.
+
+    Raise :class:`CannotRunError` if that fails.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise CannotRunError("Node and npm are not installed")
     target = workshop.folder / "typescript"
-    shutil.copytree(HERE / "typescript", target, dirs_exist_ok=True)
-    _prepare([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], target)
-    return [node, str(target / "main.mjs")]
+    if not (target / "node_modules").exists():
+        shutil.copytree(HERE / "typescript", target, dirs_exist_ok=True)
+        _prepare([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], target)
+    return target
+
+
+def _generated(workshop: Workshop) -> list[str]:
+    return [*_python("openapi_client")(workshop), "--generated", str(generate(workshop))]
+
+
+def _typescript(workshop: Workshop) -> list[str]:
+    return ["node", str(install_sdk(workshop) / "main.mjs")]
 
 
 def _prepare(command: list[str], folder: Path) -> None:

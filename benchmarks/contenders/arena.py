@@ -1,12 +1,10 @@
 """This SDK with its defaults: walk, retries, rate limiting, cache and error mapping."""
 
-import inspect
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from arena_groups import ArenaClient
-from arena_groups._resources.groups import GroupsResource
-from benchmarks.contenders.common import TOKEN, Reader, Tally, cannot_run, parser, run
+from benchmarks.contenders.common import TOKEN, Reader, Tally, parser, run
 
 
 def main() -> None:
@@ -14,10 +12,8 @@ def main() -> None:
     given = parser()
     given.add_argument("--concurrency", type=int, default=1)
     arguments = given.parse_args()
-    known = "concurrency" in inspect.signature(GroupsResource.invitations).parameters
-    if not known and arguments.concurrency > 1:
-        cannot_run("this version of arena_groups has no concurrent pages")
-    options: dict[str, int] = {"concurrency": arguments.concurrency} if known else {}
+    several = arguments.concurrency > 1  # not every revision that is compared has the option
+    options: dict[str, int] = {"concurrency": arguments.concurrency} if several else {}
 
     @asynccontextmanager
     async def opener(url: str) -> AsyncGenerator[Reader, None]:

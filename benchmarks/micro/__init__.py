@@ -1,1 +1,1 @@
-"""Micro-benchmarks: the codec, one request, start-up."""
+"""Micro-benchmarks: the codec, one request, start-up, whole scripts, bulk runs."""

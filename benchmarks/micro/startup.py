@@ -1,13 +1,13 @@
 """Start-up time of programs, in seconds of wall time."""
 
-import subprocess
 import sys
 from time import perf_counter
 
-from benchmarks.children import ROOT
+from benchmarks.children import child
+from benchmarks.contenders import CannotRunError
 from benchmarks.progress import Progress
 
-__all__ = ["LABELS", "measure"]
+__all__ = ["LABELS", "PROGRAMS", "measure"]
 
 CLI = (
     "import sys; sys.argv[1:] = ['--help']; from arena_groups.cli import entry_point; entry_point()"
@@ -45,7 +45,8 @@ def measure(rounds: int, progress: Progress) -> dict[str, list[float]]:
 
 def _start(program: str) -> float | None:
     began = perf_counter()
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
-    )
-    return None if run.returncode else perf_counter() - began
+    try:
+        child([sys.executable, "-c", program])
+    except CannotRunError:
+        return None
+    return perf_counter() - began

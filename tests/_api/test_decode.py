@@ -277,7 +277,7 @@ def initialize(self, *args, **options):
 cattrs.Converter.__init__ = initialize
 import arena_groups
 from arena_groups._api import decode, issues
-from arena_groups.models._common import Ping
+from arena_groups.models._parts import Ping
 before = list(created)
 decode.decode(Ping, b'{"status": "ok"}', "ping")
 print(before, created)

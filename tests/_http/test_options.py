@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from attrs import asdict
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from arena_groups import (
     ArenaClient,

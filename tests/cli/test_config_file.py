@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 import pytest
 
+from arena_groups.cli import output_file
 from arena_groups.cli.config_file import (
     Configuration,
     config_file,
@@ -312,6 +314,31 @@ class TestChange:
         with pytest.raises(click.UsageError, match="the keys are base_url") as caught:
             unset_value("abc-4711")
         assert "4711" not in caught.value.message
+
+    def test_several_changes_at_once_are_all_kept(self) -> None:
+        values = {"group": "a", "format": "csv", "pager": "false", "base_url": "http://127.0.0.1:1"}
+        for _ in range(5):
+            with ThreadPoolExecutor(len(values)) as threads:
+                list(threads.map(set_value, values, values.values()))
+            found = read_config()
+            assert None not in (found.group, found.format, found.pager, found.base_url)
+            config_file().unlink()
+
+    @POSIX
+    @pytest.mark.parametrize("place", [os.devnull, "pipe", "link"])
+    def test_what_is_not_a_file_is_not_replaced(
+        self, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / place
+        if place == "pipe":
+            os.mkfifo(path)
+        elif place == "link":
+            path.symlink_to(os.devnull)
+        monkeypatch.setenv("ARENA_CONFIG", str(path))
+        # Whoever may write anywhere would replace the device.
+        monkeypatch.setattr(output_file, "replace_file", lambda *_, **__: pytest.fail("replaced"))
+        with pytest.raises(CliError, match="not a file"):
+            set_value("group", "a")
 
     def test_unset_of_a_key_without_value_changes_nothing(
         self, written: Callable[[str], Path]

@@ -205,7 +205,7 @@ class TestStore:
         assert len(json.loads(raw())) == 20
 
     def test_lock_of_another_process_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("arena_groups.cli.login_file.LOCK_TIMEOUT", 0.0)
+        monkeypatch.setattr("arena_groups.cli.output_file.LOCK_TIMEOUT", 0.0)
         with locked(), pytest.raises(CliError, match="another process has locked") as caught:
             store_login(API, Secret("token-4711"))
         assert "try again" in caught.value.hint

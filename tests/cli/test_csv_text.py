@@ -97,6 +97,8 @@ def test_decode_finds_unicode_with_and_without_a_mark(encoding: str, text: str) 
     ("text", "encoding"),
     [
         ("Zoë,zoe@example.org", "windows-1252"),
+        ("Ada Ö,ada@example.org", "windows-1252"),
+        ("É. Dupont", "windows-1252"),
         ("Günther Weiß; Ærø", "windows-1252"),
         ("It\u2019s O\u2019Brien\xa0\u2013 5 €", "windows-1252"),
         ("Żółć Świątek, Łódź", "windows-1250"),
@@ -174,6 +176,12 @@ def test_is_encoding_knows_encodings_of_text(name: str, expected: bool) -> None:
 def test_parse_rows_takes_the_delimiter_that_the_first_line_names(line: str) -> None:
     rows = parse_rows(f"{line}a,b;c\n1,2;3\n")
     assert rows == [(2, ["a,b", "c"]), (3, ["1,2", "3"])]
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\r", "\n", "a", "é", "0", "_", "@", "\0", ""])
+def test_parse_rows_takes_no_other_sign_as_a_delimiter(delimiter: str) -> None:
+    rows = parse_rows(f"sep={delimiter}\na,b\n1,2\n")
+    assert isinstance(rows, Problem) or rows[0] == (1, [f"sep={delimiter}".strip()])
 
 
 @pytest.mark.parametrize(

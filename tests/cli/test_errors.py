@@ -23,9 +23,9 @@ from arena_groups import (
     UnprocessableError,
 )
 from arena_groups._api.hints import PLAIN_HTTP_HINT, SCOPE_HINT
-from arena_groups.cli.errors import CliError, describe
-
-Captured = pytest.CaptureFixture[str]
+from arena_groups.cli.errors import CliError, ExitCode, describe
+from arena_groups.cli.main import run
+from tests.support.command_line import Captured, Served
 
 
 def test_message_has_the_names_of_the_options() -> None:
@@ -217,6 +217,21 @@ def test_describe_missing_token_does_not_name_a_variable_that_is_set(
     assert described is not None
     assert "ARENA_TOKEN is for the server of ARENA_BASE_URL" in described.hint
     assert "set ARENA_TOKEN" not in described.hint
+
+
+@pytest.mark.parametrize("line", ["auth status", "groups list", "members leave g --yes"])
+def test_missing_token_of_another_server_names_the_login_there(
+    line: str, served: Served, capsys: Captured
+) -> None:
+    assert run([*line.split(), "--base-url", served.url]) == ExitCode.UNAUTHORIZED
+    hint = capsys.readouterr().err
+    assert f"arena-groups auth login --base-url {served.url}`" in hint
+    assert "ARENA_TOKEN" not in hint
+
+
+def test_missing_token_of_are_na_names_the_plain_login(capsys: Captured) -> None:
+    assert run(["groups", "list"]) == ExitCode.UNAUTHORIZED
+    assert "`arena-groups auth login`" in capsys.readouterr().err
 
 
 def test_describe_plain_http_at_a_port_with_tls_is_a_connection_error() -> None:

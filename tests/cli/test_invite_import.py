@@ -5,9 +5,11 @@ import csv
 import errno
 import io
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +287,35 @@ def test_import_with_journal_resumes_after_failure(
     counts = json.loads(capsys.readouterr().out)
     assert (counts["invited"], counts["from_journal"]) == (5, 2)
     assert [each.address for each in sandbox.emails] == [f"p{n}@example.org" for n in range(5)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_import_from_a_pipe_does_not_suggest_to_read_it_again(
+    at: At, sandbox: Sandbox, tmp_path: Path, capsys: Captured
+) -> None:
+    pipe = tmp_path / "people.csv"
+    os.mkfifo(pipe)
+    fault = RateLimited(retry_after=600)
+    with (
+        ThreadPoolExecutor(1) as writer,
+        sandbox.faults.add(fault, operation="createGroupInvitation", skip=1),
+    ):
+        written = writer.submit(pipe.write_text, "a@example.org\nb@example.org\nc@example.org\n")
+        assert at("invitations", "send", GROUP, "--from", str(pipe)) == 5
+        written.result()
+    err = capsys.readouterr().err
+    assert "run the same command with the same people to go on" in err
+    assert str(pipe) not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_import_whose_result_file_is_full_sends_nothing(
+    at: At, sandbox: Sandbox, people: Callable[[str], str], capsys: Captured
+) -> None:
+    file = people("a@example.org\nb@example.org\nc@example.org\n")
+    assert at("invitations", "send", GROUP, "--from", file, "--result", "/dev/full") == 1
+    assert json.loads(capsys.readouterr().err)["error"]["message"] == "No space left on device"
+    assert sandbox.emails == ()
 
 
 @pytest.mark.parametrize("form", ["text", "challenge"])

@@ -165,6 +165,21 @@ def test_entry_point_exits_with_code_of_run(
     assert stop.value.code == 3
 
 
+def test_entry_point_interrupted_while_it_loads_exits_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "arena_groups.cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "arena_groups.cli.main")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit) as stop:
+        entry_point()
+    assert stop.value.code == 130
+
+
 def test_commands_have_the_help_that_the_program_shows() -> None:
     context = click.Context(app)
     for name, text in COMMANDS.items():

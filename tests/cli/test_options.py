@@ -1,6 +1,7 @@
 """Common options in every place on the line, formats, numbers and ages."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from arena_groups.cli.options import (
     find_format,
     optional_group_argument,
 )
+from arena_groups.cli.words import HintedUsageError
 from arena_groups.sandbox import Sandbox
 from tests.support.command_line import At, Captured
 
@@ -136,9 +138,19 @@ def test_optional_group_argument_without_a_usable_default_is_an_error(
     with pytest.raises((click.UsageError, ValueError)) as caught:
         show.main([], standalone_mode=False, obj=Settings(defaults_error=error))
     if error is None:
-        assert isinstance(caught.value, click.MissingParameter)
+        assert isinstance(caught.value, HintedUsageError)
     else:
         assert caught.value is error
+
+
+@pytest.mark.parametrize("command", ["members list", "roster", "report", "invite-code show"])
+def test_missing_group_names_the_way_to_set_a_default(
+    at: At, capsys: Captured, command: str
+) -> None:
+    assert at(*command.split()) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["message"] == "missing argument GROUP"
+    assert "config set group" in error["hint"]
 
 
 def test_format_unknown_is_usage_error(settings: Settings) -> None:

@@ -167,6 +167,16 @@ def test_read_invitees_takes_an_address_with_a_name(
     assert {(row.target.email or "").lower() for row in found} == {"ada@example.org"}
 
 
+@pytest.mark.parametrize("cell", ["Osei, Ada <ada@example.org>", '"Osei, Ada" <ada@example.org>'])
+@pytest.mark.parametrize("title", ["email", '"E-Mail"', "user"])
+def test_read_invitees_below_one_title_takes_lines_of_a_mail_program(
+    people: Callable[[str], str], title: str, cell: str
+) -> None:
+    file = people(f"{title}\n\n{cell}\nwilma@example.org\n")
+    found = [(row.line, row.target.email) for row in read_invitees(file, None)]
+    assert found == [(3, "ada@example.org"), (4, "wilma@example.org")]
+
+
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [

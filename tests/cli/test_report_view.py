@@ -1,6 +1,7 @@
 """Reports at terminals of every width, with names in every script."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -9,11 +10,14 @@ from arena_groups.cli.output.writers import TableConsole
 from arena_groups.cli.report_view import REPORTS, ReportRow, print_reports
 from arena_groups.reconcile import GroupReport
 from tests.support.reports import empty_report, full_report
+from tests.support.time_zones import set_time_zone
 
 
-def printed(*reports: GroupReport, width: int = 80, encoding: str = "utf-8") -> str:
+def printed(
+    *reports: GroupReport, width: int = 80, encoding: str = "utf-8", utc: bool = True
+) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
-    print_reports(TableConsole(file=stream, width=width, highlight=False), reports)
+    print_reports(TableConsole(file=stream, width=width, highlight=False), reports, utc=utc)
     stream.flush()
     stream.seek(0)
     return stream.read()
@@ -29,7 +33,27 @@ def test_no_number_is_cut_off_at_any_width(pending: int, width: int) -> None:
         assert f"{number:,}" in words
     for inviter in report.inviters[:10]:
         assert f"{inviter.oldest_days:,}" in words
-    assert all(cell_len(line) <= max(width, 48) for line in text.splitlines())
+    assert all(cell_len(line) <= width for line in text.splitlines())
+
+
+def test_narrow_terminal_has_a_line_for_each_cell() -> None:
+    lines = printed(full_report(3), width=40).splitlines()
+    start = lines.index("Longest without an answer")
+    titles = [line.split("  ")[0] for line in lines[start + 1 : start + 12] if line[:1].strip()]
+    assert titles[:4] == ["Person", "Invited by", "Days", "Person"]
+
+
+def test_times_are_local_or_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    set_time_zone()
+    report = full_report(3)
+    local = report.taken_at + timedelta(hours=5, minutes=45)
+    assert f"As of {local:%Y-%m-%d %H:%M} +0545" in printed(report, utc=False)
+    assert f"As of {report.taken_at:%Y-%m-%d %H:%M} UTC" in printed(report)
+    changes = report.changes
+    assert changes is not None
+    since = changes.since + timedelta(hours=5, minutes=45)
+    assert f"Since {since:%Y-%m-%d %H:%M} +0545." in printed(report, utc=False)
 
 
 def test_bars_are_in_proportion() -> None:

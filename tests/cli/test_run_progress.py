@@ -3,6 +3,7 @@
 import inspect
 import itertools
 from asyncio import CancelledError
+from errno import ENOSPC
 
 import pytest
 from attrs import evolve
@@ -91,6 +92,10 @@ def test_pause_between_writes_is_that_of_the_client() -> None:
          "stopped: 3 recipients not processed (1 invited, 1 added)"),
         ([], CancelledError(), "stopped: 5 recipients not processed (nothing was done)"),
         (["invited"] * 4, RateLimitError(429), "stopped: 1 recipient not processed (4 invited)"),
+        (["invited"], OSError(ENOSPC, "full"),
+         "stopped: 4 recipients not processed (1 invited)"),
+        (["invited"], BrokenPipeError(), "stopped: 4 recipients not processed (1 invited)"),
+        ([], OSError(ENOSPC, "full"), ""),
         (["failed"], ForbiddenError(403), ""),
         ([], ForbiddenError(403), ""),
         (["invited"] * 5, CancelledError(), ""),

@@ -169,6 +169,25 @@ class TestSecrets:
         assert without_secrets(f"'{word}' is wrong", [f"--limit={word}"]) == "'…' is wrong"
 
     @pytest.mark.parametrize(
+        "secret",
+        ["token-4711\n", "to\\ken\t4711", "to'ken\"4711", "to\u200bken-4711", " token-4711 ",
+         "id,token-4711", "S3cr3tT0k3nOfAreYWJj/abc+def==", "ann\\o'hara@example.org"],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        "line",
+        [["--format"], ["groups", "list", "--sort"], ["completion"], ["config", "set"],
+         ["groups", "list", "--columns"], ["invitations", "list", "a", "--older-than"],
+         ["invitations", "send", "a", "--from", "b", "--encoding"]],
+        ids=" ".join,
+    )  # fmt: skip
+    def test_secret_is_hidden_however_it_is_spelled(
+        self, line: list[str], secret: str, capsys: Captured
+    ) -> None:
+        shown = error(capsys, [*line, secret, *(["x"] if line == ["config", "set"] else [])])
+        for part in ("4711", "S3cr3t", "hara"):
+            assert part not in shown
+
+    @pytest.mark.parametrize(
         "word",
         ["two", "xml", "30y", "-1", "65536", "people2024.csv", "./2024/people-list-of-spring",
          "https://api.are.na", "research-studio", "2026-11-27"],

@@ -67,14 +67,14 @@ LIST_SHELVES: Operation[Page[Shelf]] = Operation(
     name="groups.shelves",
     method="GET",
     route="/shelves",
-    returns=Page[Shelf],
+    result=lambda: Page[Shelf],
     query=("page", "sort"),
 )
 PUT_SHELF: Operation[Shelf] = Operation(
     name="groups.put_shelf",
     method="PUT",
     route="/shelves/{id}",
-    returns=Shelf,
+    result=lambda: Shelf,
     body=("title", "width"),
     needs_token=True,
 )
@@ -82,7 +82,7 @@ DROP_SHELF: Operation[None] = Operation(
     name="groups.drop_shelf",
     method="DELETE",
     route="/shelves/{id}",
-    returns=NoneType,
+    result=lambda: NoneType,
     needs_token=True,
 )
 SHELVES: tuple[Operation[object], ...] = (LIST_SHELVES, PUT_SHELF, DROP_SHELF)

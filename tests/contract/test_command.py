@@ -7,7 +7,7 @@ from types import GenericAlias
 from typing import cast
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from arena_groups._api import OPERATIONS, Operation
 from arena_groups.models import MembershipInvitation, Page
@@ -116,7 +116,7 @@ def test_renamed_field_and_crash_of_the_sandbox_are_reported(
 def test_field_renamed_in_a_model_is_reported(real: Document, old: str) -> None:
     page = cast("type[object]", GenericAlias(Page, renamed(MembershipInvitation, old, "other")))
     operations = [
-        evolve(each, returns=page) if each.name == "groups.invitations" else each
+        replace(each, result=lambda: page) if each.name == "groups.invitations" else each
         for each in OPERATIONS
     ]
     found = {str(each) for each in compare_client(real, operations)}

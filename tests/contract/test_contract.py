@@ -2,7 +2,7 @@
 
 import attrs
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from arena_groups._api import Operation
 from arena_groups.models import Page
@@ -357,7 +357,7 @@ LIST_KEEPERS: Operation[object] = Operation(
     name="groups.shelves",
     method="GET",
     route="/shelves",
-    returns=Page[Keeper],
+    result=lambda: Page[Keeper],
     query=("page", "sort"),
 )
 
@@ -370,7 +370,9 @@ def in_place_of(known: Operation[object], other: Operation[object]) -> list[Oper
     ("operations", "expected"),
     [
         pytest.param(
-            in_place_of(PUT_SHELF, evolve(PUT_SHELF, returns=renamed(Shelf, "labels", "tags"))),
+            in_place_of(
+                PUT_SHELF, replace(PUT_SHELF, result=lambda: renamed(Shelf, "labels", "tags"))
+            ),
             [
                 "Shelf.labels: is in the document, not in the class",
                 "Shelf.tags: is in the class, not in the document",
@@ -390,17 +392,17 @@ def in_place_of(known: Operation[object], other: Operation[object]) -> list[Oper
             id="another model",
         ),
         pytest.param(
-            in_place_of(LIST_SHELVES, evolve(LIST_SHELVES, query=("page", "sort", "per"))),
+            in_place_of(LIST_SHELVES, replace(LIST_SHELVES, query=("page", "sort", "per"))),
             ["groups.shelves: the query parameter 'per' is in the code, not in the document"],
             id="a query parameter more",
         ),
         pytest.param(
-            in_place_of(PUT_SHELF, evolve(PUT_SHELF, body=("title",))),
+            in_place_of(PUT_SHELF, replace(PUT_SHELF, body=("title",))),
             ["groups.put_shelf: the body field 'width' is in the document, not in the code"],
             id="a body field less",
         ),
         pytest.param(
-            in_place_of(DROP_SHELF, evolve(DROP_SHELF, route="/shelves/{slug}")),
+            in_place_of(DROP_SHELF, replace(DROP_SHELF, route="/shelves/{slug}")),
             [
                 "groups.drop_shelf: the placeholder 'id' is in the document, not in the code",
                 "groups.drop_shelf: the placeholder 'slug' is in the code, not in the document",
@@ -408,7 +410,7 @@ def in_place_of(known: Operation[object], other: Operation[object]) -> list[Oper
             id="another placeholder",
         ),
         pytest.param(
-            in_place_of(DROP_SHELF, evolve(DROP_SHELF, method="POST")),
+            in_place_of(DROP_SHELF, replace(DROP_SHELF, method="POST")),
             [
                 "groups.drop_shelf: POST /shelves/{id} is not in the document",
                 "DELETE /shelves/{id}: is in the document, not among the operations",
@@ -416,7 +418,7 @@ def in_place_of(known: Operation[object], other: Operation[object]) -> list[Oper
             id="another method",
         ),
         pytest.param(
-            in_place_of(DROP_SHELF, evolve(DROP_SHELF, needs_token=False)),
+            in_place_of(DROP_SHELF, replace(DROP_SHELF, needs_token=False)),
             ["groups.drop_shelf: needs a token in the document, not in the code"],
             id="no token",
         ),

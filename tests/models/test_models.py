@@ -26,7 +26,7 @@ from arena_groups import (
     from_dict,
     to_dict,
 )
-from arena_groups.models._common import Ping
+from arena_groups.models._parts import Ping
 from tests.support import documents
 from tests.support.models import SAMPLES
 from tests.support.shapes import MODELS

@@ -15,7 +15,7 @@ from arena_groups import (
     PageMeta,
     revoke_many,
 )
-from arena_groups.models.pages import PartialPage
+from arena_groups.models._parts import PartialPage
 from arena_groups.sandbox import Sandbox
 from tests.support import documents
 

@@ -23,7 +23,10 @@ async def test_state_is_neither_logged_nor_counted_nor_open_to_faults(
     assert not [name for name in reply.headers if name.lower().startswith("x-ratelimit")]
 
 
-@pytest.mark.parametrize("path", ["state", "nothing", "emails"])
+@pytest.mark.parametrize(
+    "path",
+    ["state", "nothing", "emails", "", "static/page.js", "static/none", "emails/1", "?group=x"],
+)
 async def test_answer_cannot_be_loaded_by_pages_of_other_sites(http: Api, path: str) -> None:
     headers = (await http.get(f"/__sandbox__/{path}")).headers
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -52,7 +55,12 @@ async def test_foreign_host_is_421(http: Api) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "http://127.0.0.1", "http://localhost:{port}", "file://", ""],
+    [
+        *("https://evil.example", "null", "http://127.0.0.1", "http://localhost:{port}"),
+        *("https://127.0.0.1:{port}", "ws://127.0.0.1:{port}", "http://127.0.0.1:{port}/"),
+        *("http://127.0.0.1:{port}.evil.example", "http://127.0.0.1:{port}@evil.example"),
+        *("file://", "*", ""),
+    ],
 )
 async def test_write_of_another_origin_is_403(http: Api, sandbox: Sandbox, origin: str) -> None:
     given = origin.format(port=urlsplit(sandbox.url).port)

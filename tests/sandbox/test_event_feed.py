@@ -1,18 +1,28 @@
 """Server-sent events of a sandbox."""
 
 import asyncio
+import contextlib
 import json
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from arena_groups.sandbox import Sandbox
-from arena_groups.sandbox.event_feed import MAX_EVENTS, EventFeed, EventReader
+from arena_groups.sandbox.event_feed import MAX_EVENTS, EventFeed, EventReader, EventWriter
 from arena_groups.sandbox.faults import Hang
+from arena_groups.sandbox.server_protocol import (
+    ClientConnection,
+    ClientGoneError,
+    LoopbackServer,
+    SerializedResponse,
+)
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from tests.sandbox.api import Api
 from tests.support.waiting import HANG_TIMEOUT
@@ -155,6 +165,80 @@ async def test_reader_that_never_reads_holds_nothing(http: Api, sandbox: Sandbox
             assert (await http.get("/v3/ping")).status == 200
         async with asyncio.timeout(HANG_TIMEOUT):
             await sandbox.aclose()
+
+
+class FeedProcessor:
+    """Answers every request with the events of a feed."""
+
+    def __init__(self, feed: EventFeed) -> None:
+        self._writer = EventWriter(feed)
+
+    async def respond(
+        self, request: web.BaseRequest, connection: ClientConnection
+    ) -> web.StreamResponse:
+        try:
+            return await self._writer(SerializedResponse(200), connection)
+        except ClientGoneError:
+            return web.Response()
+
+    def respond_to_invalid(
+        self, request: web.BaseRequest, error: BaseException | None
+    ) -> web.Response:
+        raise AssertionError(error)
+
+
+async def test_slow_readers_do_not_each_hold_the_events_they_are_behind() -> None:
+    feed = EventFeed()
+    for _ in range(MAX_EVENTS):
+        feed.publish("request", lambda: {"query": "x" * 10_000})
+    runner = web.ServerRunner(LoopbackServer(FeedProcessor(feed), asyncio.sleep))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    address = runner.addresses[0]
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0\r\n\r\n"
+    tracemalloc.start()
+    with contextlib.ExitStack() as readers:
+        for _ in range(5):
+            idle = readers.enter_context(socket.socket())
+            idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            idle.connect(address)
+            idle.sendall(request)
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request)
+        async with asyncio.timeout(HANG_TIMEOUT):
+            while await reader.readline() != f"id: {MAX_EVENTS}\n".encode():
+                pass
+        writer.close()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    await runner.cleanup()
+    assert peak < 3 * MAX_EVENTS * 10_000
+
+
+def test_all_readers_are_given_the_same_description() -> None:
+    feed, numbers = EventFeed(), count()
+    feed.publish("change", lambda: {"number": next(numbers)})
+    first, second = feed.after(0)[0].encode(), feed.after(0)[0].encode()
+    assert first == second == b'id: 1\nevent: change\ndata: {"number": 0}\n\n'
+
+
+@pytest.mark.parametrize("published", [0, 1, 5, MAX_EVENTS, MAX_EVENTS + 5])
+@pytest.mark.parametrize("seen", [0, 1, 3, MAX_EVENTS, MAX_EVENTS + 4, 10**18])
+def test_events_after_any_number_end_with_the_newest(published: int, seen: int) -> None:
+    feed = EventFeed()
+    for _ in range(published):
+        feed.publish("change", dict)
+    numbers = [each.number for each in feed.after(seen)]
+    kinds = [each.kind for each in feed.after(seen)]
+    if seen == published:
+        assert numbers == []
+        return
+    oldest = max(published - MAX_EVENTS, 0) + 1
+    gap = seen > published or seen + 1 < oldest
+    first = published if seen > published else max(oldest, seen + 1) - gap
+    assert numbers == list(range(first, published + 1))
+    assert ("gap" in kinds, kinds.count("gap")) == (gap, int(gap))
 
 
 async def test_aclose_ends_every_stream_at_once(sandbox: Sandbox, connect: Connect) -> None:

@@ -71,7 +71,7 @@ async def test_control_surface_may_be_read_by_named_pages_only(
 async def test_control_surface_may_be_changed_by_named_pages_only(
     http: Api, sandbox: Sandbox, cors: tuple[str, ...]
 ) -> None:
-    for origin in (PAGE, OTHER, "null"):
+    for origin in (PAGE, OTHER, "null", "*", f"{PAGE}0", f"{PAGE}.evil.example"):
         before = sandbox.now
         headers = {"Origin": origin, "Content-Type": "application/json"}
         reply = await http.send("POST", ADVANCE, headers=headers, data=b'{"seconds": 3600}')

@@ -1,13 +1,29 @@
 """Seeded state of new sandboxes."""
 
+import gc
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
+from random import Random
+from types import FunctionType, ModuleType
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 
-from arena_groups.sandbox import DEFAULT_SEED, SEEDED_AT, Sandbox
+from arena_groups.sandbox import DEFAULT_SEED, SEEDED_AT, Sandbox, Tier
+from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.entities import UserRecord
+from arena_groups.sandbox.fake_clock import SandboxClock
+from arena_groups.sandbox.seed import (
+    LARGEST_KEPT,
+    SeededRecords,
+    SeedPlan,
+    fill_backend,
+    new_users,
+)
 from tests.sandbox.api import Api
 
 STUDIO = "/v3/groups/research-studio"
@@ -50,6 +66,149 @@ async def test_seeded_times_precede_end_of_history(
             for each in await http.every_page(f"{STUDIO}/{part}", sandbox.tokens.owner):
                 for field in ("created_at", "updated_at"):
                     assert datetime.fromisoformat(each[field]) <= SEEDED_AT
+
+
+class CountingBackend(Backend):
+    """A backend that counts the users that are generated for it."""
+
+    generated = 0
+
+    def add_user(self, *args: Any, **options: Any) -> UserRecord:
+        self.generated += 1
+        return super().add_user(*args, **options)
+
+
+def filled(plan: SeedPlan) -> SeededRecords:
+    return fill_backend(CountingBackend(SandboxClock(), Random(plan.seed)), plan)
+
+
+def generated(records: SeededRecords) -> int:
+    assert isinstance(records.backend, CountingBackend)
+    return records.backend.generated
+
+
+def snapshot(value: object) -> object:
+    """Return records and what they contain as plain data, randomness included."""
+    if isinstance(value, Random):
+        return value.getstate()
+    if attrs.has(type(value)):
+        return {each.name: snapshot(getattr(value, each.name)) for each in public_fields(value)}
+    if isinstance(value, dict):
+        return [(key, snapshot(part)) for key, part in value.items()]
+    return [snapshot(each) for each in value] if isinstance(value, list) else value
+
+
+def public_fields(record: Any) -> Iterator[Any]:
+    without = {"clock", "oauth", "on_email"}
+    fields = attrs.fields(type(record))
+    return (each for each in fields if each.name[0] != "_" and each.name not in without)
+
+
+def changeable_parts(root: object) -> dict[int, object]:
+    """Return all that can be reached and changed, by its identity."""
+    found: dict[int, object] = {}
+    left = [root]
+    while left:
+        each = left.pop()
+        if id(each) not in found and not isinstance(each, type | FunctionType | ModuleType):
+            found[id(each)] = each
+            left += gc.get_referents(each)
+    return {
+        number: each
+        for number, each in found.items()
+        if isinstance(each, dict | list | set | Random)
+        or (attrs.has(type(each)) and type(each).__setattr__ is object.__setattr__)
+    }
+
+
+new_seeds = count(7_000_000)
+
+
+@pytest.fixture(
+    params=[
+        SeedPlan(1),
+        SeedPlan(1, tier="premium"),
+        SeedPlan(1, people=2, invitations=0),
+        SeedPlan(1, people=700, invitations=3),
+    ],
+    ids=str,
+)
+def plan(request: pytest.FixtureRequest) -> SeedPlan:
+    """A plan that no sandbox has had yet."""
+    found: SeedPlan = attrs.evolve(request.param, seed=next(new_seeds))
+    return found
+
+
+def test_copied_records_are_like_generated_ones(plan: SeedPlan) -> None:
+    first, *later = (filled(plan) for _ in range(3))
+    assert generated(first) > 0
+    for records in later:
+        assert generated(records) == 0
+        assert snapshot(records.backend) == snapshot(first.backend)
+        assert snapshot(records.known_users) == snapshot(first.known_users)
+        users = records.backend.users
+        assert users[records.known_users.member.id] is records.known_users.member
+
+
+def test_copied_records_go_on_like_generated_ones(plan: SeedPlan) -> None:
+    def grown() -> object:
+        records = filled(plan)
+        backend, group = records.backend, records.backend.groups[1001]
+        new_users(records.user_factory, 700)
+        records.user_factory.address()
+        backend.accept(backend.add_invitation(group, records.known_users.owner, email="a@b.org"))
+        backend.add_group("Ebb", records.known_users.owner)
+        backend.add_user("Ona", email=None, tier="free")
+        people = {each.invitee_id or 0 for each in group.pending.values()}
+        invited = [each.email for each in group.pending.values() if each.email]
+        return (
+            [backend.free_address(*each.partition("@")[0].split(".")[:2]) for each in invited],
+            [each.id for each in group.newest_pending(0, 700)],
+            group.oldest_pending(people) and group.oldest_pending(people).id,  # type: ignore[union-attr]
+            [(each.id, each.slug, each.email) for each in backend.users.values()],
+            [(each.id, each.slug) for each in backend.groups.values()],
+            backend.next_id("block"),
+            backend.rng.random(),
+        )
+
+    assert grown() == grown() == grown()
+
+
+def test_copies_share_nothing_that_changes(plan: SeedPlan) -> None:
+    filled(plan)
+    first, second = (changeable_parts(filled(plan).backend) for _ in range(2))
+    assert len(first) > 100
+    assert [second[each] for each in first.keys() & second.keys()] == []
+
+
+def test_records_of_a_large_plan_are_not_kept() -> None:
+    plan = SeedPlan(next(new_seeds), people=2, invitations=LARGEST_KEPT)
+    assert all(generated(filled(plan)) > 0 for _ in range(3))
+
+
+@pytest.mark.parametrize("tier", [None, "free"])
+async def test_third_sandbox_of_a_seed_answers_like_the_first(
+    session: aiohttp.ClientSession, tier: Tier | None
+) -> None:
+    seed = next(new_seeds)
+    answers: list[list[Any]] = []
+    for _ in range(3):
+        async with Sandbox(seed=seed, tier=tier, limit=1000, clock=lambda: 2e9) as sandbox:
+            sandbox.add_members("night-shift", 30)
+            sandbox.add_invitations("night-shift", 30)
+            answers.append(await everything(sandbox, session))
+    assert answers[0] == answers[1] == answers[2]
+
+
+async def test_reset_gives_new_records(session: aiohttp.ClientSession) -> None:
+    async with Sandbox() as sandbox:
+        before = await everything(sandbox, session)
+        for _ in range(3):
+            sandbox.accept_invitation(sandbox.pending_invitations(1001)[0])
+            sandbox.rename_user(sandbox.users.member, "Changed")
+            await Api(sandbox, session).delete("/v3/groups/1002", sandbox.tokens.owner)
+            sandbox.reset()
+            assert await everything(sandbox, session) == before
 
 
 async def test_two_sandboxes_share_no_state(session: aiohttp.ClientSession) -> None:

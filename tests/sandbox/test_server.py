@@ -111,6 +111,12 @@ def test_advance_backwards_raises(seconds: float) -> None:
         Sandbox().advance(seconds)
 
 
+@pytest.mark.parametrize("seconds", [10**400, 1e308, 10**12], ids=["int", "float", "years"])
+def test_advance_past_the_last_date_raises(seconds: float) -> None:
+    with pytest.raises(ValueError, match="ends with the year 8999"):
+        Sandbox().advance(seconds)
+
+
 def test_environment_and_failures_belong_to_a_started_sandbox() -> None:
     sandbox = ThreadedSandbox()
     with pytest.raises(RuntimeError, match="started"):

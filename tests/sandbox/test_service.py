@@ -1,12 +1,24 @@
 """Handling of requests that are malformed, interrupted, or fail."""
 
+import asyncio
 import json
 import logging
 
+import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.faults import (
+    Fault,
+    FaultContext,
+    Hang,
+    Latency,
+    MiddlewareFault,
+    SerializedResponse,
+    Trickle,
+)
 from tests.sandbox.api import Api
+from tests.support.waiting import HANG_TIMEOUT, until
 
 GROUP = "/v3/groups/research-studio"
 
@@ -117,3 +129,98 @@ async def test_interrupted_request_changes_nothing(
     assert (await http.get("/v3/ping")).status == 200
     assert sandbox.groups == before
     assert not caplog.records
+
+
+@attrs.frozen
+class PausedFault(MiddlewareFault):
+    """Runs the operation once an event is set, like a fault of a test that waits for something."""
+
+    reached: asyncio.Event = attrs.field(factory=asyncio.Event)
+    proceed: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def handle(self, context: FaultContext) -> SerializedResponse:
+        self.reached.set()
+        await self.proceed.wait()
+        return await context.call_next()
+
+
+@pytest.mark.parametrize("fault", [Latency(seconds=3600), Hang(), Hang(after=True)], ids=repr)
+@pytest.mark.parametrize("seed", [None, 7])
+async def test_reset_ends_requests_that_wait(
+    http: Api, sandbox: Sandbox, fault: Fault, seed: int | None
+) -> None:
+    newcomer = sandbox.token_for(sandbox.add_user("Zed"))
+    sandbox.faults.add(fault)
+    create = asyncio.ensure_future(http.post("/v3/groups", newcomer, {"name": "Late"}))
+    invite = {"email": "ada@example.org"}
+    others = [
+        asyncio.ensure_future(http.post(f"{GROUP}/invitations", sandbox.tokens.owner, invite)),
+        asyncio.ensure_future(http.get(GROUP)),
+    ]
+    await until(lambda: len(sandbox.requests) == 3)
+    sandbox.reset(seed=seed)
+    expected = Sandbox(seed=1 if seed is None else seed)
+    async with asyncio.timeout(HANG_TIMEOUT):
+        for reply in [await create, *[await each for each in others]]:
+            assert reply.status == 503
+            assert reply.message == "The sandbox was reset before it answered this request."
+            assert reply.headers["Connection"] == "close"
+    assert sandbox.groups == expected.groups
+    assert [*sandbox.emails, *sandbox.requests, *sandbox.failures] == []
+    assert (await http.get("/__sandbox__/groups")).status == 200
+    assert (await http.get(GROUP, sandbox.tokens.owner)).status == 200
+
+
+async def test_request_that_proceeds_after_a_reset_is_not_executed(
+    http: Api, sandbox: Sandbox
+) -> None:
+    fault = PausedFault()
+    sandbox.faults.add(fault)
+    waiting = asyncio.ensure_future(http.delete(GROUP, sandbox.tokens.owner))
+    await fault.reached.wait()
+    sandbox.reset()
+    fault.proceed.set()
+    assert (await waiting).status == 503
+    assert (await http.get(GROUP)).status == 200
+
+
+async def test_request_whose_body_ends_after_a_reset_is_not_executed(
+    http: Api, sandbox: Sandbox
+) -> None:
+    reader, writer = await http.talk(
+        b"POST /v3/groups HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 16\r\n"
+        b"Content-Type: application/json\r\nAuthorization: Bearer %b\r\n\r\n"
+        % sandbox.tokens.owner.encode()
+    )
+    await until(lambda: len(sandbox.requests) == 1)
+    before = sandbox.groups
+    sandbox.reset()
+    writer.write(b'{"name": "Late"}')
+    assert b" 503 " in await reader.readline()
+    assert sandbox.groups == before
+    writer.close()
+
+
+async def test_reset_ends_a_response_that_has_begun(http: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Trickle(size=1, seconds=3600))
+    reader, writer = await http.talk(b"GET /v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n{")
+    sandbox.reset()
+    async with asyncio.timeout(HANG_TIMEOUT):
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+    writer.close()
+
+
+async def test_reset_leaves_idle_connections_and_events_open(http: Api, sandbox: Sandbox) -> None:
+    request = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    events, other = await http.talk(request % b"/__sandbox__/events")
+    reader, writer = await http.talk(request % b"/v3/ping")
+    await events.readuntil(b"retry: 1000\n\n")
+    await reader.readuntil(b'{"status":"ok"}')
+    sandbox.reset()
+    writer.write(request % b"/v3/ping")
+    assert b" 200 " in await reader.readline()
+    await events.readuntil(b'{"action": "reset"}')
+    for each in (writer, other):
+        each.close()

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from arena_groups._pagination.fetching import FetchDeferred, FetchPage, PageFetchers
 from arena_groups._pagination.paginator import Paginator
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PageFetchers
 from arena_groups._pagination.walk import Identified
 from arena_groups.models import Page
 

@@ -11,7 +11,7 @@ import attrs
 from arena_groups import models
 from arena_groups._types import OpenEnum
 from arena_groups.models import Links, MetadataValue, UnknownContent
-from arena_groups.models._common import Ping, PingStatus
+from arena_groups.models._parts import Ping, PingStatus
 
 Shape = Any  # a class, or what typing makes of one
 READ_ONLY: Mapping[Shape, type] = {tuple: list, Mapping: dict}

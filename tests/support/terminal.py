@@ -70,8 +70,12 @@ class Terminal:
         A signal between Python's last check for signals and the blocking read is noticed only by
         the next one, as with any prompt of Python.
         """
+        self.press_until_end("\x03")
+
+    def press_until_end(self, key: str) -> None:
+        """Press a key until the command ends."""
         for _ in range(int(HANG_TIMEOUT)):
-            self.type("\x03")
+            self.type(key)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
                 return

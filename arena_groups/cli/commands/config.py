@@ -86,10 +86,12 @@ def set_(settings: Settings, *, key: str, value: str) -> None:
 @click.pass_obj
 def unset(settings: Settings, *, key: str) -> None:
     """Remove a value from the configuration file, also one whose key is unknown."""
-    _write(settings, "unset", key, unset_value(key))
+    path = unset_value(key)
+    _write(settings, "not_set" if path is None else "unset", key, path)
 
 
-def _write(settings: Settings, outcome: str, key: str, path: Path) -> None:
-    output.info(settings, f"written to {path}")
+def _write(settings: Settings, outcome: str, key: str, path: Path | None) -> None:
+    if path is not None:
+        output.info(settings, f"written to {path}")
     row = output.ActionRow(outcome=outcome, type="Setting", target=key)
     output.write_one(settings, output.ACTIONS, row)

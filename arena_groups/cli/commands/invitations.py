@@ -45,9 +45,9 @@ from arena_groups.cli.options import (
     group_argument,
     limit_option,
     sort_option,
-    utc_now,
     web_option,
 )
+from arena_groups.cli.output.times import utc_now
 from arena_groups.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
@@ -218,7 +218,9 @@ def send(
         raise click.UsageError("--predict needs --dry-run")
     group = default_group(settings) if group is None and file is not None else group
     if group is None:
-        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+        from arena_groups.cli.words import missing_group
+
+        raise missing_group(context)
     if file is None:
         if any((column, encoding, skip_invalid, result, journal)):
             names = "--column, --encoding, --skip-invalid, --result and --journal"

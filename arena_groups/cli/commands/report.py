@@ -17,9 +17,8 @@ from arena_groups.cli.main import Command, example, run_async, shows
 from arena_groups.cli.options import (
     Format,
     Settings,
-    as_groups,
     common_options,
-    complete_group,
+    optional_groups_argument,
 )
 from arena_groups.cli.output_file import PRIVATE, OutputFile, replace_file
 from arena_groups.cli.result_file import is_same_file
@@ -51,14 +50,7 @@ def _reports() -> View[ReportRow]:
 @example("See who has not answered", "report GROUP")
 @shows(_reports)
 @click.command("report", cls=Command)
-@click.argument(
-    "groups",
-    metavar="GROUP...",
-    nargs=-1,
-    required=True,
-    callback=as_groups,
-    shell_complete=complete_group,
-)
+@optional_groups_argument
 @click.option(
     "--html",
     type=OutputFile(),
@@ -189,7 +181,7 @@ def _write(settings: Settings, reports: Sequence[GroupReport]) -> None:
     stream = output.stdout_stream()
     is_table = settings.chosen_format(terminal=stream.isatty()) is Format.TABLE
     if is_table and settings.columns is None:
-        print_reports(TableConsole(file=stream, highlight=False), reports)
+        print_reports(TableConsole(file=stream, highlight=False), reports, utc=settings.utc)
     elif len(reports) == 1:
         output.write_one(settings, REPORTS, ReportRow(reports[0]))
     else:

@@ -16,9 +16,9 @@ from arena_groups.cli.options import (
     InputFile,
     Settings,
     as_group,
-    as_groups,
     common_options,
     complete_group,
+    optional_groups_argument,
     sort_option,
 )
 
@@ -54,14 +54,7 @@ def _changes_view() -> View[RosterChangeRow]:
 @example("List members and pending invitations", "roster GROUP")
 @shows(lambda: _roster_view(with_group=True))
 @click.command("roster", cls=CommandWithSubcommands)
-@click.argument(
-    "groups",
-    metavar="GROUP...",
-    nargs=-1,
-    required=True,
-    callback=as_groups,
-    shell_complete=complete_group,
-)
+@optional_groups_argument
 @sort_option("name", "state", "waiting")
 @common_options
 @click.pass_obj
@@ -80,7 +73,6 @@ async def list_rosters(settings: Settings, groups: Sequence[str], sort: str | No
     from arena_groups.cli.roster_rows import ROSTER_ORDERS, roster_rows
     from arena_groups.reconcile import snapshot_roster
 
-    arrange = list if sort is None else ROSTER_ORDERS[sort]
     view = _roster_view(with_group=len(groups) > 1)
     results = output.Results(settings, view, PEOPLE, paged=True)
     seen: set[int] = set()
@@ -92,7 +84,8 @@ async def list_rosters(settings: Settings, groups: Sequence[str], sort: str | No
                 continue  # given by its slug and by its id
             seen.add(roster.group_id)
             _note_missing_pending(settings, roster)
-            for row in arrange(roster_rows(roster)):
+            rows = roster_rows(roster)
+            for row in rows if sort is None else ROSTER_ORDERS[sort](rows):
                 results.write(row)
     results.close()
 
@@ -178,8 +171,10 @@ async def compare_rosters(
     for each in found:
         if each.members_only and group is None:
             output.notify(settings, f"{each.group}: a file has members only, so only they count")
-    arrange = list if sort is None else CHANGE_ORDERS[sort]
-    rows = [row for each in found for row in arrange(change_rows(each))]
+    groups = [change_rows(each) for each in found]
+    if sort is not None:
+        groups = [CHANGE_ORDERS[sort](each) for each in groups]
+    rows = [row for each in groups for row in each]
     output.write_each(settings, changes_view(with_group=len(found) > 1), rows, CHANGES)
     if rows and exit_code:
         raise click.exceptions.Exit(ExitCode.DRIFT)

@@ -22,6 +22,7 @@ from arena_groups.cli.options import (
     as_groups,
     common_options,
     complete_group,
+    default_group,
 )
 from arena_groups.cli.store_option import store_option
 from arena_groups.cli.watch_config import WatchConfig
@@ -239,9 +240,14 @@ def _chosen_groups(
     }
     if len(on_line) == 1:
         return (groups, False) if "groups" in on_line else ((), all_groups)
-    if bool(groups) is all_groups:
+    if groups and all_groups:
         raise click.UsageError("give either GROUP or --all-groups")
-    return groups, all_groups
+    if groups or all_groups:
+        return groups, all_groups
+    group = default_group(context.ensure_object(Settings))
+    if group is None:
+        raise click.UsageError("give either GROUP or --all-groups")
+    return (group,), False
 
 
 def _check(run: WatchRun) -> None:

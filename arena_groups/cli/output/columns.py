@@ -91,11 +91,11 @@ class View(Generic[T]):
         """
         found = {each.name: each for each in (*self.hidden, *self.detail, *self.table)}
         found |= {each.name: _for_table(each, found.get(each.name)) for each in self.csv}
-        chosen = [column_name(name) for name in names]
-        for name in chosen:
+        chosen = {column_name(name): name for name in names}
+        for name, text in chosen.items():
             if name not in found:
-                raise _unknown_column(name, self.names)
-        return tuple(found[name] for name in dict.fromkeys(chosen))
+                raise _unknown_column(name, text, self.names)
+        return tuple(found[name] for name in chosen)
 
 
 def moment_column(title: str, cell: Callable[[T], datetime | None]) -> Column[T]:
@@ -117,10 +117,11 @@ def _for_table(column: Column[T], shown: Column[T] | None) -> Column[T]:
     return evolve(column, title=title, width=width, share=1, overflow=Overflow.WRAP)
 
 
-def _unknown_column(name: str, names: Sequence[str]) -> click.UsageError:
+def _unknown_column(name: str, text: str, names: Sequence[str]) -> click.UsageError:
+    """Return the error of a column. It shows the text as it was given, which may be a secret."""
     near = get_close_matches(name, names, 1)
     meant = f" Did you mean {near[0]}?" if near else ""
-    return click.UsageError(f"there is no column {name!r}.{meant} Columns: {', '.join(names)}")
+    return click.UsageError(f"there is no column {text!r}.{meant} Columns: {', '.join(names)}")
 
 
 def with_zone(columns: Iterable[Column[T]], zone: str) -> tuple[Column[T], ...]:

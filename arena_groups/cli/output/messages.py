@@ -218,7 +218,7 @@ def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
     if len(affected) > MAX_LINES:
         write_stderr(f"  … and {len(affected) - MAX_LINES} more")
     with _interruptible():
-        write_stderr(f"{one_line(question)} [y/N] ", end="")
+        write_stderr(f"{_for_reading(one_line(f'{question} [y/N]'))} ", end="")
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         write_stderr("")

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from typing import TextIO
 
+from arena_groups.cli.defaults import environment_without_secrets
 from arena_groups.cli.options import Settings
 from arena_groups.cli.output.messages import notify, write_stderr
 
@@ -35,7 +36,7 @@ class Pager:
             command,
             stdin=subprocess.PIPE,
             stdout=stdout.fileno(),
-            env={"LESS": LESS, **os.environ},
+            env={"LESS": LESS, **environment_without_secrets()},
             encoding=stdout.encoding,
             errors="backslashreplace",
         )

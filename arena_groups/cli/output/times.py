@@ -37,5 +37,10 @@ def iso_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
+def utc_now() -> datetime:
+    """Return the current time, in UTC, without the modules that the client's own one needs."""
+    return datetime.now(UTC)
+
+
 def _in_zone(moment: datetime, *, utc: bool) -> datetime:
     return moment.astimezone(UTC if utc else None)

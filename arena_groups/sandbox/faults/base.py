@@ -1,7 +1,7 @@
 """Base classes of faults, and the requests that a fault applies to."""
 
-import math
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -56,7 +56,8 @@ def _members_of(annotation: object) -> tuple[Any, ...]:
 def check_seconds(_fault: object, field: "attrs.Attribute[float]", value: float) -> None:
     """Require a finite number of seconds, 0 or more."""
     check_type(field, value)
-    if not 0 <= value < math.inf:
+    # Not infinity, as an int may be finite and too large for a float all the same.
+    if not 0 <= value <= sys.float_info.max:
         raise ValueError(f"{field.name} must be a number of seconds, not negative")
 
 

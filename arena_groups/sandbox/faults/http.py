@@ -308,7 +308,7 @@ class PlainText(ReplaceResponseFault):
         """Return the text."""
         del context
         return SerializedResponse(
-            200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode()
+            200, {"Content-Type": "text/plain; charset=utf-8"}, self.text.encode("utf-8", "replace")
         )
 
 

@@ -28,6 +28,7 @@ PAGE_HEADERS: Final = MappingProxyType(
     {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+        "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         # Not `no-referrer`: the Origin of a form would be "null", and forms would be rejected.
         "Referrer-Policy": "same-origin",

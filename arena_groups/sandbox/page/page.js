@@ -57,6 +57,12 @@ function schedule() {
 async function send(form, button) {
   const fields = new URLSearchParams(new FormData(form, button));
   const response = await fetch(location.href, { method: "POST", body: fields });
+  const isPage = (response.headers.get("Content-Type") || "").startsWith("text/html");
+  if (!isPage) {
+    // An error of the server, such as that of a proxy that changes the host or the scheme.
+    announce(`Not done: ${(await response.json()).error}`);
+    return;
+  }
   for (const old of document.querySelectorAll("[role=alert]")) old.remove();
   replaceParts(await response.text());
   const problem = document.querySelector("[role=alert]");

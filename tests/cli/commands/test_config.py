@@ -64,6 +64,16 @@ def test_config_in_a_table_names_the_sources(capsys: Captured) -> None:
     ]  # fmt: skip
 
 
+def test_config_unset_says_whether_there_was_a_value(capsys: Captured) -> None:
+    assert run(["config", "set", "group", "night-shift"]) == 0
+    capsys.readouterr()
+    for outcome, written in (("unset", True), ("not_set", False)):
+        assert run(["config", "unset", "group"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["outcome"] == outcome
+        assert ("written to" in err) is written
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -131,12 +141,14 @@ class TestUse:
 
 READING = (
     "groups show", "groups contents", "groups followers", "members list", "invitations list",
-    "invite-code show",
+    "invite-code show", "roster --columns user,state", "report --columns group,members",
+    "watch --once --replay --columns event,who",
 )  # fmt: skip
 CHANGING = (
     "groups update --name x", "groups delete --yes", "members leave --yes",
     "invitations expire --older-than 1d --yes", "invitations revoke --yes",
     "invite-code create", "invite-code delete --yes", "members remove --yes",
+    "invitations send --yes", "sync --yes",
 )  # fmt: skip
 
 

@@ -138,6 +138,18 @@ async def test_confirm_yes_returns(monkeypatch: pytest.MonkeyPatch, text: str) -
     assert err.getvalue() == "  one [2J\n  two\nReally? [y/N] "
 
 
+async def test_confirm_breaks_a_long_question_between_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    err = watch_stderr(monkeypatch)
+    answer(monkeypatch, "y\n")
+    confirm(Settings(), "Remove Mara Lindqvist (mara-lindqvist) from the group?", [])
+    first, second, third = err.getvalue().split("\n")
+    assert (first, second) == ("Remove Mara Lindqvist", "  (mara-lindqvist) from the")
+    assert third == "  group? [y/N] "
+
+
 @pytest.mark.parametrize("text", ["n\n", "\n", "what?\n", "", "y e s\n"])
 async def test_confirm_other_answer_raises_cancelled(
     monkeypatch: pytest.MonkeyPatch, text: str

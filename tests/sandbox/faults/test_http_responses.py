@@ -169,10 +169,13 @@ def test_redirect_with_invalid_argument_raises(arguments: tuple[str, int]) -> No
 
 
 @reads_only
-async def test_plain_text_replaces_json(http: Api, sandbox: Sandbox) -> None:
-    sandbox.faults.add(PlainText("Gruß"))
+@pytest.mark.parametrize(("text", "received"), [("Gruß", "Gruß"), ("half \ud800", "half ?")])
+async def test_plain_text_replaces_json(
+    http: Api, sandbox: Sandbox, text: str, received: str
+) -> None:
+    sandbox.faults.add(PlainText(text))
     reply = await http.get(GROUP)
-    assert (reply.status, reply.content.decode()) == (200, "Gruß")
+    assert (reply.status, reply.content.decode()) == (200, received)
     assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 

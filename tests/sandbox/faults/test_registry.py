@@ -303,6 +303,8 @@ def test_fault_option_of_another_type_raises(
         lambda: Latency(-0.1),
         lambda: Latency(float("inf")),
         lambda: Latency(float("nan")),
+        lambda: Latency(10**400),
+        lambda: Trickle(seconds=10**400),
         lambda: Trickle(size=0),
         lambda: TruncatedJSON(1),
         lambda: TruncatedJSON(-0.1),

@@ -1,4 +1,9 @@
-"""Items that are left out of a list: they cannot be decoded, or were not asked for."""
+"""Functions that request pages, and the items that are left out of these.
+
+An item is left out if it cannot be decoded, or was not asked for.
+"""
+
+from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -6,16 +11,35 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from attrs import evolve
+from msgspec import Struct
 
-from arena_groups._pagination.prefetch import FetchDeferred, FetchPage, PageFetchers
 from arena_groups.models import Page
-from arena_groups.models.pages import PartialPage
-
-__all__ = ["SkippedItems", "UnwantedItems", "noting"]
-
-T = TypeVar("T")
 
 logger = logging.getLogger("arena_groups")
+
+__all__ = [
+    "DecodePage",
+    "FetchDeferred",
+    "FetchPage",
+    "PageFetchers",
+    "SkippedItems",
+    "UnwantedItems",
+    "noting",
+]
+
+T = TypeVar("T")
+FetchPage = Callable[[int], Awaitable[Page[T]]]
+DecodePage = Callable[[], Awaitable[Page[T]]]
+FetchDeferred = Callable[[int], Awaitable[DecodePage[T]]]
+
+
+class PageFetchers(Struct, Generic[T], frozen=True):
+    """Functions that request one page each, for one use of a list."""
+
+    fetch: FetchPage[T]
+    """Requests a page and decodes it."""
+    fetch_deferred: FetchDeferred[T]
+    """Requests a page, and returns a function that decodes it."""
 
 
 class SkippedItems:
@@ -36,6 +60,8 @@ class SkippedItems:
 
     def note(self, page: Page[T]) -> Page[T]:
         """Count and log the items that are missing in a page, and return the page."""
+        from arena_groups.models._parts import PartialPage  # noqa: PLC0415 - seldom needed
+
         if isinstance(page, PartialPage):
             for identity, issues in page.skipped.items():
                 if identity not in self._seen:
