@@ -111,7 +111,7 @@ class TestBlocked:
             api_error(),
             {"error": "Forbidden", "code": 403},
             {"code": 999, "error": ""},
-            api_error("The block 'error code: 1010' is locked."),
+            api_error("The block 'error code: 1010' is private."),
             api_error("You may not automate this access."),
             {"error": {"type": "forbidden", "message": "No."}},
         ],
@@ -123,7 +123,8 @@ class TestBlocked:
         headers = {"content-type": content_type, **RAY}
         error = error_of(body, request=INVITE, headers=headers)
         assert type(error) is ForbiddenError
-        assert "the scope write" in error.hint
+        assert INVITE.operation.forbidden_hint in error.hint
+        assert HINT not in str(error)
         assert not error.from_edge
 
     @pytest.mark.parametrize(
