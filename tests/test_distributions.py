@@ -159,9 +159,9 @@ class TestMetadata:
 
 @pytest.fixture(scope="module")
 def bare(wheel: Path, metadata: Message, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Return an environment with the wheel and its requirements, without extras."""
+    """Return an environment with the wheel, its requirements and pip, without extras."""
     environment = installed.create(tmp_path_factory.mktemp("bare") / "environment", wheel)
-    environment.modules(*installed.needed(metadata.get_all("Requires-Dist", [])))
+    environment.modules("pip", *installed.needed(metadata.get_all("Requires-Dist", [])))
     return environment
 
 

@@ -17,6 +17,12 @@ REPOSITORY = {
 }
 
 
+def has(monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], *, pip: bool = True) -> None:
+    """Change which programs the search path has, and whether the environment has pip."""
+    monkeypatch.setattr("arena_groups._extras.which", programs.get)
+    monkeypatch.setattr("arena_groups._extras.find_spec", lambda name: name if pip else None)
+
+
 @pytest.fixture
 def installed_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Return a function that changes what the environment says of the installation."""
@@ -31,7 +37,7 @@ def installed_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         if marker is not None:
             (tmp_path / marker).touch()
         monkeypatch.setattr(sys, "prefix", str(tmp_path))
-        monkeypatch.setattr("arena_groups._extras.which", {"python": sys.executable}.get)
+        has(monkeypatch, {"python": sys.executable})
         found = Distribution.at(info)
         monkeypatch.setattr(Distribution, "from_name", lambda name: found)
 
@@ -128,8 +134,7 @@ def test_install_command_fits_the_environment(
     monkeypatch.setattr(sys, "executable", "/srv/my env/bin/python")
     found = {"python": "/srv/my env/bin/python" if active else "/usr/bin/python"}
     found |= {"uv": "/usr/bin/uv"} if uv else {}
-    monkeypatch.setattr("arena_groups._extras.which", found.get)
-    monkeypatch.setattr("arena_groups._extras.find_spec", lambda name: name if pip else None)
+    has(monkeypatch, found, pip=pip)
     quoted = "'/srv/my env/bin/python'"
     python = "python" if active else quoted
     expected = command.format(python=python, uv=f"uv pip install --python {python}")
@@ -147,7 +152,7 @@ def test_install_command_from_sources_names_the_clone(
         (tmp_path / "pyproject.toml").touch()
     monkeypatch.setattr(Distribution, "from_name", missing)
     monkeypatch.setattr("arena_groups._extras.__file__", str(tmp_path / "arena_groups" / "x.py"))
-    monkeypatch.setattr("arena_groups._extras.which", {"python": sys.executable}.get)
+    has(monkeypatch, {"python": sys.executable})
     named = f'-e "{tmp_path}[cli,oauth]"' if is_clone else '"arena-groups[cli,oauth]"'
     assert install_command("cli", "oauth") == f"python -m pip install {named}"
 

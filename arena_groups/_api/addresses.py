@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
@@ -79,10 +80,15 @@ def address_matches(text: str, pattern: str) -> bool:
 
 def _ascii_domain(domain: str) -> str | None:
     """Return a domain as lower-case IDNA 2008 A-labels; ``None`` if it has no such form."""
-    import idna  # noqa: PLC0415 - its tables are large
-
     if len(domain) > MAX_ADDRESS_LENGTH:
         return None  # idna takes minutes for some texts that are too long
+    return _a_labels(domain)
+
+
+@lru_cache(maxsize=1024)  # many people share a domain, and each address is read several times
+def _a_labels(domain: str) -> str | None:
+    import idna  # noqa: PLC0415 - its tables are large
+
     try:
         return idna.encode(domain, uts46=True).decode()
     except UnicodeError:

@@ -23,6 +23,7 @@ from arena_groups.sandbox.control_request import (
     number,
     reference,
     references,
+    sentence,
     text,
     texts,
     tier,
@@ -181,11 +182,11 @@ def answer(context: ControlContext, request: ControlRequest) -> SerializedRespon
         fields = route.check(request.query if reads else body_object(request))
         result = route.handler(context, path, fields)
     except SandboxNotFoundError as error:
-        raise ControlError(404, _sentence(error)) from None
+        raise ControlError(404, sentence(error)) from None
     except SandboxConflictError as error:
-        raise ControlError(409, _sentence(error)) from None
+        raise ControlError(409, sentence(error)) from None
     except ValueError as error:
-        raise ControlError(400, _sentence(error)) from None
+        raise ControlError(400, sentence(error)) from None
     return result if isinstance(result, SerializedResponse) else json_answer(result)
 
 
@@ -207,8 +208,3 @@ def _find(request: ControlRequest) -> tuple[ControlRoute | None, Values]:
         raise ControlError(404, "There is no such path.")
     names = ", ".join(sorted(allowed))
     raise ControlError(405, f"This path has the methods {names} only.", {"Allow": names})
-
-
-def _sentence(error: Exception) -> str:
-    words = str(error)
-    return f"{words[:1].upper()}{words[1:]}."

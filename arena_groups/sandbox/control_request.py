@@ -68,6 +68,12 @@ class ControlContext:
     events: EventFeed
 
 
+def sentence(error: Exception) -> str:
+    """Return the message of an error as a sentence."""
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
+
+
 def is_control_path(raw_path: str) -> bool:
     """Return whether a path belongs to the control surface."""
     return raw_path == CONTROL_PREFIX or raw_path.startswith(f"{CONTROL_PREFIX}/")

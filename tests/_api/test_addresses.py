@@ -1,5 +1,6 @@
 """Email addresses: which are accepted, and which are one mailbox."""
 
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,22 @@ def test_domain_that_is_much_too_long_is_not_encoded(
     assert address_problem(f"u@{domain}").endswith("its domain is not valid")
     assert mailbox(f"U@{domain}") == f"u@{domain}"
     assert not address_matches(f"u@{domain}", "x*")
+
+
+def test_domain_of_many_addresses_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+    encode = idna.encode
+
+    def counting(domain: str, **options: bool) -> bytes:
+        encoded.append(domain)
+        return encode(domain, **options)
+
+    monkeypatch.setattr(idna, "encode", counting)
+    domains = ["once.b\u00fccher.example", "-not-once.example"]
+    for text in (f"person-{number}@{domain}" for number in range(20) for domain in domains):
+        assert bool(address_problem(text)) == ("-not" in text)
+        assert mailbox(text)
+    assert sorted(encoded) == sorted(domains)
 
 
 def test_address_problem_accepts_joiners_that_a_script_needs() -> None:

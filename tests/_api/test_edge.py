@@ -123,7 +123,8 @@ class TestBlocked:
         headers = {"content-type": content_type, **RAY}
         error = error_of(body, request=INVITE, headers=headers)
         assert type(error) is ForbiddenError
-        assert "the scope write" in error.hint
+        assert INVITE.operation.forbidden_hint in error.hint
+        assert HINT not in str(error)
         assert not error.from_edge
 
     @pytest.mark.parametrize(

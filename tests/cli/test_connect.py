@@ -49,14 +49,16 @@ def test_connected_with_wrong_or_no_token_is_unauthorized(
     where = as_person("owner")
     if token is None:
         monkeypatch.delenv("ARENA_TOKEN")
+        hint = f"log in with `arena-groups auth login {' '.join(where)}`"
     else:
         monkeypatch.setenv("ARENA_TOKEN", token)
+        hint = "ARENA_TOKEN"
     assert run(["invitations", "list", GROUP, *where]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("arena-groups: 401")
     assert err.count("\n") == 1
-    assert "ARENA_TOKEN" in err
+    assert hint in err
     assert "4711" not in err
 
 

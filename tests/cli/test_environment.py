@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -102,15 +101,6 @@ class TestBaseUrl:
 
 
 class TestLog:
-    @pytest.fixture(autouse=True)
-    def _restored_log(self) -> Iterator[None]:
-        """Restore the log of the process, whose handler would stay."""
-        log = logging.getLogger("arena_groups")
-        handlers, level = list(log.handlers), log.level
-        yield
-        log.handlers[:] = handlers
-        log.setLevel(level)
-
     @pytest.mark.parametrize(
         ("value", "options", "lines"),
         [("debug", [], 1), ("info", [], 0), ("info", ["-v"], 1), ("debug", ["-v"], 1)],

@@ -386,6 +386,8 @@ async def test_missing_unknown_and_null_fields_are_400(http: Api, route: Control
             "The field redirect_uris must be a list of texts.",
         ),
         ("/authorizations/approve", {"url": 1}, "The field url must be a text."),
+        ("/authorizations/approve", {"url": "x"}, "No app has this client_id."),
+        ("/authorizations/deny", {"url": "http://[/"}, "Invalid IPv6 URL."),
         ("/advance", {"seconds": "1"}, "The field seconds must be a number."),
         (
             "/advance",

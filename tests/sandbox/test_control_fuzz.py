@@ -89,6 +89,7 @@ def test_random_body_is_answered(
     assert status in ANSWERS, content
     answer = json.loads(content)
     assert (status == 200) is ("error" not in answer)
+    assert not answer.get("error", "").endswith("..")
 
 
 @relaxed

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from attrs import frozen
 from packaging.requirements import Requirement
 
@@ -33,8 +35,11 @@ class Environment:
         return self.folder / ("Scripts" if os.name == "nt" else "bin")
 
     def run(self, program: str, *arguments: str, cwd: Path) -> Run:
-        """Run one of its programs, without settings for Python, pytest and pip."""
-        return run(self.programs / program, *arguments, cwd=cwd)
+        """Run one of its programs as if it is active, without settings for Python, pytest and pip.
+
+        Of this machine's programs it finds none.
+        """
+        return run(self.programs / program, *arguments, cwd=cwd, path=str(self.programs))
 
     def modules(self, *names: str) -> None:
         """Link distributions of this environment into it, with their requirements."""
@@ -52,7 +57,9 @@ class Environment:
 
 
 def create(folder: Path, wheel: Path) -> Environment:
-    """Create an environment in ``folder`` and install the wheel there."""
+    """Create an environment in ``folder`` and install the wheel there. The test needs pip."""
+    if find_spec("pip") is None:
+        pytest.skip("this environment has no pip")
     done = run(sys.executable, "-m", "venv", "--without-pip", str(folder), cwd=folder.parent)
     assert done.code == 0, done.err
     environment = Environment(folder)
@@ -72,13 +79,14 @@ def build(source: Path, folder: Path, kind: str) -> None:
     assert done.code == 0, done.err
 
 
-def run(program: str | Path, *arguments: str, cwd: Path) -> Run:
+def run(program: str | Path, *arguments: str, cwd: Path, path: str | None = None) -> Run:
     """Run a program without settings for Python, pytest or pip in its environment."""
     unwanted = ("PYTHON", "PYTEST", "COVERAGE", "PIP_", "ARENA_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     done = subprocess.run(
         [program, *arguments],
         cwd=cwd,
-        env={key: value for key, value in os.environ.items() if not key.startswith(unwanted)},
+        env=kept if path is None else kept | {"PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

@@ -7,6 +7,7 @@ import errno
 import json
 import signal
 import socket
+import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
@@ -206,14 +207,16 @@ async def serve_sandbox(
         stream.write(json.dumps(described) + "\n" if as_json else _as_text(described))
         stream.flush()
         if opens:
-            await _open_page(f"{sandbox.url}/__sandbox__/")
+            # In a thread that nothing waits for: some browsers run until they are closed.
+            page = f"{sandbox.url}/__sandbox__/"
+            threading.Thread(target=_open_page, args=(page,), daemon=True).start()
         await stopped.wait()
 
 
-async def _open_page(url: str) -> None:
+def _open_page(url: str) -> None:
     from arena_groups.cli.browser_login import open_in_browser
 
-    if not await asyncio.to_thread(open_in_browser, url):
+    if not open_in_browser(url):
         output.write_stderr(f"cannot open a browser: open {url} yourself")
 
 

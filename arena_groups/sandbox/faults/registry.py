@@ -1,6 +1,7 @@
 """Faults in place in a sandbox, and how they are applied to requests."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -106,7 +107,7 @@ class FaultRegistry:
     def __init__(self, rng: Random, on_change: Callable[[], None] | None = None) -> None:
         self.rng = rng
         self._on_change = on_change
-        self._newest = 0
+        self._numbers = count(1)
         self._injected: dict[InjectedFault, None] = {}
 
     def __iter__(self) -> Iterator[InjectedFault]:
@@ -213,8 +214,7 @@ class FaultRegistry:
             raise AssertionError(f"faults not applied to any request: {', '.join(unused)}")
 
     def _place(self, fault: Fault, target: FaultTarget) -> InjectedFault:
-        self._newest += 1
-        injected = InjectedFault(fault, target, self, self._newest)
+        injected = InjectedFault(fault, target, self, next(self._numbers))
         self._injected[injected] = None
         self._report_change()
         return injected

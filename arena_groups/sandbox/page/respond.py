@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.control_request import ControlContext, ControlRequest
+from arena_groups.sandbox.control_request import ControlContext, ControlRequest, sentence
 from arena_groups.sandbox.names import as_id
 from arena_groups.sandbox.page.groups import group_page
 from arena_groups.sandbox.page.html import PAGE_HEADERS, PAGE_PATH, html_response, message_page
@@ -57,7 +57,7 @@ def _page(
     try:
         return html_response(_find(request, context, problem), status)
     except SandboxNotFoundError as error:
-        return html_response(message_page("Not found", _sentence(error)), 404)
+        return html_response(message_page("Not found", sentence(error)), 404)
 
 
 def _find(request: ControlRequest, context: ControlContext, problem: str | None) -> Element:
@@ -98,16 +98,11 @@ def _carry_out(form: Form, control: SandboxControl) -> None:
     try:
         action(form, control)
     except SandboxNotFoundError as error:
-        raise _FormError(404, _sentence(error)) from error
+        raise _FormError(404, sentence(error)) from error
     except SandboxConflictError as error:
-        raise _FormError(409, _sentence(error)) from error
+        raise _FormError(409, sentence(error)) from error
     except ValueError as error:
-        raise _FormError(400, _sentence(error)) from error
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+        raise _FormError(400, sentence(error)) from error
 
 
 def _answer(form: Form, control: SandboxControl) -> None:

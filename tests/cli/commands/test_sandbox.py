@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import threading
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from arena_groups.cli import output
 from arena_groups.cli.commands import sandbox as sandbox_command
 from arena_groups.cli.main import run
 from arena_groups.sandbox import Sandbox
@@ -19,6 +21,7 @@ from arena_groups.sandbox.faults import FAULTS, Fault, Latency, ServerFailure
 from tests.support.command_line import (
     Captured,
 )
+from tests.support.waiting import HANG_TIMEOUT
 
 GROUP = "research-studio"
 
@@ -148,26 +151,60 @@ def test_invalid_origin_is_usage_error(capsys: Captured, origin: str) -> None:
     assert err.count("\n") == 1
 
 
+class Stopper:
+    """Replacement of `stop_on_sigterm`, with a method that stops the command from any thread."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sandbox_command, "stop_on_sigterm", self._prepare)
+
+    def _prepare(self) -> asyncio.Event:
+        self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
+        return self._event
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._event.set)
+
+
 @pytest.mark.parametrize("opened", [True, False])
 def test_open_opens_the_page(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, opened: bool
 ) -> None:
     urls: list[str] = []
-    stopped = asyncio.Event()
+    stopper, write_stderr = Stopper(monkeypatch), output.write_stderr
 
     def open_(url: str) -> bool:
         urls.append(url)
-        stopped.set()
+        if opened:
+            stopper.stop()
         return opened
 
-    monkeypatch.setattr(sandbox_command, "stop_on_sigterm", lambda: stopped)
+    def write(text: str) -> None:
+        write_stderr(text)
+        stopper.stop()
+
     monkeypatch.setattr("arena_groups.cli.browser_login.open_in_browser", open_)
+    monkeypatch.setattr(output, "write_stderr", write)
     assert run(["sandbox", "--open"]) == 0
     out, err = capsys.readouterr()
     assert len(urls) == 1
     assert urls[0].endswith("/__sandbox__/")
     assert f"\n  {urls[0]}\n" in out
     assert (urls[0] in err) is not opened
+
+
+def test_command_ends_while_the_browser_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopper, closed = Stopper(monkeypatch), threading.Event()
+    ended: list[bool] = []
+
+    def open_(_url: str) -> bool:
+        stopper.stop()
+        ended.append(closed.wait(HANG_TIMEOUT))
+        return True
+
+    monkeypatch.setattr("arena_groups.cli.browser_login.open_in_browser", open_)
+    assert run(["sandbox", "--open"]) == 0
+    assert ended == []
+    closed.set()
 
 
 def test_help_lists_every_fault(capsys: Captured) -> None:
