@@ -32,6 +32,7 @@ parts:  cpu      contenders read a list from a server without latency
         codec, request, startup   micro-benchmarks
         script   whole scripts that list 100 invitations, from the start of Python
         bulk     1,000 people are invited, without pacing
+        sandbox  what a test pays for a sandbox, and pages of long lists in it
 A whole run takes about a quarter of an hour; the machine should have nothing else to do.
 
 compare measures the working tree, with changes that are not committed, against REF. Both are

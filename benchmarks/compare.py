@@ -123,6 +123,10 @@ def _bulk(tree: Path, url: str, sizes: Sizes) -> Costs:
     return _micro("bulk", tree, sizes, *options)
 
 
+def _sandbox(tree: Path, _url: str, sizes: Sizes) -> Costs:
+    return _micro("sandbox", tree, sizes, "--only", "sandbox", "new-seed")
+
+
 def _micro(module: str, tree: Path, sizes: Sizes, *options: str) -> Costs:
     command = [sys.executable, "-m", f"benchmarks.micro.{module}", "--rounds", str(sizes.repeat)]
     return {name: median(taken) for name, taken in one_line([*command, *options], tree).items()}
@@ -148,4 +152,12 @@ PARTS = {
     ),
     "script": Part({"arena": "a whole script of 100 invitations, ms"}, MILLI, _script),
     "bulk": Part({"arena": "invite_many, µs per invitation"}, MICRO, _bulk),
+    "sandbox": Part(
+        {
+            "sandbox": "start, answer and stop of a sandbox, ms",
+            "new-seed": "the same, with a new seed, ms",
+        },
+        MILLI,
+        _sandbox,
+    ),
 }

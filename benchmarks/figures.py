@@ -115,6 +115,7 @@ class Results:
     startup: list[Timing] = field(factory=list[Timing])
     script: list[Timing] = field(factory=list[Timing])
     bulk: list[Timing] = field(factory=list[Timing])
+    sandbox: list[Timing] = field(factory=list[Timing])
 
 
 def figure(values: Sequence[float]) -> Figure:

@@ -19,7 +19,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.figures import Point, Race, Results, Settings, Timing, figure
 from benchmarks.machine import describe
-from benchmarks.micro import bulk, codec, request, script, startup
+from benchmarks.micro import bulk, codec, request, sandbox, script, startup
 from benchmarks.progress import Progress
 from benchmarks.runner import Field, Size, prepare, race, scale
 
@@ -131,12 +131,18 @@ class Run:
         with serving() as url:
             return self._micro("bulk", bulk.LABELS, ["--url", url])
 
-    def _micro(self, module: str, labels: dict[str, str], options: list[str]) -> list[Timing]:
+    def sandbox(self) -> list[Timing]:
+        """Measure sandboxes as tests use them, in ms."""
+        return self._micro("sandbox", sandbox.LABELS, [], MILLI)
+
+    def _micro(
+        self, module: str, labels: dict[str, str], options: list[str], unit: float = MICRO
+    ) -> list[Timing]:
         self.progress.show(f"micro-benchmark: {module}")
         rounds = ["--rounds", str(self.plan.micro_rounds)]
         command = [sys.executable, "-m", f"benchmarks.micro.{module}", *rounds, *options]
         try:
-            return _timings(labels, one_line(command), MICRO)
+            return _timings(labels, one_line(command), unit)
         except CannotRunError as error:
             self.left_out[f"the micro-benchmark {module}"] = str(error)
             return []
@@ -152,6 +158,7 @@ PARTS: dict[str, Callable[[Run], Any]] = {
     "startup": Run.startup,
     "script": Run.script,
     "bulk": Run.bulk,
+    "sandbox": Run.sandbox,
 }
 WITH_ALL = {"cpu", "latency"}
 WITH_OURS = {"growth", "flight"}

@@ -43,6 +43,7 @@ def markdown(results: Results) -> str:
         _timings("Start-up", "wall, ms", results.startup, "libraries"),
         _timings("A whole script", "CPU, ms", results.script, "hand"),
         _timings("Many invitations", "CPU per invitation, µs", results.bulk, "hand"),
+        _timings("A sandbox", "CPU, ms", results.sandbox, "bare"),
     ]
     return "\n".join(each for each in sections if each)
 

@@ -118,6 +118,9 @@ def _small(results: Results) -> Iterator[Target]:
     by_hand, script = _median(results.script, "hand"), _median(results.script, "arena")
     whole = script / by_hand if script and by_hand else None
     yield Target("whole script of 100 invitations, to the same by hand", 1.15, whole)
+    short, long = _median(results.sandbox, "short-list"), _median(results.sandbox, "long-list")
+    deep = long / short if short and long else None
+    yield Target("page of 100,000 pending invitations in a sandbox, to one of 1,000", 2, deep)
     alone, libraries, imported, command, both = (
         _minimum(results.startup, name)
         for name in ("nothing", "libraries", "import", "cli-libraries", "help")

@@ -17,7 +17,7 @@ from benchmarks.children import one_line, serving
 from benchmarks.cli import RESULTS, main
 from benchmarks.contenders import FIRST, CannotRunError, named
 from benchmarks.figures import Figure, Machine, Point, Race, Results, Settings, Timing, Way, load
-from benchmarks.micro import bulk
+from benchmarks.micro import bulk, sandbox
 from benchmarks.report import BEGIN, END, markdown, write_docs
 from benchmarks.targets import check
 
@@ -83,6 +83,10 @@ def good_results() -> Results:
         bulk=[
             Timing("hand", "by hand", Figure(200, 190)),
             Timing("arena", "invite_many", Figure(300, 280)),
+        ],
+        sandbox=[
+            Timing(name, name, Figure(ms, ms))
+            for name, ms in (("bare", 1), ("sandbox", 4), ("short-list", 4), ("long-list", 4.4))
         ],
     )
 
@@ -216,6 +220,11 @@ class TestRun:
         options = ["--url", server, "--rounds", "1", "--people", "20"]
         taken = one_line([sys.executable, "-m", "benchmarks.micro.bulk", *options])
         assert list(taken) == list(bulk.LABELS)
+        assert all(cost > 0 for [cost] in taken.values())
+
+    def test_sandboxes_are_measured_in_each_way(self) -> None:
+        taken = one_line([sys.executable, "-m", "benchmarks.micro.sandbox", "--rounds", "1"])
+        assert list(taken) == list(sandbox.LABELS)
         assert all(cost > 0 for [cost] in taken.values())
 
     def test_scripts_that_read_different_items_raise_runtime_error(

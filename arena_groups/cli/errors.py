@@ -193,7 +193,9 @@ def hint_at(hint: str, base_url: str) -> str:
     if is_production(base_url):
         return hint
     login = f"log in with `arena-groups auth login --base-url {base_url}`"
-    return hint.replace(_LOG_IN, f"{login}, or try --sandbox").replace(_LOG_IN_AT_HOST, login)
+    is_for_variable = os.environ.get("ARENA_BASE_URL", "").rstrip("/") == base_url.rstrip("/")
+    others = ", set ARENA_TOKEN" * is_for_variable + ", or try --sandbox"
+    return hint.replace(_LOG_IN, login + others).replace(_LOG_IN_AT_HOST, login)
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:

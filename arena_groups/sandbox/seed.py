@@ -177,6 +177,14 @@ class PlannedRecords:
 _planned_records = lru_cache(maxsize=8)(PlannedRecords)
 
 
+def new_backend(
+    seed: int, clock: SandboxClock, tier: Tier | None
+) -> tuple[Backend, KnownUsers, UserFactory]:
+    """Return a seeded backend, its known users, and the factory of more users."""
+    records = fill_backend(Backend(clock, random.Random(seed)), SeedPlan(seed, tier))
+    return records.backend, records.known_users, records.user_factory
+
+
 def fill_backend(backend: Backend, plan: SeedPlan) -> SeededRecords:
     """Fill an empty backend."""
     return _planned_records(plan).fill(backend)

@@ -1,7 +1,6 @@
 """Permissions and rate limits."""
 
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import aiohttp
@@ -9,7 +8,6 @@ import attrs
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tier, Tokens
-from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.entities import BlockRecord, ChannelRecord, GroupRecord, UserRecord
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.permissions import (
@@ -19,7 +17,7 @@ from arena_groups.sandbox.permissions import (
     channel_permissions,
     group_collaborates,
 )
-from arena_groups.sandbox.seed import SEEDED_AT, SeedPlan, fill_backend
+from arena_groups.sandbox.seed import SEEDED_AT, new_backend
 from tests.sandbox.api import Api
 
 STUDIO = "research-studio"
@@ -108,7 +106,7 @@ def channel(owner_id: int | None, visibility: str, *collaborators: int) -> Chann
 
 @pytest.fixture
 def users() -> dict[str, UserRecord]:
-    known_users = fill_backend(Backend(SandboxClock(), Random(1)), SeedPlan(1)).known_users
+    _, known_users, _ = new_backend(1, SandboxClock(), None)
     return attrs.asdict(known_users, recurse=False)
 
 
