@@ -74,7 +74,7 @@ def test_followers_oldest_first_reverses_list(at: At, capsys: Captured) -> None:
     "line",
     [
         "groups show a-b", "members list a-b", "invitations list a-b", "groups contents a-b",
-        "members remove a-b minh-castellanos",
+        "members remove a-b minh-castellanos", "groups delete a-b",
     ],
 )  # fmt: skip
 def test_group_that_does_not_exist_leads_to_the_list(line: str, at: At, capsys: Captured) -> None:
