@@ -5,9 +5,10 @@ import json
 import random
 from itertools import count
 
+from arena_groups.sandbox.backend import Backend
 from arena_groups.sandbox.fake_clock import SandboxClock
 from arena_groups.sandbox.rendering import JSONRenderer
-from arena_groups.sandbox.seed import new_backend
+from arena_groups.sandbox.seed import SeedPlan, fill_backend
 
 __all__ = ["PER", "Library"]
 
@@ -84,9 +85,8 @@ def _meta(items: int, pages: int, number: int) -> bytes:
 
 def _templates() -> list[list[bytes]]:
     """Return the pages, split where the page number belongs."""
-    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
-    renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
-    pending = [each for each in backend.invitations.values() if each.state == "pending"]
+    renderer = _renderer()
+    pending = [each for each in renderer.backend.invitations.values() if each.state == "pending"]
     newest_first = sorted(pending, key=lambda each: each.created_at, reverse=True)
     rendered = [renderer.invitation(each) for each in newest_first[: TEMPLATES * PER]]
     return [_template(rendered[start : start + PER]) for start in range(0, len(rendered), PER)]
@@ -103,20 +103,26 @@ def _template(invitations: list[dict[str, object]]) -> list[bytes]:
 
 
 def _group() -> bytes:
-    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
-    group = next(iter(backend.groups.values()))
-    rendered = JSONRenderer(backend, BASE_URL, known_users.owner).group(group)
+    renderer = _renderer()
+    rendered = renderer.group(next(iter(renderer.backend.groups.values())))
     return _encode({**rendered, "slug": "%SLUG%"})
 
 
 def _invited() -> bytes:
-    backend, known_users, _ = new_backend(SEED, SandboxClock(), None)
-    renderer = JSONRenderer(backend, BASE_URL, known_users.owner)
+    renderer = _renderer()
     pending = next(
-        each for each in backend.invitations.values() if each.email and each.state == "pending"
+        each
+        for each in renderer.backend.invitations.values()
+        if each.email and each.state == "pending"
     )
     invitation = {**renderer.invitation(pending), "id": "%ID%", "invitee_email": "%EMAIL%"}
     return _encode({"outcome": "invited", "user": None, "invitation": invitation})
+
+
+def _renderer() -> JSONRenderer:
+    backend = Backend(SandboxClock(), random.Random(SEED))  # noqa: S311 - the same each time
+    known_users = fill_backend(backend, SeedPlan(SEED)).known_users
+    return JSONRenderer(backend, BASE_URL, known_users.owner)
 
 
 def _encode(value: object) -> bytes:

@@ -43,15 +43,17 @@ async def connected(
     retry: arena_groups.RetryPolicy | None = None,
     redis: str | None = None,
     background: bool = False,
+    notes_waits: bool = True,
 ) -> AsyncGenerator[arena_groups.ArenaClient, None]:
     """Yield a client for the chosen API; close it, and the sandbox if any, at the end.
 
     With ``redis``, the URL of a Redis server, the client shares its rate limit with all processes
     that use the same token and server. Each sandbox has a rate limit of its own. With
-    ``background``, its calls may wait for others with the same pacer.
+    ``background``, its calls may wait for others with the same pacer, and the caller shows how far
+    it is. Otherwise, and with ``notes_waits``, a note says how long the calls wait for the quota.
     """
     from arena_groups._client import in_background
-    from arena_groups.cli.request_summary import RequestSummary
+    from arena_groups.cli.request_summary import RequestSummary, noted_quota_waits
 
     summary, retry = RequestSummary(), retry or retry_policy()
     on_request = summary.record if settings.verbose else None
@@ -93,6 +95,9 @@ async def connected(
             )
             del token  # keeps it out of tracebacks
             await stack.enter_async_context(arena)
+            if notes_waits and not background:
+                waits = noted_quota_waits(settings, arena.pacer.snapshot)
+                await stack.enter_async_context(waits)
             with summary.written_for(settings, arena):
                 yield in_background(arena) if background else arena
 

@@ -111,6 +111,10 @@ _NOT_FOUND_HINTS = {
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
+_NO_GROUP_HINT = (
+    "`arena-groups groups list` shows the slugs of your groups; a rename changes the slug, and"
+    " private groups are hidden"
+)
 _FORBIDDEN_HINTS = {
     "DELETE /v3/groups/{id}/members/me": (
         "the owner cannot leave a group: hand it over to another member first, in its settings at"
@@ -189,7 +193,9 @@ def hint_at(hint: str, base_url: str) -> str:
     if is_production(base_url):
         return hint
     login = f"log in with `arena-groups auth login --base-url {base_url}`"
-    return hint.replace(_LOG_IN, f"{login}, or try --sandbox").replace(_LOG_IN_AT_HOST, login)
+    is_for_variable = os.environ.get("ARENA_BASE_URL", "").rstrip("/") == base_url.rstrip("/")
+    others = ", set ARENA_TOKEN" * is_for_variable + ", or try --sandbox"
+    return hint.replace(_LOG_IN, login + others).replace(_LOG_IN_AT_HOST, login)
 
 
 def cannot_listen(port: int, error: OSError) -> CliError:
@@ -238,12 +244,19 @@ def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
     if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source, writes=error.method not in ("", "GET", "HEAD"))
     if isinstance(error, arena_groups.NotFoundError):
-        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+        return _not_found_hint(error)
     if kind == "forbidden" and isinstance(error, arena_groups.ForbiddenError):
         return _forbidden_hint(error, token_source)
     if kind == "connection" and isinstance(error, arena_groups.BadRequestError):
         return ""  # it names the scheme
     return _HINTS.get(kind, "")
+
+
+def _not_found_hint(error: arena_groups.NotFoundError) -> str:
+    from arena_groups._api.operations import GROUP_MISSING  # noqa: PLC0415 - keeps --help fast
+
+    own = _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+    return _NO_GROUP_HINT if not own and error.hint == GROUP_MISSING else own
 
 
 def _forbidden_hint(error: arena_groups.ForbiddenError, token_source: str) -> str:

@@ -1,19 +1,24 @@
-"""Summary of the requests and the quota of a command, which ends the output of ``--verbose``."""
+"""Requests of a command: the summary that ends ``--verbose``, and notes about waits."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from asyncio import create_task, sleep, wait
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from arena_groups.cli.output.messages import write_facts
+from arena_groups.cli.output.messages import info, write_facts
 
 if TYPE_CHECKING:
     from arena_groups import ArenaClient, PacerSnapshot, RequestEvent
     from arena_groups.cli.options import Settings
+
+
+SHORTEST_WAIT = 3.0  # seconds; nobody wonders about a shorter one
 
 
 @define
@@ -69,3 +74,43 @@ class RequestSummary:
 
 def _left(quota: PacerSnapshot) -> int | None:
     return None if quota.limit is None else max(0, quota.limit - quota.used)
+
+
+@asynccontextmanager
+async def noted_quota_waits(
+    settings: Settings, snapshot: Callable[[], PacerSnapshot], *, interval: float = 1.0
+) -> AsyncGenerator[None, None]:
+    """Write a note whenever the requests in the block wait for the next window of the quota.
+
+    Args:
+        settings: Settings of the command. A running pager has the terminal, and gets no notes.
+        snapshot: Returns the state of the client's pacer.
+        interval: Seconds between two checks.
+    """
+
+    async def watch() -> None:
+        noted_until, waited = 0.0, False
+        while True:
+            await sleep(interval)
+            seconds = _quota_wait(snapshot())
+            until = monotonic() + seconds
+            is_new = until > noted_until + SHORTEST_WAIT
+            # Seen twice, as a request may be about to be sent.
+            if waited and is_new and seconds >= SHORTEST_WAIT and settings.pager is None:
+                info(settings, f"waiting {ceil(seconds)} s for the quota")
+                noted_until = until
+            waited = seconds > 0
+
+    task = create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await wait([task])
+
+
+def _quota_wait(quota: PacerSnapshot) -> float:
+    """Return the seconds until a request can be sent; 0 if none waits."""
+    if quota.in_flight or not (quota.waiting or quota.blocked_for):
+        return 0.0
+    return max(quota.blocked_for, quota.resets_in or 0.0)

@@ -176,7 +176,7 @@ async def watch_groups(settings: Settings, run: WatchRun) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(run.place))
         redis = run.place if run.shared and isinstance(run.place, str) else None
-        arena = await stack.enter_async_context(connected(settings, redis=redis))
+        arena = await stack.enter_async_context(connected(settings, redis=redis, notes_waits=False))
         groups = GroupsReporter(settings, run)
         watcher = arena_groups.watch(
             arena,

@@ -4,14 +4,17 @@ import json
 import sys
 
 import pytest
+from attrs import evolve
 
 from arena_groups import PacerSnapshot, RequestEvent, RetryPolicy
 from arena_groups.cli import connect
 from arena_groups.cli.main import run
-from arena_groups.cli.request_summary import RequestSummary
+from arena_groups.cli.options import Settings
+from arena_groups.cli.request_summary import RequestSummary, noted_quota_waits
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import ServerFailure
 from tests.support.command_line import AsPerson, At, Captured, InterruptingStream, Served, Typing
+from tests.support.waiting import run_other_tasks
 
 GROUP = "research-studio"
 FULL = (
@@ -128,3 +131,38 @@ def test_login_ends_with_the_summary(
 def test_command_that_sends_nothing_has_no_summary(capsys: Captured) -> None:
     assert run(["groups", "show", "a/b", "--sandbox", "-v"]) == 1
     assert "request" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("facts", "notes"),
+    [
+        ({"waiting": 1, "resets_in": 36.5}, ["waiting 37 s for the quota"]),
+        ({"blocked_for": 20.0}, ["waiting 20 s for the quota"]),
+        ({"waiting": 1, "in_flight": 1, "resets_in": 36.5}, []),
+        ({"waiting": 1, "resets_in": 2.0}, []),
+        ({"resets_in": 36.5}, []),
+    ],
+)
+async def test_wait_for_the_quota_is_noted_once(
+    facts: dict[str, float], notes: list[str], capsys: Captured
+) -> None:
+    quota = evolve(snapshot(30, 30, None), **facts)
+    async with noted_quota_waits(Settings(), lambda: quota, interval=0):
+        await run_other_tasks()
+    assert capsys.readouterr().err.splitlines() == [f"arena-groups: {note}" for note in notes]
+
+
+async def test_each_window_that_is_waited_for_is_noted(capsys: Captured) -> None:
+    ends = iter([0.0, 5.0, 5.0, 0.0, 60.0, 60.0])
+    async with noted_quota_waits(
+        Settings(), lambda: evolve(snapshot(30, 30, None), blocked_for=next(ends, 0.0)), interval=0
+    ):
+        await run_other_tasks()
+    assert [line.split()[2] for line in capsys.readouterr().err.splitlines()] == ["5", "60"]
+
+
+async def test_quiet_command_waits_without_a_note(capsys: Captured) -> None:
+    quota = evolve(snapshot(30, 30, None), blocked_for=20.0)
+    async with noted_quota_waits(Settings(quiet=True), lambda: quota, interval=0):
+        await run_other_tasks()
+    assert capsys.readouterr().err == ""

@@ -40,6 +40,7 @@ from arena_groups.sandbox.server_protocol import (
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HTML = "text/html; charset=utf-8"
 
+_LONGEST_UNTIL_DATE = 10**9  # seconds; the sandbox's clock ends that long before year 9999
 _MEBIBYTE = 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -122,6 +123,10 @@ class RateLimited(MiddlewareFault):
 
     retry_after: int | None = attrs.field(default=1, validator=check_not_negative)
     as_date: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.as_date and (self.retry_after or 0) > _LONGEST_UNTIL_DATE:
+            raise ValueError(f"retry_after must be at most {_LONGEST_UNTIL_DATE} as a date")
 
     async def handle(self, context: FaultContext) -> SerializedResponse:
         """Return the error of a caller over the rate limit."""

@@ -116,6 +116,17 @@ async def test_rate_limited_sends_date(session: aiohttp.ClientSession) -> None:
         assert parsedate_to_datetime(reply.headers["Date"]) == NOON
 
 
+async def test_longest_date_of_rate_limited_is_sent_at_the_end_of_the_clock(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with Sandbox(clock=NOON.timestamp) as sandbox:
+        sandbox.advance(datetime(8999, 12, 31, tzinfo=UTC) - NOON)
+        sandbox.faults.add(RateLimited(10**9, as_date=True))
+        reply = await Api(sandbox, session).get(GROUP)
+        assert reply.headers["Retry-After"].endswith(" 9031 01:46:40 GMT")
+        assert not sandbox.failures
+
+
 @reads_only
 async def test_rate_limited_without_retry_after_omits_it_everywhere(
     http: Api, sandbox: Sandbox

@@ -304,6 +304,7 @@ def test_fault_option_of_another_type_raises(
         lambda: Latency(float("inf")),
         lambda: Latency(float("nan")),
         lambda: Latency(10**400),
+        lambda: RateLimited(10**12, as_date=True),
         lambda: Trickle(seconds=10**400),
         lambda: Trickle(size=0),
         lambda: TruncatedJSON(1),
