@@ -286,6 +286,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
+    if is_group and "@" in text and "/" not in text:
+        raise click.BadParameter("this is an email address, and GROUP comes first")
     try:
         return name_in(text, is_group=is_group)
     except ValueError as error:
@@ -424,11 +426,6 @@ Arrange = Callable[[Sequence[T]], list[T]]
 def by(key: Callable[[T], Any], *, descending: bool = False) -> Arrange[T]:
     """Return a function that sorts a list by a key. Equal items keep their order."""
     return lambda items: sorted(items, key=key, reverse=descending)
-
-
-def web_option(command: F) -> F:
-    """Add ``--web``."""
-    return click.option("--web", is_flag=True, help="Open the page in a browser instead.")(command)
 
 
 def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":

@@ -45,10 +45,10 @@ from arena_groups.cli.options import (
     group_argument,
     limit_option,
     sort_option,
-    web_option,
 )
 from arena_groups.cli.output.times import utc_now
 from arena_groups.cli.output_file import OutputFile
+from arena_groups.cli.web_page import web_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,7 +226,9 @@ def send(
             names = "--column, --encoding, --skip-invalid, --result and --journal"
             raise click.UsageError(f"{names} need --from")
         if not (who or emails or user_ids):
-            raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
+            raise click.UsageError(
+                "nobody to invite: give WHO, --email, --user-id or --from (- for standard input)"
+            )
         from arena_groups.bulk import normalize_invite_target
 
         people = [*parse_recipients(who, "WHO"), *parse_recipients(emails, "--email")]
