@@ -39,6 +39,8 @@ pytest_plugins = ["pytester"]
             (),
             "autouse=True",
         ),
+        ("'Sandbox' object does not support the context manager protocol", (), "`async with`"),
+        ("'ArenaClient' object does not support the context manager protocol", (), "`async with`"),
         ("T.test_x() missing 1 required positional argument: 'name'", (), None),
         ("assert 3 == 4", ("asyncio",), None),
     ],
