@@ -21,6 +21,7 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     ArenaError,
+    BadRequestError,
     NotFoundError,
     RateLimitError,
     UnprocessableError,
@@ -61,6 +62,8 @@ async def read_email(request: web.Request) -> str | None:
         body = await request.json()
     except (ValueError, LookupError, RecursionError):  # no JSON, a charset unknown, too deep
         return None
+    except web.RequestPayloadError:  # not compressed as its headers say
+        return None
     match body:
         case {"email": str(email)}:
             return email
@@ -90,7 +93,7 @@ def error_response(error: ArenaError) -> web.Response:
     match error:
         case NotFoundError():
             return problem(404, "no such group")
-        case UnprocessableError():
+        case BadRequestError() | UnprocessableError():
             return problem(422, error.message)
         case RateLimitError():
             seconds = 60 if error.retry_after is None else max(1, math.ceil(error.retry_after))

@@ -27,6 +27,7 @@ from arena_groups import (
     ArenaClient,
     ArenaConnectionError,
     ArenaError,
+    BadRequestError,
     NotFoundError,
     RateLimitError,
     UnprocessableError,
@@ -108,7 +109,7 @@ def error_response(error: ArenaError) -> JSONResponse:
     match error:
         case NotFoundError():
             return problem(404, "no such group")
-        case UnprocessableError():
+        case BadRequestError() | UnprocessableError():
             return problem(422, error.message)
         case RateLimitError():
             seconds = 60 if error.retry_after is None else max(1, math.ceil(error.retry_after))

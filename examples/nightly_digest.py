@@ -59,3 +59,5 @@ if __name__ == "__main__":
         asyncio.run(main(sys.argv[1]))
     except (ArenaError, ValueError) as error:
         sys.exit(f"nightly_digest: {error}")
+    except KeyboardInterrupt:
+        sys.exit("nightly_digest: interrupted")

@@ -20,6 +20,7 @@ LABELS = {
     BulkOutcome.ALREADY_INVITED: "skipped, already invited",
     BulkOutcome.ALREADY_MEMBER: "skipped, already a member",
 }
+RUN_AGAIN = "You can run it again after that: nobody is invited twice."
 
 
 def addresses(file: Path) -> list[str]:
@@ -59,4 +60,6 @@ if __name__ == "__main__":
     except (OSError, ValueError) as error:
         sys.exit(f"onboarding: {error}")
     except ArenaError as error:
-        sys.exit(f"onboarding: {error}\nRun it again: nobody is invited twice.")
+        sys.exit(f"onboarding: {error}\n{RUN_AGAIN}")
+    except KeyboardInterrupt:
+        sys.exit(f"onboarding: interrupted\n{RUN_AGAIN}")

@@ -30,6 +30,19 @@ SNIPPETS = [
 ]
 
 
+SHELL_COMMANDS = [
+    pytest.param(code, id=f"{page.stem}-{number}")
+    for page in [*PAGES, *sorted(ROOT.glob("examples/**/README.md"))]
+    for number, code in enumerate(blocks(page, "sh"), start=1)
+]
+
+
+@pytest.mark.parametrize("code", SHELL_COMMANDS)
+def test_shell_commands_can_be_pasted_into_an_interactive_shell(code: str) -> None:
+    outside_single_quotes = re.sub(r"'[^']*'", "''", code)
+    assert not re.search(r"![^\s=(\]]", outside_single_quotes), "it is history expansion in zsh"
+
+
 @pytest.mark.parametrize("code", SNIPPETS)
 async def test_snippets_run_unchanged(
     code: str,

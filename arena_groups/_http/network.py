@@ -149,15 +149,16 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
     check_instance(base_url, name, str)
     try:
         url = URL(base_url)
+        host = url.host or ""  # decodes IDNA, which may fail
     except ValueError:
         raise ValueError(f"{name} must be an absolute http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host or not url.host.isprintable():
+    if url.scheme not in {"http", "https"} or not host or not host.isprintable():
         raise ValueError(f"{name} must be an absolute http or https URL")
     if url.user is not None or url.password is not None:
         raise ValueError(f"{name} must not hold a user name or a password")
     if url.query_string or url.fragment:
         raise ValueError(f"{name} must not hold a query or a fragment")
-    if url.scheme == "http" and not insecure_http and not is_loopback(url.host):
+    if url.scheme == "http" and not insecure_http and not is_loopback(host):
         raise ValueError(
             f"{name} must be https: over http the token can be read on its way "
             "(insecure_http=True allows it)"

@@ -22,8 +22,8 @@ from arena_groups.cli.defaults import read_defaults
 from arena_groups.cli.options import Settings
 
 TIMEOUT = 1.0  # seconds; longer, and the user would type the rest
-# A shell inserts a candidate as it is, so nothing that a shell could run may be one.
-PLAIN = re.compile(r"[\w.~-]+")
+# A shell inserts a candidate as it is, so none may be an option or what a shell could run.
+PLAIN = re.compile(r"\w[\w.~-]*")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Configuration file: defaults of some settings, in TOML."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ CONFIG_VARIABLE = "ARENA_CONFIG"
 FILE_NAME = "config.toml"
 KEYS = ("base_url", "format", "group", "pager")
 MAX_SIZE = 64 * 1024
+_WORD = re.compile(r"""[^\s"'=,()\[\]]+""")
 NONBLOCKING = 0 if sys.platform == "win32" else os.O_NONBLOCK
 
 
@@ -65,17 +67,19 @@ def parse_config(content: bytes, path: Path) -> Configuration:
     """
     import tomllib
 
+    text = ""
     try:
-        found = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         _fail(path, f"line {line} is not UTF-8")
     except tomllib.TOMLDecodeError as error:
+        from arena_groups.cli.words import without_secrets
+
         last = content.count(b"\n") + 1
-        _fail(
-            path,
-            f"not TOML: {_lower(str(error))}".replace("end of document", f"line {last}, the end"),
-        )
+        problem = without_secrets(_lower(str(error)), _WORD.findall(text))  # it may name a key
+        _fail(path, f"not TOML: {problem}".replace("end of document", f"line {last}, the end"))
     except (ValueError, RecursionError):  # a number or a nesting that is too long
         _fail(path, "not TOML")
     return checked_config(found, path)
@@ -89,7 +93,10 @@ def checked_config(found: Mapping[str, object], path: Path) -> Configuration:
     """
     for key in found:
         if key not in KEYS:
-            _fail(path, f"unknown key {key[:40]!r}", _keys_hint(key))
+            from arena_groups.cli.words import may_be_secret
+
+            shown = "" if may_be_secret(key) else f" {key!r}"
+            _fail(path, f"unknown key{shown}", _keys_hint(key))
     values: dict[str, object] = {}
     for key, value in found.items():
         try:

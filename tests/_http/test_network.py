@@ -49,6 +49,7 @@ class TestBaseUrl:
             ("https://api.are.na:99999", "absolute http or https URL"),
             (f"https://ada:{TOKEN}@api.are.na:x", "absolute http or https URL"),
             ("https://[::1", "absolute http or https URL"),
+            ("https://xn--are-na", "absolute http or https URL"),
         ],
     )
     def test_invalid_base_url_raises_value_error_without_the_token(

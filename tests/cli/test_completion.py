@@ -225,7 +225,10 @@ class TestFindGroups:
             release.set()
 
     def test_what_a_shell_could_run_is_not_offered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        hostile = [KnownGroup(slug, "x") for slug in ("a;rm", "$(reboot)", "a b", "`x`", "a\nb")]
+        hostile = [
+            KnownGroup(slug, "x")
+            for slug in ("a;rm", "$(reboot)", "a b", "`x`", "a\nb", "--yes", "~x")
+        ]
         monkeypatch.setattr(completion, "find_groups", lambda _: [*hostile, *GROUPS])
         context = click.Context(click.Command("show"))
         offered = {item.value for item in completion.group_items(context, "")}

@@ -160,6 +160,11 @@ class TestContent:
             'pager = "token-4711"',
             'base_url = "token-4711',
             "token-4711 = 1 2",
+            "token-4711 = 1",
+            '"https://www.are.na/group/x/invite/c0de-4711" = 1',
+            "[token-4711]\n[token-4711]",
+            "token-4711 = 1\ntoken-4711 = 2",
+            "group = {token-4711 = 1, token-4711 = 2}",
         ],
     )
     def test_errors_show_no_value(self, text: str) -> None:

@@ -19,6 +19,7 @@ from tests.support.examples import (
     BAD_GROUPS,
     BAD_INVITEES,
     GROUP,
+    REFUSED_ADDRESSES,
     secrets_of,
 )
 
@@ -75,6 +76,23 @@ async def test_body_of_an_unknown_charset_is_422(http: TestClient[Any, Any], kin
     assert response.status == 422
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_body_that_is_not_compressed_as_it_says_is_422(
+    http: TestClient[Any, Any], arena_sandbox: Sandbox, encoding: str
+) -> None:
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    # The client of aiohttp would compress the body itself.
+    lines = [f"POST /groups/{GROUP}/invitations HTTP/1.1", "Host: app", "Content-Length: 8"]
+    lines += ["Connection: close", *(f"{name}: {value}" for name, value in headers.items())]
+    reader, writer = await asyncio.open_connection(http.host, http.port)
+    writer.write("\r\n".join([*lines, "", "nonsense"]).encode())
+    response = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert response.startswith(b"HTTP/1.1 422 "), response
+    assert arena_sandbox.requests == ()
+
+
 @pytest.mark.parametrize("group", BAD_GROUPS)
 async def test_group_that_cannot_exist_is_404(
     http: TestClient[Any, Any], arena_sandbox: Sandbox, group: str
@@ -120,6 +138,17 @@ async def test_errors_of_the_api_become_responses(
     assert secrets_of(await response.text()) == []
     assert response.headers.get("Retry-After") == ("601" if "too many" in text else None)
     assert "aiohttp_service" in [each.name for each in caplog.records]
+
+
+@pytest.mark.parametrize("email", REFUSED_ADDRESSES)
+async def test_address_that_the_api_refuses_is_422(
+    http: TestClient[Any, Any], caplog: pytest.LogCaptureFixture, email: str
+) -> None:
+    response = await http.post(f"/groups/{GROUP}/invitations", json={"email": email})
+    text = await response.text()
+    assert (response.status, "must be an" in text) == (422, True)
+    assert "ada" not in text
+    assert "aiohttp_service" not in [each.name for each in caplog.records]
 
 
 async def test_rejected_token_of_the_service_is_502(

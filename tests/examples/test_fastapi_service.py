@@ -16,6 +16,7 @@ from tests.support.examples import (
     BAD_GROUPS,
     BAD_INVITEES,
     GROUP,
+    REFUSED_ADDRESSES,
     secrets_of,
 )
 
@@ -130,3 +131,13 @@ async def test_errors_of_the_api_become_responses(
     assert secrets_of(response.text) == []
     assert response.headers.get("Retry-After") == ("601" if "too many" in text else None)
     assert "fastapi_service" in [each.name for each in caplog.records]
+
+
+@pytest.mark.parametrize("email", REFUSED_ADDRESSES)
+async def test_address_that_the_api_refuses_is_422(
+    http: Any, caplog: pytest.LogCaptureFixture, email: str
+) -> None:
+    response = await http.post(f"/groups/{GROUP}/invitations", json={"email": email})
+    assert (response.status_code, "must be an" in response.text) == (422, True)
+    assert "ada" not in response.text
+    assert "fastapi_service" not in [each.name for each in caplog.records]

@@ -29,7 +29,7 @@ def test_script_run_twice_sends_one_email_each(arena_sandbox: Sandbox) -> None:
         ([], "usage: onboarding.py GROUP FILE"),
         ([GROUP, "examples/README.md"], "examples/README.md has no column named email"),
         ([GROUP, "examples/no.csv"], "No such file or directory: 'examples/no.csv'"),
-        (["no-such-group", "examples/newcomers.csv"], "Run it again: nobody is invited twice."),
+        (["no-such-group", "examples/newcomers.csv"], onboarding.RUN_AGAIN),
     ],
 )
 def test_error_ends_the_script(arguments: list[str], problem: str) -> None:

@@ -37,12 +37,22 @@ def run(*command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.skipif(os.name == "nt", reason="the commands are for a POSIX shell")
 def test_shell_commands_do_what_the_page_says(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.json").write_text(
+        '{"url": "http://127.0.0.1:1"}\n', "utf-8"
+    )  # of a run before
     done = run("sh", "-euc", "\n".join(blocks("sh")), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"outcome":"invited"' in done.stdout
     assert '"state": "accepted"' in done.stdout
     assert '"name": "Ada"' in done.stdout
     assert '"fault": "server-failure"' in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the commands are for a POSIX shell")
+def test_shell_commands_end_if_the_sandbox_cannot_start(tmp_path: Path) -> None:
+    start = blocks("sh")[0].replace("sandbox --json", "sandbox --json --seed nonsense")
+    done = run("sh", "-uc", start, folder=tmp_path)
+    assert "nonsense" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")

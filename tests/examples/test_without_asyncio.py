@@ -175,7 +175,7 @@ def django_settings() -> None:
 
 
 @pytest.mark.usefixtures("django_settings")
-def test_sync_and_async_views_of_django_answer(folder: Path) -> None:
+def test_sync_and_async_views_of_django_answer(folder: Path, arena_sandbox: Sandbox) -> None:
     from django.test import Client
     from django.urls import clear_url_caches
 
@@ -188,6 +188,10 @@ def test_sync_and_async_views_of_django_answer(folder: Path) -> None:
     for view in ("pending", "members"):
         assert web.get(f"/groups/no-such-group/{view}").status_code == 404
         assert web.get(f"/groups/a.b/{view}").status_code == 404
+    arena_sandbox.faults.add(ServerFailure(501))
+    for view in ("pending", "members"):
+        response = web.get(f"/groups/research-studio/{view}")
+        assert (response.status_code, "501" in response.content.decode()) == (502, False)
 
 
 @pytest.mark.usefixtures("django_settings")

@@ -84,6 +84,9 @@ BAD_INVITEES: Final = (
 )  # fmt: skip
 """Bodies that name no person to invite."""
 
+REFUSED_ADDRESSES: Final = ("ada@exämple.org", "ada.ö@example.org")
+"""Addresses that the client accepts and the API refuses."""
+
 
 API_FAILURES: Final = (
     (ServerFailure(500), 502, "not answer"),

@@ -21,7 +21,7 @@ _CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
 # JSON's own line breaks stay: inside strings they are escaped already.
 _UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}]")
 # Spreadsheets skip these before a formula.
-_BEFORE_FORMULA = re.compile(f"[\\s{_CONTROL}{_INVISIBLE}\u200c\u200d]+")
+_BEFORE_FORMULA = re.compile(f'["\\s{_CONTROL}{_INVISIBLE}\u200c\u200d]+')
 _FORMULA_SIGNS = frozenset("=+-@\u2212")
 _STARTS_OF_CELLS = ("\t", "\r", "\n")
 
@@ -46,13 +46,23 @@ def json_text(value: object, stream: TextIO | None = None, *, indent: int | None
 
 
 def escape_formula(cell: str | int | None) -> str | int | None:
-    """Return a cell that spreadsheets do not evaluate: a leading ``'`` is added if needed."""
-    return "'" + cell if isinstance(cell, str) and _is_formula(cell.lstrip("'")) else cell
+    """Return a cell that spreadsheets do not evaluate: ``'`` is added before a formula.
+
+    Where a comma is a decimal sign, spreadsheets divide lines at ``;``, also within a cell.
+    """
+    if not isinstance(cell, str):
+        return cell
+    return ";".join(
+        "'" + part if _is_formula(part.lstrip("'")) else part for part in cell.split(";")
+    )
 
 
 def unescape_formula(cell: str) -> str:
     """Return the cell from which :func:`escape_formula` made this one."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+    return ";".join(
+        part[1:] if part.startswith("'") and _is_formula(part.lstrip("'")) else part
+        for part in cell.split(";")
+    )
 
 
 def csv_line(cells: Iterable[str | int | None]) -> str:

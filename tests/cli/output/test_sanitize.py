@@ -96,8 +96,19 @@ def test_escape_formula_covers_cells_that_begin_with_a_separator(start: str) -> 
     assert escape_formula(f"{start}x") == f"'{start}x"
 
 
+@pytest.mark.parametrize("sign", SIGNS)
+def test_escape_formula_covers_what_is_a_cell_where_semicolons_separate(sign: str) -> None:
+    cell = f'Ada;{sign}{FORMULA}; "{sign}1;b'
+    escaped = f"Ada;'{sign}{FORMULA};' \"{sign}1;b"
+    assert escape_formula(cell) == escaped
+    assert unescape_formula(escaped) == cell
+    for each in csv.reader(io.StringIO(csv_line(["1", cell])), delimiter=";"):
+        assert not [part for part in each if part.lstrip(' "').startswith(sign)]
+
+
 @pytest.mark.parametrize(
-    "cell", ["", "plain", "a=b", "3-4", "'", "''x", "'neil@example.org", " x", -3, 0, None]
+    "cell",
+    ["", "plain", "a;b; c;", "a=b", "3-4", "'", "''x", "'neil@example.org", " x", -3, 0, None],
 )
 def test_escape_formula_keeps_harmless_cells(cell: str | int | None) -> None:
     assert escape_formula(cell) == cell
