@@ -426,11 +426,6 @@ def by(key: Callable[[T], Any], *, descending: bool = False) -> Arrange[T]:
     return lambda items: sorted(items, key=key, reverse=descending)
 
 
-def web_option(command: F) -> F:
-    """Add ``--web``."""
-    return click.option("--web", is_flag=True, help="Open the page in a browser instead.")(command)
-
-
 def as_secret(_context: click.Context, _option: click.Parameter, text: str) -> "Secret":
     """Return the value of an argument, hidden from tracebacks."""
     from arena_groups._api import Secret  # noqa: PLC0415 - keeps --help fast

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +15,35 @@ from arena_groups.cli.errors import CliError
 
 if TYPE_CHECKING:
     from arena_groups.cli.options import Settings
+
+F = TypeVar("F", bound=Callable[..., object])
+WITH_WEB = {
+    "web", "user", "all_groups",
+    "format", "sandbox", "base_url", "yes", "quiet", "verbose", "no_pager",
+}  # fmt: skip
+"""Names of the options that do no harm beside ``--web``."""
+
+
+class WebOption(click.Option):
+    """A flag that opens a page in place of results, so that the options of results are refused."""
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Read the flag, and raise ``UsageError`` if an option beside it has no effect."""
+        if self.name in opts and not ctx.resilient_parsing:
+            for option in ctx.command.params:
+                is_given = isinstance(option, click.Option) and option.name in opts
+                if is_given and option.name not in WITH_WEB:
+                    name = max(option.opts, key=len)
+                    raise click.UsageError(f"{name} has no effect with --web", ctx)
+        return super().handle_parse_result(ctx, opts, args)
+
+
+def web_option(command: F) -> F:
+    """Add ``--web``."""
+    text = "Open the page in a browser instead."
+    return click.option("--web", cls=WebOption, is_flag=True, help=text)(command)
 
 
 async def open_group(settings: Settings, group: str) -> None:

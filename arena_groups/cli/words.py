@@ -69,6 +69,11 @@ TOKEN_OPTIONS = {
     "--secret",
 }  # fmt: skip
 
+COMMON_OPTIONS = {
+    "--format", "--columns", "--bom", "--utc", "--no-pager", "--sandbox", "--base-url", "--yes",
+    "--quiet", "--verbose",
+}  # fmt: skip
+_METAVAR = re.compile(r"'\[?([A-Z|]+)\]?(?:\.\.\.)?'")
 _OPTION = re.compile(r"--?[a-z][a-z-]{0,23}")
 _FILE = re.compile(r".*\.[a-z0-9]{1,8}", re.IGNORECASE | re.DOTALL)
 _HOST_AND_PORT = re.compile(r"[a-z][a-z0-9.-]*:\d{1,5}", re.IGNORECASE)
@@ -122,7 +127,8 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> CliError:
         return CliError("usage", error.message, hint=error.hint or hint)
     if isinstance(error, click.NoSuchOption):
         return _unknown_option(error, hint)
-    return CliError("usage", without_secrets(error.format_message(), words), hint=hint)
+    message = _METAVAR.sub(r"'\1'", error.format_message())
+    return CliError("usage", without_secrets(message, words), hint=hint)
 
 
 def _unknown_option(error: click.NoSuchOption, hint: str) -> CliError:
@@ -130,9 +136,16 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> CliError:
     shown = f"no such option {name}" if _OPTION.fullmatch(name) else "no such option"
     if get_close_matches(name, TOKEN_OPTIONS, 1, cutoff=0.85):
         return CliError("usage", shown, hint=LOGIN_HINT)
+    if name in COMMON_OPTIONS:
+        use = ": use --json" * (name == "--format" and "--json" in _options(error.ctx))
+        return CliError("usage", f"{name} has no effect here{use}", hint=hint)
     near = "".join(get_close_matches(name, error.possibilities or (), 1))
     message = f"{shown}. Did you mean {near}?" if near else shown
     return CliError("usage", message, hint=hint)
+
+
+def _options(ctx: click.Context | None) -> list[str]:
+    return [] if ctx is None else [name for each in ctx.command.params for name in each.opts]
 
 
 def without_secrets(message: str, words: Iterable[str]) -> str:

@@ -199,3 +199,29 @@ class TestSecrets:
     @given(st.text(st.sampled_from("abcXYZ019_-~"), min_size=20, max_size=60))
     def test_long_words_may_be_secrets(self, word: str) -> None:
         assert may_be_secret(word)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("groups list --web --sort name", "--sort has no effect with --web"),
+        ("groups show g --columns id --web", "--columns has no effect with --web"),
+        ("members list g --web --limit 3", "--limit has no effect with --web"),
+        ("invitations list g --web --older-than 3d", "--older-than has no effect with --web"),
+        ("groups contents g --web --type Channel", "--type has no effect with --web"),
+        ("groups followers g --utc --web", "--utc has no effect with --web"),
+        ("report g --md a.md --columns group", "--columns has no effect with --html and --md"),
+        ("watch g --ndjson --format csv", "--ndjson and another --format cannot be combined"),
+        ("watch g --deliver-for 3s", "--deliver-for needs --once"),
+        ("sandbox --format csv", "--format has no effect here: use --json"),
+        ("sandbox --utc", "--utc has no effect here"),
+        ("completion bash --sandbox", "--sandbox has no effect here"),
+        ("members list a/b", "Invalid value for 'GROUP': "),
+        ("roster a/b", "Invalid value for 'GROUP': "),
+        ("members remove g a@b", "Invalid value for 'USER': "),
+    ],
+)
+def test_option_without_effect_and_wrong_argument_are_named(
+    line: str, message: str, capsys: Captured
+) -> None:
+    assert message in error(capsys, line.split())

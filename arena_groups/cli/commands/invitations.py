@@ -45,10 +45,10 @@ from arena_groups.cli.options import (
     group_argument,
     limit_option,
     sort_option,
-    web_option,
 )
 from arena_groups.cli.output.times import utc_now
 from arena_groups.cli.output_file import OutputFile
+from arena_groups.cli.web_page import web_option
 
 if TYPE_CHECKING:
     from pathlib import Path

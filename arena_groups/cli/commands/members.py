@@ -31,8 +31,8 @@ from arena_groups.cli.options import (
     limit_option,
     optional_group_argument,
     sort_option,
-    web_option,
 )
+from arena_groups.cli.web_page import web_option
 
 if TYPE_CHECKING:
     from arena_groups._api import GroupReference, Secret

@@ -88,6 +88,8 @@ def command(
     """
     if html is not None and markdown is not None and is_same_file(html, str(markdown)):
         raise click.UsageError("--html and --md are the same file: name another one for --md")
+    if settings.columns is not None and (html or markdown):
+        raise click.UsageError("--columns has no effect with --html and --md")
     work = report_groups(settings, groups, html=html, markdown=markdown, mask=mask, place=store)
     run_async(settings, work)
 

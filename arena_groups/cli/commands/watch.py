@@ -189,7 +189,11 @@ def command(
     """
     settings = context.ensure_object(Settings)
     if ndjson:
+        if settings.format not in {None, Format.NDJSON}:
+            raise click.UsageError("--ndjson and another --format cannot be combined")
         settings.format = Format.NDJSON
+    if not once and context.get_parameter_source("deliver_for") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--deliver-for needs --once")
     groups, all_groups = _chosen_groups(context, groups, all_groups=all_groups)
     senders = make_senders(
         webhooks,
