@@ -1,7 +1,8 @@
-"""Fixtures of all tests: no settings of the environment, responses without a network, Redis."""
+"""Fixtures of all tests: the environment, the log, responses without a network, Redis."""
 
 import gc
 import itertools
+import logging
 import os
 import signal
 import tempfile
@@ -67,6 +68,19 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the token and the other settings of the environment."""
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def restored_log() -> Iterator[None]:
+    """Restore the log of the process: ARENA_LOG and libraries of the examples change it."""
+    logs = (logging.getLogger(), logging.getLogger("arena_groups"))
+    before = [(log.level, [*log.handlers]) for log in logs]
+    yield
+    for log, (level, handlers) in zip(logs, before, strict=True):
+        log.setLevel(level)
+        for handler in log.handlers[:]:
+            if handler not in handlers:
+                log.removeHandler(handler)
 
 
 @pytest.fixture

@@ -103,3 +103,20 @@ def test_token_of_the_sandbox_alone_is_refused(tmp_path: Path) -> None:
         check=False,
     )
     assert "that of a sandbox: set ARENA_BASE_URL" in finished.stderr.splitlines()[-1]
+
+
+def test_tutorial_ends_with_a_line_if_only_the_address_is_unset(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
+    digest = tmp_path / "digest.py"
+    digest.write_text(blocks[-1], "utf-8")
+    variables = {"PYTHONPATH": str(ROOT), "ARENA_TOKEN": "sandbox_owner_0"}
+    finished = subprocess.run(
+        [sys.executable, str(digest)],
+        env=clean_environment(**variables),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=HANG_TIMEOUT,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert re.fullmatch("digest: the token .* is that of a sandbox: .*\n", finished.stderr)

@@ -158,6 +158,8 @@ def checked_base_url(base_url: str, *, insecure_http: bool, name: str = "base_ur
         raise ValueError(f"{name} must not hold a user name or a password")
     if url.query_string or url.fragment:
         raise ValueError(f"{name} must not hold a query or a fragment")
+    if url.path.rstrip("/") == "/v3":
+        raise ValueError(f"{name} must not end in /v3: the client adds it")
     if url.scheme == "http" and not insecure_http and not is_loopback(host):
         raise ValueError(
             f"{name} must be https: over http the token can be read on its way "

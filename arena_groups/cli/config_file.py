@@ -110,9 +110,12 @@ def set_value(key: str, text: str) -> Path:
     """Write a value to the file, which keeps its other lines, and return the path.
 
     Raises:
-        CliError: If the value is wrong, or the file is wrong otherwise.
+        click.UsageError: If the key is unknown, or the value is wrong.
+        CliError: If the file is wrong otherwise.
         OSError: If the file cannot be written.
     """
+    if key not in KEYS:
+        raise click.UsageError(f"unknown key: {_keys_hint(key)}")
     value: object = text
     if key == "pager":
         value = {"true": True, "false": False}.get(text.lower(), text)

@@ -111,6 +111,10 @@ _NOT_FOUND_HINTS = {
         "check the group; `arena-groups invitations list` shows the ids of pending invitations"
     ),
 }
+_NO_GROUP_HINT = (
+    "`arena-groups groups list` shows the slugs of your groups; a rename changes the slug, and"
+    " private groups are hidden"
+)
 _FORBIDDEN_HINTS = {
     "DELETE /v3/groups/{id}/members/me": (
         "the owner cannot leave a group: hand it over to another member first, in its settings at"
@@ -240,12 +244,19 @@ def _hint(error: arena_groups.ArenaError, kind: str, token_source: str) -> str:
     if isinstance(error, arena_groups.AuthenticationError):
         return _token_hint(token_source, writes=error.method not in ("", "GET", "HEAD"))
     if isinstance(error, arena_groups.NotFoundError):
-        return _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+        return _not_found_hint(error)
     if kind == "forbidden" and isinstance(error, arena_groups.ForbiddenError):
         return _forbidden_hint(error, token_source)
     if kind == "connection" and isinstance(error, arena_groups.BadRequestError):
         return ""  # it names the scheme
     return _HINTS.get(kind, "")
+
+
+def _not_found_hint(error: arena_groups.NotFoundError) -> str:
+    from arena_groups._api.operations import GROUP_MISSING  # noqa: PLC0415 - keeps --help fast
+
+    own = _NOT_FOUND_HINTS.get(f"{error.method} {error.route}", "")
+    return _NO_GROUP_HINT if not own and error.hint == GROUP_MISSING else own
 
 
 def _forbidden_hint(error: arena_groups.ForbiddenError, token_source: str) -> str:

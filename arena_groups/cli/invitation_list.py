@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_NEAR = 4
 MAX_DIGITS = 19  # of an id; longer numbers are not ids
+_FILE = re.compile(r"(?:.*/)?[^@/]+\.(?:csv|tsv|txt|xlsx?|ods|numbers)", re.IGNORECASE)
 PENDING = ("pending invitation", "pending invitations")
 ORDERS: dict[str, Order] = {
     "newest": (lambda each: each.created_at, True),
@@ -268,8 +270,11 @@ def parse_recipients(texts: Sequence[Secret], what: str) -> list[arena_groups.In
     """Return the recipients in arguments called ``what``. Raise ``ValueError`` for an invalid one.
 
     A number is the id of a user, a text with ``@`` an address, and any other text a slug or URL;
-    the option ``--email`` takes addresses only.
+    the option ``--email`` takes addresses only. The name of a file is none of them.
     """
+    for number, text in enumerate(texts, start=1):
+        if _FILE.fullmatch(text.reveal()):
+            raise ValueError(f"{what} number {number} is the name of a file: read it with --from")
     return [
         _person(text, f"{what} number {number}", addresses_only=what == "--email")
         for number, text in enumerate(texts, start=1)
@@ -307,7 +312,9 @@ def _person(text: Secret, what: str, *, addresses_only: bool = False) -> arena_g
             return normalize_invite_target(plain_address(text.reveal()))
         return normalize_invite_target(arena_groups.InviteTarget(user=text.reveal()))
     except ValueError as error:
-        raise ValueError(f"{what}: {error}") from None
+        is_name = number is None and not any(mark in text.reveal() for mark in "/@")
+        advice = "; an email address has an @" if is_name else ""
+        raise ValueError(f"{what}: {error}{advice}") from None
 
 
 async def find_invitations(

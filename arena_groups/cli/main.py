@@ -72,7 +72,8 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments. An error of too many does not repeat them."""
         allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
-        rest = super().parse_args(ctx, args)
+        with augment_usage_errors(ctx):
+            rest = super().parse_args(ctx, args)
         ctx.allow_extra_args = allowed
         if rest and not allowed and not ctx.resilient_parsing:
             from arena_groups.cli.words import too_many_words
@@ -167,7 +168,7 @@ class CommandGroup(click.Group):
                 return name, found, args[1:]
         if ctx.resilient_parsing or word.startswith("-"):
             return super().resolve_command(ctx, args)
-        raise unknown_command(ctx, word, self.list_commands(ctx))
+        raise unknown_command(ctx, word, self.list_commands(ctx), "".join(args[1:2]))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write usage, description, examples, commands and options."""
@@ -362,8 +363,7 @@ def _context_of(context: click.Context, name: str) -> click.Context:
         from arena_groups.cli.words import unknown_command
 
         raise unknown_command(context, name, subcommands)
-    path = f"{context.info_name} {name}"
-    found = subcommands[name]
+    path, found = f"{context.info_name} {name}", subcommands[name]
     return found.context_class(found, info_name=path, parent=context.parent)
 
 

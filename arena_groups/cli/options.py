@@ -286,6 +286,8 @@ def as_users(
 
 
 def _name(text: str, *, is_group: bool) -> str:
+    if is_group and "@" in text and "/" not in text:
+        raise click.BadParameter("this is an email address, and GROUP comes first")
     try:
         return name_in(text, is_group=is_group)
     except ValueError as error:

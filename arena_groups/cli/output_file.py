@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from arena_groups.cli.errors import CliError
+# ruff: noqa: PLC0415 - keeps --help fast
 
 PRIVATE: Final = 0o600
 STDOUT: Final = "-"
@@ -64,7 +64,9 @@ def locked_file(path: Path) -> Generator[None, None, None]:
         CliError: If another process does not release the lock, or the file system has none.
         OSError: If the lock, a file beside it, cannot be created.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - few commands need it
+    from filelock import FileLock, Timeout
+
+    from arena_groups.cli.errors import CliError
 
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=LOCK_TIMEOUT, mode=PRIVATE)
     try:

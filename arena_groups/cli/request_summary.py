@@ -113,4 +113,15 @@ def _quota_wait(quota: PacerSnapshot) -> float:
     """Return the seconds until a request can be sent; 0 if none waits."""
     if quota.in_flight or not (quota.waiting or quota.blocked_for):
         return 0.0
-    return max(quota.blocked_for, quota.resets_in or 0.0)
+    return max(quota.blocked_for, quota.resets_in or 0.0) if _is_used_up(quota) else 0.0
+
+
+def _is_used_up(quota: PacerSnapshot) -> bool:
+    """Return whether a request may have to wait for the next window of the quota.
+
+    If not, one that waits is a write, which keeps a distance from the one before.
+    """
+    from arena_groups._pacing.window import reserve_of  # noqa: PLC0415 - keeps --help fast
+
+    left = _left(quota)
+    return bool(quota.blocked_for) or left is None or left <= reserve_of(quota.limit or 1)

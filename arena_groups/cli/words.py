@@ -23,10 +23,12 @@ ALIASES = {
 """Commands by other names, at the top level. Help does not list them."""
 
 SUBCOMMAND_ALIASES = {
-    "ls": ("list",),
+    "ls": ("list", "status"),
+    "list": ("status",),
     "rm": ("delete", "remove"),
     "get": ("show",),
     "view": ("show",),
+    "whoami": ("status",),
 }
 
 PLACES = {
@@ -55,6 +57,70 @@ PLACES = {
     "version": "--version",
 }
 """Where the words are that people try at the top level."""
+
+SUBCOMMAND_PLACES = {
+    "auth": {"show": "auth status", "use": "auth switch"},
+    "config": {"list": "config", "show": "config", "get": "config", "delete": "config unset"},
+    "groups": {"members": "members list", "new": "groups create", "edit": "groups update"},
+    "invitations": {
+        "invite": "invitations send",
+        "create": "invitations send",
+        "delete": "invitations revoke",
+        "remove": "invitations revoke",
+        "cancel": "invitations revoke",
+    },
+    "members": {
+        "add": "invitations send",
+        "invite": "invitations send",
+        "delete": "members remove",
+    },
+    "invite-code": {"new": "invite-code create", "qr": "invite-code show --qr"},
+}
+"""Where the words are that people try after the name of a command."""
+
+FIRST_SUBCOMMANDS = {
+    "groups": "groups show GROUP",
+    "members": "members list GROUP",
+    "invitations": "invitations list GROUP",
+    "invite-code": "invite-code show GROUP",
+}
+"""What is probably meant by a group after the name of a command."""
+
+OTHER_OPTIONS = {
+    "-n": "--limit",
+    "-l": "--limit",
+    "-L": "--limit",
+    "--max": "--limit",
+    "--count": "--limit",
+    "-o": "--format",
+    "--output": "--format",
+    "--json": "--format json",
+    "--ndjson": "--format ndjson",
+    "--csv": "--format csv",
+    "--fields": "--columns",
+    "--order": "--sort",
+    "--order-by": "--sort",
+    "--file": "--from",
+    "--csv-file": "--from",
+    "--input": "--from",
+    "--all": "--all-groups",
+    "--force": "--yes",
+    "--debug": "--verbose",
+    "--host": "--base-url",
+    "--hostname": "--base-url",
+    "--server": "--base-url",
+    "--url": "--base-url",
+}
+"""Options of other programs, and those that serve the same purpose here."""
+
+ARGUMENTS = {
+    "--group": "GROUP",
+    "--from": "FILE",
+    "--file": "FILE",
+    "--user": "USER",
+    "--who": "WHO",
+}
+"""Options that people try, and the arguments that they stand for."""
 
 LOGIN_HINT = (
     "there is no argument or option for the token: type it at the prompt of"
@@ -93,18 +159,43 @@ class HintedUsageError(click.UsageError):
         self.hint = hint
 
 
-def unknown_command(ctx: click.Context, word: str, names: Iterable[str]) -> HintedUsageError:
+def unknown_command(
+    ctx: click.Context, word: str, names: Iterable[str], following: str = ""
+) -> HintedUsageError:
     """Return the error of a word that is not a command.
 
-    It repeats the word only if a command is meant: any other may be a secret.
+    It repeats the word only if a command is meant: any other may be a secret. The word that
+    follows it may be the command, as in "list members".
     """
-    known = {name: name for name in names}
+    name = ctx.info_name or ""
+    known = {each: each for each in names}
     if ctx.parent is None:
-        known = {**PLACES, **{name: name for name in ALIASES}, **known}
+        known = {**PLACES, **{each: each for each in ALIASES}, **known}
+        known |= _in_command(ctx, word, following)
+    else:
+        known = {**SUBCOMMAND_PLACES.get(name, {}), **known}
     for near in get_close_matches(word.lower(), known, 1):
         return HintedUsageError(f"no such command {word!r}. Did you mean {known[near]}?", ctx)
-    hint = LOGIN_HINT if ctx.info_name == "auth" else ""
+    hint = LOGIN_HINT if name == "auth" else ""
+    if name in FIRST_SUBCOMMANDS:
+        hint = f"`arena-groups {FIRST_SUBCOMMANDS[name]}`, or see `{ctx.command_path} --help`"
     return HintedUsageError("no such command", ctx, hint)
+
+
+def _in_command(ctx: click.Context, word: str, following: str) -> dict[str, str]:
+    """Return where a word is that comes before the name of its command; empty if nowhere."""
+    root = ctx.command
+    if not isinstance(root, click.Group):
+        return {}
+    name, *more = ALIASES.get(following, (following,))
+    found = None if more else root.get_command(ctx, name)
+    if not isinstance(found, click.Group):
+        return {}
+    for each in (word, *SUBCOMMAND_ALIASES.get(word, ())):
+        if found.get_command(ctx, each) is not None:
+            return {word: f"{name} {each}"}
+    place = SUBCOMMAND_PLACES.get(name, {}).get(word)
+    return {} if place is None else {word: place}
 
 
 def too_many_words(ctx: click.Context, count: int) -> HintedUsageError:
@@ -139,9 +230,33 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> CliError:
     if name in COMMON_OPTIONS:
         use = ": use --json" * (name == "--format" and "--json" in _options(error.ctx))
         return CliError("usage", f"{name} has no effect here{use}", hint=hint)
-    near = "".join(get_close_matches(name, error.possibilities or (), 1))
-    message = f"{shown}. Did you mean {near}?" if near else shown
-    return CliError("usage", message, hint=hint)
+    command = error.ctx.command if error.ctx else None
+    parameters = command.params if command else []
+    argument = ARGUMENTS.get(name)
+    if any(argument and argument in _metavar(each) for each in parameters):
+        shown = f"{shown}: {argument} is an argument, without the name of an option"
+    elif near := _similar_option(name, parameters):
+        shown = f"{shown}. Did you mean {near}?"
+    elif isinstance(command, click.Group):
+        shown = f"{shown} here: options of a command come after its name"
+    return CliError("usage", shown, hint=hint)
+
+
+def _similar_option(name: str, parameters: Iterable[click.Parameter]) -> str:
+    """Return the option that is probably meant, with its value; empty if there is none."""
+    options = [option for each in parameters for option in each.opts if option.startswith("--")]
+    other = OTHER_OPTIONS.get(name, "")
+    if other.partition(" ")[0] in options:
+        return other
+    plain = {option.lstrip("-"): option for option in options}
+    return "".join(plain[near] for near in get_close_matches(name.lstrip("-"), plain, 1, 0.7))
+
+
+def _metavar(parameter: click.Parameter) -> str:
+    """Return the words that stand for an argument in the help; empty for an option."""
+    if not isinstance(parameter, click.Argument):
+        return ""
+    return parameter.metavar or (parameter.name or "").upper()
 
 
 def _options(ctx: click.Context | None) -> list[str]:

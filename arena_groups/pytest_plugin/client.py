@@ -28,9 +28,13 @@ def open_client(
 
     Yields:
         The client.
+
+    Raises:
+        TypeError: If ``token`` is not a text, but for example a user of the sandbox.
+        ValueError: If ``token`` is the name of a token.
     """
     closer = _Closer()
-    value = sandbox.tokens.owner if token is None else token
+    value = sandbox.tokens.owner if token is None else _checked_token(sandbox, token)
 
     async def attach_and_get_token() -> str:
         await closer.attach(client)
@@ -103,3 +107,14 @@ def _run_in_running_loop(
     for _ in range(_CLOSE_CHECKS):
         if done.wait(_CHECK_SECONDS) or not loop.is_running():
             return
+
+
+def _checked_token(sandbox: Sandbox, token: object) -> str:
+    if not isinstance(token, str):
+        raise TypeError(
+            "arena_client_factory: token must be a text such as sandbox.tokens.stranger, not "
+            f"{type(token).__name__}"
+        )
+    if token.isidentifier() and hasattr(sandbox.tokens, token):
+        raise ValueError(f"arena_client_factory: pass sandbox.tokens.{token}, not its name")
+    return token

@@ -36,6 +36,22 @@ WITH = (
     "arena_sandbox_factory and arena_client_factory return context managers: use `with`, and the "
     "value after `as`."
 )
+MARKERS = (
+    "Set up the sandbox with markers: arena_sandbox_factory(pytest.mark.arena_quota('free'), "
+    "pytest.mark.arena_group('night-walks'))."
+)
+CLOCK = (
+    "arena_clock advances where the client waits. Advance the time of the sandbox with "
+    "arena_sandbox.advance(timedelta(days=1))."
+)
+UNITTEST = (
+    "Tests of unittest classes have no arguments: assign the fixture to self in a fixture of the "
+    "class with @pytest.fixture(autouse=True)."
+)
+ASYNC_WITH = (
+    "Sandbox and ArenaClient need `async with`. Without an event loop, use `with` and"
+    " ThreadedSandbox."
+)
 TRIO = "Trio is not supported: let the fixture anyio_backend return 'asyncio'."
 
 # The message of a failure, its hint, and the hint where pytest-asyncio is not installed.
@@ -47,6 +63,10 @@ _HINTS = (
     (r"'Paginator' (object is not iterable|has no len)", LIST, LIST),
     (r"another event loop|loop that it was used in has ended", ONE_LOOP, ONE_LOOP),
     (r"'_GeneratorContextManager' object", WITH, WITH),
+    (r"'(Sandbox|ArenaClient)' object .*context manager", ASYNC_WITH, ASYNC_WITH),
+    (r"arena_sandbox_factory\.\S* got an unexpected keyword", MARKERS, MARKERS),
+    (r"'AutoAdvanceClock' object has no attribute", CLOCK, CLOCK),
+    (r"missing \d+ required positional arguments?: .*'arena_", UNITTEST, UNITTEST),
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import attrs
 
@@ -72,6 +72,6 @@ def _copy_content(content: ContentRecord) -> ContentRecord:
 
 def _copy_json(fields: JSONObject) -> JSONObject:
     return {
-        name: _copy_json(value) if isinstance(value, dict) else value
+        name: _copy_json(cast("JSONObject", value)) if isinstance(value, dict) else value
         for name, value in fields.items()
     }

@@ -25,6 +25,7 @@ class TestBaseUrl:
     @pytest.mark.parametrize(
         ("end", "target"),
         [("", "/v3/ping"), ("/", "/v3/ping"), ("/arena", "/arena/v3/ping"),
+         ("/arena/v3", "/arena/v3/v3/ping"),
          ("/a%20b//", "/a%20b/v3/ping")],
     )  # fmt: skip
     async def test_path_of_the_base_url_comes_before_the_route(self, end: str, target: str) -> None:
@@ -46,6 +47,8 @@ class TestBaseUrl:
             ("https://ada@api.are.na", "user name or a password"),
             (f"https://api.are.na/?token={TOKEN}", "query or a fragment"),
             (f"https://api.are.na/#{TOKEN}", "query or a fragment"),
+            ("https://api.are.na/v3", "must not end in /v3: the client adds it"),
+            ("http://127.0.0.1:8080/v3//", "must not end in /v3: the client adds it"),
             ("https://api.are.na:99999", "absolute http or https URL"),
             (f"https://ada:{TOKEN}@api.are.na:x", "absolute http or https URL"),
             ("https://[::1", "absolute http or https URL"),

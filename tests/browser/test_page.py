@@ -133,6 +133,31 @@ class TestWithScript:
         await expect(tab.page.get_by_role("alert")).to_have_count(0)
         tab.problems[:] = [each for each in tab.problems if "status of 400" not in each]
 
+    async def test_double_click_answers_once(self, tab: Tab, arena: ArenaClient) -> None:
+        posts: list[str] = []
+        tab.page.on("request", lambda each: posts.append(each.method))
+        await tab.open(f"/__sandbox__/emails/{await invite(arena, 'ada@example.org')}")
+        await tab.page.get_by_role("button", name="Accept").dblclick()
+        await expect(tab.page.get_by_text("This invitation was accepted")).to_be_visible()
+        await expect(tab.page.get_by_role("status").first).to_contain_text("Done")
+        await expect(tab.page.get_by_role("alert")).to_have_count(0)
+        assert posts.count("POST") == 1
+
+    async def test_form_that_the_server_refuses_is_not_reported_as_done(self, tab: Tab) -> None:
+        async def refuse(route: Any) -> None:
+            if route.request.method == "POST":
+                await route.fulfill(status=403, json={"error": "This page is of another origin."})
+            else:
+                await route.continue_()
+
+        await tab.page.route("**/__sandbox__/", refuse)
+        await tab.open()
+        news = tab.page.get_by_role("status")
+        await expect(news).to_contain_text("Live")
+        await tab.page.get_by_role("button", name="Advance the clock").click()
+        await expect(news).to_have_text("Not done: This page is of another origin.")
+        tab.problems[:] = [each for each in tab.problems if "status of 403" not in each]
+
     async def test_answer_that_is_too_late_says_so(
         self, tab: Tab, arena: ArenaClient, sandbox: Sandbox
     ) -> None:

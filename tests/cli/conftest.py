@@ -1,7 +1,6 @@
 """Sandboxes, runs and processes of the command line, and results to print."""
 
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.threaded import ThreadedSandbox
 from tests.support.command_line import (
     COMMAND,
-    ENVIRONMENT,
     AsPerson,
     At,
     FakeTerminal,
@@ -47,23 +45,12 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A home folder of the test's own, also for its processes, without a token or a keyring."""
     folder = tmp_path / "home"
     folder.mkdir()
-    for variable in (*ENVIRONMENT, "XDG_DATA_HOME"):
-        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setattr(credentials, "system_keyrings", list)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _restored_log() -> Iterator[None]:
-    """Restore the log of the process, where the handler that ARENA_LOG asks for would stay."""
-    log = logging.getLogger("arena_groups")
-    handlers, level = list(log.handlers), log.level
-    yield
-    log.handlers[:] = handlers
-    log.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

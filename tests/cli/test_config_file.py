@@ -334,6 +334,9 @@ class TestChange:
     def test_what_is_not_a_file_is_not_replaced(
         self, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def refuse(path: Path, text: str, *, mode: int) -> None:
+            pytest.fail(f"{path} is replaced: {text} {mode}")
+
         path = tmp_path / place
         if place == "pipe":
             os.mkfifo(path)
@@ -341,7 +344,7 @@ class TestChange:
             path.symlink_to(os.devnull)
         monkeypatch.setenv("ARENA_CONFIG", str(path))
         # Whoever may write anywhere would replace the device.
-        monkeypatch.setattr(output_file, "replace_file", lambda *_, **__: pytest.fail("replaced"))
+        monkeypatch.setattr(output_file, "replace_file", refuse)
         with pytest.raises(CliError, match="not a file"):
             set_value("group", "a")
 

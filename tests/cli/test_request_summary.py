@@ -141,6 +141,9 @@ def test_command_that_sends_nothing_has_no_summary(capsys: Captured) -> None:
         ({"waiting": 1, "in_flight": 1, "resets_in": 36.5}, []),
         ({"waiting": 1, "resets_in": 2.0}, []),
         ({"resets_in": 36.5}, []),
+        ({"waiting": 1, "resets_in": 36.5, "limit": 1_000_000}, []),  # for the write before
+        ({"waiting": 1, "resets_in": 36.5, "limit": 33}, ["waiting 37 s for the quota"]),
+        ({"waiting": 1, "blocked_for": 20.0, "limit": 1000}, ["waiting 20 s for the quota"]),
     ],
 )
 async def test_wait_for_the_quota_is_noted_once(

@@ -9,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_groups.cli.main import CommandWithSubcommands, app, run
-from arena_groups.cli.words import ALIASES, PLACES, may_be_secret, without_secrets
+from arena_groups.cli.words import (
+    ALIASES,
+    FIRST_SUBCOMMANDS,
+    PLACES,
+    SUBCOMMAND_PLACES,
+    may_be_secret,
+    without_secrets,
+)
 from tests.support.command_line import Captured
 
+SUGGESTED_PLACES = {place for places in SUBCOMMAND_PLACES.values() for place in places.values()}
 SECRETS = ("token-4711", "S3cr3tT0k3nOfAre", "c0de-4711", "ann@example.org", "q" * 40)
 
 
@@ -35,6 +43,12 @@ class TestSuggestions:
             ("config ste", "set"), ("groups list --formt json", "--format"),
             ("invitations list a --olderthan 3d", "--older-than"), ("--quite", "--quiet"),
             ("help grups", "groups"), ("help groups lst", "list"), ("help sync lnk", "link"),
+            ("list invitations a", "invitations list"), ("remove member a", "members remove"),
+            ("ls group", "groups list"), ("add members a", "invitations send"),
+            ("invitations cancel a", "invitations revoke"), ("config get group", "config"),
+            ("groups list -n 5", "--limit"), ("members list a --json", "--format json"),
+            ("invitations list a --all", "--all-groups"), ("groups list --force", "--yes"),
+            ("invitations send a --file b.csv", "--from"), ("groups list --host a", "--base-url"),
         ],
     )  # fmt: skip
     def test_misspelled_word_has_a_suggestion(
@@ -44,7 +58,9 @@ class TestSuggestions:
         suggested = shown.partition("Did you mean ")[2].partition("?")[0]
         assert meant == " ".join(ALIASES.get(suggested, (suggested,)))
 
-    @pytest.mark.parametrize("line", ["xyzzy", "auth xyzzy", "help xyzzy", "groups xyzzy"])
+    @pytest.mark.parametrize(
+        "line", ["xyzzy", "auth xyzzy", "help xyzzy", "groups xyzzy", "xyzzy groups"]
+    )
     def test_word_like_no_other_has_none_and_is_not_repeated(
         self, line: str, capsys: Captured
     ) -> None:
@@ -52,9 +68,40 @@ class TestSuggestions:
         assert shown.startswith("arena-groups: no such command (hint: ")
         assert "xyzzy" not in shown
 
-    @pytest.mark.parametrize("place", sorted(set(PLACES.values())))
+    @pytest.mark.parametrize(
+        "place", sorted({*PLACES.values(), *SUGGESTED_PLACES, *FIRST_SUBCOMMANDS.values()})
+    )
     def test_suggested_places_exist(self, place: str, capsys: Captured) -> None:
         assert run([*place.split(), "--help"]) == 0
+
+    @pytest.mark.parametrize("name", sorted(FIRST_SUBCOMMANDS))
+    def test_group_in_place_of_a_subcommand_has_a_hint(self, name: str, capsys: Captured) -> None:
+        shown = error(capsys, [name, "research-studio"])
+        assert f"(hint: `arena-groups {FIRST_SUBCOMMANDS[name]}`, or see " in shown
+
+    @pytest.mark.parametrize(
+        ("line", "problem"),
+        [
+            ("sync a --from b.csv", "--from: FILE is an argument"),
+            ("members list --group a", "--group: GROUP is an argument"),
+            ("members remove a --user b", "--user: USER is an argument"),
+            ("--limit 2 groups list", "--limit here: options of a command come after its name"),
+            ("groups --sort name list", "--sort here: options of a command come after its name"),
+            ("groups list --older-than 3d", "no such option --older-than (hint: "),
+            ("groups list --frmo a", "no such option --frmo (hint: "),
+        ],
+    )
+    def test_option_in_a_wrong_place_is_explained(
+        self, line: str, problem: str, capsys: Captured
+    ) -> None:
+        assert problem in error(capsys, line.split())
+
+    @pytest.mark.parametrize("line", ["groups list --limit", "watch a --store", "sync link a"])
+    def test_missing_value_leads_to_the_help_of_its_command(
+        self, line: str, capsys: Captured
+    ) -> None:
+        command = " ".join(word for word in line.split()[:2] if word.isalpha() and word != "a")
+        assert f"(hint: arena-groups {command} --help)" in error(capsys, line.split())
 
 
 class TestAliases:
@@ -65,7 +112,8 @@ class TestAliases:
             ("groups ls", "groups list"), ("members ls", "members list"),
             ("invitations ls", "invitations list"), ("groups rm", "groups delete"),
             ("members rm", "members remove"), ("group get", "groups show"),
-            ("groups view", "groups show"),
+            ("groups view", "groups show"), ("auth whoami", "auth status"),
+            ("auth list", "auth status"), ("auth ls", "auth status"),
         ],
     )  # fmt: skip
     def test_alias_runs_the_command(self, line: str, path: str, capsys: Captured) -> None:

@@ -283,6 +283,27 @@ def test_argument_that_is_not_a_marker_is_refused(suite: Suite) -> None:
     )
 
 
+def test_token_that_cannot_be_one_is_refused(suite: Suite) -> None:
+    passes(
+        suite,
+        """
+        import pytest
+
+        def test_user(arena_sandbox, arena_client_factory):
+            with pytest.raises(TypeError, match="sandbox.tokens.stranger, not SandboxUser"):
+                with arena_client_factory(arena_sandbox, arena_sandbox.users.stranger):
+                    pass
+
+        @pytest.mark.parametrize("name", ["stranger", "read_only"])
+        def test_name(arena_sandbox, arena_client_factory, name):
+            with pytest.raises(ValueError, match=f"pass sandbox.tokens.{name}, not its name"):
+                with arena_client_factory(arena_sandbox, name):
+                    pass
+        """,
+        passed=3,
+    )
+
+
 def test_factories_work_in_several_processes(suite: Suite) -> None:
     pytest.importorskip("xdist")
     suite.makeconftest(SHARED.format(scope="session"))

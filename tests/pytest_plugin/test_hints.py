@@ -28,6 +28,20 @@ pytest_plugins = ["pytester"]
         ("this client belongs to another event loop: create one in each", (), "loop_scope"),
         ("as the event loop that it was used in has ended: create a client", (), "loop_scope"),
         ("'_GeneratorContextManager' object has no attribute 'url'", (), "use `with`"),
+        (
+            "arena_sandbox_factory.<locals>.open_sandbox() got an unexpected keyword argument 'a'",
+            (),
+            "arena_quota('free')",
+        ),
+        ("'AutoAdvanceClock' object has no attribute 'advance'", (), "arena_sandbox.advance"),
+        (
+            "T.test_x() missing 2 required positional arguments: 'tmp_path' and 'arena_client'",
+            (),
+            "autouse=True",
+        ),
+        ("'Sandbox' object does not support the context manager protocol", (), "`async with`"),
+        ("'ArenaClient' object does not support the context manager protocol", (), "`async with`"),
+        ("T.test_x() missing 1 required positional argument: 'name'", (), None),
         ("assert 3 == 4", ("asyncio",), None),
     ],
 )

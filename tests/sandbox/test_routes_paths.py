@@ -1,13 +1,18 @@
 """Paths and methods, known and unknown."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from arena_groups.sandbox import Sandbox, Tokens
+from arena_groups.sandbox.routes import EVERY_OPERATION
 from tests.sandbox.api import Api, reads_only
 
 pytestmark = reads_only
 
 GROUP = "/v3/groups/research-studio"
+GUIDE = Path(__file__).parents[2] / "docs/sandbox.md"
 
 
 @pytest.mark.parametrize(
@@ -106,3 +111,10 @@ async def test_request_target_as_url_or_asterisk_is_parsed(http: Api) -> None:
     assert await status(b"http://localhost/v3/ping") == b"200"
     assert await status(b"*", b"OPTIONS") == b"404"
     assert await status(b"/v3/ping#fragment") == b"200"
+
+
+def test_guide_lists_every_operation() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([A-Z]+) `(\S+)` \|$", GUIDE.read_text("utf-8"), re.MULTILINE
+    )
+    assert rows == [(each.name, each.method, each.template) for each in EVERY_OPERATION]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, field
@@ -183,6 +184,9 @@ def _method_and_route(words: Sequence[str]) -> tuple[str, str]:
         raise click.UsageError(f"METHOD must be one of {', '.join(METHODS)}")
     if "?" in route or "#" in route:
         raise click.UsageError("ROUTE must not hold a query: use -f NAME=VALUE")
+    if re.fullmatch(r"[a-z]\w*(/[a-z{}_-]+)*", route):
+        version = "" if route.startswith("v3/") else "v3/"
+        raise click.UsageError(f"ROUTE begins with a slash and a version: /{version}{route}")
     return method, route
 
 

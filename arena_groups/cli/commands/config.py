@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _as_key(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Return a key that was written in another case, or with ``-`` between its words."""
+    key = text.lower().replace("-", "_")
+    return key if key in KEYS else text
+
+
+def _complete_key(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    return [key for key in KEYS if key.startswith(incomplete)]
+
+
+key_argument = click.argument("key", callback=_as_key, shell_complete=_complete_key)
+
+
 @example("Read the group of a project without naming it", "config set group research-studio")
 @example("Show every setting, and where it comes from", "config")
 @click.group("config", cls=CommandGroup, invoke_without_command=True)
@@ -66,7 +81,7 @@ def setting_rows(settings: Settings) -> Sequence[output.SettingRow]:
 @example("Use a server of your own by default", "config set base_url http://127.0.0.1:8080")
 @example("Write JSON by default", "config set format json")
 @command.command("set", short_help="Write a value to the configuration file.")
-@click.argument("key", type=click.Choice(KEYS), metavar="KEY")
+@key_argument
 @click.argument("value")
 @common_options
 @click.pass_obj
@@ -81,7 +96,7 @@ def set_(settings: Settings, *, key: str, value: str) -> None:
 @shows(lambda: output.ACTIONS)
 @example("Turn the pager on again", "config unset pager")
 @command.command("unset", short_help="Remove a value from the configuration file.")
-@click.argument("key")
+@key_argument
 @common_options
 @click.pass_obj
 def unset(settings: Settings, *, key: str) -> None:

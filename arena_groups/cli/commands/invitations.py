@@ -226,7 +226,9 @@ def send(
             names = "--column, --encoding, --skip-invalid, --result and --journal"
             raise click.UsageError(f"{names} need --from")
         if not (who or emails or user_ids):
-            raise click.UsageError("nobody to invite: give WHO, --email, --user-id or --from")
+            raise click.UsageError(
+                "nobody to invite: give WHO, --email, --user-id or --from (- for standard input)"
+            )
         from arena_groups.bulk import normalize_invite_target
 
         people = [*parse_recipients(who, "WHO"), *parse_recipients(emails, "--email")]

@@ -22,6 +22,10 @@ NARROW = 8
 """Width that a text keeps when another column of its row needs more."""
 
 
+_COMMAND = re.compile(r"[(]?`arena-groups [^`]*`\S*|arena-groups .*")
+_WORD = re.compile(rf"{_COMMAND.pattern}|\S+")
+
+
 class Overflow(Enum):
     """Treatment of a text that is wider than its column."""
 
@@ -227,8 +231,9 @@ def _flowed(texts: Sequence[str], widths: Sequence[int], total: int) -> list[str
 def wrap_words(text: str, width: int, *, indent: str = "") -> list[str]:
     """Return a text on lines of at most ``width`` terminal columns, broken between words only.
 
-    A longer word has a line of its own, as it may be copied: a slug, an address or a URL. Only
-    words of other scripts are broken. Lines after the first begin with ``indent``.
+    A longer word has a line of its own, as it may be copied: a slug, an address or a URL. So has
+    a command of this program: between backticks, or up to the end. Only words of other scripts
+    are broken. Lines after the first begin with ``indent``.
     """
     if cell_len(text) <= width:
         return [text]
@@ -242,8 +247,8 @@ def wrap_words(text: str, width: int, *, indent: str = "") -> list[str]:
 
 
 def _words(text: str, width: int) -> Iterator[str]:
-    for word in text.split():
-        yield from [word] if word.isascii() else chop_cells(word, width)
+    for word in _WORD.findall(text):
+        yield from [word] if word.isascii() or _COMMAND.match(word) else chop_cells(word, width)
 
 
 def shorten(text: str, width: int) -> str:

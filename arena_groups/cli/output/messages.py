@@ -17,7 +17,6 @@ from arena_groups.cli.options import Settings
 from arena_groups.cli.output.sanitize import json_text, one_line
 
 LOGGER = logging.getLogger("arena_groups")
-COMMAND = "arena-groups "
 NO_LOG = logging.NullHandler()
 
 
@@ -130,11 +129,8 @@ def _format(settings: Settings, kind: str, facts: Mapping[str, object], text: st
 
 
 def _for_reading(line: str) -> str:
-    """Return a line for standard error: at a terminal, wrapped between words.
-
-    A line with a command stays whole, so that the command can be copied.
-    """
-    if COMMAND in line or not is_terminal(sys.stderr):
+    """Return a line for standard error: at a terminal, wrapped between words."""
+    if not is_terminal(sys.stderr):
         return line
     from arena_groups.cli.output.columns import wrap_words  # noqa: PLC0415 - keeps --help fast
 
@@ -214,11 +210,11 @@ def confirm(settings: Settings, question: str, affected: Sequence[str]) -> None:
     if settings.yes:
         return
     for line in affected[:MAX_LINES]:
-        write_stderr(f"  {one_line(line)}")
+        write_stderr(_for_reading(f"  {one_line(line)}"))
     if len(affected) > MAX_LINES:
         write_stderr(f"  … and {len(affected) - MAX_LINES} more")
     with _interruptible():
-        write_stderr(f"{_for_reading(one_line(f'{question} [y/N]'))} ", end="")
+        write_stderr(_for_reading(f"{one_line(question)} [y/N]"), end=" ")
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         write_stderr("")

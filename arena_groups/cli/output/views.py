@@ -55,7 +55,7 @@ def invitations(now: datetime, *, with_group: bool = False) -> View[MembershipIn
     )
     return View(
         table=(
-            Column("ID", lambda i: i.id, width=9),
+            Column("ID", lambda i: i.id, width=7),
             *([group] if with_group else []),
             Column("INVITEE", invitee, width=14, share=2, overflow=Overflow.WRAP),
             Column(
@@ -129,9 +129,9 @@ def _author(content: Content) -> EmbeddedUser | None:
 
 GROUPS: View[Group] = View(
     table=(
-        Column("ID", lambda g: g.id, width=9),
+        Column("ID", lambda g: g.id, width=7),
         Column("NAME", lambda g: g.name, width=12, share=1),
-        Column("SLUG", lambda g: g.slug, width=16, share=2, overflow=Overflow.KEEP),
+        Column("SLUG", lambda g: g.slug, width=16, share=3, overflow=Overflow.KEEP),
         Column("PEOPLE", lambda g: g.counts.users, width=6),
         Column("CHANNELS", lambda g: g.counts.channels, width=8),
     ),
@@ -188,7 +188,7 @@ CONTENTS: View[Content] = View(
 
 FOLLOWERS: View[User] = View(
     table=(
-        Column("ID", lambda u: u.id, width=9),
+        Column("ID", lambda u: u.id, width=7),
         Column("NAME", lambda u: u.name, width=16, share=1),
         Column("SLUG", lambda u: u.slug, width=16, share=1, overflow=Overflow.KEEP),
         Column("TIER", lambda u: u.tier.value, width=9),
@@ -209,7 +209,7 @@ FOLLOWERS: View[User] = View(
 
 MEMBERS: View[GroupMember] = View(
     table=(
-        Column("ID", lambda m: m.id, width=9),
+        Column("ID", lambda m: m.id, width=7),
         Column("NAME", lambda m: m.name, width=16, share=1),
         Column("SLUG", lambda m: m.slug, width=16, share=1, overflow=Overflow.KEEP),
         Column("ROLE", lambda m: m.role.value, width=8),

@@ -10,6 +10,7 @@ let timer = null;
 let busy = false;
 let again = false;
 let feed = null;
+let sending = false;
 
 function announce(text) {
   if (news.textContent !== text) news.textContent = text;
@@ -125,7 +126,13 @@ function addCopyButtons() {
 document.addEventListener("submit", (event) => {
   if (!event.submitter) return;
   event.preventDefault();
-  send(event.target, event.submitter).catch(() => announce(OFFLINE));
+  if (sending) return; // the second click of a double click
+  sending = true;
+  send(event.target, event.submitter)
+    .catch(() => announce(OFFLINE))
+    .finally(() => {
+      sending = false;
+    });
 });
 addCopyButtons();
 if (document.querySelector("[data-part]")) {

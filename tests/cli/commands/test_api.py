@@ -174,6 +174,8 @@ def test_items_of_all_pages_are_listed(
         ("/v3/groups/{id} -F id=[1]", 1, "usage", "{id} must be a text or a whole number"),
         ("/v3/groups/{id} -f id=..", 1, "usage", "{id} must not be empty or dots"),
         ("/v3/me?x=hush", 1, "usage", "ROUTE must not hold a query: use -f NAME=VALUE"),
+        ("me", 1, "usage", "ROUTE begins with a slash and a version: /v3/me"),
+        ("GET v3/groups", 1, "usage", "a version: /v3/groups"),
         ("//evil.example/x", 1, "usage", "route must be a path"),
         ("https://evil.example/x", 1, "usage", "route must be a path"),
         ("/v3/../x", 1, "usage", "route must not hold a segment of dots"),

@@ -202,3 +202,4 @@ def test_login_from_stdin_serves_later_runs_until_logout(
     out, err = capsys.readouterr()
     assert out == ""
     assert "no token found" in err
+    assert f"`arena-groups auth login --base-url {served.url}`" in err

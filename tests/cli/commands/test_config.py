@@ -77,7 +77,9 @@ def test_config_unset_says_whether_there_was_a_value(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["set", "colour", "red"], "'colour' is not one of"),
+        (["set", "colour", "red"], "the keys are base_url"),
+        (["set", "fromat", "json"], "did you mean format?"),
+        (["set", "token", "hush"], "a token does not belong there"),
         (["set", "format", "xml"], "format must be one of"),
         (["set", "format"], "VALUE"),
         (["unset", "colour"], "the keys are"),
@@ -185,3 +187,11 @@ class TestDefaultGroup:
         assert run(["config", "unset", "group"]) == 0
         assert run(["groups", "show"]) == 1
         assert "GROUP" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["base-url", "BASE_URL", "Base-Url"])
+def test_key_is_found_in_any_case_and_with_hyphens(key: str, capsys: Captured) -> None:
+    assert run(["config", "set", key, "http://127.0.0.1:1"]) == 0
+    assert shown(capsys)["base_url"] == ("http://127.0.0.1:1", "the configuration file")
+    assert run(["config", "unset", key]) == 0
+    assert shown(capsys)["base_url"] == ("https://api.are.na", "the default")

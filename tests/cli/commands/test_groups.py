@@ -68,3 +68,24 @@ def test_followers_oldest_first_reverses_list(at: At, capsys: Captured) -> None:
     newest_first = json.loads(capsys.readouterr().out)
     assert at("groups", "followers", "research-studio", "--sort", "oldest") == 0
     assert json.loads(capsys.readouterr().out) == newest_first[::-1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "groups show a-b", "members list a-b", "invitations list a-b", "groups contents a-b",
+        "members remove a-b minh-castellanos", "groups delete a-b",
+    ],
+)  # fmt: skip
+def test_group_that_does_not_exist_leads_to_the_list(line: str, at: At, capsys: Captured) -> None:
+    assert at(*line.split(), "--yes") == 3
+    hint = json.loads(capsys.readouterr().err)["error"]["hint"]
+    assert hint.startswith("`arena-groups groups list` shows the slugs of your groups;")
+
+
+def test_address_in_place_of_the_group_is_named_as_such(at: At, capsys: Captured) -> None:
+    for words in (("invitations", "send"), ("members", "list")):
+        assert at(*words, "ann@example.org") == 1
+        message = json.loads(capsys.readouterr().err)["error"]["message"]
+        assert "this is an email address, and GROUP comes first" in message
+        assert "ann" not in message

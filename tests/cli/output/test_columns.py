@@ -138,6 +138,17 @@ def test_shortened_text_fits(text: str, width: int) -> None:
             ["see", "https://example.org/a-long-path", "now"],
         ),
         ("研究室研究室", 4, ["研究", "室研", "究室"]),
+        (
+            "log in (`arena-groups auth login`), or wait",
+            10,
+            ["log in", "(`arena-groups auth login`),", "or wait"],
+        ),
+        (
+            "to go on: arena-groups groups show 'zoë  a' --format json",
+            12,
+            ["to go on:", "arena-groups groups show 'zoë  a' --format json"],
+        ),
+        ("arena-groups: one two", 17, ["arena-groups: one", "two"]),
     ],
 )
 def test_words_are_wrapped_whole(text: str, width: int, lines: list[str]) -> None:

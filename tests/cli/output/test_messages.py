@@ -240,3 +240,35 @@ def test_error_in_one_of_several_groups_names_it(
 def test_error_in_the_only_group_is_one_line(at: At, capsys: Captured) -> None:
     assert at("roster", "no-such-group") == 3
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
+    terminal = FakeTerminal()
+    monkeypatch.setenv("COLUMNS", "40")
+    return terminal
+
+
+def test_error_with_a_command_is_wrapped_between_words(
+    narrow: FakeTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", narrow)
+    hint = "arena-groups invitations list --help"
+    write_error(Settings(), CliError("usage", "no such option --state here", hint=hint))
+    assert narrow.getvalue().splitlines() == [
+        "arena-groups: no such option --state",
+        "  here (hint:",
+        f"  {hint})",
+    ]
+
+
+async def test_question_is_wrapped_between_words(
+    narrow: FakeTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", narrow)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    confirm(Settings(), "Leave the group of everybody in the city?", ["word " * 9])
+    lines = narrow.getvalue().splitlines()
+    assert len(lines) == 4
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[-1].endswith("[y/N] ")
