@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,8 @@ import click
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected
 from arena_groups.cli.errors import CliError
+
+# ruff: noqa: PLC0415 - keeps --help fast
 
 if TYPE_CHECKING:
     from arena_groups.cli.options import Settings
@@ -60,7 +61,9 @@ async def open_page(settings: Settings, url: str) -> None:
     Raises:
         CliError: If no browser can be opened.
     """
-    from arena_groups.cli.browser_login import open_in_browser  # noqa: PLC0415 - keeps --help fast
+    import asyncio
+
+    from arena_groups.cli.browser_login import open_in_browser
 
     if output.is_terminal(sys.stdout):
         output.info(settings, f"opening {url}")

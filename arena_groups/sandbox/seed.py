@@ -174,7 +174,7 @@ class PlannedRecords:
         return self._records.copy(backend)
 
 
-_planned_records = lru_cache(maxsize=8)(PlannedRecords)
+_planned_records = lru_cache(maxsize=16)(PlannedRecords)
 
 
 def new_backend(
