@@ -6,7 +6,7 @@ from html import escape
 from attrs import frozen
 
 from benchmarks.contenders import YARDSTICK
-from benchmarks.figures import Race, Results, Way
+from benchmarks.figures import Race, Results, Timing, Way
 
 __all__ = ["draw"]
 
@@ -19,7 +19,7 @@ BAR = 12
 TITLE = 54
 GAP = 20
 
-UNIT = "aiohttp + orjson = 1"
+BY_HAND = "hand"
 STYLE = """
 .page { fill: #ffffff; stroke: #d0d7de; }
 text { font: 15px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
@@ -51,10 +51,11 @@ class Bar:
 
 @frozen
 class Panel:
-    """Bars under a title."""
+    """Bars under a title; ``unit`` names the baseline."""
 
     title: str
     bars: list[Bar]
+    unit: str = "aiohttp + orjson = 1"
 
     @property
     def height(self) -> int:
@@ -69,13 +70,14 @@ def draw(results: Results) -> str:
         for panel in (
             _panel(results.cpu, "CPU per item", by_wall=False),
             _panel(results.latency, _wall_title(results.latency), by_wall=True),
+            _script_panel(results.script),
         )
         if panel.bars
     ]
     height = 2 * MARGIN + sum(each.height for each in panels) + GAP * max(0, len(panels) - 1)
     parts = [
         _opening(height),
-        '<title id="title">What reading a long list costs, by way of reading it</title>',
+        '<title id="title">What reading a list costs, by way of reading it</title>',
         f"<style>{STYLE}</style>",
         f'<rect class="page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
     ]
@@ -111,12 +113,25 @@ def _panel(race: Race | None, title: str, *, by_wall: bool) -> Panel:
     return Panel(title, [Bar(w.label, ratio(w), w.name.startswith("arena-")) for w in ways])
 
 
+def _script_panel(timings: list[Timing]) -> Panel:
+    title, unit = "CPU of a whole script, 100 items", "aiohttp + json, by hand = 1"
+    costs = {each.name: each.cost.median for each in timings}
+    if BY_HAND not in costs:
+        return Panel(title, [], unit)
+    ordered = sorted(timings, key=lambda each: each.cost.median)
+    bars = [
+        Bar(each.label, costs[each.name] / costs[BY_HAND], ours=each.name == "arena")
+        for each in ordered
+    ]
+    return Panel(title, bars, unit)
+
+
 def _lines(panel: Panel, top: int) -> Iterator[str]:
     longest = max(1.0, *(each.ratio for each in panel.bars))
     scale = (WIDTH - 2 * MARGIN - FIGURES) / longest
     one, first = MARGIN + scale, top + TITLE
     yield _text(MARGIN, top + 16, panel.title, "title")
-    yield _text(MARGIN, top + 38, UNIT, "soft")
+    yield _text(MARGIN, top + 38, panel.unit, "soft")
     for place, bar in enumerate(panel.bars):
         line = first + ROW * place
         length = max(1.0, bar.ratio * scale)

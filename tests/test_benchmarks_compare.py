@@ -6,13 +6,14 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from benchmarks.children import ROOT
 from benchmarks.cli import main
-from benchmarks.compare import PARTS, QUICK, Duel
+from benchmarks.compare import PARTS, QUICK, Duel, Part, Sizes
 from benchmarks.comparison import Comparison, confidence_interval, order, report
 from benchmarks.progress import Progress
-from benchmarks.revisions import copy_revision, copy_today
+from benchmarks.revisions import Tree, copy_revision, copy_today
 
 HAS_GIT = shutil.which("git") is not None
 needs_git = pytest.mark.skipif(not HAS_GIT, reason="git is not installed")
@@ -96,6 +97,24 @@ class TestReport:
         text = report([comparison(ratios)], "abc1234")
         assert text.splitlines()[0].startswith("| what | today | abc1234 |")
         assert f"a task, ms: {words}" in text.splitlines()[-1]
+
+
+class TestDuel:
+    def test_trees_run_in_turn_after_a_run_that_is_not_counted(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        ran: list[str] = []
+
+        def measure(tree: Path, _url: str, _sizes: Sizes) -> dict[str, float]:
+            ran.append(tree.name)
+            return {"cost": len(ran) / 1000}
+
+        monkeypatch.setitem(PARTS, "script", Part({"cost": "a task, ms"}, 1000, measure))
+        trees = (Tree("today's tree", tmp_path / "today"), Tree("abc1234", tmp_path / "other"))
+        duel = Duel(trees, "unused", evolve(QUICK, rounds=2), Progress())
+        duel.warm_up("script")
+        assert duel.run("script") == [Comparison("a task, ms", [3, 6], [4, 5])]
+        assert ran == ["today", "other", "today", "other", "other", "today"]
 
 
 @needs_git

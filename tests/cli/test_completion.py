@@ -1,6 +1,7 @@
 """Shell completion: the candidates, and completion in real shells."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,7 +164,8 @@ def test_every_option_and_argument_of_a_file_completes_files() -> None:
         for name, part in getattr(command, "subcommands", {}).items():
             check(part, f"{words} {name}")
         for parameter in command.params:
-            if parameter.make_metavar(context).strip("[]") in {"FILE", "STORE", "OLD"}:
+            shown = parameter.get_usage_pieces(context) or parameter.get_help_record(context)
+            if shown and {"FILE", "STORE", "OLD"} & set(re.findall("[A-Z]+", shown[0])):
                 offered = parameter.shell_complete(context, "")
                 if "file" not in {item.type for item in offered}:
                     missing.append(f"{words} {parameter.name}")

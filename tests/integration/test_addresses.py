@@ -62,8 +62,8 @@ async def by_file(server: Server, emails: list[str], folder: Path) -> str:
 
 async def _command(server: Server, *options: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "invitations", "send", GROUP, *options, "--base-url", server.url,
-        env=clean_environment(ARENA_TOKEN="t"),
+        *COMMAND, "invitations", "send", GROUP, *options,
+        env=clean_environment(ARENA_TOKEN="t", ARENA_BASE_URL=server.url),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
