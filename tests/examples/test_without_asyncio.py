@@ -18,6 +18,7 @@ import pytest
 from arena_groups import ArenaClient, ClientStateError, NotFoundError
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.faults import ServerFailure
+from tests.support.django_settings import configure_django
 from tests.support.examples import EXAMPLES
 from tests.support.waiting import HANG_TIMEOUT
 
@@ -122,7 +123,7 @@ from background import client, run
 
 workers = [os.fork() for _ in range(2)]  # 0 in a worker: two, and one of the first
 if 0 in workers:
-    print(run(client().me()).name, flush=True)
+    os.write(1, (run(client().me()).name + "\\n").encode())  # in one piece, unlike print()
 else:
     for worker in workers:
         os.waitpid(worker, 0)
@@ -169,17 +170,8 @@ def test_flask_app_answers(folder: Path, arena_sandbox: Sandbox) -> None:
     assert web.get("/groups/research-studio/pending").status_code == 502
 
 
-@pytest.fixture
-def django_settings() -> None:
-    pytest.importorskip("django")
-    from django.conf import settings
-
-    if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF="views", SECRET_KEY="of-a-test")
-
-
-@pytest.mark.usefixtures("django_settings")
 def test_sync_and_async_views_of_django_answer(folder: Path, arena_sandbox: Sandbox) -> None:
+    configure_django()
     from django.test import Client
     from django.urls import clear_url_caches
 
@@ -198,8 +190,8 @@ def test_sync_and_async_views_of_django_answer(folder: Path, arena_sandbox: Sand
         assert (response.status_code, "501" in response.content.decode()) == (502, False)
 
 
-@pytest.mark.usefixtures("django_settings")
 async def test_async_views_answer_together_under_asgi(folder: Path) -> None:
+    configure_django()
     from django.test import AsyncClient
     from django.urls import clear_url_caches
 

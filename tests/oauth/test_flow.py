@@ -22,6 +22,7 @@ from arena_groups.oauth import (
     OAuthError,
     Scope,
 )
+from tests.support.django_settings import configure_django
 from tests.support.traces import shown_by
 
 CALLBACK_URL = "https://app.example.org/callback"
@@ -301,10 +302,7 @@ class TestCallback:
         if library == "multidict":
             query, single = module.MultiDict(pairs), module.MultiDict(once)
         elif library == "django.http":
-            from django.conf import settings as django_settings
-
-            if not django_settings.configured:
-                django_settings.configure()
+            configure_django()
             query, single = module.QueryDict(urlencode(pairs)), module.QueryDict(urlencode(once))
         else:
             query, single = module.QueryParams(pairs), module.QueryParams(once)
