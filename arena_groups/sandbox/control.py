@@ -263,9 +263,10 @@ class SandboxControl(SandboxState):
             SandboxNotFoundError: The group or the user does not exist.
             SandboxConflictError: The user is in the group already.
         """
-        if is_in_group(self._group(group), self._user(user)):
-            raise SandboxConflictError(f"user {self._user(user).id} is in the group already")
-        self.add_member(group, user)
+        found, record = self._group(group), self._user(user)
+        if is_in_group(found, record):
+            raise SandboxConflictError(f"user {record.id} is in the group already")
+        found.members[record.id] = None
 
     @changes
     def add_member(self, group: Reference, user: Reference) -> None:
