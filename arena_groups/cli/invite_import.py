@@ -164,9 +164,6 @@ async def import_invitations(settings: Settings, group: str, options: ImportOpti
     A dry run writes what would happen to each.
     """
     _check_paths(options)
-    if settings.columns is not None:  # a wrong name is an error before anything is sent
-        view = IMPORT if options.dry_run else _summary_view(options)
-        view.select(settings.columns)
     people = _read(settings, options)
     async with AsyncExitStack() as stack:
         arena = await stack.enter_async_context(connected(settings, retry=RetryPolicy()))
@@ -231,7 +228,7 @@ async def _preview(run: _Import, arena: ArenaClient, store: Store | None) -> Non
     settings, options = run.settings, run.options
     targets = [row.target for row in run.people.rows]
     at_terminal = stdout_stream().isatty()
-    is_json = settings.chosen_format(terminal=at_terminal) is Format.JSON and not settings.columns
+    is_json = settings.chosen_format(terminal=at_terminal) is Format.JSON
     results = None if is_json else Results(settings, IMPORT, None)
     rows: list[ImportRow] = []
     failures: list[Exception] = []
