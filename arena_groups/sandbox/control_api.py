@@ -7,13 +7,13 @@ import attrs
 
 from arena_groups.sandbox import control_actions as actions
 from arena_groups.sandbox import page
-from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.control_actions import Values
 from arena_groups.sandbox.control_request import (
     ControlContext,
     ControlError,
     ControlRequest,
     FieldType,
+    as_control_errors,
     body_object,
     check_fields,
     count,
@@ -23,7 +23,6 @@ from arena_groups.sandbox.control_request import (
     number,
     reference,
     references,
-    sentence,
     text,
     texts,
     tier,
@@ -175,18 +174,12 @@ def answer(context: ControlContext, request: ControlRequest) -> SerializedRespon
     if not request.path:
         return SerializedResponse(308, {"Location": f"{CONTROL_PREFIX}/"})
     route, path = _find(request)
-    try:
+    with as_control_errors():
         if route is None:
             return page.respond(request, context)
         reads = request.method in {"GET", "HEAD"}
         fields = route.check(request.query if reads else body_object(request))
         result = route.handler(context, path, fields)
-    except SandboxNotFoundError as error:
-        raise ControlError(404, sentence(error)) from None
-    except SandboxConflictError as error:
-        raise ControlError(409, sentence(error)) from None
-    except ValueError as error:
-        raise ControlError(400, sentence(error)) from None
     return result if isinstance(result, SerializedResponse) else json_answer(result)
 
 

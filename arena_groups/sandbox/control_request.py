@@ -1,13 +1,14 @@
 """Requests and answers of the control surface, and the checks of what a request contains."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NoReturn, cast, get_args
 
 import attrs
 
-from arena_groups.sandbox.backend import Backend
+from arena_groups.sandbox.backend import Backend, SandboxConflictError, SandboxNotFoundError
 from arena_groups.sandbox.control import SandboxControl
 from arena_groups.sandbox.control_views import CONTROL_PREFIX
 from arena_groups.sandbox.entities import JSONObject, RequestLog, Tier
@@ -66,6 +67,19 @@ class ControlContext:
     backend: Backend
     request_log: RequestLog
     events: EventFeed
+
+
+@contextmanager
+def as_control_errors() -> Generator[None, None, None]:
+    """Raise the errors of a sandbox's methods as those of the control surface."""
+    try:
+        yield
+    except SandboxNotFoundError as error:
+        raise ControlError(404, sentence(error)) from None
+    except SandboxConflictError as error:
+        raise ControlError(409, sentence(error)) from None
+    except ValueError as error:
+        raise ControlError(400, sentence(error)) from None
 
 
 def sentence(error: Exception) -> str:

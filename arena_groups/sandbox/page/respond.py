@@ -7,9 +7,15 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 from xml.etree.ElementTree import Element
 
-from arena_groups.sandbox.backend import SandboxConflictError, SandboxNotFoundError
+from arena_groups.sandbox.backend import SandboxNotFoundError
 from arena_groups.sandbox.control import SandboxControl
-from arena_groups.sandbox.control_request import ControlContext, ControlRequest, sentence
+from arena_groups.sandbox.control_request import (
+    ControlContext,
+    ControlError,
+    ControlRequest,
+    as_control_errors,
+    sentence,
+)
 from arena_groups.sandbox.names import as_id
 from arena_groups.sandbox.page.groups import group_page
 from arena_groups.sandbox.page.html import PAGE_HEADERS, PAGE_PATH, html_response, message_page
@@ -26,14 +32,6 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 Form = Mapping[str, str]
 """The fields of a form; of repeated ones, the last."""
-
-
-class _FormError(Exception):
-    """A form that cannot be carried out, with the status of the response."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def respond(request: ControlRequest, context: ControlContext) -> SerializedResponse:
@@ -75,9 +73,9 @@ def _submit(request: ControlRequest, context: ControlContext) -> SerializedRespo
     fields = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
     try:
         if request.content_type != _FORM:
-            raise _FormError(415, f"A form is sent as {_FORM}.")
+            raise ControlError(415, f"A form is sent as {_FORM}.")
         _carry_out(fields, context.control)
-    except _FormError as error:
+    except ControlError as error:
         return _page(request, context, str(error), error.status)
     query = f"?{urlencode(request.query)}" if request.query else ""
     section = fields.get("section", "")
@@ -94,15 +92,9 @@ def _read(name: str) -> bytes:
 def _carry_out(form: Form, control: SandboxControl) -> None:
     action = _ACTIONS.get(form.get("action", ""))
     if action is None:
-        raise _FormError(400, "The form is incomplete.")
-    try:
+        raise ControlError(400, "The form is incomplete.")
+    with as_control_errors():
         action(form, control)
-    except SandboxNotFoundError as error:
-        raise _FormError(404, sentence(error)) from error
-    except SandboxConflictError as error:
-        raise _FormError(409, sentence(error)) from error
-    except ValueError as error:
-        raise _FormError(400, sentence(error)) from error
 
 
 def _answer(form: Form, control: SandboxControl) -> None:
@@ -144,11 +136,11 @@ def _reset(_form: Form, control: SandboxControl) -> None:
 def _advance(form: Form, control: SandboxControl) -> None:
     unit = UNITS.get(form.get("unit", "seconds"))
     if unit is None:
-        raise _FormError(400, f"Choose one of the units {', '.join(UNITS)}.")
+        raise ControlError(400, f"Choose one of the units {', '.join(UNITS)}.")
     try:
         amount = float(form.get("amount", ""))
     except ValueError:
-        raise _FormError(400, "Enter a number to move the clock by.") from None
+        raise ControlError(400, "Enter a number to move the clock by.") from None
     control.advance(amount * unit)
 
 
