@@ -21,6 +21,7 @@ def command(settings: Settings) -> None:
     """Serve tools for groups to an assistant, over standard input and output.
 
     The host of an assistant starts this command, and speaks the Model Context Protocol with it.
+    The assistant can read your groups, and change nothing.
     """
     run_async(settings, serve(settings))
 
