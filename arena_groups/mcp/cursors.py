@@ -17,7 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from arena_groups import DecodeError, PaginationError, Paginator
 
-__all__ = ["CursorBook", "ListEntry", "ListPart"]
+__all__ = ["CursorRegistry", "ListEntry", "ListPart"]
 
 MAX_LISTS: Final = 32
 MAX_AGE: Final = 900.0  # seconds without a call
@@ -118,7 +118,7 @@ class OpenList(Generic[ItemT]):
         return " ".join(notes) or None
 
 
-class CursorBook:
+class CursorRegistry:
     """The lists that are being read, by cursor.
 
     Each list has two cursors: that of its next part, and that of the part before. With the second

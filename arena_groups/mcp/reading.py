@@ -33,7 +33,7 @@ from arena_groups.mcp.answers import (
     invitation_item,
     member_item,
 )
-from arena_groups.mcp.cursors import CursorBook, ListEntry
+from arena_groups.mcp.cursors import CursorRegistry, ListEntry
 from arena_groups.mcp.failures import checked_arguments
 from arena_groups.mcp.rosters import RosterHistory, diff_answer, roster_answer
 from arena_groups.mcp.texts import Disclosure
@@ -77,7 +77,7 @@ class ReadTools:
     ) -> None:
         self._arena = arena
         self._shown = shown
-        self._cursors = CursorBook(arena.clock.now)
+        self._cursors = CursorRegistry(arena.clock.now)
         self._rosters = RosterHistory(store, arena.base_url, shown)
 
     async def list_groups(
