@@ -8,7 +8,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 import arena_groups
-from arena_groups.mcp.texts import NAME_LENGTH, TEXT_LENGTH, Disclosure
+from arena_groups.mcp.texts import TEXT_LENGTH, Disclosure
 from arena_groups.reconcile import RosterChange, RosterChangeKind, RosterPerson
 
 __all__ = [
@@ -215,7 +215,8 @@ def person_item(user: arena_groups.EmbeddedUser, shown: Disclosure) -> PersonIte
 def member_item(member: arena_groups.GroupMember, shown: Disclosure) -> MemberItem:
     """Return a member as an answer shows it."""
     person = person_item(member, shown)
-    return MemberItem(id=person.id, slug=person.slug, name=person.name, role=str(member.role))
+    role = shown.text(member.role)
+    return MemberItem(id=person.id, slug=person.slug, name=person.name, role=role)
 
 
 def follower_item(user: arena_groups.User, shown: Disclosure) -> FollowerItem:
@@ -310,7 +311,7 @@ def roster_item(person: RosterPerson, shown: Disclosure) -> RosterItem:
         user = PersonItem(id=person.user_id, slug=slug, name=name)
     return RosterItem(
         user=user,
-        role=None if person.role is None else shown.text(person.role, NAME_LENGTH),
+        role=None if person.role is None else shown.text(person.role),
         email=shown.address(person.email),
         invitation_id=person.invitation_id,
         invited_at=person.invited_at,
@@ -319,12 +320,12 @@ def roster_item(person: RosterPerson, shown: Disclosure) -> RosterItem:
 
 def change_item(change: RosterChange, shown: Disclosure) -> RosterChangeItem:
     """Return a difference between two rosters as an answer shows it."""
-    was = change.before
-    changed_role = change.kind is RosterChangeKind.ROLE_CHANGED
+    role = change.before and change.before.role
+    is_other_role = change.kind is RosterChangeKind.ROLE_CHANGED
     return RosterChangeItem(
         **dict(roster_item(change.person, shown)),
         kind=change.kind,
-        previous_role=str(was.role) if changed_role and was is not None else None,
+        previous_role=shown.text(role) if is_other_role and role else None,
         possibly_accepted=change.possibly_accepted,
     )
 

@@ -76,18 +76,19 @@ def checked_arguments() -> Generator[None, None, None]:
 
 
 def _describe_client_error(error: arena_groups.ArenaError) -> str:
-    text = Disclosure().text(_without_hint(error), MESSAGE_LENGTH)
+    text = Disclosure().text(_reason(error), MESSAGE_LENGTH).removesuffix(".")
     if isinstance(error, arena_groups.RateLimitError):
         seconds = 60 if error.retry_after is None else math.ceil(error.retry_after)
         return f"{text}. Wait {seconds} seconds, then call the tool again with the same arguments"
     hints = [hint for kind, hint in _HINTS if isinstance(error, kind)]
-    return ". ".join([text.removesuffix("."), *hints[:1]])
+    return ". ".join([text, *hints[:1]])
 
 
-def _without_hint(error: arena_groups.ArenaError) -> str:
-    """Return the text of an error. Hints of responses are for programmers."""
-    hint = error.hint if isinstance(error, arena_groups.ArenaAPIError) else ""
-    return str(error).replace(f" ({hint})", "") if hint else str(error)
+def _reason(error: arena_groups.ArenaError) -> str:
+    """Return what the API says, without the route and the hint, which are for programmers."""
+    if not isinstance(error, arena_groups.ArenaAPIError) or error.outcome_unknown:
+        return str(error)
+    return f"Are.na answered {error.status}: {error.message or error.error}"
 
 
 def _describe_arguments(error: ValidationError) -> str:
