@@ -9,11 +9,11 @@ from contextlib import suppress
 
 from arena_groups.cli.errors import ExitCode
 
-STOP_WITHIN = 4.0  # seconds, to close everything after SIGTERM
+STOP_WITHIN = 4.0  # seconds, to close everything after a signal
 
 
 class Termination:
-    """End of a run by SIGTERM: its task is cancelled, and after some seconds the process ends.
+    """End of a run by a signal: its task is cancelled, and after some seconds the process ends.
 
     What was not acknowledged or delivered is in the store, so an abrupt end loses nothing.
     """
@@ -31,9 +31,7 @@ class Termination:
                 return  # a second cancellation would end what closes everything
             self.requested = True
             loop.call_soon_threadsafe(task.cancel)
-            self._timer = threading.Timer(STOP_WITHIN, os._exit, [ExitCode.OK])
-            self._timer.daemon = True
-            self._timer.start()
+            self._end_soon(ExitCode.OK)
 
         # Not a handler of the loop, which would wait while nobody reads what is written.
         before = None
@@ -43,10 +41,16 @@ class Termination:
             await task
         except asyncio.CancelledError:
             if not self.requested:
+                self._end_soon(ExitCode.INTERRUPTED)  # a thread may still wait for a reader
                 raise
         finally:
             if before is not None and not self.requested:
                 signal.signal(signal.SIGTERM, before)
+
+    def _end_soon(self, code: ExitCode) -> None:
+        self._timer = threading.Timer(STOP_WITHIN, os._exit, [code])
+        self._timer.daemon = True
+        self._timer.start()
 
     def close(self) -> None:
         """Let the process live: everything was closed in time."""

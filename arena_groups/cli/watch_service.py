@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
-WITHHELD = {URL_VARIABLE, SECRET_VARIABLE, STORE_VARIABLE, "ARENA_SYNC_KEY"}
+WITHHELD = {
+    URL_VARIABLE, SECRET_VARIABLE, STORE_VARIABLE, "ARENA_SYNC_KEY", "ARENA_MCP_TOKEN",
+}  # fmt: skip
 """Variables that a command of ``--exec`` does not get."""
 
 EVENT_NOUN = ("event", "events")
