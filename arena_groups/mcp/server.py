@@ -13,6 +13,7 @@ import arena_groups
 from arena_groups.mcp.answers import Disclosure
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import add_read_tools
+from arena_groups.mcp.writing import add_write_tools
 
 __all__ = ["GroupServer", "create_server"]
 
@@ -79,7 +80,6 @@ def create_server(
     """
     if allow_removals and not allow_writes:
         raise ValueError("allow_removals needs allow_writes: set both")
-    del store, plan_lifetime
     server = GroupServer(
         NAME,
         title="Are.na groups",
@@ -89,4 +89,13 @@ def create_server(
     )
     shown = Disclosure(show_personal_data, show_invite_code)
     add_read_tools(server, arena, shown=shown)
+    if allow_writes:
+        add_write_tools(
+            server,
+            arena,
+            shown=shown,
+            allow_removals=allow_removals,
+            store=store,
+            plan_lifetime=plan_lifetime,
+        )
     return server
