@@ -9,7 +9,6 @@ from pydantic import Field
 from arena_groups.mcp.answers import (
     NOTICE,
     AnswerModel,
-    Disclosure,
     PeopleAnswer,
     PeopleText,
     PersonItem,
@@ -18,6 +17,7 @@ from arena_groups.mcp.answers import (
 from arena_groups.mcp.consent import Consent, PlanKind, WritePolicy, refusal
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.preparing import EFFECTS, PlannedPerson, PreparedPlan, RowResult
+from arena_groups.mcp.texts import Disclosure
 
 __all__ = [
     "ApplyAnswer",

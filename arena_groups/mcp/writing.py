@@ -13,7 +13,6 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
-from arena_groups.mcp.answers import Disclosure
 from arena_groups.mcp.consent import (
     Confirmation,
     Consent,
@@ -24,8 +23,8 @@ from arena_groups.mcp.consent import (
     refusal,
     required_consent,
 )
-from arena_groups.mcp.failures import describe_failure
-from arena_groups.mcp.filters import InvitationKind, PendingFilter
+from arena_groups.mcp.failures import checked_arguments, describe_failure
+from arena_groups.mcp.filters import InvitedBy, Kind, OlderThanDays, PendingFilter, Query
 from arena_groups.mcp.plan_answers import (
     ApplyAnswer,
     PlanAnswer,
@@ -43,6 +42,7 @@ from arena_groups.mcp.plan_kinds import (
 from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
 from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, RowResult, check_rights
 from arena_groups.mcp.reading import GroupName
+from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import plan_sync
 
 __all__ = ["add_write_tools"]
@@ -101,21 +101,6 @@ MaxRemovals = Annotated[
         ge=0,
         description="Largest number of removals and revocations; with a decimal point the largest"
         " fraction of members and invitations.",
-    ),
-]
-InvitedBy = Annotated[
-    StrictStr | StrictInt | None, Field(description="The inviter, by id or slug.")
-]
-OlderThanDays = Annotated[float | None, Field(ge=0, description="Least age in days.")]
-Kind = Annotated[
-    InvitationKind | None, Field(description="Whether an address or a user was invited.")
-]
-Query = Annotated[
-    StrictStr | None,
-    Field(
-        min_length=1,
-        max_length=200,
-        description="Part of the address, or of the name or slug of the invited user.",
     ),
 ]
 Code = Annotated[str, Field(max_length=MAX_CODE, description="Code that a plan tool returned.")]
@@ -200,12 +185,10 @@ class WriteTools:
         People who are members or have a pending invitation are left out.
         """
         found = await self._group(group, PlanKind.INVITE)
-        try:
+        with checked_arguments():
             plan = await prepare_invite(
                 self._arena, found, [_as_id(each) for each in people], store=self._store
             )
-        except ValueError as error:  # it has positions alone
-            raise ToolError(f"people: {error} (counted from 0)") from None
         return self._keep(plan, ctx)
 
     async def plan_revoke(
@@ -234,7 +217,7 @@ class WriteTools:
         found = await self._group(group, PlanKind.REVOKE)
         now = datetime.now(UTC)
         plan = await prepare_revocation(
-            self._arena, found, invitations, lambda each: conditions.matches(each, now)
+            self._arena, found, invitations, lambda each: conditions.matches(each, self._shown, now)
         )
         return self._keep(plan, ctx)
 
@@ -266,7 +249,7 @@ class WriteTools:
         """
         found = await self._group(group, PlanKind.SYNC)
         store, key = (self._store, None) if self._store else (self._memory, self._memory_key)
-        try:
+        with checked_arguments():
             plan = await plan_sync(
                 self._arena,
                 found.id,
@@ -277,8 +260,6 @@ class WriteTools:
                 remove_only=remove_only,
                 max_removals=max_removals,
             )
-        except ValueError as error:  # it has positions alone
-            raise ToolError(f"{error} (counted from 0)") from None
         return self._keep(prepare_sync(found, plan), ctx)
 
     def ask(self, code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
@@ -333,7 +314,8 @@ class WriteTools:
             await run.aclose()
 
     async def _group(self, group: str | int, kind: PlanKind) -> Group:
-        found = await self._arena.groups.get(group)
+        with checked_arguments():
+            found = await self._arena.groups.get(group)
         try:
             check_rights(found, kind)
         except PlanChangedError as error:

@@ -5,7 +5,6 @@ import pytest
 pytest.importorskip("mcp")
 
 from arena_groups import Group
-from arena_groups.mcp.answers import Disclosure
 from arena_groups.mcp.consent import Consent, WritePolicy
 from arena_groups.mcp.plan_answers import (
     MAX_ITEMS,
@@ -17,6 +16,7 @@ from arena_groups.mcp.plan_answers import (
 )
 from arena_groups.mcp.plan_kinds import PreparedRemoval
 from arena_groups.mcp.preparing import PlannedPerson, RowResult
+from arena_groups.mcp.texts import Disclosure
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import make_client
 
