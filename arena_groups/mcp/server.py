@@ -14,6 +14,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, InputRequi
 from pydantic import AnyUrl
 
 import arena_groups
+from arena_groups._arguments import check_flag, check_instance, check_methods, check_seconds
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import ReadTools, add_read_tools, add_resources
 from arena_groups.mcp.texts import Disclosure
@@ -111,8 +112,17 @@ def create_server(
         The server. It does not close the client.
 
     Raises:
-        ValueError: ``allow_removals`` is set without ``allow_writes``.
+        ValueError: ``allow_removals`` is set without ``allow_writes``, or ``plan_lifetime`` is out
+            of range.
+        TypeError: An argument has the wrong type.
     """
+    check_instance(arena, "arena", arena_groups.ArenaClient)
+    check_flag(allow_writes, "allow_writes")
+    check_flag(allow_removals, "allow_removals")
+    check_flag(show_personal_data, "show_personal_data")
+    check_flag(show_invite_code, "show_invite_code")
+    check_methods(store, "store", ("read", "compare_and_set"), "SQLiteStore(path)")
+    check_seconds(plan_lifetime, "plan_lifetime")
     if allow_removals and not allow_writes:
         raise ValueError("allow_removals needs allow_writes: set both")
     kept = arena_groups.MemoryStore() if store is None else store

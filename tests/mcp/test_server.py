@@ -8,7 +8,7 @@ import pytest
 from mcp.server import MCPServer
 
 import arena_groups
-from arena_groups import ArenaClient, QuotaPacer
+from arena_groups import ArenaClient, MemoryStore, QuotaPacer
 from arena_groups.mcp import create_server
 from arena_groups.sandbox import Sandbox
 from tests.support.mcp import HANDSHAKE, call, connect, failing_call
@@ -50,6 +50,35 @@ async def test_tools_that_write_exist_only_if_they_are_allowed(
 def test_removals_need_writes(arena: ArenaClient) -> None:
     with pytest.raises(ValueError, match="allow_removals needs allow_writes"):
         create_server(arena, allow_removals=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"allow_writes": "no"}, TypeError),
+        ({"allow_removals": 1, "allow_writes": True}, TypeError),
+        ({"show_personal_data": None}, TypeError),
+        ({"show_invite_code": "yes"}, TypeError),
+        ({"store": "file.db"}, TypeError),
+        ({"store": MemoryStore}, TypeError),
+        ({"plan_lifetime": "600"}, TypeError),
+        ({"plan_lifetime": 0}, ValueError),
+        ({"plan_lifetime": -1.0}, ValueError),
+        ({"plan_lifetime": float("inf")}, ValueError),
+        ({"plan_lifetime": float("nan")}, ValueError),
+    ],
+)
+def test_wrong_option_is_named(
+    arena: ArenaClient, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=next(iter(options))):
+        create_server(arena, **options)
+
+
+@pytest.mark.parametrize("arena", [None, "token", ArenaClient])
+def test_client_is_checked(arena: Any) -> None:
+    with pytest.raises(TypeError, match="arena must be an ArenaClient"):
+        create_server(arena)
 
 
 async def test_unknown_argument_is_refused_by_every_tool(arena: ArenaClient) -> None:
