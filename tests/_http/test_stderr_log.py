@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.command_line import clean_environment
+from tests.support.environment import clean_environment
 from tests.support.waiting import HANG_TIMEOUT
 
 PROGRAM = """

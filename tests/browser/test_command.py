@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Tab
-from tests.support.command_line import COMMAND, clean_environment
+from tests.support.command_line import COMMAND
+from tests.support.environment import clean_environment
 from tests.support.waiting import until
 
 playwright = pytest.importorskip(

@@ -9,7 +9,8 @@ import pytest
 
 from arena_groups import ArenaClient, BulkOutcome, NoPacer, SQLiteStore, invite_many
 from tests.support import documents
-from tests.support.command_line import COMMAND, clean_environment
+from tests.support.command_line import COMMAND
+from tests.support.environment import clean_environment
 from tests.support.servers import ReceivedRequest, Server, http, serving
 
 GROUP = "research-studio"
