@@ -17,7 +17,7 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
-from tests.support.environment import foreign_variables
+from tests.support.environment import CONFIGURATION_FOLDERS, foreign_variables
 from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
@@ -65,11 +65,14 @@ def pytest_runtest_logfinish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def known_environment() -> Iterator[None]:
-    """Remove settings of users, terminals and CI systems, and use UTC as the local time zone."""
+def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove settings of users, terminals and CI systems; use UTC, and folders without files."""
+    folder = tmp_path_factory.mktemp("settings")
     with pytest.MonkeyPatch.context() as patch:
         for name in foreign_variables([*os.environ]):
             patch.delenv(name)
+        for name in CONFIGURATION_FOLDERS:
+            patch.setenv(name, str(folder))
         patch.setenv("TZ", "UTC")
         set_time_zone()
         yield

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
-from tests.support.environment import clean_environment, foreign_variables
+from tests.support.environment import CONFIGURATION_FOLDERS, clean_environment, foreign_variables
 from tests.support.waiting import HANG_TIMEOUT
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +76,8 @@ def test_page_lists_every_variable_and_no_other(read: set[str]) -> None:
 
 def test_tests_get_no_setting_from_outside(read: set[str]) -> None:
     assert os.environ["TZ"] == "UTC"
-    assert foreign_variables(os.environ.keys() - {"TZ"}) == []
+    assert foreign_variables(os.environ.keys() - {"TZ", *CONFIGURATION_FOLDERS}) == []
+    assert not any(any(Path(os.environ[name]).iterdir()) for name in CONFIGURATION_FOLDERS)
     settings = read | READ_BY_LIBRARIES | WITHOUT_UNDERSCORE
     passed_on = settings.difference(foreign_variables(settings))
     assert passed_on == FOLDERS | GIVEN_TO_COMMANDS

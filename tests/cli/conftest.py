@@ -47,6 +47,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A home folder of the test's own, also for its processes, without a token or a keyring."""
     folder = tmp_path / "home"
     folder.mkdir()
+    monkeypatch.delenv("XDG_DATA_HOME")
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
