@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from typing import Final
 
 SETTINGS: Final = (
-    "ARENA_TOKEN", "ARENA_BASE_URL", "ARENA_CONFIG", "ARENA_FORMAT", "ARENA_GROUP", "ARENA_LOG",
-    "ARENA_PAGER", "ARENA_STORE", "ARENA_SYNC_KEY", "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET",
     "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
     "NO_PROXY", "no_proxy", "REQUEST_METHOD", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
-"""Settings that the package reads from the environment, except those of output and folders."""
+"""Settings that the package reads besides its own, except those of output and folders."""
 
 OUTPUT: Final = (
     "BROWSER", "COLORTERM", "COLUMNS", "EDITOR", "LINES", "MANPAGER", "PAGER", "TERM", "VISUAL",
@@ -26,12 +24,14 @@ OTHERS: Final = (
     "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "VIRTUAL_ENV",
     "PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS", "PYTEST_THEME",
 )  # fmt: skip
-PREFIXES: Final = ("GITHUB_", "GIT_", "LC_", "LESS", "MYPY", "PIP_", "PYTHON", "XDG_")
-CONFIGURATION_FOLDERS: Final = ("APPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-FIND_MODULES: Final = (
+PREFIXES: Final = ("ARENA_", "GITHUB_", "GIT_", "LC_", "LESS", "MYPY", "PIP_", "PYTHON", "XDG_")
+KEPT: Final = (
+    "ARENA_GROUPS_THOROUGH", "ARENA_OPENAPI",
     "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE",
 )  # fmt: skip
-"""Variables that say where Python finds modules; they stay."""
+"""Options of the tests, and where Python finds modules."""
+
+CONFIGURATION_FOLDERS: Final = ("APPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 
 
 def foreign_variables(names: Iterable[str]) -> list[str]:
@@ -43,12 +43,16 @@ def foreign_variables(names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if name in removed or (name.startswith(PREFIXES) and name not in FIND_MODULES)
+        if name in removed or (name.startswith(PREFIXES) and name not in KEPT)
     ]
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return the environment of a process that is not at a terminal and has no token."""
     removed = {*SETTINGS, "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
-    kept = {name: value for name, value in os.environ.items() if name not in removed}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or not (name in removed or name.startswith("ARENA_"))
+    }
     return {**kept, **variables}
