@@ -25,7 +25,6 @@ from arena_groups.mcp.answers import (
     QuotaAnswer,
     RosterAnswer,
     RosterDiffAnswer,
-    age_days,
     content_item,
     follower_item,
     group_answer,
@@ -35,6 +34,14 @@ from arena_groups.mcp.answers import (
 )
 from arena_groups.mcp.cursors import CursorRegistry, ListEntry
 from arena_groups.mcp.failures import checked_arguments
+from arena_groups.mcp.filters import (
+    InvitedBy,
+    Kind,
+    OlderThanDays,
+    PendingFilter,
+    Query,
+    holds,
+)
 from arena_groups.mcp.rosters import RosterHistory, diff_answer, roster_answer
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import snapshot_roster
@@ -52,10 +59,6 @@ Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of entrie
 Cursor = Annotated[
     str | None,
     Field(description="`next_cursor` of the answer before, with the same other arguments."),
-]
-Query = Annotated[
-    str | None,
-    Field(description="Only people whose name, slug or address, as answers show it, holds this."),
 ]
 ContentType = Literal["Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block"]
 
@@ -106,7 +109,7 @@ class ReadTools:
         shown = self._shown
 
         def is_wanted(member: arena_groups.GroupMember) -> bool:
-            return _holds(query, shown.text(member.name), shown.text(member.slug))
+            return holds(query, shown.text(member.name), shown.text(member.slug))
 
         return await self._list(
             ListAnswer[MemberItem],
@@ -122,17 +125,9 @@ class ReadTools:
         self,
         group: GroupName,
         *,
-        invited_by: Annotated[
-            str | StrictInt | None,
-            Field(description="Only those that this user has sent: a slug or an id."),
-        ] = None,
-        older_than_days: Annotated[
-            int | None, Field(ge=0, description="Only those sent more than this many days ago.")
-        ] = None,
-        kind: Annotated[
-            Literal["email", "user"] | None,
-            Field(description="Only those to addresses, or only those to users."),
-        ] = None,
+        invited_by: InvitedBy = None,
+        older_than_days: OlderThanDays = None,
+        kind: Kind = None,
         query: Query = None,
         limit: Limit = 25,
         cursor: Cursor = None,
@@ -142,29 +137,19 @@ class ReadTools:
         Only users who may manage the invitations of the group can see them.
         """
         now = datetime.now(UTC)
-
-        def is_wanted(invitation: arena_groups.MembershipInvitation) -> bool:
-            inviter, user = invitation.invited_by, invitation.invitee
-            names = (
-                () if user is None else (self._shown.text(user.name), self._shown.text(user.slug))
-            )
-            return (
-                (invited_by is None or str(invited_by) in {str(inviter.id), inviter.slug})
-                and (older_than_days is None or age_days(invitation, now) > older_than_days)
-                and (kind is None or (kind == "user") == (user is not None))
-                # What is shown: with the rest of an address, it could be guessed letter by letter.
-                and _holds(query, *names, self._shown.address(invitation.invitee_email) or "")
-            )
-
-        filters = (invited_by, older_than_days, kind, query or None)
+        wanted = PendingFilter(
+            invited_by=invited_by, older_than_days=older_than_days, kind=kind, query=query
+        )
         return await self._list(
             ListAnswer[InvitationItem],
-            ("invitations", group, *filters),
+            ("invitations", group, wanted),
             lambda: self._arena.groups.invitations(group, on_decode_error="skip"),
             lambda invitation: invitation_item(invitation, self._shown, now),
             limit=limit,
             cursor=cursor,
-            wanted=is_wanted if any(each is not None for each in filters) else None,
+            wanted=None
+            if wanted.is_empty
+            else lambda invitation: wanted.matches(invitation, self._shown, now),
         )
 
     async def list_contents(
@@ -303,8 +288,3 @@ def add_resources(server: MCPServer[Any], tools: ReadTools) -> None:
     async def roster(group: str) -> str:
         """Members and pending invitations of a group."""
         return (await tools.get_roster(group)).model_dump_json()
-
-
-def _holds(query: str | None, *texts: str) -> bool:
-    """Return whether one of the texts holds the query, whatever its case."""
-    return not query or any(query.casefold() in text.casefold() for text in texts)

@@ -17,6 +17,7 @@ import arena_groups
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import ReadTools, add_read_tools, add_resources
 from arena_groups.mcp.texts import Disclosure
+from arena_groups.mcp.writing import add_write_tools
 
 __all__ = ["GroupServer", "create_server"]
 
@@ -114,7 +115,6 @@ def create_server(
     """
     if allow_removals and not allow_writes:
         raise ValueError("allow_removals needs allow_writes: set both")
-    del plan_lifetime
     kept = arena_groups.MemoryStore() if store is None else store
     shown = Disclosure(show_personal_data, show_invite_code)
     server = GroupServer(
@@ -127,4 +127,13 @@ def create_server(
     tools = ReadTools(arena.with_options(priority="foreground"), shown, kept)
     add_read_tools(server, tools)
     add_resources(server, tools)
+    if allow_writes:
+        add_write_tools(
+            server,
+            arena,
+            shown=shown,
+            allow_removals=allow_removals,
+            store=store,
+            plan_lifetime=plan_lifetime,
+        )
     return server
