@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -12,7 +13,7 @@ pytest.importorskip("mcp")
 import httpx
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
-from tests.support.mcp import ERAS, call
+from tests.support.mcp import ERAS, HANDSHAKE, Host, call, failing_call
 from tests.support.mcp_process import (
     INITIALIZE,
     WebServer,
@@ -21,30 +22,55 @@ from tests.support.mcp_process import (
     running,
     serving_http,
 )
+from tests.support.mcp_tour import use_every_tool
 from tests.support.waiting import HANG_TIMEOUT
 
-GROUP = "research-studio"
 TOKEN = "a-token-for-these-tests"
-STOP_WITHIN = 5.0
+STOP_WITHIN = 8.0
 ACCEPT = "Accept: application/json, text/event-stream"
 JSON = "Content-Type: application/json"
 OPENING = json.dumps(INITIALIZE).encode()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[WebServer]:
-    """One process for all tests that only read."""
-    with ThreadedSandbox() as sandbox, serving_http(**access_to(sandbox)) as server:
+def sandbox() -> Iterator[ThreadedSandbox]:
+    """One sandbox for all tests, each of which has a group of its own."""
+    with ThreadedSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def server(sandbox: ThreadedSandbox) -> Iterator[WebServer]:
+    """One process for all tests, whose owner allows everything."""
+    with serving_http("--allow-writes", "--allow-removals", **access_to(sandbox)) as server:
         yield server
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_official_client_reads_a_group(server: WebServer, era: str) -> None:
-    async with over_http(server, era) as client, over_http(server, era) as other:
-        for each in (client, other, client):
-            answer = await call(each, "get_group", group=GROUP)
-            assert answer["slug"] == GROUP
-        assert (await client.list_tools()).tools
+async def test_official_client_uses_every_tool(
+    era: str, server: WebServer, sandbox: ThreadedSandbox
+) -> None:
+    async with over_http(server, era) as client:
+        await use_every_tool(client, sandbox, f"spring-{era}")
+
+
+async def test_user_of_a_host_is_asked_in_the_session_of_that_host(
+    server: WebServer, sandbox: ThreadedSandbox
+) -> None:
+    host = Host("decline")
+    group = sandbox.add_group("Autumn", slug="autumn")
+    async with (
+        over_http(server, HANDSHAKE, host) as client,
+        over_http(server, HANDSHAKE) as other,
+    ):
+        people = ["ann@example.net"]
+        plan = await call(client, "plan_invite", group="autumn", people=people)
+        assert "code" in await failing_call(other, "apply_plan", code=plan["code"])
+        assert "declined" in await failing_call(client, "apply_plan", code=plan["code"])
+    [question] = host.questions
+    assert "example.net" in question
+    assert people[0] not in question
+    assert sandbox.pending_invitations(group) == []
 
 
 def post(server: WebServer, *headers: str, path: str = "/mcp", body: bytes = OPENING) -> int:
@@ -129,34 +155,37 @@ def test_server_listens_on_loopback_alone(server: WebServer) -> None:
         socket.create_connection((address, server.port), 5)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_signal_ends_the_server_with_open_streams(number: signal.Signals, code: int) -> None:
+def open_stream(client: httpx.Client, url: str, token: str) -> AbstractContextManager[object]:
+    """Open a session, and the stream in which the server sends messages of its own."""
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json, text/event-stream",
+    }
+    opened = client.post(url, json=INITIALIZE, headers=headers)
+    assert opened.status_code == 200
+    session = {**headers, "Mcp-Session-Id": opened.headers["mcp-session-id"]}
+    return client.stream("GET", url, headers=session)
+
+
+def test_sigterm_ends_the_server_with_open_streams(sandbox: ThreadedSandbox) -> None:
     with (
-        ThreadedSandbox() as sandbox,
         serving_http(**access_to(sandbox), ARENA_MCP_TOKEN=TOKEN) as server,
         httpx.Client(timeout=HANG_TIMEOUT) as client,
+        open_stream(client, server.url, TOKEN),
     ):
-        headers = {
-            "Authorization": f"Bearer {TOKEN}",
-            "Accept": "application/json, text/event-stream",
-        }
-        opened = client.post(server.url, json=INITIALIZE, headers=headers)
-        session = {**headers, "Mcp-Session-Id": opened.headers["mcp-session-id"]}
-        with client.stream("GET", server.url, headers=session) as stream:
-            assert stream.status_code == 200
-            server.process.send_signal(number)
-            out, err = server.process.communicate(timeout=STOP_WITHIN)
-        assert server.process.returncode == code
-        assert (out, err) == (b"", b"")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.communicate(timeout=STOP_WITHIN) == (b"", b"")
+        assert server.process.returncode == 0
 
 
-def test_url_and_new_token_are_objects_if_json_is_chosen() -> None:
-    with running("--http", "0", "--sandbox", "--format", "json") as process:
+def test_ctrl_c_ends_the_server_whose_notes_are_json() -> None:
+    with (
+        running("--http", "0", "--sandbox", "--format", "json", "--quiet") as process,
+        httpx.Client(timeout=HANG_TIMEOUT) as client,
+    ):
         assert process.stderr is not None
         first, second = (json.loads(process.stderr.readline()) for _ in range(2))
-        url, token = first["server"]["url"], second["server"]["token"]
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/json, text/event-stream",
-        }
-        assert httpx.post(url, json=INITIALIZE, headers=headers, timeout=60).status_code == 200
+        with open_stream(client, first["server"]["url"], second["server"]["token"]):
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=STOP_WITHIN) == (b"", b"")
+            assert process.returncode == 130

@@ -12,8 +12,9 @@ pytest.importorskip("mcp")
 
 from arena_groups.sandbox.faults import Hang
 from arena_groups.sandbox.threaded import ThreadedSandbox
-from tests.support.mcp import ERAS, call
+from tests.support.mcp import ERAS, Host
 from tests.support.mcp_process import access_to, over_stdio, request, serving_pipes
+from tests.support.mcp_tour import use_every_tool
 from tests.support.waiting import until_blocking
 
 GROUP = "research-studio"
@@ -35,11 +36,14 @@ def call_of(number: int, tool: str, **arguments: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_official_client_reads_a_group(
+async def test_official_client_uses_every_tool_and_its_user_consents(
     era: str, sandbox: ThreadedSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with over_stdio(era=era, **access_to(sandbox)) as client:
-        assert (await call(client, "get_group", group=GROUP))["slug"] == GROUP
+    host = Host()
+    variables = access_to(sandbox)
+    async with over_stdio("--allow-writes", host=host, era=era, **variables) as client:
+        await use_every_tool(client, sandbox, "spring")
+    assert len(host.questions) == 4
     assert not [each for each in caplog.records if "parse" in each.getMessage()]
 
 
@@ -67,33 +71,27 @@ def test_every_byte_of_output_is_protocol_whatever_happens(tmp_path: Path) -> No
     assert "ann@example.net" not in err + json.dumps(list(answers.values()))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_signal_ends_the_server_while_a_call_is_under_way(
-    number: signal.Signals, code: int, sandbox: ThreadedSandbox
-) -> None:
+def test_sigterm_ends_the_server_while_a_call_is_under_way(sandbox: ThreadedSandbox) -> None:
     sandbox.faults.add(Hang())
     with serving_pipes(**access_to(sandbox)) as pipes:
         pipes.send(call_of(1, "get_group", group=GROUP))
         until_blocking(lambda: bool(sandbox.requests))
-        pipes.process.send_signal(number)
-        assert pipes.process.wait(STOP_WITHIN) == code
+        pipes.process.send_signal(signal.SIGTERM)
+        assert pipes.process.wait(STOP_WITHIN) == 0
         end, rest, err = pipes.finish()
-        assert (end, err) == (code, "")
+        assert (end, err) == (0, "")
         assert all(json.loads(line)["jsonrpc"] == "2.0" for line in rest.splitlines())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts what is in a pipe")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_signal_ends_the_server_whose_output_nobody_reads(
-    number: signal.Signals, code: int
-) -> None:
+def test_ctrl_c_ends_the_server_whose_output_nobody_reads() -> None:
     with serving_pipes("--sandbox") as pipes:
         pipes.send(request(1, "tools/list"))
         size = len(json.dumps(pipes.receive()))
         pipes.send(*(request(2 + each, "tools/list") for each in range(2 * PIPE // size + 2)))
         until_blocking(lambda: pipes.unread() > PIPE * 0.9)
-        pipes.process.send_signal(number)
-        assert pipes.process.wait(STOP_WITHIN) == code
+        pipes.process.send_signal(signal.SIGINT)
+        assert pipes.process.wait(STOP_WITHIN) == 130
 
 
 def test_host_that_is_gone_ends_the_server_without_a_word(sandbox: ThreadedSandbox) -> None:
