@@ -85,10 +85,12 @@ def _describe_client_error(error: arena_groups.ArenaError) -> str:
 
 
 def _reason(error: arena_groups.ArenaError) -> str:
-    """Return what the API says, without the route and the hint, which are for programmers."""
-    if not isinstance(error, arena_groups.ArenaAPIError) or error.outcome_unknown:
-        return str(error)
-    return f"Are.na answered {error.status}: {error.message or error.error}"
+    """Return what is wrong, without the route and the hint, which are for programmers."""
+    if isinstance(error, arena_groups.ArenaAPIError) and not error.outcome_unknown:
+        return f"Are.na answered {error.status}: {error.message or error.error}"
+    if isinstance(error, arena_groups.ArenaAPIError | arena_groups.ArenaConnectionError):
+        return str(error).replace(f" [{error.method} {error.route}]", "")
+    return str(error)
 
 
 def _describe_arguments(error: ValidationError) -> str:

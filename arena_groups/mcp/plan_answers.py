@@ -35,6 +35,10 @@ LONGEST_NAME: Final = 60  # characters, in a question
 RETRY: Final = (
     "To try those who failed again, call apply_plan with the same code: nobody is invited twice."
 )
+HELD: Final = (
+    "Held people are removed or revoked only if the invitations show that they are not on the list."
+)
+EMAILS: Final = "Each person who is invited gets an email."
 _ORDER: Final = ("remove", "revoke", "held", "invite")
 _VERBS: Final = {
     PlanKind.INVITE: "Invite people to",
@@ -191,8 +195,10 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     lines += [f"- {row.action} {_name(row, shown)}" for row in rows[:MAX_ASKED]]
     if len(rows) > MAX_ASKED:
         lines.append(f"- and {len(rows) - MAX_ASKED} more")
+    if counts.get("held"):
+        lines.append(HELD)
     if counts.get("invite"):
-        lines.append("Each person who is invited gets an email.")
+        lines.append(EMAILS)
     return "\n".join(lines)
 
 

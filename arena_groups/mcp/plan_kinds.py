@@ -49,6 +49,7 @@ _REASONS: Final[Mapping[BulkOutcome, str]] = {
     BulkOutcome.DUPLICATE: "is named before",
     BulkOutcome.OWNER: "owns the group",
 }
+NOT_PENDING: Final = "has no pending invitation (whose address a member has is not shown)"
 NO_USER: Final = "there is no such user"
 NOT_A_USER: Final = "not a user: pass an id, a slug or the URL of a profile"
 
@@ -122,7 +123,8 @@ async def prepare_invite(
         is_new = result.outcome is BulkOutcome.WOULD_INVITE
         if is_new:
             targets.append(target)
-        action, reason = ("invite", "is not in the group") if is_new else _no_effect(result)
+        new = "invite", NOT_PENDING if target.email is not None else "is not in the group"
+        action, reason = new if is_new else _no_effect(result)
         rows.append(
             PlannedPerson(
                 action=action,

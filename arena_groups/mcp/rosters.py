@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve, frozen
@@ -78,17 +78,19 @@ class RosterHistory:
         while True:
             texts = {int(key): text for key, text in (await self._store.read(namespace)).items()}
             last = max(texts, default=0)
-            earlier = _chosen(texts, since or last, asked=since is not None)
-            diff = None if earlier is None else diff_rosters(earlier, roster)
+            compared = last if since is None else since
+            if compared not in texts and since is not None:
+                raise ToolError(_no_snapshot(texts))
+            diff = diff_rosters(_parsed(texts[compared]), roster) if compared in texts else None
             if last and _equal(_parsed(texts[last]), roster):
-                return RecordedDiff(roster, last, since or last, diff)
+                return RecordedDiff(roster, last, compared, diff)
             updates: dict[str, str | None] = {str(last + 1): json.dumps(roster.to_dict())}
             updates |= {str(number): None for number in texts if number <= last + 1 - MAX_ROSTERS}
             # Another process with the same store may have recorded one meanwhile.
             if await self._store.compare_and_set(
                 namespace, updates, expected={str(last + 1): None}
             ):
-                return RecordedDiff(roster, last + 1, (since or last) or None, diff)
+                return RecordedDiff(roster, last + 1, compared or None, diff)
 
     async def _forget_oldest_group(self, namespace: str) -> None:
         self._groups[namespace] = None
@@ -137,13 +139,9 @@ def _cut_note(count: int, hint: str = "counts has the numbers of all.") -> str |
     return f"Only the first {MAX_SHOWN} of {count} are shown: {hint}" if count > MAX_SHOWN else None
 
 
-def _chosen(texts: Mapping[int, str], number: int, *, asked: bool) -> RosterSnapshot | None:
-    if number in texts:
-        return _parsed(texts[number])
-    if not asked:
-        return None
-    kept = ", ".join(map(str, sorted(texts))) or "none"
-    raise ToolError(f"there is no such snapshot of this group; since_snapshot can be: {kept}")
+def _no_snapshot(numbers: Iterable[int]) -> str:
+    kept = ", ".join(map(str, sorted(numbers))) or "none"
+    return f"there is no such snapshot of this group; since_snapshot can be: {kept}"
 
 
 def _parsed(text: str) -> RosterSnapshot:
