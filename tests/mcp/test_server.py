@@ -147,7 +147,7 @@ def test_flag_that_is_no_bool_is_refused(arena: ArenaClient, flag: str, value: o
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 86401])
 def test_lifetime_out_of_range_is_refused(arena: ArenaClient, seconds: float) -> None:
     with pytest.raises(
-        ValueError, match="plan_lifetime must be (more than 0|at most 86400) seconds"
+        ValueError, match=r"plan_lifetime must be (more than 0|at most 86400) seconds"
     ):
         create_server(arena, plan_lifetime=seconds)
 
