@@ -16,7 +16,8 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from arena_groups.sandbox import Sandbox
-from tests.support.command_line import COMMAND, clean_environment
+from tests.support.command_line import COMMAND
+from tests.support.environment import clean_environment
 from tests.support.mcp import Host
 from tests.support.waiting import HANG_TIMEOUT
 
