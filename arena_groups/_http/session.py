@@ -206,7 +206,7 @@ class Session:
             state.annotate(error, operation)
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if not call.ended or call.was_cancelled():
+            if call.ended_by is None or call.was_cancelled():
                 state.note_outcome(error, operation)
                 raise
             closing = call.closing

@@ -171,6 +171,7 @@ class Transport:
             except BaseException:
                 response.close()  # a fully read one has released its connection already
                 raise
+            call.ends_at = call.deadline  # end_attempt(), without one more call for every request
             return RawResponse(
                 status=response.status,
                 reason=response.reason or "",
@@ -179,6 +180,7 @@ class Transport:
                 truncated=truncated,
             )
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            call.end_attempt()
             return map_aiohttp_error(operation, error, progress)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped, or raised again
             cause = _cause_of_end(http, error, progress, call)
@@ -186,8 +188,6 @@ class Transport:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
             return map_aiohttp_error(operation, cause, progress)
-        finally:
-            call.end_attempt()
 
     async def aclose(self) -> None:
         """Close the aiohttp sessions that were opened here; leave an external one as it is."""
@@ -280,7 +280,7 @@ def _cause_of_end(
         return TimeoutError()
     if isinstance(error, ClientStateError):
         return None
-    if http.closed and not (call.ended or call.was_cancelled()):
+    if http.closed and call.ended_by is None and not call.was_cancelled():
         return aiohttp.ClientConnectionError()
     if http.trust_env and progress.rejected_by(error):
         return aiohttp.InvalidURL("of the proxy")

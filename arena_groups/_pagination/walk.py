@@ -205,13 +205,16 @@ class SeenItems:
 
         If all are new, the result is ``items`` itself.
         """
-        kinds = {item.type for item in items}
-        if len(kinds) == 1:
-            ids = self._ids[kinds.pop()]
-            if ids.add_all([item.id for item in items]):
-                return items
-            return [item for item in items if ids.add(item.id)]
-        return [item for item in items if self._ids[item.type].add(item.id)]
+        kind = items[0].type if items else ""
+        numbers: list[int] = []
+        for item in items:
+            if item.type != kind:
+                return [item for item in items if self._ids[item.type].add(item.id)]
+            numbers.append(item.id)
+        ids = self._ids[kind]
+        if ids.add_all(numbers):
+            return items
+        return [item for item in items if ids.add(item.id)]
 
 
 class IdSet:
