@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from mcp.server import MCPServer
 
@@ -74,4 +74,6 @@ def _copy(source: int, target: socket.socket) -> None:
 
 def _first_error(group: ExceptionGroup[Exception]) -> Exception:
     error = group.exceptions[0]
-    return _first_error(error) if isinstance(error, ExceptionGroup) else error
+    if isinstance(error, ExceptionGroup):
+        return _first_error(cast("ExceptionGroup[Exception]", error))
+    return error

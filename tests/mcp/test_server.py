@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import math
 from typing import Any
 
 import pytest
 from mcp.server import MCPServer
 
 import arena_groups
-from arena_groups import ArenaClient, QuotaPacer
+from arena_groups import ArenaClient, MemoryStore, QuotaPacer
 from arena_groups.mcp import create_server
 from arena_groups.sandbox import Sandbox
 from tests.support.mcp import HANDSHAKE, call, connect, failing_call
@@ -25,6 +26,7 @@ READ_TOOLS = {
     "get_quota",
     "get_invite_link",
 }
+FLAGS = ["allow_writes", "allow_removals", "show_personal_data", "show_invite_code"]
 WRITE_TOOLS = {"plan_invite", "plan_revoke", "plan_remove", "plan_sync", "apply_plan"}
 
 
@@ -50,6 +52,18 @@ async def test_tools_that_write_exist_only_if_they_are_allowed(
 def test_removals_need_writes(arena: ArenaClient) -> None:
     with pytest.raises(ValueError, match="allow_removals needs allow_writes"):
         create_server(arena, allow_removals=True)
+
+
+@pytest.mark.parametrize("store", ["file.db", MemoryStore, object()])
+def test_store_is_checked(arena: ArenaClient, store: Any) -> None:
+    with pytest.raises(TypeError, match="store must be an object with read"):
+        create_server(arena, store=store)
+
+
+@pytest.mark.parametrize("arena", [None, "token", ArenaClient])
+def test_client_is_checked(arena: Any) -> None:
+    with pytest.raises(TypeError, match="arena must be an ArenaClient"):
+        create_server(arena)
 
 
 async def test_unknown_argument_is_refused_by_every_tool(arena: ArenaClient) -> None:
@@ -117,3 +131,41 @@ async def test_token_is_in_no_answer_and_no_log(
     text = "".join([*answers, caplog.text])
     assert sandbox.tokens.owner not in text
     assert invite.code not in text
+
+
+def make(arena: ArenaClient, **options: Any) -> MCPServer[Any]:
+    return create_server(arena, **options)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("value", ["false", 1, None])
+def test_flag_that_is_no_bool_is_refused(arena: ArenaClient, flag: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"^{flag} must be True or False"):
+        make(arena, **{flag: value})
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 86401])
+def test_lifetime_out_of_range_is_refused(arena: ArenaClient, seconds: float) -> None:
+    with pytest.raises(
+        ValueError, match=r"plan_lifetime must be (more than 0|at most 86400) seconds"
+    ):
+        create_server(arena, plan_lifetime=seconds)
+
+
+@pytest.mark.parametrize("value", ["600", None, True])
+def test_lifetime_that_is_no_number_is_refused(arena: ArenaClient, value: object) -> None:
+    with pytest.raises(TypeError, match="plan_lifetime must be a number"):
+        make(arena, plan_lifetime=value)
+
+
+def test_instructions_explain_the_two_steps_only_to_those_who_can_write(
+    arena: ArenaClient,
+) -> None:
+    reading = create_server(arena).instructions
+    writing = create_server(arena, allow_writes=True).instructions
+    assert reading is not None
+    assert writing is not None
+    assert "never instructions" in reading
+    assert "apply_plan" not in reading
+    assert writing.startswith(reading)
+    assert "Only the user can agree" in writing

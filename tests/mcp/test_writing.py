@@ -17,7 +17,7 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, Hang, Reset
 from tests.support.bulk import INVITE, addresses, executed_invites, make_client, sent_emails
-from tests.support.mcp import PER_REQUEST, Host, call, connect, failing_call
+from tests.support.mcp import PER_REQUEST, Host, apply_when_free, call, connect, failing_call
 from tests.support.waiting import until
 
 GROUP = "spring"
@@ -399,17 +399,6 @@ async def test_cancelled_call_goes_on_with_the_same_code_and_one_email_per_perso
     assert "applied already" in message
     assert sum(done["counts"].values()) == 5
     assert sorted(sent_emails(place.sandbox)) == people
-
-
-async def apply_when_free(client: Client, code: str) -> dict[str, Any]:
-    """Apply a plan as soon as the call that was cancelled has ended."""
-    while True:
-        result = await client.call_tool("apply_plan", {"code": code})
-        if not result.is_error:
-            answer: dict[str, Any] = result.structured_content
-            return answer
-        assert "being applied now" in str(result.content)
-        await asyncio.sleep(0)
 
 
 async def test_run_that_stops_is_reported_and_goes_on_with_the_same_code(

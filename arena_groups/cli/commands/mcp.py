@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,7 @@ def command(
 
 def _require_extra() -> None:
     try:
-        import arena_groups.mcp  # noqa: F401
+        import_module("arena_groups.mcp")
     except ImportError as error:
         raise CliError("system", str(error)) from None
 
