@@ -1,7 +1,7 @@
 """Plans and their results as assistants and the users of hosts see them. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -38,7 +38,9 @@ RETRY: Final = (
 HELD: Final = (
     "Held people are removed or revoked only if the invitations show that they are not on the list."
 )
-EMAILS: Final = "Each person who is invited gets an email."
+EMAILS: Final = (
+    "Each person who is invited gets an email; users who follow you become members at once."
+)
 _ORDER: Final = ("remove", "revoke", "held", "invite")
 _VERBS: Final = {
     PlanKind.INVITE: "Invite people to",
@@ -152,10 +154,9 @@ def plan_answer(
     )
 
 
-def apply_answer(
-    plan: PreparedPlan, results: Sequence[RowResult], shown: Disclosure
-) -> ApplyAnswer:
+def apply_answer(plan: PreparedPlan, shown: Disclosure) -> ApplyAnswer:
     """Return the results of a plan as an answer shows them."""
+    results = plan.results.values()
     failed = [each for each in results if each.error is not None]
     return ApplyAnswer(
         notice=NOTICE,
@@ -173,7 +174,7 @@ def apply_answer(
     )
 
 
-def describe_progress(results: Sequence[RowResult]) -> str:
+def describe_progress(results: Iterable[RowResult]) -> str:
     """Return how far a plan has been carried out, without saying for whom."""
     counts = Counter(each.outcome for each in results)
     return ", ".join(f"{count} {_words(outcome)}" for outcome, count in counts.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,12 @@ from arena_groups.mcp import create_server
 from arena_groups.mcp.http_app import RequestGuard, http_app
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
-from arena_groups.sandbox.faults import Hang
+from arena_groups.sandbox.faults import Blocked, Hang, InjectedFault
 from tests.support.bulk import GROUP, INVITE, addresses, make_client, sent_emails
-from tests.support.mcp import HANDSHAKE, Host, call, connect, failing_call
+from tests.support.mcp import HANDSHAKE, Host, apply_when_free, call, connect, failing_call
 from tests.support.waiting import until
 
 LIFETIME = 600.0
-WRITES = {INVITE, "revokeGroupInvitation", "removeGroupMember"}
 
 
 @pytest.fixture
@@ -120,6 +120,66 @@ async def test_client_that_leaves_stops_the_run_and_another_goes_on(
     async with connect(server, HANDSHAKE) as client:
         await call(client, "apply_plan", **code)
     assert sorted(sent_emails(sandbox)) == addresses(4)
+
+
+async def test_plan_of_a_member_who_left_is_refused(sandbox: Sandbox) -> None:
+    sandbox.add_group("Spring", slug=GROUP)
+    member = sandbox.add_user("Ada")
+    sandbox.add_member(GROUP, member)
+    async with make_client(sandbox, sandbox.token_for(member)) as arena:
+        server = create_server(arena, allow_writes=True)
+        async with connect(server) as client:
+            planned = await call(client, "plan_invite", group=GROUP, people=addresses(1))
+            sandbox.leave_group(GROUP, member)
+            message = await failing_call(client, "apply_plan", code=planned["code"])
+    assert "the token's user may not manage the invitations of this group" in message
+    assert sent_emails(sandbox) == []
+
+
+async def test_run_that_is_cut_several_times_sends_one_email_per_person(
+    server: MCPServer[Any], sandbox: Sandbox, era: str
+) -> None:
+    async with connect(server, era) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(6))
+        code = planned["code"]
+        for after, skip in [(True, 0), (False, 1), (True, 2), (False, 0)]:
+            fault = Hang(after=after)
+            with sandbox.faults.add(fault, operation=INVITE, skip=skip, times=1) as hanging:
+                running = asyncio.create_task(apply_when_free(client, code))
+                await until(partial(is_hit, hanging))
+                running.cancel()
+                await asyncio.wait((running,))
+        done = await apply_when_free(client, code)
+    assert sum(done["counts"].values()) == 6
+    assert sorted(sent_emails(sandbox)) == addresses(6)
+
+
+def is_hit(fault: InjectedFault) -> bool:
+    return fault.call_count > 0
+
+
+@pytest.mark.parametrize("kind", ["plan_remove", "plan_revoke"])
+async def test_what_a_run_did_is_not_done_again_when_it_goes_on(
+    server: MCPServer[Any], sandbox: Sandbox, kind: str
+) -> None:
+    members, invitations = sandbox.add_members(GROUP, 3), sandbox.add_invitations(GROUP, 3)
+    arguments: dict[str, Any] = (
+        {"members": members} if kind == "plan_remove" else {"invitations": invitations}
+    )
+    operation = "removeGroupMember" if kind == "plan_remove" else "revokeGroupInvitation"
+    async with connect(server) as client:
+        planned = await call(client, kind, group=GROUP, **arguments)
+        with sandbox.faults.add(Blocked(), operation=operation, skip=1):
+            message = await failing_call(client, "apply_plan", code=planned["code"])
+            assert message.startswith("Stopped after 1 of 3:")
+        back = [each for each in members if each not in sandbox.members(GROUP)]
+        for each in back:
+            sandbox.add_member(GROUP, each)
+        sandbox.clear_requests()
+        done = await call(client, "apply_plan", code=planned["code"])
+    assert done["counts"] == {"removed" if kind == "plan_remove" else "revoked": 3}
+    assert sum(each.operation == operation for each in sandbox.requests) == 2
+    assert set(back) <= set(sandbox.members(GROUP))
 
 
 async def test_new_plan_after_a_restart_invites_nobody_twice(
