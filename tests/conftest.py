@@ -17,7 +17,7 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
-from tests.support.environment import CONFIGURATION_FOLDERS, foreign_variables
+from tests.support.environment import CONFIGURATION_FOLDERS, KEPT, foreign_variables
 from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
@@ -77,6 +77,13 @@ def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         set_time_zone()
         yield
     set_time_zone()
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the settings that the test before has left, as one with a sandbox may."""
+    for name in [name for name in os.environ if name.startswith("ARENA_") and name not in KEPT]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, InputRequi
 from pydantic import AnyUrl
 
 import arena_groups
+from arena_groups._arguments import check_flag, check_instance, check_methods, check_seconds
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import ReadTools, add_read_tools, add_resources
 from arena_groups.mcp.texts import Disclosure
@@ -120,15 +121,16 @@ def create_server(
             of range.
         TypeError: An argument has the wrong type.
     """
-    _check_flags(
-        allow_writes=allow_writes,
-        allow_removals=allow_removals,
-        show_personal_data=show_personal_data,
-        show_invite_code=show_invite_code,
-    )
+    check_instance(arena, "arena", arena_groups.ArenaClient)
+    check_flag(allow_writes, "allow_writes")
+    check_flag(allow_removals, "allow_removals")
+    check_flag(show_personal_data, "show_personal_data")
+    check_flag(show_invite_code, "show_invite_code")
+    check_methods(store, "store", ("read", "compare_and_set"), "SQLiteStore(path)")
+    if check_seconds(plan_lifetime, "plan_lifetime") > LONGEST_LIFETIME:
+        raise ValueError(f"plan_lifetime must be at most {LONGEST_LIFETIME} seconds")
     if allow_removals and not allow_writes:
         raise ValueError("allow_removals needs allow_writes: set both")
-    _check_lifetime(plan_lifetime)
     kept = arena_groups.MemoryStore() if store is None else store
     shown = Disclosure(show_personal_data, show_invite_code)
     server = GroupServer(
@@ -151,17 +153,3 @@ def create_server(
             plan_lifetime=plan_lifetime,
         )
     return server
-
-
-def _check_flags(**flags: object) -> None:
-    """Raise ``TypeError`` for a flag that is not a bool: any text would switch it on."""
-    for name, value in flags.items():
-        if not isinstance(value, bool):
-            raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
-
-
-def _check_lifetime(seconds: object) -> None:
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"plan_lifetime must be seconds, not {type(seconds).__name__}")
-    if not 0 < seconds <= LONGEST_LIFETIME:
-        raise ValueError(f"plan_lifetime must be above 0 and at most {LONGEST_LIFETIME} seconds")

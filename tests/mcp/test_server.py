@@ -9,7 +9,7 @@ import pytest
 from mcp.server import MCPServer
 
 import arena_groups
-from arena_groups import ArenaClient, QuotaPacer
+from arena_groups import ArenaClient, MemoryStore, QuotaPacer
 from arena_groups.mcp import create_server
 from arena_groups.sandbox import Sandbox
 from tests.support.mcp import HANDSHAKE, call, connect, failing_call
@@ -52,6 +52,18 @@ async def test_tools_that_write_exist_only_if_they_are_allowed(
 def test_removals_need_writes(arena: ArenaClient) -> None:
     with pytest.raises(ValueError, match="allow_removals needs allow_writes"):
         create_server(arena, allow_removals=True)
+
+
+@pytest.mark.parametrize("store", ["file.db", MemoryStore, object()])
+def test_store_is_checked(arena: ArenaClient, store: Any) -> None:
+    with pytest.raises(TypeError, match="store must be an object with read"):
+        create_server(arena, store=store)
+
+
+@pytest.mark.parametrize("arena", [None, "token", ArenaClient])
+def test_client_is_checked(arena: Any) -> None:
+    with pytest.raises(TypeError, match="arena must be an ArenaClient"):
+        create_server(arena)
 
 
 async def test_unknown_argument_is_refused_by_every_tool(arena: ArenaClient) -> None:
@@ -134,13 +146,15 @@ def test_flag_that_is_no_bool_is_refused(arena: ArenaClient, flag: str, value: o
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 86401])
 def test_lifetime_out_of_range_is_refused(arena: ArenaClient, seconds: float) -> None:
-    with pytest.raises(ValueError, match="plan_lifetime must be above 0 and at most 86400"):
+    with pytest.raises(
+        ValueError, match=r"plan_lifetime must be (more than 0|at most 86400) seconds"
+    ):
         create_server(arena, plan_lifetime=seconds)
 
 
 @pytest.mark.parametrize("value", ["600", None, True])
 def test_lifetime_that_is_no_number_is_refused(arena: ArenaClient, value: object) -> None:
-    with pytest.raises(TypeError, match="plan_lifetime must be seconds"):
+    with pytest.raises(TypeError, match="plan_lifetime must be a number"):
         make(arena, plan_lifetime=value)
 
 
