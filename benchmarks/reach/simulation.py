@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 
 from arena_groups._pacing.window import Permit, RateLimitUpdate, RateLimitWindow
 from arena_groups.models import RateLimit
+from arena_groups.watching.poller import QUIET_POLL
 from arena_groups.watching.schedule import full_poll_in, next_poll_in
 from benchmarks.reach.fleet import Fleet, requests_of
 
@@ -27,7 +28,7 @@ __all__ = ["Reach", "Record", "simulate", "simulate_token"]
 WINDOW = 60  # seconds
 UNIX = 1_800_000_000  # server's time at the start
 DAY = 86_400.0
-QUIET_POLL = 3  # requests that a watch expects of a poll without news
+
 
 Act = Callable[[float], None]
 Jitter = Callable[[], float]
