@@ -14,7 +14,7 @@ from arena_groups._types import Clock
 from arena_groups.watching.discovery import GroupDiscovery
 from arena_groups.watching.group_watch import GroupWatch
 
-__all__ = ["DueQueue", "PollTarget", "PollTasks", "RequestTally"]
+__all__ = ["DueQueue", "PollTarget", "PollTasks"]
 
 PollTarget = GroupWatch | GroupDiscovery
 """A group, or the list of all groups."""
@@ -60,24 +60,26 @@ class RequestTally:
     """Number of requests that one poll of each group takes, if nothing has changed."""
 
     def __init__(self) -> None:
-        self.total = 0
+        self._total = 0
         self._requests: dict[GroupWatch, int] = {}
 
-    def update(self, group: GroupWatch) -> None:
-        """Count a group, as it is now."""
+    def update(self, group: GroupWatch) -> int:
+        """Count a group, as it is now, and return the number for all groups."""
         self.remove(group)
         self._requests[group] = group.requests
-        self.total += group.requests
+        self._total += group.requests
+        return self._total
 
     def remove(self, group: GroupWatch) -> None:
         """Do not count a group any more."""
-        self.total -= self._requests.pop(group, 0)
+        self._total -= self._requests.pop(group, 0)
 
 
 class PollTasks:
     """Polls in progress, and the results of those that have ended.
 
     A poll goes on while the consumer handles an event. ``changed`` is set when one has ended.
+    ``requests`` is what polls of the groups take.
 
     Args:
         groups: The groups, of which some may be removed later. Others may be added, which
@@ -97,6 +99,7 @@ class PollTasks:
         concurrency: int,
     ) -> None:
         self.changed = asyncio.Event()
+        self.requests = RequestTally()
         self._groups = groups
         self._discovery = discovery
         self._poll = poll

@@ -31,7 +31,7 @@ from arena_groups.watching.events import GroupsChange, PollFailure, WatchedGroup
 from arena_groups.watching.feed import NotificationFeed
 from arena_groups.watching.group_watch import GroupWatch, with_group_hint
 from arena_groups.watching.lease import HEARTBEATS, LeaseKeeper
-from arena_groups.watching.poll_tasks import PollTarget, PollTasks, RequestTally
+from arena_groups.watching.poll_tasks import PollTarget, PollTasks
 from arena_groups.watching.reports import WatchReports
 from arena_groups.watching.schedule import Jitter, stall_limit
 
@@ -103,8 +103,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
         self._groups = dict.fromkeys(self._group_watch(name) for name in names)
-        self._by_id: dict[int, GroupWatch] = {}
-        self._requests = RequestTally()
+        self._by_id: dict[int | None, GroupWatch] = {}
         self._discovery: GroupDiscovery | None = None
         if all_groups:
             self._discovery = GroupDiscovery(self._arena, self._clock, interval, once=once)
@@ -363,31 +362,29 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
         await group.poll(replay=self._replay, since=self._since, feed=self._feed)
-        self._requests.update(group)
-        group.schedule_next(
-            started, self._interval, self._requests.total, self._arena.rate_limit, self._jitter
-        )
+        requests = self._polls.requests.update(group)
+        group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
             group.due = math.inf
 
     async def _open(self, group: GroupWatch) -> None:
         """Open the group's checkpoint, or wait for its lease if it is shared."""
         found = await group.resolve(self._arena)
-        if self._by_id.setdefault(found.id, group) is not group:
+        known = self._by_id.setdefault(found.id, group)
+        if known is not group and known in self._groups:
             del self._groups[group]  # given by its slug and by its id
         elif self._keeper is None:
             await group.open(self._arena, found, self._store, self._name)
         else:
             group.wait_for_lease(self._arena, found, self._store, self._name, self._interval)
-            self._requests.update(group)
+            self._polls.requests.update(group)
             self._keeper.wake()
 
     def _check_leases(self, keeper: LeaseKeeper) -> None:
         """Handle what has happened apart from the polls: lost leases, and failures to read one."""
         keeper.check()
+        self._polls.update(each for each in self._groups if each.due == -math.inf)  # acquired
         for group in self._groups:
-            if group.due == -math.inf:  # its lease was acquired
-                self._polls.update([group])
             if group.fenced_out:
                 if group in self._polls:
                     self._polls.cancel(group)
@@ -432,9 +429,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     def _remove(self, group: GroupWatch) -> None:
         if group in self._groups:
             del self._groups[group]
-            self._requests.remove(group)
-            if group.group_id is not None and self._by_id.get(group.group_id) is group:
-                del self._by_id[group.group_id]
+            self._by_id.pop(group.group_id, None)
+            self._polls.requests.remove(group)
             if self._keeper is not None:
                 self._keeper.wake()
         if self._current is group:
