@@ -107,7 +107,7 @@ def core(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest supported version of each library."""
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [extras[name] for name in ("cli", "oauth", "redis", "report")]
+    wanted = [extras[name] for name in ("cli", "mcp", "oauth", "redis", "report")]
     declared = [*PROJECT["project"]["dependencies"], *(each for extra in wanted for each in extra)]
     pins = [each.replace(">=", "==") for each in declared]
     session.install("--editable", ".[test]", *pins)
@@ -143,7 +143,7 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation. A warning is an error."""
-    install(session, "docs", extras="cli,oauth,redis")
+    install(session, "docs", extras="cli,mcp,oauth,redis")
     shutil.rmtree("docs/_build", ignore_errors=True)
     python(session, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 

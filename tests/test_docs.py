@@ -23,6 +23,7 @@ PUBLIC_MODULES = (
     "arena_groups",
     "arena_groups.bulk",
     "arena_groups.errors",
+    "arena_groups.mcp",
     "arena_groups.models",
     "arena_groups.oauth",
     "arena_groups.pytest_plugin",

@@ -28,6 +28,7 @@ PUBLIC_MODULES = (
     "arena_groups",
     "arena_groups.bulk",
     "arena_groups.errors",
+    "arena_groups.mcp",
     "arena_groups.models",
     "arena_groups.oauth",
     "arena_groups.pytest_plugin",
@@ -153,8 +154,9 @@ class TestLoading:
     def test_star_import_loads_no_extra(self) -> None:
         loaded = loaded_by("from arena_groups import *")
         assert "arena_groups._http" in loaded
-        unwanted = {"click", "rich", "segno", "redis", "oauthlib"}
-        unwanted |= {f"arena_groups.{name}" for name in ("cli", "oauth", "redis", "sandbox")}
+        unwanted = {"click", "mcp", "oauthlib", "pydantic", "redis", "rich", "segno"}
+        rooms = ("cli", "mcp", "oauth", "redis", "sandbox")
+        unwanted |= {f"arena_groups.{name}" for name in rooms}
         assert not unwanted & loaded
 
     def test_star_import_loads_no_test_tool(self) -> None:

@@ -75,7 +75,8 @@ class TestDistribution:
 
     def test_extras_are_for_users_and_tests_only(self) -> None:
         project = tomllib.loads(read("pyproject.toml"))["project"]
-        assert set(project["optional-dependencies"]) == {"cli", "oauth", "redis", "report", "test"}
+        extras = {"cli", "mcp", "oauth", "redis", "report", "test"}
+        assert set(project["optional-dependencies"]) == extras
 
     def test_groups_and_extras_have_the_same_lowest_versions(self) -> None:
         settings = tomllib.loads(read("pyproject.toml"))

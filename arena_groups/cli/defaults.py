@@ -18,9 +18,10 @@ PAGER_VARIABLE = "ARENA_PAGER"
 FILE = "the configuration file"
 LOGIN = "the login"
 BUILT_IN = "the default"
-SECRET_VARIABLES = frozenset(
-    {"ARENA_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY", "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET"}
-)
+SECRET_VARIABLES = frozenset({
+    "ARENA_TOKEN", "ARENA_MCP_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY",
+    "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET",
+})  # fmt: skip
 """Variables that are, or hold, a secret. Pagers and browsers do not get them."""
 
 

@@ -198,11 +198,11 @@ def hint_at(hint: str, base_url: str) -> str:
     return hint.replace(_LOG_IN, login + others).replace(_LOG_IN_AT_HOST, login)
 
 
-def cannot_listen(port: int, error: OSError) -> CliError:
-    """Return the error for a port that cannot be opened."""
+def cannot_listen(port: int, error: OSError, *, option: str = "--port") -> CliError:
+    """Return the error for a port of an option that cannot be opened."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     message = f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}"
-    return CliError("system", message, hint="choose another port with --port")
+    return CliError("system", message, hint=f"choose another port with {option}")
 
 
 def _kind(error: arena_groups.ArenaError) -> tuple[str, ExitCode]:

@@ -6,6 +6,7 @@ completion stay fast.
 
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import reduce
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,6 +42,7 @@ COMMANDS = {
     "deliveries": "Show and repeat deliveries to webhooks.",
     "config": "Show and change the defaults of settings.",
     "api": "Call any endpoint of the API, and print the response as JSON.",
+    "mcp": "Serve tools for groups to an assistant.",
     "sandbox": "Run a local server that imitates the Are.na API.",
     "completion": "Print a script that adds shell completion.",
 }
@@ -343,10 +345,7 @@ def app(context: click.Context) -> None:
 @click.pass_context
 def help_(context: click.Context, *, names: tuple[str, ...]) -> None:
     """Show the help of a command."""
-    shown = context.find_root()
-    for name in names:
-        shown = _context_of(shown, name)
-    click.echo(shown.get_help())
+    click.echo(reduce(_context_of, names, context.find_root()).get_help())
 
 
 def _context_of(context: click.Context, name: str) -> click.Context:

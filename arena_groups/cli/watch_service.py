@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING
 import arena_groups
 from arena_groups.cli import output
 from arena_groups.cli.connect import connected, opened_store
-from arena_groups.cli.errors import CliError, ExitCode, in_options
+from arena_groups.cli.errors import CliError, in_options
 from arena_groups.cli.options import Settings
 from arena_groups.cli.store_option import STORE_VARIABLE
 from arena_groups.cli.watch_health import WatchState, serving_health
@@ -30,12 +28,13 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
-WITHHELD = {URL_VARIABLE, SECRET_VARIABLE, STORE_VARIABLE, "ARENA_SYNC_KEY"}
+WITHHELD = {
+    URL_VARIABLE, SECRET_VARIABLE, STORE_VARIABLE, "ARENA_SYNC_KEY", "ARENA_MCP_TOKEN",
+}  # fmt: skip
 """Variables that a command of ``--exec`` does not get."""
 
 EVENT_NOUN = ("event", "events")
 GROUP_NOUN = ("group", "groups")
-STOP_WITHIN = 4.0  # seconds, to close everything after SIGTERM
 KILL_AFTER = 2.0  # seconds, for the command of an event
 BACKLOG_EVERY = 2.0  # seconds between two reports about the deliveries
 
@@ -59,48 +58,6 @@ class WatchRun:
     health_at: tuple[str, int] | None
     senders: Sequence[WebhookSender]
     deliver_for: float
-
-
-class Termination:
-    """End of a run by SIGTERM: its task is cancelled, and after some seconds the process ends.
-
-    What was not acknowledged or delivered is in the store, so an abrupt end loses nothing.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._timer: threading.Timer | None = None
-
-    async def run(self, work: Coroutine[None, None, None]) -> None:
-        """Run until the end, or until SIGTERM comes."""
-        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-
-        def stop(*_: object) -> None:
-            if self.requested:
-                return  # a second cancellation would end what closes everything
-            self.requested = True
-            loop.call_soon_threadsafe(task.cancel)
-            self._timer = threading.Timer(STOP_WITHIN, os._exit, [ExitCode.OK])
-            self._timer.daemon = True
-            self._timer.start()
-
-        # Not a handler of the loop, which would wait while nobody reads what is written.
-        before = None
-        with suppress(ValueError):  # not the main thread
-            before = signal.signal(signal.SIGTERM, stop)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not self.requested:
-                raise
-        finally:
-            if before is not None and not self.requested:
-                signal.signal(signal.SIGTERM, before)
-
-    def close(self) -> None:
-        """Let the process live: everything was closed in time."""
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 class FailureReporter:

@@ -359,6 +359,7 @@ class TestEnvironmentOfCommands:
             "ARENA_WEBHOOK_SECRET": SECRET,
             "ARENA_STORE": str(tmp_path / "s.db"),
             "ARENA_SYNC_KEY": "0123456789abcdef0123456789abcdef",
+            "ARENA_MCP_TOKEN": "0123456789abcdef",
         }
         command = shlex.join([sys.executable, str(script)])
         options = ["--once", "--replay", "--exec", command, "--deliver-for", "0"]

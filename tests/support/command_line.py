@@ -24,7 +24,7 @@ Typing = Callable[[str], None]
 
 ENVIRONMENT = (
     "ARENA_TOKEN", "ARENA_BASE_URL", "ARENA_CONFIG", "ARENA_FORMAT", "ARENA_GROUP", "ARENA_LOG",
-    "ARENA_STORE", "ARENA_SYNC_KEY",
+    "ARENA_MCP_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY",
     "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET",
     "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
     "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",

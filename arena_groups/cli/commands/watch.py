@@ -204,7 +204,8 @@ def command(
         include_emails=include_emails,
         allow_private=allow_private_targets,
     )
-    from arena_groups.cli.watch_service import Termination, WatchRun, watch_groups
+    from arena_groups.cli.termination import Termination
+    from arena_groups.cli.watch_service import WatchRun, watch_groups
 
     run = WatchRun(
         groups=groups,

@@ -1,0 +1,121 @@
+"""Consent to a write: who has to give it, and whether an answer of a host's user gives it.
+
+Only the owner of the server, with its options, and the user of a host can consent. The code of a
+plan, an assistant and texts written by people cannot.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from mcp.server.mcpserver.resolve import AcceptedElicitation, DeclinedElicitation, ElicitationResult
+from mcp_types import ClientCapabilities
+from pydantic import BaseModel, Field, StrictBool
+
+__all__ = [
+    "Confirmation",
+    "Consent",
+    "PlanKind",
+    "WritePolicy",
+    "answer_problem",
+    "can_ask",
+    "required_consent",
+]
+
+NO_WRITES: Final = (
+    "This server only reads. Its owner switches on tools that write by starting it with"
+    " --allow-writes."
+)
+NO_REMOVALS: Final = (
+    "Nothing was done: this host cannot ask its user, and the owner of the server has not allowed"
+    " removals. Report this to the user. The owner allows them by starting the server with"
+    " --allow-removals, or the user uses a host that can ask (one with elicitation)."
+)
+DECLINED: Final = (
+    "Nothing was done: the user declined. Do not apply the plan again unless the user asks for it."
+)
+CANCELLED: Final = "Nothing was done: the user closed the question. Ask the user what to do."
+UNCONFIRMED: Final = (
+    "Nothing was done: the user did not check the box that confirms. Ask the user what to do."
+)
+
+
+class PlanKind(StrEnum):
+    """Kind of a plan."""
+
+    INVITE = "invite"
+    REVOKE = "revoke"
+    REMOVE = "remove"
+    SYNC = "sync"
+
+
+class WritePolicy(StrEnum):
+    """What the owner of a server allows hosts that cannot ask their users."""
+
+    READ_ONLY = "read_only"
+    INVITATIONS = "invitations"
+    EVERYTHING = "everything"
+
+    @classmethod
+    def of(cls, *, allow_writes: bool, allow_removals: bool) -> "WritePolicy":
+        """Return the policy of two options of a server."""
+        if not allow_writes:
+            return cls.READ_ONLY
+        return cls.EVERYTHING if allow_removals else cls.INVITATIONS
+
+
+class Consent(StrEnum):
+    """Consent that a plan needs before it is applied."""
+
+    GIVEN = "given"
+    """The owner of the server gave it when they started it."""
+    ASK = "ask"
+    """The host asks its user."""
+    REFUSED = "refused"
+
+
+class Confirmation(BaseModel):
+    """Answer of a host's user."""
+
+    confirm: StrictBool = Field(
+        default=False, title="Do it", description="Check this box to do what is described."
+    )
+
+
+def required_consent(kind: PlanKind, policy: WritePolicy, *, asks: bool) -> Consent:
+    """Return the consent that a plan needs.
+
+    Args:
+        kind: The kind of the plan.
+        policy: The policy of the server.
+        asks: Whether the host can ask its user.
+
+    Returns:
+        The consent. A host that can ask always has to.
+    """
+    if policy is WritePolicy.READ_ONLY:
+        return Consent.REFUSED
+    if asks:
+        return Consent.ASK
+    is_allowed = kind is PlanKind.INVITE or policy is WritePolicy.EVERYTHING
+    return Consent.GIVEN if is_allowed else Consent.REFUSED
+
+
+def refusal(policy: WritePolicy) -> str:
+    """Return why a plan is refused, and who can change that."""
+    return NO_WRITES if policy is WritePolicy.READ_ONLY else NO_REMOVALS
+
+
+def can_ask(capabilities: ClientCapabilities | None) -> bool:
+    """Return whether a host can show a form to its user.
+
+    An empty capability means forms, as it did before there were other modes.
+    """
+    elicitation = None if capabilities is None else capabilities.elicitation
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def answer_problem(answer: ElicitationResult[Confirmation]) -> str | None:
+    """Return why an answer is no consent; ``None`` if it is."""
+    if isinstance(answer, AcceptedElicitation):
+        return None if answer.data.confirm is True else UNCONFIRMED
+    return DECLINED if isinstance(answer, DeclinedElicitation) else CANCELLED

@@ -1,0 +1,102 @@
+"""Errors as an assistant reads them: what is wrong, what to do, and nothing of what was given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from pydantic import ValidationError
+
+import arena_groups
+from arena_groups.mcp.texts import Disclosure
+
+__all__ = ["checked_arguments", "describe_failure"]
+
+MESSAGE_LENGTH: Final = 600  # characters
+UNEXPECTED: Final = (
+    "this server failed for a reason that it does not know. Do not repeat the call: report it to"
+    " the owner of this server"
+)
+_HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
+    (
+        arena_groups.AuthenticationError,
+        "Its owner has to log in (`arena-groups auth login`, or ARENA_TOKEN), and start it anew",
+    ),
+    (
+        arena_groups.BlockedError,
+        "The network in front of Are.na refuses this server. Report it to its owner",
+    ),
+    (
+        arena_groups.ForbiddenError,
+        "The user of this server is not allowed to do this. get_group shows what is allowed",
+    ),
+    (
+        arena_groups.NotFoundError,
+        "It does not exist, or is hidden. list_groups has ids and slugs; a rename changes the slug",
+    ),
+    (arena_groups.DriftError, "The group has changed since the plan: make a new plan"),
+    (arena_groups.RemovalLimitError, "Ask the user before you plan with a higher max_removals"),
+    (arena_groups.ServerError, "Are.na failed. Try again in a minute"),
+    (arena_groups.RequestTimeoutError, "Are.na was too slow. Try again in a minute"),
+    (arena_groups.ArenaConnectionError, "Are.na cannot be reached. Try again in a minute"),
+    (arena_groups.PaginationError, "The list cannot be read now. Start again without cursor"),
+    (arena_groups.DecodeError, "Are.na sent what this server cannot read. Report it to its owner"),
+    (arena_groups.StoreError, "The store of this server cannot be used. Report it to its owner"),
+)
+
+
+def describe_failure(error: BaseException | None) -> str:
+    """Return a message for the cause of a failure.
+
+    It never holds an argument: an assistant may put an address or a code into any of them. The
+    text of an error that is neither of this package nor for an assistant is not repeated.
+    """
+    if isinstance(error, ToolError | ResourceError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        return _describe_arguments(error)
+    if isinstance(error, arena_groups.ArenaError):
+        return _describe_client_error(error)
+    return UNEXPECTED
+
+
+@contextmanager
+def checked_arguments() -> Generator[None, None, None]:
+    """Turn an error of the client for a wrong argument into one for an assistant.
+
+    The client's messages name the argument, and never repeat it.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ToolError(Disclosure().text(str(error), MESSAGE_LENGTH)) from None
+
+
+def _describe_client_error(error: arena_groups.ArenaError) -> str:
+    text = Disclosure().text(_reason(error), MESSAGE_LENGTH).removesuffix(".")
+    if isinstance(error, arena_groups.RateLimitError):
+        seconds = 60 if error.retry_after is None else math.ceil(error.retry_after)
+        return f"{text}. Wait {seconds} seconds, then call the tool again with the same arguments"
+    hints = [hint for kind, hint in _HINTS if isinstance(error, kind)]
+    return ". ".join([text, *hints[:1]])
+
+
+def _reason(error: arena_groups.ArenaError) -> str:
+    """Return what is wrong, without the route and the hint, which are for programmers."""
+    if isinstance(error, arena_groups.ArenaAPIError) and not error.outcome_unknown:
+        return f"Are.na answered {error.status}: {error.message or error.error}"
+    if isinstance(error, arena_groups.ArenaAPIError | arena_groups.ArenaConnectionError):
+        return str(error).replace(f" [{error.method} {error.route}]", "")
+    return str(error)
+
+
+def _describe_arguments(error: ValidationError) -> str:
+    """Return which arguments are wrong and why, without what was given."""
+    # The library would write every wrong value into its message. The inner parts of a place may
+    # be keys that were given.
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    listed = {str(problem["loc"][0]): problem["msg"] for problem in reversed(problems)}
+    return "wrong arguments: " + "; ".join(f"{name}: {why}" for name, why in listed.items())

@@ -1,0 +1,372 @@
+"""Tools that write, each in two steps: a plan with a code, and the application of that plan."""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resolve import Elicit, ElicitationResult, Resolve
+from mcp_types import ToolAnnotations
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
+from arena_groups.mcp.consent import (
+    Confirmation,
+    Consent,
+    PlanKind,
+    WritePolicy,
+    answer_problem,
+    can_ask,
+    refusal,
+    required_consent,
+)
+from arena_groups.mcp.failures import checked_arguments, describe_failure
+from arena_groups.mcp.filters import InvitedBy, Kind, OlderThanDays, PendingFilter, Query
+from arena_groups.mcp.plan_answers import (
+    ApplyAnswer,
+    PlanAnswer,
+    apply_answer,
+    describe_progress,
+    plan_answer,
+    question,
+)
+from arena_groups.mcp.plan_kinds import (
+    prepare_invite,
+    prepare_removal,
+    prepare_revocation,
+    prepare_sync,
+)
+from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
+from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, RowResult, check_rights
+from arena_groups.mcp.reading import GroupName
+from arena_groups.mcp.texts import Disclosure
+from arena_groups.reconcile import plan_sync
+
+__all__ = ["add_write_tools"]
+
+MAX_PEOPLE: Final = 1000
+MAX_CODE: Final = 200  # characters
+SESSION_HEADER: Final = "mcp-session-id"
+
+# They change nothing at Are.na.
+PLANS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
+WRITES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
+)
+
+
+class PersonArgument(BaseModel):
+    """A person of a list by address, by user, or by both if the address is known to be theirs."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    email: StrictStr | None = Field(default=None, max_length=320)
+    user: StrictStr | StrictInt | None = Field(
+        default=None, description="Id, slug or URL of the profile."
+    )
+
+
+Person = Annotated[StrictStr, Field(max_length=500)] | StrictInt
+Invitees = Annotated[
+    list[Person],
+    Field(
+        min_length=1,
+        max_length=MAX_PEOPLE,
+        description="Email addresses, ids of users, or URLs of profiles. A slug alone is refused.",
+    ),
+]
+Members = Annotated[
+    list[Person],
+    Field(
+        min_length=1,
+        max_length=MAX_PEOPLE,
+        description="Members, by id, slug or URL of the profile.",
+    ),
+]
+People = Annotated[
+    list[Person | PersonArgument],
+    Field(
+        min_length=1,
+        max_length=MAX_PEOPLE,
+        description="Everybody who should be in the group: email addresses, ids of users, URLs of"
+        " profiles, or objects with `email` and `user`.",
+    ),
+]
+MaxRemovals = Annotated[
+    StrictInt | float,
+    Field(
+        ge=0,
+        description="Largest number of removals and revocations; with a decimal point the largest"
+        " fraction of members and invitations.",
+    ),
+]
+Code = Annotated[str, Field(max_length=MAX_CODE, description="Code that a plan tool returned.")]
+
+
+def add_write_tools(
+    server: MCPServer[Any],
+    arena: ArenaClient,
+    *,
+    shown: Disclosure,
+    allow_removals: bool,
+    store: Store | None,
+    plan_lifetime: float,
+) -> None:
+    """Add the tools that write to a server.
+
+    Args:
+        server: The server.
+        arena: The client of all sessions.
+        shown: What answers may show.
+        allow_removals: Whether a host that cannot ask its user may remove and revoke.
+        store: The store of journals and of what syncs remember; ``None`` keeps both in memory.
+        plan_lifetime: Seconds after which a plan expires.
+    """
+    policy = WritePolicy.EVERYTHING if allow_removals else WritePolicy.INVITATIONS
+    tools = WriteTools(arena, shown=shown, policy=policy, store=store, plan_lifetime=plan_lifetime)
+    for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
+        server.add_tool(plan, annotations=PLANS)
+
+    # Functions, as the library finds out from their annotations what to ask before a call.
+    async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
+        return tools.ask(code, ctx)
+
+    async def apply_plan(
+        code: Code,
+        ctx: Context[Any, Any],
+        answer: Annotated[ElicitationResult[Confirmation], Resolve(ask)],
+    ) -> ApplyAnswer:
+        """Carry out a plan that a plan tool made, by its code. This changes the group.
+
+        The host asks its user if it can. The group is compared with the plan first. If a call is
+        cut, call again with the same code: nobody is invited twice. A code works once.
+        """
+        if (problem := answer_problem(answer)) is not None:
+            raise ToolError(problem)
+        return await tools.apply(code, ctx)
+
+    server.add_tool(apply_plan, annotations=WRITES)
+
+
+class WriteTools:
+    """Tools that write with one client. Their docstrings are for assistants.
+
+    Plans are made in the foreground, and applied in the background.
+    """
+
+    def __init__(
+        self,
+        arena: ArenaClient,
+        *,
+        shown: Disclosure,
+        policy: WritePolicy,
+        store: Store | None,
+        plan_lifetime: float,
+    ) -> None:
+        self._arena = arena.with_options(priority="foreground")
+        self._background = arena.with_options(priority="background")
+        self._shown = shown
+        self._policy = policy
+        self._store = store
+        self._lifetime = plan_lifetime
+        self._plans = PlanRegistry[PreparedPlan](arena.clock.now, lifetime=plan_lifetime)
+        # Without a store, what syncs remember ends with the server, and so does its key.
+        self._memory = MemoryStore()
+        self._memory_key = secrets.token_bytes(32)
+
+    async def plan_invite(
+        self, group: GroupName, people: Invitees, ctx: Context[Any, Any]
+    ) -> PlanAnswer:
+        """Plan to invite people to a group. Nothing is sent before apply_plan.
+
+        People who are members or have a pending invitation are left out.
+        """
+        found = await self._group(group, PlanKind.INVITE)
+        with checked_arguments():
+            plan = await prepare_invite(
+                self._arena, found, [_as_id(each) for each in people], store=self._store
+            )
+        return self._keep(plan, ctx)
+
+    async def plan_revoke(
+        self,
+        group: GroupName,
+        ctx: Context[Any, Any],
+        *,
+        invitations: Annotated[
+            list[StrictInt] | None,
+            Field(max_length=MAX_PEOPLE, description="Ids of pending invitations."),
+        ] = None,
+        invited_by: InvitedBy = None,
+        older_than_days: OlderThanDays = None,
+        kind: Kind = None,
+        query: Query = None,
+    ) -> PlanAnswer:
+        """Plan to revoke pending invitations: those with the ids, or those that match all filters.
+
+        Nothing is revoked before apply_plan.
+        """
+        conditions = PendingFilter(
+            invited_by=invited_by, older_than_days=older_than_days, kind=kind, query=query
+        )
+        if (invitations is not None) is not conditions.is_empty:
+            raise ToolError("Pass either invitations, or at least one of the filters.")
+        found = await self._group(group, PlanKind.REVOKE)
+        now = datetime.now(UTC)
+        plan = await prepare_revocation(
+            self._arena, found, invitations, lambda each: conditions.matches(each, self._shown, now)
+        )
+        return self._keep(plan, ctx)
+
+    async def plan_remove(
+        self, group: GroupName, members: Members, ctx: Context[Any, Any]
+    ) -> PlanAnswer:
+        """Plan to remove members from a group. Nobody is removed before apply_plan.
+
+        The owner and your own user are never removed.
+        """
+        found = await self._group(group, PlanKind.REMOVE)
+        plan = await prepare_removal(self._arena, found, [_as_id(each) for each in members])
+        return self._keep(plan, ctx)
+
+    async def plan_sync(
+        self,
+        group: GroupName,
+        people: People,
+        ctx: Context[Any, Any],
+        *,
+        add_only: Annotated[bool, Field(description="Remove and revoke nothing.")] = False,
+        remove_only: Annotated[bool, Field(description="Invite nobody.")] = False,
+        max_removals: MaxRemovals = 0.25,
+    ) -> PlanAnswer:
+        """Plan to bring a group in step with a list: who is missing is invited, others are removed.
+
+        Nothing is changed before apply_plan. Members of whom it is not known whether they are on
+        the list are held, and stay.
+        """
+        found = await self._group(group, PlanKind.SYNC)
+        store, key = (self._store, None) if self._store else (self._memory, self._memory_key)
+        with checked_arguments():
+            plan = await plan_sync(
+                self._arena,
+                found.id,
+                [_as_desired(each) for each in people],
+                store=store,
+                key=key,
+                add_only=add_only,
+                remove_only=remove_only,
+                max_removals=max_removals,
+            )
+        return self._keep(prepare_sync(found, plan), ctx)
+
+    def ask(self, code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
+        """Return the question to the host's user, or the consent of the server's owner."""
+        plan = self._by_code(self._plans.find, code, ctx)
+        match required_consent(plan.kind, self._policy, asks=can_ask(ctx.client_capabilities)):
+            case Consent.ASK:
+                return Elicit(question(plan, self._shown), Confirmation)
+            case Consent.GIVEN:
+                return Confirmation(confirm=True)
+            case Consent.REFUSED:
+                raise ToolError(refusal(self._policy))
+
+    async def apply(self, code: str, ctx: Context[Any, Any]) -> ApplyAnswer:
+        """Carry out the plan of a code, to which somebody has consented."""
+        plan = self._by_code(self._plans.start, code, ctx)
+        nothing = "Nothing more" if plan.begun else "Nothing"
+        results: list[RowResult] = []
+        try:
+            await plan.check(self._background)
+            await self._carry_out(plan, results, ctx)
+        except PlanChangedError as error:
+            raise ToolError(
+                f"{nothing} was done: the group has changed since the plan was made ({error})."
+                f" Call {plan.tool} again."
+            ) from None
+        except ArenaError as error:
+            raise ToolError(
+                f"Stopped after {len(results)} of {len(plan.effects)}: {describe_failure(error)}."
+                " When that is mended, call apply_plan again with the same code to go on: nobody"
+                " is invited twice."
+            ) from None
+        finally:
+            if len(results) == len(plan.effects) and not any(each.error for each in results):
+                self._plans.finish(code)
+            else:
+                self._plans.stop(code)
+        return apply_answer(plan, results, self._shown)
+
+    async def _carry_out(
+        self, plan: PreparedPlan, results: list[RowResult], ctx: Context[Any, Any]
+    ) -> None:
+        run = plan.run(self._background)
+        plan.begun = True
+        try:
+            async for result in run:
+                results.append(result)
+                await ctx.report_progress(
+                    len(results), len(plan.effects), describe_progress(results)
+                )
+        finally:
+            await run.aclose()
+
+    async def _group(self, group: str | int, kind: PlanKind) -> Group:
+        with checked_arguments():
+            found = await self._arena.groups.get(group)
+        try:
+            check_rights(found, kind)
+        except PlanChangedError as error:
+            raise ToolError(f"No plan was made: {error}.") from None
+        return found
+
+    def _keep(self, plan: PreparedPlan, ctx: Context[Any, Any]) -> PlanAnswer:
+        """Return the answer of a plan tool, with a code if the plan can be applied."""
+        code = None
+        if plan.problem is None:
+            try:
+                code = self._plans.add(plan, tool=plan.tool, owner=_session_of(ctx))
+            except PlanCodeError as error:
+                raise ToolError(str(error)) from None
+        return plan_answer(
+            plan,
+            self._shown,
+            code=code,
+            lifetime=self._lifetime,
+            consent=required_consent(
+                plan.kind, self._policy, asks=can_ask(ctx.client_capabilities)
+            ),
+            policy=self._policy,
+        )
+
+    def _by_code(
+        self, find: Callable[..., PreparedPlan], code: str, ctx: Context[Any, Any]
+    ) -> PreparedPlan:
+        try:
+            return find(code, owner=_session_of(ctx))
+        except PlanCodeError as error:
+            raise ToolError(str(error)) from None
+
+
+def _session_of(ctx: Context[Any, Any]) -> str | None:
+    """Return the id of the client's session; ``None`` where there are no sessions."""
+    headers = ctx.headers
+    return None if headers is None else headers.get(SESSION_HEADER)
+
+
+def _as_id(person: str | int) -> str | int:
+    """Return a user id that was passed as a text as a number."""
+    return int(person) if isinstance(person, str) and person.isdecimal() else person
+
+
+def _as_desired(person: str | int | PersonArgument) -> str | int | dict[str, object]:
+    if not isinstance(person, PersonArgument):
+        return _as_id(person)
+    row: dict[str, object] = {}
+    if person.email is not None:
+        row["email"] = person.email
+    if person.user is not None:
+        row["user"] = _as_id(person.user)
+    return row
