@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
+from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -14,8 +16,15 @@ from arena_groups import ArenaClient, MemberJoined, MemoryCache, MemoryStore, Qu
 from arena_groups._api import GroupReference
 from arena_groups.sandbox import Sandbox, faults
 from arena_groups.watching.watcher import Watcher
+from benchmarks.children import ROOT
+from benchmarks.cli import main
+from benchmarks.figures import Machine
+from benchmarks.reach.command import REACH_RESULTS, measure_cost
+from benchmarks.reach.figures import Cost, Figures, Simulated, load, save
 from benchmarks.reach.fleet import Fleet, requests_of
-from benchmarks.reach.simulation import Record, simulate, simulate_token
+from benchmarks.reach.redis_load import Capacity, Load, RedisFigures, reads_of, writes_of
+from benchmarks.reach.report import markdown, write_docs
+from benchmarks.reach.simulation import Reach, Record, simulate, simulate_token
 from tests.support.virtual_time import LoopClock, run_virtual
 
 UNIX = 1_800_000_000
@@ -40,17 +49,69 @@ class Seen:
         return sum(self.statuses.values())
 
 
+@define
+class RealWatch:
+    """Real watch over a sandbox, in which invitations are accepted at given times."""
+
+    fleet: Fleet
+    sandbox: Sandbox
+    arena: ArenaClient
+    started: float
+    seen: Seen = field(factory=Seen)
+    accepted: dict[int, float] = field(factory=dict[int, float])
+
+    def now(self) -> float:
+        """Return the seconds since the start."""
+        return asyncio.get_running_loop().time() - self.started
+
+    def add_groups(self) -> list[str]:
+        """Add the groups of the fleet, and return their slugs."""
+        slugs = [f"g{number}" for number in range(self.fleet.groups)]
+        for slug in slugs:
+            self.sandbox.add_group(slug, slug=slug)
+            self.sandbox.add_members(slug, self.fleet.members - 1)
+            self.sandbox.add_invitations(slug, self.fleet.pending)
+        return slugs
+
+    async def run(self, changes: Sequence[Sequence[float]], seconds: float) -> None:
+        """Watch the groups for some seconds."""
+        slugs = self.add_groups()
+        self.sandbox.faults.add(faults.Latency(self.fleet.latency))
+        watcher = Watcher(
+            self.arena,
+            [GroupReference(slug) for slug in slugs],
+            interval=self.fleet.interval,
+            store=MemoryStore(),
+            concurrency=self.fleet.concurrency,
+            jitter=steady,
+        )
+        async with watcher, asyncio.TaskGroup() as tasks:
+            for slug, times in zip(slugs, changes, strict=True):
+                for when in times:
+                    tasks.create_task(self._accept(slug, when))
+            tasks.create_task(self._consume(watcher))
+            await asyncio.sleep(seconds - self.now())
+            await watcher.aclose()
+        self.seen.statuses.update(each.status for each in self.sandbox.requests)
+
+    async def _accept(self, slug: str, when: float) -> None:
+        await asyncio.sleep(when - self.now())
+        pending = self.sandbox.pending_invitations(slug)
+        self.accepted[self.sandbox.accept_invitation(pending[len(pending) // 2])] = when
+
+    async def _consume(self, watcher: Watcher) -> None:
+        async for event in watcher:
+            if isinstance(event, MemberJoined):
+                self.seen.delays.append(self.now() - self.accepted[event.member.id])
+
+
 async def watch_for(fleet: Fleet, changes: Sequence[Sequence[float]], seconds: float) -> Seen:
-    """Run a real watch over a sandbox in which invitations are accepted at the given times."""
-    loop, clock, seen = asyncio.get_running_loop(), LoopClock(), Seen()
-    started = loop.time()
-    happened: dict[int, float] = {}
-
-    def now() -> float:
-        return loop.time() - started
-
+    """Run a real watch, and return what it has done."""
+    clock, started = LoopClock(), asyncio.get_running_loop().time()
     async with (
-        Sandbox(limit=fleet.limit, tier="free", clock=lambda: UNIX + now()) as sandbox,
+        Sandbox(
+            limit=fleet.limit, tier="free", clock=lambda: UNIX + clock.now() - started
+        ) as sandbox,
         ArenaClient(
             sandbox.tokens.owner,
             base_url=sandbox.url,
@@ -59,42 +120,9 @@ async def watch_for(fleet: Fleet, changes: Sequence[Sequence[float]], seconds: f
             cache=MemoryCache(max_entries=100_000, max_bytes=2**30),
         ) as arena,
     ):
-        slugs = [f"g{number}" for number in range(fleet.groups)]
-        for slug in slugs:
-            sandbox.add_group(slug, slug=slug)
-            sandbox.add_members(slug, fleet.members - 1)
-            sandbox.add_invitations(slug, fleet.pending)
-        sandbox.faults.add(faults.Latency(fleet.latency))
-
-        async def accept(slug: str, when: float) -> None:
-            await asyncio.sleep(when - now())
-            pending = sandbox.pending_invitations(slug)
-            happened[sandbox.accept_invitation(pending[len(pending) // 2])] = when
-
-        async def consume() -> None:
-            async for event in watcher:
-                if isinstance(event, MemberJoined):
-                    seen.delays.append(now() - happened[event.member.id])
-
-        groups = [GroupReference(slug) for slug in slugs]
-        watcher = Watcher(
-            arena,
-            groups,
-            interval=fleet.interval,
-            store=MemoryStore(),
-            jitter=steady,
-            concurrency=fleet.concurrency,
-        )
-        async with watcher, asyncio.TaskGroup() as tasks:
-            for slug, times in zip(slugs, changes, strict=True):
-                for when in times:
-                    tasks.create_task(accept(slug, when))
-            consuming = tasks.create_task(consume())
-            await asyncio.sleep(seconds - now())
-            await watcher.aclose()
-            await consuming
-        seen.statuses.update(each.status for each in sandbox.requests)
-    return seen
+        real = RealWatch(fleet, sandbox, arena, started)
+        await real.run(changes, seconds)
+    return real.seen
 
 
 def simulated(fleet: Fleet, changes: Sequence[Sequence[float]], seconds: float) -> Record:
@@ -213,3 +241,90 @@ class TestSimulation:
         fleet = Fleet(groups=200, limit=300)
         one, four = (simulate(evolve(fleet, replicas=each), seconds=2 * HOUR) for each in (1, 4))
         assert four.requests == pytest.approx(one.requests, rel=0.02)
+
+
+def figures() -> Figures:
+    """Return figures of all parts, as a run makes them."""
+    machine = Machine("2026-01-01", "a processor", 2, "Linux", "CPython", 0.1, {"aiohttp": "3"})
+    capacity = Capacity(100, 20, writes=50_000.0, reads=20_000.0, read_bytes=1024.0)
+    return Figures(
+        machine=machine,
+        quick=False,
+        simulated=[
+            Simulated(Fleet(groups=500), Reach(177.4, 0.296, 0.67, 284.8, 700.0, 600)),
+            Simulated(Fleet(groups=1, joins=0.0), Reach(3.0, 0.005, 0.67, inf, inf, 8)),
+        ],
+        costs=[Cost(100, 20, 5, 39.0, 37.7, 1.44), Cost(10_000, 1, 0, 0.0, 20.0, 1.5)],
+        redis=RedisFigures([Load(10, 2, 4.2, 3.2, 1.0)], [capacity]),
+    )
+
+
+class TestRedisFormula:
+    def test_one_process_reads_nothing(self) -> None:
+        assert reads_of(1) == 0
+
+    def test_each_process_that_stands_by_reads_as_often_as_the_owner_writes(self) -> None:
+        assert reads_of(5) == 4 * reads_of(2)
+        assert writes_of() == reads_of(2) + 1
+
+    def test_busy_grows_with_groups_and_replicas_and_shrinks_with_the_interval(self) -> None:
+        capacity = Capacity(100, 20, 50_000.0, 20_000.0, 1024.0)
+        assert capacity.busy(200, 2, 60.0) == pytest.approx(2 * capacity.busy(100, 2, 60.0))
+        assert capacity.busy(100, 3, 60.0) > capacity.busy(100, 2, 60.0)
+        assert capacity.busy(100, 2, 120.0) < capacity.busy(100, 2, 60.0)
+
+    def test_most_groups_take_one_core(self) -> None:
+        capacity = Capacity(100, 20, 50_000.0, 20_000.0, 1024.0)
+        most = capacity.most_groups(5, 60.0)
+        assert capacity.busy(most, 5, 60.0) <= 1 < capacity.busy(most + 1, 5, 60.0)
+
+
+class TestReport:
+    def test_tables_have_all_figures(self) -> None:
+        text = markdown(figures())
+        assert "| 500 | 100 | 1 | 600 | 1 | 177 | 30% | 67% | 285 s | 12 min |" in text
+        assert "| 1 | 100 | 1 | 600 | 1 | 3 | 0% | 67% |  |  |" in text
+        assert "| 100 | 20 | 5 | 39 | 38 | 1.44 |" in text
+        assert "| 10,000 | 1 | 0 |  | 20 | 1.50 |" in text
+        assert "| 10 | 2 | 4.20 | 4.16 | 3.20 | 3.16 | 1.00 |" in text
+
+    def test_part_that_was_left_out_is_named(self) -> None:
+        text = markdown(evolve(figures(), redis=None, left_out={"Redis": "it is not installed"}))
+        assert "- Left out: Redis (it is not installed)." in text
+        assert "Commands of Redis" not in text
+
+    def test_quick_run_is_called_rough(self) -> None:
+        assert "rough" in markdown(evolve(figures(), quick=True))
+        assert "rough" not in markdown(figures())
+
+    def test_figures_are_read_as_they_were_saved(self, tmp_path: Path) -> None:
+        path = tmp_path / "reach.json"
+        save(figures(), path)
+        assert load(path) == figures()
+
+    def test_page_without_the_markers_is_refused(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.md"
+        page.write_text("no markers\n", "utf-8")
+        with pytest.raises(ValueError, match=r"page\.md has no place"):
+            write_docs(figures(), page)
+
+    def test_docs_show_the_figures_in_the_repository(self) -> None:
+        kept = load(REACH_RESULTS)
+        assert not kept.quick
+        assert markdown(kept) in (ROOT / "docs/benchmarks.md").read_text("utf-8")
+
+
+class TestCommand:
+    def test_saved_figures_are_shown_without_a_measurement(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "reach.json"
+        save(figures(), path)
+        assert main(["reach", "--from", str(path)]) == 0
+        assert capsys.readouterr().out == markdown(figures()) + "\n"
+
+    def test_real_watch_is_measured(self) -> None:
+        cost = measure_cost(3, 5, 2, polls=10)
+        assert (cost.groups, cost.members, cost.pending) == (3, 5, 2)
+        assert cost.traced > 1
+        assert cost.cpu > 0

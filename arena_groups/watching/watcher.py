@@ -370,8 +370,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     async def _open(self, group: GroupWatch) -> None:
         """Open the group's checkpoint, or wait for its lease if it is shared."""
         found = await group.resolve(self._arena)
-        known = self._by_id.setdefault(found.id, group)
-        if known is not group and known in self._groups:
+        if self._by_id.setdefault(found.id, group) is not group:
             del self._groups[group]  # given by its slug and by its id
         elif self._keeper is None:
             await group.open(self._arena, found, self._store, self._name)

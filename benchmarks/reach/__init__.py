@@ -1,1 +1,1 @@
-"""How far a watch goes: simulated requests and delays, measured memory, CPU and commands of Redis."""
+"""How far a watch goes: simulated requests and delays, and measured costs."""

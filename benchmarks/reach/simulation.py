@@ -1,8 +1,8 @@
 """Simulation of watches: the package's own rules decide, with the time as an argument. No I/O.
 
 When a group is polled, ``watching/schedule.py`` says. When its token may send a request, the rate
-limiter says, ``_pacing/window.py``. The rest is a queue of events. Tokens share nothing, so they are
-simulated one after the other.
+limiter says, ``_pacing/window.py``. The rest is a queue of events. Tokens share nothing, so they
+are simulated one after the other.
 """
 
 import heapq
