@@ -1,12 +1,14 @@
 """Figures of how far a watch goes, and their file."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import cattrs
 from attrs import field, frozen
 
+from arena_groups.watching.poller import QUIET_POLL
+from arena_groups.watching.schedule import QUOTA_SHARE
 from benchmarks.figures import Machine
 from benchmarks.reach.fleet import Fleet
 from benchmarks.reach.redis_load import RedisFigures
@@ -15,8 +17,8 @@ from benchmarks.reach.simulation import Reach, simulate
 __all__ = ["FLEETS", "Cost", "Figures", "Simulated", "load", "run", "save"]
 
 HOUR = 3600.0
-WARM_UP = HOUR
-CHANGES = 400  # of which delays are taken, at least
+CHANGES = 200  # of which delays are taken, at least
+MOST_TOKENS = 10  # that are simulated, as they share nothing and are alike
 FLEETS = (
     Fleet(groups=10, limit=120),
     Fleet(groups=100, limit=120),
@@ -63,8 +65,8 @@ class Figures:
 
     machine: Machine
     quick: bool
-    simulated: Sequence[Simulated] = ()
-    costs: Sequence[Cost] = ()
+    simulated: list[Simulated] = field(factory=list[Simulated])
+    costs: list[Cost] = field(factory=list[Cost])
     redis: RedisFigures | None = None
     left_out: dict[str, str] = field(factory=dict[str, str])
 
@@ -75,10 +77,13 @@ def run(fleets: Iterable[Fleet], *, quick: bool) -> list[Simulated]:
 
 
 def _simulate(fleet: Fleet, *, quick: bool) -> Reach:
+    # Until the polls of quiet groups are as rare as they get.
+    warm_up = HOUR + 3 * 60 * QUIET_POLL * fleet.groups / fleet.tokens / (fleet.limit * QUOTA_SHARE)
     if quick:
-        return simulate(fleet, seconds=1.5 * WARM_UP, warm_up=WARM_UP, tokens=2)
+        return simulate(fleet, seconds=warm_up + HOUR / 2, warm_up=warm_up, tokens=2)
     needed = CHANGES / (fleet.groups * fleet.joins / (24 * HOUR))
-    return simulate(fleet, seconds=WARM_UP + max(3 * HOUR, needed), warm_up=WARM_UP)
+    seconds = warm_up + max(2 * HOUR, needed)
+    return simulate(fleet, seconds=seconds, warm_up=warm_up, tokens=MOST_TOKENS)
 
 
 def save(figures: Figures, path: Path) -> None:

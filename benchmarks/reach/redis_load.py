@@ -68,8 +68,8 @@ class Capacity:
 class RedisFigures:
     """All measurements with Redis."""
 
-    loads: Sequence[Load]
-    capacities: Sequence[Capacity]
+    loads: list[Load]
+    capacities: list[Capacity]
 
 
 def writes_of() -> float:
