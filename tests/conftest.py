@@ -16,11 +16,12 @@ from arena_groups import ArenaClient
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
-from tests.support.command_line import ENVIRONMENT
 from tests.support.documents import TOKEN
+from tests.support.environment import CONFIGURATION_FOLDERS, KEPT, foreign_variables
 from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
+from tests.support.time_zones import set_time_zone
 
 # The same examples each time; `--hypothesis-profile explore` looks for new ones.
 settings.register_profile(
@@ -63,11 +64,26 @@ def pytest_runtest_logfinish() -> None:
         gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove settings of users, terminals and CI systems; use UTC, and folders without files."""
+    folder = tmp_path_factory.mktemp("settings")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in foreign_variables([*os.environ]):
+            patch.delenv(name)
+        for name in CONFIGURATION_FOLDERS:
+            patch.setenv(name, str(folder))
+        patch.setenv("TZ", "UTC")
+        set_time_zone()
+        yield
+    set_time_zone()
+
+
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the token and the other settings of the environment."""
-    for name in ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
+    """Remove the settings that the test before has left, as one with a sandbox may."""
+    for name in [name for name in os.environ if name.startswith("ARENA_") and name not in KEPT]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

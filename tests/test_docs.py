@@ -69,7 +69,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Element:
     source = tmp_path_factory.mktemp("docs")
     for name in ("conf.py", "reference.md"):
         copy(DOCS / name, source)
-    options = ("-q", "-b", "xml", "-D", "master_doc=reference", "-D", "html_static_path=")
+    options = (
+        "-q",
+        "-b",
+        "xml",
+        "-D",
+        "master_doc=reference",
+        "-D",
+        "html_static_path=",
+        "-D",
+        "smartquotes=0",
+    )
     run = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, source, source / "built"],
         capture_output=True,

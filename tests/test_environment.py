@@ -1,6 +1,7 @@
-"""The page of environment variables: complete, and true for the tutorial."""
+"""Environment variables: their page is complete and true, and tests get none from outside."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena_groups.sandbox.threaded import ThreadedSandbox
-from tests.support.command_line import clean_environment
+from tests.support.environment import CONFIGURATION_FOLDERS, clean_environment, foreign_variables
 from tests.support.waiting import HANG_TIMEOUT
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,7 @@ READ_BY_LIBRARIES = {
 }  # fmt: skip
 # Read by the package; names_in() does not find them.
 WITHOUT_UNDERSCORE = {"LOCALAPPDATA", "PAGER", "LESS"}
+FOLDERS = {"HOME", "APPDATA", "LOCALAPPDATA"}
 
 
 def names_in(source: str) -> set[str]:
@@ -57,13 +59,40 @@ def test_names_in_finds_each_use(source: str, names: set[str]) -> None:
     assert names_in(source) == names
 
 
-def test_page_lists_every_variable_and_no_other() -> None:
+@pytest.fixture(scope="module")
+def read() -> set[str]:
+    """The names of the variables that the package reads."""
     sources = [path.read_text("utf-8") for path in (ROOT / "arena_groups").rglob("*.py")]
-    read = set[str]().union(*map(names_in, sources))
+    return set[str]().union(*map(names_in, sources))
+
+
+def test_page_lists_every_variable_and_no_other(read: set[str]) -> None:
     listed = {name for name in re.findall(r"`([A-Za-z_]+)`", PAGE) if name.isupper()} | {
         name for name in re.findall(r"`([a-z_]+)`", PAGE) if NAME.fullmatch(name)
     }
     assert listed == read | READ_BY_LIBRARIES | WITHOUT_UNDERSCORE
+
+
+def test_tests_get_no_setting_from_outside(read: set[str]) -> None:
+    assert os.environ["TZ"] == "UTC"
+    assert foreign_variables(os.environ.keys() - {"TZ", *CONFIGURATION_FOLDERS}) == []
+    assert not any(any(Path(os.environ[name]).iterdir()) for name in CONFIGURATION_FOLDERS)
+    settings = read | READ_BY_LIBRARIES | WITHOUT_UNDERSCORE
+    passed_on = settings.difference(foreign_variables(settings))
+    assert passed_on == FOLDERS
+
+
+@pytest.mark.parametrize(
+    ("name", "is_foreign"),
+    [
+        ("CI", True), ("GITHUB_OUTPUT", True), ("TF_BUILD", True), ("PYTEST_ADDOPTS", True),
+        ("GIT_DIR", True), ("LC_ALL", True), ("PYTHONWARNINGS", True), ("XDG_STATE_HOME", True),
+        ("PATH", False), ("PYTHONPATH", False), ("PYTEST_CURRENT_TEST", False),
+        ("ARENA_GROUPS_THOROUGH", False), ("TMPDIR", False),
+    ],
+)  # fmt: skip
+def test_variable_is_foreign_if_programs_depend_on_it(name: str, *, is_foreign: bool) -> None:
+    assert foreign_variables([name]) == [name] * is_foreign
 
 
 def test_tutorial_needs_only_another_environment_for_production(tmp_path: Path) -> None:

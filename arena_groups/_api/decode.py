@@ -81,6 +81,9 @@ def parse_response(request: Request[T], response: RawResponse, credentials: Cred
             if response.body:
                 check_json(response.body, operation.name)  # a proxy's page does not mean success
             return cast("T", None)
+        found = decode_msgspec(operation.returns, response.body)
+        if found is not NOT_DECODED:  # by far the most frequent case
+            return found
         return decode(
             operation.returns, response.body, operation.name, skip_invalid=operation.skip_invalid
         )

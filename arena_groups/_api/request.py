@@ -25,6 +25,7 @@ __all__ = [
     "choice",
     "group_fields",
     "invitee",
+    "is_plain_name",
     "join_code",
     "path_id",
     "path_name",
@@ -40,7 +41,7 @@ It returns the seconds that the attempt may take. If it raises, nothing is sent.
 """
 
 MAX_ID = 2**63 - 1
-WITHOUT_MARKS = str.maketrans("", "", "-_")
+is_plain_name = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 NEVER_IN_NAMES = "[\0-\x1f\x7f-\x9f\ud800-\udfff]"  # control, and half of a pair
 
 
@@ -120,7 +121,7 @@ def path_name(value: object, what: str) -> str:
     """
     if isinstance(value, str):
         value = str.__str__(value)  # that of a mixed-in enum is its name
-        if value.isascii() and value.translate(WITHOUT_MARKS).isalnum():
+        if is_plain_name(value):
             return value
     if isinstance(value, int):
         return path_id(value, f"{what} id")

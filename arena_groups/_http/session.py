@@ -190,31 +190,28 @@ class Session:
         operation = request.operation
         call = self._registry.add()
         try:
-            async with call.scope:
+            while True:
+                prepared = await self._prepare(operation, call, state)
+                outcome = await self._attempt(request, prepared, call, state, read)
                 try:
-                    while True:
-                        prepared = await self._prepare(operation, call, state)
-                        outcome = await self._attempt(request, prepared, call, state, read)
-                        try:
-                            if not isinstance(outcome, ArenaError):
-                                return outcome
-                            if not await self._retries(operation, state, outcome, prepared[0]):
-                                raise outcome
-                        finally:
-                            if call.event is not None:
-                                self._observers.report(call.event, state.retry_in)
-                            del outcome  # breaks the cycle of error, traceback and frame
+                    if not isinstance(outcome, ArenaError):
+                        return outcome
+                    if not await self._retries(operation, state, outcome, prepared[0]):
+                        raise outcome
                 finally:
-                    self._registry.remove(call)
+                    if call.event is not None:
+                        self._observers.report(call.event, state.retry_in)
+                    del outcome  # breaks the cycle of error, traceback and frame
         except ArenaError as error:
             state.annotate(error, operation)
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if not call.timed_out(call.scope):
+            if call.ended_by is None or call.was_cancelled():
                 state.note_outcome(error, operation)
                 raise
             closing = call.closing
         finally:
+            self._registry.remove(call)
             del call  # breaks the cycle of task, error, traceback and frame
         raise self._end_error(operation, state, closing=closing)
 

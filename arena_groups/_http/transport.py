@@ -139,53 +139,51 @@ class Transport:
         PROGRESS.set(progress)
         http = self._sessions.get(operation.idempotent) or self._open_session(operation)
         seconds = limits.total if max_seconds is None else min(limits.total, max_seconds)
-        ends_at = call.scope.when()
-        if ends_at is not None and ends_at <= asyncio.get_running_loop().time() + seconds:
-            time_limit = asyncio.timeout(None)  # the call ends before, so one timer is enough
-        else:
-            time_limit = asyncio.timeout(seconds)
+        call.begin_attempt(seconds)
         try:
-            async with time_limit:
-                response = await http.request(
-                    operation.method,
-                    URL(self.base_url + request.target, encoded=True)
-                    if request.query
-                    else self._root.with_path(self._prefix + request.path, encoded=True),  # faster
-                    headers=self._auth_headers
-                    if empty and etag is None
-                    else self._headers_of(operation, etag),
-                    data=None if empty else _encoded_body(request),
-                    skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
-                    timeout=limits.connection,
-                    proxy=self._proxy,
-                    proxy_headers=self._proxy_headers,
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    auto_decompress=True,
-                )
-                if response.status == 407 and progress.proxy and self._root.scheme == "http":
-                    raise _proxy_login_error(response, progress)
-                try:
-                    length = response.content_length
-                    compressed = "Content-Encoding" in response.headers
-                    failed = response.status >= 300
-                    if failed or length is None or length > self._max_body or compressed:
-                        body, truncated = await self._read_within_bounds(response)
-                    else:
-                        body, truncated = await response.read(), False
-                finally:
-                    response.close()  # a fully read one has released its connection already
-                return RawResponse(
-                    status=response.status,
-                    reason=response.reason or "",
-                    headers=response.headers,
-                    body=body,
-                    truncated=truncated,
-                )
+            response = await http.request(
+                operation.method,
+                URL(self.base_url + request.target, encoded=True)
+                if request.query
+                else self._root.with_path(self._prefix + request.path, encoded=True),  # faster
+                headers=self._auth_headers
+                if empty and etag is None
+                else self._headers_of(operation, etag),
+                data=None if empty else _encoded_body(request),
+                skip_auto_headers=BODY_HEADERS if empty and operation.writes else None,
+                timeout=limits.connection,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=True,
+            )
+            if response.status == 407 and progress.proxy and self._root.scheme == "http":
+                raise _proxy_login_error(response, progress)
+            try:
+                length = response.content_length
+                compressed = "Content-Encoding" in response.headers
+                failed = response.status >= 300
+                if failed or length is None or length > self._max_body or compressed:
+                    body, truncated = await self._read_within_bounds(response)
+                else:
+                    body, truncated = await response.read(), False
+            except BaseException:
+                response.close()  # a fully read one has released its connection already
+                raise
+            call.ends_at = call.deadline  # end_attempt(), without one more call for every request
+            return RawResponse(
+                status=response.status,
+                reason=response.reason or "",
+                headers=response.headers,
+                body=body,
+                truncated=truncated,
+            )
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            call.end_attempt()
             return map_aiohttp_error(operation, error, progress)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped, or raised again
-            cause = _cause_of_end(http, error, progress, time_limit, call)
+            cause = _cause_of_end(http, error, progress, call)
             if cause is None:
                 # Without the frames of aiohttp, which hold the headers.
                 raise error.with_traceback(None) from None
@@ -271,7 +269,6 @@ def _cause_of_end(
     http: aiohttp.ClientSession | BorrowedSession,
     error: BaseException,
     progress: RequestProgress,
-    time_limit: asyncio.Timeout,
     call: InFlightRequest,
 ) -> Exception | None:
     """Return the cause if a request ended without an aiohttp error; ``None`` if it is unknown.
@@ -279,11 +276,11 @@ def _cause_of_end(
     Closing an aiohttp session cancels the requests that wait for a connection, in tasks that
     were not cancelled; aiohttp 3.11 also raises errors of other types.
     """
-    if call.timed_out(time_limit) or call.reached_deadline():
+    if call.end_attempt() or call.reached_deadline():
         return TimeoutError()
     if isinstance(error, ClientStateError):
         return None
-    if http.closed and not call.was_cancelled():
+    if http.closed and call.ended_by is None and not call.was_cancelled():
         return aiohttp.ClientConnectionError()
     if http.trust_env and progress.rejected_by(error):
         return aiohttp.InvalidURL("of the proxy")

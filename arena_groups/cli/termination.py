@@ -38,16 +38,27 @@ class Termination:
         with suppress(ValueError):  # not the main thread
             before = signal.signal(signal.SIGTERM, stop)
         try:
-            await task
+            await self._wait(task)
         except asyncio.CancelledError:
             if not self.requested:
-                self._end_soon(ExitCode.INTERRUPTED)  # a thread may still wait for a reader
                 raise
         finally:
             if before is not None and not self.requested:
                 signal.signal(signal.SIGTERM, before)
 
+    async def _wait(self, task: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:  # Ctrl-C
+            self._end_soon(ExitCode.INTERRUPTED)
+            task.cancel()
+            await asyncio.wait([task])
+            if task.cancelled():
+                raise
+        await task
+
     def _end_soon(self, code: ExitCode) -> None:
+        # Nothing can cancel a thread that writes what nobody reads.
         self._timer = threading.Timer(STOP_WITHIN, os._exit, [code])
         self._timer.daemon = True
         self._timer.start()

@@ -9,7 +9,7 @@ from typing import Final
 
 from mcp.server.mcpserver.resolve import AcceptedElicitation, DeclinedElicitation, ElicitationResult
 from mcp_types import ClientCapabilities
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, field_validator
 
 __all__ = [
     "Confirmation",
@@ -76,9 +76,15 @@ class Consent(StrEnum):
 class Confirmation(BaseModel):
     """Answer of a host's user."""
 
-    confirm: StrictBool = Field(
+    confirm: bool = Field(
         default=False, title="Do it", description="Check this box to do what is described."
     )
+
+    @field_validator("confirm", mode="before")
+    @classmethod
+    def _is_true(cls, value: object) -> bool:
+        """Take nothing else for a checked box, and refuse nothing: it is no consent then."""
+        return value is True
 
 
 def required_consent(kind: PlanKind, policy: WritePolicy, *, asks: bool) -> Consent:

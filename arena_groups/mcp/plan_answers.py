@@ -1,7 +1,7 @@
 """Plans and their results as assistants and the users of hosts see them. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -34,6 +34,12 @@ LONGEST_ERROR: Final = 300  # characters
 LONGEST_NAME: Final = 60  # characters, in a question
 RETRY: Final = (
     "To try those who failed again, call apply_plan with the same code: nobody is invited twice."
+)
+HELD: Final = (
+    "Held people are removed or revoked only if the invitations show that they are not on the list."
+)
+EMAILS: Final = (
+    "Each person who is invited gets an email; users who follow you become members at once."
 )
 _ORDER: Final = ("remove", "revoke", "held", "invite")
 _VERBS: Final = {
@@ -148,10 +154,9 @@ def plan_answer(
     )
 
 
-def apply_answer(
-    plan: PreparedPlan, results: Sequence[RowResult], shown: Disclosure
-) -> ApplyAnswer:
+def apply_answer(plan: PreparedPlan, shown: Disclosure) -> ApplyAnswer:
     """Return the results of a plan as an answer shows them."""
+    results = plan.results.values()
     failed = [each for each in results if each.error is not None]
     return ApplyAnswer(
         notice=NOTICE,
@@ -169,7 +174,7 @@ def apply_answer(
     )
 
 
-def describe_progress(results: Sequence[RowResult]) -> str:
+def describe_progress(results: Iterable[RowResult]) -> str:
     """Return how far a plan has been carried out, without saying for whom."""
     counts = Counter(each.outcome for each in results)
     return ", ".join(f"{count} {_words(outcome)}" for outcome, count in counts.items())
@@ -191,8 +196,10 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     lines += [f"- {row.action} {_name(row, shown)}" for row in rows[:MAX_ASKED]]
     if len(rows) > MAX_ASKED:
         lines.append(f"- and {len(rows) - MAX_ASKED} more")
+    if counts.get("held"):
+        lines.append(HELD)
     if counts.get("invite"):
-        lines.append("Each person who is invited gets an email.")
+        lines.append(EMAILS)
     return "\n".join(lines)
 
 

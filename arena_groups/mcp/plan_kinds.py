@@ -49,6 +49,7 @@ _REASONS: Final[Mapping[BulkOutcome, str]] = {
     BulkOutcome.DUPLICATE: "is named before",
     BulkOutcome.OWNER: "owns the group",
 }
+NOT_PENDING: Final = "has no pending invitation (whose address a member has is not shown)"
 NO_USER: Final = "there is no such user"
 NOT_A_USER: Final = "not a user: pass an id, a slug or the URL of a profile"
 
@@ -58,7 +59,6 @@ class PreparedInvite(PreparedPlan):
     """Plan that invites people, each once, with a journal of its own."""
 
     kind: ClassVar = PlanKind.INVITE
-    targets: tuple[InviteTarget, ...] = field(repr=False)
     store: Store = field(repr=False)
     journal: str
 
@@ -67,27 +67,27 @@ class PreparedInvite(PreparedPlan):
         run = invite_many(
             arena,
             self.group.id,
-            self.targets,
+            _targets(self.effects),
             store=self.store,
             journal=self.journal,
             dry_run=True,
         )
         found = [result.outcome async for result in run]
         changed = sum(outcome is not BulkOutcome.WOULD_INVITE for outcome in found)
-        if changed and not self.begun:
+        if changed:
             raise PlanChangedError(f"{changed} of the people joined or were invited meanwhile")
 
     def run(self, arena: ArenaClient) -> PlanRun:
-        """Return the run that carries the plan out."""
+        """Return the run that carries out what remains of the plan."""
+        rows = self.remaining
         run = invite_many(
             arena,
             self.group.id,
-            self.targets,
+            _targets(rows),
             store=self.store,
             journal=self.journal,
             claim_timeout=CLAIM_TIMEOUT,
         )
-        rows = self.effects
         return PlanRun(run, lambda result: _bulk_result(rows[result.position], result))
 
 
@@ -115,14 +115,12 @@ async def prepare_invite(
     used = MemoryStore() if store is None else store
     journal = f"mcp/{secrets.token_hex(8)}"
     rows: list[PlannedPerson] = []
-    targets: list[InviteTarget] = []
     run = invite_many(arena, group.id, people, store=used, journal=journal, dry_run=True)
     async for result in run:
         target = result.target
         is_new = result.outcome is BulkOutcome.WOULD_INVITE
-        if is_new:
-            targets.append(target)
-        action, reason = ("invite", "is not in the group") if is_new else _no_effect(result)
+        new = "invite", NOT_PENDING if target.email is not None else "is not in the group"
+        action, reason = new if is_new else _no_effect(result)
         rows.append(
             PlannedPerson(
                 action=action,
@@ -132,9 +130,11 @@ async def prepare_invite(
                 position=result.position,
             )
         )
-    return PreparedInvite(
-        group=group, rows=tuple(rows), targets=tuple(targets), store=used, journal=journal
-    )
+    return PreparedInvite(group=group, rows=tuple(rows), store=used, journal=journal)
+
+
+def _targets(rows: Sequence[PlannedPerson]) -> list[InviteTarget]:
+    return [InviteTarget(email=row.email, user_id=row.user_id) for row in rows]
 
 
 @define(kw_only=True)
@@ -147,12 +147,12 @@ class PreparedRevocation(PreparedPlan):
         """Compare the people with the list of the group."""
         planned = {row.invitation_id for row in self.effects}
         gone = len(planned) - await _count(arena.groups.invitations(self.group.id), planned)
-        if gone and not self.begun:
+        if gone:
             raise PlanChangedError(f"{gone} of the invitations are not pending any more")
 
     def run(self, arena: ArenaClient) -> PlanRun:
-        """Return the run that carries the plan out."""
-        rows = self.effects
+        """Return the run that carries out what remains of the plan."""
+        rows = self.remaining
         ids = [row.invitation_id or 0 for row in rows]
         run = revoke_many(arena, self.group.id, ids)
         return PlanRun(run, lambda result: _bulk_result(rows[result.position], result))
@@ -215,12 +215,12 @@ class PreparedRemoval(PreparedPlan):
         """Compare the people with the list of the group."""
         planned = {row.user_id for row in self.effects}
         gone = len(planned) - await _count(arena.groups.members(self.group.id), planned)
-        if gone and not self.begun:
+        if gone:
             raise PlanChangedError(f"{gone} of the people are not members any more")
 
     def run(self, arena: ArenaClient) -> PlanRun:
-        """Return the run that carries the plan out."""
-        rows = self.effects
+        """Return the run that carries out what remains of the plan."""
+        rows = self.remaining
         run = remove_many(arena, self.group.id, [row.user_id or 0 for row in rows])
         return PlanRun(run, lambda result: _bulk_result(rows[result.position], result))
 
@@ -286,11 +286,15 @@ class PreparedSync(PreparedPlan):
             )
         return super().problem
 
+    def forget_failures(self) -> None:
+        """Drop all results, as the run of a sync reports all of them again."""
+        self.results = {}
+
     async def check_rows(self, arena: ArenaClient) -> None:
         """Do nothing: the run compares the actions before it carries out the first one."""
 
     def run(self, arena: ArenaClient) -> PlanRun:
-        """Return the run that carries the plan out."""
+        """Return the run that carries out what remains of the plan."""
         return PlanRun(self.plan.apply(arena, on_drift="refuse"), _sync_result)
 
 

@@ -104,13 +104,17 @@ class PreparedPlan(ABC):
     Attributes:
         group: The group, as it was when the plan was made.
         rows: The people of the plan.
-        begun: Whether the plan was carried out in part. Its own effects are then no changes.
+        begun: Whether the plan was carried out in part.
+        results: The results so far, by row.
     """
 
     kind: ClassVar[PlanKind]
     group: Group
     rows: tuple[PlannedPerson, ...] = field(repr=False)
     begun: bool = False
+    results: dict[PlannedPerson, RowResult] = field(
+        factory=dict[PlannedPerson, RowResult], repr=False
+    )
 
     @property
     def tool(self) -> str:
@@ -121,6 +125,16 @@ class PreparedPlan(ABC):
     def effects(self) -> tuple[PlannedPerson, ...]:
         """The rows that may change the group."""
         return tuple(row for row in self.rows if row.action in EFFECTS)
+
+    @property
+    def remaining(self) -> tuple[PlannedPerson, ...]:
+        """The rows that may change the group, and have no result yet."""
+        return tuple(row for row in self.effects if row not in self.results)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all rows that may change the group have results, and none of them failed."""
+        return not self.remaining and all(each.error is None for each in self.results.values())
 
     @property
     def counts(self) -> dict[str, int]:
@@ -150,7 +164,12 @@ class PreparedPlan(ABC):
         if group.user.id != self.group.user.id:
             raise PlanChangedError("the group has another owner")
         check_rights(group, self.kind)
-        await self.check_rows(arena)
+        if not self.begun:  # its own effects are no changes
+            await self.check_rows(arena)
+
+    def forget_failures(self) -> None:
+        """Drop the results that failed, before a run that tries those people again."""
+        self.results = {row: each for row, each in self.results.items() if each.error is None}
 
     @abstractmethod
     async def check_rows(self, arena: ArenaClient) -> None:
@@ -158,7 +177,7 @@ class PreparedPlan(ABC):
 
     @abstractmethod
     def run(self, arena: ArenaClient) -> PlanRun:
-        """Return the run that carries the plan out. It has to be closed."""
+        """Return the run that carries out what remains of the plan. It has to be closed."""
 
 
 def check_rights(group: Group, kind: PlanKind) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from mcp.server import MCPServer
 
@@ -21,7 +21,8 @@ CHUNK = 65_536  # bytes
 async def serve_stdio(server: MCPServer[Any]) -> None:
     """Serve the host at the other end of standard input and output, until it closes the input.
 
-    A cancellation closes the input, too: the calls under way are cancelled.
+    A cancellation closes the input, too: the calls under way are cancelled. It has no effect while
+    the host reads nothing of a full output.
 
     Args:
         server: Server from :func:`arena_groups.mcp.create_server`.
@@ -37,8 +38,8 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
             with suppress(OSError):  # it is closed
                 writer.shutdown(socket.SHUT_WR)
             await asyncio.wait([served], timeout=CLOSING_TIMEOUT)
-            # A thread that waits for a host that reads nothing cannot be cancelled.
             served.cancel()
+            await asyncio.wait([served])
     try:
         served.result()
     except ExceptionGroup as group:
@@ -73,4 +74,6 @@ def _copy(source: int, target: socket.socket) -> None:
 
 def _first_error(group: ExceptionGroup[Exception]) -> Exception:
     error = group.exceptions[0]
-    return _first_error(error) if isinstance(error, ExceptionGroup) else error
+    if isinstance(error, ExceptionGroup):
+        return _first_error(cast("ExceptionGroup[Exception]", error))
+    return error

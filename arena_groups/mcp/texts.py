@@ -20,6 +20,8 @@ _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U0001d159\U000e0100-\U000e01ef]"
 )
+_AT: Final = re.compile("(@|%40|[\uff20\ufe6b])", re.IGNORECASE)
+_DELIMITERS: Final = " /:<>()[],;="
 _INVITE_CODE: Final = re.compile(r"(/invite/)\S+", re.IGNORECASE)
 
 
@@ -65,15 +67,24 @@ class Disclosure:
 
     def text(self, text: str, limit: int = NAME_LENGTH) -> str:
         """Return a text of people, clean, with addresses and invite codes as they may be seen."""
-        words = _visible(text).split(" ")
+        line = _visible(text)
         if not self.personal_data:
-            words = [mask(word) if _has_address(word) else word for word in words]
-        line = " ".join(words)
+            line = _without_addresses(line)
         return _cut(line if self.codes else _INVITE_CODE.sub(r"\1…", line), limit)
 
 
-def _has_address(word: str) -> bool:
-    return "@" in word[1:]  # not a name such as @ada
+def _without_addresses(line: str) -> str:
+    """Return a line with all addresses masked. A name such as ``@ada`` is not an address."""
+    parts = _AT.split(line)  # texts, with an at sign between two of them
+    parts[:-1:2] = map(_without_local_part, parts[:-1:2])
+    return "".join(parts)
+
+
+def _without_local_part(part: str) -> str:
+    """Return a text before an at sign with the local part at its end masked, if there is one."""
+    start = max(map(part.rfind, _DELIMITERS)) + 1
+    local = part[start:]
+    return part[:start] + (local[0] if len(local) > 1 else "") + "…" if local else part
 
 
 def _visible(text: str) -> str:

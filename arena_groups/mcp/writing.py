@@ -40,7 +40,7 @@ from arena_groups.mcp.plan_kinds import (
     prepare_sync,
 )
 from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
-from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, RowResult, check_rights
+from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, check_rights
 from arena_groups.mcp.reading import GroupName
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import plan_sync
@@ -277,38 +277,37 @@ class WriteTools:
         """Carry out the plan of a code, to which somebody has consented."""
         plan = self._by_code(self._plans.start, code, ctx)
         nothing = "Nothing more" if plan.begun else "Nothing"
-        results: list[RowResult] = []
+        plan.forget_failures()
         try:
             await plan.check(self._background)
-            await self._carry_out(plan, results, ctx)
+            await self._carry_out(plan, ctx)
         except PlanChangedError as error:
             raise ToolError(
                 f"{nothing} was done: the group has changed since the plan was made ({error})."
                 f" Call {plan.tool} again."
             ) from None
         except ArenaError as error:
+            done = sum(each.error is None for each in plan.results.values())
             raise ToolError(
-                f"Stopped after {len(results)} of {len(plan.effects)}: {describe_failure(error)}."
+                f"Stopped after {done} of {len(plan.effects)}: {describe_failure(error)}."
                 " When that is mended, call apply_plan again with the same code to go on: nobody"
                 " is invited twice."
             ) from None
         finally:
-            if len(results) == len(plan.effects) and not any(each.error for each in results):
+            if plan.is_done:
                 self._plans.finish(code)
             else:
                 self._plans.stop(code)
-        return apply_answer(plan, results, self._shown)
+        return apply_answer(plan, self._shown)
 
-    async def _carry_out(
-        self, plan: PreparedPlan, results: list[RowResult], ctx: Context[Any, Any]
-    ) -> None:
+    async def _carry_out(self, plan: PreparedPlan, ctx: Context[Any, Any]) -> None:
         run = plan.run(self._background)
         plan.begun = True
         try:
             async for result in run:
-                results.append(result)
+                plan.results[result.row] = result
                 await ctx.report_progress(
-                    len(results), len(plan.effects), describe_progress(results)
+                    len(plan.results), len(plan.effects), describe_progress(plan.results.values())
                 )
         finally:
             await run.aclose()

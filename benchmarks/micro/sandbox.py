@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from itertools import count
@@ -29,7 +29,9 @@ PER = 100
 TIMES = 10
 
 
-async def measure(rounds: int, only: list[str]) -> dict[str, list[float]]:
+async def measure(
+    rounds: int, only: list[str], pending: Mapping[str, int] = PENDING
+) -> dict[str, list[float]]:
     """Return the seconds of each round and way."""
     seeds = count(1_000)
     ways: dict[str, Callable[[], Awaitable[object]]] = {
@@ -39,9 +41,9 @@ async def measure(rounds: int, only: list[str]) -> dict[str, list[float]]:
     }
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        for name in PENDING.keys() & set(only):
-            sandbox = await stack.enter_async_context(Sandbox(invitations=PENDING[name]))
-            ways[name] = partial(_last_page, session, sandbox, PENDING[name] // PER)
+        for name in pending.keys() & set(only):
+            sandbox = await stack.enter_async_context(Sandbox(invitations=pending[name]))
+            ways[name] = partial(_last_page, session, sandbox, pending[name] // PER)
         return await interleave_async({name: ways[name] for name in only}, rounds, TIMES)
 
 
@@ -79,8 +81,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--only", nargs="+", choices=list(LABELS), default=list(LABELS))
+    parser.add_argument(
+        "--long-list", type=int, default=PENDING["long-list"], help="invitations in the long list"
+    )
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(given.rounds, given.only))))
+    pending = {**PENDING, "long-list": given.long_list}
+    print(json.dumps(asyncio.run(measure(given.rounds, given.only, pending))))
 
 
 if __name__ == "__main__":

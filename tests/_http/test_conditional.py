@@ -11,7 +11,8 @@ from arena_groups import (
     MemoryCache,
     RequestEvent,
 )
-from arena_groups._api.decode import decode
+from arena_groups._api import operations
+from arena_groups._api.decode import decode_msgspec
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import client
@@ -69,19 +70,18 @@ async def test_later_pages_are_not_stored_once_their_requests_are_forgotten(
 async def test_repeated_request_is_decoded_at_most_twice(
     sandbox: Sandbox, clock: AutoAdvanceClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded: list[str] = []
+    decoded: list[object] = []
 
-    def noted(returns: object, body: bytes, operation: str, *, skip_invalid: bool) -> object:
-        decoded.append(operation)
-        return decode(returns, body, operation, skip_invalid=skip_invalid)  # type: ignore[arg-type]
+    def noted(returns: type[object], body: bytes) -> object:
+        decoded.append(returns)
+        return decode_msgspec(returns, body)
 
-    monkeypatch.setattr("arena_groups._api.decode.decode", noted)
-    monkeypatch.setattr("arena_groups._http.conditional.decode", noted)
+    monkeypatch.setattr("arena_groups._api.decode.decode_msgspec", noted)
     async with client(sandbox.url, clock, sandbox.tokens.owner) as arena:
         for _ in range(4):
             await arena.groups.invitations(STUDIO, per=48).collect()
             await arena.me()
-    lists, single = "groups.invitations", "me"
+    lists, single = operations.INVITATIONS.returns, operations.ME.returns
     assert Counter(decoded) == {lists: 10 + 10, single: 1 + 1}
 
 

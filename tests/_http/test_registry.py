@@ -24,7 +24,7 @@ from tests.support.clients import connected, own_and_external, run_in_new_loop, 
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.processes import run_in_fork
 from tests.support.servers import DOWN, PONG, SHORT, http, serving
-from tests.support.timeouts import record_timeouts, use_timeout
+from tests.support.timeouts import advance_loop_time, use_timeout
 from tests.support.waiting import run_other_tasks
 
 
@@ -73,15 +73,37 @@ class TestTimeLimits:
         self, monkeypatch: pytest.MonkeyPatch, *, external: bool
     ) -> None:
         """The deadline passes first, and the task is cancelled before it runs again."""
-        timeout = Timeout(total=3600)
+        timeout = Timeout(read=7200, total=3600)
         async with connected(b"", external=external, timeout=timeout) as (arena, server):
-            limits = record_timeouts(monkeypatch)
+            loop = asyncio.get_running_loop()
             task = asyncio.create_task(arena.ping())
             await server.wait_for_requests(1)
-            limits[0].reschedule(0)
-            asyncio.get_running_loop().call_soon(task.cancel)
+            loop.call_at(loop.time() + 3600, task.cancel)
+            advance_loop_time(monkeypatch, 3601)
             with pytest.raises(asyncio.CancelledError):
                 await task
+
+    async def test_requests_with_different_limits_end_each_at_its_own(
+        self, monkeypatch: pytest.MonkeyPatch, *, external: bool
+    ) -> None:
+        """The limits are set in another order than they are reached."""
+        async with connected(b"", external=external, retry=None) as (arena, server):
+            limits = 2000, 1000, 4000, 3000
+            views = [arena.with_options(timeout=Timeout(read=9000, total=t)) for t in limits]
+            views.append(views[2].with_options(deadline=5000))
+            views.append(views[2].with_options(deadline=2500))
+            tasks = [asyncio.create_task(view.ping()) for view in views]
+            await server.wait_for_requests(len(tasks))
+            ended: list[list[int]] = []
+            for _ in range(4):
+                advance_loop_time(monkeypatch, 1001)
+                await asyncio.sleep(0)
+                await run_other_tasks()
+                ended.append([place for place, task in enumerate(tasks) if task.done()])
+            assert ended == [[1], [0, 1], [0, 1, 3, 5], [0, 1, 2, 3, 4, 5]]
+            for task in tasks:
+                with pytest.raises(ArenaTimeoutError):
+                    await task
 
     @either_python
     async def test_request_in_task_cancelled_before_times_out(
@@ -150,6 +172,23 @@ class TestClosing:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await closing
+
+    async def test_close_as_a_time_limit_passes_ends_the_request(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The attempt is cancelled, and would be repeated, as the client is closed."""
+        async with connected(b"", timeout=Timeout(read=7200, total=3600)) as (arena, server):
+            loop, closing = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+            task = asyncio.create_task(arena.ping())
+            await server.wait_for_requests(1)
+            loop.call_at(
+                loop.time() + 3500, lambda: closing.append(loop.create_task(arena.aclose()))
+            )
+            advance_loop_time(monkeypatch, 3601)
+            with pytest.raises(ClientStateError):
+                await task
+            await closing[0]
+            assert task.cancelling() == 0
 
     async def test_close_with_provider_that_suppresses_cancellation_leaves_none_behind(
         self,

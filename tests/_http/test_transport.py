@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Coroutine
-from functools import partial, partialmethod
+from functools import partialmethod
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +35,7 @@ from tests.support.clients import client, connected, own_and_external, run_in_ne
 from tests.support.documents import CODE, EMAIL, STUDIO, TOKEN
 from tests.support.mock_api import MockAPI
 from tests.support.servers import PONG, SHORT, chunked, http, serving
-from tests.support.timeouts import record_timeouts
+from tests.support.timeouts import advance_loop_time
 from tests.support.traces import shown_by
 from tests.support.waiting import run_other_tasks
 
@@ -165,20 +165,22 @@ class TestTimeouts:
         """The pool has room for one connection, which the first request uses."""
         limited = partialmethod(aiohttp.TCPConnector.__init__, limit=1)
         monkeypatch.setattr("aiohttp.TCPConnector.__init__", limited)
-        timeout = Timeout(total=3600)
-        async with connected(b"", external=external, timeout=timeout) as (arena, server):
-            limits = record_timeouts(monkeypatch)
-            calls: dict[str, Callable[[], Coroutine[None, None, object]]] = {
-                "ping": arena.ping,
-                "leave": partial(arena.groups.leave, STUDIO),
-                "invite": partial(arena.groups.invite, STUDIO, email=EMAIL),
-            }
-            tasks = [asyncio.create_task(calls[operation]()) for _ in range(2)]
+        calls: dict[str, Callable[[ArenaClient], Coroutine[None, None, object]]] = {
+            "ping": lambda arena: arena.ping(),
+            "leave": lambda arena: arena.groups.leave(STUDIO),
+            "invite": lambda arena: arena.groups.invite(STUDIO, email=EMAIL),
+        }
+        async with connected(b"", external=external) as (arena, server):
+            views = [
+                arena.with_options(timeout=Timeout(read=10_000, total=total))
+                for total in (7200, 3600)
+            ]
+            tasks = [asyncio.create_task(calls[operation](view)) for view in views]
             await server.wait_for_requests(1)
             await run_other_tasks()
             errors: list[ArenaConnectionError] = []
-            for limit, task in zip(reversed(limits), reversed(tasks), strict=True):
-                limit.reschedule(0)
+            for task in reversed(tasks):
+                advance_loop_time(monkeypatch, 3601)
                 with pytest.raises(ArenaTimeoutError) as caught:
                     await task
                 errors.append(caught.value)
@@ -539,12 +541,12 @@ class TestTraceConfigs:
         async with aiohttp.ClientSession(connector=connector) as session:
             async with connected(session=session) as (first, _):
                 await first.ping()
-                async with connected(b"", session=session) as (second, server):
+                timeout = Timeout(read=7200, total=3600)
+                async with connected(b"", session=session, timeout=timeout) as (second, server):
                     await first.aclose()
-                    limits = record_timeouts(monkeypatch)
                     task = asyncio.create_task(second.ping())
                     await server.wait_for_requests(1)
-                    limits[0].reschedule(0)
+                    advance_loop_time(monkeypatch, 3601)
                     with pytest.raises(ArenaTimeoutError) as caught:
                         await task
                     assert caught.value.request_sent

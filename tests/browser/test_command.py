@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.browser.conftest import Tab
-from tests.support.command_line import COMMAND, clean_environment
+from tests.support.command_line import COMMAND
+from tests.support.environment import clean_environment
 from tests.support.waiting import until
 
 playwright = pytest.importorskip(
@@ -23,7 +25,7 @@ pytestmark = [
 async def test_sandbox_command_opens_a_page_that_works(tab: Tab, tmp_path: Path) -> None:
     opened = tmp_path / "opened"
     script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    script.write_text(f'#!/bin/sh\necho "$1" > "{opened}.new" && mv "{opened}.new" "{opened}"\n')
     script.chmod(0o700)
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
@@ -31,7 +33,7 @@ async def test_sandbox_command_opens_a_page_that_works(tab: Tab, tmp_path: Path)
         "--json",
         "--open",
         stdout=asyncio.subprocess.PIPE,
-        env=clean_environment(BROWSER=f"{script} %s"),
+        env=clean_environment(BROWSER=f"{shlex.quote(str(script))} %s"),
     )
     try:
         assert process.stdout is not None

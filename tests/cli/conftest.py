@@ -29,8 +29,8 @@ from tests.support.command_line import (
     Snapshot,
     Start,
     Typing,
-    clean_environment,
 )
+from tests.support.environment import clean_environment
 from tests.support.time_zones import set_time_zone
 from tests.support.waiting import HANG_TIMEOUT
 
@@ -47,7 +47,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A home folder of the test's own, also for its processes, without a token or a keyring."""
     folder = tmp_path / "home"
     folder.mkdir()
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME")
     for variable in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
@@ -59,19 +59,14 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give results and help the width of a plain terminal."""
     monkeypatch.setenv("COLUMNS", "80")
-    for variable in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PAGER", "cat")
-    monkeypatch.delenv("ARENA_PAGER", raising=False)
 
 
 @pytest.fixture(autouse=True)
 def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set the local time zone to UTC, where that is possible."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        set_time_zone()
-        yield
+    """Set the local time zone to UTC again after tests that change it."""
+    yield
+    monkeypatch.setenv("TZ", "UTC")
     set_time_zone()
 
 

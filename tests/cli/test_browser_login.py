@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -480,7 +481,7 @@ def browser_command(tmp_path: Path) -> Callable[..., str]:
     script.write_text(VISITOR, "utf-8")
 
     def browse(decision: str, door: int = 0) -> str:
-        return f"{sys.executable} {script} {decision} {door} %s"
+        return f"{shlex.join([sys.executable, str(script), decision, str(door)])} %s"
 
     return browse
 
@@ -825,7 +826,8 @@ def test_other_users_cannot_read_the_state(
     script.write_text(NOTE_ARGUMENTS, "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.settimeout(HANG_TIMEOUT)
-        command = f"{sys.executable} {script} {tmp_path} {door.getsockname()[1]} %s"
+        words = [sys.executable, str(script), str(tmp_path), str(door.getsockname()[1])]
+        command = f"{shlex.join(words)} %s"
         process = start(*line(), BROWSER=command, ARENA_TOKEN="token-4711")
         with door.accept()[0]:
             noted = json.loads((tmp_path / "noted").read_text())

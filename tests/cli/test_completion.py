@@ -19,7 +19,8 @@ from arena_groups.cli.completion import KnownGroup, find_groups
 from arena_groups.cli.main import app
 from arena_groups.cli.options import Settings
 from arena_groups.sandbox import Sandbox
-from tests.support.command_line import AsPerson, Captured, Run, Served, clean_environment
+from tests.support.command_line import AsPerson, Captured, Run, Served
+from tests.support.environment import clean_environment
 from tests.support.waiting import HANG_TIMEOUT
 
 GROUPS = [KnownGroup("night-shift", "Night Shift"), KnownGroup("night-bus", "Night Bus")]

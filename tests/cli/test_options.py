@@ -290,5 +290,6 @@ def test_bulk_commands_send_in_the_background(
     file = tmp_path / "people.csv"
     file.write_text("ann@example.net\n", "utf-8")
     pending = sandbox.pending_invitations("night-shift")
-    assert at(*line.format(file=file, invitation=pending[0]).split()) == 0
+    words = [word.format(file=file, invitation=pending[0]) for word in line.split()]
+    assert at(*words) == 0
     assert priorities == expected

@@ -30,8 +30,10 @@ HELP = (
     "auth login --help",
     "watch --help",
     "sync --help",
+    "mcp --help",
     "completion bash",
 )
+OF_ASSISTANTS = {"mcp", "mcp_types", "pydantic", "starlette", "uvicorn", "anyio"}
 SLOW = {"rich", "aiohttp", "asyncio", "attrs", "attr", "keyring", "segno", "json", "logging"}
 
 
@@ -62,7 +64,24 @@ def test_help_of_commands_loads_no_slow_module() -> None:
     lines = [line.split() for line in HELP]
     loaded = loaded_modules(f"from arena_groups.cli.main import run; [run(x) for x in {lines}]")
     assert "click" in loaded
-    assert not SLOW & loaded
+    assert not (SLOW | OF_ASSISTANTS) & loaded
+
+
+def test_other_commands_load_nothing_of_the_server_for_assistants() -> None:
+    lines = [
+        ["invitations", "list", "research-studio", "--sandbox"],
+        ["sync", "nowhere", "--sandbox"],
+    ]
+    loaded = loaded_modules(f"from arena_groups.cli.main import run; [run(x) for x in {lines}]")
+    assert {"aiohttp", "arena_groups.sandbox"} <= loaded
+    assert not (OF_ASSISTANTS | {"arena_groups.mcp"}) & loaded
+
+
+def test_server_over_pipes_loads_no_web_server() -> None:
+    program = "from arena_groups.mcp import create_server; import arena_groups.mcp.stdio"
+    loaded = loaded_modules(program)
+    assert "mcp" in loaded
+    assert "arena_groups.mcp.http_app" not in loaded
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """Addresses, treated alike by every way to invite somebody."""
 
 import asyncio
+import io
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from arena_groups import ArenaClient, BulkOutcome, NoPacer, SQLiteStore, invite_many
+from arena_groups.cli.main import run
 from tests.support import documents
-from tests.support.command_line import COMMAND, clean_environment
 from tests.support.servers import ReceivedRequest, Server, http, serving
 
 GROUP = "research-studio"
@@ -61,15 +65,14 @@ async def by_file(server: Server, emails: list[str], folder: Path) -> str:
 
 
 async def _command(server: Server, *options: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "invitations", "send", GROUP, *options,
-        env=clean_environment(ARENA_TOKEN="t", ARENA_BASE_URL=server.url),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, error = await process.communicate()
-    assert (process.returncode == 0) is not bool(error)
-    return error.decode()
+    with (
+        mock.patch.dict(os.environ, ARENA_TOKEN="t", ARENA_BASE_URL=server.url),
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()) as error,
+    ):
+        code = await asyncio.to_thread(run, ["invitations", "send", GROUP, *options])
+    assert (code == 0) is not bool(error.getvalue())
+    return error.getvalue()
 
 
 WAYS: Mapping[str, Invite] = {

@@ -19,11 +19,11 @@ from tests.support.processes import run_worker
 from tests.support.sync_worker import KEY
 from tests.support.thorough import repetitions
 
-PEOPLE: Final = 300
-MEMBERS: Final = 40  # of the desired people, known to nobody by their addresses
-PENDING: Final = 20  # of the desired people
-OTHERS: Final = 30  # members who are not desired
-OTHER_INVITATIONS: Final = 20
+PEOPLE: Final = repetitions(120, thorough=300)
+MEMBERS: Final = 30  # of the desired people, known to nobody by their addresses
+PENDING: Final = 10  # of the desired people
+OTHERS: Final = 10  # members who are not desired
+OTHER_INVITATIONS: Final = 10
 
 WRITES: Final = PEOPLE - PENDING + OTHERS + OTHER_INVITATIONS
 

@@ -12,7 +12,6 @@ from mcp.server.mcpserver.resolve import (
     ElicitationResult,
 )
 from mcp_types import ClientCapabilities
-from pydantic import ValidationError
 
 from arena_groups.mcp.consent import (
     Confirmation,
@@ -108,10 +107,10 @@ def test_only_a_confirmed_answer_is_consent(
         assert problem in found
 
 
-@pytest.mark.parametrize("value", ["true", "yes", 1, None])
-def test_confirmation_takes_booleans_alone(value: object) -> None:
-    with pytest.raises(ValidationError):
-        Confirmation.model_validate({"confirm": value})
+@pytest.mark.parametrize("value", ["true", "yes", 1, None, [True], {"confirm": True}])
+def test_only_true_is_a_checked_box(value: object) -> None:
+    assert Confirmation.model_validate({"confirm": value}).confirm is False
+    assert Confirmation.model_validate({"confirm": True, "other": value}).confirm is True
 
 
 @pytest.mark.parametrize(

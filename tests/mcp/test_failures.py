@@ -166,7 +166,20 @@ async def test_address_in_any_argument_is_never_repeated(
     server: MCPServer[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    values: tuple[Any, ...] = (ADDRESS, [ADDRESS], {ADDRESS: ADDRESS}, f'["{ADDRESS}"]', 0)
+    values: tuple[Any, ...] = (
+        ADDRESS,
+        [ADDRESS],
+        {ADDRESS: ADDRESS},
+        f'["{ADDRESS}"]',
+        f"https://www.are.na/group/{GROUP}?mail={ADDRESS}",
+        f"\ud800{ADDRESS}\x00",
+        0,
+        None,
+        True,
+        -(10**30),
+        float("nan"),
+        "",
+    )
     async with connect(server) as client:
         for tool in (await client.list_tools()).tools:
             given: dict[str, Any] = {"group": GROUP} if "group" in properties(tool) else {}
@@ -174,6 +187,7 @@ async def test_address_in_any_argument_is_never_repeated(
                 for name in (*properties(tool), ADDRESS):
                     result = await client.call_tool(tool.name, {**given, name: value})
                     assert LOCAL not in text_of(result.content)
+                    assert "for a reason that it does not know" not in text_of(result.content)
         with pytest.raises(MCPError) as caught:
             await client.read_resource(f"arena://groups/{ADDRESS}")
     assert LOCAL not in repr(caught.value.error)

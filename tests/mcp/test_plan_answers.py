@@ -76,11 +76,11 @@ def test_long_plan_is_cut_with_a_note_and_changes_come_first(group: Group) -> No
 
 def test_results_are_counted_and_failures_listed(group: Group) -> None:
     plan = removal(group, 40)
-    results = [
-        RowResult(row=row, outcome="failed", error=RuntimeError("p0@example.org secret"))
+    plan.results = {
+        row: RowResult(row=row, outcome="failed", error=RuntimeError("p0@example.org secret"))
         for row in plan.rows
-    ]
-    answer = apply_answer(plan, results, MASKED)
+    }
+    answer = apply_answer(plan, MASKED)
     assert answer.counts == {"failed": 40}
     assert len(answer.failed) == MAX_ITEMS
     assert answer.note == "The first 25 of 40 failures are shown."

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from attrs import evolve
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -157,6 +158,20 @@ async def test_history_keeps_the_newest_rosters(
     assert all(json.loads(text)["group"] == group for text in texts.values())
     with pytest.raises(ToolError, match=r"can be: 4, 5, .*, 13$"):
         await history.record(last.roster, 3)
+
+
+@pytest.mark.usefixtures("group")
+async def test_history_keeps_the_groups_that_were_read_last(arena: ArenaClient) -> None:
+    store, roster = MemoryStore(), await snapshot_roster(arena, GROUP)
+    history = RosterHistory(store, arena.base_url, Disclosure())
+    for number in (*range(1, 51), 1, 51):
+        await history.record(evolve(roster, group_id=number), None)
+    kept = [
+        number
+        for number in range(1, 52)
+        if await store.read(f"mcp/rosters/masked/{arena.base_url}/{number}")
+    ]
+    assert kept == [1, *range(3, 52)]
 
 
 @pytest.mark.usefixtures("group")

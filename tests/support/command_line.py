@@ -1,7 +1,6 @@
 """Names that the tests of the command line share."""
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -22,25 +21,7 @@ Snapshot = Callable[[str, str], None]
 Start = Callable[..., subprocess.Popen[str]]
 Typing = Callable[[str], None]
 
-ENVIRONMENT = (
-    "ARENA_TOKEN", "ARENA_BASE_URL", "ARENA_CONFIG", "ARENA_FORMAT", "ARENA_GROUP", "ARENA_LOG",
-    "ARENA_MCP_TOKEN", "ARENA_STORE", "ARENA_SYNC_KEY",
-    "ARENA_WEBHOOK_URL", "ARENA_WEBHOOK_SECRET",
-    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
-    "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
-)  # fmt: skip
-"""Settings that are read from the environment, except those of colours and folders."""
 COMMAND = (sys.executable, "-m", "arena_groups")
-
-
-def clean_environment(**variables: str) -> dict[str, str]:
-    """The environment of a process that is not at a terminal and has no token."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {*ENVIRONMENT, "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}
-    }
-    return {**kept, **variables}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Official client of the Model Context Protocol, in the same process as a server."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -56,6 +57,17 @@ async def failing_call(client: Client, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments)
     assert result.is_error
     return text_of(result.content)
+
+
+async def apply_when_free(client: Client, code: str) -> dict[str, Any]:
+    """Apply a plan, as soon as a call that was cancelled has ended, and return the answer."""
+    while True:
+        result = await client.call_tool("apply_plan", {"code": code})
+        if not result.is_error:
+            answer: dict[str, Any] = result.structured_content
+            return answer
+        assert "being applied now" in text_of(result.content)
+        await asyncio.sleep(0)
 
 
 def text_of(content: Sequence[object]) -> str:

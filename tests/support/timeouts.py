@@ -1,4 +1,4 @@
-"""Control of the deadlines that ``asyncio.timeout`` sets."""
+"""Control of ``asyncio.timeout``, and of the time of the event loop."""
 
 import asyncio
 
@@ -14,15 +14,8 @@ def use_timeout(monkeypatch: pytest.MonkeyPatch, kind: type[asyncio.Timeout]) ->
     monkeypatch.setattr("asyncio.timeout", timeout)
 
 
-def record_timeouts(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Timeout]:
-    """Return a list to which each deadline is added as its block is entered."""
-    recorded: list[asyncio.Timeout] = []
-
-    class RecordedTimeout(asyncio.Timeout):
-        async def __aenter__(self) -> asyncio.Timeout:
-            if self.when() is not None:
-                recorded.append(self)
-            return await super().__aenter__()
-
-    use_timeout(monkeypatch, RecordedTimeout)
-    return recorded
+def advance_loop_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the time of the running event loop jump ahead, so that its timers are due."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    monkeypatch.setattr(loop, "time", lambda: before() + seconds)

@@ -273,7 +273,7 @@ async def check_rounds(rounds: list[tuple[list[tuple[str, int]], int | None]]) -
 
     Between two complete polls each person changes once at most, so that every membership is seen.
     """
-    async with Sandbox() as sandbox:
+    async with Sandbox(invitations=3) as sandbox:
         people = [sandbox.add_user(f"Person {number}") for number in range(3)]
         for person in people:
             sandbox.follow(person, sandbox.users.member.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,7 @@ from arena_groups.cli.connect import connected, opened_store
 from arena_groups.cli.errors import CliError, cannot_listen, no_token
 from arena_groups.cli.main import Command, example, run_async
 from arena_groups.cli.options import PORT, Settings, common_options, refuse_common_options
-from arena_groups.cli.output.messages import write_facts
 from arena_groups.cli.store_option import store_option
-from arena_groups.cli.termination import Termination
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -109,6 +108,8 @@ def command(
         raise click.UsageError("--allow-removals needs --allow-writes")
     _require_extra()
     access = None if port is None else http_access(port)
+    from arena_groups.cli.termination import Termination
+
     termination = Termination()
     try:
         run_async(settings, termination.run(serve_groups(settings, permitted, store, access)))
@@ -118,7 +119,7 @@ def command(
 
 def _require_extra() -> None:
     try:
-        import arena_groups.mcp  # noqa: F401
+        import_module("arena_groups.mcp")
     except ImportError as error:
         raise CliError("system", str(error)) from None
 
@@ -167,7 +168,7 @@ async def serve_groups(
             allow_removals=permitted.allow_removals,
             show_personal_data=permitted.show_personal_data,
             show_invite_code=permitted.show_invite_code,
-            store=store,
+            store=None if place is None else store,
         )
         if access is None:
             await _serve_stdio(settings, server)
@@ -204,4 +205,6 @@ async def _serve_http(settings: Settings, server: MCPServer[Any], access: HttpAc
 
 
 def _write_server(settings: Settings, facts: dict[str, object], text: str) -> None:
+    from arena_groups.cli.output.messages import write_facts
+
     write_facts(settings, "server", facts, f"arena-groups: {text}")

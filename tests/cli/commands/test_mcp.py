@@ -12,9 +12,18 @@ pytest.importorskip("mcp")
 import arena_groups.mcp
 from arena_groups._extras import install_command
 from arena_groups.cli.commands import mcp as mcp_command
+from arena_groups.cli.config_file import set_value
 from arena_groups.cli.errors import CliError
 from arena_groups.cli.main import run
-from tests.support.command_line import AsPerson, Captured, FakeTerminal
+from arena_groups.sandbox import Sandbox
+from tests.support.command_line import (
+    AsPerson,
+    Captured,
+    FakeTerminal,
+    MemoryKeyring,
+    Served,
+    Typing,
+)
 
 SEEN = "arena-groups: seen enough\n"
 FLAGS = ("allow_writes", "allow_removals", "show_personal_data", "show_invite_code")
@@ -55,7 +64,7 @@ def test_flags_are_those_of_the_server(
 ) -> None:
     assert run(["mcp", *line.split(), *transport.split(), *as_person("owner")]) == 1
     assert {name for name in FLAGS if created[0][name]} == flags
-    assert isinstance(created[0]["store"], arena_groups.MemoryStore)
+    assert created[0]["store"] is None
     assert capsys.readouterr() == ("", SEEN)
 
 
@@ -71,6 +80,44 @@ def test_sandbox_needs_no_token(created: list[dict[str, Any]], capsys: Captured)
     assert run(["mcp", "--sandbox", "--allow-writes"]) == 1
     assert created
     assert capsys.readouterr() == ("", SEEN)
+
+
+@pytest.mark.parametrize("options", [[], ["--allow-writes"]])
+def test_stored_login_of_the_current_host_is_used(
+    options: list[str],
+    created: list[dict[str, Any]],
+    sandbox: Sandbox,
+    typed: Typing,
+    keyring: MemoryKeyring,
+    capsys: Captured,
+) -> None:
+    typed(sandbox.tokens.owner)
+    assert run(["auth", "login", "--base-url", sandbox.url]) == 0
+    assert keyring.kept
+    capsys.readouterr()
+    assert run(["mcp", *options]) == 1
+    assert created[0]["arena"].base_url == sandbox.url
+    assert capsys.readouterr().err == SEEN  # no note about a missing token
+
+
+def test_server_of_the_configuration_file_is_used(
+    created: list[dict[str, Any]], served: Served, capsys: Captured
+) -> None:
+    set_value("base_url", served.url)
+    assert run(["mcp"]) == 1
+    assert created[0]["arena"].base_url == served.url
+    assert capsys.readouterr().err == SEEN
+
+
+def test_token_that_cannot_be_one_is_one_line(
+    created: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("ARENA_TOKEN", "to ken-4711")
+    assert run(["mcp"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "4711" not in err
+    assert not created
 
 
 @pytest.mark.parametrize("chosen", [None, "json"])

@@ -104,7 +104,7 @@ def test_invalid_options_send_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = people(LIST)
-    assert at(*line.format(group=GROUP, file=file).split()) == 1
+    assert at(*(word.format(group=GROUP, file=file) for word in line.split())) == 1
     err = capsys.readouterr().err
     assert words in err
     assert "secret" not in err

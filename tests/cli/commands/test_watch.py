@@ -147,7 +147,7 @@ def test_exec_failing_command_gets_event_again(
 
 def test_exec_command_that_ignores_stdin_succeeds(watch: Watch, sandbox: Sandbox) -> None:
     sandbox.add_members(GROUP, 3)
-    done = watch(GROUP, "--once", "--replay", "--exec", f"{sys.executable} -c pass")
+    done = watch(GROUP, "--once", "--replay", "--exec", shlex.join([sys.executable, "-c", "pass"]))
     assert (done.code, done.out, done.err) == (0, "", "")
 
 

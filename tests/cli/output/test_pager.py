@@ -1,5 +1,6 @@
 """Pager: which one is used, and what happens with real ones at a terminal."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ LIST = ("invitations", "list", "research-studio")
 FAKE = """
 import os, sys, tty, signal
 assert "ARENA_TOKEN" not in os.environ
-signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
 keys = open("/dev/tty")
 for number, line in enumerate(sys.stdin):
     print("|", line, end="", flush=True)
@@ -43,7 +44,7 @@ def impatient_pager(tmp_path: Path) -> str:
 def _pager(folder: Path, *, stop: int) -> str:
     script = folder / "pager.py"
     script.write_text(FAKE.format(stop=stop), "utf-8")
-    return f"{sys.executable} {script}"
+    return shlex.join([sys.executable, str(script)])
 
 
 @pytest.mark.parametrize(
