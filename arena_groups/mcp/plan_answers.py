@@ -189,7 +189,7 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     what = ", ".join(f"{action} {counts[action]}" for action in _ORDER if counts.get(action))
     name = shown.text(plan.group.name, LONGEST_NAME)
     lines = [
-        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({plan.group.counts.users} users)?",
+        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({_users(plan)})?",
         f"In all: {what}.",
     ]
     rows = sorted(plan.effects, key=lambda row: _ORDER.index(row.action))
@@ -201,6 +201,11 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     if counts.get("invite"):
         lines.append(EMAILS)
     return "\n".join(lines)
+
+
+def _users(plan: PreparedPlan) -> str:
+    count = plan.group.counts.users
+    return f"{count} {'user' if count == 1 else 'users'}"
 
 
 def _name(row: PlannedPerson, shown: Disclosure) -> str:

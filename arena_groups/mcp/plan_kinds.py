@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from arena_groups import ArenaClient, Group, MemoryStore, Store
 from arena_groups.bulk import (
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 CLAIM_TIMEOUT: Final = 40.0  # seconds: hosts wait about a minute for an answer
+MAX_NAMED: Final = 25  # requests, one for each user
 _REASONS: Final[Mapping[BulkOutcome, str]] = {
     BulkOutcome.ALREADY_INVITED: "has a pending invitation",
     BulkOutcome.ALREADY_MEMBER: "is a member",
@@ -72,7 +73,8 @@ class PreparedInvite(PreparedPlan):
             journal=self.journal,
             dry_run=True,
         )
-        found = [result.outcome async for result in run]
+        async with run:
+            found = [result.outcome async for result in run]
         changed = sum(outcome is not BulkOutcome.WOULD_INVITE for outcome in found)
         if changed:
             raise PlanChangedError(f"{changed} of the people joined or were invited meanwhile")
@@ -114,23 +116,41 @@ async def prepare_invite(
     """
     used = MemoryStore() if store is None else store
     journal = f"mcp/{secrets.token_hex(8)}"
-    rows: list[PlannedPerson] = []
     run = invite_many(arena, group.id, people, store=used, journal=journal, dry_run=True)
-    async for result in run:
-        target = result.target
-        is_new = result.outcome is BulkOutcome.WOULD_INVITE
-        new = "invite", NOT_PENDING if target.email is not None else "is not in the group"
-        action, reason = new if is_new else _no_effect(result)
-        rows.append(
-            PlannedPerson(
-                action=action,
-                reason=reason,
-                email=target.email,
-                user_id=target.user_id,
-                position=result.position,
-            )
-        )
-    return PreparedInvite(group=group, rows=tuple(rows), store=used, journal=journal)
+    async with run:
+        rows = [_invite_row(result) async for result in run]
+    named = await _name_users(arena, rows)
+    return PreparedInvite(group=group, rows=named, store=used, journal=journal)
+
+
+def _invite_row(result: BulkResult[InviteTarget]) -> PlannedPerson:
+    target = result.target
+    is_new = result.outcome is BulkOutcome.WOULD_INVITE
+    new = "invite", NOT_PENDING if target.email is not None else "is not in the group"
+    action, reason = new if is_new else _no_effect(result)
+    return PlannedPerson(
+        action=action,
+        reason=reason,
+        email=target.email,
+        user_id=target.user_id,
+        position=result.position,
+    )
+
+
+async def _name_users(
+    arena: ArenaClient, rows: Sequence[PlannedPerson]
+) -> tuple[PlannedPerson, ...]:
+    """Look up the first users who would be invited, for the question to the host's user."""
+    users = [row for row in rows if row.action == "invite" and row.user_id is not None]
+    named = {row: await _name_user(arena, row) for row in users[:MAX_NAMED]}
+    return tuple(named.get(row, row) for row in rows)
+
+
+async def _name_user(arena: ArenaClient, row: PlannedPerson) -> PlannedPerson:
+    try:
+        return evolve(row, user=await arena.users.get(row.user_id or 0))
+    except NotFoundError:
+        return evolve(row, action="unknown", reason=NO_USER)
 
 
 def _targets(rows: Sequence[PlannedPerson]) -> list[InviteTarget]:
@@ -241,7 +261,10 @@ async def prepare_removal(
     own = await arena.me()
     listed = {each.id: each async for each in arena.groups.members(group.id, confirm=True)}
     rows: list[PlannedPerson] = []
-    async for result in remove_many(arena, group.id, members, dry_run=True):
+    run = remove_many(arena, group.id, members, dry_run=True)
+    async with run:
+        found = [result async for result in run]
+    for result in found:
         member = listed.get(result.target.user_id or 0)
         action, reason = _removal_action(result, member, own.id)
         rows.append(

@@ -47,7 +47,7 @@ class PlannedPerson:
     action: str
     reason: str = ""
     email: str | None = field(default=None, repr=False)
-    user: EmbeddedUser | None = None
+    user: EmbeddedUser | None = field(default=None, eq=False)
     user_id: int | None = None
     invitation_id: int | None = None
     position: int | None = None

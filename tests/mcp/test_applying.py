@@ -274,6 +274,21 @@ async def test_addresses_are_masked_unless_the_owner_shows_them(
     assert "anna" not in str(done)
 
 
+async def test_question_names_the_users_who_are_invited(
+    server: MCPServer[Any], sandbox: Sandbox
+) -> None:
+    user = sandbox.add_user("Zoe Quill")
+    host = Host()
+    async with connect(server, host=host) as client:
+        people = [user, 987654321, "a@example.org"]
+        planned = await call(client, "plan_invite", group=GROUP, people=people)
+        await call(client, "apply_plan", code=planned["code"])
+    assert planned["counts"] == {"invite": 2, "unknown": 1}
+    assert planned["items"][0]["user"]["name"] == "Zoe Quill"
+    assert "“Spring” (1 user)?" in host.questions[0]
+    assert "- invite “Zoe Quill” (zoe-quill)\n" in host.questions[0]
+
+
 PORT = 8765
 TOKEN = "t0ken-of-this-test"
 INITIALIZE = {
