@@ -126,7 +126,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, value, earlier in reversed(item.stash.get(_VARIABLES, [])):
+        changed = item.stash.get(_VARIABLES, ())
+        for name, value, earlier in reversed(changed):
             if os.environ.get(name) != value:
                 continue
             if earlier is None:
