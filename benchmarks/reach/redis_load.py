@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from attrs import asdict, frozen
 
-from arena_groups import ArenaClient, watch
+from arena_groups import ArenaClient, WatchEvent, watch
 from arena_groups.redis import RedisPacer, RedisStore
 from arena_groups.sandbox import Sandbox
 from arena_groups.watching.lease import HEARTBEATS
@@ -93,7 +93,7 @@ async def measure_load(
         for slug in slugs:
             sandbox.add_group(slug, slug=slug)
         token = sandbox.tokens.owner
-        tasks: list[asyncio.Future[object]] = []
+        tasks: list[asyncio.Future[WatchEvent | None]] = []
         for _ in range(replicas):
             store = await stack.enter_async_context(RedisStore(store_server.url))
             pacer = await stack.enter_async_context(RedisPacer(pacer_server.url, token=token))
