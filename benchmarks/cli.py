@@ -15,6 +15,11 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.figures import Results, Settings, load, save
 from benchmarks.plan import FULL, PARTS, QUICK, Plan, measure, scratch
 from benchmarks.progress import Progress
+from benchmarks.reach import command as reach
+from benchmarks.reach import report as reach_report
+from benchmarks.reach.command import REACH_RESULTS
+from benchmarks.reach.figures import load as load_reach
+from benchmarks.reach.figures import save as save_reach
 from benchmarks.report import markdown, write_docs
 from benchmarks.revisions import copy_revision, copy_today
 from benchmarks.targets import check
@@ -34,6 +39,10 @@ parts:  cpu      contenders read a list from a server without latency
         bulk     1,000 people are invited, without pacing
         sandbox  what a test pays for a sandbox, and pages of long lists in it
 A whole run takes about a quarter of an hour; the machine should have nothing else to do.
+
+reach simulates watches of up to 10,000 groups with the client's own rules, and measures the memory
+and CPU of real ones, and the commands of Redis. It takes some minutes. --from PATH shows the
+figures of an earlier run.
 
 compare measures the working tree, with changes that are not committed, against REF. Both are
 copied to a temporary folder, and each figure is from new processes that run in turn. A part that
@@ -58,6 +67,8 @@ def _command(options: argparse.Namespace, given: list[str]) -> int:
             return _run(options, given)
         case "compare":
             return _compare(options)
+        case "reach":
+            return _reach(options)
         case _:
             return _look(options)
 
@@ -74,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(
         commands.add_parser("compare", help="measure this tree against another revision, in turn")
     )
+    _add_reach(commands.add_parser("reach", help="simulate and measure how far a watch goes"))
     for name, what in (
         ("check", "hold results against the targets; exit code 1 if one is missed"),
         ("report", "print results as Markdown"),
@@ -104,6 +116,13 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--parts", nargs="+", choices=parts, default=parts)
     command.add_argument("--rounds", type=_positive, help="how often each tree runs, in turn")
     command.add_argument("--quick", action="store_true", help="little of everything, to try it out")
+
+
+def _add_reach(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from", type=Path, dest="saved", metavar="PATH", help="measure nothing")
+    command.add_argument("--quick", action="store_true", help="little of everything, to try it out")
+    command.add_argument("--output", type=Path, default=REACH_RESULTS, metavar="PATH")
+    command.add_argument("--write-docs", action="store_true", help="then put the tables there")
 
 
 def _positive(text: str) -> int:
@@ -154,6 +173,18 @@ def _compare(options: argparse.Namespace) -> int:
         today = copy_today(Path(folder, "today"))
         found = compare.compare(today, other, options.parts, sizes, Progress())
     print(comparison_report(found, other.name))
+    return 0
+
+
+def _reach(options: argparse.Namespace) -> int:
+    if options.saved is None:
+        found = reach.measure(quick=options.quick)
+        save_reach(found, options.output)
+    else:
+        found = load_reach(options.saved)
+    print(reach_report.markdown(found))
+    if options.write_docs:
+        reach_report.write_docs(found, PAGE)
     return 0
 
 

@@ -7,7 +7,7 @@ from benchmarks.chart import draw
 from benchmarks.contenders import FIRST, YARDSTICK
 from benchmarks.figures import Machine, Point, Race, Results, Timing, Way
 
-__all__ = ["BEGIN", "END", "markdown", "table", "write_docs"]
+__all__ = ["BEGIN", "END", "fill", "markdown", "table", "write_docs"]
 
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
@@ -19,15 +19,22 @@ def write_docs(results: Results, page: Path, image: Path) -> None:
 
     Raise ``ValueError`` if the markers are missing.
     """
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page.name} has no place for results: {BEGIN} and {END}")
-    filled = f"{before}{BEGIN}\n\n{markdown(results)}\n{END}{after}"
-    page.write_text(filled, encoding="utf-8")
+    fill(page, BEGIN, END, markdown(results))
     image.parent.mkdir(parents=True, exist_ok=True)
     image.write_text(draw(results), encoding="utf-8")
+
+
+def fill(page: Path, begin: str, end: str, filling: str) -> None:
+    """Write Markdown between two markers of ``page``.
+
+    Raise ``ValueError`` if they are missing.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end:
+        raise ValueError(f"{page.name} has no place for results: {begin} and {end}")
+    page.write_text(f"{before}{begin}\n\n{filling}\n{end}{after}", encoding="utf-8")
 
 
 def markdown(results: Results) -> str:

@@ -159,6 +159,10 @@ class TestLoading:
         unwanted |= {f"arena_groups.{name}" for name in rooms}
         assert not unwanted & loaded
 
+    def test_command_line_loads_the_server_for_assistants_only_to_serve(self) -> None:
+        loaded = loaded_by("import arena_groups.cli.main, arena_groups.cli.commands.mcp")
+        assert not {"mcp", "pydantic", "starlette", "arena_groups.mcp"} & loaded
+
     def test_star_import_loads_no_test_tool(self) -> None:
         loaded = loaded_by("from arena_groups import *")
         assert not {"pytest", "hypothesis", "aioresponses", "unittest.mock"} & loaded

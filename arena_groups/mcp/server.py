@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,7 +11,14 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    InputRequiredResult,
+    TextContent,
+    Tool,
+)
 from pydantic import AnyUrl
 
 import arena_groups
@@ -61,7 +69,7 @@ class GroupServer(MCPServer[Any]):
         """Call a tool, and describe its failure."""
         await self._check_call(name, arguments)
         try:
-            return await super().call_tool(name, arguments, context)
+            return _short(await super().call_tool(name, arguments, context))
         except ToolError as error:
             message = describe_failure(error.__cause__)
         raise ToolError(message)
@@ -87,6 +95,16 @@ class GroupServer(MCPServer[Any]):
         except ResourceError as error:
             code, message = INTERNAL_ERROR, describe_failure(error.__cause__)
         raise MCPError(code, message)
+
+
+def _short(
+    result: CallToolResult | InputRequiredResult,
+) -> CallToolResult | InputRequiredResult:
+    """Return an answer whose text is JSON without the spaces that the library puts into it."""
+    if not isinstance(result, CallToolResult) or result.structured_content is None:
+        return result
+    text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+    return result.model_copy(update={"content": [TextContent(type="text", text=text)]})
 
 
 def create_server(

@@ -65,11 +65,10 @@ def _closeable_stdin() -> Generator[socket.socket, None, None]:
 
 
 def _copy(source: int, target: socket.socket) -> None:
-    """Copy until the end of the input, or of the interest in it."""
-    with suppress(OSError):
+    """Copy until the end of the input or of its reader, then close the copy."""
+    with suppress(OSError), target:
         while chunk := os.read(source, CHUNK):
             target.sendall(chunk)
-        target.shutdown(socket.SHUT_WR)
 
 
 def _first_error(group: ExceptionGroup[Exception]) -> Exception:

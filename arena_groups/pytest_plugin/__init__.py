@@ -7,6 +7,7 @@ a fixture is used. PYTEST_DONT_REWRITE: it has no assertions.
 from __future__ import annotations
 
 import inspect
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ __getattr__, _ = lazy_exports(
 )
 
 _OPENED: pytest.StashKey[list[tuple[Sandbox, Sequence[InjectedFault]]]] = pytest.StashKey()
+_VARIABLES: pytest.StashKey[list[tuple[str, str, str | None]]] = pytest.StashKey()
 _SHARED: pytest.StashKey[dict[int, tuple[Sandbox, str]]] = pytest.StashKey()
 
 
@@ -109,6 +111,31 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         _check_applied(required, sandbox, item.name)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Restore variables to which the test's ``monkeypatch`` has given the values of its sandbox.
+
+    It does so if it was set up before the sandbox, and the test has changed them.
+
+    Args:
+        item: The test.
+
+    Yields:
+        Once, to tear down the test.
+    """
+    try:
+        yield
+    finally:
+        changed = item.stash.get(_VARIABLES, ())
+        for name, value, earlier in reversed(changed):
+            if os.environ.get(name) != value:
+                continue
+            if earlier is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = earlier
+
+
 @pytest.fixture(scope="session")
 def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
     """Return a function that opens sandboxes, for fixtures of any scope and for several of them.
@@ -132,6 +159,9 @@ def arena_sandbox_factory(request: pytest.FixtureRequest) -> SandboxFactory:
         sandbox, required = markers.build(marks)
         with sandbox, pytest.MonkeyPatch.context() as environment:
             for name, value in sandbox.environment.items():
+                if test is not None:
+                    variable = name, value, os.environ.get(name)
+                    test.stash.setdefault(_VARIABLES, []).append(variable)
                 environment.setenv(name, value)
             if test is None:
                 shared[id(sandbox)] = sandbox, scope

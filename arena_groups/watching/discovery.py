@@ -1,6 +1,6 @@
 """Discovery of the groups of the token's user, for a watch of all groups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -84,7 +84,7 @@ class GroupDiscovery:
         self.due = self._clock.now() + wait
         return wait
 
-    def compare(self, watched: Sequence[GroupWatch]) -> GroupsFound:
+    def compare(self, watched: Collection[GroupWatch]) -> GroupsFound:
         """Return which of the listed groups are new, gone, and not to be watched. Take the list.
 
         A group with events that were not acknowledged is not gone yet.

@@ -27,7 +27,7 @@ from arena_groups.watching.events import (
 )
 from arena_groups.watching.feed import NotificationFeed, name_adders
 from arena_groups.watching.lease import LeaseObserver, LeaseWaiter
-from arena_groups.watching.poller import GroupPoller
+from arena_groups.watching.poller import QUIET_POLL, GroupPoller
 from arena_groups.watching.schedule import (
     Jitter,
     full_poll_in,
@@ -127,8 +127,10 @@ class GroupWatch:
 
     @property
     def requests(self) -> int:
-        """How many requests a poll takes if nothing has changed."""
-        return 0 if self._poller is None else self._poller.requests
+        """How many requests a poll takes if nothing has changed, here or in another process."""
+        if self._poller is None:
+            return 0 if self._lease is None else QUIET_POLL
+        return self._poller.requests
 
     @property
     def code_error(self) -> ArenaError | None:

@@ -9,7 +9,7 @@ that no longer owns the lease can write nothing.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
@@ -210,7 +210,7 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        groups: Sequence[LeasedGroup],
+        groups: Collection[LeasedGroup],
         *,
         interval: float,
         stall_limit: float,

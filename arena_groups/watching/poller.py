@@ -9,7 +9,7 @@ found by the next full poll.
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from attrs import frozen
 
@@ -36,12 +36,14 @@ from arena_groups.models import (
 )
 from arena_groups.watching.diff import Code, GroupSnapshot
 
-__all__ = ["GroupPoller", "embedded", "fingerprint"]
+__all__ = ["QUIET_POLL", "GroupPoller", "embedded", "fingerprint"]
 
 ItemT = TypeVar("ItemT", bound=Identified)
 Fetch = Callable[[int], Awaitable[Page[ItemT]]]
 
 PAGE_SIZE = 100
+QUIET_POLL: Final = 3
+"""Requests of a poll that finds no difference: a page of each list, and the invite code."""
 
 logger = logging.getLogger("arena_groups")
 
@@ -83,7 +85,7 @@ class GroupPoller:
     @property
     def requests(self) -> int:
         """How many requests a poll takes if nothing has changed."""
-        return 2 + self._can_read_code
+        return QUIET_POLL - (not self._can_read_code)
 
     async def poll(self, *, full: bool) -> GroupSnapshot:
         """Return a snapshot, in comparison with the last committed poll.

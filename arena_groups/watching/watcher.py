@@ -102,7 +102,8 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         self._deliveries = DeliveryLoop(self._store, name, shared, once, self._clock)
         names = dict.fromkeys(group.name for group in groups)
         self._records = store is not None
-        self._groups = [self._group_watch(name) for name in names]
+        self._groups = dict.fromkeys(self._group_watch(name) for name in names)
+        self._by_id: dict[int | None, GroupWatch] = {}
         self._discovery: GroupDiscovery | None = None
         if all_groups:
             self._discovery = GroupDiscovery(self._arena, self._clock, interval, once=once)
@@ -254,7 +255,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             self._handle_end(*ended)
         if self._keeper is not None:
             self._check_leases(self._keeper)
-        self._current = self._polls.with_events()
+        self._current = self._polls.take_with_events()
         if self._current is None and self._is_active:
             with nullcontext() if self._keeper is None else self._keeper.allow_acquiring():
                 await self._polls.run()
@@ -339,7 +340,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         for group in found.removed:
             self._polls.cancel(group)
             self._remove(group)
-        self._groups += [self._group_watch(each.id, each) for each in found.added]
+        added = [self._group_watch(each.id, each) for each in found.added]
+        self._groups.update(dict.fromkeys(added))
+        self._polls.update(added)
         if self._keeper is not None:
             self._keeper.start()
         self._reports.groups(discovery.change(found, watched=len(self._groups)))
@@ -359,7 +362,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             await group.renew()  # after a pause, another process may own the lease
         started = self._clock.now()
         await group.poll(replay=self._replay, since=self._since, feed=self._feed)
-        requests = sum(each.requests for each in self._groups)
+        requests = self._polls.requests.update(group)
         group.schedule_next(started, self._interval, requests, self._arena.rate_limit, self._jitter)
         if self._once:
             group.due = math.inf
@@ -367,17 +370,19 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
     async def _open(self, group: GroupWatch) -> None:
         """Open the group's checkpoint, or wait for its lease if it is shared."""
         found = await group.resolve(self._arena)
-        if any(each.group_id == found.id for each in self._groups if each is not group):
-            self._groups.remove(group)  # given by its slug and by its id
+        if self._by_id.setdefault(found.id, group) is not group:
+            del self._groups[group]  # given by its slug and by its id
         elif self._keeper is None:
             await group.open(self._arena, found, self._store, self._name)
         else:
             group.wait_for_lease(self._arena, found, self._store, self._name, self._interval)
+            self._polls.requests.update(group)
             self._keeper.wake()
 
     def _check_leases(self, keeper: LeaseKeeper) -> None:
         """Handle what has happened apart from the polls: lost leases, and failures to read one."""
         keeper.check()
+        self._polls.update(each for each in self._groups if each.due == -math.inf)  # acquired
         for group in self._groups:
             if group.fenced_out:
                 if group in self._polls:
@@ -422,7 +427,9 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
 
     def _remove(self, group: GroupWatch) -> None:
         if group in self._groups:
-            self._groups.remove(group)
+            del self._groups[group]
+            self._by_id.pop(group.group_id, None)
+            self._polls.requests.remove(group)
             if self._keeper is not None:
                 self._keeper.wake()
         if self._current is group:

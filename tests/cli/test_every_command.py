@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from arena_groups.sandbox import Sandbox
 from tests.support.command_line import AsPerson, At, Captured
 
 GROUP = "research-studio"
-PEOPLE = Path(__file__).parents[2] / "examples/keep_in_step/people.csv"
+PEOPLE = shlex.quote(str(Path(__file__).parents[2] / "examples/keep_in_step/people.csv"))
 FORMATS = ("table", "json", "ndjson", "csv")
 
 LISTS = (
@@ -63,7 +64,7 @@ def test_results_in_every_format_have_the_same_number(
 ) -> None:
     counts = set()
     for chosen in FORMATS:
-        assert run([*line.split(), "--format", chosen, *as_person("owner")]) == 0
+        assert run([*shlex.split(line), "--format", chosen, *as_person("owner")]) == 0
         out, err = capsys.readouterr()
         assert err == ""
         if chosen == "table":
@@ -80,7 +81,7 @@ def test_changes_in_every_format_write_a_result(
     line: str, chosen: str, at: At, capsys: Captured
 ) -> None:
     person = "member" if "leave" in line else "owner"
-    words = line.replace("no-member", GROUP).split()
+    words = shlex.split(line.replace("no-member", GROUP))
     assert at(*words, chosen=chosen, person=person) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -121,7 +122,7 @@ WRITES = [line for line, writes in EVERY if writes]
 
 def failing(capsys: Captured, line: str, where: list[str]) -> tuple[int, dict[str, object]]:
     """Run a line that fails; check that its error is one line of text, and one object in JSON."""
-    words = [*line.format(GROUP).split(), *where]
+    words = [*shlex.split(line.format(GROUP)), *where]
     code = run(words)
     text = capsys.readouterr().err
     assert text.startswith("arena-groups: ")
@@ -265,7 +266,7 @@ def test_invalid_options_are_usage_errors(line: str, words: str, capsys: Capture
 
 def column_names(line: str, capsys: Captured, chosen: str = "table") -> list[str]:
     """The names that the error for an unknown column lists."""
-    assert run([*line.split(), "--columns", "no-such-column", "--format", chosen]) == 1
+    assert run([*shlex.split(line), "--columns", "no-such-column", "--format", chosen]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     return err.partition("Columns: ")[2].partition(" (hint")[0].split(", ")
@@ -288,7 +289,7 @@ def test_unknown_column_is_refused_before_anything_is_sent(
     ["sync x y.csv", "invitations send x a@example.org", "api /v3/me"],
 )
 def test_command_without_a_list_of_columns_refuses_the_option(line: str, capsys: Captured) -> None:
-    assert run([*line.split(), "--columns", "id"]) == 1
+    assert run([*shlex.split(line), "--columns", "id"]) == 1
     assert "no --columns" in capsys.readouterr().err
 
 
@@ -300,7 +301,7 @@ def test_every_column_can_be_selected_in_every_format(
     names = column_names(line, capsys)
     found = {}
     for chosen in FORMATS:
-        words = [*line.split(), "--columns", ",".join(names), "--format", chosen]
+        words = [*shlex.split(line), "--columns", ",".join(names), "--format", chosen]
         assert run([*words, *where]) == 0
         out, _ = capsys.readouterr()
         if chosen != "table":

@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.support.command_line import (
 )
 
 ROOT = Path(__file__).parents[2]
-PEOPLE = ROOT / "examples/keep_in_step/people.csv"
+PEOPLE = shlex.quote(str(ROOT / "examples/keep_in_step/people.csv"))
 GROUP = "research-studio"
 
 # Each command that takes a group, with the place of the group.
@@ -140,7 +141,7 @@ def fails(
         if url:
             monkeypatch.setenv("ARENA_BASE_URL", url)  # the token is for this server
             where = ["--base-url", url]
-        return failure(capsys, [*line.split(), *where])
+        return failure(capsys, [*shlex.split(line), *where])
 
     return call
 
@@ -240,7 +241,7 @@ class TestToken:
         where = as_person("owner")
         monkeypatch.delenv("ARENA_TOKEN")
         typed("c0de")
-        code, kind, hint = failure(capsys, [*line.format(GROUP).split(), *where])
+        code, kind, hint = failure(capsys, [*shlex.split(line.format(GROUP)), *where])
         assert (code, kind) == (2, "unauthorized")
         assert "auth login" in hint
 
@@ -258,7 +259,7 @@ class TestToken:
         where = as_person("owner")
         monkeypatch.setenv("ARENA_TOKEN", token)
         typed("c0de")
-        code, kind, hint = failure(capsys, [*line.format(GROUP).split(), *where])
+        code, kind, hint = failure(capsys, [*shlex.split(line.format(GROUP)), *where])
         assert (code, kind) == (2, "unauthorized")
         assert token not in hint
 
@@ -329,7 +330,7 @@ class TestPrompts:
     def test_question_answered_otherwise_than_yes_is_cancelled(
         self, line: str, answer: str, at_terminal: Callable[..., Screen]
     ) -> None:
-        screen = at_terminal(*line.split(), answer=answer)
+        screen = at_terminal(*shlex.split(line), answer=answer)
         assert screen.code == 1
         assert screen.text.endswith("arena-groups: cancelled\n")
 
@@ -342,14 +343,14 @@ class TestPrompts:
                 raise KeyboardInterrupt
 
         monkeypatch.setattr("arena_groups.cli.output.messages.getpass", raising(KeyboardInterrupt))
-        assert at_terminal(*line.split(), answer=Interrupted()).code == 130
+        assert at_terminal(*shlex.split(line), answer=Interrupted()).code == 130
 
     @pytest.mark.parametrize("line", SECRETS)
     def test_hidden_prompt_that_is_closed_is_cancelled(
         self, line: str, at_terminal: Callable[..., Screen], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("arena_groups.cli.output.messages.getpass", raising(EOFError))
-        screen = at_terminal(*line.split())
+        screen = at_terminal(*shlex.split(line))
         assert screen.code == 1
         assert screen.text.endswith("arena-groups: cancelled\n")
 
@@ -375,13 +376,13 @@ class TestFiles:
     )
     DATA = INPUTS[:4] + INPUTS[4:5] + INPUTS[6:7]
 
-    @pytest.mark.parametrize("line", [line for line in INPUTS if str(PEOPLE) not in line])
+    @pytest.mark.parametrize("line", [line for line in INPUTS if PEOPLE not in line])
     @pytest.mark.parametrize("name", ["missing.csv", "folder"])
     def test_file_that_cannot_be_opened_exits_with_1(
         self, line: str, name: str, fails: Fails, tmp_path: Path
     ) -> None:
         (tmp_path / "folder").mkdir()
-        code, kind, _ = fails(line.format(tmp_path / name))
+        code, kind, _ = fails(line.format(shlex.quote(str(tmp_path / name))))
         assert (code, kind in {"system", "usage"}) == (1, True)
 
     @pytest.mark.parametrize("line", DATA)
@@ -391,7 +392,7 @@ class TestFiles:
     ) -> None:
         file = tmp_path / "data"
         file.write_bytes(content)
-        assert fails(line.format(file))[:2] == (4, "validation")
+        assert fails(line.format(shlex.quote(str(file))))[:2] == (4, "validation")
 
     @pytest.mark.parametrize("content", [b"\xff\xff\x00\x81", b"{[", b"purple = 1"])
     def test_configuration_that_is_wrong_is_like_a_wrong_option(
@@ -399,7 +400,7 @@ class TestFiles:
     ) -> None:
         file = tmp_path / "watch.toml"
         file.write_bytes(content)
-        assert fails(f"watch --config {file}")[0] == 1
+        assert fails(shlex.join(["watch", "--config", str(file)]))[0] == 1
 
     @pytest.mark.parametrize(
         "line",
@@ -419,7 +420,10 @@ class TestFiles:
     def test_file_that_cannot_be_written_is_system_error(
         self, line: str, fails: Fails, tmp_path: Path
     ) -> None:
-        assert fails(line.format(tmp_path / "no-folder/file"))[:2] == (1, "system")
+        assert fails(line.format(shlex.quote(str(tmp_path / "no-folder/file"))))[:2] == (
+            1,
+            "system",
+        )
 
 
 class TestStreams:
@@ -438,7 +442,7 @@ class TestStreams:
     ) -> None:
         where = as_person("owner")
         monkeypatch.setattr(sys, "stdout", BrokenStream(code))
-        assert run([*line.split(), *where]) == number
+        assert run([*shlex.split(line), *where]) == number
         monkeypatch.undo()
         assert capsys.readouterr().err.count("\n") == number
 
@@ -448,7 +452,7 @@ class TestStreams:
     ) -> None:
         where = as_person("owner")
         monkeypatch.setattr(sys, "stdout", InterruptingStream())
-        assert run([*line.split(), *where]) == 130
+        assert run([*shlex.split(line), *where]) == 130
 
 
 def test_exit_codes_are_documented() -> None:

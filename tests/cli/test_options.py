@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def parse(settings: Settings, line: str) -> None:
-    application.app.main(line.split(), standalone_mode=False, obj=settings)
+    application.app.main(shlex.split(line), standalone_mode=False, obj=settings)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,8 @@ def test_bom_with_a_result_in_csv_is_accepted(settings: Settings, tmp_path: Path
     file = tmp_path / "people.csv"
     file.write_text("ann@example.org\n", "utf-8")
     result = tmp_path / "result.csv"
-    parse(settings, f"invitations send g --from {file} --result {result} --bom")
+    line = ["invitations", "send", "g", "--from", str(file), "--result", str(result), "--bom"]
+    parse(settings, shlex.join(line))
     assert settings.bom
 
 

@@ -78,6 +78,7 @@ def test_other_commands_load_nothing_of_the_server_for_assistants() -> None:
 
 
 def test_server_over_pipes_loads_no_web_server() -> None:
+    pytest.importorskip("mcp")
     program = "from arena_groups.mcp import create_server; import arena_groups.mcp.stdio"
     loaded = loaded_modules(program)
     assert "mcp" in loaded

@@ -50,6 +50,7 @@ async def test_official_client_uses_every_tool_and_its_user_consents(
 def test_every_byte_of_output_is_protocol_whatever_happens(tmp_path: Path) -> None:
     """Log, notes, an API that is away, and lines that are no messages."""
     variables = {"ARENA_BASE_URL": NOWHERE, "ARENA_LOG": "debug", "HOME": str(tmp_path)}
+    variables |= {"PYTHONDEVMODE": "1"}  # warns of what is not closed
     with serving_pipes("--verbose", "--allow-writes", **variables) as pipes:
         pipes.send(b"no JSON", b"", b"[]", b"{}", b"\xff\xfe", b'{"jsonrpc":"2.0","id":7}')
         pipes.send(request(1, "tools/list"), call_of(2, "get_group", group=GROUP))
@@ -68,6 +69,7 @@ def test_every_byte_of_output_is_protocol_whatever_happens(tmp_path: Path) -> No
     assert "no token found, so nothing can be changed" in err
     assert "debug: GET " in err
     assert "Traceback" not in err
+    assert "Warning" not in err
     assert "ann@example.net" not in err + json.dumps(list(answers.values()))
 
 

@@ -337,7 +337,7 @@ async def test_code_works_in_the_session_that_made_the_plan_alone(
         await own.open()
         await other.open()
         answer = await own.call("plan_invite", group=GROUP, people=["a@example.org"])
-        code = answer.partition('\\"code\\": \\"')[2].partition("\\")[0]
+        code = answer.partition('\\"code\\":\\"')[2].partition("\\")[0]
         assert len(code) == 24
         assert "No plan has this code" in await other.call("apply_plan", code=code)
         assert sent_emails(sandbox) == []

@@ -13,7 +13,7 @@ from arena_groups import ArenaClient
 from arena_groups.mcp import create_server
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import addresses, make_client
-from tests.support.mcp import call, connect, failing_call
+from tests.support.mcp import call, connect, failing_call, text_of
 
 GROUP = "research-studio"
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -75,7 +75,9 @@ async def test_answer_fits_its_schema(server: MCPServer[Any], era: str, tool: st
     assert schema is not None
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(result.structured_content)
-    assert json.loads(result.content[0].text) == result.structured_content  # type: ignore[union-attr]
+    text = text_of(result.content)
+    assert json.loads(text) == result.structured_content
+    assert "\n" not in text
     has_texts = tool not in {"get_quota", "get_invite_link"}
     assert (result.structured_content or {}).get("notice") == (NOTICE if has_texts else None)
 

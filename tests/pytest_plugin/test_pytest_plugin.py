@@ -894,6 +894,31 @@ class TestSandbox:
         assert os.environ["ARENA_TOKEN"] == "a-real-one"
         assert "ARENA_BASE_URL" not in os.environ
 
+    @pytest.mark.parametrize("earlier", [None, "a-real-one"])
+    @pytest.mark.parametrize(
+        "arguments", ["monkeypatch, arena_sandbox", "arena_sandbox, monkeypatch"]
+    )
+    def test_variables_that_a_test_changes_are_restored(
+        self, suite: Suite, monkeypatch: pytest.MonkeyPatch, arguments: str, earlier: str | None
+    ) -> None:
+        if earlier is not None:
+            monkeypatch.setenv("ARENA_TOKEN", earlier)
+        passes(
+            suite,
+            f"""
+            import os
+
+            def test_one({arguments}):
+                monkeypatch.setenv("ARENA_TOKEN", "other")
+                monkeypatch.delenv("ARENA_BASE_URL")
+
+            def test_two():
+                assert os.environ.get("ARENA_TOKEN") == {earlier!r}
+                assert "ARENA_BASE_URL" not in os.environ
+            """,
+            passed=2,
+        )
+
     def test_sandbox_can_be_stopped_and_started(self, suite: Suite) -> None:
         passes(
             suite,

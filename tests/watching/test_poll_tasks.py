@@ -1,14 +1,23 @@
 """Polls of a watch side by side: which start, how many, and what becomes of their errors."""
 
 import asyncio
+import sys
 from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import FrameType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from arena_groups import ArenaClient, MemoryStore, ServerError, watch
-from arena_groups.sandbox import Sandbox, faults
+from arena_groups import ArenaClient, MemoryStore, ServerError, Watcher, WatchEvent, watch
+from arena_groups.sandbox import AutoAdvanceClock, Sandbox, faults
+from arena_groups.watching import poll_tasks
+from arena_groups.watching.group_watch import GroupWatch
+from arena_groups.watching.poll_tasks import DueQueue
 from tests.support.clients import single
-from tests.support.virtual_time import LoopClock, in_virtual_time
+from tests.support.virtual_time import LoopClock, in_virtual_time, run_virtual
 
 SLUGS = [f"g{number}" for number in range(6)]
 LATENCY = 10.0
@@ -104,3 +113,119 @@ async def test_close_ends_all_polls() -> None:
         count = len(sandbox.requests)
         await asyncio.sleep(10 * LATENCY)
         assert len(sandbox.requests) == count
+
+
+class StubTarget(GroupWatch):
+    """Group whose state a test sets."""
+
+    ready = True
+
+    def __init__(self, due: float) -> None:
+        super().__init__("stub", AutoAdvanceClock())
+        self.due = due
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from(["move", "unready", "ready", "pop"]),
+                  st.integers(0, 9)),
+        max_size=40,
+    )
+)  # fmt: skip
+def test_queue_returns_the_ready_target_that_is_due_first(
+    steps: list[tuple[int, str, int]],
+) -> None:
+    targets = [StubTarget(float(number)) for number in range(6)]
+    queued = set(targets)
+    queue = DueQueue(lambda each: isinstance(each, StubTarget) and each.ready)
+    for target in targets:
+        queue.add(target)
+    for number, step, due in steps:
+        target = targets[number]
+        if step == "move":
+            target.due = float(due)
+            queue.add(target)
+            queued |= {target} if target.ready else set()
+        elif step == "unready":
+            target.ready = False
+            queued.discard(target)
+        elif step == "ready":
+            target.ready = True
+            queue.add(target)
+            queued.add(target)
+        elif (first := queue.first()) is not None:
+            queue.pop()
+            assert isinstance(first, StubTarget)
+            queued.discard(first)
+        first = queue.first()
+        assert (first is None) == (not queued)
+        if first is not None:
+            assert first in queued
+            assert first.due == min(each.due for each in queued)
+
+
+async def steps_of_a_poll(groups: int) -> float:
+    """Return how many functions of the watch run in one poll of many groups."""
+    folder = str(Path(poll_tasks.__file__).parent)
+    steps = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal steps
+        steps += event == "call" and frame.f_code.co_filename.startswith(folder)
+
+    async with Sandbox() as sandbox, client_of(sandbox) as arena:
+        slugs = [f"g{number}" for number in range(groups)]
+        for slug in slugs:
+            sandbox.add_group(slug, slug=slug)
+        async with watch(arena, *slugs, store=MemoryStore()) as watcher:
+            waiting = asyncio.ensure_future(anext(watcher))
+            await asyncio.sleep(100.0)
+            sandbox.clear_requests()
+            sys.setprofile(count)
+            await asyncio.sleep(300.0)
+            sys.setprofile(None)
+            polls = sum(each.operation == "getGroupInvitations" for each in sandbox.requests)
+            await watcher.aclose()
+            with pytest.raises(StopAsyncIteration):
+                await waiting
+    assert polls >= 4 * groups
+    return steps / polls
+
+
+def test_poll_takes_the_same_steps_among_many_groups() -> None:
+    few, many = (run_virtual(steps_of_a_poll(groups)) for groups in (5, 80))
+    assert many <= 1.2 * few
+
+
+@in_virtual_time
+async def test_processes_of_a_shared_watch_take_one_share_of_the_quota() -> None:
+    loop = asyncio.get_running_loop()
+    started, limit, minutes = loop.time(), 120, 20
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(
+            Sandbox(tier="free", clock=lambda: 1_800_000_000 + loop.time() - started)
+        )
+        slugs = [f"g{number}" for number in range(12)]
+        for slug in slugs:
+            sandbox.add_group(slug, slug=slug)
+        store = MemoryStore()
+        waiting: list[asyncio.Future[WatchEvent]] = []
+        watchers: list[Watcher] = []
+        for _ in range(3):
+            arena = await stack.enter_async_context(client_of(sandbox))
+            watcher = watch(arena, *slugs, interval=30.0, store=store, shared=True)
+            watchers.append(watcher)
+            waiting.append(asyncio.ensure_future(anext(watcher)))
+        await asyncio.sleep(300.0)
+        sandbox.clear_requests()
+        await asyncio.sleep(60.0 * minutes)
+        owned = [sum(each.watched_here for each in watcher.snapshot()) for watcher in watchers]
+        requests = len(sandbox.requests)
+        for watcher in watchers:
+            await watcher.aclose()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert sum(owned) == len(slugs)
+    assert max(owned) < len(slugs)
+    # A poll of all pages in half an hour adds one to three requests for each group.
+    full = 3 * len(slugs) * minutes / 15
+    assert requests <= 0.25 * limit * minutes + full

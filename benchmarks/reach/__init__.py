@@ -1,0 +1,1 @@
+"""How far a watch goes: simulated requests and delays, and measured costs."""
