@@ -226,7 +226,7 @@ class WriteTools:
     ) -> PlanAnswer:
         """Plan to remove members from a group. Nobody is removed before apply_plan.
 
-        The owner and your own user are never removed.
+        The owner is never removed.
         """
         found = await self._group(group, PlanKind.REMOVE)
         plan = await prepare_removal(self._arena, found, [_as_id(each) for each in members])

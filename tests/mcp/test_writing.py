@@ -471,7 +471,7 @@ async def test_plan_without_effects_has_no_code(open_server: MCPServer[Any], pla
     assert planned["next_step"] == "There is nothing to do."
 
 
-async def test_owner_and_own_user_and_strangers_are_not_removed(
+async def test_owner_and_those_who_are_no_members_are_not_removed(
     open_server: MCPServer[Any], place: Place
 ) -> None:
     owner = place.sandbox.users.owner.id
