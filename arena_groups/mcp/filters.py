@@ -17,7 +17,7 @@ InvitedBy = Annotated[
     Field(description="Only those that this user has sent: a slug or an id."),
 ]
 OlderThanDays = Annotated[
-    int | None, Field(ge=0, description="Only those sent more than this many days ago.")
+    StrictInt | None, Field(ge=0, description="Only those sent more than this many days ago.")
 ]
 Kind = Annotated[
     Literal["email", "user"] | None,

@@ -13,8 +13,8 @@ from mcp_types import Tool
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from arena_groups import (
-    ArenaError,
     ArenaConnectionError,
+    ArenaError,
     ClientStateError,
     DriftError,
     PacerError,
@@ -312,7 +312,7 @@ def test_unknown_failure_is_in_the_log_with_its_place_and_without_its_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(KeyError) as caught:
-        {}[ADDRESS]
+        raise KeyError(ADDRESS)
     assert "report it to" in describe_failure(caught.value)
     assert f"KeyError in {__file__}, line " in caplog.text
     assert LOCAL not in caplog.text
