@@ -72,8 +72,12 @@ def pytest_runtest_logfinish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Remove settings of users, terminals and CI systems; use UTC, and folders without files."""
+    """Remove settings of users, terminals and CI systems; use UTC, and folders without files.
+
+    New files have the usual modes.
+    """
     folder = tmp_path_factory.mktemp("settings")
+    mask = os.umask(0o022)
     with pytest.MonkeyPatch.context() as patch:
         for name in foreign_variables([*os.environ]):
             patch.delenv(name)
@@ -82,6 +86,7 @@ def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("TZ", "UTC")
         set_time_zone()
         yield
+    os.umask(mask)
     set_time_zone()
 
 
