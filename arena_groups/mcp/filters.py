@@ -17,7 +17,7 @@ InvitedBy = Annotated[
     Field(description="Only those sent by this user: slug or id."),
 ]
 OlderThanDays = Annotated[
-    int | None, Field(ge=0, description="Only those sent more than this many days ago.")
+    StrictInt | None, Field(ge=0, description="Only those sent more than this many days ago.")
 ]
 Kind = Annotated[
     Literal["email", "user"] | None,

@@ -1,5 +1,6 @@
 """Plans and their results as assistants and the users of hosts see them. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Final
@@ -38,9 +39,11 @@ RETRY: Final = (
 HELD: Final = (
     "Held people are removed or revoked only if the invitations show that they are not on the list."
 )
+BEGUN: Final = "A part of this was done before. This goes on with the rest."
 EMAILS: Final = (
     "Each person who is invited gets an email; users who follow you become members at once."
 )
+_QUOTES: Final = re.compile('["\u201c-\u201f]')
 _ORDER: Final = ("remove", "revoke", "held", "invite")
 _VERBS: Final = {
     PlanKind.INVITE: "Invite people to",
@@ -187,20 +190,27 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     """
     counts = plan.counts
     what = ", ".join(f"{action} {counts[action]}" for action in _ORDER if counts.get(action))
-    name = shown.text(plan.group.name, LONGEST_NAME)
+    name, slug = _unquoted(plan.group.name, shown), shown.text(plan.group.slug, LONGEST_NAME)
     lines = [
-        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({_users(plan)})?",
+        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({slug}, {_users(plan)})?",
         f"In all: {what}.",
     ]
     rows = sorted(plan.effects, key=lambda row: _ORDER.index(row.action))
     lines += [f"- {row.action} {_name(row, shown)}" for row in rows[:MAX_ASKED]]
     if len(rows) > MAX_ASKED:
         lines.append(f"- and {len(rows) - MAX_ASKED} more")
+    if plan.begun:
+        lines.append(BEGUN)
     if counts.get("held"):
         lines.append(HELD)
     if counts.get("invite"):
         lines.append(EMAILS)
     return "\n".join(lines)
+
+
+def _unquoted(name: str, shown: Disclosure) -> str:
+    """Return a name that cannot end the quotes around it, and go on as if it were the question."""
+    return shown.text(_QUOTES.sub("'", name), LONGEST_NAME)
 
 
 def _users(plan: PreparedPlan) -> str:
@@ -210,7 +220,7 @@ def _users(plan: PreparedPlan) -> str:
 
 def _name(row: PlannedPerson, shown: Disclosure) -> str:
     if row.user is not None:
-        name = shown.text(row.user.name, LONGEST_NAME)
+        name = _unquoted(row.user.name, shown)
         return f"“{name}” ({shown.text(row.user.slug, LONGEST_NAME)})"
     if row.email is not None:
         return shown.address(row.email) or ""

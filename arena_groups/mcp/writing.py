@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit, ElicitationResult, Resolve
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
 from arena_groups.mcp.consent import (
@@ -97,7 +97,8 @@ People = Annotated[
     ),
 ]
 MaxRemovals = Annotated[
-    Annotated[StrictInt, Field(ge=0)] | Annotated[float, Field(ge=0)],
+    Annotated[StrictInt, Field(ge=0)]  # not "1" or true: as 1.0 they would be everybody
+    | Annotated[StrictFloat, Field(ge=0)],
     Field(
         description="Largest number of removals and revocations; with a decimal point the largest"
         " fraction of members and invitations."
@@ -276,12 +277,13 @@ class WriteTools:
     async def apply(self, code: str, ctx: Context[Any, Any]) -> ApplyAnswer:
         """Carry out the plan of a code, to which somebody has consented."""
         plan = self._by_code(self._plans.start, code, ctx)
-        nothing = "Nothing more" if plan.begun else "Nothing"
+        was_begun = plan.begun
         plan.forget_failures()
         try:
             await plan.check(self._background)
             await self._carry_out(plan, ctx)
         except PlanChangedError as error:
+            nothing = "Nothing more" if was_begun or plan.results else "Nothing"
             raise ToolError(
                 f"{nothing} was done: the group has changed since the plan was made ({error})."
                 f" Call {plan.tool} again."

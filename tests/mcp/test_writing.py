@@ -463,6 +463,26 @@ async def test_removal_limit_of_a_sync_gives_no_code(
     assert place.state == before
 
 
+@pytest.mark.parametrize("given", ["1", "9", True, "1.0"])
+async def test_removal_limit_is_taken_from_a_number_alone(
+    open_server: MCPServer[Any], place: Place, given: object
+) -> None:
+    people = place.members[:1]
+    async with connect(open_server) as client:
+        arguments = {"group": GROUP, "people": people, "max_removals": given}
+        message = await failing_call(client, "plan_sync", **arguments)
+    assert "max_removals: " in message
+
+
+@pytest.mark.parametrize("given", ["1", True, 1.0])
+async def test_age_of_revocations_is_taken_from_a_whole_number_alone(
+    open_server: MCPServer[Any], given: object
+) -> None:
+    async with connect(open_server) as client:
+        message = await failing_call(client, "plan_revoke", group=GROUP, older_than_days=given)
+    assert "older_than_days: " in message
+
+
 async def test_plan_without_effects_has_no_code(open_server: MCPServer[Any], place: Place) -> None:
     async with connect(open_server) as client:
         planned = await call(client, "plan_invite", group=GROUP, people=place.members)
