@@ -17,7 +17,12 @@ from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from tests.support.clients import single
 from tests.support.documents import TOKEN
-from tests.support.environment import CONFIGURATION_FOLDERS, KEPT, foreign_variables
+from tests.support.environment import (
+    CONFIGURATION_FOLDERS,
+    KEPT,
+    allow_open_files,
+    foreign_variables,
+)
 from tests.support.mock_api import MockAPI
 from tests.support.redis_server import RedisServer
 from tests.support.thorough import repetitions
@@ -39,6 +44,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let child processes share compiled modules, even if none may be written."""
+    allow_open_files(1024)
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
         folder = tempfile.TemporaryDirectory()
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
@@ -66,8 +72,12 @@ def pytest_runtest_logfinish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Remove settings of users, terminals and CI systems; use UTC, and folders without files."""
+    """Remove settings of users, terminals and CI systems; use UTC, and folders without files.
+
+    New files have the usual modes.
+    """
     folder = tmp_path_factory.mktemp("settings")
+    mask = os.umask(0o022)
     with pytest.MonkeyPatch.context() as patch:
         for name in foreign_variables([*os.environ]):
             patch.delenv(name)
@@ -76,6 +86,7 @@ def known_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("TZ", "UTC")
         set_time_zone()
         yield
+    os.umask(mask)
     set_time_zone()
 
 

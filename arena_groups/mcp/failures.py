@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -20,10 +22,11 @@ UNEXPECTED: Final = (
     "this server failed for a reason that it does not know. Do not repeat the call: report it to"
     " the owner of this server"
 )
+PEOPLE: Final = "Positions count from 0. People are email addresses, ids, or URLs of profiles."
 _HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
     (
         arena_groups.AuthenticationError,
-        "Its owner has to log in (`arena-groups auth login`, or ARENA_TOKEN), and start it anew",
+        "Ask the owner of this server to log in (`arena-groups auth login`), and to start it again",
     ),
     (
         arena_groups.BlockedError,
@@ -44,22 +47,42 @@ _HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
     (arena_groups.ArenaConnectionError, "Are.na cannot be reached. Try again in a minute"),
     (arena_groups.PaginationError, "The list cannot be read now. Start again without cursor"),
     (arena_groups.DecodeError, "Are.na sent what this server cannot read. Report it to its owner"),
-    (arena_groups.StoreError, "The store of this server cannot be used. Report it to its owner"),
 )
+_SHOWN: Final = (
+    arena_groups.ArenaAPIError,
+    arena_groups.ArenaConnectionError,
+    arena_groups.ClientStateError,
+    arena_groups.DecodeError,
+    arena_groups.DriftError,
+    arena_groups.PaginationError,
+    arena_groups.RemovalLimitError,
+    arena_groups.SyncPermissionError,
+)
+"""Errors about Are.na and its groups. The texts of others may name files of the owner."""
+OF_OWNER: Final = (
+    "this server cannot work here. Its log says why: report it to the owner of this server"
+)
+
+logger = logging.getLogger("arena_groups")
 
 
 def describe_failure(error: BaseException | None) -> str:
     """Return a message for the cause of a failure.
 
-    It never holds an argument: an assistant may put an address or a code into any of them. The
-    text of an error that is neither of this package nor for an assistant is not repeated.
+    It never holds an argument: an assistant may put an address or a code into any of them. What is
+    for the owner of the server alone goes to the log: the text of an error about a file or a
+    setting, and the place of one that is not known.
     """
     if isinstance(error, ToolError | ResourceError):
         return str(error)
     if isinstance(error, ValidationError):
         return _describe_arguments(error)
-    if isinstance(error, arena_groups.ArenaError):
+    if isinstance(error, _SHOWN):
         return _describe_client_error(error)
+    if isinstance(error, arena_groups.ArenaError):
+        logger.error("a tool of the assistant failed: %s", error)
+        return OF_OWNER
+    logger.error("a tool of the assistant failed: %s", _place(error))
     return UNEXPECTED
 
 
@@ -72,7 +95,14 @@ def checked_arguments() -> Generator[None, None, None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise ToolError(Disclosure().text(str(error), MESSAGE_LENGTH)) from None
+        raise ToolError(_describe_argument(error)) from None
+
+
+def _describe_argument(error: TypeError | ValueError) -> str:
+    text = Disclosure().text(str(error), MESSAGE_LENGTH)
+    if " position" not in text:
+        return text
+    return f"people: {text.removeprefix('desired ')}. {PEOPLE}"  # the argument of the tools
 
 
 def _describe_client_error(error: arena_groups.ArenaError) -> str:
@@ -82,6 +112,13 @@ def _describe_client_error(error: arena_groups.ArenaError) -> str:
         return f"{text}. Wait {seconds} seconds, then call the tool again with the same arguments"
     hints = [hint for kind, hint in _HINTS if isinstance(error, kind)]
     return ". ".join([text, *hints[:1]])
+
+
+def _place(error: BaseException | None) -> str:
+    """Return the type of an error and where it was raised: its text could hold an address."""
+    frames = traceback.extract_tb(None if error is None else error.__traceback__)
+    places = [f" in {each.filename}, line {each.lineno}" for each in frames]
+    return "".join([type(error).__name__, *places[-1:]])
 
 
 def _reason(error: arena_groups.ArenaError) -> str:

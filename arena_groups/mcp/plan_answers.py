@@ -1,5 +1,6 @@
 """Plans and their results as assistants and the users of hosts see them. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Final
@@ -38,9 +39,11 @@ RETRY: Final = (
 HELD: Final = (
     "Held people are removed or revoked only if the invitations show that they are not on the list."
 )
+BEGUN: Final = "A part of this was done before. This goes on with the rest."
 EMAILS: Final = (
     "Each person who is invited gets an email; users who follow you become members at once."
 )
+_QUOTES: Final = re.compile('["\u201c-\u201f]')
 _ORDER: Final = ("remove", "revoke", "held", "invite")
 _VERBS: Final = {
     PlanKind.INVITE: "Invite people to",
@@ -61,11 +64,11 @@ class PlanItem(AnswerModel):
     """One person of a plan."""
 
     action: str = Field(
-        description="invite, revoke, remove, held (may be removed or revoked later in the plan), or"
-        " why nothing is done."
+        description="invite, revoke, remove, held (may follow later in the plan), or why nothing is"
+        " done."
     )
     reason: str
-    email: str | None = Field(description="Address, masked by default; null if unknown.")
+    email: str | None = Field(description="Address, masked by default.")
     user: PersonItem | None
     user_id: int | None
     invitation_id: int | None
@@ -92,13 +95,13 @@ class PlanAnswer(PeopleAnswer):
     """A plan. Nothing was changed."""
 
     code: str | None = Field(
-        description="Code for apply_plan. It is no consent. Null if the plan cannot be applied."
+        description="For apply_plan. It is no consent. Null if the plan cannot be applied."
     )
     expires_in_seconds: int | None
     group: PlanGroupItem
     counts: Count
     items: list[PlanItem] = Field(description="Those who would be changed come first.")
-    note: str | None = Field(description="What was left out of this answer, if anything.")
+    note: str | None = Field(description="What this answer leaves out.")
     next_step: str
 
 
@@ -108,7 +111,7 @@ class ApplyAnswer(PeopleAnswer):
     group: PlanGroupItem
     counts: Count
     failed: list[FailedItem]
-    note: str | None = Field(description="What was left out of this answer, if anything.")
+    note: str | None = Field(description="What this answer leaves out.")
     next_step: str | None
 
 
@@ -187,20 +190,27 @@ def question(plan: PreparedPlan, shown: Disclosure) -> str:
     """
     counts = plan.counts
     what = ", ".join(f"{action} {counts[action]}" for action in _ORDER if counts.get(action))
-    name = shown.text(plan.group.name, LONGEST_NAME)
+    name, slug = _unquoted(plan.group.name, shown), shown.text(plan.group.slug, LONGEST_NAME)
     lines = [
-        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({_users(plan)})?",
+        f"{_VERBS[plan.kind]} the Are.na group “{name}” ({slug}, {_users(plan)})?",
         f"In all: {what}.",
     ]
     rows = sorted(plan.effects, key=lambda row: _ORDER.index(row.action))
     lines += [f"- {row.action} {_name(row, shown)}" for row in rows[:MAX_ASKED]]
     if len(rows) > MAX_ASKED:
         lines.append(f"- and {len(rows) - MAX_ASKED} more")
+    if plan.begun:
+        lines.append(BEGUN)
     if counts.get("held"):
         lines.append(HELD)
     if counts.get("invite"):
         lines.append(EMAILS)
     return "\n".join(lines)
+
+
+def _unquoted(name: str, shown: Disclosure) -> str:
+    """Return a name that cannot end the quotes around it, and go on as if it were the question."""
+    return shown.text(_QUOTES.sub("'", name), LONGEST_NAME)
 
 
 def _users(plan: PreparedPlan) -> str:
@@ -210,7 +220,7 @@ def _users(plan: PreparedPlan) -> str:
 
 def _name(row: PlannedPerson, shown: Disclosure) -> str:
     if row.user is not None:
-        name = shown.text(row.user.name, LONGEST_NAME)
+        name = _unquoted(row.user.name, shown)
         return f"“{name}” ({shown.text(row.user.slug, LONGEST_NAME)})"
     if row.email is not None:
         return shown.address(row.email) or ""

@@ -227,7 +227,7 @@ def _revocation(invitation: MembershipInvitation, position: int | None = None) -
 
 @define(kw_only=True)
 class PreparedRemoval(PreparedPlan):
-    """Plan that removes members, but neither the owner nor the token's user."""
+    """Plan that removes members, but never the owner."""
 
     kind: ClassVar = PlanKind.REMOVE
 
@@ -258,7 +258,6 @@ async def prepare_removal(
     Returns:
         The plan.
     """
-    own = await arena.me()
     listed = {each.id: each async for each in arena.groups.members(group.id, confirm=True)}
     rows: list[PlannedPerson] = []
     run = remove_many(arena, group.id, members, dry_run=True)
@@ -266,7 +265,7 @@ async def prepare_removal(
         found = [result async for result in run]
     for result in found:
         member = listed.get(result.target.user_id or 0)
-        action, reason = _removal_action(result, member, own.id)
+        action, reason = _removal_action(result, member)
         rows.append(
             PlannedPerson(
                 action=action,
@@ -280,14 +279,12 @@ async def prepare_removal(
 
 
 def _removal_action(
-    result: BulkResult[RemoveTarget], member: GroupMember | None, own_id: int
+    result: BulkResult[RemoveTarget], member: GroupMember | None
 ) -> tuple[str, str]:
     if result.outcome is not BulkOutcome.WOULD_REMOVE:
         return _no_effect(result)
     if member is None:
         return "not_a_member", "is not a member"
-    if member.id == own_id:
-        return "own_user", "is the token's user, who is never removed here"
     return "remove", "is a member"
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from inspect import getdoc
 from typing import Annotated, Any, Final
 
 from mcp.server import MCPServer
@@ -10,7 +11,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit, ElicitationResult, Resolve
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
 from arena_groups.mcp.consent import (
@@ -75,7 +76,7 @@ Invitees = Annotated[
     Field(
         min_length=1,
         max_length=MAX_PEOPLE,
-        description="Email addresses, ids of users, or URLs of profiles. A slug alone is refused.",
+        description="Email addresses, ids of users, or URLs of profiles; a slug alone is refused.",
     ),
 ]
 Members = Annotated[
@@ -92,15 +93,15 @@ People = Annotated[
         min_length=1,
         max_length=MAX_PEOPLE,
         description="Everybody who should be in the group: email addresses, ids of users, URLs of"
-        " profiles, or objects with `email` and `user`.",
+        " profiles (a slug alone is refused), or objects with `email` and `user`.",
     ),
 ]
 MaxRemovals = Annotated[
-    StrictInt | float,
+    Annotated[StrictInt, Field(ge=0)]  # not "1" or true: as 1.0 they would be everybody
+    | Annotated[StrictFloat, Field(ge=0)],
     Field(
-        ge=0,
         description="Largest number of removals and revocations; with a decimal point the largest"
-        " fraction of members and invitations.",
+        " fraction of members and invitations."
     ),
 ]
 Code = Annotated[str, Field(max_length=MAX_CODE, description="Code that a plan tool returned.")]
@@ -128,7 +129,7 @@ def add_write_tools(
     policy = WritePolicy.EVERYTHING if allow_removals else WritePolicy.INVITATIONS
     tools = WriteTools(arena, shown=shown, policy=policy, store=store, plan_lifetime=plan_lifetime)
     for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
-        server.add_tool(plan, annotations=PLANS)
+        server.add_tool(plan, description=getdoc(plan), annotations=PLANS)
 
     # Functions, as the library finds out from their annotations what to ask before a call.
     async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
@@ -148,7 +149,7 @@ def add_write_tools(
             raise ToolError(problem)
         return await tools.apply(code, ctx)
 
-    server.add_tool(apply_plan, annotations=WRITES)
+    server.add_tool(apply_plan, description=getdoc(apply_plan), annotations=WRITES)
 
 
 class WriteTools:
@@ -226,7 +227,7 @@ class WriteTools:
     ) -> PlanAnswer:
         """Plan to remove members from a group. Nobody is removed before apply_plan.
 
-        The owner and your own user are never removed.
+        The owner is never removed.
         """
         found = await self._group(group, PlanKind.REMOVE)
         plan = await prepare_removal(self._arena, found, [_as_id(each) for each in members])
@@ -276,12 +277,13 @@ class WriteTools:
     async def apply(self, code: str, ctx: Context[Any, Any]) -> ApplyAnswer:
         """Carry out the plan of a code, to which somebody has consented."""
         plan = self._by_code(self._plans.start, code, ctx)
-        nothing = "Nothing more" if plan.begun else "Nothing"
+        was_begun = plan.begun
         plan.forget_failures()
         try:
             await plan.check(self._background)
             await self._carry_out(plan, ctx)
         except PlanChangedError as error:
+            nothing = "Nothing more" if was_begun or plan.results else "Nothing"
             raise ToolError(
                 f"{nothing} was done: the group has changed since the plan was made ({error})."
                 f" Call {plan.tool} again."

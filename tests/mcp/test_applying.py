@@ -15,10 +15,12 @@ from mcp.client import ClientRequestContext
 from mcp.server import MCPServer
 from mcp_types import ElicitRequestParams, ElicitResult
 
-from arena_groups import ArenaClient, NoPacer, Priority, SQLiteStore
+from arena_groups import ArenaClient, NoPacer, Priority, RemovalLimitError, SQLiteStore
 from arena_groups._pacing.window import FOREVER, Permit
 from arena_groups.mcp import create_server
 from arena_groups.mcp.http_app import RequestGuard, http_app
+from arena_groups.mcp.plan_kinds import PreparedSync
+from arena_groups.mcp.preparing import PlanRun, RowResult
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, Hang, InjectedFault
@@ -39,6 +41,40 @@ async def arena(sandbox: Sandbox, clock: AutoAdvanceClock) -> AsyncIterator[Aren
 @pytest.fixture
 def server(arena: ArenaClient) -> MCPServer[Any]:
     return create_server(arena, allow_writes=True, allow_removals=True)
+
+
+class CutRun:
+    """Run that ends after its first result, as the removal limit does not allow the rest."""
+
+    def __init__(self, run: PlanRun) -> None:
+        self.run = run
+        self.count = 0
+        self.aclose = run.aclose
+
+    async def __anext__(self) -> RowResult:
+        self.count += 1
+        if self.count > 1:
+            raise RemovalLimitError(3, 1)
+        return await anext(self.run)
+
+
+async def test_plan_that_stops_after_a_write_does_not_say_that_nothing_was_done(
+    server: MCPServer[Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = PreparedSync.run
+    monkeypatch.setattr(
+        PreparedSync,
+        "run",
+        lambda plan, arena: PlanRun(CutRun(run(plan, arena)), lambda result: result),
+    )
+    member, other = sandbox.add_members(GROUP, 2)
+    people = ["a@example.org", {"user": member, "email": "b@example.org"}]
+    async with connect(server) as client:
+        planned = await call(client, "plan_sync", group=GROUP, people=people, max_removals=1)
+        message = await failing_call(client, "apply_plan", code=planned["code"])
+    assert sent_emails(sandbox) == ["a@example.org"]
+    assert other in sandbox.members(GROUP)
+    assert message.startswith("Nothing more was done")
 
 
 class BusyHost(Host):
@@ -285,7 +321,7 @@ async def test_question_names_the_users_who_are_invited(
         await call(client, "apply_plan", code=planned["code"])
     assert planned["counts"] == {"invite": 2, "unknown": 1}
     assert planned["items"][0]["user"]["name"] == "Zoe Quill"
-    assert "“Spring” (1 user)?" in host.questions[0]
+    assert "“Spring” (spring, 1 user)?" in host.questions[0]
     assert "- invite “Zoe Quill” (zoe-quill)\n" in host.questions[0]
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from arena_groups import (
     ArenaConnectionError,
+    ArenaError,
     ClientStateError,
     DriftError,
+    PacerError,
     PaginationError,
     RemovalLimitError,
+    SQLiteStore,
     StoreError,
+    SyncError,
     UnprocessableError,
 )
 from arena_groups.mcp import create_server
@@ -108,7 +113,7 @@ async def test_wrong_token_says_that_the_owner_has_to_log_in(
     arguments = {"group": GROUP} if tool == "get_group" else {}
     async with make_client(sandbox, token) as arena, connect(create_server(arena), era) as client:
         message = await failing_call(client, tool, **arguments)
-    assert "arena-groups auth login" in message
+    assert "Ask the owner of this server to log in (`arena-groups auth login`)" in message
     assert token not in message
 
 
@@ -241,7 +246,6 @@ async def test_tool_that_writes_is_switched_off(
         (RuntimeError(ADDRESS), "report it to"),
         (None, "report it to"),
         (ValueError(ADDRESS), "report it to"),
-        (StoreError("the store is locked"), "the store is locked. The store of this server"),
         (ClientStateError("the client is closed"), "the client is closed"),
         (PaginationError("the list does not end"), "Start again without cursor"),
         (ArenaConnectionError("no connection", method="GET", route="/v3/me"), "in a minute"),
@@ -264,6 +268,54 @@ def test_unknown_outcome_of_a_write_is_described() -> None:
     error = UnprocessableError(422, message="The group is full.")
     error.outcome_unknown, error.advice = True, "list the invitations."
     assert "The outcome is unknown: list the invitations" in describe_failure(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreError("the store /home/ada/arena.db cannot be used: it is locked"),
+        SyncError("the key file /home/ada/sync-key cannot be used: no permission"),
+        PacerError("the request was not sent: redis://ada@10.0.0.7:6379/0 is not there"),
+    ],
+)
+def test_trouble_of_the_owner_is_in_the_log_and_not_in_the_answer(
+    error: ArenaError, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = describe_failure(error)
+    assert "ada" not in message
+    assert "Its log says why: report it to the owner" in message
+    assert str(error) in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("get_roster_diff", {}),
+        ("plan_invite", {"people": [ADDRESS]}),
+        ("plan_sync", {"people": [ADDRESS], "add_only": True}),
+    ],
+)
+async def test_path_of_a_store_that_fails_is_not_in_an_answer(
+    sandbox: Sandbox, tmp_path: Path, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with SQLiteStore(tmp_path / "store.db") as store:
+        pass  # it is closed now
+    async with make_client(sandbox) as arena:
+        server = create_server(arena, allow_writes=True, store=store)
+        async with connect(server) as client:
+            message = await failing_call(client, tool, group=GROUP, **arguments)
+    assert "Its log says why" in message
+    assert str(tmp_path) not in message
+
+
+def test_unknown_failure_is_in_the_log_with_its_place_and_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(KeyError) as caught:
+        raise KeyError(ADDRESS)
+    assert "report it to" in describe_failure(caught.value)
+    assert f"KeyError in {__file__}, line " in caplog.text
+    assert LOCAL not in caplog.text
 
 
 class Filters(BaseModel):

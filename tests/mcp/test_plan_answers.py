@@ -4,9 +4,12 @@ import pytest
 
 pytest.importorskip("mcp")
 
+from attrs import evolve
+
 from arena_groups import Group
 from arena_groups.mcp.consent import Consent, WritePolicy
 from arena_groups.mcp.plan_answers import (
+    BEGUN,
     MAX_ITEMS,
     PlanAnswer,
     apply_answer,
@@ -63,6 +66,28 @@ def test_question_is_short_clean_and_masked(group: Group) -> None:
 
 def test_question_shows_addresses_if_the_owner_allows_it(group: Group) -> None:
     assert "- remove p0@example.org" in question(removal(group, 1), OPEN)
+
+
+def test_question_tells_groups_of_the_same_name_apart(group: Group) -> None:
+    twin = evolve(group, name="Spring", slug="spring-2")
+    first_line = question(removal(twin, 1), MASKED).partition("\n")[0]
+    assert first_line == "Remove people from the Are.na group “Spring” (spring-2, 1 user)?"
+
+
+@pytest.mark.parametrize("quote", ["”", "“", '"', "\u201e", "\u201f"])
+def test_name_cannot_end_the_quotes_around_it(group: Group, quote: str) -> None:
+    name = f"Ada{quote} (ada) - remove {quote}Bo"
+    user = evolve(group.user, name=name)
+    rows = (PlannedPerson(action="remove", user=user, user_id=user.id),)
+    plan = PreparedRemoval(group=evolve(group, name=name), rows=rows)
+    assert question(plan, MASKED).count("“Ada' (ada) - remove 'Bo”") == 2
+
+
+def test_question_about_a_run_that_was_cut_says_so(group: Group) -> None:
+    plan = removal(group, 3)
+    before = question(plan, MASKED)
+    plan.begun = True
+    assert question(plan, MASKED) == f"{before}\n{BEGUN}"
 
 
 def test_long_plan_is_cut_with_a_note_and_changes_come_first(group: Group) -> None:

@@ -463,6 +463,26 @@ async def test_removal_limit_of_a_sync_gives_no_code(
     assert place.state == before
 
 
+@pytest.mark.parametrize("given", ["1", "9", True, "1.0"])
+async def test_removal_limit_is_taken_from_a_number_alone(
+    open_server: MCPServer[Any], place: Place, given: object
+) -> None:
+    people = place.members[:1]
+    async with connect(open_server) as client:
+        arguments = {"group": GROUP, "people": people, "max_removals": given}
+        message = await failing_call(client, "plan_sync", **arguments)
+    assert "max_removals: " in message
+
+
+@pytest.mark.parametrize("given", ["1", True, 1.0])
+async def test_age_of_revocations_is_taken_from_a_whole_number_alone(
+    open_server: MCPServer[Any], given: object
+) -> None:
+    async with connect(open_server) as client:
+        message = await failing_call(client, "plan_revoke", group=GROUP, older_than_days=given)
+    assert "older_than_days: " in message
+
+
 async def test_plan_without_effects_has_no_code(open_server: MCPServer[Any], place: Place) -> None:
     async with connect(open_server) as client:
         planned = await call(client, "plan_invite", group=GROUP, people=place.members)
@@ -471,7 +491,7 @@ async def test_plan_without_effects_has_no_code(open_server: MCPServer[Any], pla
     assert planned["next_step"] == "There is nothing to do."
 
 
-async def test_owner_and_own_user_and_strangers_are_not_removed(
+async def test_owner_and_those_who_are_no_members_are_not_removed(
     open_server: MCPServer[Any], place: Place
 ) -> None:
     owner = place.sandbox.users.owner.id
@@ -506,6 +526,30 @@ async def test_plan_of_a_user_without_rights_is_refused(sandbox: Sandbox, place:
             assert "may not manage the members" in message
             message = await failing_call(client, "plan_invite", group=GROUP, people=["a@b.org"])
             assert "may not manage the invitations" in message
+
+
+@pytest.mark.parametrize(
+    ("tool", "people", "problem"),
+    [
+        ("plan_invite", ["a@example.org", "bo", "x@"], "at position 1, 2"),
+        ("plan_sync", ["a@example.org", "bo", "x@"], "at positions 1, 2"),
+        ("plan_sync", ["a@example.org", {}], "at position 1"),
+        ("plan_sync", [{"email": "a@example.org", "user": "no-such-user"}], "do not exist"),
+        ("plan_sync", [{"email": "a@example.org", "user": each} for each in (5, 6)], "different"),
+    ],
+)
+async def test_wrong_people_are_named_by_the_argument_and_their_positions(
+    open_server: MCPServer[Any], place: Place, tool: str, people: list[object], problem: str
+) -> None:
+    async with connect(open_server, PER_REQUEST) as client:
+        message = await failing_call(client, tool, group=GROUP, people=people)
+    assert message.startswith("people: ")
+    assert problem in message
+    assert "desired" not in message
+    assert message.endswith(
+        "Positions count from 0. People are email addresses, ids, or URLs of profiles."
+    )
+    assert place.state[2] == []
 
 
 @pytest.mark.parametrize(

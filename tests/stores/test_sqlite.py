@@ -275,7 +275,8 @@ class TestPermissions:
     async def test_disk_without_permissions_is_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (tmp_path / "state.db").touch(0o644)
+        (tmp_path / "state.db").touch()
+        (tmp_path / "state.db").chmod(0o644)
 
         def ignore(path: Path, mode: int) -> None:
             pass

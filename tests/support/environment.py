@@ -47,6 +47,18 @@ def foreign_variables(names: Iterable[str]) -> list[str]:
     ]
 
 
+def allow_open_files(count: int) -> None:
+    """Raise the limit of open files to ``count``: a test may hold both ends of 200 connections."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return the environment of a process that is not at a terminal and has no token."""
     removed = {*SETTINGS, "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM"}

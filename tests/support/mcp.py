@@ -26,7 +26,7 @@ class Host:
 
     def __init__(self, action: Action = "accept", content: dict[str, Any] | None = None) -> None:
         self.action: Action = action
-        self.content = {"confirm": True} if content is None else content
+        self.content: dict[str, Any] = {"confirm": True} if content is None else content
         self.questions: list[str] = []
 
     async def __call__(
