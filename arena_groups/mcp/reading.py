@@ -68,7 +68,7 @@ ItemT = TypeVar("ItemT")
 
 
 class ReadTools:
-    """The tools: each public method is one, and its docstring is what an assistant reads.
+    """Tools and resources that read with one client. Their docstrings are for assistants.
 
     Args:
         arena: The client.

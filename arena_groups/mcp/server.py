@@ -26,7 +26,7 @@ from arena_groups._arguments import check_flag, check_instance, check_methods, c
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import ReadTools, add_read_tools, add_resources
 from arena_groups.mcp.texts import Disclosure
-from arena_groups.mcp.writing import add_write_tools
+from arena_groups.mcp.writing import WriteTools, add_write_tools
 
 __all__ = ["GroupServer", "create_server"]
 
@@ -171,16 +171,16 @@ def create_server(
         version=arena_groups.__version__,
         log_level="WARNING",
     )
-    tools = ReadTools(arena.with_options(priority="foreground"), shown, kept)
-    add_read_tools(server, tools)
-    add_resources(server, tools)
+    reading = ReadTools(arena.with_options(priority="foreground"), shown, kept)
+    add_read_tools(server, reading)
+    add_resources(server, reading)
     if allow_writes:
-        add_write_tools(
-            server,
+        writing = WriteTools(
             arena,
             shown=shown,
             allow_removals=allow_removals,
             store=store,
             plan_lifetime=plan_lifetime,
         )
+        add_write_tools(server, writing)
     return server
