@@ -26,10 +26,11 @@ NO_ANSWER: Final = (
     "Nothing was done: the host sent no answer of its user that can be read. Ask the user what to"
     " do"
 )
+PEOPLE: Final = "Positions count from 0. People are email addresses, ids, or URLs of profiles."
 _HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
     (
         arena_groups.AuthenticationError,
-        "Its owner has to log in (`arena-groups auth login`, or ARENA_TOKEN), and start it anew",
+        "Ask the owner of this server to log in (`arena-groups auth login`), and to start it again",
     ),
     (
         arena_groups.BlockedError,
@@ -99,7 +100,14 @@ def checked_arguments() -> Generator[None, None, None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise ToolError(Disclosure().text(str(error), MESSAGE_LENGTH)) from None
+        raise ToolError(_describe_argument(error)) from None
+
+
+def _describe_argument(error: TypeError | ValueError) -> str:
+    text = Disclosure().text(str(error), MESSAGE_LENGTH)
+    if " position" not in text:
+        return text
+    return f"people: {text.removeprefix('desired ')}. {PEOPLE}"  # the argument of the tools
 
 
 def _describe_client_error(error: arena_groups.ArenaError) -> str:

@@ -14,18 +14,20 @@ __all__ = ["InvitedBy", "Kind", "OlderThanDays", "PendingFilter", "Query", "hold
 
 InvitedBy = Annotated[
     StrictStr | StrictInt | None,
-    Field(description="Only those that this user has sent: a slug or an id."),
+    Field(description="Only those sent by this user: slug or id."),
 ]
 OlderThanDays = Annotated[
     StrictInt | None, Field(ge=0, description="Only those sent more than this many days ago.")
 ]
 Kind = Annotated[
     Literal["email", "user"] | None,
-    Field(description="Only those to addresses, or only those to users."),
+    Field(description="Only those to addresses, or to users."),
 ]
 Query = Annotated[
     StrictStr | None,
-    Field(description="Only people whose name, slug or address, as answers show it, holds this."),
+    Field(
+        description="Only people whose name, slug or address, as answers show it, has this text."
+    ),
 ]
 
 

@@ -64,11 +64,11 @@ class PlanItem(AnswerModel):
     """One person of a plan."""
 
     action: str = Field(
-        description="invite, revoke, remove, held (may be removed or revoked later in the plan), or"
-        " why nothing is done."
+        description="invite, revoke, remove, held (may follow later in the plan), or why nothing is"
+        " done."
     )
     reason: str
-    email: str | None = Field(description="Address, masked by default; null if unknown.")
+    email: str | None = Field(description="Address, masked by default.")
     user: PersonItem | None
     user_id: int | None
     invitation_id: int | None
@@ -95,13 +95,13 @@ class PlanAnswer(PeopleAnswer):
     """A plan. Nothing was changed."""
 
     code: str | None = Field(
-        description="Code for apply_plan. It is no consent. Null if the plan cannot be applied."
+        description="For apply_plan. It is no consent. Null if the plan cannot be applied."
     )
     expires_in_seconds: int | None
     group: PlanGroupItem
     counts: Count
     items: list[PlanItem] = Field(description="Those who would be changed come first.")
-    note: str | None = Field(description="What was left out of this answer, if anything.")
+    note: str | None = Field(description="What this answer leaves out.")
     next_step: str
 
 
@@ -111,7 +111,7 @@ class ApplyAnswer(PeopleAnswer):
     group: PlanGroupItem
     counts: Count
     failed: list[FailedItem]
-    note: str | None = Field(description="What was left out of this answer, if anything.")
+    note: str | None = Field(description="What this answer leaves out.")
     next_step: str | None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
+from inspect import getdoc
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from mcp.server import MCPServer
@@ -53,12 +53,13 @@ HIDDEN_LINK: Final = "The owner of this server shows the link with --show-invite
 NO_LINK: Final = "The group has no invite link."
 
 GroupName = Annotated[
-    str | StrictInt, Field(description="Group: its slug, its id, or the URL of its page.")
+    str | StrictInt,
+    Field(description="Slug, as in the URL of the group, or id, or URL. list_groups has them."),
 ]
-Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of entries to return.")]
+Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of entries.")]
 Cursor = Annotated[
     str | None,
-    Field(description="`next_cursor` of the answer before, with the same other arguments."),
+    Field(description="`next_cursor` of the answer before, for the next part."),
 ]
 ContentType = Literal["Text", "Image", "Link", "Attachment", "Embed", "Channel", "Block"]
 
@@ -273,7 +274,7 @@ def add_read_tools(server: MCPServer[Any], tools: ReadTools) -> None:
         tools.get_quota,
         tools.get_invite_link,
     ):
-        server.add_tool(tool, description=inspect.getdoc(tool), annotations=READS)
+        server.add_tool(tool, description=getdoc(tool), annotations=READS)
 
 
 def add_resources(server: MCPServer[Any], tools: ReadTools) -> None:

@@ -59,10 +59,11 @@ class GroupServer(MCPServer[Any]):
     """Server whose errors say what to do, and never repeat what was given."""
 
     async def list_tools(self) -> list[Tool]:
-        """Return the tools. Their schemas allow no unknown arguments."""
+        """Return the tools, with short schemas that allow no unknown arguments."""
         tools = await super().list_tools()
         for tool in tools:
-            tool.input_schema = {**tool.input_schema, "additionalProperties": False}
+            tool.input_schema = {**_untitled(tool.input_schema), "additionalProperties": False}
+            tool.output_schema = tool.output_schema and _untitled(tool.output_schema)
         return tools
 
     async def call_tool(
@@ -78,7 +79,8 @@ class GroupServer(MCPServer[Any]):
 
     async def _check_call(self, name: str, arguments: dict[str, Any]) -> None:
         """Raise ``ToolError`` for an unknown tool or argument, which the library would ignore."""
-        schemas = {tool.name: tool.input_schema for tool in await self.list_tools()}
+        listed = await super().list_tools()
+        schemas = {tool.name: tool.input_schema for tool in listed}
         if name not in schemas:
             raise ToolError(READ_ONLY if name in WRITE_TOOLS else NO_TOOL)
         known = schemas[name].get("properties", {})
@@ -97,6 +99,17 @@ class GroupServer(MCPServer[Any]):
         except ResourceError as error:
             code, message = INTERNAL_ERROR, describe_failure(error.__cause__)
         raise MCPError(code, message)
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without titles: they repeat names, and an assistant has to read them."""
+
+    def drop_title(part: dict[str, Any]) -> dict[str, Any]:
+        # A title is a text, and a field of that name is a schema.
+        return {key: each for key, each in part.items() if key != "title" or isinstance(each, dict)}
+
+    untitled: dict[str, Any] = json.loads(json.dumps(schema), object_hook=drop_title)
+    return untitled
 
 
 def _short(

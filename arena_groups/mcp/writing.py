@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from inspect import getdoc
 from typing import Annotated, Any, Final
 
 from mcp.server import MCPServer
@@ -75,7 +76,7 @@ Invitees = Annotated[
     Field(
         min_length=1,
         max_length=MAX_PEOPLE,
-        description="Email addresses, ids of users, or URLs of profiles. A slug alone is refused.",
+        description="Email addresses, ids of users, or URLs of profiles; a slug alone is refused.",
     ),
 ]
 Members = Annotated[
@@ -92,15 +93,15 @@ People = Annotated[
         min_length=1,
         max_length=MAX_PEOPLE,
         description="Everybody who should be in the group: email addresses, ids of users, URLs of"
-        " profiles, or objects with `email` and `user`.",
+        " profiles (a slug alone is refused), or objects with `email` and `user`.",
     ),
 ]
 MaxRemovals = Annotated[
-    StrictInt | StrictFloat,  # "1" and true would be 1.0, which is everybody
+    Annotated[StrictInt, Field(ge=0)]  # not "1" or true: as 1.0 they would be everybody
+    | Annotated[StrictFloat, Field(ge=0)],
     Field(
-        ge=0,
         description="Largest number of removals and revocations; with a decimal point the largest"
-        " fraction of members and invitations.",
+        " fraction of members and invitations."
     ),
 ]
 Code = Annotated[str, Field(max_length=MAX_CODE, description="Code that a plan tool returned.")]
@@ -128,7 +129,7 @@ def add_write_tools(
     policy = WritePolicy.EVERYTHING if allow_removals else WritePolicy.INVITATIONS
     tools = WriteTools(arena, shown=shown, policy=policy, store=store, plan_lifetime=plan_lifetime)
     for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
-        server.add_tool(plan, annotations=PLANS)
+        server.add_tool(plan, description=getdoc(plan), annotations=PLANS)
 
     # Functions, as the library finds out from their annotations what to ask before a call.
     async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
@@ -148,7 +149,7 @@ def add_write_tools(
             raise ToolError(problem)
         return await tools.apply(code, ctx)
 
-    server.add_tool(apply_plan, annotations=WRITES)
+    server.add_tool(apply_plan, description=getdoc(apply_plan), annotations=WRITES)
 
 
 class WriteTools:

@@ -9,9 +9,11 @@ that no longer owns the lease can write nothing.
 import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -130,7 +132,9 @@ class LeaseWaiter:
         records = await self._store.read(self._namespace)
         seen = LeaseRecord.of(records)
         self._observer.observe(seen, began=began, ended=self._clock.now())
-        if not allowed or began < self._observer.available_at(load()):
+        if not allowed or began < self._observer.available_at(0.0):
+            return None
+        if began < self._observer.available_at(load()):
             return None
         self.acquiring = True
         try:
@@ -190,12 +194,16 @@ class LeasedGroup(Protocol):
         ...
 
 
-class LeaseKeeper:
+LeasedGroupT = TypeVar("LeasedGroupT", bound=LeasedGroup)
+
+
+class LeaseKeeper(Generic[LeasedGroupT]):
     """Tasks that renew the leases of the groups, and read those of other processes.
 
     They depend neither on the polls nor on the consumer. The task of a group ends when it is
     stopped, when the group is removed, which releases its lease, or when ``is_needed`` returns
-    false. Leases are acquired only in the context of :meth:`allow_acquiring`.
+    false. Leases are acquired only in the context of :meth:`allow_acquiring`. What a heartbeat or
+    a reading costs does not grow with the number of groups.
 
     Args:
         groups: The groups, of which some may be added or removed later.
@@ -210,7 +218,7 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        groups: Collection[LeasedGroup],
+        groups: Collection[LeasedGroupT],
         *,
         interval: float,
         stall_limit: float,
@@ -227,17 +235,19 @@ class LeaseKeeper:
         self._changed = changed
         self._is_needed = is_needed
         self._allowed = False
-        self._wake = asyncio.Event()
-        self._tasks: dict[LeasedGroup, asyncio.Task[None]] = {}
-        self._failing: set[LeasedGroup] = set()
+        self._tasks: dict[LeasedGroupT, asyncio.Task[None]] = {}
+        self._wakes: dict[LeasedGroupT, asyncio.Event] = {}
+        self._held_back: set[LeasedGroupT] = set()  # until leases may be acquired
+        self._ended: list[tuple[LeasedGroupT, asyncio.Task[None]]] = []
+        self._changed_groups: deque[LeasedGroupT] = deque()
+        self._failing: set[LeasedGroupT] = set()
 
     @contextmanager
     def allow_acquiring(self) -> Generator[None]:
         """Acquire available leases in this context, while the consumer waits for an event."""
         self._allowed = True
-        now, load = self._clock.now(), self._load()
-        if any(now >= each.available_at(load) for each in self._groups):
-            self.wake()
+        while self._held_back:
+            self.wake(self._held_back.pop())
         try:
             yield
         finally:
@@ -247,21 +257,32 @@ class LeaseKeeper:
         """Start the tasks of the groups that have none yet."""
         for group in self._groups:
             if group not in self._tasks:
+                self._wakes[group] = asyncio.Event()
                 task = asyncio.create_task(self._keep(group), name=KEEPER_TASK)
-                task.add_done_callback(lambda _: self._changed.set())
+                task.add_done_callback(partial(self._end, group))
                 self._tasks[group] = task
 
     def check(self) -> None:
         """Raise the error that has ended a task, if any. Forget the tasks of removed groups."""
-        for group, task in list(self._tasks.items()):
-            if task.done() and not task.cancelled():
+        while self._ended:
+            group, task = self._ended[-1]
+            if not task.cancelled():
                 task.result()
-                del self._tasks[group]
+                del self._tasks[group], self._wakes[group]
+            self._ended.pop()
 
-    def wake(self) -> None:
-        """Read the leases that may be available now."""
-        waiting, self._wake = self._wake, asyncio.Event()
-        waiting.set()
+    def take_changed(self) -> LeasedGroupT | None:
+        """Return the next group whose lease was acquired or lost, or could not be read."""
+        while self._changed_groups:
+            group = self._changed_groups.popleft()
+            if group in self._groups:
+                return group
+        return None
+
+    def wake(self, group: LeasedGroupT) -> None:
+        """Read the lease of a group if it may be available now, or end if the group is removed."""
+        if group in self._wakes:
+            self._wakes[group].set()
 
     async def stop(self) -> None:
         """Stop the tasks and release all leases; those in a failing store expire."""
@@ -274,7 +295,15 @@ class LeaseKeeper:
             if isinstance(result, BaseException) and not isinstance(result, StoreError):
                 raise result
 
-    async def _keep(self, group: LeasedGroup) -> None:
+    def _end(self, group: LeasedGroupT, task: asyncio.Task[None]) -> None:
+        self._ended.append((group, task))
+        self._changed.set()
+
+    def _note_change(self, group: LeasedGroupT) -> None:
+        self._changed_groups.append(group)
+        self._changed.set()
+
+    async def _keep(self, group: LeasedGroupT) -> None:
         while group in self._groups and self._is_needed():
             next_time = self._clock.now() + self._period * (1 - self._jitter() / 10)
             owned = group.owns_lease
@@ -291,16 +320,17 @@ class LeaseKeeper:
             else:
                 self._failing.discard(group)
             if group.owns_lease != owned:
-                self._changed.set()
+                self._note_change(group)
             if group.owns_lease and not owned:
                 logger.info("group %s is watched by this process now", group.name)
             await self._wait(group, next_time, eager=eager)
         self._failing.discard(group)
+        self._held_back.discard(group)
         if group not in self._groups and group.owns_lease:
             with suppress(StoreError):  # it expires
                 await group.release()
 
-    async def _renew(self, group: LeasedGroup) -> None:
+    async def _renew(self, group: LeasedGroupT) -> None:
         stalled = group.stalled_for(self._clock.now())
         if stalled < self._stall_limit:
             await group.renew()
@@ -312,26 +342,31 @@ class LeaseKeeper:
         )
         await group.release()
 
-    async def _wait(self, group: LeasedGroup, next_time: float, *, eager: bool) -> None:
+    async def _wait(self, group: LeasedGroupT, next_time: float, *, eager: bool) -> None:
         """Return at ``next_time``, or before if the lease may be acquired or the group is gone."""
+        wake = self._wakes[group]
         while group in self._groups:
+            wake.clear()
             end = next_time
-            if eager and self._allowed:
-                end = min(end, group.available_at(self._load()))
+            if eager and group.available_at(0.0) < end:  # seldom, as counting the load takes long
+                if self._allowed:
+                    end = min(end, group.available_at(self._load()))
+                else:
+                    self._held_back.add(group)
             wait = end - self._clock.now()
             if wait <= 0:
                 return
-            await self._clock.wait(self._wake, wait)
+            await self._clock.wait(wake, wait)
 
     def _load(self) -> float:
         owned = sum(each.owns_lease or each.acquiring for each in self._groups)
         return owned / max(len(self._groups), 1)
 
-    def _failed(self, group: LeasedGroup, error: StoreError, *, owned: bool) -> None:
+    def _failed(self, group: LeasedGroupT, error: StoreError, *, owned: bool) -> None:
         """Warn once until all leases are renewed again; the watch reports other failures."""
         if not owned:
             group.report_lease(error)
-            self._changed.set()
+            self._note_change(group)
         elif not group.fenced_out:
             if not self._failing:
                 logger.warning("group %s may be taken over: %s", group.name, error)

@@ -108,7 +108,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         if all_groups:
             self._discovery = GroupDiscovery(self._arena, self._clock, interval, once=once)
         self._polls = PollTasks(self._groups, self._discovery, self._poll, self._clock, concurrency)
-        self._keeper: LeaseKeeper | None = None
+        self._keeper: LeaseKeeper[GroupWatch] | None = None
         if shared:
             self_ref = weakref.ref(self)
             self._keeper = LeaseKeeper(
@@ -208,8 +208,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             work.close()
             raise RuntimeError("another call is in progress: a watch has one consumer")
         # A task of its own: aclose() can cancel it without cancelling the caller.
-        task = asyncio.create_task(work)
-        self._task = task
+        self._task = task = asyncio.create_task(work)
         try:
             return await task
         except asyncio.CancelledError:
@@ -377,13 +376,13 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
         else:
             group.wait_for_lease(self._arena, found, self._store, self._name, self._interval)
             self._polls.requests.update(group)
-            self._keeper.wake()
+            self._keeper.wake(group)
 
-    def _check_leases(self, keeper: LeaseKeeper) -> None:
+    def _check_leases(self, keeper: LeaseKeeper[GroupWatch]) -> None:
         """Handle what has happened apart from the polls: lost leases, and failures to read one."""
         keeper.check()
-        self._polls.update(each for each in self._groups if each.due == -math.inf)  # acquired
-        for group in self._groups:
+        while (group := keeper.take_changed()) is not None:
+            self._polls.update([group])
             if group.fenced_out:
                 if group in self._polls:
                     self._polls.cancel(group)
@@ -417,6 +416,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             return
         logger.info("group %s is watched by another process now", group.name)
         group.drop()
+        self._keeper.wake(group)
         if self._current is group:
             self._current = None
 
@@ -431,7 +431,7 @@ class Watcher(AsyncCloseable, AsyncIterator[WatchEvent]):
             self._by_id.pop(group.group_id, None)
             self._polls.requests.remove(group)
             if self._keeper is not None:
-                self._keeper.wake()
+                self._keeper.wake(group)
         if self._current is group:
             self._current = None
 

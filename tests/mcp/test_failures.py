@@ -113,7 +113,7 @@ async def test_wrong_token_says_that_the_owner_has_to_log_in(
     arguments = {"group": GROUP} if tool == "get_group" else {}
     async with make_client(sandbox, token) as arena, connect(create_server(arena), era) as client:
         message = await failing_call(client, tool, **arguments)
-    assert "arena-groups auth login" in message
+    assert "Ask the owner of this server to log in (`arena-groups auth login`)" in message
     assert token not in message
 
 

@@ -1,12 +1,16 @@
 """Server: its settings, its instructions, and what all of its tools have in common."""
 
 import asyncio
+import json
 import logging
 import math
+import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from mcp.server import MCPServer
+from mcp_types import Tool
 
 import arena_groups
 from arena_groups import ArenaClient, MemoryStore, QuotaPacer
@@ -47,6 +51,57 @@ async def test_tools_that_write_exist_only_if_they_are_allowed(
     async with connect(create_server(arena, allow_writes=writes), era) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
     assert names == READ_TOOLS | (WRITE_TOOLS if writes else set())
+
+
+async def listed_tools(arena: ArenaClient, *, writes: bool = True) -> list[Tool]:
+    """Return the tools of a server as a host lists them."""
+    async with connect(create_server(arena, allow_writes=writes)) as client:
+        return (await client.list_tools()).tools
+
+
+def keywords(schema: object) -> set[str]:
+    """Return the keywords of a schema, without the names of fields and of definitions."""
+    if isinstance(schema, list):
+        return set().union(*map(keywords, schema))
+    if not isinstance(schema, dict):
+        return set()
+    parts = [
+        list(value.values()) if key in {"properties", "$defs"} else value
+        for key, value in schema.items()
+    ]
+    return schema.keys() | keywords(parts)
+
+
+@pytest.mark.parametrize(("writes", "limit"), [(False, 19_000), (True, 36_000)])
+async def test_list_of_tools_is_short(arena: ArenaClient, writes: bool, limit: int) -> None:
+    tools = await listed_tools(arena, writes=writes)
+    listed = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    assert len(json.dumps(listed, separators=(",", ":"))) < limit  # a token has 4 characters
+
+
+async def test_tools_and_their_arguments_are_described_on_lines_without_indentation(
+    arena: ArenaClient,
+) -> None:
+    for tool in await listed_tools(arena):
+        fields = tool.input_schema["properties"].values()
+        for text in (tool.description, *(each.get("description") for each in fields)):
+            assert text, tool.name
+            assert not re.search(r"\n[ \t]|\s$", text), tool.name
+
+
+async def test_schemas_have_keywords_that_hosts_know(arena: ArenaClient) -> None:
+    known = keywords(Draft202012Validator.META_SCHEMA) | {
+        *("$ref", "$defs", "type", "properties", "required", "items", "anyOf", "enum", "const"),
+        *("description", "default", "format", "additionalProperties"),
+        *("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
+    }
+    for tool in await listed_tools(arena):
+        for schema in (tool.input_schema, tool.output_schema):
+            Draft202012Validator.check_schema(schema)
+            assert keywords(schema) <= known - {"title"}, tool.name
+    contents = {tool.name: tool for tool in await listed_tools(arena)}["list_contents"]
+    item = (contents.output_schema or {})["$defs"]["ContentItem"]
+    assert "title" in item["properties"]  # a field of that name
 
 
 def test_removals_need_writes(arena: ArenaClient) -> None:

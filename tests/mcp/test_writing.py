@@ -529,6 +529,30 @@ async def test_plan_of_a_user_without_rights_is_refused(sandbox: Sandbox, place:
 
 
 @pytest.mark.parametrize(
+    ("tool", "people", "problem"),
+    [
+        ("plan_invite", ["a@example.org", "bo", "x@"], "at position 1, 2"),
+        ("plan_sync", ["a@example.org", "bo", "x@"], "at positions 1, 2"),
+        ("plan_sync", ["a@example.org", {}], "at position 1"),
+        ("plan_sync", [{"email": "a@example.org", "user": "no-such-user"}], "do not exist"),
+        ("plan_sync", [{"email": "a@example.org", "user": each} for each in (5, 6)], "different"),
+    ],
+)
+async def test_wrong_people_are_named_by_the_argument_and_their_positions(
+    open_server: MCPServer[Any], place: Place, tool: str, people: list[object], problem: str
+) -> None:
+    async with connect(open_server, PER_REQUEST) as client:
+        message = await failing_call(client, tool, group=GROUP, people=people)
+    assert message.startswith("people: ")
+    assert problem in message
+    assert "desired" not in message
+    assert message.endswith(
+        "Positions count from 0. People are email addresses, ids, or URLs of profiles."
+    )
+    assert place.state[2] == []
+
+
+@pytest.mark.parametrize(
     ("tool", "arguments"),
     [
         ("plan_invite", {"people": ["secret@example.org", "no address"]}),

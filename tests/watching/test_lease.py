@@ -332,6 +332,27 @@ async def test_owner_paused_between_two_polls_does_not_poll_without_the_lease() 
 
 
 @in_virtual_time
+async def test_lease_whose_loss_the_consumer_notices_is_read_at_once() -> None:
+    class ObservedStore(MemoryStore):
+        async def read(self, namespace: str) -> dict[str, str]:
+            read.append(namespace)
+            return await super().read(namespace)
+
+    read: list[str] = []
+    async with world() as (sandbox, arena):
+        store = ObservedStore()
+        async with shared(arena, store, replay=True) as watcher:
+            await result(request_event(watcher))
+            namespace = f"watch/default/{sandbox.groups['one']}"
+            await store.compare_and_set(namespace, {"fencing_token": "another", "heartbeat": "1"})
+            read.clear()
+            waiting = request_event(watcher)
+            await asyncio.sleep(1)
+            assert read == [namespace]
+        await finish(waiting)
+
+
+@in_virtual_time
 async def test_event_saved_too_long_ago_is_delivered_after_one_more_renewal() -> None:
     async with world() as (sandbox, arena):
         store = FaultyStore()

@@ -164,8 +164,11 @@ def test_queue_returns_the_ready_target_that_is_due_first(
             assert first.due == min(each.due for each in queued)
 
 
-async def steps_of_a_poll(groups: int) -> float:
-    """Return how many functions of the watch run in one poll of many groups."""
+async def steps_of_a_poll(groups: int, processes: int = 0) -> float:
+    """Return how many functions of the watch run in one poll of many groups.
+
+    With ``processes``, so many share the watch.
+    """
     folder = str(Path(poll_tasks.__file__).parent)
     steps = 0
 
@@ -173,27 +176,35 @@ async def steps_of_a_poll(groups: int) -> float:
         nonlocal steps
         steps += event == "call" and frame.f_code.co_filename.startswith(folder)
 
-    async with Sandbox() as sandbox, client_of(sandbox) as arena:
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox())
         slugs = [f"g{number}" for number in range(groups)]
         for slug in slugs:
             sandbox.add_group(slug, slug=slug)
-        async with watch(arena, *slugs, store=MemoryStore()) as watcher:
-            waiting = asyncio.ensure_future(anext(watcher))
-            await asyncio.sleep(100.0)
-            sandbox.clear_requests()
-            sys.setprofile(count)
-            await asyncio.sleep(300.0)
-            sys.setprofile(None)
-            polls = sum(each.operation == "getGroupInvitations" for each in sandbox.requests)
+        store = MemoryStore()
+        watchers: list[Watcher] = []
+        waiting: list[asyncio.Future[WatchEvent | None]] = []
+        for _ in range(max(processes, 1)):
+            arena = await stack.enter_async_context(client_of(sandbox))
+            watcher = watch(arena, *slugs, store=store, shared=processes > 0)
+            watchers.append(watcher)
+            waiting.append(asyncio.ensure_future(anext(watcher, None)))
+        await asyncio.sleep(200.0)
+        sandbox.clear_requests()
+        sys.setprofile(count)
+        await asyncio.sleep(300.0)
+        sys.setprofile(None)
+        polls = sum(each.operation == "getGroupInvitations" for each in sandbox.requests)
+        for watcher in watchers:
             await watcher.aclose()
-            with pytest.raises(StopAsyncIteration):
-                await waiting
+        assert await asyncio.gather(*waiting) == [None] * len(waiting)
     assert polls >= 4 * groups
     return steps / polls
 
 
-def test_poll_takes_the_same_steps_among_many_groups() -> None:
-    few, many = (run_virtual(steps_of_a_poll(groups)) for groups in (5, 80))
+@pytest.mark.parametrize("processes", [0, 1, 3])
+def test_poll_takes_the_same_steps_among_many_groups(processes: int) -> None:
+    few, many = (run_virtual(steps_of_a_poll(groups, processes)) for groups in (6, 36))
     assert many <= 1.2 * few
 
 
