@@ -22,6 +22,10 @@ UNEXPECTED: Final = (
     "this server failed for a reason that it does not know. Do not repeat the call: report it to"
     " the owner of this server"
 )
+NO_ANSWER: Final = (
+    "Nothing was done: the host sent no answer of its user that can be read. Ask the user what to"
+    " do"
+)
 PEOPLE: Final = "Positions count from 0. People are email addresses, ids, or URLs of profiles."
 _HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
     (
@@ -74,7 +78,8 @@ def describe_failure(error: BaseException | None) -> str:
     setting, and the place of one that is not known.
     """
     if isinstance(error, ToolError | ResourceError):
-        return str(error)
+        text = str(error)
+        return NO_ANSWER if text.startswith("Resolver ") else text  # the library's, with our paths
     if isinstance(error, ValidationError):
         return _describe_arguments(error)
     if isinstance(error, _SHOWN):

@@ -105,3 +105,21 @@ def test_host_that_is_gone_ends_the_server_without_a_word(sandbox: ThreadedSandb
         pipes.stdin.close()
         assert pipes.process.wait(STOP_WITHIN) == 0
         assert pipes.process.stderr.read() == b""
+
+
+def test_file_that_cannot_be_used_is_named_to_the_owner_alone(
+    sandbox: ThreadedSandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("a file where a folder should be")
+    variables = access_to(sandbox) | {"XDG_DATA_HOME": str(folder), "HOME": str(folder)}
+    options = ("--allow-writes", "--store", str(tmp_path / "store.db"))
+    with serving_pipes(*options, **variables) as pipes:
+        pipes.send(call_of(1, "plan_sync", group=GROUP, people=["ada@example.org"]))
+        answer = json.dumps(pipes.receive())
+        code, _, notes = pipes.finish()
+    assert "Its log says why" in answer
+    assert str(tmp_path) not in answer
+    assert notes.startswith("error: a tool of the assistant failed: the key file ")
+    assert str(folder) in notes
+    assert code == 0

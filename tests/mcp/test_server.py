@@ -109,6 +109,17 @@ def test_removals_need_writes(arena: ArenaClient) -> None:
         create_server(arena, allow_removals=True)
 
 
+def test_log_of_the_program_is_left_alone(
+    arena: ArenaClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+    create_server(arena)
+    assert root.handlers == []
+    assert root.level == level
+
+
 @pytest.mark.parametrize("store", ["file.db", MemoryStore, object()])
 def test_store_is_checked(arena: ArenaClient, store: Any) -> None:
     with pytest.raises(TypeError, match="store must be an object with read"):
