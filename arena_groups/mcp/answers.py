@@ -48,7 +48,7 @@ Note = Annotated[str | None, Field(description="What this answer leaves out, and
 class AnswerModel(BaseModel):
     """Answer of a tool, or a part of one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class PeopleAnswer(AnswerModel):

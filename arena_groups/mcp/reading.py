@@ -46,9 +46,12 @@ from arena_groups.mcp.rosters import RosterHistory, diff_answer, roster_answer
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import snapshot_roster
 
-__all__ = ["Cursor", "GroupName", "Limit", "ReadTools", "add_read_tools", "add_resources"]
+__all__ = ["READS", "GroupName", "ReadTools", "add_read_tools", "add_resources"]
 
-READS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
+# A host that looks at one hint alone takes a tool for destructive unless that hint says no.
+READS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
 HIDDEN_LINK: Final = "The owner of this server shows the link with --show-invite-code."
 NO_LINK: Final = "The group has no invite link."
 

@@ -43,7 +43,7 @@ from arena_groups.mcp.plan_kinds import (
 )
 from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
 from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, check_rights
-from arena_groups.mcp.reading import GroupName
+from arena_groups.mcp.reading import READS, GroupName
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import plan_sync
 
@@ -53,8 +53,6 @@ MAX_PEOPLE: Final = 1000
 MAX_CODE: Final = 200  # characters
 SESSION_HEADER: Final = "mcp-session-id"
 
-# They change nothing at Are.na.
-PLANS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 WRITES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
 )
@@ -321,7 +319,7 @@ class WriteTools:
 def add_write_tools(server: MCPServer[Any], tools: WriteTools) -> None:
     """Add the tools that write to a server."""
     for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
-        server.add_tool(plan, description=getdoc(plan), annotations=PLANS)
+        server.add_tool(plan, description=getdoc(plan), annotations=READS)
 
     # Functions, as the library finds out from their annotations what to ask before a call.
     async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:

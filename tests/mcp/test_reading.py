@@ -60,6 +60,8 @@ async def test_tools_are_those_that_read(server: MCPServer[Any], era: str) -> No
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
+        assert tool.annotations.destructive_hint is False
+        assert tool.annotations.idempotent_hint
         assert tool.annotations.open_world_hint
         assert tool.description
         assert "\n  " not in tool.description
