@@ -222,8 +222,8 @@ class ReadTools:
             used=state.used,
             left=None if limit is None else max(0, limit - state.used),
             window_seconds=state.window,
-            resets_in_seconds=state.resets_in,
-            blocked_for_seconds=state.blocked_for,
+            resets_in_seconds=None if state.resets_in is None else round(state.resets_in, 1),
+            blocked_for_seconds=round(state.blocked_for, 1),
             waiting=state.waiting,
         )
 

@@ -246,6 +246,8 @@ async def test_quota_counts_the_calls(sandbox: Sandbox) -> None:
     assert first["limit"] == second["limit"]
     assert second["left"] == first["left"] - 1
     assert second["used"] == first["used"] + 1
+    for seconds in (second["resets_in_seconds"], second["blocked_for_seconds"]):
+        assert seconds == round(seconds, 1)
 
 
 @pytest.mark.parametrize(("tool", "path"), [("get_group", GROUP), (None, f"{GROUP}/roster")])
