@@ -48,7 +48,7 @@ Note = Annotated[str | None, Field(description="What this answer leaves out, and
 class AnswerModel(BaseModel):
     """Answer of a tool, or a part of one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class PeopleAnswer(AnswerModel):
@@ -151,7 +151,7 @@ class RosterAnswer(PeopleAnswer):
     """Members and pending invitations of a group."""
 
     group_id: int
-    group: PeopleText
+    group_slug: PeopleText
     taken_at: datetime
     members: int = Field(description="Number of members.")
     pending: int | None = Field(
@@ -175,7 +175,7 @@ class RosterDiffAnswer(PeopleAnswer):
     """Differences between the roster of a group now and an earlier one."""
 
     group_id: int
-    group: PeopleText
+    group_slug: PeopleText
     snapshot: int = Field(description="Number of the roster of now, for `since_snapshot` later.")
     taken_at: datetime
     since_snapshot: int | None = Field(description="Number of the earlier roster, if any.")

@@ -12,19 +12,15 @@ from mcp_types import ClientCapabilities
 from pydantic import BaseModel, Field, field_validator
 
 __all__ = [
+    "NO_REMOVALS",
     "Confirmation",
     "Consent",
     "PlanKind",
-    "WritePolicy",
     "answer_problem",
     "can_ask",
     "required_consent",
 ]
 
-NO_WRITES: Final = (
-    "This server only reads. Its owner switches on tools that write by starting it with"
-    " --allow-writes."
-)
 NO_REMOVALS: Final = (
     "Nothing was done: this host cannot ask its user, and the owner of the server has not allowed"
     " removals. Report this to the user. The owner allows them by starting the server with"
@@ -46,21 +42,6 @@ class PlanKind(StrEnum):
     REVOKE = "revoke"
     REMOVE = "remove"
     SYNC = "sync"
-
-
-class WritePolicy(StrEnum):
-    """What the owner of a server allows hosts that cannot ask their users."""
-
-    READ_ONLY = "read_only"
-    INVITATIONS = "invitations"
-    EVERYTHING = "everything"
-
-    @classmethod
-    def of(cls, *, allow_writes: bool, allow_removals: bool) -> "WritePolicy":
-        """Return the policy of two options of a server."""
-        if not allow_writes:
-            return cls.READ_ONLY
-        return cls.EVERYTHING if allow_removals else cls.INVITATIONS
 
 
 class Consent(StrEnum):
@@ -87,28 +68,20 @@ class Confirmation(BaseModel):
         return value is True
 
 
-def required_consent(kind: PlanKind, policy: WritePolicy, *, asks: bool) -> Consent:
-    """Return the consent that a plan needs.
+def required_consent(kind: PlanKind, *, asks: bool, allow_removals: bool) -> Consent:
+    """Return the consent that a plan needs at a server that may write.
 
     Args:
         kind: The kind of the plan.
-        policy: The policy of the server.
         asks: Whether the host can ask its user.
+        allow_removals: Whether the owner of the server allows removals without a question.
 
     Returns:
         The consent. A host that can ask always has to.
     """
-    if policy is WritePolicy.READ_ONLY:
-        return Consent.REFUSED
     if asks:
         return Consent.ASK
-    is_allowed = kind is PlanKind.INVITE or policy is WritePolicy.EVERYTHING
-    return Consent.GIVEN if is_allowed else Consent.REFUSED
-
-
-def refusal(policy: WritePolicy) -> str:
-    """Return why a plan is refused, and who can change that."""
-    return NO_WRITES if policy is WritePolicy.READ_ONLY else NO_REMOVALS
+    return Consent.GIVEN if kind is PlanKind.INVITE or allow_removals else Consent.REFUSED
 
 
 def can_ask(capabilities: ClientCapabilities | None) -> bool:

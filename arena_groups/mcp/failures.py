@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ MESSAGE_LENGTH: Final = 600  # characters
 UNEXPECTED: Final = (
     "this server failed for a reason that it does not know. Do not repeat the call: report it to"
     " the owner of this server"
+)
+NO_ANSWER: Final = (
+    "Nothing was done: the host sent no answer of its user that can be read. Ask the user what to"
+    " do"
 )
 PEOPLE: Final = "Positions count from 0. People are email addresses, ids, or URLs of profiles."
 _HINTS: Final[tuple[tuple[type[arena_groups.ArenaError], str], ...]] = (
@@ -74,7 +79,8 @@ def describe_failure(error: BaseException | None) -> str:
     setting, and the place of one that is not known.
     """
     if isinstance(error, ToolError | ResourceError):
-        return str(error)
+        text = str(error)
+        return NO_ANSWER if text.startswith("Resolver ") else text  # the library's, with our paths
     if isinstance(error, ValidationError):
         return _describe_arguments(error)
     if isinstance(error, _SHOWN):
@@ -126,7 +132,8 @@ def _reason(error: arena_groups.ArenaError) -> str:
     if isinstance(error, arena_groups.ArenaAPIError) and not error.outcome_unknown:
         return f"Are.na answered {error.status}: {error.message or error.error}"
     if isinstance(error, arena_groups.ArenaAPIError | arena_groups.ArenaConnectionError):
-        return str(error).replace(f" [{error.method} {error.route}]", "")
+        text = str(error).replace(f" [{error.method} {error.route}]", "")
+        return re.sub(r"(?<![.]) (?=The outcome is unknown)", ". ", text)
     return str(error)
 
 

@@ -15,7 +15,7 @@ from arena_groups.mcp.answers import (
     PersonItem,
     person_item,
 )
-from arena_groups.mcp.consent import Consent, PlanKind, WritePolicy, refusal
+from arena_groups.mcp.consent import NO_REMOVALS, Consent, PlanKind
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.preparing import EFFECTS, PlannedPerson, PreparedPlan, RowResult
 from arena_groups.mcp.texts import Disclosure
@@ -122,7 +122,6 @@ def plan_answer(
     code: str | None,
     lifetime: float,
     consent: Consent,
-    policy: WritePolicy,
 ) -> PlanAnswer:
     """Return a plan as an answer shows it.
 
@@ -132,7 +131,6 @@ def plan_answer(
         code: The code of the plan; ``None`` if it cannot be applied.
         lifetime: Seconds until the plan expires.
         consent: The consent that the plan needs.
-        policy: The policy of the server.
 
     Returns:
         The answer.
@@ -142,7 +140,7 @@ def plan_answer(
     if plan.problem is not None:
         next_step = plan.problem
     elif consent is Consent.REFUSED:
-        next_step = f"apply_plan would refuse this plan. {refusal(policy)}"
+        next_step = f"apply_plan would refuse this plan. {NO_REMOVALS}"
     else:
         next_step = _NEXT[consent]
     return PlanAnswer(

@@ -46,9 +46,12 @@ from arena_groups.mcp.rosters import RosterHistory, diff_answer, roster_answer
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import snapshot_roster
 
-__all__ = ["Cursor", "GroupName", "Limit", "ReadTools", "add_read_tools", "add_resources"]
+__all__ = ["READS", "GroupName", "ReadTools", "add_read_tools", "add_resources"]
 
-READS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
+# A host that looks at one hint alone takes a tool for destructive unless that hint says no.
+READS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
 HIDDEN_LINK: Final = "The owner of this server shows the link with --show-invite-code."
 NO_LINK: Final = "The group has no invite link."
 
@@ -68,7 +71,7 @@ ItemT = TypeVar("ItemT")
 
 
 class ReadTools:
-    """The tools: each public method is one, and its docstring is what an assistant reads.
+    """Tools and resources that read with one client. Their docstrings are for assistants.
 
     Args:
         arena: The client.
@@ -219,8 +222,8 @@ class ReadTools:
             used=state.used,
             left=None if limit is None else max(0, limit - state.used),
             window_seconds=state.window,
-            resets_in_seconds=state.resets_in,
-            blocked_for_seconds=state.blocked_for,
+            resets_in_seconds=None if state.resets_in is None else round(state.resets_in, 1),
+            blocked_for_seconds=round(state.blocked_for, 1),
             waiting=state.waiting,
         )
 

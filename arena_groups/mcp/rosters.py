@@ -109,7 +109,7 @@ def diff_answer(recorded: RecordedDiff, shown: Disclosure) -> RosterDiffAnswer:
     return RosterDiffAnswer(
         notice=NOTICE,
         group_id=roster.group_id,
-        group=shown.text(roster.group),
+        group_slug=shown.text(roster.group),
         snapshot=recorded.number,
         taken_at=roster.taken_at,
         since_snapshot=recorded.since,
@@ -126,7 +126,7 @@ def roster_answer(roster: RosterSnapshot, shown: Disclosure) -> RosterAnswer:
     return RosterAnswer(
         notice=NOTICE,
         group_id=roster.group_id,
-        group=shown.text(roster.group),
+        group_slug=shown.text(roster.group),
         taken_at=roster.taken_at,
         members=len(roster.members),
         pending=len(roster.pending) if roster.pending_visible else None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import Any, Final
 
 from mcp import MCPError
@@ -26,7 +28,7 @@ from arena_groups._arguments import check_flag, check_instance, check_methods, c
 from arena_groups.mcp.failures import describe_failure
 from arena_groups.mcp.reading import ReadTools, add_read_tools, add_resources
 from arena_groups.mcp.texts import Disclosure
-from arena_groups.mcp.writing import add_write_tools
+from arena_groups.mcp.writing import WriteTools, add_write_tools
 
 __all__ = ["GroupServer", "create_server"]
 
@@ -120,6 +122,17 @@ def _short(
     return result.model_copy(update={"content": [TextContent(type="text", text=text)]})
 
 
+@contextmanager
+def _logging_left_alone() -> Generator[None, None, None]:
+    """Keep the library from adding a handler to the root logger, which belongs to the program."""
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)  # the library adds its own only if there is none
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
 def create_server(
     arena: arena_groups.ArenaClient,
     *,
@@ -164,23 +177,23 @@ def create_server(
         raise ValueError("allow_removals needs allow_writes: set both")
     kept = arena_groups.MemoryStore() if store is None else store
     shown = Disclosure(show_personal_data, show_invite_code)
-    server = GroupServer(
-        NAME,
-        title="Are.na groups",
-        instructions=INSTRUCTIONS + (WRITING if allow_writes else ""),
-        version=arena_groups.__version__,
-        log_level="WARNING",
-    )
-    tools = ReadTools(arena.with_options(priority="foreground"), shown, kept)
-    add_read_tools(server, tools)
-    add_resources(server, tools)
+    with _logging_left_alone():
+        server = GroupServer(
+            NAME,
+            title="Are.na groups",
+            instructions=INSTRUCTIONS + (WRITING if allow_writes else ""),
+            version=arena_groups.__version__,
+        )
+    reading = ReadTools(arena.with_options(priority="foreground"), shown, kept)
+    add_read_tools(server, reading)
+    add_resources(server, reading)
     if allow_writes:
-        add_write_tools(
-            server,
+        writing = WriteTools(
             arena,
             shown=shown,
             allow_removals=allow_removals,
             store=store,
             plan_lifetime=plan_lifetime,
         )
+        add_write_tools(server, writing)
     return server

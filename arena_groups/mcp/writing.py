@@ -1,6 +1,8 @@
 """Tools that write, each in two steps: a plan with a code, and the application of that plan."""
 
+import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from inspect import getdoc
@@ -15,13 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
 from arena_groups.mcp.consent import (
+    NO_REMOVALS,
     Confirmation,
     Consent,
     PlanKind,
-    WritePolicy,
     answer_problem,
     can_ask,
-    refusal,
     required_consent,
 )
 from arena_groups.mcp.failures import checked_arguments, describe_failure
@@ -42,18 +43,16 @@ from arena_groups.mcp.plan_kinds import (
 )
 from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
 from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, check_rights
-from arena_groups.mcp.reading import GroupName
+from arena_groups.mcp.reading import READS, GroupName
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.reconcile import plan_sync
 
-__all__ = ["add_write_tools"]
+__all__ = ["WriteTools", "add_write_tools"]
 
 MAX_PEOPLE: Final = 1000
 MAX_CODE: Final = 200  # characters
 SESSION_HEADER: Final = "mcp-session-id"
 
-# They change nothing at Are.na.
-PLANS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 WRITES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
 )
@@ -107,55 +106,17 @@ MaxRemovals = Annotated[
 Code = Annotated[str, Field(max_length=MAX_CODE, description="Code that a plan tool returned.")]
 
 
-def add_write_tools(
-    server: MCPServer[Any],
-    arena: ArenaClient,
-    *,
-    shown: Disclosure,
-    allow_removals: bool,
-    store: Store | None,
-    plan_lifetime: float,
-) -> None:
-    """Add the tools that write to a server.
+class WriteTools:
+    """Tools that write with one client. Their docstrings are for assistants.
+
+    Plans are made in the foreground, and applied in the background.
 
     Args:
-        server: The server.
         arena: The client of all sessions.
         shown: What answers may show.
         allow_removals: Whether a host that cannot ask its user may remove and revoke.
         store: The store of journals and of what syncs remember; ``None`` keeps both in memory.
         plan_lifetime: Seconds after which a plan expires.
-    """
-    policy = WritePolicy.EVERYTHING if allow_removals else WritePolicy.INVITATIONS
-    tools = WriteTools(arena, shown=shown, policy=policy, store=store, plan_lifetime=plan_lifetime)
-    for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
-        server.add_tool(plan, description=getdoc(plan), annotations=PLANS)
-
-    # Functions, as the library finds out from their annotations what to ask before a call.
-    async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
-        return tools.ask(code, ctx)
-
-    async def apply_plan(
-        code: Code,
-        ctx: Context[Any, Any],
-        answer: Annotated[ElicitationResult[Confirmation], Resolve(ask)],
-    ) -> ApplyAnswer:
-        """Carry out a plan that a plan tool made, by its code. This changes the group.
-
-        The host asks its user if it can. The group is compared with the plan first. If a call is
-        cut, call again with the same code: nobody is invited twice. A code works once.
-        """
-        if (problem := answer_problem(answer)) is not None:
-            raise ToolError(problem)
-        return await tools.apply(code, ctx)
-
-    server.add_tool(apply_plan, description=getdoc(apply_plan), annotations=WRITES)
-
-
-class WriteTools:
-    """Tools that write with one client. Their docstrings are for assistants.
-
-    Plans are made in the foreground, and applied in the background.
     """
 
     def __init__(
@@ -163,17 +124,19 @@ class WriteTools:
         arena: ArenaClient,
         *,
         shown: Disclosure,
-        policy: WritePolicy,
+        allow_removals: bool,
         store: Store | None,
         plan_lifetime: float,
     ) -> None:
         self._arena = arena.with_options(priority="foreground")
         self._background = arena.with_options(priority="background")
         self._shown = shown
-        self._policy = policy
+        self._allow_removals = allow_removals
         self._store = store
         self._lifetime = plan_lifetime
         self._plans = PlanRegistry[PreparedPlan](arena.clock.now, lifetime=plan_lifetime)
+        # A plan is compared with what the one before has done.
+        self._group_locks = defaultdict[int, asyncio.Lock](asyncio.Lock)
         # Without a store, what syncs remember ends with the server, and so does its key.
         self._memory = MemoryStore()
         self._memory_key = secrets.token_bytes(32)
@@ -266,13 +229,13 @@ class WriteTools:
     def ask(self, code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
         """Return the question to the host's user, or the consent of the server's owner."""
         plan = self._by_code(self._plans.find, code, ctx)
-        match required_consent(plan.kind, self._policy, asks=can_ask(ctx.client_capabilities)):
+        match self._consent(plan, ctx):
             case Consent.ASK:
                 return Elicit(question(plan, self._shown), Confirmation)
             case Consent.GIVEN:
                 return Confirmation(confirm=True)
             case Consent.REFUSED:
-                raise ToolError(refusal(self._policy))
+                raise ToolError(NO_REMOVALS)
 
     async def apply(self, code: str, ctx: Context[Any, Any]) -> ApplyAnswer:
         """Carry out the plan of a code, to which somebody has consented."""
@@ -280,8 +243,9 @@ class WriteTools:
         was_begun = plan.begun
         plan.forget_failures()
         try:
-            await plan.check(self._background)
-            await self._carry_out(plan, ctx)
+            async with self._group_locks[plan.group.id]:
+                await plan.check(self._background)
+                await self._carry_out(plan, ctx)
         except PlanChangedError as error:
             nothing = "Nothing more" if was_begun or plan.results else "Nothing"
             raise ToolError(
@@ -336,11 +300,12 @@ class WriteTools:
             self._shown,
             code=code,
             lifetime=self._lifetime,
-            consent=required_consent(
-                plan.kind, self._policy, asks=can_ask(ctx.client_capabilities)
-            ),
-            policy=self._policy,
+            consent=self._consent(plan, ctx),
         )
+
+    def _consent(self, plan: PreparedPlan, ctx: Context[Any, Any]) -> Consent:
+        asks = can_ask(ctx.client_capabilities)
+        return required_consent(plan.kind, asks=asks, allow_removals=self._allow_removals)
 
     def _by_code(
         self, find: Callable[..., PreparedPlan], code: str, ctx: Context[Any, Any]
@@ -349,6 +314,32 @@ class WriteTools:
             return find(code, owner=_session_of(ctx))
         except PlanCodeError as error:
             raise ToolError(str(error)) from None
+
+
+def add_write_tools(server: MCPServer[Any], tools: WriteTools) -> None:
+    """Add the tools that write to a server."""
+    for plan in (tools.plan_invite, tools.plan_revoke, tools.plan_remove, tools.plan_sync):
+        server.add_tool(plan, description=getdoc(plan), annotations=READS)
+
+    # Functions, as the library finds out from their annotations what to ask before a call.
+    async def ask(code: str, ctx: Context[Any, Any]) -> Elicit[Confirmation] | Confirmation:
+        return tools.ask(code, ctx)
+
+    async def apply_plan(
+        code: Code,
+        ctx: Context[Any, Any],
+        answer: Annotated[ElicitationResult[Confirmation], Resolve(ask)],
+    ) -> ApplyAnswer:
+        """Carry out a plan that a plan tool made, by its code. This changes the group.
+
+        The host asks its user if it can. The group is compared with the plan first. If a call is
+        cut, call again with the same code: nobody is invited twice. A code works once.
+        """
+        if (problem := answer_problem(answer)) is not None:
+            raise ToolError(problem)
+        return await tools.apply(code, ctx)
+
+    server.add_tool(apply_plan, description=getdoc(apply_plan), annotations=WRITES)
 
 
 def _session_of(ctx: Context[Any, Any]) -> str | None:

@@ -1,7 +1,9 @@
 """The MCP server over standard input and output: the command in a process, and its host."""
 
 import json
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,16 @@ pytest.importorskip("mcp")
 
 from arena_groups.sandbox.faults import Hang
 from arena_groups.sandbox.threaded import ThreadedSandbox
+from tests.support.command_line import COMMAND
 from tests.support.mcp import ERAS, Host
-from tests.support.mcp_process import access_to, over_stdio, request, serving_pipes
+from tests.support.mcp_process import (
+    INITIALIZE,
+    Pipes,
+    access_to,
+    over_stdio,
+    request,
+    serving_pipes,
+)
 from tests.support.mcp_tour import use_every_tool
 from tests.support.waiting import until_blocking
 
@@ -45,6 +55,27 @@ async def test_official_client_uses_every_tool_and_its_user_consents(
         await use_every_tool(client, sandbox, "spring")
     assert len(host.questions) == 4
     assert not [each for each in caplog.records if "parse" in each.getMessage()]
+
+
+def test_host_that_gives_nothing_but_the_command_is_served() -> None:
+    """Without variables such as PATH and HOME, and in a folder that is not the user's."""
+    needed = {"PYTHONPATH", "SYSTEMROOT"} & os.environ.keys()
+    variables = {name: os.environ[name] for name in needed}
+    with subprocess.Popen(
+        [*COMMAND, "mcp", "--sandbox"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**variables, "LC_ALL": "POSIX", "PYTHONIOENCODING": "latin-1"},
+        cwd=Path.home().anchor,
+    ) as process:
+        pipes = Pipes(process)
+        pipes.send(INITIALIZE, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+        pipes.send(call_of(1, "list_members", group=GROUP, limit=100))
+        assert pipes.receive()["id"] == "open"
+        answer = pipes.receive()["result"]["structuredContent"]
+        assert pipes.finish() == (0, b"", "")
+    assert not all(each["name"].isascii() for each in answer["items"])
 
 
 def test_every_byte_of_output_is_protocol_whatever_happens(tmp_path: Path) -> None:
@@ -105,3 +136,21 @@ def test_host_that_is_gone_ends_the_server_without_a_word(sandbox: ThreadedSandb
         pipes.stdin.close()
         assert pipes.process.wait(STOP_WITHIN) == 0
         assert pipes.process.stderr.read() == b""
+
+
+def test_file_that_cannot_be_used_is_named_to_the_owner_alone(
+    sandbox: ThreadedSandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("a file where a folder should be")
+    variables = access_to(sandbox) | {"XDG_DATA_HOME": str(folder), "HOME": str(folder)}
+    options = ("--allow-writes", "--store", str(tmp_path / "store.db"))
+    with serving_pipes(*options, **variables) as pipes:
+        pipes.send(call_of(1, "plan_sync", group=GROUP, people=["ada@example.org"]))
+        answer = json.dumps(pipes.receive())
+        code, _, notes = pipes.finish()
+    assert "Its log says why" in answer
+    assert str(tmp_path) not in answer
+    assert notes.startswith("error: a tool of the assistant failed: the key file ")
+    assert str(folder) in notes
+    assert code == 0

@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("mcp")
 
 import httpx
+from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.server import MCPServer
-from mcp_types import ElicitRequestParams, ElicitResult
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
 from arena_groups import ArenaClient, NoPacer, Priority, RemovalLimitError, SQLiteStore
 from arena_groups._pacing.window import FOREVER, Permit
@@ -24,8 +25,17 @@ from arena_groups.mcp.preparing import PlanRun, RowResult
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, Hang, InjectedFault
-from tests.support.bulk import GROUP, INVITE, addresses, make_client, sent_emails
-from tests.support.mcp import HANDSHAKE, Host, apply_when_free, call, connect, failing_call
+from tests.support.bulk import GROUP, INVITE, addresses, executed_invites, make_client, sent_emails
+from tests.support.mcp import (
+    HANDSHAKE,
+    PER_REQUEST,
+    Host,
+    apply_when_free,
+    call,
+    connect,
+    failing_call,
+    text_of,
+)
 from tests.support.waiting import until
 
 LIFETIME = 600.0
@@ -129,6 +139,20 @@ async def test_plan_is_applied_once_although_the_user_confirms_twice(
     assert sorted(sent_emails(sandbox)) == addresses(3)
 
 
+@pytest.mark.parametrize("kind", ["plan_invite", "plan_sync"])
+async def test_second_of_two_plans_for_a_group_is_compared_after_the_first(
+    server: MCPServer[Any], sandbox: Sandbox, era: str, kind: str
+) -> None:
+    arguments: dict[str, Any] = {"group": GROUP, "people": addresses(3)}
+    async with connect(server, era) as client:
+        codes = [(await call(client, each, **arguments))["code"] for each in ("plan_invite", kind)]
+        calls = [client.call_tool("apply_plan", {"code": code}) for code in codes]
+        results = await asyncio.gather(*calls)
+    assert sorted(result.is_error or False for result in results) == [False, True]
+    assert "Nothing was done: the group has changed" in str(results)
+    assert executed_invites(sandbox) == 3
+
+
 async def test_confirmation_of_one_plan_is_none_of_another(
     server: MCPServer[Any], sandbox: Sandbox, era: str
 ) -> None:
@@ -141,6 +165,97 @@ async def test_confirmation_of_one_plan_is_none_of_another(
         assert "declined" in await failing_call(client, "apply_plan", code=codes[1])
     assert len(host.questions) == 2
     assert sent_emails(sandbox) == ["a@example.org"]
+
+
+async def test_accepted_answer_without_content_is_no_consent(
+    server: MCPServer[Any], sandbox: Sandbox, era: str
+) -> None:
+    async def accept(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        return ElicitResult(action="accept")
+
+    async with Client(server, mode=era, elicitation_callback=accept, cache=None) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(1))
+        message = await failing_call(client, "apply_plan", code=planned["code"])
+    assert message.startswith("Nothing was done: ")
+    assert "arena_groups" not in message
+    assert sent_emails(sandbox) == []
+
+
+async def ask_for(client: Client, code: str) -> InputRequiredResult:
+    """Return the question about a plan, unanswered."""
+    asked = await client.session.call_tool("apply_plan", {"code": code}, allow_input_required=True)
+    assert isinstance(asked, InputRequiredResult)
+    return asked
+
+
+CONFIRMED = ElicitResult(action="accept", content={"confirm": True})
+
+
+async def test_answer_to_a_question_that_was_not_asked_is_not_taken(
+    server: MCPServer[Any], sandbox: Sandbox
+) -> None:
+    async with connect(server, PER_REQUEST, Host()) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(1))
+        code = planned["code"]
+        [key] = (await ask_for(client, code)).input_requests or {}
+        again = await client.session.call_tool(
+            "apply_plan",
+            {"code": code},
+            input_responses={key: CONFIRMED},
+            allow_input_required=True,
+        )
+        assert isinstance(again, InputRequiredResult)
+        with pytest.raises(MCPError):
+            await client.session.call_tool(
+                "apply_plan",
+                {"code": code},
+                input_responses={key: CONFIRMED},
+                request_state='{"v":3}',
+                allow_input_required=True,
+            )
+    assert sent_emails(sandbox) == []
+
+
+async def test_answer_about_one_plan_is_not_taken_for_another(
+    server: MCPServer[Any], sandbox: Sandbox
+) -> None:
+    async with connect(server, PER_REQUEST, Host()) as client:
+        arguments = {"group": GROUP, "people": addresses(1)}
+        codes = [(await call(client, "plan_invite", **arguments))["code"] for _ in range(2)]
+        asked = await ask_for(client, codes[0])
+        [key] = asked.input_requests or {}
+        with pytest.raises(MCPError):
+            await client.session.call_tool(
+                "apply_plan",
+                {"code": codes[1]},
+                input_responses={key: CONFIRMED},
+                request_state=asked.request_state,
+                allow_input_required=True,
+            )
+    assert sent_emails(sandbox) == []
+
+
+async def test_answer_counts_for_one_run(server: MCPServer[Any], sandbox: Sandbox) -> None:
+    async with connect(server, PER_REQUEST, Host()) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(3))
+        asked = await ask_for(client, planned["code"])
+        [key] = asked.input_requests or {}
+
+        async def answer() -> object:
+            return await client.session.call_tool(
+                "apply_plan",
+                {"code": planned["code"]},
+                input_responses={key: CONFIRMED},
+                request_state=asked.request_state,
+                allow_input_required=True,
+            )
+
+        with sandbox.faults.add(Blocked(), operation=INVITE, skip=1):
+            stopped = await answer()
+        assert isinstance(stopped, CallToolResult)
+        assert "Stopped after 1 of 3" in text_of(stopped.content)
+        assert isinstance(await answer(), InputRequiredResult), "the question is another one now"
+    assert sent_emails(sandbox) == addresses(1)
 
 
 async def test_client_that_leaves_stops_the_run_and_another_goes_on(

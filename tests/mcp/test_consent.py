@@ -1,4 +1,3 @@
-from itertools import product
 from typing import Any
 
 import pytest
@@ -14,58 +13,35 @@ from mcp.server.mcpserver.resolve import (
 from mcp_types import ClientCapabilities
 
 from arena_groups.mcp.consent import (
+    NO_REMOVALS,
     Confirmation,
     Consent,
     PlanKind,
-    WritePolicy,
     answer_problem,
     can_ask,
-    refusal,
     required_consent,
 )
 
 INVITE, REVOKE, REMOVE, SYNC = PlanKind
-READ_ONLY, INVITATIONS, EVERYTHING = WritePolicy
 GIVEN, ASK, REFUSED = Consent
 
-# For hosts that cannot ask, and for those that can.
+# For hosts that cannot ask, without and with `allow_removals`.
 TABLE = {
-    (INVITE, READ_ONLY): (REFUSED, REFUSED),
-    (REVOKE, READ_ONLY): (REFUSED, REFUSED),
-    (REMOVE, READ_ONLY): (REFUSED, REFUSED),
-    (SYNC, READ_ONLY): (REFUSED, REFUSED),
-    (INVITE, INVITATIONS): (GIVEN, ASK),
-    (REVOKE, INVITATIONS): (REFUSED, ASK),
-    (REMOVE, INVITATIONS): (REFUSED, ASK),
-    (SYNC, INVITATIONS): (REFUSED, ASK),
-    (INVITE, EVERYTHING): (GIVEN, ASK),
-    (REVOKE, EVERYTHING): (GIVEN, ASK),
-    (REMOVE, EVERYTHING): (GIVEN, ASK),
-    (SYNC, EVERYTHING): (GIVEN, ASK),
+    INVITE: (GIVEN, GIVEN),
+    REVOKE: (REFUSED, GIVEN),
+    REMOVE: (REFUSED, GIVEN),
+    SYNC: (REFUSED, GIVEN),
 }
 
 
-@pytest.mark.parametrize("asks", [False, True])
-@pytest.mark.parametrize(("kind", "policy"), list(product(PlanKind, WritePolicy)))
+@pytest.mark.parametrize("allow_removals", [False, True])
+@pytest.mark.parametrize("kind", PlanKind)
 def test_consent_of_each_combination_is_that_of_the_table(
-    kind: PlanKind, policy: WritePolicy, asks: bool
+    kind: PlanKind, allow_removals: bool
 ) -> None:
-    assert required_consent(kind, policy, asks=asks) is TABLE[kind, policy][asks]
-
-
-@pytest.mark.parametrize(
-    ("allow_writes", "allow_removals", "policy"),
-    [
-        (False, False, READ_ONLY),
-        (False, True, READ_ONLY),
-        (True, False, INVITATIONS),
-        (True, True, EVERYTHING),
-    ],
-)
-def test_policy_of_the_options_of_a_server(
-    allow_writes: bool, allow_removals: bool, policy: WritePolicy
-) -> None:
-    assert WritePolicy.of(allow_writes=allow_writes, allow_removals=allow_removals) is policy
+    given = required_consent(kind, asks=False, allow_removals=allow_removals)
+    assert given is TABLE[kind][allow_removals]
+    assert required_consent(kind, asks=True, allow_removals=allow_removals) is ASK
 
 
 @pytest.mark.parametrize(
@@ -113,8 +89,5 @@ def test_only_true_is_a_checked_box(value: object) -> None:
     assert Confirmation.model_validate({"confirm": True, "other": value}).confirm is True
 
 
-@pytest.mark.parametrize(
-    ("policy", "option"), [(READ_ONLY, "--allow-writes"), (INVITATIONS, "--allow-removals")]
-)
-def test_refusal_names_the_option_of_the_owner(policy: WritePolicy, option: str) -> None:
-    assert option in refusal(policy)
+def test_refusal_names_the_option_of_the_owner() -> None:
+    assert "--allow-removals" in NO_REMOVALS

@@ -7,7 +7,7 @@ pytest.importorskip("mcp")
 from attrs import evolve
 
 from arena_groups import Group
-from arena_groups.mcp.consent import Consent, WritePolicy
+from arena_groups.mcp.consent import Consent
 from arena_groups.mcp.plan_answers import (
     BEGUN,
     MAX_ITEMS,
@@ -48,7 +48,6 @@ def shown_answer(plan: PreparedRemoval, shown: Disclosure = MASKED) -> PlanAnswe
         code="c",
         lifetime=600,
         consent=Consent.GIVEN,
-        policy=WritePolicy.EVERYTHING,
     )
 
 

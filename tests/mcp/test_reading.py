@@ -60,6 +60,8 @@ async def test_tools_are_those_that_read(server: MCPServer[Any], era: str) -> No
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
+        assert tool.annotations.destructive_hint is False
+        assert tool.annotations.idempotent_hint
         assert tool.annotations.open_world_hint
         assert tool.description
         assert "\n  " not in tool.description
@@ -244,6 +246,8 @@ async def test_quota_counts_the_calls(sandbox: Sandbox) -> None:
     assert first["limit"] == second["limit"]
     assert second["left"] == first["left"] - 1
     assert second["used"] == first["used"] + 1
+    for seconds in (second["resets_in_seconds"], second["blocked_for_seconds"]):
+        assert seconds == round(seconds, 1)
 
 
 @pytest.mark.parametrize(("tool", "path"), [("get_group", GROUP), (None, f"{GROUP}/roster")])

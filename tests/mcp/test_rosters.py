@@ -39,6 +39,7 @@ def kinds(answer: dict[str, Any]) -> dict[str, list[str]]:
 async def test_first_roster_is_only_recorded(server: MCPServer[Any], group: str, era: str) -> None:
     async with connect(server, era) as client:
         answer = await call(client, "get_roster_diff", group=group)
+    assert answer["group_slug"] == group
     assert answer["snapshot"] == 1
     assert answer["since_snapshot"] is None
     assert answer["changes"] == []

@@ -90,23 +90,35 @@ async def test_tools_and_their_arguments_are_described_on_lines_without_indentat
 
 
 async def test_schemas_have_keywords_that_hosts_know(arena: ArenaClient) -> None:
-    known = keywords(Draft202012Validator.META_SCHEMA) | {
+    known = {
         *("$ref", "$defs", "type", "properties", "required", "items", "anyOf", "enum", "const"),
         *("description", "default", "format", "additionalProperties"),
         *("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
     }
-    for tool in await listed_tools(arena):
+    tools = await listed_tools(arena)
+    for tool in tools:
         for schema in (tool.input_schema, tool.output_schema):
             Draft202012Validator.check_schema(schema)
-            assert keywords(schema) <= known - {"title"}, tool.name
-    contents = {tool.name: tool for tool in await listed_tools(arena)}["list_contents"]
-    item = (contents.output_schema or {})["$defs"]["ContentItem"]
+            assert keywords(schema) <= known, tool.name
+    [contents] = [tool.output_schema or {} for tool in tools if tool.name == "list_contents"]
+    item = contents["$defs"]["ContentItem"]
     assert "title" in item["properties"]  # a field of that name
 
 
 def test_removals_need_writes(arena: ArenaClient) -> None:
     with pytest.raises(ValueError, match="allow_removals needs allow_writes"):
         create_server(arena, allow_removals=True)
+
+
+def test_log_of_the_program_is_left_alone(
+    arena: ArenaClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+    create_server(arena)
+    assert root.handlers == []
+    assert root.level == level
 
 
 @pytest.mark.parametrize("store", ["file.db", MemoryStore, object()])

@@ -208,6 +208,9 @@ async def test_annotations_are_true(server: MCPServer[Any], era: str) -> None:
         annotations = tools[name].annotations
         assert annotations is not None
         assert annotations.read_only_hint is True
+        # By default a tool is destructive, for a host that does not look at the hint above.
+        assert annotations.destructive_hint is False
+        assert annotations.idempotent_hint is True
     annotations = tools["apply_plan"].annotations
     assert annotations is not None
     assert annotations.read_only_hint is False

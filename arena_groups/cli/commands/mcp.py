@@ -153,12 +153,10 @@ async def serve_groups(
     Raises:
         CliError: If the port, the store or a standard stream cannot be used.
     """
+    from arena_groups.cli.output.messages import errors_to_stderr
     from arena_groups.mcp import create_server
 
-    async with (
-        opened_store(place) as store,
-        connected(settings, notes_waits=False) as arena,
-    ):
+    async with opened_store(place) as store, connected(settings, notes_waits=False) as arena:
         if permitted.allow_writes and not settings.token_source:
             error = no_token()
             output.notify(settings, f"{error.message}, so nothing can be changed: {error.hint}")
@@ -170,10 +168,11 @@ async def serve_groups(
             show_invite_code=permitted.show_invite_code,
             store=None if place is None else store,
         )
-        if access is None:
-            await _serve_stdio(settings, server)
-        else:
-            await _serve_http(settings, server, access)
+        with errors_to_stderr(settings):
+            if access is None:
+                await _serve_stdio(settings, server)
+            else:
+                await _serve_http(settings, server, access)
 
 
 async def _serve_stdio(settings: Settings, server: MCPServer[Any]) -> None:

@@ -90,6 +90,18 @@ def log_to_stderr(settings: Settings) -> Generator[None, None, None]:
         LOGGER.setLevel(level_before)
 
 
+@contextmanager
+def errors_to_stderr(settings: Settings) -> Generator[None, None, None]:
+    """Write the errors of the log to standard error meanwhile, if nothing of it is written yet."""
+    handler = _StderrHandler(settings, logging.ERROR)
+    if not any(isinstance(each, _StderrHandler) for each in LOGGER.handlers):
+        LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+
+
 def _log_level(settings: Settings) -> int | None:
     """Return the level of the log; ``None`` for no log. A wrong ARENA_LOG is a note."""
     if settings.verbose:
