@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -131,7 +132,8 @@ def _reason(error: arena_groups.ArenaError) -> str:
     if isinstance(error, arena_groups.ArenaAPIError) and not error.outcome_unknown:
         return f"Are.na answered {error.status}: {error.message or error.error}"
     if isinstance(error, arena_groups.ArenaAPIError | arena_groups.ArenaConnectionError):
-        return str(error).replace(f" [{error.method} {error.route}]", "")
+        text = str(error).replace(f" [{error.method} {error.route}]", "")
+        return re.sub(r"(?<![.]) (?=The outcome is unknown)", ". ", text)
     return str(error)
 
 

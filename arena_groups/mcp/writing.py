@@ -1,6 +1,8 @@
 """Tools that write, each in two steps: a plan with a code, and the application of that plan."""
 
+import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from inspect import getdoc
@@ -138,6 +140,8 @@ class WriteTools:
         self._store = store
         self._lifetime = plan_lifetime
         self._plans = PlanRegistry[PreparedPlan](arena.clock.now, lifetime=plan_lifetime)
+        # A plan is compared with what the one before has done.
+        self._group_locks = defaultdict[int, asyncio.Lock](asyncio.Lock)
         # Without a store, what syncs remember ends with the server, and so does its key.
         self._memory = MemoryStore()
         self._memory_key = secrets.token_bytes(32)
@@ -248,8 +252,9 @@ class WriteTools:
         was_begun = plan.begun
         plan.forget_failures()
         try:
-            await plan.check(self._background)
-            await self._carry_out(plan, ctx)
+            async with self._group_locks[plan.group.id]:
+                await plan.check(self._background)
+                await self._carry_out(plan, ctx)
         except PlanChangedError as error:
             nothing = "Nothing more" if was_begun or plan.results else "Nothing"
             raise ToolError(

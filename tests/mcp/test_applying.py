@@ -25,7 +25,7 @@ from arena_groups.mcp.preparing import PlanRun, RowResult
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, Hang, InjectedFault
-from tests.support.bulk import GROUP, INVITE, addresses, make_client, sent_emails
+from tests.support.bulk import GROUP, INVITE, addresses, executed_invites, make_client, sent_emails
 from tests.support.mcp import (
     HANDSHAKE,
     PER_REQUEST,
@@ -137,6 +137,20 @@ async def test_plan_is_applied_once_although_the_user_confirms_twice(
         results = await asyncio.gather(*calls)
     assert sorted(result.is_error or False for result in results) == [False, True]
     assert sorted(sent_emails(sandbox)) == addresses(3)
+
+
+@pytest.mark.parametrize("kind", ["plan_invite", "plan_sync"])
+async def test_second_of_two_plans_for_a_group_is_compared_after_the_first(
+    server: MCPServer[Any], sandbox: Sandbox, era: str, kind: str
+) -> None:
+    arguments: dict[str, Any] = {"group": GROUP, "people": addresses(3)}
+    async with connect(server, era) as client:
+        codes = [(await call(client, each, **arguments))["code"] for each in ("plan_invite", kind)]
+        calls = [client.call_tool("apply_plan", {"code": code}) for code in codes]
+        results = await asyncio.gather(*calls)
+    assert sorted(result.is_error or False for result in results) == [False, True]
+    assert "Nothing was done: the group has changed" in str(results)
+    assert executed_invites(sandbox) == 3
 
 
 async def test_confirmation_of_one_plan_is_none_of_another(

@@ -318,6 +318,13 @@ def test_unknown_failure_is_in_the_log_with_its_place_and_without_its_text(
     assert LOCAL not in caplog.text
 
 
+@pytest.mark.parametrize("cause", ["the connection broke", "the connection broke."])
+def test_unknown_outcome_is_a_sentence_of_its_own(cause: str) -> None:
+    error = ArenaConnectionError(cause, method="POST", route="/v3/groups/{id}/invitations")
+    error.outcome_unknown, error.advice = True, "list the invitations."
+    assert "broke. The outcome is unknown: list the" in describe_failure(error)
+
+
 class Filters(BaseModel):
     model_config = ConfigDict(extra="forbid")
     older_than_days: int
