@@ -314,6 +314,20 @@ class TestReport:
         assert not kept.quick
         assert markdown(kept) in (ROOT / "docs/benchmarks.md").read_text("utf-8")
 
+    def test_docs_begin_with_the_delays_of_one_token(self) -> None:
+        def short(seconds: float) -> str:
+            return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+        text = (ROOT / "docs/benchmarks.md").read_text("utf-8")
+        rows = [
+            f"| {fleet.limit} | {fleet.groups:,} "
+            f"| {short(reach.typical_delay)} | {short(reach.slow_delay)} |"
+            for fleet, reach in ((each.fleet, each.reach) for each in load(REACH_RESULTS).simulated)
+            if (fleet.tokens, fleet.replicas, fleet.members) == (1, 1, 100)
+        ]
+        assert len(rows) == 5
+        assert "\n".join(rows) in text
+
 
 class TestCommand:
     def test_saved_figures_are_shown_without_a_measurement(
