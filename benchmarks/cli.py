@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing was saved", file=sys.stderr)
+        return 130
 
 
 def _command(options: argparse.Namespace, given: list[str]) -> int:
@@ -121,7 +124,10 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
 def _add_reach(command: argparse.ArgumentParser) -> None:
     command.add_argument("--from", type=Path, dest="saved", metavar="PATH", help="measure nothing")
     command.add_argument("--quick", action="store_true", help="little of everything, to try it out")
-    command.add_argument("--output", type=Path, default=REACH_RESULTS, metavar="PATH")
+    command.add_argument(
+        "--output", type=Path, metavar="PATH",
+        help="where to save the figures; benchmarks/reach.json, and nowhere with --quick",
+    )  # fmt: skip
     command.add_argument("--write-docs", action="store_true", help="then put the tables there")
 
 
@@ -178,8 +184,12 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _reach(options: argparse.Namespace) -> int:
     if options.saved is None:
+        output = options.output or (None if options.quick else REACH_RESULTS)
+        if output is not None and not output.parent.is_dir():
+            raise ValueError(f"--output: {output.parent} is no folder")  # not after some minutes
         found = reach.measure(quick=options.quick)
-        save_reach(found, options.output)
+        if output is not None:
+            save_reach(found, output)
     else:
         found = load_reach(options.saved)
     print(reach_report.markdown(found))

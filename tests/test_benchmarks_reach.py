@@ -132,11 +132,11 @@ def simulated(fleet: Fleet, changes: Sequence[Sequence[float]], seconds: float) 
 SMALL = Fleet(groups=2, members=20, pending=5, limit=600)
 SETTINGS = {
     "one group": evolve(SMALL, groups=1),
-    "lists of several pages": evolve(SMALL, members=250, pending=130),
+    "lists of several pages": evolve(SMALL, members=210, pending=110),
     "members of several pages": evolve(SMALL, groups=1, members=201),
     "invitations of several pages": evolve(SMALL, groups=1, pending=230),
-    "more than its share of the quota": evolve(SMALL, groups=12, limit=60),
-    "one poll at a time": evolve(SMALL, groups=4, concurrency=1, latency=0.5),
+    "more than its share of the quota": evolve(SMALL, groups=6, limit=30),
+    "one poll at a time": evolve(SMALL, groups=3, concurrency=1, latency=0.5),
 }
 
 
@@ -216,23 +216,24 @@ class TestSimulation:
         )
         assert few <= 1.05 * many  # as jitter moves some polls past the end
 
-    @pytest.mark.parametrize("limit", [120, 600])
+    @pytest.mark.parametrize("limit", [36, 120])
     def test_delay_grows_with_the_groups_of_a_token(self, limit: int) -> None:
-        fleets = [Fleet(groups=groups, limit=limit, joins=6.0) for groups in (50, 200, 800)]
+        whole = limit // 12  # groups that are polled in each interval
+        fleets = [Fleet(groups=whole * times, limit=limit, joins=24.0) for times in (1, 4, 16)]
         found = [simulate(each, seconds=8 * HOUR, warm_up=2 * HOUR) for each in fleets]
         typical = [each.typical_delay for each in found]
         assert typical == sorted(typical)
         assert all(each.typical_delay < each.slow_delay for each in found)
 
     def test_tokens_multiply_the_quota(self) -> None:
-        one = simulate(Fleet(groups=400), seconds=2 * HOUR)
-        eight = simulate(Fleet(groups=400, tokens=8), seconds=2 * HOUR)
+        fleet = Fleet(groups=40, limit=60, joins=12.0)
+        one, eight = (simulate(evolve(fleet, tokens=each), seconds=2 * HOUR) for each in (1, 8))
         assert eight.typical_delay < one.typical_delay
         assert eight.share < one.share
         assert 8 * eight.requests > one.requests
 
     def test_tokens_are_alike(self) -> None:
-        fleet = Fleet(groups=900, tokens=30)
+        fleet = Fleet(groups=300, tokens=30, limit=120)
         all_tokens = simulate(fleet, seconds=HOUR)
         some = simulate(fleet, seconds=HOUR, tokens=5)
         assert some.requests == pytest.approx(all_tokens.requests, rel=0.02)
@@ -313,6 +314,20 @@ class TestReport:
         assert not kept.quick
         assert markdown(kept) in (ROOT / "docs/benchmarks.md").read_text("utf-8")
 
+    def test_docs_begin_with_the_delays_of_one_token(self) -> None:
+        def short(seconds: float) -> str:
+            return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+        text = (ROOT / "docs/benchmarks.md").read_text("utf-8")
+        rows = [
+            f"| {fleet.limit} | {fleet.groups:,} "
+            f"| {short(reach.typical_delay)} | {short(reach.slow_delay)} |"
+            for fleet, reach in ((each.fleet, each.reach) for each in load(REACH_RESULTS).simulated)
+            if (fleet.tokens, fleet.replicas, fleet.members) == (1, 1, 100)
+        ]
+        assert len(rows) == 5
+        assert "\n".join(rows) in text
+
 
 class TestCommand:
     def test_saved_figures_are_shown_without_a_measurement(
@@ -322,6 +337,56 @@ class TestCommand:
         save(figures(), path)
         assert main(["reach", "--from", str(path)]) == 0
         assert capsys.readouterr().out == markdown(figures()) + "\n"
+
+    @pytest.mark.parametrize("text", ["[project]", "{}", '{"machine": 1}', "[1]"])
+    def test_other_file_is_refused(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+    ) -> None:
+        path = tmp_path / "other.json"
+        path.write_text(text, "utf-8")
+        assert main(["reach", "--from", str(path)]) == 2
+        assert capsys.readouterr().err == "error: other.json has no figures of reach\n"
+
+    @pytest.fixture
+    def measured(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """Return the calls of ``measure``, which returns figures at once."""
+        calls: list[bool] = []
+
+        def measure(*, quick: bool) -> Figures:
+            calls.append(quick)
+            return evolve(figures(), quick=quick)
+
+        monkeypatch.setattr("benchmarks.reach.command.measure", measure)
+        return calls
+
+    def test_output_that_cannot_be_written_is_refused_before_the_measurement(
+        self, tmp_path: Path, measured: list[bool]
+    ) -> None:
+        assert main(["reach", "--output", str(tmp_path / "missing" / "reach.json")]) == 2
+        assert not measured
+
+    def test_quick_run_is_saved_only_where_it_is_asked_for(
+        self, tmp_path: Path, measured: list[bool], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = tmp_path / "kept.json"
+        monkeypatch.setattr("benchmarks.cli.REACH_RESULTS", kept)
+        assert main(["reach", "--quick"]) == 0
+        assert not kept.exists()
+        assert main(["reach", "--quick", "--output", str(tmp_path / "quick.json")]) == 0
+        assert load(tmp_path / "quick.json").quick
+        assert main(["reach"]) == 0
+        assert not load(kept).quick
+        assert measured == [True, True, False]
+
+    def test_interrupted_run_ends_without_a_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        def interrupt(*, quick: bool) -> Figures:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("benchmarks.reach.command.measure", interrupt)
+        assert main(["reach", "--output", str(tmp_path / "reach.json")]) == 130
+        assert capsys.readouterr().err == "\ninterrupted: nothing was saved\n"
 
     def test_real_watch_is_measured(self) -> None:
         cost = measure_cost(3, 5, 2, polls=10)

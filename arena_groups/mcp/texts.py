@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-__all__ = ["NAME_LENGTH", "TEXT_LENGTH", "Disclosure", "clean", "mask"]
+__all__ = ["NAME_LENGTH", "TEXT_LENGTH", "Disclosure", "clean", "is_masked", "mask"]
 
 NAME_LENGTH: Final = 120  # characters
 TEXT_LENGTH: Final = 1000
@@ -22,6 +22,8 @@ _INVISIBLE: Final = re.compile(
 )
 _AT: Final = re.compile("(@|%40|[\uff20\ufe6b])", re.IGNORECASE)
 _DELIMITERS: Final = " /:<>()[],;="
+# As this server masks a local part, or as an assistant may write that.
+_MASK: Final = re.compile(r"…|\.{3}$|[*•]{2}")
 _INVITE_CODE: Final = re.compile(r"(/invite/)\S+", re.IGNORECASE)
 
 
@@ -43,6 +45,11 @@ def mask(address: str) -> str:
         return "…"
     first = local[0] if len(local) > 1 else ""
     return _cut(f"{first}…@{domain}", TEXT_LENGTH)
+
+
+def is_masked(address: str) -> bool:
+    """Return whether a text is a masked address, which names nobody."""
+    return _MASK.search(address.rpartition("@")[0]) is not None
 
 
 @frozen

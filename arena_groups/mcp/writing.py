@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from inspect import getdoc
 from typing import Annotated, Any, Final
@@ -44,13 +44,18 @@ from arena_groups.mcp.plan_kinds import (
 from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
 from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, check_rights
 from arena_groups.mcp.reading import READS, GroupName
-from arena_groups.mcp.texts import Disclosure
+from arena_groups.mcp.texts import Disclosure, is_masked
 from arena_groups.reconcile import plan_sync
 
 __all__ = ["WriteTools", "add_write_tools"]
 
 MAX_PEOPLE: Final = 1000
 MAX_CODE: Final = 200  # characters
+MAX_LISTED: Final = 10
+MASKED: Final = (
+    "Positions count from 0. Answers show addresses masked by default: ask the user for the whole"
+    " ones, or pass ids of users."
+)
 SESSION_HEADER: Final = "mcp-session-id"
 
 WRITES: Final = ToolAnnotations(
@@ -148,6 +153,7 @@ class WriteTools:
 
         People who are members or have a pending invitation are left out.
         """
+        _refuse_masked(people)
         found = await self._group(group, PlanKind.INVITE)
         with checked_arguments():
             plan = await prepare_invite(
@@ -211,6 +217,9 @@ class WriteTools:
         Nothing is changed before apply_plan. Members of whom it is not known whether they are on
         the list are held, and stay.
         """
+        _refuse_masked(
+            [each.email if isinstance(each, PersonArgument) else each for each in people]
+        )
         found = await self._group(group, PlanKind.SYNC)
         store, key = (self._store, None) if self._store else (self._memory, self._memory_key)
         with checked_arguments():
@@ -346,6 +355,18 @@ def _session_of(ctx: Context[Any, Any]) -> str | None:
     """Return the id of the client's session; ``None`` where there are no sessions."""
     headers = ctx.headers
     return None if headers is None else headers.get(SESSION_HEADER)
+
+
+def _refuse_masked(people: Sequence[str | int | None]) -> None:
+    """Raise ``ToolError`` if there are addresses as answers show them: they are of nobody."""
+    found = [
+        position
+        for position, person in enumerate(people)
+        if isinstance(person, str) and is_masked(person)
+    ]
+    if found:
+        positions = ", ".join(map(str, found[:MAX_LISTED]))
+        raise ToolError(f"people: masked addresses at position {positions}. {MASKED}")
 
 
 def _as_id(person: str | int) -> str | int:

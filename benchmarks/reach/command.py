@@ -55,12 +55,11 @@ def measure(*, quick: bool) -> Figures:
 def measure_cost(groups: int, members: int, pending: int, *, polls: int) -> Cost:
     """Measure a real watch of so many groups, which are alike."""
     with running_world(groups, members, pending) as world:
-        plain = _watched(world, polls)
-        traced = _watched(world, 1, trace=True)["traced"] if groups <= MOST_TRACED else 0.0
-    return Cost(groups, members, pending, traced, plain["resident"], 1_000 * plain["cpu"])
+        found = _watched(world, polls, trace=groups <= MOST_TRACED)
+    return Cost(groups, members, pending, found["traced"], found["resident"], 1_000 * found["cpu"])
 
 
-def _watched(world: World, polls: int, *, trace: bool = False) -> dict[str, float]:
+def _watched(world: World, polls: int, *, trace: bool) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.reach.watched", "--polls", str(polls)]
     run = subprocess.run(
         command + ["--trace"] * trace,

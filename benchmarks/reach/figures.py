@@ -93,5 +93,8 @@ def save(figures: Figures, path: Path) -> None:
 
 
 def load(path: Path) -> Figures:
-    """Read the figures that :func:`save` wrote."""
-    return cattrs.structure(json.loads(path.read_text(encoding="utf-8")), Figures)
+    """Read the figures that :func:`save` wrote. Raise ``ValueError`` for another file."""
+    try:
+        return cattrs.structure(json.loads(path.read_text(encoding="utf-8")), Figures)
+    except (ValueError, cattrs.BaseValidationError):
+        raise ValueError(f"{path.name} has no figures of reach") from None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_groups.mcp.texts import Disclosure, clean, mask
+from arena_groups.mcp.texts import Disclosure, clean, is_masked, mask
 
 HIDDEN = Disclosure()
 SHOWN = Disclosure(personal_data=True)
@@ -97,6 +97,9 @@ def test_cut_text_says_that_it_is_cut() -> None:
     assert clean("ab cdef", 4) == "ab…"
 
 
+ADDRESSES = ["ada@example.org", "a@example.org", "*ada@example.org", "ada..@example.org"]
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
@@ -113,6 +116,18 @@ def test_cut_text_says_that_it_is_cut() -> None:
 def test_mask_leaves_one_character_of_the_local_part(address: str, shown: str) -> None:
     assert mask(address) == shown
     assert HIDDEN.address(address) == shown
+
+
+@pytest.mark.parametrize(
+    "address", [*map(mask, ADDRESSES), "a...@example.org", "a***@example.org", "••@example.org"]
+)
+def test_masked_address_is_known_as_such(address: str) -> None:
+    assert is_masked(address)
+
+
+@pytest.mark.parametrize("address", [*ADDRESSES, "a.b@example.org", "a…b", "a@example.org…", ""])
+def test_other_texts_are_not_masked_addresses(address: str) -> None:
+    assert not is_masked(address)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.support.mcp import PER_REQUEST, Host, apply_when_free, call, connect,
 from tests.support.waiting import until
 
 GROUP = "spring"
+FULL = "research-studio"
 LIFETIME = 600.0
 
 
@@ -552,6 +553,30 @@ async def test_wrong_people_are_named_by_the_argument_and_their_positions(
     assert message.endswith(
         "Positions count from 0. People are email addresses, ids, or URLs of profiles."
     )
+    assert place.state[2] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "as_person"),
+    [
+        ("plan_invite", str),
+        ("plan_sync", str),
+        ("plan_sync", lambda address: {"email": address}),
+        ("plan_sync", lambda address: {"email": address, "user": 5}),
+    ],
+)
+async def test_addresses_as_answers_show_them_are_refused(
+    open_server: MCPServer[Any], place: Place, tool: str, as_person: Callable[[str], object]
+) -> None:
+    """An assistant that copies a list of invitations would have people invited who do not exist."""
+    async with connect(open_server, PER_REQUEST) as client:
+        pending = await call(client, "list_pending_invitations", group=FULL, kind="email")
+        masked = [each["email"] for each in pending["items"]]
+        people = ["new@example.org", *map(as_person, masked)]
+        message = await failing_call(client, tool, group=GROUP, people=people)
+    assert len(masked) > 1
+    assert message.startswith("people: masked addresses at position 1, 2, 3, ")
+    assert "ask the user" in message
     assert place.state[2] == []
 
 
