@@ -22,9 +22,9 @@ __all__ = [
 ]
 
 NO_REMOVALS: Final = (
-    "Nothing was done: this host cannot ask its user, and the owner of the server has not allowed"
-    " removals. Report this to the user. The owner allows them by starting the server with"
-    " --allow-removals, or the user uses a host that can ask (one with elicitation)."
+    "this host cannot ask its user, and the owner of the server has not allowed removals. Report"
+    " this to the user. The owner allows them by starting the server with --allow-removals, or the"
+    " user uses a host that can ask (one with elicitation)."
 )
 DECLINED: Final = (
     "Nothing was done: the user declined. Do not apply the plan again unless the user asks for it."

@@ -55,6 +55,7 @@ _NEXT: Final = {
     Consent.ASK: "Show the plan to the user, then call apply_plan with its code. The host asks the"
     " user to confirm.",
     Consent.GIVEN: "Show the plan to the user, and call apply_plan with its code if they agree.",
+    Consent.REFUSED: f"apply_plan would refuse this plan: {NO_REMOVALS}",
 }
 
 Count = Annotated[dict[str, int], Field(description="Number of people by action or outcome.")]
@@ -88,7 +89,7 @@ class PlanGroupItem(AnswerModel):
     id: int
     slug: PeopleText
     name: PeopleText
-    users: int = Field(description="Number of users in the group.")
+    users: int = Field(description="Number of users when the plan was made.")
 
 
 class PlanAnswer(PeopleAnswer):
@@ -137,12 +138,6 @@ def plan_answer(
     """
     rows = [row for row in plan.rows if row.action != "keep"]
     rows.sort(key=lambda row: row.action not in EFFECTS)
-    if plan.problem is not None:
-        next_step = plan.problem
-    elif consent is Consent.REFUSED:
-        next_step = f"apply_plan would refuse this plan. {NO_REMOVALS}"
-    else:
-        next_step = _NEXT[consent]
     return PlanAnswer(
         notice=NOTICE,
         code=code,
@@ -151,7 +146,7 @@ def plan_answer(
         counts=plan.counts,
         items=[_item(row, shown) for row in rows[:MAX_ITEMS]],
         note=_cut(len(rows), "people"),
-        next_step=next_step,
+        next_step=plan.problem or _NEXT[consent],
     )
 
 

@@ -244,7 +244,7 @@ class WriteTools:
             case Consent.GIVEN:
                 return Confirmation(confirm=True)
             case Consent.REFUSED:
-                raise ToolError(NO_REMOVALS)
+                raise ToolError(f"Nothing was done: {NO_REMOVALS}")
 
     async def apply(self, code: str, ctx: Context[Any, Any]) -> ApplyAnswer:
         """Carry out the plan of a code, to which somebody has consented."""

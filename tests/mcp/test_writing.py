@@ -161,8 +161,11 @@ async def test_without_a_question_and_the_option_only_invitations_are_applied(
     before = place.state
     async with connect(server, era) as client:
         answer = await plan(client, kind, place)
+        assert answer["next_step"].startswith("apply_plan would refuse this plan: this host cannot")
         assert "--allow-removals" in answer["next_step"]
-        assert "--allow-removals" in await failing_call(client, "apply_plan", code=answer["code"])
+        message = await failing_call(client, "apply_plan", code=answer["code"])
+        assert message.startswith("Nothing was done: this host cannot ask")
+        assert "--allow-removals" in message
         assert place.state == before
         invite = await plan(client, "plan_invite", place)
         await call(client, "apply_plan", code=invite["code"])
