@@ -101,7 +101,16 @@ def checked_arguments() -> Generator[None, None, None]:
     try:
         yield
     except (TypeError, ValueError) as error:
+        if not _is_of_this_package(error):
+            raise
         raise ToolError(_describe_argument(error)) from None
+
+
+def _is_of_this_package(error: BaseException) -> bool:
+    """Return whether this package raised an error: a function for tokens can raise any text."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    module: str = frame.f_globals.get("__name__", "")
+    return module.startswith("arena_groups.")
 
 
 def _describe_argument(error: TypeError | ValueError) -> str:

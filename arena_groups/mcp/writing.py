@@ -15,7 +15,7 @@ from mcp.server.mcpserver.resolve import Elicit, ElicitationResult, Resolve
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from arena_groups import ArenaClient, ArenaError, Group, MemoryStore, Store
+from arena_groups import ArenaClient, Group, MemoryStore, Store
 from arena_groups.mcp.consent import (
     NO_REMOVALS,
     Confirmation,
@@ -261,7 +261,7 @@ class WriteTools:
                 f"{nothing} was done: the group has changed since the plan was made ({error})."
                 f" Call {plan.tool} again."
             ) from None
-        except ArenaError as error:
+        except Exception as error:  # noqa: BLE001 - whatever failed, a part may be done
             done = sum(each.error is None for each in plan.results.values())
             raise ToolError(
                 f"Stopped after {done} of {len(plan.effects)}: {describe_failure(error)}."

@@ -87,6 +87,31 @@ async def test_plan_that_stops_after_a_write_does_not_say_that_nothing_was_done(
     assert message.startswith("Nothing more was done")
 
 
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+async def test_failure_that_is_not_known_says_how_much_was_done(
+    sandbox: Sandbox, kind: type[Exception]
+) -> None:
+    failing = True
+
+    def token() -> str:
+        if failing and sent_emails(sandbox):
+            raise kind("s3cret")
+        return sandbox.tokens.owner
+
+    sandbox.add_group("Spring", slug=GROUP)
+    async with (
+        ArenaClient(token, base_url=sandbox.url) as arena,
+        connect(create_server(arena, allow_writes=True)) as client,
+    ):
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(3))
+        message = await failing_call(client, "apply_plan", code=planned["code"])
+        failing = False
+        await call(client, "apply_plan", code=planned["code"])
+    assert message.startswith("Stopped after 1 of 3: this server failed")
+    assert "s3cret" not in message
+    assert sent_emails(sandbox) == addresses(3)
+
+
 class BusyHost(Host):
     """Host whose user confirms, after something has happened."""
 

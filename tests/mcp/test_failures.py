@@ -13,6 +13,7 @@ from mcp_types import Tool
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from arena_groups import (
+    ArenaClient,
     ArenaConnectionError,
     ArenaError,
     ClientStateError,
@@ -352,11 +353,42 @@ def test_wrong_values_inside_an_argument_are_not_repeated(given: Mapping[str, ob
     assert "filters: " in message
 
 
+def raise_in(module: str, error: Exception) -> None:
+    """Raise an error as code of a module does."""
+    exec("raise error", {"__name__": module, "error": error})  # noqa: S102 - its module counts
+
+
 def test_error_of_an_argument_is_cleaned() -> None:
     with pytest.raises(ToolError) as caught, checked_arguments():
-        raise ValueError(f"group must be a slug,\nnot {ADDRESS}")
+        raise_in("arena_groups.pages", ValueError(f"group must be a slug,\nnot {ADDRESS}"))
     assert str(caught.value) == "group must be a slug, not s…@example.org"
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("module", ["json.decoder", "tests.mcp", "arena_groups_of_others"])
+def test_error_of_other_code_is_none_of_an_argument(module: str) -> None:
+    error = TypeError(ADDRESS)
+    with pytest.raises(TypeError) as caught, checked_arguments():
+        raise_in(module, error)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, OSError])
+async def test_error_of_a_function_for_tokens_is_not_shown(
+    sandbox: Sandbox, kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    def token() -> str:
+        raise kind("s3cret in /home/ada/token")
+
+    async with (
+        ArenaClient(token, base_url=sandbox.url) as arena,
+        connect(create_server(arena, allow_writes=True)) as client,
+    ):
+        for tool in ("list_groups", *GROUP_TOOLS):
+            arguments = {} if tool == "list_groups" else {"group": GROUP}
+            assert "does not know" in await failing_call(client, tool, **arguments)
+    assert "s3cret" not in caplog.text
+    assert kind.__name__ in caplog.text
 
 
 async def test_closed_client_is_described(sandbox: Sandbox) -> None:
