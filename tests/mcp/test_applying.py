@@ -68,15 +68,19 @@ class CutRun:
         return await anext(self.run)
 
 
+def itself(result: RowResult) -> RowResult:
+    return result
+
+
 async def test_plan_that_stops_after_a_write_does_not_say_that_nothing_was_done(
     server: MCPServer[Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = PreparedSync.run
-    monkeypatch.setattr(
-        PreparedSync,
-        "run",
-        lambda plan, arena: PlanRun(CutRun(run(plan, arena)), lambda result: result),
-    )
+
+    def cut(plan: PreparedSync, arena: ArenaClient) -> PlanRun:
+        return PlanRun(CutRun(run(plan, arena)), itself)
+
+    monkeypatch.setattr(PreparedSync, "run", cut)
     member, other = sandbox.add_members(GROUP, 2)
     people = ["a@example.org", {"user": member, "email": "b@example.org"}]
     async with connect(server) as client:
