@@ -26,7 +26,7 @@ Kind = Annotated[
 Query = Annotated[
     StrictStr | None,
     Field(
-        description="Only people whose name, slug or address, as answers show it, has this text."
+        description="Only people with this text in their name, slug or address, as answers show it."
     ),
 ]
 

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from arena_groups.mcp.answers import (
     NOTICE,
+    Address,
     AnswerModel,
+    Note,
     PeopleAnswer,
     PeopleText,
     PersonItem,
@@ -69,7 +71,7 @@ class PlanItem(AnswerModel):
         " done."
     )
     reason: str
-    email: str | None = Field(description="Address, masked by default.")
+    email: Address
     user: PersonItem | None
     user_id: int | None
     invitation_id: int | None
@@ -102,7 +104,7 @@ class PlanAnswer(PeopleAnswer):
     group: PlanGroupItem
     counts: Count
     items: list[PlanItem] = Field(description="Those who would be changed come first.")
-    note: str | None = Field(description="What this answer leaves out.")
+    note: Note
     next_step: str
 
 
@@ -112,7 +114,7 @@ class ApplyAnswer(PeopleAnswer):
     group: PlanGroupItem
     counts: Count
     failed: list[FailedItem]
-    note: str | None = Field(description="What this answer leaves out.")
+    note: Note
     next_step: str | None
 
 

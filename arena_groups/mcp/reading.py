@@ -57,7 +57,9 @@ NO_LINK: Final = "The group has no invite link."
 
 GroupName = Annotated[
     str | StrictInt,
-    Field(description="Slug, as in the URL of the group, or id, or URL. list_groups has them."),
+    Field(
+        description="Slug (as in its URL), id or URL, not its name. list_groups has slugs and ids."
+    ),
 ]
 Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of entries.")]
 Cursor = Annotated[

@@ -540,7 +540,7 @@ async def test_plan_of_a_user_without_rights_is_refused(sandbox: Sandbox, place:
     [
         ("plan_invite", ["a@example.org", "bo", "x@"], "at position 1, 2"),
         ("plan_sync", ["a@example.org", "bo", "x@"], "at positions 1, 2"),
-        ("plan_sync", ["a@example.org", {}], "at position 1"),
+        ("plan_sync", ["a@example.org", {"email": None}], "at position 1"),
         ("plan_sync", [{"email": "a@example.org", "user": "no-such-user"}], "do not exist"),
         ("plan_sync", [{"email": "a@example.org", "user": each} for each in (5, 6)], "different"),
     ],
@@ -560,22 +560,18 @@ async def test_wrong_people_are_named_by_the_argument_and_their_positions(
 
 
 @pytest.mark.parametrize(
-    ("tool", "as_person"),
-    [
-        ("plan_invite", str),
-        ("plan_sync", str),
-        ("plan_sync", lambda address: {"email": address}),
-        ("plan_sync", lambda address: {"email": address, "user": 5}),
-    ],
+    ("tool", "fields"),
+    [("plan_invite", None), ("plan_sync", None), ("plan_sync", {}), ("plan_sync", {"user": 5})],
 )
 async def test_addresses_as_answers_show_them_are_refused(
-    open_server: MCPServer[Any], place: Place, tool: str, as_person: Callable[[str], object]
+    open_server: MCPServer[Any], place: Place, tool: str, fields: dict[str, int] | None
 ) -> None:
     """An assistant that copies a list of invitations would have people invited who do not exist."""
     async with connect(open_server, PER_REQUEST) as client:
         pending = await call(client, "list_pending_invitations", group=FULL, kind="email")
         masked = [each["email"] for each in pending["items"]]
-        people = ["new@example.org", *map(as_person, masked)]
+        given = masked if fields is None else [{"email": each, **fields} for each in masked]
+        people = ["new@example.org", *given]
         message = await failing_call(client, tool, group=GROUP, people=people)
     assert len(masked) > 1
     assert message.startswith("people: masked addresses at position 1, 2, 3, ")

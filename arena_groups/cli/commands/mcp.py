@@ -157,6 +157,7 @@ async def serve_groups(
     from arena_groups.mcp import create_server
 
     async with opened_store(place) as store, connected(settings, notes_waits=False) as arena:
+        await store.read("mcp")  # an error of the store is for the owner, not for an assistant
         if permitted.allow_writes and not settings.token_source:
             error = no_token()
             output.notify(settings, f"{error.message}, so nothing can be changed: {error.hint}")

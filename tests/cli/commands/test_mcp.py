@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,23 @@ def test_store_is_opened(
     assert run(["mcp", "--store", str(tmp_path / "s.db"), *as_person("owner")]) == 1
     assert isinstance(created[0]["store"], arena_groups.SQLiteStore)
     assert capsys.readouterr().err == SEEN
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [("missing/s.db", "the folder"), ("text.db", "text.db"), ("redis://127.0.0.1:1/0", "Redis")],
+)
+def test_store_that_cannot_be_used_is_one_line_at_the_start(
+    place: str, problem: str, created: list[dict[str, Any]], tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "text.db").write_text("not a database, but a text " * 100)
+    if "://" not in place:
+        place = str(tmp_path / place)
+    assert run(["mcp", "--sandbox", "--store", place]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert problem in err
+    assert not created
 
 
 def test_sandbox_needs_no_token(created: list[dict[str, Any]], capsys: Captured) -> None:
