@@ -14,7 +14,14 @@ import httpx
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.server import MCPServer
-from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    InputRequiredResult,
+)
 
 from arena_groups import ArenaClient, NoPacer, Priority, RemovalLimitError, SQLiteStore
 from arena_groups._pacing.window import FOREVER, Permit
@@ -207,6 +214,19 @@ async def test_accepted_answer_without_content_is_no_consent(
         message = await failing_call(client, "apply_plan", code=planned["code"])
     assert message.startswith("Nothing was done: ")
     assert "arena_groups" not in message
+    assert sent_emails(sandbox) == []
+
+
+async def test_host_that_fails_to_ask_gets_no_consent(
+    server: MCPServer[Any], sandbox: Sandbox
+) -> None:
+    async def fail(context: ClientRequestContext, params: ElicitRequestParams) -> ErrorData:
+        return ErrorData(code=INTERNAL_ERROR, message="there is no window")
+
+    async with Client(server, mode=HANDSHAKE, elicitation_callback=fail, cache=None) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(1))
+        message = await failing_call(client, "apply_plan", code=planned["code"])
+    assert message.startswith("Nothing was done: the host sent no answer")
     assert sent_emails(sandbox) == []
 
 
