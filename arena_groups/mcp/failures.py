@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from mcp import MCPError
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from pydantic import ValidationError
 
@@ -81,6 +82,8 @@ def describe_failure(error: BaseException | None) -> str:
     if isinstance(error, ToolError | ResourceError):
         text = str(error)
         return NO_ANSWER if text.startswith("Resolver ") else text  # the library's, with our paths
+    if isinstance(error, MCPError):  # of the host: nothing is asked of it but a question
+        return NO_ANSWER
     if isinstance(error, ValidationError):
         return _describe_arguments(error)
     if isinstance(error, _SHOWN):

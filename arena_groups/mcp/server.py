@@ -75,6 +75,8 @@ class GroupServer(MCPServer[Any]):
             return _short(await super().call_tool(name, arguments, context))
         except ToolError as error:
             message = describe_failure(error.__cause__)
+        except MCPError as error:
+            message = describe_failure(error)
         raise ToolError(message)
 
     async def _check_call(self, name: str, arguments: dict[str, Any]) -> None:

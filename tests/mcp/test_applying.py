@@ -14,7 +14,14 @@ import httpx
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.server import MCPServer
-from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    InputRequiredResult,
+)
 
 from arena_groups import ArenaClient, NoPacer, Priority, RemovalLimitError, SQLiteStore
 from arena_groups._pacing.window import FOREVER, Permit
@@ -68,15 +75,19 @@ class CutRun:
         return await anext(self.run)
 
 
+def itself(result: RowResult) -> RowResult:
+    return result
+
+
 async def test_plan_that_stops_after_a_write_does_not_say_that_nothing_was_done(
     server: MCPServer[Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = PreparedSync.run
-    monkeypatch.setattr(
-        PreparedSync,
-        "run",
-        lambda plan, arena: PlanRun(CutRun(run(plan, arena)), lambda result: result),
-    )
+
+    def cut(plan: PreparedSync, arena: ArenaClient) -> PlanRun:
+        return PlanRun(CutRun(run(plan, arena)), itself)
+
+    monkeypatch.setattr(PreparedSync, "run", cut)
     member, other = sandbox.add_members(GROUP, 2)
     people = ["a@example.org", {"user": member, "email": "b@example.org"}]
     async with connect(server) as client:
@@ -203,6 +214,19 @@ async def test_accepted_answer_without_content_is_no_consent(
         message = await failing_call(client, "apply_plan", code=planned["code"])
     assert message.startswith("Nothing was done: ")
     assert "arena_groups" not in message
+    assert sent_emails(sandbox) == []
+
+
+async def test_host_that_fails_to_ask_gets_no_consent(
+    server: MCPServer[Any], sandbox: Sandbox
+) -> None:
+    async def fail(context: ClientRequestContext, params: ElicitRequestParams) -> ErrorData:
+        return ErrorData(code=INTERNAL_ERROR, message="there is no window")
+
+    async with Client(server, mode=HANDSHAKE, elicitation_callback=fail, cache=None) as client:
+        planned = await call(client, "plan_invite", group=GROUP, people=addresses(1))
+        message = await failing_call(client, "apply_plan", code=planned["code"])
+    assert message.startswith("Nothing was done: the host sent no answer")
     assert sent_emails(sandbox) == []
 
 
