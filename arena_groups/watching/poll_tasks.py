@@ -14,7 +14,7 @@ from arena_groups._types import Clock
 from arena_groups.watching.discovery import GroupDiscovery
 from arena_groups.watching.group_watch import GroupWatch
 
-__all__ = ["DueQueue", "PollTarget", "PollTasks"]
+__all__ = ["DueQueue", "PollTarget", "PollTasks", "RequestTally"]
 
 PollTarget = GroupWatch | GroupDiscovery
 """A group, or the list of all groups."""
@@ -59,15 +59,17 @@ class DueQueue:
 class RequestTally:
     """Number of requests that one poll of each group takes, if nothing has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Collection[GroupWatch]) -> None:
+        self._groups = groups
         self._total = 0
         self._requests: dict[GroupWatch, int] = {}
 
     def update(self, group: GroupWatch) -> int:
         """Count a group, as it is now, and return the number for all groups."""
         self.remove(group)
-        self._requests[group] = group.requests
-        self._total += group.requests
+        if group in self._groups:  # its last poll may have ended after its removal
+            self._requests[group] = group.requests
+            self._total += group.requests
         return self._total
 
     def remove(self, group: GroupWatch) -> None:
@@ -99,7 +101,7 @@ class PollTasks:
         concurrency: int,
     ) -> None:
         self.changed = asyncio.Event()
-        self.requests = RequestTally()
+        self.requests = RequestTally(groups)
         self._groups = groups
         self._discovery = discovery
         self._poll = poll

@@ -15,7 +15,7 @@ from arena_groups import ArenaClient, MemoryStore, ServerError, Watcher, WatchEv
 from arena_groups.sandbox import AutoAdvanceClock, Sandbox, faults
 from arena_groups.watching import poll_tasks
 from arena_groups.watching.group_watch import GroupWatch
-from arena_groups.watching.poll_tasks import DueQueue
+from arena_groups.watching.poll_tasks import DueQueue, RequestTally
 from tests.support.clients import single
 from tests.support.virtual_time import LoopClock, in_virtual_time, run_virtual
 
@@ -162,6 +162,35 @@ def test_queue_returns_the_ready_target_that_is_due_first(
         if first is not None:
             assert first in queued
             assert first.due == min(each.due for each in queued)
+
+
+class CountedTarget(StubTarget):
+    """Group whose polls take a given number of requests."""
+
+    takes = 3
+
+    @property
+    def requests(self) -> int:
+        return self.takes
+
+
+def test_tally_counts_each_watched_group_once_as_it_is_now() -> None:
+    first, second = CountedTarget(0.0), CountedTarget(0.0)
+    watched = dict.fromkeys([first, second])
+    tally = RequestTally(watched)
+    assert (tally.update(first), tally.update(second), tally.update(first)) == (3, 6, 6)
+    first.takes = 2
+    assert tally.update(first) == 5
+    del watched[first]
+    tally.remove(first)
+    assert tally.update(second) == 3
+
+
+def test_poll_that_ends_after_the_removal_of_its_group_is_not_counted() -> None:
+    group, other = CountedTarget(0.0), CountedTarget(0.0)
+    tally = RequestTally([other])
+    tally.update(group)
+    assert tally.update(other) == 3
 
 
 async def steps_of_a_poll(groups: int, processes: int = 0) -> float:
