@@ -152,7 +152,12 @@ class Paginator(Generic[ItemT]):
         if limit is not None:
             limit = check_range(limit, "limit", 0)
         limits = [each for each in (limit, self._limit) if each is not None]
-        return [item async for item in self._items(min(limits, default=None))]
+        items = self._items(min(limits, default=None))
+        found: list[ItemT] = []
+        async for item in items:
+            found.append(item)
+            found += items.take_ready()
+        return found
 
     def _items(self, limit: int | None) -> ItemIterator[ItemT]:
         walk: Walk[ItemT] = Walk(self._start_page)
@@ -217,6 +222,10 @@ class ItemIterator(AsyncIterator[ItemT], ABC, Generic[ItemT]):
                     raise
                 if not self._closed:
                     self._ready = iter(new_items)
+
+    def take_ready(self) -> Iterator[ItemT]:
+        """Return the items that were read already; the iterator goes on after those taken."""
+        return self._ready
 
     @abstractmethod
     async def _read_page(self) -> list[ItemT]:
