@@ -64,6 +64,9 @@ class Request(Struct, Generic[T], kw_only=True):
     def __repr__(self) -> str:
         return f"Request({self.operation.name}, page={self.page})"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # msgspec's shows all fields
+        return [("operation", self.operation.name), ("page", self.page)]
+
     def for_page(self, page: int) -> Request[T]:
         """Return the same request for one page of a list."""
         _, _, others = self.target.partition("?")

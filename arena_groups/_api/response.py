@@ -47,6 +47,9 @@ class RawResponse(Struct, kw_only=True):
     def __repr__(self) -> str:
         return f"RawResponse(status={self.status})"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # msgspec's shows all fields
+        return [("status", self.status)]
+
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
     """Return whether a response is a page that only a browser can answer, whatever its status."""

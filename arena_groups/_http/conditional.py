@@ -114,6 +114,9 @@ class CacheLookup(Struct, Generic[T]):
     def __repr__(self) -> str:
         return f"CacheLookup({self.request!r}, etag={self.etag!r})"  # the key has the path
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # msgspec's shows all fields
+        return [("request", self.request), ("etag", self.etag)]
+
 
 def resolve(lookup: CacheLookup[T], response: RawResponse) -> T:
     """Return the decoded value: of the response, or of the cached one after a 304.
