@@ -16,21 +16,18 @@ from typing import TYPE_CHECKING
 
 import arena_groups
 from arena_groups.cli import output
-from arena_groups.cli.connect import connected, opened_store
+from arena_groups.cli.connect import TOKEN_VARIABLE, connected, opened_store
+from arena_groups.cli.defaults import SECRET_VARIABLES
 from arena_groups.cli.errors import CliError, in_options
 from arena_groups.cli.options import Settings
-from arena_groups.cli.store_option import STORE_VARIABLE
 from arena_groups.cli.watch_health import WatchState, serving_health
-from arena_groups.cli.webhook_options import SECRET_VARIABLE, URL_VARIABLE
 
 if TYPE_CHECKING:
     from arena_groups.webhooks import Backlog, Delivery, WebhookSender
 
 # ruff: noqa: PLC0415 - keeps --help fast
 
-WITHHELD = {
-    URL_VARIABLE, SECRET_VARIABLE, STORE_VARIABLE, "ARENA_SYNC_KEY", "ARENA_MCP_TOKEN",
-}  # fmt: skip
+WITHHELD = SECRET_VARIABLES - {TOKEN_VARIABLE}
 """Variables that a command of ``--exec`` does not get."""
 
 EVENT_NOUN = ("event", "events")
