@@ -212,16 +212,13 @@ def person_item(user: arena_groups.EmbeddedUser, shown: Disclosure) -> PersonIte
 
 def member_item(member: arena_groups.GroupMember, shown: Disclosure) -> MemberItem:
     """Return a member as an answer shows it."""
-    person = person_item(member, shown)
-    role = shown.text(member.role)
-    return MemberItem(id=person.id, slug=person.slug, name=person.name, role=role)
+    return MemberItem(**dict(person_item(member, shown)), role=shown.text(member.role))
 
 
 def follower_item(user: arena_groups.User, shown: Disclosure) -> FollowerItem:
     """Return a follower as an answer shows it."""
-    person = person_item(user, shown)
     bio = _plain(user.bio, shown, EXCERPT_LENGTH)
-    return FollowerItem(id=person.id, slug=person.slug, name=person.name, bio=bio)
+    return FollowerItem(**dict(person_item(user, shown)), bio=bio)
 
 
 def group_item(group: arena_groups.Group, shown: Disclosure) -> GroupItem:

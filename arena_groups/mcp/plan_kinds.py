@@ -6,7 +6,7 @@ from typing import ClassVar, Final, TypeVar
 
 from attrs import define, evolve, field
 
-from arena_groups import ArenaClient, Group, MemoryStore, Store
+from arena_groups import ArenaClient, Group, Store
 from arena_groups.bulk import (
     BulkOutcome,
     BulkResult,
@@ -98,7 +98,7 @@ async def prepare_invite(
     group: Group,
     people: Sequence[InviteTargetLike],
     *,
-    store: Store | None,
+    store: Store,
 ) -> PreparedInvite:
     """Plan to invite people, of whom those in the group already are left out.
 
@@ -106,7 +106,7 @@ async def prepare_invite(
         arena: The client.
         group: The group.
         people: Addresses, ids and URLs of profiles.
-        store: The store of the journal; ``None`` keeps it in memory.
+        store: The store of the journal.
 
     Returns:
         The plan.
@@ -114,13 +114,12 @@ async def prepare_invite(
     Raises:
         ValueError: A text is neither an address nor a user. The message has the positions.
     """
-    used = MemoryStore() if store is None else store
     journal = f"mcp/{secrets.token_hex(8)}"
-    run = invite_many(arena, group.id, people, store=used, journal=journal, dry_run=True)
+    run = invite_many(arena, group.id, people, store=store, journal=journal, dry_run=True)
     async with run:
         rows = [_invite_row(result) async for result in run]
     named = await _name_users(arena, rows)
-    return PreparedInvite(group=group, rows=named, store=used, journal=journal)
+    return PreparedInvite(group=group, rows=named, store=store, journal=journal)
 
 
 def _invite_row(result: BulkResult[InviteTarget]) -> PlannedPerson:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, Final
@@ -194,7 +195,9 @@ def create_server(
             arena,
             shown=shown,
             allow_removals=allow_removals,
-            store=store,
+            store=kept,
+            # Without a store, what syncs remember ends with the server, and so does its key.
+            sync_key=secrets.token_bytes(32) if store is None else None,
             plan_lifetime=plan_lifetime,
         )
         add_write_tools(server, writing)

@@ -1,7 +1,6 @@
 """Tools that write, each in two steps: a plan with a code, and the application of that plan."""
 
 import asyncio
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from mcp.server.mcpserver.resolve import Elicit, ElicitationResult, Resolve
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from arena_groups import ArenaClient, Group, MemoryStore, Store
+from arena_groups import ArenaClient, Group, Store
 from arena_groups.mcp.consent import (
     NO_REMOVALS,
     Confirmation,
@@ -120,7 +119,8 @@ class WriteTools:
         arena: The client of all sessions.
         shown: What answers may show.
         allow_removals: Whether a host that cannot ask its user may remove and revoke.
-        store: The store of journals and of what syncs remember; ``None`` keeps both in memory.
+        store: The store of journals and of what syncs remember.
+        sync_key: The key of the digests in it; ``None`` takes that of the owner's settings.
         plan_lifetime: Seconds after which a plan expires.
     """
 
@@ -130,7 +130,8 @@ class WriteTools:
         *,
         shown: Disclosure,
         allow_removals: bool,
-        store: Store | None,
+        store: Store,
+        sync_key: bytes | None,
         plan_lifetime: float,
     ) -> None:
         self._arena = arena.with_options(priority="foreground")
@@ -138,13 +139,11 @@ class WriteTools:
         self._shown = shown
         self._allow_removals = allow_removals
         self._store = store
+        self._sync_key = sync_key
         self._lifetime = plan_lifetime
         self._plans = PlanRegistry[PreparedPlan](arena.clock.now, lifetime=plan_lifetime)
         # A plan is compared with what the one before has done.
         self._group_locks = defaultdict[int, asyncio.Lock](asyncio.Lock)
-        # Without a store, what syncs remember ends with the server, and so does its key.
-        self._memory = MemoryStore()
-        self._memory_key = secrets.token_bytes(32)
 
     async def plan_invite(
         self, group: GroupName, people: Invitees, ctx: Context[Any, Any]
@@ -221,14 +220,13 @@ class WriteTools:
             [each.email if isinstance(each, PersonArgument) else each for each in people]
         )
         found = await self._group(group, PlanKind.SYNC)
-        store, key = (self._store, None) if self._store else (self._memory, self._memory_key)
         with checked_arguments():
             plan = await plan_sync(
                 self._arena,
                 found.id,
                 [_as_desired(each) for each in people],
-                store=store,
-                key=key,
+                store=self._store,
+                key=self._sync_key,
                 add_only=add_only,
                 remove_only=remove_only,
                 max_removals=max_removals,
