@@ -12,41 +12,19 @@ from arena_groups import (
     BulkOutcome,
     Clock,
     MemoryStore,
-    NoPacer,
-    Permit,
-    Priority,
     invite_many,
     remove_many,
     revoke_many,
     watch,
 )
-from arena_groups._pacing.window import FOREVER
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Hang
 from arena_groups.stores.base import NO_CONDITIONS
 from tests.support.bulk import INVITE, addresses, invite_requests, make_client, sent_emails
 from tests.support.documents import STUDIO
+from tests.support.pacers import RecordingPacer
 from tests.support.virtual_time import LoopClock, in_virtual_time
-
-
-class RecordingPacer(NoPacer):
-    """Pacer that records the priority of each request."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.priorities: list[Priority] = []
-
-    async def acquire(
-        self,
-        *,
-        write: bool,
-        max_wait: float = FOREVER,
-        deadline: float = FOREVER,
-        priority: Priority = "foreground",
-    ) -> Permit | None:
-        self.priorities.append(priority)
-        return await super().acquire(write=write)
 
 
 async def _watch(arena: ArenaClient) -> None:
@@ -81,10 +59,10 @@ async def test_bulk_calls_and_watches_are_in_the_background_unless_chosen(
             (arena.with_options(priority="foreground"), "foreground"),
             (arena.with_options(priority="background"), "background"),
         ]:
-            pacer.priorities.clear()
+            pacer.seen.clear()
             await USES[use](client)
             assert set(pacer.priorities) == {expected}
-        pacer.priorities.clear()
+        pacer.seen.clear()
         await arena.groups.get(STUDIO)
         assert pacer.priorities == ["foreground"]
 

@@ -23,8 +23,7 @@ from mcp_types import (
     InputRequiredResult,
 )
 
-from arena_groups import ArenaClient, NoPacer, Priority, RemovalLimitError, SQLiteStore
-from arena_groups._pacing.window import FOREVER, Permit
+from arena_groups import ArenaClient, RemovalLimitError, SQLiteStore
 from arena_groups.mcp import create_server
 from arena_groups.mcp.http_app import RequestGuard, http_app
 from arena_groups.mcp.plan_kinds import PreparedSync
@@ -43,6 +42,7 @@ from tests.support.mcp import (
     failing_call,
     text_of,
 )
+from tests.support.pacers import RecordingPacer
 from tests.support.waiting import until
 
 LIFETIME = 600.0
@@ -397,26 +397,6 @@ async def test_new_plan_after_a_restart_invites_nobody_twice(
                 else:
                     assert planned["code"] is None
     assert sorted(sent_emails(sandbox)) == people
-
-
-class RecordingPacer(NoPacer):
-    """Rate limiter that records how urgent writes and other requests are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[bool, Priority]] = []
-
-    async def acquire(
-        self,
-        *,
-        write: bool,
-        max_wait: float = FOREVER,
-        deadline: float = FOREVER,
-        priority: Priority = "foreground",
-    ) -> Permit | None:
-        """Record a request."""
-        self.seen.append((write, priority))
-        return await super().acquire(write=write, max_wait=max_wait)
 
 
 @pytest.mark.parametrize("kind", ["plan_invite", "plan_remove", "plan_revoke", "plan_sync"])

@@ -17,6 +17,7 @@ from arena_groups import ArenaClient, MemoryStore, QuotaPacer
 from arena_groups.mcp import create_server
 from arena_groups.sandbox import Sandbox
 from tests.support.mcp import HANDSHAKE, call, connect, failing_call
+from tests.support.pacers import RecordingPacer
 
 GROUP = "research-studio"
 READ_TOOLS = {
@@ -163,20 +164,14 @@ async def test_cursor_is_known_to_every_session_of_a_server(server: MCPServer[An
 
 
 async def test_calls_are_in_the_foreground(sandbox: Sandbox) -> None:
-    priorities = list[str]()
-
-    class ObservedPacer(QuotaPacer):
-        async def acquire(self, **options: Any) -> Any:
-            priorities.append(options["priority"])
-            return await super().acquire(**options)
-
+    pacer = RecordingPacer()
     async with (
-        ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, pacer=ObservedPacer()) as arena,
+        ArenaClient(sandbox.tokens.owner, base_url=sandbox.url, pacer=pacer) as arena,
         connect(create_server(arena.with_options(priority="background"))) as client,
     ):
         await call(client, "get_group", group=GROUP)
         await call(client, "get_roster_diff", group=GROUP)
-    assert set(priorities) == {"foreground"}
+    assert set(pacer.priorities) == {"foreground"}
 
 
 async def test_token_is_in_no_answer_and_no_log(
