@@ -33,7 +33,7 @@ class Termination:
             loop.call_soon_threadsafe(task.cancel)
             self._end_soon(ExitCode.OK)
 
-        # Not a handler of the loop, which would wait while nobody reads what is written.
+        # Not a handler of the loop: it would not run while a write to a full pipe blocks the loop.
         before = None
         with suppress(ValueError):  # not the main thread
             before = signal.signal(signal.SIGTERM, stop)
@@ -58,7 +58,7 @@ class Termination:
         await task
 
     def _end_soon(self, code: ExitCode) -> None:
-        # Nothing can cancel a thread that writes what nobody reads.
+        # A thread that is blocked in a write to a full pipe cannot be cancelled.
         self._timer = threading.Timer(STOP_WITHIN, os._exit, [code])
         self._timer.daemon = True
         self._timer.start()

@@ -64,7 +64,7 @@ class Confirmation(BaseModel):
     @field_validator("confirm", mode="before")
     @classmethod
     def _is_true(cls, value: object) -> bool:
-        """Take nothing else for a checked box, and refuse nothing: it is no consent then."""
+        """Return whether the box was checked. Other values are no error, but unchecked."""
         return value is True
 
 
@@ -94,7 +94,7 @@ def can_ask(capabilities: ClientCapabilities | None) -> bool:
 
 
 def answer_problem(answer: ElicitationResult[Confirmation]) -> str | None:
-    """Return why an answer is no consent; ``None`` if it is."""
+    """Return why an answer does not count as consent; ``None`` if it does."""
     if isinstance(answer, AcceptedElicitation):
         return None if answer.data.confirm is True else UNCONFIRMED
     return DECLINED if isinstance(answer, DeclinedElicitation) else CANCELLED

@@ -36,7 +36,7 @@ MAX_ASKED: Final = 10
 LONGEST_ERROR: Final = 300  # characters
 LONGEST_NAME: Final = 60  # characters, in a question
 RETRY: Final = (
-    "To try those who failed again, call apply_plan with the same code: nobody is invited twice."
+    "To retry the failed ones, call apply_plan again with the same code. Nobody is invited twice."
 )
 HELD: Final = (
     "Held people are removed or revoked only if the invitations show that they are not on the list."
@@ -51,7 +51,7 @@ _VERBS: Final = {
     PlanKind.INVITE: "Invite people to",
     PlanKind.REVOKE: "Revoke invitations to",
     PlanKind.REMOVE: "Remove people from",
-    PlanKind.SYNC: "Change who is in",
+    PlanKind.SYNC: "Update the members and invitations of",
 }
 _NEXT: Final = {
     Consent.ASK: "Show the plan to the user, then call apply_plan with its code. The host asks the"
@@ -98,7 +98,7 @@ class PlanAnswer(PeopleAnswer):
     """A plan. Nothing was changed."""
 
     code: str | None = Field(
-        description="For apply_plan. It is no consent. Null if the plan cannot be applied."
+        description="For apply_plan. It is not consent. Null if the plan cannot be applied."
     )
     expires_in_seconds: int | None
     group: PlanGroupItem

@@ -47,7 +47,7 @@ class HttpAccess:
     Attributes:
         port: Port of the loopback interface; 0 for any free one.
         token: The token.
-        is_new: Whether the token was created for this run, so that nobody knows it yet.
+        is_new: Whether the token was created for this run, and has to be shown.
     """
 
     port: int
