@@ -19,7 +19,7 @@ from arena_groups.mcp.answers import (
 )
 from arena_groups.mcp.consent import NO_REMOVALS, Consent, PlanKind
 from arena_groups.mcp.failures import describe_failure
-from arena_groups.mcp.preparing import EFFECTS, PlannedPerson, PreparedPlan, RowResult
+from arena_groups.mcp.prepared_plan import EFFECTS, PlannedPerson, PreparedPlan, RowResult
 from arena_groups.mcp.texts import Disclosure
 
 __all__ = [

@@ -19,7 +19,7 @@ from arena_groups.bulk import (
 )
 from arena_groups.errors import NotFoundError
 from arena_groups.mcp.consent import PlanKind
-from arena_groups.mcp.preparing import (
+from arena_groups.mcp.prepared_plan import (
     PlanChangedError,
     PlannedPerson,
     PlanRun,

@@ -40,8 +40,8 @@ from arena_groups.mcp.plan_kinds import (
     prepare_revocation,
     prepare_sync,
 )
-from arena_groups.mcp.plans import PlanCodeError, PlanRegistry
-from arena_groups.mcp.preparing import PlanChangedError, PreparedPlan, check_rights
+from arena_groups.mcp.plan_registry import PlanCodeError, PlanRegistry
+from arena_groups.mcp.prepared_plan import PlanChangedError, PreparedPlan, check_rights
 from arena_groups.mcp.reading import READS, GroupName
 from arena_groups.mcp.texts import Disclosure, is_masked
 from arena_groups.reconcile import plan_sync

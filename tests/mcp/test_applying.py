@@ -27,7 +27,7 @@ from arena_groups import ArenaClient, RemovalLimitError, SQLiteStore
 from arena_groups.mcp import create_server
 from arena_groups.mcp.http_app import RequestGuard, http_app
 from arena_groups.mcp.plan_kinds import PreparedSync
-from arena_groups.mcp.preparing import PlanRun, RowResult
+from arena_groups.mcp.prepared_plan import PlanRun, RowResult
 from arena_groups.sandbox import Sandbox
 from arena_groups.sandbox.fake_clock import AutoAdvanceClock
 from arena_groups.sandbox.faults import Blocked, Hang, InjectedFault

@@ -18,7 +18,7 @@ from arena_groups.mcp.plan_answers import (
     question,
 )
 from arena_groups.mcp.plan_kinds import PreparedRemoval
-from arena_groups.mcp.preparing import PlannedPerson, RowResult
+from arena_groups.mcp.prepared_plan import PlannedPerson, RowResult
 from arena_groups.mcp.texts import Disclosure
 from arena_groups.sandbox import Sandbox
 from tests.support.bulk import make_client

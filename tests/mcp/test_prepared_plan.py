@@ -7,7 +7,7 @@ pytest.importorskip("mcp")
 import anyio
 
 from arena_groups.errors import DriftError, RemovalLimitError
-from arena_groups.mcp.preparing import PlanChangedError, PlannedPerson, PlanRun, RowResult
+from arena_groups.mcp.prepared_plan import PlanChangedError, PlannedPerson, PlanRun, RowResult
 
 ROW = PlannedPerson(action="remove", email="anna@example.org", user_id=1)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from arena_groups.mcp.plans import PlanCodeError, PlanRegistry, PlanState
+from arena_groups.mcp.plan_registry import PlanCodeError, PlanRegistry, PlanState
 
 LIFETIME = 600.0
 LIMIT = 4
